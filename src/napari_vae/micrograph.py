@@ -1,0 +1,124 @@
+"""The micrograph: an array of intensities together with its calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+
+
+@dataclass(frozen=True)
+class Micrograph:
+    """An image, a movie or a stack of channels with its pixel size.
+
+    Parameters
+    ----------
+    data : numpy or dask array
+        ``(Y, X)``, ``(T, Y, X)`` or ``(C, Y, X)`` intensities, any real dtype. A dask array stays lazy.
+    pixel_size : float or (float, float), optional
+        Size of a pixel along rows and columns, in `units`. ``None``: not known (stays in pixels).
+    units : str
+        Unit of `pixel_size`, for example ``"nm"``.
+    axes : str, optional
+        One letter per dimension, of ``T``, ``C``, ``Y``, ``X``. By default ``"YX"`` or ``"TYX"``.
+    name : str
+        What to call it in lists, layers and files.
+    metadata : dict
+        Anything else that came with the file, in plain Python types.
+
+    Raises
+    ------
+    InputError
+        If the axes do not fit the array, the array is complex or not numeric, or the pixel size is
+        not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = Micrograph(np.zeros((512, 512)), pixel_size=0.02, units="nm")
+    >>> image.shape, image.pixel_size
+    ((512, 512), (0.02, 0.02))
+    """
+
+    data: Any
+    pixel_size: Any = None
+    units: str = "px"
+    axes: str = ""
+    name: str = "micrograph"
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        data = self.data if hasattr(self.data, "dask") else np.asarray(self.data)
+        axes = self.axes or {2: "YX", 3: "TYX"}.get(data.ndim, "")
+        if len(axes) != data.ndim or axes not in ("YX", "TYX", "CYX"):
+            raise InputError(
+                f"The image has shape {tuple(data.shape)}; give a (rows, columns) image, a (frames, rows, columns) "
+                'movie, or a stack of channels with axes="CYX".'
+            )
+        if np.issubdtype(data.dtype, np.complexfloating):
+            raise InputError("The image is complex; take its magnitude, np.abs(image), first.")
+        if not (np.issubdtype(data.dtype, np.number) or data.dtype == bool):
+            raise InputError(f"The image holds {data.dtype} values, not numbers; convert it to an array of intensities.")
+        object.__setattr__(self, "data", data)
+        object.__setattr__(self, "axes", axes)
+        object.__setattr__(self, "pixel_size", _pixel_size(self.pixel_size))
+        object.__setattr__(self, "units", self.units if self.pixel_size is not None else "px")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of `data`."""
+        return tuple(self.data.shape)
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Pixel size along rows and columns; ``(1, 1)`` when it is not known."""
+        return self.pixel_size or (1.0, 1.0)
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames: 1 for an image and for a stack of channels."""
+        return self.shape[0] if self.axes == "TYX" else 1
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels: 1 but for a ``"CYX"`` stack."""
+        return self.shape[0] if self.axes == "CYX" else 1
+
+    def frame(self, index: int = 0) -> npt.NDArray[np.float32]:
+        """One frame as ``(C, Y, X)`` float32 in memory; only that frame of a lazy array is read."""
+        data = self.data[index] if self.axes == "TYX" else self.data
+        array = np.asarray(data, dtype=np.float32)
+        return np.ascontiguousarray(array.reshape(-1, *array.shape[-2:]))
+
+
+def as_micrograph(image: Any) -> Micrograph:
+    """Return `image` as a `Micrograph`; bare arrays become uncalibrated ones.
+
+    Raises
+    ------
+    InputError
+        If `image` is neither a `Micrograph` nor an array of two or three dimensions.
+    """
+    if isinstance(image, Micrograph):
+        return image
+    if not hasattr(image, "ndim"):
+        image = np.asarray(image)
+    if image.ndim == 3 and image.shape[-1] in (3, 4) and image.dtype == np.uint8 and min(image.shape[:2]) > 8:
+        raise InputError(
+            f"The image is a colour picture of shape {tuple(image.shape)}; convert it to grey values first, "
+            "for example with skimage.color.rgb2gray."
+        )
+    return Micrograph(image)
+
+
+def _pixel_size(value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    pair = np.broadcast_to(np.asarray(value, dtype=float), (2,))
+    if not np.isfinite(pair).all() or (pair <= 0).any():
+        raise InputError(f"The pixel size {value} is not a positive number; give it per row and column, or None.")
+    return float(pair[0]), float(pair[1])
