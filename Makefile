@@ -1,0 +1,59 @@
+# Everything a developer types. `make` alone lists it.
+
+PYTHON ?= python3
+VENV := .venv
+ARGS ?=
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench docs clean
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## Create .venv with the package, the test tools and the linters
+
+demo: $(READY)  ## Analyse a built-in sample: napari with a display, demo-output/ without one
+	@scripts/display-packages.sh --unless-display
+	@$(BIN)/napari-vae demo $(ARGS)
+
+test: $(READY)  ## Run the whole suite (make test ARGS="-k atoms" for a part)
+	@scripts/display-packages.sh
+	@scripts/with-display.sh $(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)  ## Check style (ruff) and types (mypy on the Qt-free code)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## Let ruff sort the imports and lay out the code
+	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)  ## Run every script in benchmarks/ (make bench ARGS=benchmarks/cards.py for one)
+	@scripts/display-packages.sh
+	@set -e; for script in $(or $(ARGS),$(sort $(wildcard benchmarks/[a-z]*.py))); do \
+		echo "== $$script"; scripts/with-display.sh $(BIN)/python "$$script"; done
+
+docs: $(DOCS_READY)  ## Build the documentation into docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+clean:  ## Remove what was built or cached (not .venv)
+	rm -rf build dist demo-output docs/_build .mypy_cache .ruff_cache .pytest_cache
+	find src tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps make the second run quick and independent of the network.
+$(READY): pyproject.toml constraints.txt scripts/setup-venv.sh
+	@PYTHON="$(PYTHON)" scripts/setup-venv.sh "$(VENV)" "$(BIN)"
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group docs
+	@touch $@
