@@ -1,0 +1,268 @@
+"""Windows around atoms: cut out at sub-pixel positions, normalised, and pasted back on the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+from .micrograph import Micrograph, as_micrograph
+from .positions import frame_numbers, table_spacing
+from .windows import blend_windows, cut_windows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .normalization import Normalization
+
+Floats = npt.NDArray[np.float32]
+SMALLEST_WINDOW = 8
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Windows around atoms, ready for a model, and where they came from.
+
+    Parameters
+    ----------
+    data : array (N, C, H, W) float32
+        The normalised windows, in [0, 1].
+    atoms : DataFrame
+        The rows of the atoms table that have a window, in the order of `data`; the index is that of the table.
+    window : (int, int)
+        Rows and columns of a window, in pixels.
+    normalization : Normalization
+        What turned intensities into [0, 1], per channel.
+    dropped : DataFrame
+        The rows of the atoms table whose window would reach beyond the image.
+    spacing : float
+        Distance between neighbouring atoms in pixels that was assumed; NaN when it was not needed.
+    pixel_size, units, name
+        Calibration and name of the micrograph.
+    """
+
+    data: Floats
+    atoms: pd.DataFrame
+    window: tuple[int, int]
+    normalization: Normalization
+    dropped: pd.DataFrame
+    spacing: float = float("nan")
+    pixel_size: tuple[float, float] | None = None
+    units: str = "px"
+    name: str = "micrograph"
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def describe_dropped(self) -> str:
+        """One sentence on the atoms that were left out; empty when there are none."""
+        if not len(self.dropped):
+            return ""
+        total = len(self.dropped) + len(self.atoms)
+        size = f"{self.window[0]} × {self.window[1]}"
+        return f"{len(self.dropped)} of {total} atoms lie too near the border for a {size} px window and were left out."
+
+
+def extract_patches(
+    image: Micrograph | Sequence[Micrograph] | npt.ArrayLike,
+    atoms: pd.DataFrame,
+    *,
+    window: Literal["auto"] | int | tuple[int, int] = "auto",
+    normalization: Normalization | None = None,
+    spacing: float | None = None,
+) -> Patches:
+    """Cut a window around every atom, centred on its sub-pixel position.
+
+    Intensities between pixels come from cubic convolution (Keys 1981), which returns the pixels themselves at whole
+    positions. The centre of an even window lies between its two middle pixels.
+
+    Parameters
+    ----------
+    image : Micrograph, sequence of Micrographs, or array
+        ``(Y, X)``, ``(T, Y, X)`` with the frame of each atom in column ``frame``, or channels: a ``(C, Y, X)``
+        Micrograph with ``axes="CYX"`` or a sequence of Micrographs of one shape.
+    atoms : DataFrame
+        Columns ``y`` and ``x`` (pixels; row, column) and, for a movie, ``frame``.
+    window : "auto", int or (int, int)
+        Rows and columns in pixels. ``"auto"``: two spacings, which shows each atom with its nearest neighbours.
+    normalization : Normalization, optional
+        Scale of another run; by default robust quantiles of these patches.
+    spacing : float, optional
+        Distance between neighbours in pixels; by default what detection found, else the median over the table.
+
+    Returns
+    -------
+    Patches
+        Atoms whose window would reach beyond the image are left out and listed in ``.dropped``.
+
+    Raises
+    ------
+    InputError
+        If there are no atoms, the window does not fit the image, no window lies inside, pixels are NaN or
+        infinite, channels differ in shape, or a channel is constant.
+
+    References
+    ----------
+    R. Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans. ASSP 29 (1981) 1153.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> image = np.random.default_rng(0).random((64, 64))
+    >>> patches = extract_patches(image, pd.DataFrame({"y": [20.0, 40.5], "x": [30.25, 32.0]}), window=16)
+    >>> patches.data.shape
+    (2, 1, 16, 16)
+    """
+    channels = _channels(image)
+    first = channels[0]
+    frames = _check_atoms(atoms, first)
+    if spacing is None and window == "auto":
+        spacing = table_spacing(atoms)
+    size = check_window(suggest_window(spacing) if window == "auto" else window, first.shape[-2:])
+    centres = atoms[["y", "x"]].to_numpy(float)
+    inside = _fits(centres, size, first.shape[-2:])
+    if not inside.any():
+        raise InputError(
+            f"No atom is far enough from the border for a {size[0]} × {size[1]} px window; make the window smaller."
+        )
+    kept = atoms[inside]
+    raw = np.empty((len(kept), sum(m.n_channels for m in channels), *size), dtype=np.float32)
+    for frame in np.unique(frames[inside]):
+        rows = frames[inside] == frame
+        pixels = np.concatenate([_finite_frame(m, int(frame)) for m in channels])
+        raw[rows] = cut_windows(pixels, centres[inside][rows], size)
+    if normalization is None:
+        from .normalization import Normalization
+
+        normalization = Normalization.fit(raw)
+    return Patches(
+        data=normalization.apply(raw),
+        atoms=kept,
+        window=size,
+        normalization=normalization,
+        dropped=atoms[~inside],
+        spacing=float("nan") if spacing is None else float(spacing),
+        pixel_size=first.pixel_size,
+        units=first.units,
+        name=first.name,
+    )
+
+
+def paste_patches(
+    data: npt.NDArray[Any], atoms: pd.DataFrame, shape: tuple[int, ...], *, fill: float = float("nan")
+) -> Floats:
+    """Put windows back on the frame; where they overlap, the nearer to its centre counts more.
+
+    Parameters
+    ----------
+    data : array (N, H, W) or (N, C, H, W)
+        One window per row of `atoms`.
+    atoms : DataFrame
+        Columns ``y``, ``x`` and, for a movie, ``frame``: the window centres in pixels.
+    shape : (Y, X) or (T, Y, X)
+        Shape of the result but for the channels.
+    fill : float
+        Value where no window lies.
+
+    Returns
+    -------
+    array (Y, X) or (T, Y, X) float32, with channels (C, Y, X) or (T, C, Y, X)
+
+    Raises
+    ------
+    InputError
+        If the number of windows and of atoms differ.
+    """
+    if len(data) != len(atoms):
+        raise InputError(f"There are {len(data)} windows but {len(atoms)} atoms; give one window per atom.")
+    windows = np.asarray(data, dtype=np.float32)
+    single = windows.ndim == 3
+    windows = windows[:, None] if single else windows
+    n_frames = shape[0] if len(shape) == 3 else 1
+    frames = frame_numbers(atoms) if len(shape) == 3 else np.zeros(len(atoms), int)
+    centres = atoms[["y", "x"]].to_numpy(float)
+    result = np.full((n_frames, windows.shape[1], *shape[-2:]), fill, dtype=np.float32)
+    for frame in np.unique(frames):
+        rows = frames == frame
+        result[frame] = blend_windows(windows[rows], centres[rows], (shape[-2], shape[-1]), fill)
+    result = result[:, 0] if single else result
+    return result if len(shape) == 3 else result[0]
+
+
+def suggest_window(spacing: float | None) -> int:
+    """Window size in pixels for a lattice spacing in pixels: two spacings, even, at least 8.
+
+    >>> suggest_window(11.7)
+    24
+    """
+    if spacing is None or not np.isfinite(spacing):
+        return 24
+    return max(SMALLEST_WINDOW, 2 * round(spacing))
+
+
+def check_window(window: int | tuple[int, int], shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the window as (rows, columns).
+
+    Raises
+    ------
+    InputError
+        If it is smaller than 3 pixels or larger than the image of `shape`.
+    """
+    rows, columns = (int(n) for n in np.broadcast_to(np.asarray(window), (2,)))
+    if min(rows, columns) < 3:
+        raise InputError(f"A window of {rows} × {columns} px is too small; give at least 3 × 3.")
+    if rows > shape[-2] or columns > shape[-1]:
+        raise InputError(
+            f"The window of {rows} × {columns} px is larger than the image of {shape[-2]} × {shape[-1]} px; "
+            "make it smaller."
+        )
+    return rows, columns
+
+
+def _channels(image: Any) -> list[Micrograph]:
+    if isinstance(image, (list, tuple)) and image and isinstance(image[0], Micrograph):
+        shapes = {(*m.shape[-2:], m.n_frames) for m in image}
+        if len(shapes) > 1:
+            raise InputError("The channels differ in shape; choose images of one size and number of frames.")
+        return list(image)
+    return [as_micrograph(image)]
+
+
+def _check_atoms(atoms: pd.DataFrame, image: Micrograph) -> npt.NDArray[np.int64]:
+    if not len(atoms):
+        raise InputError("There are no atoms; detect them first or lower the threshold of the detection.")
+    missing = {"y", "x"} - set(atoms.columns)
+    if missing:
+        raise InputError(f"The atoms table lacks the columns {sorted(missing)}; give positions as y and x in pixels.")
+    if not np.isfinite(atoms[["y", "x"]].to_numpy(float)).all():
+        raise InputError("Some atoms have NaN or infinite positions; remove these rows first.")
+    frames = frame_numbers(atoms)
+    if image.n_frames == 1:
+        return np.zeros_like(frames)
+    if frames.min() < 0 or frames.max() >= image.n_frames:
+        raise InputError(
+            f"The atoms lie in frames {frames.min()} to {frames.max()} but the movie has {image.n_frames} frames; "
+            "choose the atoms of this movie."
+        )
+    return frames
+
+
+def _finite_frame(image: Micrograph, frame: int) -> Floats:
+    pixels = image.frame(frame)
+    bad = int(pixels.size - np.isfinite(pixels).sum())
+    if bad:
+        raise InputError(
+            f"{bad} pixels of “{image.name}” are NaN or infinite; crop them away or fill them, for example with "
+            "numpy.nan_to_num."
+        )
+    return pixels
+
+
+def _fits(centres: npt.NDArray[np.float64], size: tuple[int, int], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    half = (np.asarray(size) - 1) / 2
+    limit = np.asarray(shape[-2:]) - 1 - half
+    return np.asarray(((centres >= half) & (centres <= limit)).all(axis=1))

@@ -1,0 +1,138 @@
+"""Patches: exact where they must be exact, true to sub-pixel positions, and pasted back where they came from."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_vae.errors import InputError
+from napari_vae.micrograph import Micrograph
+from napari_vae.normalization import Normalization
+from napari_vae.patches import extract_patches, paste_patches, suggest_window
+from napari_vae.positions import grid_positions
+
+UNIT = Normalization(low=(0.0,), high=(1.0,))
+
+
+def table(points, frame=0):
+    points = np.asarray(points, float).reshape(-1, 2)
+    return pd.DataFrame({"frame": np.broadcast_to(frame, len(points)), "y": points[:, 0], "x": points[:, 1]})
+
+
+def smooth(y, x):
+    """A band-limited scene in (0, 1) that is known between the pixels."""
+    return 0.5 + 0.2 * np.sin(0.35 * y + 0.2) + 0.2 * np.cos(0.27 * x + 0.1 * y)
+
+
+@pytest.fixture
+def noise():
+    return np.random.default_rng(0).random((60, 70)).astype(np.float32)
+
+
+def test_odd_window_at_whole_position_is_the_slice(noise):
+    patches = extract_patches(noise, table([[20, 30], [33, 41]]), window=11, normalization=UNIT)
+    assert np.array_equal(patches.data[0, 0], noise[15:26, 25:36])
+    assert np.array_equal(patches.data[1, 0], noise[28:39, 36:47])
+
+
+def test_even_window_is_centred_between_pixels(noise):
+    patches = extract_patches(noise, table([[20.5, 30.5]]), window=(8, 10), normalization=UNIT)
+    assert np.array_equal(patches.data[0, 0], noise[17:25, 26:36])
+
+
+@pytest.mark.parametrize("window", [11, 12, (9, 14)])
+def test_windows_at_fractions_of_a_pixel_show_the_scene_there(window):
+    yy, xx = np.mgrid[:64, :80]
+    centres = np.random.default_rng(1).uniform(12, 50, (40, 2))
+    patches = extract_patches(smooth(yy, xx), table(centres), window=window, normalization=UNIT)
+    rows, columns = (np.arange(n) - (n - 1) / 2 for n in patches.window)
+    truth = smooth(centres[:, 0, None, None] + rows[:, None], centres[:, 1, None, None] + columns)
+    assert np.abs(patches.data[:, 0] - truth).max() < 2e-3
+
+
+def test_edge_atoms_are_left_out_and_listed(noise):
+    atoms = table([[4.9, 30], [5, 30], [30, 64], [30, 64.1], [30, 30]])
+    atoms.index = [7, 3, 9, 1, 5]
+    patches = extract_patches(noise, atoms, window=11)
+    assert list(patches.atoms.index) == [3, 9, 5]
+    assert list(patches.dropped.index) == [7, 1]
+    assert "2 of 5 atoms" in patches.describe_dropped()
+
+
+def test_movies_follow_the_frame_column(noise):
+    movie = np.stack([noise, noise + 1, noise + 2])
+    atoms = pd.concat([table([[20, 30]], 2), table([[20, 30]], 0)], ignore_index=True)
+    patches = extract_patches(movie, atoms, window=5, normalization=Normalization(low=(0.0,), high=(3.0,)))
+    assert np.allclose(patches.data[0] - patches.data[1], 2 / 3)
+    with pytest.raises(InputError, match="3 frames"):
+        extract_patches(movie, table([[20, 30]], 3), window=5)
+
+
+def test_channels_from_a_stack_or_several_micrographs(noise):
+    atoms = table([[20.3, 30.6], [31.2, 40]])
+    stack = extract_patches(Micrograph(np.stack([noise, -5 * noise]), axes="CYX"), atoms, window=8)
+    several = extract_patches([Micrograph(noise), Micrograph(-5 * noise)], atoms, window=8)
+    assert stack.data.shape == (2, 2, 8, 8)
+    assert np.array_equal(stack.data, several.data)
+    with pytest.raises(InputError, match="differ in shape"):
+        extract_patches([Micrograph(noise), Micrograph(noise[1:])], atoms, window=8)
+
+
+def test_window_is_two_spacings(noise):
+    lattice = np.stack(np.meshgrid(np.arange(12, 50, 6.2), np.arange(12, 60, 6.2)), -1).reshape(-1, 2)
+    assert extract_patches(noise, table(lattice)).window == (12, 12)
+    atoms = table(lattice)
+    atoms.attrs["napari_vae"] = {"spacing": 9.0}
+    assert extract_patches(noise, atoms).window == (18, 18)
+    assert suggest_window(float("nan")) == 24
+
+
+@pytest.mark.parametrize("step, window", [(7, 7), (5, 12)])
+def test_pasting_returns_the_image_it_came_from(step, window):
+    yy, xx = np.mgrid[:64, :80]
+    image = smooth(yy, xx).astype(np.float32)
+    atoms = grid_positions(image, window=window, step=step)
+    atoms["y"] += np.where(atoms["y"] < 50, 0.3, 0)
+    patches = extract_patches(image, atoms, window=window, normalization=UNIT)
+    pasted = paste_patches(patches.data, patches.atoms, image.shape)[0]
+    seen = np.isfinite(pasted)
+    assert seen.mean() > 0.7
+    assert np.abs(pasted - image)[seen].max() < 3e-3
+
+
+def test_pasting_at_whole_positions_is_exact_and_fills_elsewhere(noise):
+    atoms = table([[20, 30]])
+    patches = extract_patches(noise, atoms, window=11, normalization=UNIT)
+    pasted = paste_patches(patches.data[:, 0], atoms, noise.shape, fill=0)
+    assert np.allclose(pasted[15:26, 25:36], noise[15:26, 25:36], atol=1e-6)
+    assert np.count_nonzero(pasted) == np.count_nonzero(noise[15:26, 25:36])
+    movie = paste_patches(patches.data[:, 0], table([[20, 30]], 1), (3, *noise.shape))
+    assert np.isnan(movie[[0, 2]]).all() and np.isfinite(movie[1]).sum() == 121
+
+
+def test_bad_input_names_the_remedy(noise):
+    atoms = table([[20, 30], [31, 40]])
+    with pytest.raises(InputError, match="detect them first"):
+        extract_patches(noise, atoms[:0], window=9)
+    with pytest.raises(InputError, match="larger than the image"):
+        extract_patches(noise, atoms, window=61)
+    with pytest.raises(InputError, match="window smaller"):
+        extract_patches(noise, atoms, window=59)
+    with pytest.raises(InputError, match="NaN or infinite"):
+        extract_patches(np.where(noise > 0.99, np.nan, noise), atoms, window=9)
+    with pytest.raises(InputError, match="constant"):
+        extract_patches(np.ones_like(noise), atoms, window=9)
+    with pytest.raises(InputError, match="NaN or infinite positions"):
+        extract_patches(noise, table([[20, np.nan]]), window=9)
+    with pytest.raises(InputError, match="one window per atom"):
+        paste_patches(np.zeros((3, 5, 5)), atoms, noise.shape)
+
+
+def test_five_thousand_windows_take_well_under_a_second():
+    image = np.random.default_rng(0).random((1024, 1024)).astype(np.float32)
+    atoms = table(np.random.default_rng(1).uniform(20, 1000, (5000, 2)))
+    start = time.process_time()
+    patches = extract_patches(image, atoms, window=24)
+    paste_patches(patches.data, patches.atoms, image.shape)
+    assert time.process_time() - start < 3
