@@ -1,0 +1,93 @@
+"""One image, movie or channel stack in a file, and how its pixels become real intensities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import ReadError
+from ..micrograph import Micrograph
+from .calibration import Calibration
+
+#: Axes with which a file may number its images; all of them become frames.
+FRAME_AXES = "TZIQR"
+#: Weights of red, green and blue in the luminance (Rec. 601, as ImageJ and Pillow use them).
+LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a file holds under one name; `load` reads the pixels when they are wanted."""
+
+    name: str
+    axes: str  # one letter per dimension of what `load` gives; S = colour samples
+    shape: tuple[int, ...]
+    load: Callable[[], Any]
+    calibration: Calibration = field(default_factory=Calibration)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is a single image rather than a movie or a stack."""
+        return sum(size > 1 for size, axis in zip(self.shape, self.axes, strict=True) if axis not in "YXS") == 0
+
+    def micrograph(self, name: str, notes: list[str], metadata: dict[str, Any]) -> Micrograph:
+        """Read the pixels as a `Micrograph` called `name`, adding to `notes` what was done to them."""
+        data, axes = arrange(self.load(), self.axes)
+        if axes.endswith("S"):
+            data, axes = luminance(data), axes[:-1]
+            notes.append("A colour picture; its luminance was read.")
+        if np.issubdtype(data.dtype, np.complexfloating):
+            data = abs(data)
+            notes.append("The pixels are complex; their magnitude was read.")
+        if data.dtype == np.dtype(object) or 0 in data.shape:
+            raise ReadError(f"{name} holds no pixels; check that the file was saved completely.")
+        if self.calibration.note:
+            notes.append(self.calibration.note)
+        return Micrograph(
+            native(data),
+            pixel_size=self.calibration.pixel_size,
+            units=self.calibration.units,
+            axes=axes,
+            name=name,
+            metadata={**metadata, **self.metadata, "notes": notes},
+        )
+
+
+def arrange(data: Any, axes: str) -> tuple[Any, str]:
+    """Bring `data` to ``YX``, ``TYX`` or ``CYX`` (each with a trailing ``S`` for colour).
+
+    Dimensions of length one are dropped; frames counted in several ways (time, depth, position)
+    become one sequence.
+    """
+    if data.dtype.names and {"R", "G", "B"} <= set(data.dtype.names):
+        data, axes = np.stack([data[channel] for channel in "RGB"], axis=-1), axes + "S"
+    keep = [i for i, axis in enumerate(axes) if axis in "YXS" or data.shape[i] > 1]
+    data, axes = data.reshape([data.shape[i] for i in keep]), "".join(axes[i] for i in keep)
+    if axes.startswith("SYX"):
+        data, axes = np.moveaxis(np.asarray(data), 0, -1), axes[1:] + "S"
+    leading = axes.removesuffix("S").removesuffix("YX")
+    if "YX" not in axes or ("C" in leading and leading != "C"):
+        raise ReadError(
+            f"The dataset has axes {axes} of shape {tuple(data.shape)}; export the frames of one channel as a movie "
+            "of (frames, rows, columns)."
+        )
+    if leading and leading != "C":
+        data, leading = data.reshape((-1, *data.shape[len(leading) :])), "T"
+    return data, leading + axes[axes.index("YX") :]
+
+
+def luminance(data: Any) -> Any:
+    """Grey values of colour samples in the last axis; a grey picture saved in colour keeps its values exactly."""
+    colours = data[..., :3] if data.shape[-1] >= 3 else data[..., :1]
+    if colours.shape[-1] == 1 or bool((colours == colours[..., :1]).all()):
+        return colours[..., 0]
+    return colours @ LUMINANCE
+
+
+def native(data: Any) -> Any:
+    """`data` in the byte order of this machine, which torch and OpenGL insist on."""
+    return data if data.dtype.isnative else data.astype(data.dtype.newbyteorder("="))

@@ -1,0 +1,119 @@
+"""TIFF images and stacks with the calibration of OME, ImageJ or DigitalMicrograph."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .calibration import Calibration, calibrate
+from .dataset import FRAME_AXES, Dataset
+
+#: A stack of more bytes than this is not loaded but read frame by frame.
+LAZY_BYTES = 1 << 30
+#: The TIFF compression that tifffile decodes only together with another package.
+LZW = 5
+#: TIFF tags in which DigitalMicrograph keeps the unit and the step of columns and rows.
+DM_UNIT_X, DM_UNIT_Y, DM_STEP_X, DM_STEP_Y = 65003, 65004, 65009, 65010
+
+
+def tiff_datasets(path: Path) -> list[Dataset]:
+    """The image series of a TIFF file, each with its calibration."""
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        calibration = _calibration(tiff)
+        return [
+            Dataset(
+                name=series.name or f"series {index}",
+                axes=series.axes,
+                shape=tuple(series.shape),
+                load=partial(_load, path, index),
+                calibration=calibration,
+            )
+            for index, series in enumerate(tiff.series)
+        ]
+
+
+def _load(path: Path, index: int) -> Any:
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        series = tiff.series[index]
+        frames = series.shape[0] if series.axes[0] in FRAME_AXES and series.axes[1:] == "YX" else 0
+        if series.nbytes > LAZY_BYTES and frames == len(series.pages):
+            return _lazy_frames(path, index, series.shape, series.dtype)
+        if series.keyframe.compression == LZW:
+            return _load_with_pillow(path, series)
+        return series.asarray()
+
+
+def _lazy_frames(path: Path, index: int, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    import dask.array
+    from dask import delayed
+
+    read = delayed(_read_frame, pure=True)
+    frames = [dask.array.from_delayed(read(path, index, i), shape[1:], dtype) for i in range(shape[0])]
+    return dask.array.stack(frames)
+
+
+def _read_frame(path: Path, index: int, frame: int) -> np.ndarray:
+    import tifffile
+
+    return tifffile.imread(path, series=index, key=frame)
+
+
+def _load_with_pillow(path: Path, series: Any) -> np.ndarray:
+    """Read LZW pages, which tifffile alone cannot decompress, with Pillow, which can."""
+    import imageio.v3 as imageio
+
+    pages = [imageio.imread(path, plugin="pillow", index=page.index) for page in series.pages]
+    return np.stack(pages).reshape(series.shape)
+
+
+def _calibration(tiff: Any) -> Calibration:
+    """Trust OME, then ImageJ, then DigitalMicrograph, and plain resolution tags only below a micrometre per pixel."""
+    if tiff.is_ome:
+        return _ome_calibration(tiff.ome_metadata)
+    page = tiff.pages[0]
+    steps = tuple(_resolution(page, name) for name in ("YResolution", "XResolution"))
+    if tiff.is_imagej:
+        unit = (tiff.imagej_metadata or {}).get("unit", "")
+        # "inch" is what ImageJ writes of a printing resolution, not of a measurement.
+        return Calibration() if unit in ("", "inch") else calibrate(steps, (unit, unit))
+    if DM_STEP_X in page.tags and DM_UNIT_X in page.tags:
+        tags = [_tag(page, code) for code in (DM_STEP_Y, DM_STEP_X, DM_UNIT_Y, DM_UNIT_X)]
+        return calibrate(tags[:2], tags[2:])
+    # Centimetres are written by microscope software and by printers; no printer makes dots below a micrometre.
+    if _tag(page, "ResolutionUnit") == 3 and max(steps) < 1e-4:
+        return calibrate(steps, ("cm", "cm"))
+    return Calibration()
+
+
+def _ome_calibration(xml: str) -> Calibration:
+    import tifffile
+
+    image: Any = tifffile.xml2dict(xml).get("OME", {}).get("Image", {})
+    image = image[0] if isinstance(image, list) else image
+    pixels = image.get("Pixels", {})
+    steps = [pixels.get(f"PhysicalSize{axis}") for axis in "YX"]
+    units = [pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in "YX"]  # µm is the default of the OME schema
+    return Calibration() if None in steps else calibrate(steps, units)
+
+
+def _resolution(page: Any, name: str) -> float:
+    """Units per pixel from a tag that holds pixels per unit as a fraction."""
+    value = _tag(page, name)
+    try:
+        numerator, denominator = value
+        return denominator / numerator
+    except (TypeError, ValueError, ZeroDivisionError):
+        return math.nan
+
+
+def _tag(page: Any, code: int | str) -> Any:
+    tag = page.tags.get(code)
+    return None if tag is None else tag.value

@@ -1,0 +1,98 @@
+"""Formats of microscope makers through RosettaSciIO (the ``formats`` extra)."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import ReadError
+from .calibration import Calibration, calibrate
+from .dataset import Dataset
+from .tiff import LAZY_BYTES
+
+#: The RosettaSciIO reader of each file suffix.
+READERS = {
+    ".dm3": "digitalmicrograph",
+    ".dm4": "digitalmicrograph",
+    ".emd": "emd",
+    ".ser": "tia",
+    ".emi": "tia",
+    ".mrc": "mrc",
+    ".hspy": "hspy",
+    ".hdf5": "hspy",
+}
+
+
+def vendor_datasets(path: Path) -> list[Dataset]:
+    """Images and movies in a file of a microscope maker; spectra and diffraction maps are passed over.
+
+    Raises
+    ------
+    ReadError
+        If RosettaSciIO is not installed or the file holds no image.
+    """
+    suffix = path.suffix.lower()
+    try:
+        reader = importlib.import_module(f"rsciio.{READERS[suffix]}")
+    except ImportError as error:
+        raise ReadError(
+            f'Reading {suffix} files needs RosettaSciIO; install it with: pip install "napari-vae[formats]"'
+        ) from error
+    options: dict[str, Any] = {"lazy": path.stat().st_size > LAZY_BYTES}
+    if suffix == ".emd":
+        options["select_type"] = "images"  # skips the decoding of spectrum images, which takes minutes
+    signals = _signals(reader.file_reader, path, options)
+    datasets = [dataset for index, signal in enumerate(signals) if (dataset := _dataset(signal, index))]
+    if not datasets:
+        remedy = "put the .ser files beside it" if suffix == ".emi" else "choose a file with an image or a movie"
+        raise ReadError(f"{path.name} holds no image, only other data such as spectra; {remedy}.")
+    return datasets
+
+
+def _signals(file_reader: Callable[..., list[dict[str, Any]]], path: Path, options: dict[str, Any]) -> Any:
+    try:
+        return file_reader(str(path), **options)
+    except OSError as error:
+        if "not a valid HyperSpy" not in str(error):
+            raise
+        raise ReadError(f"{path.name} is an HDF5 file, but not of HyperSpy; export its image as TIFF.") from error
+
+
+def _dataset(signal: dict[str, Any], index: int) -> Dataset | None:
+    """The dataset of a RosettaSciIO signal, or ``None`` when it is not an image or a movie."""
+    data, axes, metadata = signal["data"], signal["axes"], _plain(signal.get("metadata", {}))
+    kind = metadata.get("Signal", {}).get("signal_type", "")
+    spectral = kind.startswith(("EELS", "EDS", "CL")) or sum(not axis.get("navigate") for axis in axes) < 2
+    if data.ndim not in (2, 3) or len(axes) != data.ndim or spectral or min(data.shape[-2:]) < 2:
+        return None
+    rows, columns = axes[-2:]
+    letters = "TYX"[-data.ndim :]
+    if (str(rows.get("name")).lower(), str(columns.get("name")).lower()) == ("x", "y"):
+        # RosettaSciIO transposes NCEM files, also those that were written row by row.
+        rows, columns = columns, rows
+        data = data.swapaxes(-1, -2)
+    return Dataset(
+        name=str(metadata.get("General", {}).get("title") or f"image {index}"),
+        axes=letters,
+        shape=tuple(data.shape),
+        load=lambda: data,
+        calibration=_calibration(rows, columns),
+        metadata={"acquisition": metadata},
+    )
+
+
+def _calibration(rows: dict[str, Any], columns: dict[str, Any]) -> Calibration:
+    return calibrate([axis.get("scale") for axis in (rows, columns)], [axis.get("units") for axis in (rows, columns)])
+
+
+def _plain(value: Any) -> Any:
+    """Metadata as plain Python types; long arrays and binary blobs are left out."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value[:100]]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist()) if getattr(value, "size", 1) <= 100 else None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)[:200]
