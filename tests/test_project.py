@@ -1,0 +1,111 @@
+"""The project around the code: version, manifest, pinned versions, links, and what a wheel holds."""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+MANIFEST = ROOT / "src" / "napari_vae" / "napari.yaml"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.fixture(scope="module")
+def metadata():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def constraints():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return {canonicalize_name(r.name): r for r in map(Requirement, (line for line in lines if line[:1].isalnum()))}
+
+
+def test_version_comes_from_git(metadata):
+    assert metadata["project"]["dynamic"] == ["version"]
+    assert metadata["tool"]["hatch"]["version"]["source"] == "vcs"
+    Version(importlib.metadata.version("napari-vae"))
+
+
+def test_changelog_tells_of_this_version():
+    version = Version(importlib.metadata.version("napari-vae"))
+    wanted = "Unreleased" if version.is_devrelease else re.escape(version.base_version)
+    assert re.search(rf"^## .*{wanted}", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_manifest_is_linked_and_valid(metadata):
+    from npe2 import PluginManifest
+
+    link = ROOT / "napari.yaml"
+    assert link.read_text(encoding="utf-8") in (MANIFEST.read_text(encoding="utf-8"), "src/napari_vae/napari.yaml")
+    manifest = PluginManifest.from_file(MANIFEST)
+    assert manifest.name == metadata["project"]["name"]
+    manifest.validate_imports()
+
+
+def test_manifest_is_found_by_napari():
+    from npe2 import PluginManifest
+
+    assert PluginManifest.from_distribution("napari-vae").name == "napari-vae"
+
+
+def test_tests_run_with_the_pinned_versions(constraints):
+    assert str(constraints["torch"].specifier) == "==2.13.0"
+    for requirement in constraints.values():
+        assert re.fullmatch(r"==[^+]*", str(requirement.specifier)), f"{requirement}: an exact public version"
+
+
+def test_every_dependency_is_pinned(metadata, constraints):
+    project = metadata["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["formats"]]
+    for group in metadata["dependency-groups"].values():
+        wanted += [entry for entry in group if isinstance(entry, str)]
+    for requirement in map(Requirement, wanted):
+        pinned = constraints[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(str(pinned.specifier).removeprefix("==")), requirement.name
+
+
+def test_every_base_dependency_is_justified(metadata):
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for requirement in map(Requirement, metadata["project"]["dependencies"]):
+        assert f"`{requirement.name}`" in page, f"docs/architecture.md does not say why {requirement.name} is needed"
+
+
+def test_readme_links_are_absolute():
+    links = re.findall(r"\]\(([^)\s]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert links
+    for link in links:
+        assert link.startswith(("https://", "#")), f"{link}: the hub page shows the README outside of the repository"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_inside_the_repository_lead_somewhere(page):
+    ours = "https://github.com/napari-vae/napari-vae/blob/main/"
+    raw = "https://raw.githubusercontent.com/napari-vae/napari-vae/main/"
+    for link in re.findall(r"\]\(([^)\s#]+)", page.read_text(encoding="utf-8")):
+        if link.startswith((ours, raw)):
+            assert (ROOT / link.removeprefix(ours).removeprefix(raw)).exists(), link
+        elif "://" not in link:
+            assert (page.parent / link).exists(), link
+
+
+def test_wheel_holds_the_manifest_and_the_type_marker(tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (entry_points,) = (name for name in names if name.endswith(".dist-info/entry_points.txt"))
+        declared = archive.read(entry_points).decode()
+    assert {"napari_vae/napari.yaml", "napari_vae/py.typed"} <= names
+    assert not [name for name in names if name.startswith(("tests/", "docs/", "benchmarks/"))]
+    assert "napari-vae = napari_vae:napari.yaml" in declared
+    assert "napari-vae = napari_vae.cli:main" in declared
