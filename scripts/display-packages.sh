@@ -4,8 +4,10 @@
 # With --unless-display it also does nothing when there is a screen.
 set -eu
 
+# libglib2.0-bin stands for GLib itself, whose package has another name in each release.
 packages="xvfb xauth libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1
-libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libdbus-1-3 libfontconfig1 fonts-dejavu-core"
+libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libdbus-1-3 libfontconfig1 fonts-dejavu-core
+libglib2.0-bin"
 
 say() { printf '%s\n' "$*" >&2; }
 has_display() { [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; }
