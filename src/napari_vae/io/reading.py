@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from os import PathLike
@@ -103,23 +104,29 @@ def _micrograph(path: Path, datasets: list[Dataset], index: int) -> Micrograph:
 def _reading(path: Path) -> Iterator[list[Dataset]]:
     """Give the datasets of a file and turn whatever goes wrong with it into one sentence."""
     _check(path)
-    try:
-        with _quiet():
+    with _quiet():
+        try:
             yield _unique(FORMATS[path.suffix.lower()](path))
-    except ReadError:
-        raise
-    except InputError as error:
-        raise ReadError(f"{path.name}: {error}") from error
-    except PermissionError as error:
-        raise ReadError(f"{path.name} may not be read; change its permissions or copy it elsewhere.") from error
-    except MemoryError as error:
-        raise ReadError(f"{path.name} does not fit in memory; crop it, or save it as .npy.") from error
-    except Exception as error:
-        # Parsers of foreign formats fail on broken files in every way there is.
-        raise ReadError(
-            f"{path.name} is cut short or not a {path.suffix.lower()} image; copy or export it again from its source "
-            f"({type(error).__name__})."
-        ) from error
+        except ReadError:
+            raise
+        except Exception as error:
+            # Parsers leave files open in the frames of a failed call; those close here, not at some later time.
+            traceback.clear_frames(error.__traceback__)
+            raise ReadError(_what_went_wrong(path, error)) from error
+
+
+def _what_went_wrong(path: Path, error: Exception) -> str:
+    """One sentence with the remedy; parsers of foreign formats fail on broken files in every way there is."""
+    if isinstance(error, InputError):
+        return f"{path.name}: {error}"
+    if isinstance(error, PermissionError):
+        return f"{path.name} may not be read; change its permissions or copy it elsewhere."
+    if isinstance(error, MemoryError):
+        return f"{path.name} does not fit in memory; crop it, or save it as .npy."
+    return (
+        f"{path.name} is cut short or not a {path.suffix.lower()} image; copy or export it again from its source "
+        f"({type(error).__name__})."
+    )
 
 
 def _check(path: Path) -> None:
@@ -156,7 +163,9 @@ def _unique(datasets: list[Dataset]) -> list[Dataset]:
     unique = []
     for item in datasets:
         seen[item.name] = seen.get(item.name, 0) + 1
-        unique.append(item if seen[item.name] == 1 else dataclasses.replace(item, name=f"{item.name} ({seen[item.name]})"))
+        unique.append(
+            item if seen[item.name] == 1 else dataclasses.replace(item, name=f"{item.name} ({seen[item.name]})")
+        )
     return unique
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ReadError
 from .calibration import Calibration, calibrate
 from .dataset import FRAME_AXES, Dataset
 
@@ -25,6 +26,7 @@ def tiff_datasets(path: Path) -> list[Dataset]:
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
+        _check_complete(tiff, path)
         calibration = _calibration(tiff)
         return [
             Dataset(
@@ -36,6 +38,13 @@ def tiff_datasets(path: Path) -> list[Dataset]:
             )
             for index, series in enumerate(tiff.series)
         ]
+
+
+def _check_complete(tiff: Any, path: Path) -> None:
+    """Refuse an ImageJ stack that lost its end, which would otherwise read as a shorter movie."""
+    promised = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej else 1
+    if sum(math.prod(series.shape[:-2]) for series in tiff.series) < promised:
+        raise ReadError(f"{path.name} is cut short: it should hold {promised} images; copy or export it again.")
 
 
 def _load(path: Path, index: int) -> Any:

@@ -1,0 +1,117 @@
+"""Results as files: tables as CSV, images as calibrated TIFF, each written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write_table(table: pd.DataFrame, path: str | PathLike[str]) -> Path:
+    """Write a table of atoms or latents as CSV, its index as the column ``atom``.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per atom; positions in pixels.
+    path : path
+        The file; an existing one is replaced when the new one is complete.
+
+    Returns
+    -------
+    Path
+        Where it was written.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> write_table(pd.DataFrame({"y": [1.5], "x": [2.0]}), "atoms.csv")  # doctest: +SKIP
+    """
+    path = Path(path)
+    with _replacing(path) as temporary:
+        table.to_csv(temporary, index_label="atom")
+    return path
+
+
+def read_table(path: str | PathLike[str]) -> pd.DataFrame:
+    """Read a table written by `write_table`; the column ``atom`` becomes the index again."""
+    import pandas as pd
+
+    return pd.read_csv(path, index_col="atom")
+
+
+def write_image(
+    data: Any, path: str | PathLike[str], *, pixel_size: tuple[float, float] | None = None, units: str = "px"
+) -> Path:
+    """Write an image or a movie as a TIFF that ImageJ, napari and `read` open with its calibration.
+
+    Parameters
+    ----------
+    data : array
+        ``(Y, X)`` or ``(T, Y, X)``; written as float32, or uint16 when it holds whole numbers of that range.
+    path : path
+        The file; an existing one is replaced when the new one is complete.
+    pixel_size : (float, float), optional
+        Size of a pixel along rows and columns, in `units`.
+    units : str
+        Unit of `pixel_size`.
+
+    Examples
+    --------
+    >>> write_image(np.zeros((8, 8)), "empty.tif", pixel_size=(0.01, 0.01), units="nm")  # doctest: +SKIP
+    """
+    import tifffile
+
+    array = np.asarray(data)
+    whole = array.dtype.kind in "bui" and array.min(initial=0) >= 0 and array.max(initial=0) <= 65535
+    options: dict[str, Any] = {"metadata": {"axes": "TYX"[-array.ndim :]}}
+    if pixel_size:
+        options["resolution"] = (1 / pixel_size[1], 1 / pixel_size[0])
+        options["metadata"]["unit"] = units.replace("µ", "u")  # ImageJ's descriptions are ASCII
+    path = Path(path)
+    with _replacing(path) as temporary:
+        tifffile.imwrite(temporary, array.astype(np.uint16 if whole else np.float32), imagej=True, **options)
+    return path
+
+
+@contextlib.contextmanager
+def new_folder(path: str | PathLike[str]) -> Iterator[Path]:
+    """Give an empty folder to write into that takes the place of `path` when everything is written.
+
+    When writing fails, `path` stays as it was and nothing is left beside it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        temporary.chmod(0o755)
+        yield temporary
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+            path.rename(old / path.name)
+            temporary.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,473 @@
+"""Reading files: pixels and calibration against what was written, and every kind of broken file."""
+
+import logging
+import os
+import pickle
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+import tifffile
+
+from napari_vae.errors import ReadError
+from napari_vae.io import list_datasets, read
+from napari_vae.io.calibration import calibrate, clean_unit
+from napari_vae.io.napari_reader import get_reader
+from napari_vae.io.writing import new_folder, read_table, write_image, write_table
+
+DATA = Path(os.environ.get("NAPARI_VAE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+real_files = pytest.mark.skipif(not DATA.is_dir(), reason="no folder of real micrographs; set NAPARI_VAE_DATA to it")
+
+
+@pytest.fixture
+def ramp():
+    return np.arange(24 * 32, dtype=np.uint16).reshape(24, 32)
+
+
+# ---- calibration ----------------------------------------------------------------------------------------------------
+
+
+LENGTHS = {"nm": 1, "A": 0.1, "Å": 0.1, "Angstroms": 0.1, "pm": 1e-3, "micron": 1e3, "microns": 1e3, "µm": 1e3}
+LENGTHS |= {"\u03bcm": 1e3, "\\u00B5m": 1e3, "um": 1e3, "[n_m]": 1, b"nm\x00": 1, "m": 1e9, "mm": 1e6}
+
+
+@pytest.mark.parametrize(("unit", "nm"), LENGTHS.items())
+def test_lengths_become_nanometres(unit, nm):
+    result = calibrate((0.5, 2), (unit, unit))
+    assert result.units == "nm"
+    assert result.pixel_size == pytest.approx((0.5 * nm, 2 * nm))
+
+
+def test_axes_of_different_units_share_one_afterwards():
+    assert calibrate((2, 1), ("A", "nm")).pixel_size == pytest.approx((0.2, 1))
+
+
+@pytest.mark.parametrize(
+    ("steps", "units"),
+    [
+        ((1, 1), ("", "")),
+        ((1, 1), (None, None)),
+        ((1, 1), ("pixel", "pixel")),
+        ((0.3, 0.3), ("", "")),
+        ((0, 0), ("nm", "nm")),
+        ((float("nan"), 1), ("nm", "nm")),
+        (("?", None), ("nm", "nm")),
+        ((2, 2), ("s", "s")),
+        ((1, 1), ("nm", "s")),
+        ((2, 2), ("µnn", "µ")),
+    ],
+)
+def test_no_scale_is_ever_guessed(steps, units):
+    result = calibrate(steps, units)
+    assert result.pixel_size is None
+    assert result.units == "px"
+
+
+def test_reciprocal_units_stay():
+    assert calibrate((0.17, 0.17), ("1/nm", "1/nm")).units == "1/nm"
+
+
+def test_clean_unit_knows_pixels():
+    assert clean_unit("Pixels") == clean_unit(None) == clean_unit("[]") == ""
+
+
+# ---- TIFF -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", ["nm", "micron", "\\u00B5m", "um"])
+def test_imagej_calibration(tmp_path, ramp, unit):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, ramp, imagej=True, resolution=(1 / 0.03, 1 / 0.02), metadata={"unit": unit})
+    image = read(path)
+    per_unit = 1 if unit == "nm" else 1000
+    np.testing.assert_array_equal(image.data, ramp)
+    assert image.pixel_size == pytest.approx((0.02 * per_unit, 0.03 * per_unit), rel=1e-4)
+    assert (image.units, image.axes, image.name) == ("nm", "YX", "a")
+
+
+def test_imagej_without_unit_is_uncalibrated(tmp_path, ramp):
+    tifffile.imwrite(tmp_path / "a.tif", ramp, imagej=True, resolution=(72, 72))
+    assert read(tmp_path / "a.tif").pixel_size is None
+
+
+def test_ome_calibration(tmp_path, ramp):
+    path = tmp_path / "a.ome.tif"
+    metadata = {
+        "axes": "TYX",
+        "PhysicalSizeX": 0.3,
+        "PhysicalSizeXUnit": "Å",
+        "PhysicalSizeY": 20,
+        "PhysicalSizeYUnit": "pm",
+    }
+    tifffile.imwrite(path, np.stack([ramp, ramp + 1]), metadata=metadata)
+    movie = read(path)
+    assert (movie.axes, movie.n_frames, movie.units) == ("TYX", 2, "nm")
+    assert movie.pixel_size == pytest.approx((0.02, 0.03))
+
+
+def test_ome_default_unit_is_micrometre(tmp_path, ramp):
+    tifffile.imwrite(tmp_path / "a.ome.tif", ramp, metadata={"PhysicalSizeX": 0.001, "PhysicalSizeY": 0.001})
+    assert read(tmp_path / "a.ome.tif").pixel_size == pytest.approx((1, 1))
+
+
+@pytest.mark.parametrize(("unit", "per_unit"), [("INCH", 300), ("INCH", 2.54e8), ("CENTIMETER", 118)])
+def test_printing_resolution_is_not_a_calibration(tmp_path, ramp, unit, per_unit):
+    tifffile.imwrite(tmp_path / "a.tif", ramp, resolution=(per_unit, per_unit), resolutionunit=unit)
+    assert read(tmp_path / "a.tif").pixel_size is None
+
+
+def test_resolution_in_centimetres_of_a_microscope(tmp_path, ramp):
+    tifffile.imwrite(tmp_path / "a.tif", ramp, resolution=(2e8, 1e8), resolutionunit="CENTIMETER")
+    assert read(tmp_path / "a.tif").pixel_size == pytest.approx((0.1, 0.05))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, ">u2", ">f4", np.float16, np.float64, np.uint32])
+def test_any_pixel_type_arrives_in_native_order(tmp_path, ramp, dtype):
+    tifffile.imwrite(tmp_path / "a.tif", ramp.astype(dtype), byteorder=">")
+    image = read(tmp_path / "a.tif")
+    assert image.data.dtype.isnative
+    np.testing.assert_array_equal(image.data, ramp.astype(dtype))
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_colour_gives_luminance_and_says_so(tmp_path, planar):
+    colour = np.zeros((16, 20, 3), np.uint8)
+    colour[..., 1] = 100
+    stored = colour if planar == "contig" else np.moveaxis(colour, -1, 0)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar)
+    image = read(tmp_path / "a.tif")
+    assert image.shape == (16, 20)
+    assert float(image.data[0, 0]) == pytest.approx(58.7)
+    assert "luminance" in image.metadata["notes"][0]
+
+
+def test_lzw_compression(tmp_path, ramp):
+    from PIL import Image
+
+    Image.fromarray(ramp).save(tmp_path / "a.tif", compression="tiff_lzw")
+    np.testing.assert_array_equal(read(tmp_path / "a.tif").data, ramp)
+
+
+def test_channels_stay_channels(tmp_path, ramp):
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([ramp] * 3), imagej=True, metadata={"axes": "CYX"})
+    assert read(tmp_path / "a.tif").axes == "CYX"
+
+
+def test_movie_of_several_channels_is_refused(tmp_path, ramp):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 3, 24, 32), np.uint16), imagej=True, metadata={"axes": "TCYX"})
+    with pytest.raises(ReadError, match="one channel"):
+        read(tmp_path / "a.tif")
+
+
+def test_large_stacks_stay_on_disk(tmp_path, ramp, monkeypatch):
+    monkeypatch.setattr("napari_vae.io.tiff.LAZY_BYTES", 100)
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.stack([ramp, ramp + 7, ramp + 9]), photometric="minisblack", compression="zlib"
+    )
+    movie = read(tmp_path / "a.tif")
+    assert hasattr(movie.data, "dask")
+    np.testing.assert_array_equal(movie.frame(1)[0], ramp + 7)
+
+
+# ---- pictures, arrays -----------------------------------------------------------------------------------------------
+
+
+def test_sixteen_bit_png(tmp_path, ramp):
+    imageio.imwrite(tmp_path / "a.png", ramp)
+    image = read(tmp_path / "a.png")
+    np.testing.assert_array_equal(image.data, ramp)
+    assert image.pixel_size is None
+
+
+def test_grey_picture_in_colours_keeps_its_values(tmp_path, ramp):
+    grey = (ramp // 4).astype(np.uint8)
+    imageio.imwrite(tmp_path / "a.png", np.stack([grey] * 3 + [np.full_like(grey, 255)], axis=-1))
+    np.testing.assert_array_equal(read(tmp_path / "a.png").data, grey)
+
+
+def test_npy_is_mapped_not_loaded(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((5, 16, 16), ">f8"))
+    assert read(tmp_path / "a.npy").axes == "TYX"
+    np.save(tmp_path / "b.npy", np.ones((16, 16)))
+    data = read(tmp_path / "b.npy").data
+    assert isinstance(data if data.base is None else data.base, np.memmap)
+
+
+def test_complex_gives_magnitude_and_says_so(tmp_path):
+    np.save(tmp_path / "a.npy", np.full((16, 16), 3 + 4j))
+    image = read(tmp_path / "a.npy")
+    assert image.data.max() == 5
+    assert "magnitude" in image.metadata["notes"][0]
+
+
+# ---- bad files ------------------------------------------------------------------------------------------------------
+
+
+class Trap:
+    def __reduce__(self):
+        return (Path.touch, (Path("trap-was-sprung"),))
+
+
+def test_nothing_is_unpickled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trap = np.empty((4, 4), object)
+    trap[:] = Trap()
+    np.save("a.npy", trap, allow_pickle=True)
+    Path("b.npy").write_bytes(pickle.dumps(Trap()))
+    for name in ("a.npy", "b.npy"):
+        with pytest.raises(ReadError):
+            read(name)
+    assert not Path("trap-was-sprung").exists()
+
+
+@pytest.mark.parametrize(
+    "suffix", [".tif", ".png", ".jpg", ".npy", ".dm3", ".dm4", ".emd", ".ser", ".emi", ".mrc", ".hspy"]
+)
+@pytest.mark.parametrize("content", [b"", b"\x00", b"no image at all", bytes(range(256)) * 20])
+def test_a_file_that_is_no_image(tmp_path, suffix, content):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ReadError) as caught:
+        read(path)
+    assert_one_sentence(caught.value, path)
+
+
+@pytest.mark.parametrize("part", [0.01, 0.5, 0.95])
+@pytest.mark.parametrize("name", ["a.tif", "b.tif", "a.png", "a.jpg", "a.npy", "stack.tif"])
+def test_a_file_that_is_cut_short(tmp_path, ramp, name, part):
+    path, noise = tmp_path / name, np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    if name == "a.tif":
+        tifffile.imwrite(path, noise)
+    elif name == "b.tif":
+        tifffile.imwrite(path, noise, compression="zlib", imagej=False)
+    elif name == "stack.tif":
+        tifffile.imwrite(path, np.stack([noise] * 8), imagej=True)
+    elif name == "a.npy":
+        np.save(path, noise)
+    else:
+        imageio.imwrite(path, noise)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * part)])
+    with pytest.raises(ReadError) as caught:
+        read(path)
+    assert_one_sentence(caught.value, path)
+
+
+def assert_one_sentence(error, path):
+    text = str(error)
+    assert path.name in text
+    assert "\n" not in text
+    assert len(text) < 250
+
+
+def test_missing_folder_forbidden_and_unknown(tmp_path, monkeypatch):
+    with pytest.raises(ReadError, match="no file"):
+        read(tmp_path / "a.tif")
+    with pytest.raises(ReadError, match="folder"):
+        read(tmp_path)
+    for name in ("a.sxm", "a.dm5", "a.h5", "a.ndata", "noending"):
+        (tmp_path / name).write_bytes(b"x")
+        with pytest.raises(ReadError, match="not supported; export it as TIFF"):
+            read(tmp_path / name)
+    np.save(tmp_path / "a.npy", np.zeros((4, 4)))
+
+    def forbidden(*args, **kwargs):
+        raise PermissionError
+
+    monkeypatch.setattr(np, "load", forbidden)
+    with pytest.raises(ReadError, match="permissions"):
+        read(tmp_path / "a.npy")
+
+
+def test_formats_extra_missing(tmp_path, monkeypatch):
+    (tmp_path / "a.dm3").write_bytes(b"x")
+    monkeypatch.setitem(sys.modules, "rsciio.digitalmicrograph", None)
+    with pytest.raises(ReadError, match=r'pip install "napari-vae\[formats\]"'):
+        read(tmp_path / "a.dm3")
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros(5), np.zeros((2, 2, 2, 2)), np.array(["a"]), np.zeros((0, 4)), np.full((3, 3), "a")]
+)
+def test_arrays_that_are_no_image(tmp_path, array):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(ReadError):
+        read(tmp_path / "a.npy")
+
+
+# ---- real files -----------------------------------------------------------------------------------------------------
+
+REAL = {  # file: (shape, pixel size or None, units)
+    "acstem/021_HAADF_15nm_Sample_PtNC_21Oct20.tif": ((512, 512), (0.0293, 0.0293), "nm"),
+    "re_bpy/bpy_crop19.tif": ((512, 512), None, "px"),
+    "re_bpy/bpy_crop1.png": ((512, 512), None, "px"),
+    "lattices/16_STOimage_1.ser": ((1024, 1024), (0.010013, 0.010013), "nm"),
+    "lattices/16_STOimage.emi": ((1024, 1024), (0.010013, 0.010013), "nm"),
+    "lattices/example_Se_implanted_MoS2.dm3": ((1024, 1024), (0.012695, 0.012695), "nm"),
+    "lattices/example_Au_nanoparticle.emd": ((2048, 2048), (0.0074984, 0.0074984), "nm"),
+    "lattices/DMReader_Image_SI-Survey.dm3": ((512, 512), None, "px"),
+    "lattices/MoS2_stem_Exp-001-5.npy": ((512, 512), None, "px"),
+    "lattices/Si110_5nmX25us_03_none_none.png": ((512, 512), None, "px"),
+    "lattices/test_ADF_cropped.hdf5": ((400, 380), None, "px"),
+    "formats/openNCEM_GPL3/dmTest_float32_nonSquare_diffPixelSize.dm3": ((64, 128), (0.2, 1), "nm"),
+    "formats/openNCEM_GPL3/dmTest_float32_nonSquare_diffPixelSize.dm4": ((64, 128), (0.2, 1), "nm"),
+    "formats/openNCEM_GPL3/Acquisition_18.emd": ((1024, 1024), (0.0122465, 0.0122465), "nm"),
+    "formats/openNCEM_GPL3/temp.mrc": ((3, 128, 128), (0.2, 0.2), "nm"),
+    "formats/rsciio_GPL3/fei_example_tem_stack.emd": ((2, 3, 3), (0.0081729, 0.0081729), "nm"),
+    "formats/rsciio_GPL3/03_Scanning Preview_1.ser": ((5, 128, 128), (0.38435, 0.38435), "nm"),
+    "formats/rsciio_GPL3/multi_signal.dm3": ((512, 512), (0.017752, 0.017752), "nm"),
+    "formats/rsciio_GPL3/example2_v3.1.hspy": ((16, 16), (0.17443, 0.17443), "1/nm"),
+    "formats/rsciio_GPL3/test_loading_image_saved_with_imageJ.tif": ((68, 68), (168.675, 168.675), "nm"),
+    "formats/rsciio_GPL3/test_loading_image_saved_with_imageJ_stack.tif": ((2, 68, 68), (168.675, 168.675), "nm"),
+    "formats/rsciio_GPL3/test_loading_image_saved_with_imageJ_no_scale.tif": ((68, 68), None, "px"),
+    "formats/rsciio_GPL3/test_loading_image_saved_with_DM_stack.tif": ((2, 68, 68), (1686.74, 168.674), "nm"),
+    "formats/SciFiReaders_MIT/SI-HAADF.dm3": ((1568, 192), None, "px"),
+}
+
+
+@real_files
+@pytest.mark.parametrize("name", REAL)
+def test_real_file(name):
+    shape, pixel_size, units = REAL[name]
+    image = read(DATA / name)
+    assert (image.shape, image.units) == (shape, units)
+    assert image.pixel_size == (None if pixel_size is None else pytest.approx(pixel_size, rel=2e-3))
+    assert np.isfinite(image.frame()).all()
+
+
+@real_files
+def test_ncem_file_is_not_transposed():
+    h5py = pytest.importorskip("h5py")
+    path = DATA / "formats/openNCEM_GPL3/Acquisition_18.emd"
+    with h5py.File(path) as file:
+        stored = file["data/single/data"][:]
+        assert file["data/single/dim1"].attrs["name"] == b"Y"
+    np.testing.assert_array_equal(read(path).data, stored)
+
+
+@real_files
+def test_every_real_file_reads_or_says_why_in_one_sentence():
+    for path in [file for folder in ("formats", "lattices") for file in (DATA / folder).rglob("*.*") if file.is_file()]:
+        try:
+            read(path)
+        except ReadError as error:
+            assert_one_sentence(error, path)
+
+
+@real_files
+def test_datasets_of_one_file_by_name_and_index():
+    path = DATA / "formats/rsciio_GPL3/16x16_STEM_BF_DF_acquire.emi"
+    names = list_datasets(path)
+    assert len(names) == len(set(names)) == 2
+    second = read(path, dataset=names[1])
+    np.testing.assert_array_equal(second.data, read(path, dataset=1).data)
+    assert not np.array_equal(second.data, read(path).data)
+    with pytest.raises(ReadError, match="choose one of"):
+        read(path, dataset="bright field")
+
+
+@real_files
+def test_spectra_are_passed_over():
+    assert list_datasets(DATA / "formats/rsciio_GPL3/multi_signal.dm3") == ["HAADF"]
+
+
+@real_files
+@pytest.mark.parametrize("name", ["lattices/16_STOimage_1.ser", "formats/openNCEM_GPL3/Acquisition_18.emd"])
+def test_real_files_cut_short(tmp_path, name):
+    path = tmp_path / Path(name).name
+    path.write_bytes((DATA / name).read_bytes()[:300_000])
+    with pytest.raises(ReadError) as caught:
+        read(path)
+    assert_one_sentence(caught.value, path)
+
+
+@real_files
+def test_reading_leaves_no_trace_on_terminal_or_settings(capfd):
+    before = warnings.filters[:], logging.getLogger("rsciio").propagate
+    read(DATA / "formats/openNCEM_GPL3/temp.mrc")
+    read(DATA / "formats/rsciio_GPL3/fei_example_tem_stack.emd")
+    assert capfd.readouterr() == ("", "")
+    assert before == (warnings.filters[:], logging.getLogger("rsciio").propagate)
+
+
+# ---- napari reader --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["a.dm3", "a.TIF", ["a.npy", "b.png"], "missing.emd"])
+def test_reader_takes_what_it_knows_without_opening_it(path):
+    assert callable(get_reader(path))
+
+
+@pytest.mark.parametrize("path", ["a.txt", "folder", [], ["a.tif", "b.txt"], "", "a.zarr"])
+def test_reader_leaves_the_rest(path):
+    assert get_reader(path) is None
+
+
+def test_layers_carry_the_calibration(tmp_path, ramp):
+    write_image(np.stack([ramp, ramp]), tmp_path / "movie.tif", pixel_size=(0.02, 0.03), units="nm")
+    np.save(tmp_path / "plain.npy", ramp)
+    paths = [str(tmp_path / "movie.tif"), str(tmp_path / "plain.npy")]
+    (movie, movie_options, kind), (_, plain_options, _) = get_reader(paths)(paths)
+    assert kind == "image"
+    assert movie.shape == (2, 24, 32)
+    assert movie_options["scale"] == pytest.approx((1, 0.02, 0.03))
+    assert movie_options["units"] == ("pixel", "nm", "nm")
+    assert movie_options["axis_labels"] == ("t", "y", "x")
+    assert movie_options["metadata"]["napari_vae"]["path"] == paths[0]
+    assert plain_options["units"] == ("pixel", "pixel")
+
+
+def test_channels_become_layers(tmp_path, ramp):
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([ramp] * 3), imagej=True, metadata={"axes": "CYX"})
+    ((_, options, _),) = get_reader("a.tif")(str(tmp_path / "a.tif"))
+    assert options["channel_axis"] == 0
+    assert options["name"] == ["a 0", "a 1", "a 2"]
+    assert len(options["scale"]) == 2
+
+
+# ---- writing --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (3, 20, 30)])
+def test_written_images_read_back(tmp_path, shape):
+    data = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    image = read(write_image(data, tmp_path / "a.tif", pixel_size=(0.0125, 0.025), units="nm"))
+    np.testing.assert_array_equal(image.data, data)
+    assert image.pixel_size == pytest.approx((0.0125, 0.025), rel=1e-4)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_labels_stay_whole_numbers(tmp_path):
+    assert read(write_image(np.eye(8, dtype=int), tmp_path / "a.tif")).data.dtype == np.uint16
+
+
+def test_table_round_trip(tmp_path):
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame({"y": [0.1, 1 / 3], "class": [0, 1]}, index=[4, 9])
+    pd.testing.assert_frame_equal(read_table(write_table(table, tmp_path / "t.csv")), table, check_names=False)
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "result"
+    with new_folder(target) as folder:
+        (folder / "one").write_text("1")
+    with pytest.raises(RuntimeError), new_folder(target) as folder:
+        (folder / "two").write_text("2")
+        raise RuntimeError
+    assert [path.name for path in target.iterdir()] == ["one"]
+    with new_folder(target) as folder:
+        (folder / "three").write_text("3")
+    assert [path.name for path in target.iterdir()] == ["three"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_reading_needs_no_heavy_package():
+    code = (
+        "import sys, napari_vae.io, napari_vae.io.napari_reader;"
+        "print([m for m in ('torch', 'napari', 'qtpy', 'pandas', 'scipy', 'matplotlib', 'dask') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
