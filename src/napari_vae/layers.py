@@ -1,0 +1,267 @@
+"""Tables and runs as napari layer data, and layers as micrographs and tables; needs neither napari nor Qt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+from .micrograph import Micrograph
+from .placement import Placement
+from .positions import frame_numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LayerData = tuple[Any, dict[str, Any], str]
+KEY = "napari_vae"  # where our provenance lies in the metadata of a layer
+NO_CLASS = ""  # class of a point without latents; napari cannot colour by a column with missing text
+ATOM_COLOR = "#00e5ff"
+# Okabe and Ito's colours, which people with any colour vision tell apart; black left out
+CLASS_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
+
+
+def micrograph_from_layer(layer: Any) -> Micrograph:
+    """The micrograph that an image layer shows; of a multiscale layer the full resolution.
+
+    A three-dimensional layer is a movie unless its first axis is labelled as channels.
+
+    Raises
+    ------
+    InputError
+        If the layer shows colours, is complex, or has more than three dimensions.
+    """
+    if getattr(layer, "rgb", False):
+        raise InputError(
+            f"“{layer.name}” is a colour picture; right-click it in the layer list, choose “Split RGB” and use one of "
+            "the grey layers."
+        )
+    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    unit = str(layer.units[-1])
+    return Micrograph(
+        data,
+        pixel_size=None if unit == "pixel" else tuple(np.abs(layer.scale[-2:])),
+        units=unit,
+        axes="CYX" if _has_channels(layer) else "",
+        name=layer.name,
+    )
+
+
+def placement_of(layer: Any) -> Placement:
+    """Placement of an image layer for what is made from it: a channel axis is dropped, a frame axis kept."""
+    placement = Placement.of_layer(layer)
+    return placement.last(2) if _has_channels(layer) else placement
+
+
+def atoms_from_points(layer: Any, placement: Placement | None = None) -> pd.DataFrame:
+    """Atoms table of a Points layer: positions as they are now, edited by hand or not, and all its features.
+
+    Parameters
+    ----------
+    layer : Points layer
+        Two axes (row, column) or three (frame, row, column).
+    placement : Placement, optional
+        Of the image that the positions are for; points that lie otherwise in the world are converted to its pixels.
+    """
+    points = np.asarray(layer.data, float)
+    if placement is not None:
+        points = placement.points_from(points, Placement.of_layer(layer))
+    atoms = layer.features.reset_index(drop=True).drop(columns=["frame", "y", "x"], errors="ignore")
+    frames = np.rint(points[:, -3]).astype(np.int64) if points.shape[1] > 2 else np.zeros(len(points), np.int64)
+    atoms.insert(0, "frame", frames)
+    atoms.insert(1, "y", points[:, -2])
+    atoms.insert(2, "x", points[:, -1])
+    atoms.attrs[KEY] = {key: value for key, value in layer.metadata.get(KEY, {}).items() if key == "spacing"}
+    return atoms
+
+
+def atoms_to_points(
+    atoms: pd.DataFrame, placement: Placement, *, name: str = "atoms", spacing: float | None = None
+) -> LayerData:
+    """Points layer data: an open circle on every atom, everything else of the table as features.
+
+    Parameters
+    ----------
+    atoms : DataFrame
+        Atoms table.
+    placement : Placement
+        Of the image.
+    spacing : float, optional
+        Distance between neighbours in pixels, which sets the size of the circles; by default of the table.
+    """
+    found = dict(atoms.attrs.get(KEY, {}))
+    spacing = spacing or found.get("spacing")
+    features = atoms.drop(columns=["frame", "y", "x"], errors="ignore").reset_index(drop=True)
+    return (
+        _positions(atoms, placement.ndim),
+        {
+            "name": name,
+            "features": features,
+            "symbol": "disc",
+            "size": _symbol_size(spacing),
+            "face_color": "transparent",
+            "border_color": ATOM_COLOR,
+            "border_width": 0.12,
+            "metadata": {KEY: {"kind": "atoms", **found}},
+            **placement.kwargs(),
+        },
+        "points",
+    )
+
+
+def add_latents(
+    features: pd.DataFrame, latents: pd.DataFrame, classes: pd.Series | None = None, owned: tuple[str, ...] = ()
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Join latents and classes to the features of the points that they describe.
+
+    Parameters
+    ----------
+    features : DataFrame
+        One row per point, index 0…n−1.
+    latents : DataFrame
+        Columns of `Run.encode`; its index says which points. The others get NaN.
+    classes : Series of int, optional
+        Class of each row of `latents`.
+    owned : tuple of str
+        Columns that an earlier run wrote and this one may replace. Others are the user's and stay: a latent of that
+        name is written as ``vae_…``.
+
+    Returns
+    -------
+    features : DataFrame
+        Plain columns, latents float32, ``class`` categorical.
+    names : dict
+        Column in `features` of every latent.
+    """
+    import pandas as pd
+
+    result = features.reset_index(drop=True).drop(columns=[c for c in owned if c in features])
+    columns = {str(name): latents[name].astype(np.float32) for name in latents}
+    if classes is not None:
+        columns["class"] = class_names(classes.reindex(latents.index))
+    names = {name: f"vae_{name}" if name in result else name for name in columns}
+    new = pd.DataFrame({names[name]: column.reindex(result.index) for name, column in columns.items()})
+    if classes is not None:
+        new[names["class"]] = new[names["class"]].fillna(NO_CLASS)
+    return pd.concat([result, new], axis=1), names
+
+
+def latent_style(features: pd.DataFrame, column: str) -> dict[str, Any]:
+    """Properties of a Points layer that colour it by a latent; rare extremes do not wash out the rest."""
+    values = features[column].to_numpy(float)
+    limits = np.nanpercentile(values, [1, 99]) if np.isfinite(values).any() else np.array([0.0, 1.0])
+    if not limits[1] > limits[0]:
+        limits = limits[0] + np.array([-0.5, 0.5])
+    return {
+        "face_color": column,
+        "face_colormap": "viridis",
+        "face_contrast_limits": (float(limits[0]), float(limits[1])),
+    }
+
+
+def latents_to_points(
+    atoms: pd.DataFrame,
+    latents: pd.DataFrame,
+    placement: Placement,
+    classes: pd.Series | None = None,
+    *,
+    name: str = "latents",
+    spacing: float | None = None,
+) -> LayerData:
+    """Points layer data with the latents as features, coloured by the first one."""
+    data, options, kind = atoms_to_points(atoms, placement, name=name, spacing=spacing)
+    positions = latents.set_axis(atoms.index.get_indexer(latents.index), axis=0)
+    labels = None if classes is None else classes.reindex(latents.index).set_axis(positions.index)
+    features, names = add_latents(options["features"], positions, labels)
+    options |= {"features": features, "border_width": 0.0, **latent_style(features, names[str(latents.columns[0])])}
+    if classes is not None:
+        options["face_color_cycle"] = class_cycle(int(classes.max()) + 1)
+    options["metadata"][KEY]["columns"] = tuple(names.values())
+    return data, options, kind
+
+
+def class_colors(n: int) -> list[str]:
+    """One colour per class, repeating after eight."""
+    return [CLASS_COLORS[i % len(CLASS_COLORS)] for i in range(n)]
+
+
+def class_names(classes: pd.Series) -> pd.Series:
+    """Classes as text categories, which napari takes for a colour cycle without asking."""
+    import pandas as pd
+
+    numbers = classes.astype(int)
+    categories = [NO_CLASS, *map(str, range(int(numbers.max()) + 1))]
+    return pd.Series(pd.Categorical(numbers.astype(str), categories=categories), index=classes.index)
+
+
+def class_cycle(n: int) -> dict[str, str]:
+    """Colour of each of `n` class names on Points, the same as on the Labels."""
+    return {NO_CLASS: "transparent"} | {str(i): color for i, color in enumerate(class_colors(n))}
+
+
+def class_labels(
+    atoms: pd.DataFrame, classes: pd.Series, shape: tuple[int, ...], radius: float
+) -> npt.NDArray[np.uint8]:
+    """Label image of the classes: around each atom the pixels nearer to it than to others, within `radius` pixels.
+
+    Parameters
+    ----------
+    atoms : DataFrame
+        Positions; rows as in `classes`.
+    classes : Series of int
+        From 0.
+    shape : (Y, X) or (T, Y, X)
+    radius : float
+        In pixels.
+
+    Returns
+    -------
+    array uint8
+        Class + 1, and 0 where there is no atom.
+    """
+    from scipy.spatial import cKDTree
+
+    if int(classes.max()) > 254:
+        raise InputError("There are more than 255 classes; group the latents into fewer.")
+    labels = np.zeros((shape[0] if len(shape) == 3 else 1, *shape[-2:]), np.uint8)
+    frames = frame_numbers(atoms) if len(shape) == 3 else np.zeros(len(atoms), int)
+    values = np.append(classes.to_numpy(int) + 1, 0).astype(np.uint8)
+    pixels = np.indices(shape[-2:]).reshape(2, -1).T
+    for frame in np.unique(frames):
+        rows = np.flatnonzero(frames == frame)
+        tree = cKDTree(atoms[["y", "x"]].to_numpy(float)[rows])
+        nearest = tree.query(pixels, distance_upper_bound=radius)[1]
+        labels[frame] = values[np.append(rows, len(classes))[nearest]].reshape(shape[-2:])
+    return labels if len(shape) == 3 else labels[0]
+
+
+def classes_to_labels(
+    atoms: pd.DataFrame, classes: pd.Series, shape: tuple[int, ...], placement: Placement, *, radius: float, name: str
+) -> LayerData:
+    """Labels layer data of `class_labels`, in the colours that the points have when coloured by class."""
+    n = int(classes.max()) + 1
+    colors = {None: "transparent", 0: "transparent"} | dict(enumerate(class_colors(n), start=1))
+    options = {
+        "name": name,
+        "colormap": colors,
+        "features": {"index": list(range(n + 1)), "class": [NO_CLASS, *map(str, range(n))]},  # what hovering shows
+        "opacity": 0.5,
+        "metadata": {KEY: {"kind": "classes", "classes": n}},
+        **placement.kwargs(),
+    }
+    return class_labels(atoms, classes, shape, radius), options, "labels"
+
+
+def _has_channels(layer: Any) -> bool:
+    return layer.ndim == 3 and str(layer.axis_labels[0]).lower() in ("c", "channel", "channels")
+
+
+def _positions(atoms: pd.DataFrame, ndim: int) -> npt.NDArray[np.float64]:
+    columns = ["frame", "y", "x"] if ndim == 3 else ["y", "x"]
+    return np.asarray(atoms[columns].to_numpy(float))
+
+
+def _symbol_size(spacing: float | None) -> float:
+    return max(3.0, 0.55 * spacing) if spacing and np.isfinite(spacing) else 8.0

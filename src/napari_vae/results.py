@@ -1,0 +1,120 @@
+"""What a trained model says about a micrograph, as napari layer data in the frame of that micrograph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .layers import KEY, LayerData, classes_to_labels, latents_to_points
+from .patches import Patches, paste_patches
+from .placement import Placement
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .run import Run
+
+CELL_RADIUS = 0.6  # of the spacing: the cells of neighbours meet, those at a vacancy end in a disc
+
+
+def result_layers(
+    run: Run,
+    patches: Patches,
+    latents: pd.DataFrame,
+    classes: pd.Series | None,
+    shape: tuple[int, ...],
+    placement: Placement,
+) -> list[LayerData]:
+    """Every layer of an analysis, in the order in which they are stacked.
+
+    Parameters
+    ----------
+    run : Run
+        The trained model.
+    patches : Patches
+        Windows of the micrograph.
+    latents : DataFrame
+        ``run.encode(patches)``.
+    classes : Series of int, optional
+        ``cluster(latents)``.
+    shape : (Y, X) or (T, Y, X)
+        Of the micrograph, without channels.
+    placement : Placement
+        Of the micrograph, with as many axes as `shape`.
+
+    Returns
+    -------
+    list of (data, options, type)
+        Residual and reconstruction (one each per channel), classes, latents and manifold.
+    """
+    layers = pasted_layers(run, patches, shape, placement)
+    radius = CELL_RADIUS * symbol_spacing(patches)
+    if classes is not None:
+        name = f"classes of {patches.name}"
+        layers.append(classes_to_labels(patches.atoms, classes, shape, placement, radius=radius, name=name))
+    layers.append(
+        latents_to_points(
+            patches.atoms,
+            latents,
+            placement,
+            classes,
+            name=f"latents of {patches.name}",
+            spacing=symbol_spacing(patches),
+        )
+    )
+    return [*layers, manifold_layer(run.manifold(), placement, shape, name=patches.name)]
+
+
+def pasted_layers(run: Run, patches: Patches, shape: tuple[int, ...], placement: Placement) -> list[LayerData]:
+    """Residual and reconstruction of every channel, hidden, in intensities; NaN (clear) where no window lies."""
+    rebuilt = patches.normalization.undo(run.reconstruct(patches))
+    residual = patches.normalization.undo(patches.data) - rebuilt
+    layers: list[LayerData] = []
+    for channel in range(rebuilt.shape[1]):
+        suffix = f", channel {channel + 1}" if rebuilt.shape[1] > 1 else ""
+        spread = float(np.percentile(np.abs(residual[:, channel]), 99.5)) or 1.0
+        for kind, windows, look in (
+            ("residual", residual, {"colormap": "PiYG", "contrast_limits": (-spread, spread)}),
+            ("reconstruction", rebuilt, {"colormap": "gray", "contrast_limits": _limits(rebuilt[:, channel])}),
+        ):
+            image = paste_patches(windows[:, channel], patches.atoms, shape)
+            name = f"{kind} of {patches.name}{suffix}"
+            options = {"name": name, "visible": False, "metadata": {KEY: {"kind": kind}}}
+            layers.append((image, options | look | placement.kwargs(), "image"))
+    return layers
+
+
+def manifold_layer(tiles: npt.NDArray[Any], placement: Placement, shape: tuple[int, ...], *, name: str) -> LayerData:
+    """The decoded plane of latents (n, n, H, W), or (n, n, C, H, W), as one picture to the right of the frame."""
+    picture = tile(tiles)
+    flat = placement.last(2)
+    gap = 0.04 * shape[-1]
+    options = {
+        "name": f"manifold of {name}",
+        "colormap": "gray",
+        "contrast_limits": _limits(picture),
+        "metadata": {KEY: {"kind": "manifold", "tiles": tuple(tiles.shape[:2])}},
+        **flat.beside([0, shape[-1] + gap]).kwargs(),
+    }
+    return picture, options, "image"
+
+
+def tile(tiles: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Pictures (n, m, H, W), or (n, m, C, H, W) with channels one below the other, as a single picture."""
+    if tiles.ndim == 5:
+        tiles = tiles.reshape(*tiles.shape[:2], -1, tiles.shape[-1])
+    n, m, height, width = tiles.shape
+    return np.ascontiguousarray(tiles.transpose(0, 2, 1, 3).reshape(n * height, m * width), dtype=np.float32)
+
+
+def symbol_spacing(patches: Patches) -> float:
+    """Distance between neighbours in pixels for the size of symbols; half a window where it is not known."""
+    return patches.spacing if np.isfinite(patches.spacing) else min(patches.window) / 2
+
+
+def _limits(values: npt.NDArray[Any]) -> tuple[float, float]:
+    """Range of the values, for display; never empty."""
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if high > low else (low, low + (abs(low) or 1.0))

@@ -1,0 +1,211 @@
+"""Layer data: the source's place in the world on every output, plain feature columns, the user's columns untouched."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari.layers import Image, Labels, Layer, Points
+
+from napari_vae.errors import InputError
+from napari_vae.layers import (
+    CLASS_COLORS,
+    add_latents,
+    atoms_from_points,
+    atoms_to_points,
+    class_labels,
+    latent_style,
+    latents_to_points,
+    micrograph_from_layer,
+    placement_of,
+)
+from napari_vae.micrograph import Micrograph
+from napari_vae.patches import extract_patches
+from napari_vae.placement import Placement
+from napari_vae.results import result_layers, tile
+
+TURNED = {
+    "scale": (0.02, 0.02),
+    "translate": (5.0, -3.0),
+    "rotate": 30,
+    "shear": (0.1,),
+    "affine": [[1.1, 0.1, 2], [0, 0.9, 1], [0, 0, 1]],
+    "units": ("nm", "nm"),
+    "axis_labels": ("y", "x"),
+}
+
+
+@pytest.fixture
+def atoms():
+    grid = np.stack(np.meshgrid(np.arange(10, 60, 8.0), np.arange(10, 60, 8.0), indexing="ij"), -1).reshape(-1, 2)
+    table = pd.DataFrame({"frame": 0, "y": grid[:, 0], "x": grid[:, 1], "score": 0.5})
+    table.attrs["napari_vae"] = {"spacing": 8.0}
+    return table
+
+
+@pytest.fixture
+def scene():
+    return np.random.default_rng(0).random((64, 64)).astype(np.float32)
+
+
+class FakeRun:
+    def reconstruct(self, patches):
+        return patches.data * 0.5
+
+    def manifold(self):
+        return np.zeros((3, 3, 16, 16), np.float32)
+
+
+def latents_of(patches):
+    n = len(patches)
+    columns = {"z1": np.linspace(-1, 1, n), "z2": np.zeros(n), "angle": np.arange(n, dtype=float)}
+    classes = pd.Series(np.arange(n) % 3, index=patches.atoms.index)
+    return pd.DataFrame(columns, index=patches.atoms.index), classes
+
+
+def build(layer_data):
+    return Layer.create(*layer_data)
+
+
+def test_micrograph_keeps_the_calibration_of_its_layer(scene):
+    micrograph = micrograph_from_layer(Image(scene, name="graphene", **TURNED))
+    assert micrograph.pixel_size == (0.02, 0.02) and micrograph.units == "nanometer"
+    assert micrograph.name == "graphene"
+    assert micrograph_from_layer(Image(scene)).pixel_size is None
+
+
+def test_multiscale_gives_full_resolution_and_channel_axes_are_seen(scene):
+    assert micrograph_from_layer(Image([scene, scene[::2, ::2]], multiscale=True)).shape == (64, 64)
+    stack = Image(np.stack([scene, scene]), axis_labels=("c", "y", "x"), scale=(1, 2, 2))
+    assert micrograph_from_layer(stack).axes == "CYX"
+    assert placement_of(stack).ndim == 2
+    assert micrograph_from_layer(Image(np.stack([scene, scene]))).axes == "TYX"
+
+
+def test_colour_and_complex_layers_are_refused_with_a_remedy(scene):
+    with pytest.raises(InputError, match="Split RGB"):
+        micrograph_from_layer(Image(np.zeros((32, 32, 3), np.uint8), rgb=True))
+    with pytest.raises(InputError, match="complex"):
+        micrograph_from_layer(SimpleNamespace(data=scene * 1j, units=("nm", "nm"), scale=(1, 1), ndim=2, name="fft"))
+
+
+def test_points_and_back_after_edits_by_hand(atoms, scene):
+    placement = placement_of(Image(scene, **TURNED))
+    layer = build(atoms_to_points(atoms, placement))
+    layer.add([[30.5, 31.5]])
+    layer.data = np.vstack([layer.data[:5] + 0.25, layer.data[5:]])
+    layer.selected_data = {7}
+    layer.remove_selected()
+    back = atoms_from_points(layer, placement)
+    assert len(back) == len(atoms)
+    assert np.allclose(back[["y", "x"]].iloc[:5], atoms[["y", "x"]].iloc[:5] + 0.25)
+    assert list(back[["y", "x"]].iloc[-1]) == [30.5, 31.5]
+    assert back["score"].iloc[0] == 0.5 and back.attrs["napari_vae"]["spacing"] == 8.0
+
+
+def test_points_that_lie_otherwise_are_found_in_the_image(scene):
+    image = Image(scene, **TURNED)
+    pixels = np.array([[3.0, 4.0], [20.5, 41.25]])
+    world = np.array([image.data_to_world(p) for p in pixels])
+    assert np.allclose(atoms_from_points(Points(world), placement_of(image))[["y", "x"]], pixels)
+
+
+def test_movies_have_points_in_three_dimensions(atoms, scene):
+    movie = Micrograph(np.stack([scene, scene]), pixel_size=0.1, units="nm")
+    atoms["frame"] = np.arange(len(atoms)) % 2
+    layer = build(atoms_to_points(atoms, Placement.of_micrograph(movie)))
+    assert layer.ndim == 3 and str(layer.units[0]) == "pixel" and str(layer.units[1]) == "nanometer"
+    assert list(atoms_from_points(layer)["frame"]) == list(atoms["frame"])
+
+
+def test_a_dropped_axis_takes_its_entries_along(scene):
+    image = Image(np.stack([scene] * 2), scale=(7, 2, 3), translate=(9, 1, 2), shear=(0.5, 0.6, 0.2), rotate=20)
+    flat = Placement.of_layer(image).last(2)
+    assert np.allclose(flat.scale, (2, 3)) and np.allclose(flat.shear, 0.2) and len(flat.units) == 2
+    corner = flat.to_world() @ [10, 20, 1]
+    assert np.allclose(corner[:2], image.data_to_world((0, 10, 20))[1:])
+
+
+def test_units_that_pint_does_not_know_become_pixels(scene):
+    assert Placement.of_micrograph(Micrograph(scene, pixel_size=2, units="<unspecified>")).units == ("pixel", "pixel")
+
+
+@pytest.mark.filterwarnings("error")
+def test_every_result_lies_where_the_source_lies(atoms, scene):
+    source = Image(scene, **TURNED)
+    patches = extract_patches(micrograph_from_layer(source), atoms, window=16)
+    latents, classes = latents_of(patches)
+    layers = [build(d) for d in result_layers(FakeRun(), patches, latents, classes, scene.shape, placement_of(source))]
+    assert [type(layer).__name__ for layer in layers] == ["Image", "Image", "Labels", "Points", "Image"]
+    for layer in layers:
+        assert np.allclose(layer.scale, source.scale) and np.allclose(layer.translate, source.translate)
+        assert np.allclose(layer.rotate, source.rotate) and np.allclose(layer.shear, source.shear)
+        assert layer.units == source.units and layer.axis_labels == source.axis_labels
+        assert "napari_vae" in layer.metadata
+    for layer in layers[:-1]:
+        assert np.allclose(layer.affine.affine_matrix, source.affine.affine_matrix)
+    beside = layers[-1].data_to_world((0, 0))
+    assert np.allclose(source.world_to_data(beside), (0, 64 * 1.04))
+
+
+def test_reconstruction_and_residual_add_up_to_the_image(atoms, scene):
+    patches = extract_patches(scene, atoms, window=17)
+    latents, _ = latents_of(patches)
+    placement = Placement.of_micrograph(Micrograph(scene))
+    residual, reconstruction = (d[0] for d in result_layers(FakeRun(), patches, latents, None, (64, 64), placement)[:2])
+    seen = np.isfinite(residual)
+    assert seen.mean() > 0.5 and np.array_equal(seen, np.isfinite(reconstruction))
+    assert np.allclose((residual + reconstruction)[seen], scene[seen], atol=1e-3)
+
+
+def test_latents_are_plain_columns_and_users_columns_stay(atoms):
+    features = pd.DataFrame({"score": 1.0, "z1": "mine"}, index=range(len(atoms)))
+    latents = pd.DataFrame({"z1": [1.0, 2.0], "z2": [3.0, 4.0]}, index=[4, 2])
+    joined, names = add_latents(features, latents, pd.Series([1, 0], index=[4, 2]))
+    assert list(joined["z1"]) == ["mine"] * len(atoms)
+    assert names == {"z1": "vae_z1", "z2": "z2", "class": "class"}
+    assert list(joined["class"][:5]) == ["", "", "0", "", "1"]
+    assert joined["vae_z1"].dtype == np.float32 and joined["vae_z1"][4] == 1 and np.isnan(joined["vae_z1"][0])
+    assert isinstance(joined["class"].dtype, pd.CategoricalDtype)
+    again, names = add_latents(joined, latents * 2, owned=tuple(names.values()))
+    assert again["vae_z1"][2] == 4 and "class" not in again and list(again["z1"]) == ["mine"] * len(atoms)
+
+
+@pytest.mark.filterwarnings("error")
+def test_points_coloured_by_class_have_the_colours_of_the_labels(atoms, scene):
+    patches = extract_patches(scene, atoms, window=16)
+    latents, classes = latents_of(patches)
+    placement = Placement.of_micrograph(Micrograph(scene))
+    data = result_layers(FakeRun(), patches, latents, classes, (64, 64), placement)
+    labels, points = build(data[2]), build(data[3])
+    assert isinstance(labels, Labels) and isinstance(points, Points)
+    points.face_color = "white"
+    points.face_color = "class"
+    for atom, color, number in zip(points.data, points.face_color, classes, strict=True):
+        y, x = np.rint(atom).astype(int)
+        assert labels.data[y, x] == number + 1
+        assert np.allclose(labels.get_color(number + 1)[:3], color[:3])
+    assert len(CLASS_COLORS) == len(set(CLASS_COLORS))
+
+
+def test_classes_fill_the_cells_of_their_atoms_only():
+    atoms = pd.DataFrame({"y": [20.0, 20.0], "x": [15.0, 25.0]})
+    labels = class_labels(atoms, pd.Series([0, 1]), (40, 60), radius=7)
+    assert labels[20, 19] == 1 and labels[20, 21] == 2 and labels[20, 33] == 0 and labels[30, 15] == 0
+    movie = class_labels(atoms.assign(frame=[0, 1]), pd.Series([0, 1]), (2, 40, 60), radius=7)
+    assert set(np.unique(movie[0])) == {0, 1} and set(np.unique(movie[1])) == {0, 2}
+
+
+def test_extremes_do_not_set_the_colour_limits_and_edge_atoms_are_clear(atoms):
+    values = np.concatenate([[np.nan], np.linspace(0, 1, 998), [1e6]]).astype(np.float32)
+    style = latent_style(pd.DataFrame({"z1": values}), "z1")
+    assert style["face_contrast_limits"][1] < 1.1
+    latents = pd.DataFrame({"z1": np.arange(len(atoms) - 1.0)}, index=atoms.index[1:])
+    layer = build(latents_to_points(atoms, latents, Placement.of_micrograph(Micrograph(np.zeros((64, 64))))))
+    assert layer.face_color[0, 3] == 0 and (layer.face_color[1:, 3] == 1).all()
+    assert layer.face_color_mode == "colormap"
+
+
+def test_tiles_form_one_picture():
+    tiles = np.arange(4, dtype=float)[:, None, None] * np.ones((4, 2, 3))
+    assert np.array_equal(tile(tiles.reshape(2, 2, 2, 3))[::2, ::3], [[0, 1], [2, 3]])
