@@ -1,5 +1,6 @@
 """The project around the code: version, manifest, pinned versions, links, and what a wheel holds."""
 
+import ast
 import importlib.metadata
 import re
 import subprocess
@@ -21,6 +22,21 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *s
 @pytest.fixture(scope="module")
 def metadata():
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def imported():
+    """Distributions that the package imports from, here or inside a function."""
+    modules = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                modules.add(node.module.split(".")[0])
+    found = importlib.metadata.packages_distributions()
+    outside = modules - set(sys.stdlib_module_names) - {"napari_vae"}
+    return {canonicalize_name(name) for module in outside for name in found[module]}
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +95,12 @@ def test_every_base_dependency_is_justified(metadata):
         assert f"`{requirement.name}`" in page, f"docs/architecture.md does not say why {requirement.name} is needed"
 
 
+def test_what_is_imported_is_declared(metadata, imported):
+    project = metadata["project"]
+    declared = [*project["dependencies"], *project["optional-dependencies"]["formats"]]
+    assert imported <= {canonicalize_name(Requirement(entry).name) for entry in declared}
+
+
 def test_readme_links_are_absolute():
     links = re.findall(r"\]\(([^)\s]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert links
@@ -95,6 +117,14 @@ def test_links_inside_the_repository_lead_somewhere(page):
             assert (ROOT / link.removeprefix(ours).removeprefix(raw)).exists(), link
         elif "://" not in link:
             assert (page.parent / link).exists(), link
+
+
+def test_reference_has_every_public_name():
+    import napari_vae
+
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    documented = {name.split(".")[0] for name in re.findall(r":: napari_vae\.([\w.]+)", page)}
+    assert documented == set(napari_vae.__all__)
 
 
 def test_wheel_holds_the_manifest_and_the_type_marker(tmp_path):
