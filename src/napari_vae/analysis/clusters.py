@@ -1,0 +1,110 @@
+"""Class labels from latents."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..errors import InputError
+
+MOST_CLASSES = 8
+MOST_ROWS = 20_000  # the mixture is fitted to at most so many, and then labels all
+FLOOR = 1e-4  # variance added to each latent after scaling to 1, against collapse on duplicates
+
+
+def cluster(
+    latents: pd.DataFrame | npt.ArrayLike,
+    method: Literal["gmm", "kmeans", "hdbscan"] = "gmm",
+    n: int | Literal["auto"] = "auto",
+    *,
+    seed: int = 0,
+) -> pd.Series:
+    """Group images by their latents.
+
+    Parameters
+    ----------
+    latents : DataFrame or array (N, k)
+        Of a DataFrame the columns ``z1``, ``z2``, … are used, or all numeric ones if it has none of these.
+    method : "gmm", "kmeans" or "hdbscan"
+        Gaussian mixture, k-means, or density peaks (which finds `n` itself and labels outliers −1).
+    n : int or "auto"
+        Number of classes; ``"auto"`` takes the Gaussian mixture of 1 … 8 components with the lowest BIC (Schwarz 1978).
+    seed : int
+        Seed of the starting points.
+
+    Returns
+    -------
+    Series of int
+        Class of each row, numbered from 0 in the order of decreasing size; index as `latents`.
+
+    Raises
+    ------
+    InputError
+        If there are fewer rows than classes, values are not finite, or the method is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z = np.r_[np.random.default_rng(0).normal(0, 0.1, (30, 2)), np.ones((20, 2)) * [[5, 5]]]
+    >>> cluster(z, n=2).value_counts().tolist()
+    [30, 20]
+    """
+    values, index = _values(latents)
+    if n != "auto" and not 1 <= n <= len(values):
+        raise InputError(f"{n} classes of {len(values)} rows are not possible; choose 1 … {len(values)}.")
+    sd = values.std(0)
+    scaled = (values - values.mean(0)) / np.where(sd > 0, sd, 1)
+    if method == "hdbscan":
+        from sklearn.cluster import HDBSCAN
+
+        labels = HDBSCAN(min_cluster_size=max(5, len(scaled) // 100), copy=True).fit_predict(scaled)
+    elif method in ("gmm", "kmeans"):
+        sample = scaled
+        if len(scaled) > MOST_ROWS:
+            sample = scaled[np.random.default_rng(seed).choice(len(scaled), MOST_ROWS, replace=False)]
+        labels = _mixture(sample, n, seed).predict(scaled) if method == "gmm" or n == "auto" else None
+        if method == "kmeans":
+            from sklearn.cluster import KMeans
+
+            n_classes = n if labels is None else len(np.unique(labels))
+            labels = KMeans(n_classes, n_init=5, random_state=seed).fit(sample).predict(scaled)
+    else:
+        raise InputError(f'There is no clustering {method!r}; use "gmm", "kmeans" or "hdbscan".')
+    return pd.Series(_by_size(np.asarray(labels)), index=index, name="class")
+
+
+def _values(latents: pd.DataFrame | npt.ArrayLike) -> tuple[npt.NDArray[np.float64], pd.Index]:
+    if isinstance(latents, pd.DataFrame):
+        table = latents.filter(regex=r"^z\d+$")
+        table = table if table.shape[1] else latents.select_dtypes("number")
+        values, index = table.to_numpy(float), latents.index
+    else:
+        values = np.asarray(latents, dtype=float)
+        values = values[:, None] if values.ndim == 1 else values
+        index = pd.RangeIndex(len(values))
+    if values.ndim != 2 or values.shape[1] == 0 or len(values) == 0:
+        raise InputError("There are no latents to cluster; give a table with z1, z2, … or an (N, k) array.")
+    if not np.isfinite(values).all():
+        raise InputError("The latents hold NaN or infinite values; drop those rows first.")
+    return values, index
+
+
+def _mixture(sample: npt.NDArray[np.float64], n: int | Literal["auto"], seed: int):  # type: ignore[no-untyped-def]
+    """Gaussian mixture of `n` components, or of the number with the lowest BIC."""
+    from sklearn.mixture import GaussianMixture
+
+    most = max(1, min(MOST_CLASSES, len(sample) // 10))
+    numbers = range(1, most + 1) if n == "auto" else [n]
+    fits = [GaussianMixture(k, reg_covar=FLOOR, n_init=3, random_state=seed).fit(sample) for k in numbers]
+    return min(fits, key=lambda fit: fit.bic(sample))
+
+
+def _by_size(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Labels renumbered from 0 in the order of decreasing size; −1 stays."""
+    names, counts = np.unique(labels[labels >= 0], return_counts=True)
+    rank = np.full(labels.max(initial=0) + 1, -1)
+    rank[names[np.argsort(-counts, kind="stable")]] = np.arange(len(names))
+    return np.where(labels < 0, -1, rank[labels])

@@ -1,0 +1,106 @@
+"""The state of a training on disk, so that a killed one goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from .errors import InputError
+from .folders import replace_folder
+from .provenance import data_hash
+
+if TYPE_CHECKING:
+    from .session import Session
+
+EVERY = 30.0  # seconds between two checkpoints
+MARKER = "checkpoint.json"
+
+
+class Checkpoint:
+    """Keeps a session's state in a folder; does nothing without one."""
+
+    def __init__(self, session: Session, folder: Path | None, identity: dict[str, Any]) -> None:
+        self.session, self.folder, self.identity = session, folder, identity
+        self._written = time.monotonic()
+
+    @classmethod
+    def attach(cls, session: Session, images: npt.NDArray[np.float32], folder: str | Path | None) -> Checkpoint:
+        """Watch over a session; if `folder` holds the state of the same training, put the session there.
+
+        Raises
+        ------
+        InputError
+            If the folder holds the checkpoint of another training.
+        """
+        if folder is None:
+            return cls(session, None, {})
+        identity = {
+            "data_sha256": data_hash(images),
+            "model": session.model.config.to_dict(),
+            "train": session.train.to_dict(),
+        }
+        checkpoint = cls(session, Path(folder), json.loads(json.dumps(identity)))
+        if (Path(folder) / MARKER).is_file():
+            checkpoint._restore()
+        return checkpoint
+
+    def keep(self, *, now: bool = False) -> None:
+        """Write the state if it is time, or `now`."""
+        if self.folder is None or (not now and time.monotonic() - self._written < EVERY):
+            return
+        s = self.session
+        state = {
+            "identity": self.identity,
+            "history": s.history,
+            "counts": [s.step, s.epoch, s.position],
+            "schedule": [s.schedule.cooldown_from, s.schedule.n_steps],
+        }
+        with replace_folder(self.folder, MARKER) as new:
+            save_file(self._tensors(), new / "state.safetensors")
+            (new / MARKER).write_text(json.dumps(state))
+        self._written = time.monotonic()
+
+    def discard(self) -> None:
+        """Remove the folder: the training is done."""
+        if self.folder is not None and (self.folder / MARKER).is_file():
+            shutil.rmtree(self.folder)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        s = self.session
+        tensors = {f"model.{k}": v for k, v in s.model.state_dict().items()}
+        for number, values in s.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{k}": v for k, v in values.items()}
+        tensors["generator"] = s.generator.get_state()
+        return {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+
+    def _restore(self) -> None:
+        assert self.folder is not None
+        s = self.session
+        try:
+            state = json.loads((self.folder / MARKER).read_text())
+            tensors = load_file(self.folder / "state.safetensors")
+        except Exception as error:
+            raise InputError(f"The checkpoint in {self.folder} cannot be read; remove the folder.") from error
+        if state["identity"] != self.identity:
+            raise InputError(
+                f"{self.folder} holds the checkpoint of another training (other data or settings); choose another folder."
+            )
+        s.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
+        optimizer = s.optimizer.state_dict()
+        for key, value in tensors.items():
+            if key.startswith("optimizer."):
+                _, number, name = key.split(".")
+                optimizer["state"].setdefault(int(number), {})[name] = value
+        s.optimizer.load_state_dict(optimizer)
+        s.generator.set_state(tensors["generator"])
+        s.history = state["history"]
+        s.step, s.epoch, s.position = state["counts"]
+        s.schedule.cooldown_from, s.schedule.n_steps = state["schedule"]

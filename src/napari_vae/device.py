@@ -1,0 +1,43 @@
+"""Which device to compute on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of a name; ``"auto"`` is the first that there is of CUDA, MPS and CPU.
+
+    Raises
+    ------
+    InputError
+        If this machine does not have the device.
+    """
+    import torch
+
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f'This machine cannot compute on {name!r}; choose device="auto" or "cpu".') from error
+    return device
+
+
+def describe_device(device: torch.device) -> str:
+    """The device in words: ``"CPU, 2 threads"`` or the name of the GPU."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        return f"CPU, {torch.get_num_threads()} threads"
+    return device.type.upper()

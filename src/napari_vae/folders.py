@@ -1,0 +1,45 @@
+"""Folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import InputError
+
+
+@contextmanager
+def replace_folder(target: str | Path, marker: str) -> Iterator[Path]:
+    """Write into a new folder that takes the place of `target` when the block ends without an error.
+
+    Parameters
+    ----------
+    target : path
+        The folder; a former one of the same kind is replaced, only once the new one is complete.
+    marker : str
+        Name of a file that says a folder is of this kind. Other folders that hold anything are not touched.
+
+    Raises
+    ------
+    InputError
+        If `target` holds something else.
+    """
+    target = Path(target)
+    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / marker).is_file())):
+        raise InputError(f"{target} holds other files; choose a new or empty folder.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield new
+        new.chmod(0o755)
+        old = new.with_name(new.name + "-old")
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise

@@ -1,0 +1,198 @@
+"""Which model to train, and how: two plain dataclasses, saved with every run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from ..errors import InputError
+
+INVARIANCES = ("rotation", "translation", "scale", "strain")
+LIKELIHOODS = ("bernoulli", "gaussian")
+
+PRESETS = {
+    "vae": "VAE: no invariance",
+    "rvae": "rVAE: rotation",
+    "tvae": "tVAE: translation",
+    "svae": "sVAE: scale",
+    "trvae": "trVAE: translation and rotation",
+    "strain-rvae": "strain-rVAE: rotation and strain",
+}
+_PRESET = re.compile(r"(strain-)?([trs]*)vae")
+_LETTERS = {"t": "translation", "r": "rotation", "s": "scale"}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What the model looks for, and what it shall not care about.
+
+    Parameters
+    ----------
+    kind : "vae"
+        The unsupervised autoencoder.
+    invariances : tuple of str
+        Any of ``"rotation"``, ``"translation"``, ``"scale"``, ``"strain"``: the model infers these for every image and
+        keeps them out of the latents.
+    latent_dim : int
+        Number of latents.
+    likelihood : "bernoulli" or "gaussian"
+        How pixels in [0, 1] scatter about the reconstruction; the Gaussian learns its variance.
+    decoder : "canonical"
+        One upright image is decoded and resampled into each pose.
+    angle_prior : "uniform" or float
+        A uniform circle, or the spread in degrees of a wrapped normal about 0.
+    shift_prior : float
+        Spread of shifts, as a fraction of the window.
+    scale_prior : float
+        Spread of the logarithm of the scale.
+    strain_prior : float
+        Spread of each strain component.
+    hidden : tuple of int
+        Widths of the hidden layers.
+    rotations : int
+        Number of coarse orientations that are compared exactly; what lies between is inferred by the encoder.
+
+    Raises
+    ------
+    InputError
+        If a value is not possible; the message names those that are.
+
+    Examples
+    --------
+    >>> ModelConfig.preset("trvae", latent_dim=3).invariances
+    ('rotation', 'translation')
+    """
+
+    kind: Literal["vae"] = "vae"
+    invariances: tuple[str, ...] = ()
+    latent_dim: int = 2
+    likelihood: str = "bernoulli"
+    decoder: Literal["canonical"] = "canonical"
+    angle_prior: float | Literal["uniform"] = "uniform"
+    shift_prior: float = 0.1
+    scale_prior: float = 0.1
+    strain_prior: float = 0.25
+    hidden: tuple[int, ...] = (256, 256)
+    rotations: int = 16
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.invariances if name not in INVARIANCES]
+        if isinstance(self.invariances, str) or unknown:
+            raise InputError(f"Invariances are any of {', '.join(INVARIANCES)}; got {self.invariances!r}.")
+        object.__setattr__(self, "invariances", tuple(name for name in INVARIANCES if name in self.invariances))
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        _require(self.kind == "vae", f'kind must be "vae"; {self.kind!r} is not available.')
+        _require(self.decoder == "canonical", f'decoder must be "canonical"; {self.decoder!r} is not available.')
+        _require(self.likelihood in LIKELIHOODS, f"likelihood is one of {', '.join(LIKELIHOODS)}.")
+        _require(1 <= self.latent_dim <= 64, f"latent_dim must lie within 1 … 64, not {self.latent_dim}.")
+        _require(
+            self.angle_prior == "uniform" or _positive(self.angle_prior),
+            f'angle_prior is "uniform" or a spread in degrees above 0, not {self.angle_prior!r}.',
+        )
+        for name in ("shift_prior", "scale_prior", "strain_prior"):
+            _require(_positive(getattr(self, name)), f"{name} must be above 0, not {getattr(self, name)!r}.")
+        _require(len(self.hidden) > 0 and all(n > 0 for n in self.hidden), "hidden needs one or more positive widths.")
+        _require(4 <= self.rotations <= 128, f"rotations must lie within 4 … 128, not {self.rotations}.")
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """The model of a published name: ``vae`` after any of the letters ``t``, ``r``, ``s`` and ``strain-``.
+
+        Raises
+        ------
+        InputError
+            If the name is not of that form.
+        """
+        match = _PRESET.fullmatch(name.lower())
+        if match is None or len(set(match[2])) != len(match[2]):
+            raise InputError(f"There is no model {name!r}; use one of {', '.join(PRESETS)}.")
+        invariances = tuple(_LETTERS[letter] for letter in match[2]) + (("strain",) if match[1] else ())
+        return cls(**({"invariances": invariances} | changes))
+
+    @property
+    def name(self) -> str:
+        """The preset that this is, such as ``"trvae"`` or ``"strain-rvae"``."""
+        letters = "".join(letter for letter, word in _LETTERS.items() if word in self.invariances)
+        return ("strain-" if "strain" in self.invariances else "") + letters + "vae"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`; unknown keys are refused."""
+        return _from_dict(cls, values)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train.
+
+    Parameters
+    ----------
+    epochs : "auto" or int
+        Passes over the data; ``"auto"`` goes on until the loss on held-out images stops improving.
+    batch_size : "auto" or int
+        Images in a step; ``"auto"`` chooses by the number of images.
+    learning_rate : float
+        Peak step size of Adam; it is warmed up at the start and lowered towards the end.
+    beta : float
+        Weight of the latents' KL divergence.
+    device : str
+        ``"auto"`` (CUDA, else MPS, else CPU), or a name that torch knows, such as ``"cuda:1"``.
+    seed : int
+        Seed of everything random in this training, and of nothing else.
+    checkpoint : str or Path, optional
+        Folder to keep the state of the training in, about twice a minute; training the same again goes on from there.
+
+    Raises
+    ------
+    InputError
+        If a value is not possible.
+    """
+
+    epochs: int | Literal["auto"] = "auto"
+    batch_size: int | Literal["auto"] = "auto"
+    learning_rate: float = 2e-3
+    beta: float = 1.0
+    device: str = "auto"
+    seed: int = 0
+    checkpoint: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+            _require(value == "auto" or whole, f'{name} is "auto" or a whole number from 1, not {value!r}.')
+        _require(_positive(self.learning_rate), f"learning_rate must be above 0, not {self.learning_rate!r}.")
+        _require(self.beta >= 0, f"beta must not be negative, not {self.beta!r}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; the checkpoint folder is no property of the result and left out."""
+        return {key: value for key, value in asdict(self).items() if key != "checkpoint"}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`; unknown keys are refused."""
+        return _from_dict(cls, values)
+
+
+_Config = TypeVar("_Config", ModelConfig, TrainConfig)
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, (int, float)) and 0 < value < float("inf")
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise InputError(sentence)
+
+
+def _from_dict(cls: type[_Config], values: dict[str, Any]) -> _Config:
+    unknown = set(values) - {f.name for f in fields(cls)}
+    _require(not unknown, f"The settings hold {', '.join(sorted(unknown))}, which this version does not know; update it.")
+    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

@@ -1,0 +1,87 @@
+"""From what a caller hands over to (N, C, H, W) float32 images in [0, 1], with every fault named before work begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..normalization import Normalization
+
+if TYPE_CHECKING:
+    from ..patches import Patches
+
+SMALLEST = 20
+
+
+def raw_images(data: Any) -> npt.NDArray[Any]:
+    """Array (N, C, H, W) of `Patches`, ``(N, H, W)`` or ``(N, C, H, W)`` data, dtype untouched.
+
+    Raises
+    ------
+    InputError
+        If the array has another number of dimensions, holds no numbers, is complex or not finite.
+    """
+    array = np.asarray(getattr(data, "data", data) if _is_patches(data) else data)
+    if array.ndim == 3:
+        array = array[:, None]
+    if array.ndim != 4 or min(array.shape[1:], default=0) == 0:
+        raise InputError(
+            f"Images must come as (N, height, width) or (N, channels, height, width); this array is {array.shape}."
+        )
+    if np.issubdtype(array.dtype, np.complexfloating):
+        raise InputError("The images are complex; take their magnitude, np.abs(images), first.")
+    if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
+        raise InputError(f"The images hold {array.dtype} values, not numbers; convert them to intensities.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError("The images hold NaN or infinite values; replace them first, for example with np.nan_to_num.")
+    return array
+
+
+def training_images(data: Any) -> tuple[npt.NDArray[np.float32], Normalization]:
+    """Images to learn from, and the limits that 0 and 1 stand for.
+
+    Raises
+    ------
+    InputError
+        As `raw_images`, or if there are fewer than 20 images or a channel is constant.
+    """
+    array = raw_images(data)
+    if len(array) < SMALLEST:
+        raise InputError(f"{len(array)} patches are too few to learn from; give at least {SMALLEST}.")
+    if min(array.shape[-2:]) < 4:
+        raise InputError(f"Images of {array.shape[-2]} × {array.shape[-1]} px are too small; give at least 4 × 4.")
+    if _is_patches(data):
+        return array, data.normalization
+    limits = Normalization.fit(array)
+    return limits.apply(array), limits
+
+
+def model_images(
+    data: Any, channels: int, size: tuple[int, int], limits: Normalization
+) -> npt.NDArray[np.float32]:
+    """Images as a trained model wants them; `Patches` are in the limits of their own micrograph already.
+
+    Raises
+    ------
+    InputError
+        If channels or size are not those the model was trained on.
+    """
+    array = raw_images(data)
+    if array.shape[1:] != (channels, *size):
+        raise InputError(
+            f"The model was trained on {channels} × {size[0]} × {size[1]} px (channels × height × width) and cannot take "
+            f"{' × '.join(map(str, array.shape[1:]))}; extract patches with window={size}."
+        )
+    return array.astype(np.float32, copy=False) if _is_patches(data) else limits.apply(array)
+
+
+def _is_patches(data: Any) -> bool:
+    return hasattr(data, "normalization") and hasattr(data, "atoms")
+
+
+def as_given(images: npt.NDArray[np.float32], data: Patches | npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Images (N, C, H, W) in the shape that `data` came in: without the channel axis if it had none."""
+    return images[:, 0] if not _is_patches(data) and np.ndim(data) == 3 else images

@@ -1,0 +1,141 @@
+"""Pose: how a content image is put on the screen by rotation, scale, strain and translation.
+
+An object point ``u`` (about the centre of the canonical image) appears on screen at
+
+    p = s · R(φ) · exp(ε) · u + t
+
+with the angle φ counter-clockwise on screen, the scale s > 0, a traceless symmetric strain ε in the object's own
+frame (so that dilation belongs to the scale; ``exp(ε)`` has determinant 1) and the shift t. Vectors are
+(x to the right, y down) in pixels inside this module; strain components are those of (x to the right, y **up**),
+so that they turn with φ as a tensor does. Angles are in radians here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass
+class Pose:
+    """Batched pose; every member has the same leading shape ``(…)``.
+
+    Attributes
+    ----------
+    angle : Tensor (…)
+        Radians, counter-clockwise on screen.
+    shift : Tensor (…, 2)
+        Screen shift (x, y down) in pixels.
+    log_scale : Tensor (…)
+        Logarithm of the scale; > 0 is larger.
+    strain : Tensor (…, 2)
+        ``(ε_xx, ε_xy)`` in the object's frame, y up; ε_yy = −ε_xx.
+    """
+
+    angle: Tensor
+    shift: Tensor
+    log_scale: Tensor
+    strain: Tensor
+
+    @classmethod
+    def identity(cls, shape: tuple[int, ...], device: torch.device | None = None) -> Pose:
+        """The pose that changes nothing."""
+        zero, pair = torch.zeros(shape, device=device), torch.zeros(*shape, 2, device=device)
+        return cls(zero, pair, zero, pair)
+
+    def select(self, index: Tensor) -> Pose:
+        """Gather ``index`` (B, K) along the second axis of a (B, R) pose."""
+        return Pose(
+            *(
+                v.gather(1, index) if v.ndim == 2 else v.gather(1, index[..., None].expand(-1, -1, v.shape[-1]))
+                for v in (getattr(self, f.name) for f in fields(self))
+            )
+        )
+
+    def screen_to_object(self) -> tuple[Tensor, Tensor]:
+        """Matrix (…, 2, 2) and offset (…, 2) with ``u = matrix @ p + offset``, in pixels, (x, y down)."""
+        cos, sin = torch.cos(self.angle), torch.sin(self.angle)
+        inverse_rotation = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+        matrix = _stretch(-self.strain) @ inverse_rotation * torch.exp(-self.log_scale)[..., None, None]
+        return matrix, -(matrix @ self.shift[..., None])[..., 0]
+
+    def screen_strain(self) -> Tensor:
+        """Strain components (…, 2) turned from the object's frame to the screen (y up)."""
+        cos, sin = torch.cos(2 * self.angle), torch.sin(2 * self.angle)
+        xx, xy = self.strain.unbind(-1)
+        return torch.stack([xx * cos - xy * sin, xx * sin + xy * cos], -1)
+
+
+def _stretch(strain: Tensor) -> Tensor:
+    """``exp(ε)`` (…, 2, 2) of a traceless symmetric strain (…, 2), in (x, y down)."""
+    xx, xy = strain.unbind(-1)
+    size = torch.sqrt(xx**2 + xy**2 + 1e-12)  # the root has no gradient at 0
+    cosh, sinhc = torch.cosh(size), torch.sinh(size) / size
+    off = -sinhc * xy  # y down turns the sign of the mixed component
+    return torch.stack([torch.stack([cosh + sinhc * xx, off], -1), torch.stack([off, cosh - sinhc * xx], -1)], -2)
+
+
+def sample_canonical(canonical: Tensor, pose: Pose, size: tuple[int, int], extent: tuple[int, int]) -> Tensor:
+    """Draw canonical images in given poses.
+
+    Parameters
+    ----------
+    canonical : Tensor (B, C, S, S)
+        Images in the object's frame, on pixels as large as those of the screen.
+    pose : Pose (B, K)
+        K poses for each.
+    size : (int, int)
+        Rows and columns of the window, in pixels.
+    extent : (int, int)
+        Number of samples taken along rows and columns: `size`, or fewer for a coarse look.
+
+    Returns
+    -------
+    Tensor (B, K, C, *extent)
+    """
+    batch, poses = pose.angle.shape
+    side = canonical.shape[-1]
+    matrix, offset = pose.screen_to_object()
+    half = torch.tensor([size[1] / 2, size[0] / 2], device=matrix.device, dtype=matrix.dtype)
+    theta = torch.cat([matrix * half, offset[..., None]], -1) * (2 / side)  # normalised coordinates of grid_sample
+    rows, columns = extent
+    grid = _affine_grid(theta, rows, columns).view(batch, poses * rows, columns, 2)
+    drawn = F.grid_sample(canonical, grid, padding_mode="border", align_corners=False)
+    return drawn.view(batch, -1, poses, rows, columns).transpose(1, 2)
+
+
+def turned_copies(images: Tensor, angles: Tensor) -> Tensor:
+    """Copies of square images, turned back by each of the angles: (B, C, S, S) -> (B, R, C, S, S).
+
+    The corners that no pixel reaches are 0.
+    """
+    batch, channels, side, _ = images.shape
+    cos, sin, zero = torch.cos(angles), torch.sin(angles), torch.zeros_like(angles)
+    theta = torch.stack([torch.stack([cos, sin, zero], -1), torch.stack([-sin, cos, zero], -1)], -2)
+    grid = _affine_grid(theta, side, side)
+    # The batch rides along as channels: each grid is computed once, not once per image.
+    flat = images.reshape(1, batch * channels, side, side).expand(len(angles), -1, -1, -1)
+    return F.grid_sample(flat, grid, align_corners=False).view(-1, batch, channels, side, side).transpose(0, 1)
+
+
+def _affine_grid(theta: Tensor, rows: int, columns: int) -> Tensor:
+    """Sampling points (…, rows, columns, 2) of affine maps (…, 2, 3); one addition a point, where torch's multiplies."""
+    x = (torch.arange(columns, device=theta.device, dtype=theta.dtype) * 2 + 1) / columns - 1
+    y = (torch.arange(rows, device=theta.device, dtype=theta.dtype) * 2 + 1) / rows - 1
+    along_x = theta[..., None, :, 0] * x[:, None]
+    along_y = theta[..., None, :, 1] * y[:, None] + theta[..., None, :, 2]
+    return along_x[..., None, :, :] + along_y[..., :, None, :]
+
+
+def uniform_angles(n: int, device: torch.device | None = None) -> Tensor:
+    """`n` angles evenly around the circle, from 0, in radians."""
+    return torch.arange(n, device=device) * (2 * math.pi / n)
+
+
+def wrap(angle: Tensor) -> Tensor:
+    """Radians brought into (−π, π]."""
+    return -torch.remainder(math.pi - angle, 2 * math.pi) + math.pi

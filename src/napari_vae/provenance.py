@@ -1,0 +1,44 @@
+"""Where a result comes from: versions, data, calibration."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+PACKAGES = ("napari-vae", "torch", "numpy", "napari")
+
+
+def data_hash(array: npt.NDArray[Any]) -> str:
+    """SHA-256 over shape, dtype and values."""
+    digest = hashlib.sha256(f"{array.shape}{array.dtype}".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def describe_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def describe_data(data: Any, images: npt.NDArray[Any]) -> dict[str, Any]:
+    """Plain values that identify the training data: count, hash, and the calibration that `Patches` carry."""
+    told = {key: getattr(data, key, None) for key in ("name", "pixel_size", "units", "spacing")}
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "n_images": len(images),
+        "data_sha256": data_hash(images),
+        "versions": describe_versions(),
+        **{key: value for key, value in told.items() if value is not None and value == value},
+    }

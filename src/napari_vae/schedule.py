@@ -1,0 +1,60 @@
+"""How long to train and how large the steps are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+WARMUP = 0.05
+COOLDOWN = 0.6  # share of a training of known length in which the steps shrink
+AUTO_COOLDOWN = 0.5  # length of the cooldown after a plateau, as a share of the steps before it
+FLOOR = 0.01  # the last steps, relative to the largest
+SHORTEST_WARMUP = 20
+PATIENCE = 4  # evaluations without gain
+GAIN = 2e-3  # what counts as gain, relative to what was gained since the start
+MIN_STEPS, MAX_STEPS = 300, 4000  # bounds of the search for a plateau
+
+
+@dataclass
+class Schedule:
+    """Warm-up, full speed, cooldown; the cooldown starts at a given step or when the held-out loss stops improving.
+
+    Parameters
+    ----------
+    peak : float
+        Largest learning rate.
+    total : int or None
+        Steps in all; ``None``: found out by watching the held-out loss.
+    """
+
+    peak: float
+    total: int | None
+    cooldown_from: int | None = None
+    n_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.n_steps:
+            if self.total is None:
+                self.n_steps = round(MAX_STEPS * (1 + AUTO_COOLDOWN))
+            else:
+                self.n_steps = self.total
+                self.cooldown_from = round(self.total * (1 - COOLDOWN))
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, counted from 0."""
+        warmup = max(1, round(WARMUP * self.total)) if self.total else SHORTEST_WARMUP
+        rate = self.peak * min(1.0, (step + 1) / warmup)
+        if self.cooldown_from is not None and step > self.cooldown_from:
+            done = (step - self.cooldown_from) / max(1, self.n_steps - self.cooldown_from)
+            rate *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+        return rate
+
+    def watch(self, step: int, losses: list[float]) -> None:
+        """Start the cooldown if the held-out `losses` (one per evaluation) have reached a plateau."""
+        if self.cooldown_from is not None or step < MIN_STEPS or len(losses) <= PATIENCE:
+            return
+        before, lately = min(losses[:-PATIENCE]), min(losses[-PATIENCE:])
+        plateau = before - lately < GAIN * (losses[0] - lately)
+        if plateau or step >= MAX_STEPS:
+            self.cooldown_from = step
+            self.n_steps = step + max(MIN_STEPS // 2, round(AUTO_COOLDOWN * step))

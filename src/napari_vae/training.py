@@ -1,0 +1,126 @@
+"""Training: a generator of progress events, and the same without them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
+
+import torch
+
+from .device import choose_device
+from .errors import TrainingError
+from .models.config import ModelConfig, TrainConfig
+from .models.images import training_images
+from .progress import Progress
+from .provenance import describe_data
+from .run import Run
+from .session import Session
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .patches import Patches
+
+
+def fit(
+    data: Patches | npt.ArrayLike,
+    model: ModelConfig | None = None,
+    train: TrainConfig | None = None,
+    *,
+    callback: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Train a model on patches and return it as a `Run`.
+
+    Parameters
+    ----------
+    data : Patches or array (N, H, W) or (N, C, H, W)
+        At least 20 images. Values outside [0, 1] are normalised by robust percentiles that the run keeps.
+    model : ModelConfig, optional
+        Which model; by default a plain VAE.
+    train : TrainConfig, optional
+        How long, on what device, with which seed.
+    callback : callable, optional
+        Called with a `Progress` several times a second.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    InputError
+        If the data cannot be used; before any work.
+    TrainingError
+        If the device runs out of memory or the loss diverges.
+
+    Examples
+    --------
+    >>> from napari_vae import ModelConfig, TrainConfig, fit, samples
+    >>> cards = samples.cards(50)
+    >>> run = fit(cards.images, ModelConfig.preset("rvae"), TrainConfig(epochs=1))
+    >>> run.encode(cards.images).columns.tolist()[:3]
+    ['z1', 'z1_sd', 'z2']
+    """
+    events = iter_fit(data, model, train)
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            run: Run = end.value
+            return run
+        if callback is not None:
+            callback(event)
+
+
+def iter_fit(
+    data: Patches | npt.ArrayLike,
+    model: ModelConfig | None = None,
+    train: TrainConfig | None = None,
+    *,
+    stop: Callable[[], bool] | None = None,
+) -> Generator[Progress, None, Run]:
+    """Train as `fit` does, as a generator of progress events that returns the `Run`.
+
+    Parameters
+    ----------
+    data, model, train
+        As in `fit`.
+    stop : callable, optional
+        Asked after every step; when it says True, training ends and what was learnt so far is returned.
+
+    Yields
+    ------
+    Progress
+        About every 0.2 s, and after each evaluation.
+
+    Raises
+    ------
+    InputError, TrainingError
+        As in `fit`.
+    """
+    model, train = model or ModelConfig(), train or TrainConfig()
+    images, limits = training_images(data)
+    device = choose_device(train.device)
+    try:
+        session = Session(images, model, train, device)
+        stopped = yield from session.run(stop or _never)
+        return Run(
+            session.model,
+            train_config=train,
+            normalization=limits,
+            history=session.history,
+            latent_range=session.latent_range(),
+            stopped=stopped,
+            provenance=describe_data(data, images),
+        )
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            "The device ran out of memory; choose a smaller window or batch size, close other programs, "
+            "or train on the CPU."
+        ) from error
+    except RuntimeError as error:  # a generator worker would swallow it
+        raise TrainingError(f"Training broke off: {error}") from error
+
+
+def _never() -> bool:
+    return False
