@@ -1,1 +1,101 @@
-"""napari-vae."""
+"""Invariant variational autoencoders for atom-resolved microscopy.
+
+From a micrograph to what varies from atom to atom, in four calls::
+
+    import napari_vae as nv
+
+    image = nv.read("HAADF.dm3")
+    atoms = nv.detect_atoms(image)
+    run = nv.fit(nv.extract_patches(image, atoms), nv.ModelConfig.preset("rvae"))
+    latents = run.encode(nv.extract_patches(image, atoms))
+
+or in one, `analyze`. Names are imported when they are first used, so that importing the package is instant.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import samples as samples
+    from .analysis.clusters import cluster as cluster
+    from .archive import load_analysis as load_analysis
+    from .atoms import assign_sublattices as assign_sublattices
+    from .atoms import detect_atoms as detect_atoms
+    from .atoms import estimate_spacing as estimate_spacing
+    from .atoms import iter_detect_atoms as iter_detect_atoms
+    from .errors import InputError as InputError
+    from .errors import ReadError as ReadError
+    from .errors import TrainingError as TrainingError
+    from .io.reading import list_datasets as list_datasets
+    from .io.reading import read as read
+    from .io.writing import read_table as read_table
+    from .io.writing import write_image as write_image
+    from .io.writing import write_table as write_table
+    from .micrograph import Micrograph as Micrograph
+    from .micrograph import as_micrograph as as_micrograph
+    from .models.config import ModelConfig as ModelConfig
+    from .models.config import TrainConfig as TrainConfig
+    from .normalization import Normalization as Normalization
+    from .patches import Patches as Patches
+    from .patches import extract_patches as extract_patches
+    from .patches import paste_patches as paste_patches
+    from .pipeline import Analysis as Analysis
+    from .pipeline import analyze as analyze
+    from .run import Run as Run
+    from .run import load_run as load_run
+    from .training import Progress as Progress
+    from .training import fit as fit
+    from .training import iter_fit as iter_fit
+
+#: The module of every public name; ``""`` marks a module that is public itself.
+_HOME = {
+    "Analysis": "pipeline",
+    "InputError": "errors",
+    "Micrograph": "micrograph",
+    "ModelConfig": "models.config",
+    "Normalization": "normalization",
+    "Patches": "patches",
+    "Progress": "training",
+    "ReadError": "errors",
+    "Run": "run",
+    "TrainConfig": "models.config",
+    "TrainingError": "errors",
+    "analyze": "pipeline",
+    "as_micrograph": "micrograph",
+    "assign_sublattices": "atoms",
+    "cluster": "analysis.clusters",
+    "detect_atoms": "atoms",
+    "estimate_spacing": "atoms",
+    "extract_patches": "patches",
+    "fit": "training",
+    "iter_detect_atoms": "atoms",
+    "iter_fit": "training",
+    "list_datasets": "io.reading",
+    "load_analysis": "archive",
+    "load_run": "run",
+    "paste_patches": "patches",
+    "read": "io.reading",
+    "read_table": "io.writing",
+    "samples": "",
+    "write_image": "io.writing",
+    "write_table": "io.writing",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("napari-vae")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOME[name]
+    return getattr(import_module(f".{home}", __name__), name) if home else import_module(f".{name}", __name__)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -50,20 +50,28 @@ def read_table(path: str | PathLike[str]) -> pd.DataFrame:
 
 
 def write_image(
-    data: Any, path: str | PathLike[str], *, pixel_size: tuple[float, float] | None = None, units: str = "px"
+    data: Any,
+    path: str | PathLike[str],
+    *,
+    pixel_size: tuple[float, float] | None = None,
+    units: str = "px",
+    axes: str = "",
 ) -> Path:
     """Write an image or a movie as a TIFF that ImageJ, napari and `read` open with its calibration.
 
     Parameters
     ----------
     data : array
-        ``(Y, X)`` or ``(T, Y, X)``; written as float32, or uint16 when it holds whole numbers of that range.
+        ``(Y, X)``, ``(T, Y, X)`` or, with `axes`, ``(C, Y, X)``; written as float32, or uint16 when it holds whole
+        numbers of that range.
     path : path
         The file; an existing one is replaced when the new one is complete.
     pixel_size : (float, float), optional
         Size of a pixel along rows and columns, in `units`.
     units : str
         Unit of `pixel_size`.
+    axes : str
+        One letter per dimension, by default ``"YX"`` or ``"TYX"``.
 
     Examples
     --------
@@ -73,7 +81,7 @@ def write_image(
 
     array = np.asarray(data)
     whole = array.dtype.kind in "bui" and array.min(initial=0) >= 0 and array.max(initial=0) <= 65535
-    options: dict[str, Any] = {"metadata": {"axes": "TYX"[-array.ndim :]}}
+    options: dict[str, Any] = {"metadata": {"axes": axes or "TYX"[-array.ndim :]}}
     if pixel_size:
         options["resolution"] = (1 / pixel_size[1], 1 / pixel_size[0])
         options["metadata"]["unit"] = units.replace("µ", "u")  # ImageJ's descriptions are ASCII

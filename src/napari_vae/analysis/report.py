@@ -1,0 +1,213 @@
+"""One page that tells what was found, how, and from what: ``report.html``, which needs no other file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..archive import describe
+from .figures import figures
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from ..pipeline import Analysis
+
+CSS = """
+:root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6570; --line: #dfe3e8; --paper: #ffffff; --card: #f6f8fa; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e9ed; --soft: #9aa4af; --line: #343b44; --paper: #14181d; --card: #1d232a; }
+}
+body { margin: 0 auto; max-width: 1180px; padding: 2rem 1.5rem 4rem; background: var(--paper); color: var(--ink);
+       font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+h1 { font-size: 1.7rem; margin: 0; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin: 2.5rem 0 .8rem; }
+p.lead { color: var(--soft); margin: .3rem 0 1.5rem; max-width: 60rem; }
+.facts { display: flex; flex-wrap: wrap; gap: .8rem; }
+.facts div { background: var(--card); border-radius: 8px; padding: .7rem 1rem; min-width: 7rem; }
+.facts b { display: block; font-size: 1.35rem; font-weight: 600; }
+.facts span { color: var(--soft); font-size: .85rem; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 1.2rem; }
+figure { margin: 0; background: var(--card); border-radius: 8px; padding: .8rem; }
+figure img { width: 100%; border-radius: 4px; background: #fff; }
+figcaption { color: var(--soft); font-size: .9rem; padding-top: .5rem; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .3rem 1.1rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { font-weight: 600; } td.number, th.number { text-align: right; } td { overflow-wrap: anywhere; }
+ul { padding-left: 1.2rem; } a { color: inherit; } footer { color: var(--soft); font-size: .85rem; margin-top: 3rem; }
+"""
+
+FILES = {
+    "atoms.csv": "every detected atom: position in pixels, amplitude, width, errors",
+    "latents.csv": "one row per window: the atom, its latents and pose, its class",
+    "classes.tif": "class + 1 around every atom, calibrated",
+    "reconstruction.tif": "what the model makes of the micrograph, calibrated",
+    "residual.tif": "micrograph minus reconstruction, calibrated",
+    "manifold.tif": "decoded images over the plane of the latents",
+    "micrograph.tif": "the micrograph as it was analysed, calibrated",
+    "run": "the trained model, to be applied to other images",
+    "analysis.json": "settings, calibration, versions",
+}
+
+
+def write_report(analysis: Analysis, folder: Path) -> Path:
+    """Write ``report.html`` and its pictures into `folder`.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        What to tell about.
+    folder : path
+        An existing folder; ``pictures/`` is made in it.
+
+    Returns
+    -------
+    Path
+        Of ``report.html``, which holds its own copy of the pictures.
+    """
+    (folder / "pictures").mkdir()
+    pictures = []
+    for name, (figure, caption) in figures(analysis).items():
+        png = _png(figure)
+        (folder / "pictures" / f"{name}.png").write_bytes(png)
+        pictures.append(_picture(png, caption))
+    files = {name: text for name, text in FILES.items() if (folder / name).exists()}
+    target = folder / "report.html"
+    target.write_text(_page(analysis, pictures, files), encoding="utf-8")
+    return target
+
+
+def page(title: str, body: str) -> str:
+    """A complete HTML page; `title` is plain text, `body` is HTML."""
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title>\n<style>{CSS}</style></head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def table_html(rows: list[list[Any]], header: list[str]) -> str:
+    """A table of plain values, which are escaped; numbers are aligned to the right."""
+    numeric = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
+
+    def line(cells: list[Any], tag: str) -> str:
+        marked = zip(cells, numeric, strict=True)
+        inner = "".join(
+            f"<{tag}{' class=number' if number else ''}>{escape(_text(cell))}</{tag}>" for cell, number in marked
+        )
+        return f"<tr>{inner}</tr>"
+
+    body = "\n".join(line(row, "td") for row in rows)
+    return f'<div class="scroll"><table>{line(header, "th")}\n{body}</table></div>'
+
+
+def _page(analysis: Analysis, pictures: list[str], files: dict[str, str]) -> str:
+    record = describe(analysis)
+    name = analysis.micrograph.name
+    links = "".join(
+        f'<li><a href="{escape(file)}">{escape(file)}</a>: {escape(text)}</li>' for file, text in files.items()
+    )
+    notes = "".join(f"<li>{escape(str(note))}</li>" for note in analysis.micrograph.metadata.get("notes", []))
+    parts = [
+        f"<h1>{escape(name)}</h1>\n<p class=lead>{escape(_summary(analysis))}</p>",
+        f"<div class=facts>{_facts(analysis)}</div>",
+        f"<ul>{notes}</ul>" if notes else "",
+        f"<h2>Pictures</h2>\n<div class=pictures>{''.join(pictures)}</div>",
+        f"<h2>Latents</h2>\n{_latents_table(analysis.encoded)}",
+        f"<h2>Classes</h2>\n{_classes_table(analysis)}" if analysis.classes is not None else "",
+        f"<h2>Settings</h2>\n{table_html(_flat(record['settings']), ['setting', 'value'])}",
+        f"<h2>Files</h2>\n<ul>{links}</ul>",
+        f"<h2>Where it comes from</h2>\n{table_html(_flat(_origin(record)), ['', ''])}",
+        f"<footer>Written by napari-vae {escape(record['napari_vae'])} on {escape(record['written'])}.</footer>",
+    ]
+    return page(f"{name} – napari-vae", "\n".join(part for part in parts if part))
+
+
+def _summary(analysis: Analysis) -> str:
+    patches = analysis.patches
+    invariances = ", ".join(analysis.run.model_config.invariances) or "no pose"
+    text = (
+        f"A variational autoencoder with {invariances} as pose was trained on {len(patches)} windows of "
+        f"{patches.window[0]} × {patches.window[1]} pixels around the detected atoms."
+    )
+    return " ".join(filter(None, [text, patches.describe_dropped()]))
+
+
+def _facts(analysis: Analysis) -> str:
+    image, history = analysis.micrograph, analysis.run.history
+    scale = f"{image.scale[1]:.4g} {image.units}" if image.pixel_size else "unknown"
+    facts = {
+        "atoms": f"{len(analysis.atoms):,}",
+        "windows": f"{len(analysis.patches):,}",
+        "classes": "–" if analysis.classes is None else str(analysis.classes.nunique()),
+        "image (px)": " × ".join(str(n) for n in image.shape),
+        "pixel size": scale,
+        "epochs": str(len(history)),
+        "device": str(analysis.run.device),
+    }
+    return "".join(f"<div><b>{escape(value)}</b><span>{escape(label)}</span></div>" for label, value in facts.items())
+
+
+def _latents_table(latents: pd.DataFrame) -> str:
+    rows: list[list[Any]] = []
+    for name in latents.select_dtypes("number"):
+        values = latents[name].to_numpy(float)
+        rows.append([str(name), *(float(v) for v in np.nanpercentile(values, [0, 5, 50, 95, 100]))])
+    return table_html(rows, ["column", "minimum", "5 %", "median", "95 %", "maximum"])
+
+
+def _classes_table(analysis: Analysis) -> str:
+    latents = analysis.latents
+    shown = [c for c in latents if str(c) in ("amplitude", "reconstruction_error") or _is_latent(str(c))]
+    groups = latents.groupby("class")
+    rows = [
+        [int(label), len(group), 100 * len(group) / len(latents), *(float(group[c].median()) for c in shown)]
+        for label, group in groups
+    ]
+    return table_html(rows, ["class", "atoms", "%", *(f"median {c}" for c in shown)])
+
+
+def _is_latent(column: str) -> bool:
+    return column[:1] == "z" and column[1:].isdigit()
+
+
+def _origin(record: dict[str, Any]) -> dict[str, Any]:
+    image = dict(record["micrograph"])
+    path = image.pop("metadata").get("path", "")
+    return {"file": path, **image, "detection": record["detection"], **record["provenance"]}
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[list[Any]]:
+    """Nested settings as rows of (name, value); the values as text."""
+    rows: list[list[Any]] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{prefix}{key} / ")
+        else:
+            rows.append([f"{prefix}{key}", _text(value)])
+    return rows
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(item) for item in value) or "none"
+    return "–" if value is None or value == "" else str(value)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _picture(png: bytes, caption: str) -> str:
+    data = base64.b64encode(png).decode("ascii")
+    text = escape(caption)
+    return f'<figure><img alt="{text}" src="data:image/png;base64,{data}"><figcaption>{text}</figcaption></figure>\n'

@@ -1,0 +1,159 @@
+"""A finished analysis as a folder of plain files, and back."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError, ReadError
+from .micrograph import Micrograph
+
+if TYPE_CHECKING:
+    from .pipeline import Analysis
+
+#: The file that marks a folder as a saved analysis.
+RECORD = "analysis.json"
+TABLES = ("atoms.csv", "latents.csv")
+
+
+def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
+    """Return `folder` as a path if an analysis may be written there; ask this before long work.
+
+    Raises
+    ------
+    InputError
+        If it is a file, holds an analysis and `overwrite` is false, or holds anything else.
+    """
+    path = Path(folder).expanduser()
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; give the name of a folder for the results.")
+    if path.is_dir() and any(path.iterdir()):
+        if not (path / RECORD).exists():
+            raise InputError(f"The folder {path} holds other files; give a new one for the results.")
+        if not overwrite:
+            raise InputError(f"The folder {path} holds an analysis; give a new one, or ask to overwrite it.")
+    return path
+
+
+def save_analysis(analysis: Analysis, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
+    """Write an analysis; see `Analysis.save`."""
+    from .analysis.report import write_report
+    from .io.writing import new_folder
+
+    target = check_folder(folder, overwrite=overwrite)
+    with new_folder(target) as new:
+        _write_tables(analysis, new)
+        _write_images(analysis, new)
+        analysis.run.save(new / "run")
+        record = json.dumps(describe(analysis), indent=2, default=_plain)
+        (new / RECORD).write_text(record + "\n", encoding="utf-8")
+        write_report(analysis, new)
+    return target
+
+
+def load_analysis(folder: str | PathLike[str]) -> Analysis:
+    """Read a folder written by `Analysis.save`. Nothing in it is executed.
+
+    Raises
+    ------
+    ReadError
+        If the folder holds no analysis, or one that is not complete.
+
+    Examples
+    --------
+    >>> load_analysis("results").latents["class"].value_counts()  # doctest: +SKIP
+    """
+    from .io.writing import read_table
+    from .patches import extract_patches
+    from .pipeline import Analysis
+    from .run import load_run
+
+    path = Path(folder).expanduser()
+    if not (path / RECORD).is_file():
+        raise ReadError(f"{path} holds no analysis; give a folder that “napari-vae analyze” has written.")
+    try:
+        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
+        atoms, latents = (read_table(path / name) for name in TABLES)
+        image = _load_micrograph(path, record)
+        atoms.attrs["napari_vae"] = record["detection"]
+        run = load_run(path / "run")
+        patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization)
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ReadError(f"The analysis in {path} is not complete ({error}); make it again.") from error
+    return Analysis(image, atoms, patches, run, latents, record["settings"])
+
+
+def describe(analysis: Analysis) -> dict[str, Any]:
+    """What is written down with an analysis: source, calibration, settings, versions and counts."""
+    from . import __version__
+
+    image = analysis.micrograph
+    known = {key: value for key, value in vars(image).items() if key != "data"}
+    return {
+        "napari_vae": __version__,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "micrograph": {**known, "shape": image.shape, "dtype": str(image.data.dtype)},
+        "settings": analysis.settings,
+        "detection": dict(analysis.atoms.attrs.get("napari_vae", {})),
+        "atoms": len(analysis.atoms),
+        "windows": len(analysis.patches),
+        "classes": None if analysis.classes is None else int(analysis.classes.nunique()),
+        "provenance": analysis.run.provenance,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """NumPy numbers and arrays as plain ones; anything else that JSON does not know as text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def _write_tables(analysis: Analysis, folder: Path) -> None:
+    from .io.writing import write_table
+
+    for name, table in zip(TABLES, (analysis.atoms, analysis.latents), strict=True):
+        write_table(table, folder / name)
+
+
+def _write_images(analysis: Analysis, folder: Path) -> None:
+    from .io.writing import write_image
+
+    image = analysis.micrograph
+    calibration: dict[str, Any] = {"pixel_size": image.pixel_size, "units": image.units}
+    if not hasattr(image.data, "dask"):  # a lazy movie is too large to be copied; its own file is opened again
+        write_image(image.data, folder / "micrograph.tif", axes=image.axes, **calibration)
+    for name, (data, axes) in result_images(analysis).items():
+        write_image(data, folder / f"{name}.tif", axes=axes, **calibration)
+
+
+def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
+    """Reconstruction, residual and classes in the frame of the micrograph, and the manifold, each with its axes."""
+    from .layers import class_labels
+    from .patches import paste_patches
+    from .results import CELL_RADIUS, symbol_spacing, tile
+
+    patches, axes, shape = analysis.patches, analysis.micrograph.axes, analysis.frame_shape
+    rebuilt = patches.normalization.undo(analysis.run.reconstruct(patches))
+    residual = patches.normalization.undo(patches.data) - rebuilt
+    if axes != "CYX":
+        rebuilt, residual = rebuilt[:, 0], residual[:, 0]
+    images = {
+        "reconstruction": (paste_patches(rebuilt, patches.atoms, shape), axes),
+        "residual": (paste_patches(residual, patches.atoms, shape), axes),
+        "manifold": (tile(analysis.run.manifold()), "YX"),
+    }
+    if analysis.classes is not None:
+        radius = CELL_RADIUS * symbol_spacing(patches)
+        images["classes"] = (class_labels(patches.atoms, analysis.classes, shape, radius), axes.removeprefix("C"))
+    return images
+
+
+def _load_micrograph(folder: Path, record: dict[str, Any]) -> Micrograph:
+    from .io.reading import read
+
+    saved, known = folder / "micrograph.tif", record["micrograph"]
+    source = known["metadata"].get("path", "")
+    data = read(saved).data if saved.exists() else read(source, dataset=known["metadata"].get("dataset")).data
+    return Micrograph(data, **{key: known[key] for key in ("pixel_size", "units", "axes", "name", "metadata")})

@@ -1,0 +1,125 @@
+"""The steps of the command line for many files: one that fails is noted and the rest is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .archive import RECORD, check_folder
+from .errors import InputError
+from .io.reading import read
+from .terminal import StageBars, sentence
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .micrograph import Micrograph
+    from .run import Run
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file: what was written, or why it failed."""
+
+    path: Path
+    message: str
+    failed: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.path.name}: {self.message}"
+
+
+def for_each(files: Sequence[Path], work: Callable[[Path], str], bars: StageBars) -> list[Outcome]:
+    """Do `work`, which says what it wrote, on every file."""
+    outcomes = []
+    for path in files:
+        bars.begin(str(path))
+        try:
+            outcomes.append(Outcome(path, work(path)))
+        except Exception as error:
+            if os.environ.get("NAPARI_VAE_DEBUG"):
+                raise
+            outcomes.append(Outcome(path, sentence(error), failed=True))
+    return outcomes
+
+
+def analyze_files(
+    files: Sequence[Path],
+    out: Path,
+    options: dict[str, Any],
+    *,
+    dataset: str | None,
+    overwrite: bool,
+    bars: StageBars,
+) -> list[Outcome]:
+    """Analyse every file into `out`, or into a folder of its own in `out` when there are several."""
+    several = len(files) > 1
+    if several and (out / RECORD).exists():
+        raise InputError(f"The folder {out} holds an analysis; give a new one for several files.")
+    folders = dict(zip(files, _folders(files, out), strict=True)) if several else {files[0]: out}
+    if not several:
+        check_folder(out, overwrite=overwrite)
+
+    def work(path: Path) -> str:
+        from .pipeline import analyze
+
+        folder = check_folder(folders[path], overwrite=overwrite)
+        image = read(path, dataset=dataset)
+        analysis = analyze(image, **options, progress=bars)
+        analysis.save(folder, overwrite=overwrite)
+        groups = "" if analysis.classes is None else f" in {analysis.classes.nunique()} classes"
+        return f"{len(analysis.latents)} atoms{groups}; see {folder / 'report.html'}"
+
+    outcomes = for_each(list(folders), work, bars)
+    if several:
+        _write_index(outcomes, folders, out)
+    return outcomes
+
+
+def atoms_of(image: Micrograph, table: Path | None, options: dict[str, Any], bars: StageBars) -> pd.DataFrame:
+    """Atoms from a table, or detected when there is none."""
+    from .io.writing import read_table
+    from .pipeline import find_atoms
+
+    return find_atoms(image, options, bars) if table is None else read_table(table)
+
+
+def encode_file(run: Run, path: Path, target: Path, dataset: str | None, table: Path | None, bars: StageBars) -> str:
+    """Apply a run to one file with its own window and normalisation, and write the table of latents."""
+    from .io.writing import write_table
+    from .patches import extract_patches
+
+    image = read(path, dataset=dataset)
+    atoms = atoms_of(image, table, {}, bars)
+    patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization)
+    latents = patches.atoms.join(run.encode(patches))
+    return f"{len(latents)} atoms in {write_table(latents, target)}"
+
+
+def _folders(files: Sequence[Path], out: Path) -> list[Path]:
+    """A folder per file, named after it; with its suffix, and then a number, where names would clash."""
+    names: list[str] = []
+    stems = [path.stem for path in files]
+    for path in files:
+        name = path.stem if stems.count(path.stem) == 1 else path.name.replace(".", "-")
+        number = sum(other == name or other.rpartition("_")[0] == name for other in names)
+        names.append(f"{name}_{number + 1}" if number else name)
+    return [out / name for name in names]
+
+
+def _write_index(outcomes: list[Outcome], folders: dict[Path, Path], out: Path) -> None:
+    """A page that links to the report of every file."""
+    from .analysis.report import page
+
+    lines = []
+    for outcome in outcomes:
+        name, folder = escape(outcome.path.name), escape(folders[outcome.path].name)
+        link = name if outcome.failed else f'<a href="{folder}/report.html">{name}</a>'
+        lines.append(f"<li>{link}: {escape(outcome.message)}</li>")
+    out.mkdir(parents=True, exist_ok=True)
+    body = f"<h1>{len(outcomes)} files</h1>\n<ul>\n{chr(10).join(lines)}\n</ul>"
+    (out / "report.html").write_text(page("napari-vae", body), encoding="utf-8")

@@ -1,0 +1,232 @@
+"""The command line: ``napari-vae``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .errors import InputError
+from .terminal import BAD_INPUT, one_line_errors, progress_bars, say, warn
+
+if TYPE_CHECKING:
+    from .batch import Outcome
+    from .models.config import ModelConfig, TrainConfig
+
+app = typer.Typer(
+    name="napari-vae",
+    help="See what varies from atom to atom: invariant variational autoencoders for atom-resolved microscopy.",
+    epilog="First look: [bold]napari-vae demo[/]    Your image: [bold]napari-vae analyze HAADF.dm3 --out results[/]",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Files = Annotated[list[Path], typer.Argument(help="Images: tif, png, npy, dm3, dm4, emd, ser, emi, mrc, hspy.")]
+Model = Annotated[
+    str, typer.Option(help="vae, or with r(otation), t(ranslation), s(cale): rvae, trvae, trsvae …, strain-rvae.")
+]
+Latents = Annotated[int, typer.Option("--latents", min=1, help="How many latents describe a window.")]
+Epochs = Annotated[str, typer.Option(help="Passes over the data, or auto.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
+Window = Annotated[str, typer.Option(help="Window around each atom in pixels, or auto: two lattice spacings.")]
+Polarity = Annotated[str, typer.Option(help="bright or dark columns, or auto.")]
+Spacing = Annotated[float | None, typer.Option(help="Distance between neighbours in pixels; estimated by default.")]
+Threshold = Annotated[float | None, typer.Option(help="Lowest score of an atom; chosen by default.")]
+Dataset = Annotated[str | None, typer.Option(help="Name or number of the image in files with several.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an analysis that is there already.")]
+Atoms = Annotated[Path | None, typer.Option(help="Table of atoms (columns y, x) instead of detecting them.")]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; ends with exit code 2 and one line when the input is bad, never with a traceback."""
+    with one_line_errors():
+        app(args=arguments, prog_name="napari-vae")
+
+
+@app.command(epilog="Example: [bold]napari-vae demo --out demo-output --no-window[/]")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("demo-output"),
+    kind: Annotated[str, typer.Option(help="graphene or perovskite, simulated.")] = "graphene",
+    no_window: Annotated[
+        bool, typer.Option("--no-window", help="Only write the results and a picture of the window.")
+    ] = False,
+    seed: Seed = 0,
+) -> None:
+    """Run everything on a built-in sample and show it in napari (a picture of the window without a display)."""
+    from .archive import check_folder
+    from .demonstration import analyze_sample
+    from .showing import has_display, save_screenshot, show
+
+    check_folder(out, overwrite=True)
+    with progress_bars() as bars:
+        analysis = analyze_sample(kind, seed=seed, progress=bars)
+    analysis.save(out, overwrite=True)
+    say(f"Tables, images, pictures and {out / 'report.html'} are written.")
+    if has_display() and not no_window:
+        say("The napari window opens; close it to end.")
+        show(analysis)
+        return
+    picture = out / "napari-window.png"
+    problem = save_screenshot(out, picture)
+    say(problem or f"The napari window looks like {picture}.")
+
+
+@app.command(epilog="Example: [bold]napari-vae analyze survey.dm3 movie.tif --model rvae --out results[/]")
+def analyze(
+    files: Files,
+    out: Annotated[Path, typer.Option(help="Folder for the results; of several files each gets its own in it.")],
+    model: Model = "rvae",
+    latents: Latents = 2,
+    classes: Annotated[str, typer.Option(help="How many classes to form, or auto; 1 forms none.")] = "auto",
+    window: Window = "auto",
+    polarity: Polarity = "auto",
+    spacing: Spacing = None,
+    threshold: Threshold = None,
+    dataset: Dataset = None,
+    epochs: Epochs = "auto",
+    device: Device = "auto",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Detect atoms, train, encode, classify; write tables, images, pictures and report.html."""
+    from .batch import analyze_files
+
+    options: dict[str, Any] = {
+        "model": _model(model, latents),
+        "train": _training(epochs, device, seed),
+        "window": _auto_or_int(window, "--window"),
+        "n_classes": _auto_or_int(classes, "--classes"),
+        "detection": {"polarity": polarity, "spacing": spacing, "threshold": threshold},
+    }
+    with progress_bars() as bars:
+        outcomes = analyze_files(files, out, options, dataset=dataset, overwrite=overwrite, bars=bars)
+    _finish(outcomes)
+
+
+@app.command(epilog="Example: [bold]napari-vae detect survey.dm3 --polarity dark --out atoms[/]")
+def detect(
+    files: Files,
+    out: Annotated[Path, typer.Option(help="Folder for the tables, one FILE-atoms.csv each.")] = Path(),
+    polarity: Polarity = "auto",
+    spacing: Spacing = None,
+    threshold: Threshold = None,
+    dataset: Dataset = None,
+) -> None:
+    """Find atoms and write their sub-pixel positions as tables."""
+    from .batch import for_each
+    from .io.reading import read
+    from .io.writing import write_table
+    from .pipeline import find_atoms
+
+    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
+    with progress_bars() as bars:
+
+        def work(path: Path) -> str:
+            atoms = find_atoms(read(path, dataset=dataset), options, bars)
+            return f"{len(atoms)} atoms in {write_table(atoms, out / f'{path.stem}-atoms.csv')}"
+
+        outcomes = for_each(files, work, bars)
+    _finish(outcomes)
+
+
+@app.command(epilog="Example: [bold]napari-vae train survey.dm3 --model trvae --out run[/]")
+def train(
+    file: Annotated[Path, typer.Argument(help="The image or movie to learn from.")],
+    out: Annotated[Path, typer.Option(help="Folder for the trained model.")],
+    model: Model = "rvae",
+    latents: Latents = 2,
+    atoms: Atoms = None,
+    window: Window = "auto",
+    dataset: Dataset = None,
+    epochs: Epochs = "auto",
+    device: Device = "auto",
+    seed: Seed = 0,
+    checkpoint: Annotated[Path | None, typer.Option(help="Folder to continue from after an interruption.")] = None,
+) -> None:
+    """Train a model on the windows around the atoms of an image."""
+    from .batch import atoms_of
+    from .io.reading import read
+    from .patches import extract_patches
+    from .pipeline import train_model
+
+    if out.exists():
+        raise InputError(f"{out} exists already; give a new folder for the model.")
+    configurations = _model(model, latents), _training(epochs, device, seed, checkpoint)
+    size = _auto_or_int(window, "--window")
+    with progress_bars() as bars:
+        image = read(file, dataset=dataset)
+        patches = extract_patches(image, atoms_of(image, atoms, {}, bars), window=size)
+        run = train_model(patches, *configurations, bars)
+    run.save(out)
+    say(f"The model trained on {len(patches)} windows is in {out}; apply it with: napari-vae encode {out} FILES")
+
+
+@app.command(epilog="Example: [bold]napari-vae encode results/run other.dm3 --out tables[/]")
+def encode(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
+    files: Files,
+    out: Annotated[Path, typer.Option(help="Folder for the tables, one FILE-latents.csv each.")] = Path(),
+    atoms: Atoms = None,
+    dataset: Dataset = None,
+) -> None:
+    """Apply a trained model to other images and write the latents as tables."""
+    from .batch import encode_file, for_each
+    from .run import load_run
+
+    model = load_run(run)
+    with progress_bars() as bars:
+
+        def work(path: Path) -> str:
+            return encode_file(model, path, out / f"{path.stem}-latents.csv", dataset, atoms, bars)
+
+        outcomes = for_each(files, work, bars)
+    _finish(outcomes)
+
+
+@app.command("open", epilog="Example: [bold]napari-vae open results[/]")
+def open_(
+    folder: Annotated[Path, typer.Argument(help="Folder that “analyze” or “demo” has written.")],
+    screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window and end.")] = None,
+) -> None:
+    """Show a finished analysis in napari."""
+    from .archive import load_analysis
+    from .showing import show, take_screenshot
+
+    analysis = load_analysis(folder)
+    if screenshot is None:
+        show(analysis)
+    else:
+        take_screenshot(analysis, screenshot)
+
+
+def _finish(outcomes: list[Outcome]) -> None:
+    """Say what became of every file; exit code 2 when one of them failed."""
+    for outcome in outcomes:
+        (warn if outcome.failed else say)(str(outcome))
+    if any(outcome.failed for outcome in outcomes):
+        raise typer.Exit(BAD_INPUT)
+
+
+def _model(name: str, latents: int) -> ModelConfig:
+    from .models.config import ModelConfig
+
+    return ModelConfig.preset(name, latent_dim=latents)
+
+
+def _training(epochs: str, device: str, seed: int, checkpoint: Path | None = None) -> TrainConfig:
+    from .models.config import TrainConfig
+
+    return TrainConfig(epochs=_auto_or_int(epochs, "--epochs"), device=device, seed=seed, checkpoint=checkpoint)
+
+
+def _auto_or_int(text: str, option: str) -> Any:
+    if text == "auto":
+        return "auto"
+    if not text.isdigit() or int(text) == 0:
+        raise InputError(f"{option} must be auto or a whole number above 0, not {text!r}.")
+    return int(text)

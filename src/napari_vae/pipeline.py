@@ -1,0 +1,204 @@
+"""The whole path in one call: from a micrograph to latents, classes, layers, and a folder of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import asdict, dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from .micrograph import Micrograph, as_micrograph
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .models.config import ModelConfig, TrainConfig
+    from .patches import Patches
+    from .run import Run
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where `analyze` is: what it does, how much of that is done, and a remark for the user."""
+
+    name: str
+    fraction: float = 0.0
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was found on a micrograph.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+        The image.
+    atoms : DataFrame
+        Every detected atom; positions in pixels.
+    patches : Patches
+        Windows around the atoms that are far enough from the border.
+    run : Run
+        The trained model.
+    latents : DataFrame
+        One row per window: the columns of `atoms`, those of `Run.encode`, and ``class`` (int) when clustered. The
+        index is that of `atoms`.
+    settings : dict
+        What `analyze` was asked for.
+    """
+
+    micrograph: Micrograph
+    atoms: pd.DataFrame
+    patches: Patches
+    run: Run
+    latents: pd.DataFrame
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> pd.Series | None:
+        """Class of every row of `latents`, or ``None`` when nothing was clustered."""
+        return self.latents.get("class")
+
+    @property
+    def encoded(self) -> pd.DataFrame:
+        """The columns of `latents` that the model inferred."""
+        return self.latents.drop(columns=[*self.atoms.columns, "class"], errors="ignore")
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """Shape of the micrograph without channels: ``(Y, X)`` or ``(T, Y, X)``."""
+        return self.micrograph.shape[1:] if self.micrograph.axes == "CYX" else self.micrograph.shape
+
+    def layers(self) -> list[tuple[Any, dict[str, Any], str]]:
+        """Napari layer data: the micrograph below, on it residual, reconstruction, classes, latents and manifold."""
+        from .io.napari_reader import image_layer
+        from .placement import Placement
+        from .results import result_layers
+
+        placement = Placement.of_micrograph(self.micrograph)
+        results = result_layers(self.run, self.patches, self.encoded, self.classes, self.frame_shape, placement)
+        return [image_layer(self.micrograph), *results]
+
+    def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write tables, images, pictures, the run and ``report.html`` into a folder, all of it or nothing.
+
+        Parameters
+        ----------
+        folder : path
+            Created with its parents.
+        overwrite : bool
+            Replace an analysis that is already there. A folder of anything else is never replaced.
+
+        Raises
+        ------
+        InputError
+            If the folder holds something that may not be replaced.
+
+        Examples
+        --------
+        >>> analyze(read("HAADF.dm3")).save("results")  # doctest: +SKIP
+        """
+        from .archive import save_analysis
+
+        return save_analysis(self, folder, overwrite=overwrite)
+
+
+def analyze(
+    micrograph: Any,
+    *,
+    model: str | ModelConfig = "rvae",
+    train: TrainConfig | None = None,
+    window: Literal["auto"] | int | tuple[int, int] = "auto",
+    n_classes: Literal["auto"] | int = "auto",
+    detection: dict[str, Any] | None = None,
+    progress: Callable[[Stage], None] | None = None,
+) -> Analysis:
+    """Detect atoms, train a model on the windows around them, encode every window and group the latents.
+
+    Parameters
+    ----------
+    micrograph : Micrograph or array
+        ``(Y, X)``, ``(T, Y, X)`` or, with ``axes="CYX"``, channels; atoms are detected on the first channel.
+    model : str or ModelConfig
+        A preset such as ``"rvae"``, or a configuration.
+    train : TrainConfig, optional
+        How to train.
+    window : "auto", int or (int, int)
+        Size of the windows in pixels.
+    n_classes : "auto" or int
+        How many classes to form; 1 forms none.
+    detection : dict, optional
+        Options of `detect_atoms`, for example ``{"polarity": "dark"}``.
+    progress : callable, optional
+        Called with a `Stage` as the work goes on.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    InputError
+        If the image, the options or what was detected cannot be used; the message names the remedy.
+    TrainingError
+        If training breaks off.
+
+    Examples
+    --------
+    >>> import napari_vae as nv
+    >>> image, _ = nv.samples.micrograph("graphene", size=256)  # doctest: +SKIP
+    >>> nv.analyze(image).latents[["y", "x", "z1", "angle", "class"]]  # doctest: +SKIP
+    """
+    from .analysis.clusters import cluster
+    from .models.config import ModelConfig, TrainConfig
+    from .patches import extract_patches
+
+    say = progress or (lambda stage: None)
+    image = as_micrograph(micrograph)
+    config = ModelConfig.preset(model) if isinstance(model, str) else model
+    training = train or TrainConfig()
+    atoms = find_atoms(image, detection or {}, say)
+    patches = extract_patches(image, atoms, window=window)
+    run = train_model(patches, config, training, say)
+    say(Stage("encode"))
+    encoded = run.encode(patches)
+    latents = patches.atoms.join(encoded)
+    if n_classes != 1:
+        latents["class"] = cluster(encoded, n=n_classes)
+    say(Stage("encode", 1.0, f"{len(latents)} atoms"))
+    settings = {"window": window, "n_classes": n_classes, "detection": detection or {}}
+    settings |= {"model": asdict(config), "training": asdict(training)}
+    return Analysis(image, atoms, patches, run, latents, settings)
+
+
+def find_atoms(image: Micrograph, options: dict[str, Any], say: Callable[[Stage], None]) -> pd.DataFrame:
+    """Detect atoms, of channels on the first one, saying how far it is."""
+    from .atoms import iter_detect_atoms
+
+    first = Micrograph(image.data[0], image.pixel_size, image.units, name=image.name) if image.axes == "CYX" else image
+    say(Stage("detect atoms"))
+    atoms = _drain(iter_detect_atoms(first, **options), lambda done: say(Stage("detect atoms", done[0] / done[1])))
+    say(Stage("detect atoms", 1.0, f"{len(atoms)} atoms"))
+    return atoms
+
+
+def train_model(patches: Patches, model: ModelConfig, train: TrainConfig, say: Callable[[Stage], None]) -> Run:
+    """Train a model, saying how far it is."""
+    from .training import iter_fit
+
+    say(Stage("train"))
+    job = iter_fit(patches, model, train)
+    run = _drain(job, lambda progress: say(Stage("train", progress.fraction, progress.message)))
+    say(Stage("train", 1.0, f"on {run.device}"))
+    return run
+
+
+def _drain(job: Generator[Any, None, Any], on_step: Callable[[Any], None]) -> Any:
+    """Run a generator to its end, handing on what it yields, and return what it returns."""
+    while True:
+        try:
+            step = next(job)
+        except StopIteration as end:
+            return end.value
+        on_step(step)

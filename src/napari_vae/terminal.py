@@ -1,0 +1,100 @@
+"""How the command line shows progress and says what went wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NoReturn
+
+from .errors import InputError, TrainingError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .pipeline import Stage
+
+BAD_INPUT = 2
+
+
+def console(*, error: bool = False) -> Console:
+    """A console on standard output, or standard error, which keeps paths and numbers in one plain colour."""
+    from rich.console import Console
+
+    return Console(stderr=error, highlight=False)
+
+
+def say(message: str) -> None:
+    """Print one line for the user; nothing in it is taken as markup."""
+    console().print(message, markup=False, soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    """Print one line on standard error."""
+    console(error=True).print(message, markup=False, style="red", soft_wrap=True)
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """End the program with one line instead of a traceback: exit code 2 for bad input, 1 for anything else.
+
+    ``NAPARI_VAE_DEBUG=1`` in the environment shows the traceback of errors that are not the user's.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        _end("Stopped.", 130)
+    except Exception as error:
+        ours = isinstance(error, InputError | TrainingError)
+        if os.environ.get("NAPARI_VAE_DEBUG") and not ours:
+            raise
+        _end(sentence(error), BAD_INPUT if isinstance(error, InputError) else 1)
+
+
+def sentence(error: Exception) -> str:
+    """One line on an error: its own words if it is meant for the user, else what to report."""
+    text = " ".join(str(error).split())
+    if isinstance(error, InputError | TrainingError):
+        return text
+    kind = f"{type(error).__name__}: {text[:300]}"
+    return f"An error in napari-vae itself ({kind}); run again with NAPARI_VAE_DEBUG=1 and report what it shows."
+
+
+def _end(message: str, code: int) -> NoReturn:
+    warn(message)
+    sys.exit(code)
+
+
+@contextlib.contextmanager
+def progress_bars() -> Iterator[StageBars]:
+    """A bar for every stage of an analysis, each kept on screen when it is done."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description:20}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[message]}"),
+    )
+    with Progress(*columns, console=console(error=True)) as progress:
+        yield StageBars(progress)
+
+
+class StageBars:
+    """Shows each `Stage` that it is called with."""
+
+    def __init__(self, progress: object) -> None:
+        self._progress = progress
+        self._tasks: dict[str, int] = {}
+
+    def begin(self, title: str) -> None:
+        """Start with new bars under a title, for example of the next file."""
+        self._progress.console.print(title, markup=False, soft_wrap=True)
+        self._tasks.clear()
+
+    def __call__(self, stage: Stage) -> None:
+        """Show the stage, with a new bar when it is the first of its name."""
+        if stage.name not in self._tasks:
+            self._tasks[stage.name] = self._progress.add_task(stage.name, total=1.0, message="")
+        self._progress.update(self._tasks[stage.name], completed=stage.fraction, message=stage.message)
