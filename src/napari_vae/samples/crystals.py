@@ -1,0 +1,166 @@
+"""The crystals of the simulated micrographs: where the sites are and what may sit on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .scan import smooth_field
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+# Peak relative to the host's, about Z^1.7 for single atoms; for columns the mixed filling of A and B is included.
+_PEAKS = {"C": 1.0, "N": 1.3, "Si": 4.2, "Sr": 1.0, "Ba": 1.5, "Ti": 0.55, "Nb": 0.85, "vacancy": 0.0}
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """Sites of a crystal in and around the image, in pixels.
+
+    ``sites`` (N, 2) row and column, ``sublattice`` (N,), ``grain`` (N,), ``angles`` (grains,) in degrees, ``polar``
+    (N, 2) polar shift, ``bond`` distance of nearest sites, ``hosts`` and ``guests`` species by sublattice.
+    """
+
+    sites: Array
+    sublattice: Ints
+    grain: Ints
+    angles: Array
+    polar: Array
+    bond: float
+    sigma: float
+    pixel_size: float
+    hosts: tuple[str, str]
+    guests: tuple[tuple[str, ...], tuple[str, ...]]
+
+    def brightness(self, species: npt.NDArray[np.str_]) -> Array:
+        """Peak of each column relative to the brightest host."""
+        names, which = np.unique(species, return_inverse=True)
+        return np.array([_PEAKS[str(name)] for name in names])[which]
+
+    def count_neighbours(self, which: npt.NDArray[np.bool_]) -> Ints:
+        """How many of the nearest sites of every site are in the boolean mask `which`."""
+        from scipy.spatial import cKDTree
+
+        first, second = cKDTree(self.sites).query_pairs(1.2 * self.bond, output_type="ndarray").T
+        ends, others = np.concatenate([first, second]), np.concatenate([second, first])
+        return np.bincount(ends, which[others], minlength=len(self.sites)).astype(np.int64)
+
+
+def crystal_site_names(crystal: Crystal) -> tuple[npt.NDArray[np.str_], Callable[..., npt.NDArray[np.str_]]]:
+    """Host of every site, and a function of a generator that draws a guest for every site."""
+    host = np.asarray(crystal.hosts)[crystal.sublattice]
+
+    def guest(rng: np.random.Generator) -> npt.NDArray[np.str_]:
+        drawn = [rng.choice(names, len(host)) for names in crystal.guests]
+        return np.where(crystal.sublattice == 0, *drawn)
+
+    return host, guest
+
+
+def graphene(
+    shape: tuple[int, int],
+    pixel_size: float | None,
+    angle: float,
+    grains: int,
+    strain: tuple[float, float, float],
+    polar: float,
+    rng: np.random.Generator,
+) -> Crystal:
+    """Graphene: bond 0.142 nm, σ 0.035 nm, N and Si in place of C; `polar` has no meaning for it."""
+    pixel = pixel_size or 0.0115
+    bond = 0.142 / pixel
+    vectors = bond * np.array([[0.0, np.sqrt(3)], [1.5, np.sqrt(3) / 2]])
+    basis = bond * np.array([[0.0, 0.0], [1.0, 0.0]])
+    sites, sublattice, grain, angles = _grains(shape, vectors, basis, bond, angle, grains, strain, rng)
+    dopants = ("N", "Si")
+    return Crystal(
+        sites,
+        sublattice,
+        grain,
+        angles,
+        np.zeros_like(sites),
+        bond,
+        0.035 / pixel,
+        pixel,
+        ("C", "C"),
+        (dopants, dopants),
+    )
+
+
+def perovskite(
+    shape: tuple[int, int],
+    pixel_size: float | None,
+    angle: float,
+    grains: int,
+    strain: tuple[float, float, float],
+    polar: float,
+    rng: np.random.Generator,
+) -> Crystal:
+    """Perovskite along <100>: cell 0.39 nm, σ 0.05 nm, Sr (Ba) and Ti (Nb); B shifted by at most `polar` nm."""
+    pixel = pixel_size or 0.012
+    cell = 0.39 / pixel
+    basis = cell * np.array([[0.0, 0.0], [0.5, 0.5]])
+    bond = cell / np.sqrt(2)
+    sites, sublattice, grain, angles = _grains(shape, cell * np.eye(2), basis, bond, angle, grains, strain, rng)
+    y, x = sites.T
+    field = np.column_stack([smooth_field(y, x, 0.5 * max(shape), rng) for _ in range(2)])
+    largest = np.hypot(*field.T).max(initial=1e-12)
+    shift = np.where(sublattice[:, None] == 1, field / largest * (polar / pixel), 0.0)
+    return Crystal(sites, sublattice, grain, angles, shift, bond, 0.05 / pixel, pixel, ("Sr", "Ti"), (("Ba",), ("Nb",)))
+
+
+def _grains(
+    shape: tuple[int, int],
+    vectors: Array,
+    basis: Array,
+    bond: float,
+    angle: float,
+    grains: int,
+    strain: tuple[float, float, float],
+    rng: np.random.Generator,
+) -> tuple[Array, Ints, Ints, Array]:
+    """Sites of all grains: each fills the cell of its seed, cut where another grain comes closer than a bond."""
+    angles = np.concatenate([[angle], angle + rng.uniform(-180, 180, grains - 1)])
+    angles = (angles + 180) % 360 - 180
+    seeds = rng.uniform(0, 1, (grains, 2)) * shape
+    parts = []
+    for number, turn in enumerate(angles):
+        sites, sublattice = _lattice(shape, vectors, basis, float(turn), strain, rng.uniform(0, 1, 2))
+        distance = np.linalg.norm(sites[:, None] - seeds, axis=2)
+        others = np.delete(distance, number, axis=1).min(axis=1, initial=np.inf)
+        gap = distance[:, number] + (0.35 * bond if grains > 1 else 0.0)
+        parts.append((sites[gap < others], sublattice[gap < others], np.full((gap < others).sum(), number)))
+    sites, sublattice, grain = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return sites, sublattice, grain, angles
+
+
+def _lattice(
+    shape: tuple[int, int],
+    vectors: Array,
+    basis: Array,
+    angle: float,
+    strain: tuple[float, float, float],
+    origin: Array,
+) -> tuple[Array, Ints]:
+    """Sites of one lattice that covers the image and a margin; angle counter-clockwise on screen (rows run down)."""
+    turn = np.deg2rad(angle)
+    yy, xx, xy = strain
+    deform = np.array([[1 + yy, xy], [xy, 1 + xx]]) @ np.array(
+        [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    )
+    vectors, basis = vectors @ deform.T, basis @ deform.T
+    half = np.array(shape) / 2
+    margin = 2 * np.abs(vectors).max()
+    corners = (half + margin) * np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    reach = np.ceil(np.abs(corners @ np.linalg.inv(vectors)).max(axis=0)).astype(int) + 1
+    i, j = (np.arange(-n, n + 1) for n in reach)
+    cells = np.stack(np.meshgrid(i, j, indexing="ij"), axis=-1).reshape(-1, 2) + origin
+    sites = half + (cells @ vectors)[:, None, :] + basis
+    sublattice = np.tile(np.arange(len(basis)), len(cells))
+    sites = sites.reshape(-1, 2)
+    inside = (np.abs(sites - half) < half + margin).all(axis=1)
+    return sites[inside], sublattice[inside]
