@@ -1,6 +1,7 @@
 """Layer data: the source's place in the world on every output, plain feature columns, the user's columns untouched."""
 
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,8 @@ def scene():
 
 
 class FakeRun:
+    provenance: ClassVar = {"version": "1"}
+
     def reconstruct(self, patches):
         return patches.data * 0.5
 
@@ -69,7 +72,7 @@ def build(layer_data):
 
 def test_micrograph_keeps_the_calibration_of_its_layer(scene):
     micrograph = micrograph_from_layer(Image(scene, name="graphene", **TURNED))
-    assert micrograph.pixel_size == (0.02, 0.02) and micrograph.units == "nanometer"
+    assert micrograph.pixel_size == (0.02, 0.02) and micrograph.units == "nm"
     assert micrograph.name == "graphene"
     assert micrograph_from_layer(Image(scene)).pixel_size is None
 
@@ -86,7 +89,7 @@ def test_colour_and_complex_layers_are_refused_with_a_remedy(scene):
     with pytest.raises(InputError, match="Split RGB"):
         micrograph_from_layer(Image(np.zeros((32, 32, 3), np.uint8), rgb=True))
     with pytest.raises(InputError, match="complex"):
-        micrograph_from_layer(SimpleNamespace(data=scene * 1j, units=("nm", "nm"), scale=(1, 1), ndim=2, name="fft"))
+        micrograph_from_layer(SimpleNamespace(data=scene * 1j, units=Image(scene).units, scale=(1, 1), ndim=2, name="fft"))
 
 
 def test_points_and_back_after_edits_by_hand(atoms, scene):
@@ -132,7 +135,7 @@ def test_units_that_pint_does_not_know_become_pixels(scene):
 
 @pytest.mark.filterwarnings("error")
 def test_every_result_lies_where_the_source_lies(atoms, scene):
-    source = Image(scene, **TURNED)
+    source = Image(scene, name="TURNED", **TURNED)
     patches = extract_patches(micrograph_from_layer(source), atoms, window=16)
     latents, classes = latents_of(patches)
     layers = [build(d) for d in result_layers(FakeRun(), patches, latents, classes, scene.shape, placement_of(source))]
@@ -141,7 +144,7 @@ def test_every_result_lies_where_the_source_lies(atoms, scene):
         assert np.allclose(layer.scale, source.scale) and np.allclose(layer.translate, source.translate)
         assert np.allclose(layer.rotate, source.rotate) and np.allclose(layer.shear, source.shear)
         assert layer.units == source.units and layer.axis_labels == source.axis_labels
-        assert "napari_vae" in layer.metadata
+        assert layer.metadata["napari_vae"]["source"] == "TURNED" and layer.metadata["napari_vae"]["version"] == "1"
     for layer in layers[:-1]:
         assert np.allclose(layer.affine.affine_matrix, source.affine.affine_matrix)
     beside = layers[-1].data_to_world((0, 0))

@@ -39,7 +39,7 @@ def micrograph_from_layer(layer: Any) -> Micrograph:
             "the grey layers."
         )
     data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-    unit = str(layer.units[-1])
+    unit = f"{layer.units[-1]:~}"
     return Micrograph(
         data,
         pixel_size=None if unit == "pixel" else tuple(np.abs(layer.scale[-2:])),
@@ -94,21 +94,22 @@ def atoms_to_points(
     found = dict(atoms.attrs.get(KEY, {}))
     spacing = spacing or found.get("spacing")
     features = atoms.drop(columns=["frame", "y", "x"], errors="ignore").reset_index(drop=True)
-    return (
-        _positions(atoms, placement.ndim),
-        {
-            "name": name,
-            "features": features,
-            "symbol": "disc",
-            "size": _symbol_size(spacing),
-            "face_color": "transparent",
-            "border_color": ATOM_COLOR,
-            "border_width": 0.12,
-            "metadata": {KEY: {"kind": "atoms", **found}},
-            **placement.kwargs(),
-        },
-        "points",
-    )
+    options = {
+        "name": name,
+        "features": features,
+        "symbol": "disc",
+        "size": _symbol_size(spacing),
+        "face_color": "transparent",
+        "border_color": ATOM_COLOR,
+        "border_width": 0.12,
+        "metadata": {KEY: {"kind": "atoms", **found}},
+        **placement.kwargs(),
+    }
+    if "sublattice" in features and len(features):
+        features["sublattice"] = class_names(features["sublattice"])
+        colors = class_cycle(len(features["sublattice"].cat.categories) - 1)
+        options |= {"border_color": "sublattice", "border_color_cycle": colors}
+    return _positions(atoms, placement.ndim), options, "points"
 
 
 def add_latents(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .run import Run
 
-CELL_RADIUS = 0.6  # of the spacing: the cells of neighbours meet, those at a vacancy end in a disc
+CELL_RADIUS = 0.71  # of the spacing: the cells of a square lattice just meet, those at a vacancy end in a disc
 
 
 def result_layers(
@@ -64,7 +64,10 @@ def result_layers(
             spacing=symbol_spacing(patches),
         )
     )
-    return [*layers, manifold_layer(run.manifold(), placement, shape, name=patches.name)]
+    layers.append(manifold_layer(run.manifold(), placement, shape, name=patches.name))
+    for _, options, _ in layers:
+        options["metadata"][KEY] |= {"source": patches.name, **run.provenance}
+    return layers
 
 
 def pasted_layers(run: Run, patches: Patches, shape: tuple[int, ...], placement: Placement) -> list[LayerData]:

@@ -1,0 +1,75 @@
+"""Take a screenshot of a napari window of a laptop's size with one of the dock widgets open.
+
+    xvfb-run -a -s "-screen 0 1920x1200x24" python docs/screenshots/window.py detect out.png
+"""
+
+import argparse
+
+import napari
+from qtpy.QtCore import QEventLoop, QTimer
+
+STAGES = ("detect", "train", "advanced", "training", "trained")
+
+
+def open_viewer(sample):
+    viewer = napari.Viewer(show=True, show_welcome_screen=False)
+    viewer.window.resize(1366, 768)
+    viewer.open_sample("napari-vae", sample)
+    viewer.scale_bar.visible = True
+    wait(0.5)
+    return viewer
+
+
+def wait(seconds):
+    loop = QEventLoop()
+    QTimer.singleShot(round(1000 * seconds), loop.quit)
+    loop.exec()
+
+
+def wait_for(job, limit=300):
+    for _ in range(limit * 10):
+        wait(0.1)
+        if not job.running:
+            break
+    wait(0.5)
+
+
+def dock(viewer, name):
+    return viewer.window.add_plugin_dock_widget("napari-vae", name, tabify=True)[1]
+
+
+def stage(viewer, name):
+    detect = dock(viewer, "Detect atoms")
+    wait(1.5)
+    wait_for(detect.preview_job)
+    if name == "detect":
+        return
+    detect.detect()
+    wait_for(detect.job)
+    train = dock(viewer, "Train VAE")
+    wait(0.5)
+    if name == "advanced":
+        train.advanced.expand(animate=False)
+        wait(0.5)
+    if name in ("training", "trained"):
+        train.train()
+        if name == "training":
+            wait(12)
+            return
+        wait_for(train.job)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("picture")
+    parser.add_argument("--sample", default="graphene")
+    options = parser.parse_args()
+    viewer = open_viewer(options.sample)
+    stage(viewer, options.stage)
+    viewer.screenshot(options.picture, canvas_only=False, flash=False)
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()

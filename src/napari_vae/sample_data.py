@@ -1,0 +1,37 @@
+"""The built-in samples as napari has them under File → Open Sample."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .layers import KEY, LayerData
+
+
+def graphene() -> list[LayerData]:
+    """A simulated STEM image of graphene with vacancies and dopants."""
+    return _micrograph("graphene")
+
+
+def perovskite() -> list[LayerData]:
+    """A simulated STEM image of a perovskite with static displacements."""
+    return _micrograph("perovskite")
+
+
+def cards() -> list[LayerData]:
+    """Playing cards in many poses, side by side on one picture; the regular grid of “Train VAE” takes one card per window."""
+    from .results import tile
+    from .samples import cards as draw
+
+    sheet = draw(n_per_suit=256, size=48)
+    order = np.random.default_rng(0).permutation(len(sheet.images))
+    picture = tile(np.asarray(sheet.images)[order].reshape(32, 32, 48, 48))
+    options = {"name": "cards", "colormap": "gray", "metadata": {KEY: {"kind": "micrograph", "grid": 48}}}
+    return [(picture, options, "image")]
+
+
+def _micrograph(kind: str) -> list[LayerData]:
+    from .io.napari_reader import image_layer
+    from .samples import micrograph
+
+    image, _ = micrograph(kind)
+    return [image_layer(image)]

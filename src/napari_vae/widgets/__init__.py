@@ -1,0 +1,1 @@
+"""The dock widgets; the only part of the package that needs Qt."""

@@ -1,0 +1,179 @@
+"""What to train on: image layers, atoms or a regular grid, and the window around each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from napari.layers import Image, Points
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
+
+from ..errors import InputError
+from ..layers import KEY, atoms_from_points, micrograph_from_layer, placement_of
+from ..micrograph import Micrograph
+from ..patches import check_window, suggest_window
+from ..placement import Placement
+from ..positions import grid_positions, table_spacing
+from .layer_box import LayerBox, LayerChecks
+from .panel import Form, side_by_side
+
+GRID = "a regular grid"
+MINIMUM = 20  # windows that a model can learn from
+RESULTS = ("reconstruction", "residual", "manifold")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Everything that a job needs of the viewer, taken on the main thread."""
+
+    micrographs: list[Micrograph]
+    placement: Placement
+    atoms: pd.DataFrame
+    points: Any | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the image without channels."""
+        first = self.micrographs[0]
+        return first.shape[1:] if first.axes == "CYX" else first.shape
+
+
+class DataForm(Form):
+    """Choice of the data; ``advanced`` holds the rows that a first look does not need."""
+
+    changed = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.image = LayerBox(viewer, is_source_image)
+        self.atoms = LayerBox(viewer, is_atoms, extra=GRID)
+        self.window_px = QSpinBox()
+        self.window_px.setRange(3, 1024)
+        self.window_px.setSuffix(" px")
+        self._size = QLabel()
+        self.step_px = QSpinBox()
+        self.step_px.setRange(1, 1024)
+        self.step_px.setSuffix(" px")
+        self.advanced = Form()
+        self.channels = LayerChecks(viewer, is_source_image)
+        self._lay_out()
+        self._connect()
+        self.suggest()
+
+    def source(self) -> Source:
+        """What is chosen now.
+
+        Raises
+        ------
+        InputError
+            If there is no image, no atoms, fewer than 20 of them, or the window does not fit the image.
+        """
+        image = self._image()
+        others = [layer for layer in self.channels.layers() if layer != image]
+        micrographs = [micrograph_from_layer(layer) for layer in (image, *others)]
+        placement, points = placement_of(image), self.atoms.layer()
+        check_window(self.window_px.value(), micrographs[0].shape)
+        if points is None:
+            atoms = grid_positions(micrographs[0], window=self.window_px.value(), step=self.step_px.value())
+        else:
+            atoms = atoms_from_points(points, placement)
+        if not len(atoms):
+            raise InputError(f"“{points.name}” has no points; detect atoms first, or add points by hand.")
+        if len(atoms) < MINIMUM:
+            raise InputError(
+                f"There are {len(atoms)} atoms, and a model needs at least {MINIMUM}; lower the threshold of the "
+                "detection, or take a regular grid."
+            )
+        return Source(micrographs, placement, atoms, points)
+
+    def suggest(self) -> None:
+        """Set the window to two lattice spacings, and the grid step to half a window."""
+        points, image = self.atoms.layer(), self.image.layer()
+        grid = None if image is None else image.metadata.get(KEY, {}).get("grid")  # a sheet of separate pictures
+        size = grid or 24
+        if points is not None and image is not None and len(points.data) > 1:
+            size = suggest_window(table_spacing(atoms_from_points(points, placement_of(image))))
+        if image is not None:
+            size = min(size, *full_shape(image)[-2:])
+        with QSignalBlocker(self.window_px):
+            self.window_px.setValue(size)
+        self.step_px.setValue(grid or max(1, size // 2))
+        self._show_size()
+        self.changed.emit()
+
+    def example_centre(self) -> tuple[float, float] | None:
+        """Centre (row, column) of the window that is drawn on the canvas: that of the atom nearest to the middle."""
+        image = self.image.layer()
+        if image is None:
+            return None
+        middle = (np.asarray(full_shape(image)[-2:], float) - 1) / 2
+        points = self.atoms.layer()
+        if points is None or not len(points.data):
+            return float(middle[0]), float(middle[1])
+        positions = atoms_from_points(points, placement_of(image))[["y", "x"]].to_numpy()
+        nearest = positions[np.argmin(np.linalg.norm(positions - middle, axis=1))]
+        return float(nearest[0]), float(nearest[1])
+
+    def _lay_out(self) -> None:
+        self.add("Image", self.image, "The image layer to learn from. Further channels: see Advanced.")
+        self.add(
+            "Atoms",
+            self.atoms,
+            "Points layer with the atoms, as “Detect atoms” makes it; edit it by hand as you like. "
+            "A regular grid needs no atoms and cuts windows all over the image.",
+        )
+        row = QHBoxLayout()
+        row.addWidget(self.window_px, 1)
+        row.addWidget(self._size)
+        self.add(
+            "Window",
+            side_by_side(row),
+            "Side of the square that is cut out around every atom; drawn on the image. Suggested: two lattice "
+            "spacings, which shows an atom and its nearest neighbours.",
+        )
+        self.add("Grid step", self.step_px, "Distance between the windows of the regular grid, in pixels.")
+        self.advanced.add(
+            "More channels", self.channels, "Further images of the same area and size, learned from together."
+        )
+
+    def _connect(self) -> None:
+        self.image.layer_changed.connect(self.suggest)
+        self.atoms.layer_changed.connect(self.suggest)
+        self.window_px.valueChanged.connect(self._on_window_changed)
+
+    def _on_window_changed(self, value: int) -> None:
+        self._show_size()
+        self.changed.emit()
+
+    def _show_size(self) -> None:
+        image = self.image.layer()
+        self.set_row_visible(self.step_px, self.atoms.layer() is None)
+        if image is None or str(image.units[-1]) == "pixel":
+            self._size.setText("")
+            return
+        self._size.setText(f"= {self.window_px.value() * abs(float(image.scale[-1])):.3g} {image.units[-1]:~}")
+
+    def _image(self) -> Any:
+        image = self.image.layer()
+        if image is None:
+            raise InputError("There is no image; open one, or a sample from File → Open Sample.")
+        return image
+
+
+def is_source_image(layer: Any) -> bool:
+    """Whether the layer is an image and not one that we made from another."""
+    return isinstance(layer, Image) and layer.metadata.get(KEY, {}).get("kind") not in RESULTS
+
+
+def is_atoms(layer: Any) -> bool:
+    """Whether the layer has points that may be atoms."""
+    return isinstance(layer, Points) and layer.metadata.get(KEY, {}).get("kind") != "preview"
+
+
+def full_shape(layer: Any) -> tuple[int, ...]:
+    """Shape of the data of an image layer at full resolution."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    return tuple(data.shape)

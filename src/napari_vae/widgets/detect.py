@@ -1,0 +1,185 @@
+"""Dock widget “Detect atoms”: from an image layer to a Points layer that the user may edit."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.notifications import show_error
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import QWidget
+
+from ..errors import InputError
+from ..layers import KEY, atoms_to_points
+from .detect_form import DetectForm
+from .detect_steps import Candidates, DetectionRequest, candidate_steps, detect_steps
+from .jobs import Job
+from .panel import Panel
+from .preview import Preview
+from .progress_box import ProgressBox
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class DetectWidget(Panel):
+    """Finds atoms, marks them while the threshold is chosen, and makes a Points layer of them.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer that the widget is docked in.
+    """
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self.form = DetectForm(napari_viewer)
+        self.progress = ProgressBox("Detect", "Find the atoms and make a Points layer of them")
+        self.job = Job(self)
+        self.preview_job = Job(self)
+        self.preview = Preview(napari_viewer)
+        self._request: DetectionRequest | None = None
+        self._candidates: Candidates | None = None
+        self._stale = False
+        self._timer = QTimer(self, singleShot=True, interval=200)
+        self.column.addWidget(self.form)
+        self.column.addWidget(self.progress)
+        self.column.addStretch()
+        self._connect()
+
+    def detect(self) -> None:
+        """Check the input, then start the job; bad input ends in a notification."""
+        try:
+            self._request = self.form.request()
+        except InputError as error:
+            show_error(str(error))
+            return
+        self.preview.hide()
+        self.progress.begin("Looking for atoms …")
+        self.job.start(detect_steps, self._request)
+
+    def showEvent(self, event: QShowEvent) -> None:  # Qt's name
+        """Mark the atoms."""
+        super().showEvent(event)
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # Qt's name
+        """Take the marks away."""
+        super().hideEvent(event)
+        self._timer.stop()
+        self.preview.hide()
+
+    def _connect(self) -> None:
+        self.form.changed.connect(self._on_form_changed)
+        self.form.threshold_changed.connect(self._show_preview)
+        self.form.preview.toggled.connect(self._on_preview_toggled)
+        self._viewer.dims.events.current_step.connect(self._on_frame_changed)
+        self._timer.timeout.connect(self._look)
+        self.preview_job.succeeded.connect(self._on_candidates)
+        self.preview_job.failed.connect(self.progress.say)
+        self.preview_job.ended.connect(self._on_preview_ended)
+        self.progress.start_clicked.connect(self.detect)
+        self.progress.stop_clicked.connect(self.job.stop)
+        self.job.progressed.connect(self.progress.show_step)
+        self.job.succeeded.connect(self._on_atoms)
+        self.job.failed.connect(self.progress.say)
+        self.job.ended.connect(self.progress.end)
+
+    def _on_form_changed(self) -> None:
+        self._candidates = None
+        self.preview.hide()
+        self._timer.start()
+
+    def _on_frame_changed(self, event: Any = None) -> None:
+        if isalive(self) and self.form.image.layer() is not None and self.form.image.layer().ndim == 3:
+            self._timer.start()
+
+    def _on_preview_toggled(self, wanted: bool) -> None:
+        if wanted:
+            self._timer.start()
+        else:
+            self.preview.hide()
+
+    def _look(self) -> None:
+        """Look for candidates on the frame in view, in the background; once more when a look is under way."""
+        if self.job.running or not self.isVisible() or self.form.image.layer() is None:
+            return
+        if self.preview_job.running:
+            self._stale = True
+            return
+        try:
+            request = self.form.request()
+        except InputError as error:
+            self.progress.say(str(error))
+            return
+        self.preview_job.start(candidate_steps, _on_frame(request, self.form.frame_in_view()))
+
+    def _on_candidates(self, candidates: Candidates) -> None:
+        if self._stale or self.form.image.layer() is None:
+            return
+        self._candidates = candidates
+        self.form.show_candidates(candidates)
+        self._show_preview()
+
+    def _on_preview_ended(self) -> None:
+        if self._stale:
+            self._stale = False
+            self._timer.start()
+
+    def _show_preview(self) -> None:
+        if self._candidates is None or self.job.running:
+            return
+        score = self.form.score()
+        self.form.show_count(int((self._candidates.atoms["score"] >= score).sum()))
+        if self.form.preview.isChecked() and self.isVisible():
+            self.preview.show(self._candidates, score)
+
+    def _on_atoms(self, atoms: pd.DataFrame) -> None:
+        request = self._request
+        if not len(atoms):
+            sentence = "No atoms were found; move the threshold to the left or choose the other contrast."
+            self.progress.say(sentence)
+            show_error(sentence)
+            return
+        add_atoms(self._viewer, atoms, request)
+        frames = atoms["frame"].nunique()
+        where = f" in {frames} frames" if frames > 1 else ""
+        self.progress.say(f"{len(atoms)} atoms{where}. Edit them by hand if you like, then open Train VAE.")
+
+
+def add_atoms(viewer: Any, atoms: pd.DataFrame, request: DetectionRequest) -> Any:
+    """Add a Points layer of the atoms; it takes the place of an earlier one that nobody touched.
+
+    A layer whose points or columns were changed since it was made stays as it is.
+    """
+    data, options, _ = atoms_to_points(atoms, request.placement, name=f"atoms of {request.micrograph.name}")
+    made = {"source": request.micrograph.name, "digest": _digest(data), "features": tuple(options["features"])}
+    options["metadata"][KEY] |= made
+    for layer in [layer for layer in viewer.layers if _untouched(layer, request.micrograph.name)]:
+        viewer.layers.remove(layer)
+    layer = viewer.add_points(data, **options)
+    viewer.layers.selection = [layer]
+    return layer
+
+
+def _untouched(layer: Any, source: str) -> bool:
+    made = layer.metadata.get(KEY, {})
+    return (
+        made.get("kind") == "atoms"
+        and made.get("source") == source
+        and made.get("digest") == _digest(layer.data)
+        and made.get("features") == tuple(layer.features)
+    )
+
+
+def _digest(positions: Any) -> str:
+    return hashlib.sha256(np.ascontiguousarray(positions, dtype=np.float64).tobytes()).hexdigest()
+
+
+def _on_frame(request: DetectionRequest, frame: int) -> DetectionRequest:
+    return replace(request, frame=frame, threshold=None, refine=False, sublattices=None)

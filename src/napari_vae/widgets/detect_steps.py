@@ -1,0 +1,95 @@
+"""The steps of the detection jobs, run in their thread: nothing here touches a layer or a widget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..layers import KEY
+from ..micrograph import Micrograph
+from ..placement import Placement
+from .jobs import Step
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class DetectionRequest:
+    """What the form asks for, taken on the main thread.
+
+    `spacing` is in pixels and, like `threshold`, ``None`` when it shall be found; `sublattices` is ``None`` for none.
+    """
+
+    micrograph: Micrograph
+    placement: Placement
+    method: str = "auto"
+    polarity: str = "auto"
+    spacing: float | None = None
+    threshold: float | None = None
+    refine: bool = True
+    frame: int | None = None
+    sublattices: int | Literal["auto"] | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of the detection."""
+        frames = None if self.frame is None else [self.frame]
+        return {"method": self.method, "polarity": self.polarity, "spacing": self.spacing, "frames": frames}
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Everything on one frame that may be an atom, with its score, and the threshold that would be taken."""
+
+    request: DetectionRequest
+    atoms: pd.DataFrame
+    threshold: float
+    spacing: float = field(default=float("nan"))
+
+
+def detect_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generator[Step, None, pd.DataFrame]:
+    """Detect and, if asked, refine and tell sublattices apart."""
+    from ..atoms import assign_sublattices, iter_detect_atoms
+
+    yield Step("Looking for atoms …")
+    begun = time.monotonic()
+    image = _without_channels(request.micrograph)
+    events = iter_detect_atoms(image, threshold=request.threshold, refine=request.refine, stop=stop, **request.options)
+    while True:
+        try:
+            done, total = next(events)
+        except StopIteration as end:
+            atoms = end.value
+            break
+        left = (time.monotonic() - begun) * (total - done) / done if done and total > 1 else None
+        yield Step(f"Frame {done} of {total}" if total > 1 else "Refining positions …", done / total, left)
+    if request.sublattices is not None and len(atoms):
+        yield Step("Telling sublattices apart …", 1.0)
+        found = atoms.attrs
+        atoms = assign_sublattices(atoms, image, n=request.sublattices)
+        atoms.attrs = found
+    return atoms
+
+
+def candidate_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generator[Step, None, Candidates]:
+    """Find every candidate on one frame, for the preview."""
+    from ..atoms import detect_atoms
+
+    yield Step("Looking at this frame …")
+    image = _without_channels(request.micrograph)
+    chosen = detect_atoms(image, refine=False, **request.options)
+    found = chosen.attrs[KEY]
+    yield Step("Looking at this frame …", 0.5)
+    options = {**replace(request, spacing=found["spacing"]).options, "polarity": found["polarity"]}
+    atoms = detect_atoms(image, refine=False, threshold=0.0, **options)
+    return Candidates(request, atoms, float(found["threshold"]), float(found["spacing"]))
+
+
+def _without_channels(image: Micrograph) -> Micrograph:
+    """The first channel of a stack of channels, which is where atoms are looked for."""
+    if image.axes != "CYX":
+        return image
+    return Micrograph(image.data[0], image.pixel_size, image.units, name=image.name)

@@ -1,0 +1,60 @@
+"""Live curves of the training: how well patches are redrawn, and how much the latents hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import QSize
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+CURVES = {"reconstruction": "#56b4e9", "kl": "#e69f00"}
+CAPTION = (
+    f'loss per epoch: <span style="color:{CURVES["reconstruction"]}">reconstruction</span>, '
+    f'<span style="color:{CURVES["kl"]}">KL of latents</span>'
+)
+TOOLTIP = (
+    "Loss per patch against epoch. Blue: what the reconstruction misses, above what no model could redraw. Orange: "
+    "information that the latents hold about a patch. Both flatten when training is done."
+)
+
+
+class LossPlot(QWidget):
+    """Two curves on one axis; set from the rows of a training's history."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setToolTip(TOOLTIP)
+        self._plot = pg.PlotWidget(background=None)
+        self._plot.setMenuEnabled(False)
+        self._plot.setMouseEnabled(False, False)
+        self._plot.hideButtons()
+        self._plot.getAxis("left").setWidth(34)
+        self.curves = {
+            key: self._plot.plot(pen=pg.mkPen(color, width=2), symbolBrush=color, symbolPen=None, symbolSize=4)
+            for key, color in CURVES.items()
+        }
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        caption = QLabel(CAPTION)
+        caption.setWordWrap(True)
+        column.addWidget(self._plot, 1)
+        column.addWidget(caption)
+        self.show_history(())
+
+    def sizeHint(self) -> QSize:  # Qt's name
+        """Narrow enough for a dock; pyqtgraph would like 640 × 480."""
+        return QSize(190, 170)
+
+    def minimumSizeHint(self) -> QSize:  # Qt's name
+        """As small as is still of use."""
+        return QSize(150, 120)
+
+    def show_history(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Draw the columns ``reconstruction`` and ``kl`` of `rows` against ``epoch``; no axes without rows."""
+        self._plot.getPlotItem().setVisible(bool(rows))
+        epochs = np.array([row["epoch"] for row in rows], dtype=float)
+        for key, curve in self.curves.items():
+            curve.setData(epochs, np.array([row[key] for row in rows], dtype=float), connect="finite")

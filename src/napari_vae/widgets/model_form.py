@@ -1,0 +1,114 @@
+"""Which model to train: a named one or any mix of invariances, and how long and where."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QSpinBox, QWidget
+
+from ..models.config import INVARIANCES, PRESETS, ModelConfig, TrainConfig
+from .panel import Form, side_by_side
+
+FIRST = "rvae"
+CUSTOM = "as ticked below"
+AUTOMATIC = "automatic"
+EXPLAINED = {
+    "rotation": "Every atom may be turned: its angle is found and kept out of the latents.",
+    "translation": "Every atom may lie off the centre of its window: the shift is found and kept out of the latents.",
+    "scale": "Every atom may be larger or smaller: the scale is found and kept out of the latents.",
+    "strain": "Every cell may be stretched or sheared: the strain is found and kept out of the latents.",
+}
+DEVICES = {"automatic": "auto", "CPU": "cpu", "NVIDIA GPU (CUDA)": "cuda", "Apple GPU (MPS)": "mps"}
+
+
+class ModelForm(Form):
+    """Choice of the model; ``advanced`` holds the rows that a first look does not need."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.preset = QComboBox()
+        for name, label in PRESETS.items():
+            self.preset.addItem(label, name)
+        self.preset.addItem(CUSTOM, "")
+        self.checks = {name: QCheckBox(name) for name in INVARIANCES}
+        self.latent_dim = _spin(1, 16, ModelConfig().latent_dim)
+        self.advanced = Form()
+        self.epochs = _spin(0, 10_000, 0)
+        self.epochs.setSpecialValueText(AUTOMATIC)
+        self.batch_size = _spin(0, 65_536, 0)
+        self.batch_size.setSpecialValueText(AUTOMATIC)
+        self.beta = QDoubleSpinBox()
+        self.beta.setRange(0, 100)
+        self.beta.setSingleStep(0.5)
+        self.beta.setValue(TrainConfig().beta)
+        self.device = QComboBox()
+        for label, name in DEVICES.items():
+            self.device.addItem(label, name)
+        self.seed = _spin(0, 2**31 - 1, TrainConfig().seed)
+        self._lay_out()
+        self.preset.currentIndexChanged.connect(self._on_preset_changed)
+        for check in self.checks.values():
+            check.toggled.connect(self._on_check_toggled)
+        self.choose(FIRST)
+
+    def choose(self, preset: str) -> None:
+        """Choose a model by name, such as ``"trvae"``."""
+        self.preset.setCurrentIndex(self.preset.findData(preset))
+        self._on_preset_changed()
+
+    def model(self) -> ModelConfig:
+        """The model as chosen."""
+        ticked = tuple(name for name, check in self.checks.items() if check.isChecked())
+        return ModelConfig(invariances=ticked, latent_dim=self.latent_dim.value())
+
+    def train(self) -> TrainConfig:
+        """The training as chosen."""
+        return TrainConfig(
+            epochs=self.epochs.value() or "auto",
+            batch_size=self.batch_size.value() or "auto",
+            beta=self.beta.value(),
+            device=self.device.currentData(),
+            seed=self.seed.value(),
+        )
+
+    def _lay_out(self) -> None:
+        self.add("Model", self.preset, "A published model by its name, or your own mix of the invariances below.")
+        grid = QGridLayout()
+        for i, (name, check) in enumerate(self.checks.items()):
+            check.setToolTip(EXPLAINED[name])
+            grid.addWidget(check, i // 2, i % 2)
+        self.add(
+            "Ignore",
+            side_by_side(grid),
+            "What shall not count as a difference between two atoms. It is measured for each atom instead.",
+        )
+        self.add(
+            "Latents",
+            self.latent_dim,
+            "How many numbers describe what is left to differ between atoms. Two can be drawn as a plane.",
+        )
+        add = self.advanced.add
+        add("Epochs", self.epochs, "Passes over all atoms. Automatic: until the loss stops improving.")
+        add("Batch", self.batch_size, "Atoms per step. Smaller needs less memory. Automatic: by the number of atoms.")
+        add("Weight of KL", self.beta, "β: above 1 the latents are simpler and fewer are used, below 1 they hold more.")
+        add("Device", self.device, "What computes. Automatic takes a GPU if there is one; the words below name it.")
+        add("Seed", self.seed, "Start of the random numbers. The same seed on the same device gives the same result.")
+
+    def _on_preset_changed(self, index: int = 0) -> None:
+        name = self.preset.currentData()
+        if not name:
+            return
+        for invariance, check in self.checks.items():
+            with QSignalBlocker(check):
+                check.setChecked(invariance in ModelConfig.preset(name).invariances)
+
+    def _on_check_toggled(self, ticked: bool) -> None:
+        index = self.preset.findData(self.model().name)
+        with QSignalBlocker(self.preset):
+            self.preset.setCurrentIndex(index if index >= 0 else self.preset.count() - 1)
+
+
+def _spin(low: int, high: int, value: int) -> QSpinBox:
+    box = QSpinBox()
+    box.setRange(low, high)
+    box.setValue(value)
+    return box

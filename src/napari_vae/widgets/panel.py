@@ -1,0 +1,77 @@
+"""The frame that the dock widgets share: a form that scrolls when the window is low, with words on every control."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+
+class Panel(QScrollArea):
+    """A column of widgets that scrolls up and down but never sideways."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(310)
+        content = QWidget()
+        self.column = QVBoxLayout(content)
+        self.column.setContentsMargins(6, 6, 6, 6)
+        self.column.setSpacing(8)
+        self.setWidget(content)
+
+
+class Form(QWidget):
+    """Rows of a label and a control; both show the same tooltip."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows = QFormLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setVerticalSpacing(5)
+        self._rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+
+    def add(self, label: str, control: QWidget, tooltip: str) -> None:
+        """Append a row."""
+        text = QLabel(label)
+        text.setToolTip(tooltip)
+        text.setBuddy(control)
+        control.setToolTip(tooltip)
+        control.setAccessibleName(label)
+        self._rows.addRow(text, control)
+
+    def add_wide(self, control: QWidget) -> None:
+        """Append a row without a label."""
+        self._rows.addRow(control)
+
+    def set_row_visible(self, control: QWidget, visible: bool) -> None:
+        """Show or hide a row."""
+        self._rows.setRowVisible(control, visible)
+
+
+def folded(title: str, content: QWidget) -> QCollapsible:
+    """A section that opens on a click."""
+    section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+    section.setDuration(0)
+    section.addWidget(content)
+    section.collapse(animate=False)
+    return section
+
+
+def side_by_side(layout: QLayout) -> QWidget:
+    """A widget that holds a layout without margins, for use as one control of a form."""
+    holder = QWidget()
+    layout.setContentsMargins(0, 0, 0, 0)
+    holder.setLayout(layout)
+    return holder
+
+
+def sentence(text: str = "") -> QLabel:
+    """A label for sentences: wraps, and can be copied from."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+    return label

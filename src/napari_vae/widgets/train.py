@@ -1,0 +1,157 @@
+"""Dock widget “Train VAE”: from atoms to latents, classes and reconstructions, while the window stays alive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error, show_warning
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from ..errors import InputError
+from ..layers import placement_of
+from .data_form import DataForm
+from .delivery import deliver
+from .jobs import Job
+from .loss_plot import LossPlot
+from .manifold_view import ManifoldView
+from .model_form import ModelForm
+from .panel import Panel, folded
+from .progress_box import ProgressBox
+from .run_box import RunBox
+from .training_steps import Described, apply_steps, load_steps, train_steps
+from .window_square import WindowSquare
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+
+class TrainWidget(Panel):
+    """Trains a model on the atoms of an image and paints what it finds.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer that the widget is docked in.
+    """
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self.data = DataForm(napari_viewer)
+        self.model = ModelForm()
+        self.progress = ProgressBox("Train", "Learn what differs between the atoms; goes on in the background")
+        self.loss = LossPlot()
+        self.manifold = ManifoldView()
+        self.runs = RunBox()
+        self.job = Job(self)
+        self._square = WindowSquare(napari_viewer)
+        self._square_timer = QTimer(self, singleShot=True, interval=150)
+        self._lay_out()
+        self._connect()
+
+    def train(self) -> None:
+        """Check the input, then start the job; bad input ends in a notification."""
+        try:
+            source = self.data.source()
+            arguments = (source, self.data.window_px.value(), self.model.model(), self.model.train())
+        except InputError as error:
+            show_error(str(error))
+            return
+        self.loss.show_history(())
+        self.manifold.clear()
+        self.live.show()
+        self._begin("Starting …")
+        self.job.start(train_steps, *arguments)
+
+    def apply(self) -> None:
+        """Describe the chosen image with the run at hand, without training."""
+        try:
+            source = self.data.source()
+        except InputError as error:
+            show_error(str(error))
+            return
+        self._begin("Applying the model …")
+        self.job.start(apply_steps, self.runs.run, source)
+
+    def load(self, folder: str) -> None:
+        """Load a saved model and make it the one at hand."""
+        self._begin("Loading …")
+        self.job.start(load_steps, folder)
+
+    def showEvent(self, event: QShowEvent) -> None:  # Qt's name
+        """Draw the window on the canvas."""
+        super().showEvent(event)
+        self._square_timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # Qt's name
+        """Take the window off the canvas."""
+        super().hideEvent(event)
+        self._square_timer.stop()
+        self._square.hide()
+
+    def _lay_out(self) -> None:
+        advanced = QWidget()
+        rows = QVBoxLayout(advanced)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self.data.advanced)
+        rows.addWidget(self.model.advanced)
+        self.advanced = folded("Advanced", advanced)
+        self.live = QWidget()
+        pictures = QHBoxLayout(self.live)
+        pictures.setContentsMargins(0, 0, 0, 0)
+        pictures.addWidget(self.loss, 1)
+        pictures.addWidget(self.manifold)
+        self.live.hide()
+        for widget in (self.data, self.model, self.advanced, self.progress, self.live, self.runs):
+            self.column.addWidget(widget)
+        self.column.addStretch()
+
+    def _connect(self) -> None:
+        self.data.changed.connect(self._square_timer.start)
+        self._square_timer.timeout.connect(self._draw_square)
+        self.progress.start_clicked.connect(self.train)
+        self.progress.stop_clicked.connect(self.job.stop)
+        self.runs.apply_clicked.connect(self.apply)
+        self.runs.load_asked.connect(self.load)
+        self.runs.said.connect(self.progress.say)
+        self.job.progressed.connect(self._on_progress)
+        self.job.succeeded.connect(self._on_result)
+        self.job.failed.connect(self.progress.say)
+        self.job.ended.connect(self._on_end)
+
+    def _begin(self, words: str) -> None:
+        self._square.hide()
+        self.runs.setEnabled(False)
+        self.progress.begin(words)
+
+    def _on_progress(self, event: Any) -> None:
+        self.progress.show_step(event)
+        if getattr(event, "history", ()):
+            self.loss.show_history(event.history)
+        if getattr(event, "manifold", None) is not None:
+            self.manifold.show_tiles(event.manifold)
+
+    def _on_result(self, result: Described | Run) -> None:
+        if not isinstance(result, Described):
+            self.runs.set_run(result)
+            name, side = result.model_config.name, result.window[0]
+            self.progress.say(f"Loaded {name} for {side} px windows; Apply describes the chosen image with it.")
+            return
+        self.runs.set_run(result.run)
+        sentence = deliver(self._viewer, result)
+        self.progress.say(sentence)
+        if "meanwhile" in sentence:
+            show_warning(sentence)
+
+    def _on_end(self) -> None:
+        self.progress.end()
+        self.runs.setEnabled(True)
+
+    def _draw_square(self) -> None:
+        image, centre = self.data.image.layer(), self.data.example_centre()
+        if image is None or centre is None or not self.isVisible() or self.job.running:
+            self._square.hide()
+            return
+        self._square.show(centre, self.data.window_px.value(), placement_of(image))
