@@ -110,11 +110,12 @@ def test_readme_links_are_absolute():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_inside_the_repository_lead_somewhere(page):
-    ours = "https://github.com/napari-vae/napari-vae/blob/main/"
-    raw = "https://raw.githubusercontent.com/napari-vae/napari-vae/main/"
+    ours = re.compile(
+        r"https://(?:github\.com/napari-vae/napari-vae/(?:blob|tree)|raw\.githubusercontent\.com/napari-vae/napari-vae)/main/"
+    )
     for link in re.findall(r"\]\(([^)\s#]+)", page.read_text(encoding="utf-8")):
-        if link.startswith((ours, raw)):
-            assert (ROOT / link.removeprefix(ours).removeprefix(raw)).exists(), link
+        if ours.match(link):
+            assert (ROOT / ours.sub("", link)).exists(), link
         elif "://" not in link:
             assert (page.parent / link).exists(), link
 
