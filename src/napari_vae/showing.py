@@ -39,17 +39,23 @@ def show(analysis: Analysis) -> None:
         raise InputError(
             "There is no display to show the window on; run where there is one, or give --screenshot FILE."
         )
-    napari = _napari()
+    import napari
+
     make_viewer(analysis)
     napari.run()
 
 
 def make_viewer(analysis: Analysis) -> Any:
     """A napari viewer with the layers of an analysis, the atoms coloured by the first latent on top."""
-    napari = _napari()
-    viewer = napari.Viewer(title=f"napari-vae: {analysis.micrograph.name}", ndisplay=2)
+    import napari
+
+    try:
+        viewer = napari.Viewer(title=f"napari-vae: {analysis.micrograph.name}", ndisplay=2)
+    except ImportError as error:
+        raise InputError('The window needs Qt; install it with: pip install "napari-vae[all]"') from error
     for data, options, kind in analysis.layers():
         getattr(viewer, f"add_{kind}")(data, **options)
+    viewer.layers.selection.active = viewer.layers[f"latents of {analysis.patches.name}"]
     viewer.scale_bar.visible = True
     viewer.reset_view()
     return viewer
@@ -84,12 +90,3 @@ def take_screenshot(analysis: Analysis, picture: Path) -> None:
     viewer.window.resize(1500, 940)
     viewer.screenshot(str(picture), canvas_only=False, flash=False)
     viewer.close()
-
-
-def _napari() -> Any:
-    try:
-        import napari
-        import qtpy.QtCore  # noqa: F401
-    except ImportError as error:
-        raise InputError(f'The window needs napari with Qt ({error}); install "napari-vae[all]" with pip.') from error
-    return napari

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH = 7.0  # inches
 DPI = 130
-STYLE = {"facecolor": "white", "layout": "constrained", "dpi": DPI}
+STYLE: dict[str, Any] = {"facecolor": "white", "layout": "constrained", "dpi": DPI}
 EXAMPLES = 8
 
 
@@ -125,7 +125,7 @@ def examples_figure(analysis: Analysis) -> Figure:
     order = np.argsort(-analysis.latents["reconstruction_error"].to_numpy(float))
     rows = order[np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).astype(int)]
     windows = patches.data[rows]
-    rebuilt = np.asarray(analysis.run.reconstruct(windows))
+    rebuilt = analysis.reconstruction[rows]
     height = WIDTH * 3 / len(rows) * patches.window[0] / patches.window[1]
     figure = Figure(figsize=(WIDTH, height + 0.2), **STYLE)
     grid = figure.subplots(3, len(rows), squeeze=False)
@@ -153,6 +153,8 @@ def training_figure(history: pd.DataFrame) -> Figure:
         if column == "loss" and "held_out" in history:
             axes.plot(epochs, history["held_out"], color="#d55e00", marker=".", label="held out")
             axes.legend(frameon=False, fontsize=8)
+        if column != "kl" and history[column].min() > 0:
+            axes.set_yscale("log")
         axes.set_title(label, fontsize=10, loc="left")
         axes.set_xlabel("epoch")
         _open_frame(axes)

@@ -147,7 +147,7 @@ def _facts(analysis: Analysis) -> str:
         "classes": "–" if analysis.classes is None else str(analysis.classes.nunique()),
         "image (px)": " × ".join(str(n) for n in image.shape),
         "pixel size": scale,
-        "epochs": str(len(history)),
+        "epochs": f"{history['epoch'].iloc[-1]:.0f}" if len(history) else "0",
         "device": str(analysis.run.device),
     }
     return "".join(f"<div><b>{escape(value)}</b><span>{escape(label)}</span></div>" for label, value in facts.items())
@@ -166,7 +166,7 @@ def _classes_table(analysis: Analysis) -> str:
     shown = [c for c in latents if str(c) in ("amplitude", "reconstruction_error") or _is_latent(str(c))]
     groups = latents.groupby("class")
     rows = [
-        [int(label), len(group), 100 * len(group) / len(latents), *(float(group[c].median()) for c in shown)]
+        [str(label), len(group), 100 * len(group) / len(latents), *(float(group[c].median()) for c in shown)]
         for label, group in groups
     ]
     return table_html(rows, ["class", "atoms", "%", *(f"median {c}" for c in shown)])
@@ -203,7 +203,7 @@ def _text(value: Any) -> str:
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.05)
     return buffer.getvalue()
 
 

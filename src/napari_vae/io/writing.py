@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -46,7 +44,7 @@ def read_table(path: str | PathLike[str]) -> pd.DataFrame:
     """Read a table written by `write_table`; the column ``atom`` becomes the index again."""
     import pandas as pd
 
-    return pd.read_csv(path, index_col="atom")
+    return pd.read_csv(path, index_col="atom").rename_axis(None)
 
 
 def write_image(
@@ -89,29 +87,6 @@ def write_image(
     with _replacing(path) as temporary:
         tifffile.imwrite(temporary, array.astype(np.uint16 if whole else np.float32), imagej=True, **options)
     return path
-
-
-@contextlib.contextmanager
-def new_folder(path: str | PathLike[str]) -> Iterator[Path]:
-    """Give an empty folder to write into that takes the place of `path` when everything is written.
-
-    When writing fails, `path` stays as it was and nothing is left beside it.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
-        temporary.chmod(0o755)
-        yield temporary
-        if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
-            path.rename(old / path.name)
-            temporary.rename(path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager

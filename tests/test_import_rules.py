@@ -1,0 +1,122 @@
+"""Rules of the house: what imports what, and what must not occur in the sources."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import napari_vae
+
+PACKAGE = Path(napari_vae.__file__).parent
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+#: The modules that compute with torch, and may import it at their top.
+TORCH = {"checkpoint", "device", "run", "schedule", "session", "training"} | {
+    f"models.{name}" for name in ("likelihood", "networks", "pose", "posterior", "vae")
+}
+HEAVY = ("torch", "napari", "qtpy", "PySide6", "PyQt6", "magicgui", "pyqtgraph")
+
+
+def module_name(path):
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def trees():
+    return [pytest.param(path, ast.parse(path.read_text(encoding="utf-8")), id=module_name(path)) for path in SOURCES]
+
+
+def imported(tree):
+    """Every module named in an import statement anywhere in a file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module
+
+
+def loaded_after(statement):
+    code = f"import sys; {statement}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    loaded = loaded_after("import napari_vae; dir(napari_vae)")
+    assert not loaded & {*HEAVY, "pandas", "scipy", "numpy", "matplotlib", "sklearn", "skimage"}
+
+
+def test_no_module_but_those_that_compute_loads_torch_or_a_window():
+    names = [
+        f"napari_vae.{name}"
+        for name in map(module_name, SOURCES)
+        if name not in TORCH and not name.startswith(("widgets", "__main__")) and name != "__init__"
+    ]
+    assert len(names) > 20
+    loaded = loaded_after("import importlib; " + "; ".join(f"importlib.import_module({name!r})" for name in names))
+    assert not loaded & set(HEAVY)
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
+    code += "from napari_vae.cli import main; main(['--help'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "analyze" in done.stdout
+    assert not set(done.stderr.split()) & {*HEAVY, "numpy", "pandas"}
+
+
+@pytest.mark.parametrize(("path", "tree"), trees())
+def test_only_the_widgets_import_qt(path, tree):
+    qt = {name for name in imported(tree) if name.split(".")[0] in ("qtpy", "PySide6", "PyQt6", "superqt", "pyqtgraph")}
+    qt |= {name for name in imported(tree) if name.startswith(("napari.qt", "napari._qt"))}
+    allowed = module_name(path).startswith("widgets")
+    assert allowed or not qt
+
+
+@pytest.mark.parametrize(("path", "tree"), trees())
+def test_nothing_private_of_napari_is_touched(path, tree):
+    private = {name for name in imported(tree) if re.match(r"napari(\.\w+)*\._", name)}
+    owners = {"viewer", "layer", "napari_viewer", "points", "image", "labels", "window", "worker"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr):
+            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            if owner in owners:
+                private.add(f"{owner}.{node.attr}")
+    assert not private
+
+
+@pytest.mark.parametrize(("path", "tree"), trees())
+def test_nothing_can_execute_a_file(path, tree):
+    assert not {"pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"} & set(imported(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in {"eval", "exec", "torch.load", "yaml.load", "os.system"}
+            options = {keyword.arg: keyword.value for keyword in node.keywords}
+            assert not (called == "np.load" and ast.unparse(options["allow_pickle"]) != "False")
+            assert "shell" not in options
+
+
+@pytest.mark.parametrize("name", napari_vae.__all__)
+def test_every_public_name_is_there_and_says_what_it_is(name):
+    documentation = getattr(napari_vae, name).__doc__
+    assert documentation
+    assert not documentation.startswith(f"{name}(")  # what a dataclass without words of its own has
+    assert name in dir(napari_vae)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'detect'"):
+        napari_vae.detect  # noqa: B018
+
+
+def test_the_type_checker_and_the_table_know_the_same_names():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    assert {alias.asname for node in block.body for alias in node.names} == set(napari_vae.__all__)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_files_are_read_in_one_go(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
