@@ -140,3 +140,11 @@ def test_wheel_holds_the_manifest_and_the_type_marker(tmp_path):
     assert not [name for name in names if name.startswith(("tests/", "docs/", "benchmarks/"))]
     assert "napari-vae = napari_vae:napari.yaml" in declared
     assert "napari-vae = napari_vae.cli:main" in declared
+
+
+def test_architecture_names_every_module():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for path in (ROOT / "src" / "napari_vae").iterdir():
+        if path.suffix == ".py" or (path / "__init__.py").exists():
+            name = path.name if path.is_file() else f"{path.name}/"
+            assert f"`{name}`" in page, f"docs/architecture.md does not say what {name} is about"
