@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -28,8 +29,11 @@ def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Pat
         If it is a file, holds an analysis and `overwrite` is false, or holds anything else.
     """
     path = Path(folder).expanduser()
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{path} is a file; give the name of a folder for the results.")
+    above = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not above.is_dir():
+        raise InputError(f"{above} is a file; give the name of a folder for the results.")
+    if not os.access(above, os.W_OK):
+        raise InputError(f"The folder {above} may not be written to; give another one for the results.")
     if path.is_dir() and any(path.iterdir()):
         if not (path / RECORD).exists():
             raise InputError(f"The folder {path} holds other files; give a new one for the results.")
@@ -41,10 +45,10 @@ def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Pat
 def save_analysis(analysis: Analysis, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
     """Write an analysis; see `Analysis.save`."""
     from .analysis.report import write_report
-    from .io.writing import new_folder
+    from .folders import replace_folder
 
     target = check_folder(folder, overwrite=overwrite)
-    with new_folder(target) as new:
+    with replace_folder(target, RECORD) as new:
         _write_tables(analysis, new)
         _write_images(analysis, new)
         analysis.run.save(new / "run")
@@ -135,11 +139,11 @@ def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     from .results import CELL_RADIUS, symbol_spacing, tile
 
     patches, axes, shape = analysis.patches, analysis.micrograph.axes, analysis.frame_shape
-    rebuilt = patches.normalization.undo(analysis.run.reconstruct(patches))
+    rebuilt = patches.normalization.undo(analysis.reconstruction)
     residual = patches.normalization.undo(patches.data) - rebuilt
     if axes != "CYX":
         rebuilt, residual = rebuilt[:, 0], residual[:, 0]
-    images = {
+    images: dict[str, tuple[Any, str]] = {
         "reconstruction": (paste_patches(rebuilt, patches.atoms, shape), axes),
         "residual": (paste_patches(residual, patches.atoms, shape), axes),
         "manifold": (tile(analysis.run.manifold()), "YX"),

@@ -57,12 +57,12 @@ def analyze_files(
     bars: StageBars,
 ) -> list[Outcome]:
     """Analyse every file into `out`, or into a folder of its own in `out` when there are several."""
+    files = list(dict.fromkeys(files))
     several = len(files) > 1
     if several and (out / RECORD).exists():
         raise InputError(f"The folder {out} holds an analysis; give a new one for several files.")
     folders = dict(zip(files, _folders(files, out), strict=True)) if several else {files[0]: out}
-    if not several:
-        check_folder(out, overwrite=overwrite)
+    check_folder(next(iter(folders.values())), overwrite=overwrite or several)
 
     def work(path: Path) -> str:
         from .pipeline import analyze

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import ReadError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -41,10 +43,20 @@ def write_table(table: pd.DataFrame, path: str | PathLike[str]) -> Path:
 
 
 def read_table(path: str | PathLike[str]) -> pd.DataFrame:
-    """Read a table written by `write_table`; the column ``atom`` becomes the index again."""
+    """Read a table written by `write_table`, or any CSV with a header; a column ``atom`` becomes the index.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing or not a table.
+    """
     import pandas as pd
 
-    return pd.read_csv(path, index_col="atom").rename_axis(None)
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:  # pandas' own parsing errors are ValueErrors
+        raise ReadError(f"{path} is missing or not a CSV table; give one with the columns y and x.") from error
+    return table.set_index("atom").rename_axis(None) if "atom" in table else table
 
 
 def write_image(

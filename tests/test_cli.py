@@ -1,0 +1,220 @@
+"""The command line: what it writes, and that bad input is one line and exit code 2, never a traceback."""
+
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+import napari_vae as nv
+from napari_vae import cli, showing
+from napari_vae.batch import _folders
+
+COMMANDS = ("demo", "analyze", "detect", "train", "encode", "open")
+FAST = ("--epochs", "2", "--device", "cpu")
+
+
+@pytest.fixture
+def command(capfd):
+    """Run a command line; gives its exit code, standard output and standard error."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return ended.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Two images of graphene and something that only looks like one."""
+    folder = tmp_path_factory.mktemp("images")
+    for seed, name in enumerate(("one.tif", "two.tif")):
+        image, _ = nv.samples.micrograph("graphene", size=160, seed=seed)
+        nv.write_image(image.data, folder / name, pixel_size=image.pixel_size, units=image.units)
+    (folder / "broken.tif").write_bytes(b"II*\x00 cut short")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(images, tmp_path_factory):
+    """A finished analysis."""
+    train = nv.TrainConfig(epochs=1, device="cpu")
+    return nv.analyze(nv.read(images / "one.tif"), train=train).save(tmp_path_factory.mktemp("results") / "one")
+
+
+def last_line(text):
+    return text.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example(command, name):
+    code, out, _ = command(name, "--help")
+    assert code == 0
+    assert "Example: napari-vae" in out
+
+
+def test_help_names_every_command(command):
+    _, out, _ = command("--help")
+    assert all(f" {name} " in out for name in COMMANDS)
+
+
+def test_analyze_one_file(command, images, tmp_path):
+    out = tmp_path / "results"
+    code, text, _ = command("analyze", images / "one.tif", "--out", out, "--model", "rvae", "--classes", 2, *FAST)
+    assert code == 0
+    assert "in 2 classes" in text
+    assert {"report.html", "latents.csv", "classes.tif", "run", "analysis.json"} <= {p.name for p in out.iterdir()}
+    assert nv.load_analysis(out).micrograph.units == "nm"
+
+
+def test_analyze_goes_on_after_a_broken_file(command, images, tmp_path):
+    out = tmp_path / "results"
+    code, text, errors = command("analyze", images / "broken.tif", images / "two.tif", "--out", out, *FAST)
+    assert code == 2
+    assert "broken.tif" in errors
+    assert "two.tif" in text
+    assert (out / "two" / "report.html").exists()
+    assert not (out / "broken").exists()
+    page = (out / "report.html").read_text()
+    assert 'href="two/report.html"' in page
+    assert "cut short" in page
+
+
+def test_detect_train_encode(command, images, tmp_path):
+    code, text, _ = command("detect", images / "one.tif", images / "two.tif", "--out", tmp_path)
+    assert (code, text.count("atoms in")) == (0, 2)
+    atoms = tmp_path / "one-atoms.csv"
+    assert {"y", "x", "score"} <= set(nv.read_table(atoms))
+
+    code, _, _ = command(
+        "train", images / "one.tif", "--atoms", atoms, "--out", tmp_path / "run", "--model", "vae", *FAST
+    )
+    assert code == 0
+    assert nv.load_run(tmp_path / "run").model_config.invariances == ()
+
+    code, _, _ = command("encode", tmp_path / "run", images / "one.tif", images / "two.tif", "--out", tmp_path)
+    assert code == 0
+    assert {"z1", "z2", "y", "x"} <= set(nv.read_table(tmp_path / "two-latents.csv"))
+
+
+def bad_input(images, tmp_path):
+    one = images / "one.tif"
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("x")
+    out = ("--out", tmp_path / "new")
+    np.save(tmp_path / "flat.npy", np.zeros((64, 64)))
+    np.save(tmp_path / "nan.npy", np.full((64, 64), np.nan))
+    return [
+        ("analyze", tmp_path / "missing.tif", *out),
+        ("analyze", tmp_path, *out),
+        ("analyze", images / "broken.tif", *out),
+        ("analyze", tmp_path / "flat.npy", *out),
+        ("analyze", tmp_path / "nan.npy", *out),
+        ("analyze", one, "--out", tmp_path / "full"),
+        ("analyze", one, *out, "--model", "nonsense"),
+        ("analyze", one, *out, "--window", "wide"),
+        ("analyze", one, *out, "--window", "500"),
+        ("analyze", one, *out, "--epochs", "-3"),
+        ("analyze", one, *out, "--classes", "0"),
+        ("analyze", one, *out, "--device", "abacus", "--epochs", "1"),
+        ("analyze", one, *out, "--polarity", "grey"),
+        ("analyze", one, *out, "--dataset", "7"),
+        ("analyze", one, one, "--out", tmp_path / "flat.npy" / "x"),
+        ("train", one, "--out", tmp_path / "full"),
+        ("train", one, *out, "--atoms", images / "broken.tif"),
+        ("encode", tmp_path / "full", one),
+        ("open", tmp_path / "full"),
+        ("demo", "--kind", "diamond", *out),
+        ("demo", "--out", tmp_path / "full"),
+    ]
+
+
+def test_bad_input_is_one_line_and_exit_code_two(command, images, tmp_path):
+    for arguments in bad_input(images, tmp_path):
+        code, _, errors = command(*arguments)
+        assert code == 2, arguments
+        assert last_line(errors).endswith((".", ']"', "hdf5.")), arguments
+        assert "error in napari-vae itself" not in errors, arguments
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("arguments", [("analyze",), ("analyze", "a.tif"), ("fly",), ("demo", "--fast"), ("train",)])
+def test_misuse_is_exit_code_two(command, arguments):
+    assert command(*arguments)[0] == 2
+
+
+def test_an_error_of_our_own_is_one_line_too(command, monkeypatch, tmp_path):
+    def fails(*args, **kwargs):
+        raise ZeroDivisionError("one\ntwo")
+
+    monkeypatch.setattr("napari_vae.demonstration.analyze_sample", fails)
+    code, _, errors = command("demo", "--out", tmp_path / "out")
+    assert code == 1
+    assert "report" in last_line(errors)
+    assert "one two" in errors
+
+
+def test_stopping_is_no_error_message(command, monkeypatch, tmp_path):
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_vae.demonstration.analyze_sample", stopped)
+    assert command("demo", "--out", tmp_path / "out")[0] == 130
+
+
+def test_demo_without_a_display_writes_results_and_a_picture(command, monkeypatch, results, tmp_path):
+    monkeypatch.setattr("napari_vae.demonstration.analyze_sample", lambda *a, **k: nv.load_analysis(results))
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    asked = []
+    monkeypatch.setattr(showing, "save_screenshot", lambda *paths: asked.append(paths) or "")
+    out = tmp_path / "demo-output"
+    for _ in range(2):  # again, over the first
+        assert command("demo", "--out", out)[0] == 0
+    assert asked == [(out, out / "napari-window.png")] * 2
+    assert (out / "report.html").exists()
+
+
+def test_demo_with_a_display_opens_the_window(command, monkeypatch, results, tmp_path):
+    monkeypatch.setattr("napari_vae.demonstration.analyze_sample", lambda *a, **k: nv.load_analysis(results))
+    monkeypatch.setenv("DISPLAY", ":0")
+    opened = []
+    monkeypatch.setattr(showing, "show", opened.append)
+    assert command("demo", "--out", tmp_path / "out")[0] == 0
+    assert len(opened) == 1
+
+
+def test_what_to_install_is_said_where_there_is_no_virtual_screen(monkeypatch, results, tmp_path):
+    monkeypatch.setattr(showing, "has_display", lambda: False)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert "apt install xvfb" in showing.save_screenshot(results, tmp_path / "window.png")
+
+
+def test_without_a_display_open_says_so(command, monkeypatch, results):
+    monkeypatch.setattr(showing, "has_display", lambda: False)
+    code, _, errors = command("open", results)
+    assert code == 2
+    assert "no display" in errors
+
+
+@pytest.mark.skipif(not (showing.has_display() or shutil.which("xvfb-run")), reason="needs a display or xvfb-run")
+def test_the_window_of_an_analysis_has_a_picture(results, tmp_path):
+    import imageio.v3 as imageio
+
+    picture = tmp_path / "window.png"
+    assert showing.save_screenshot(results, picture) == ""
+    pixels = imageio.imread(picture)
+    assert min(pixels.shape[:2]) > 500
+    assert len(np.unique(pixels[..., :3].reshape(-1, 3), axis=0)) > 200  # coloured atoms, not an empty canvas
+
+
+def test_every_file_gets_a_folder_of_its_own(tmp_path):
+    from pathlib import Path
+
+    files = [Path("a/x.tif"), Path("b/x.tif"), Path("x.dm3"), Path("y.png")]
+    assert [folder.name for folder in _folders(files, tmp_path)] == ["x-tif", "x-tif_2", "x-dm3", "y"]

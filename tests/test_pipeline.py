@@ -1,0 +1,187 @@
+"""The whole path on a sample whose truth is known, its folder, and what comes back from it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial import cKDTree
+
+import napari_vae as nv
+from napari_vae.archive import check_folder
+from napari_vae.pipeline import Stage
+
+TRAIN = nv.TrainConfig(epochs=8, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return nv.samples.micrograph("graphene", size=256, seed=3, dopants=0.0, vacancies=0.0)
+
+
+@pytest.fixture(scope="module")
+def stages():
+    return []
+
+
+@pytest.fixture(scope="module")
+def analysis(sample, stages):
+    return nv.analyze(sample[0], model="rvae", train=TRAIN, progress=stages.append)
+
+
+@pytest.fixture(scope="module")
+def folder(analysis, tmp_path_factory):
+    return analysis.save(tmp_path_factory.mktemp("results") / "graphene")
+
+
+def test_the_atoms_are_those_of_the_sample(analysis, sample):
+    truth = sample[1]
+    inside = analysis.latents[["y", "x"]].to_numpy()
+    distance, _ = cKDTree(truth[["y", "x"]].to_numpy()).query(inside)
+    assert np.mean(distance < 1.0) > 0.99
+    assert len(analysis.latents) == len(analysis.patches) == pytest.approx(0.8 * len(truth), rel=0.15)
+
+
+def test_the_angle_tells_the_two_sublattices_of_graphene_apart(analysis, sample):
+    truth = sample[1]
+    _, nearest = cKDTree(truth[["y", "x"]].to_numpy()).query(analysis.latents[["y", "x"]].to_numpy())
+    sublattice = truth["sublattice"].to_numpy()[nearest]
+    # Their surroundings are turned by 180°, each the same after 120°.
+    turned = np.exp(3j * np.deg2rad(analysis.latents["angle"].to_numpy()))
+    means = [turned[sublattice == s].mean() for s in (0, 1)]
+    assert min(abs(mean) for mean in means) > 0.9
+    assert abs(np.angle(means[0] / means[1])) == pytest.approx(np.pi, abs=0.2)
+
+
+def test_latents_have_everything_in_one_table(analysis):
+    assert {"frame", "y", "x", "amplitude", "z1", "z2", "angle", "elbo", "reconstruction_error", "class"} <= set(
+        analysis.latents
+    )
+    assert analysis.latents.index.isin(analysis.atoms.index).all()
+    assert np.isfinite(analysis.encoded.to_numpy(float)).all()
+    assert set(analysis.encoded) == set(analysis.run.encode(analysis.patches))
+
+
+def test_progress_tells_each_stage_from_begin_to_end(analysis, stages):
+    names = list(dict.fromkeys(stage.name for stage in stages))
+    assert names == ["detect atoms", "train", "encode"]
+    for name in names:
+        fractions = [stage.fraction for stage in stages if stage.name == name]
+        assert fractions[0] == 0
+        assert fractions[-1] == 1
+        assert fractions == sorted(fractions)
+    assert all(isinstance(stage, Stage) for stage in stages)
+
+
+def test_layers_lie_on_the_micrograph(analysis):
+    layers = analysis.layers()
+    kinds = [kind for _, _, kind in layers]
+    assert kinds[0] == "image"
+    assert {"points", "labels"} < set(kinds)
+    for _, options, _ in layers:
+        np.testing.assert_allclose(options["scale"], analysis.micrograph.scale)
+        assert all(str(unit) in ("nm", "nanometer") for unit in options["units"])
+
+
+def test_the_folder_holds_calibrated_images_and_tables(analysis, folder):
+    for name in ("classes", "reconstruction", "residual", "micrograph"):
+        image = nv.read(folder / f"{name}.tif")
+        assert image.shape == analysis.micrograph.shape
+        assert image.pixel_size == pytest.approx(analysis.micrograph.pixel_size, rel=1e-4)
+    rebuilt, residual = (nv.read(folder / f"{name}.tif").data for name in ("reconstruction", "residual"))
+    assert np.nanstd(residual) < np.nanstd(analysis.micrograph.data[np.isfinite(rebuilt)])
+    np.testing.assert_array_equal(nv.read(folder / "micrograph.tif").data, analysis.micrograph.data)
+    assert len(nv.read_table(folder / "atoms.csv")) == len(analysis.atoms)
+    assert nv.load_run(folder / "run").window == analysis.patches.window
+
+
+def test_what_is_written_down_is_plain_json(analysis, folder):
+    record = json.loads((folder / "analysis.json").read_text())
+    assert record["settings"]["model"]["invariances"] == ["rotation"]
+    assert record["micrograph"]["units"] == "nm"
+    assert record["atoms"] == len(analysis.atoms)
+    assert isinstance(record["detection"]["spacing"], float)
+
+
+def test_a_folder_gives_the_analysis_back(analysis, folder):
+    again = nv.load_analysis(folder)
+    pd.testing.assert_frame_equal(again.latents, analysis.latents, check_dtype=False, rtol=1e-6)
+    np.testing.assert_allclose(again.patches.data, analysis.patches.data, atol=1e-6)
+    np.testing.assert_allclose(again.reconstruction, analysis.reconstruction, atol=1e-5)
+    assert len(again.layers()) == len(analysis.layers())
+
+
+def test_a_folder_is_never_replaced_unasked(analysis, folder, tmp_path):
+    with pytest.raises(nv.InputError, match="holds an analysis"):
+        analysis.save(folder)
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "dear.txt").write_text("x")
+    for overwrite in (False, True):
+        with pytest.raises(nv.InputError, match="other files"):
+            check_folder(tmp_path / "letters", overwrite=overwrite)
+    with pytest.raises(nv.InputError, match="is a file"):
+        check_folder(tmp_path / "letters" / "dear.txt")
+    assert check_folder(tmp_path / "new") == tmp_path / "new"
+
+
+def test_saving_that_fails_leaves_what_was_there(analysis, folder, monkeypatch):
+    before = sorted(path.name for path in folder.parent.rglob("*"))
+
+    def full(*args):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("napari_vae.analysis.report.write_report", full)
+    with pytest.raises(OSError, match="no space"):
+        analysis.save(folder, overwrite=True)
+    assert sorted(path.name for path in folder.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["latents.csv", "analysis.json", "run/weights.safetensors", "micrograph.tif"])
+@pytest.mark.parametrize("content", [None, b"\x00\x01"])
+def test_a_damaged_folder_is_one_sentence(folder, tmp_path, name, content):
+    import shutil
+
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (copy / name).unlink() if content is None else (copy / name).write_bytes(content)
+    with pytest.raises(nv.ReadError) as caught:
+        nv.load_analysis(copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_movie_keeps_its_frames(sample, tmp_path):
+    image = sample[0]
+    movie = nv.Micrograph(np.stack([image.data[:160, :160], image.data[90:250, 90:250]]), image.pixel_size, "nm")
+    result = nv.analyze(movie, train=nv.TrainConfig(epochs=1, device="cpu"), n_classes=2)
+    assert set(result.latents["frame"]) == {0, 1}
+    folder = result.save(tmp_path / "movie")
+    assert nv.read(folder / "classes.tif").shape == movie.shape
+    assert nv.load_analysis(folder).micrograph.axes == "TYX"
+
+
+def test_channels_and_no_classes(sample, tmp_path):
+    data = sample[0].data[:160, :160]
+    image = nv.Micrograph(np.stack([data, data.max() - data]), sample[0].pixel_size, "nm", axes="CYX")
+    result = nv.analyze(image, model="vae", train=nv.TrainConfig(epochs=1, device="cpu"), n_classes=1)
+    assert result.classes is None
+    assert result.patches.data.shape[1] == 2
+    folder = result.save(tmp_path / "channels")
+    assert nv.read(folder / "reconstruction.tif").shape == image.shape
+    assert nv.load_analysis(folder).micrograph.axes == "CYX"
+
+
+@pytest.mark.parametrize(
+    ("image", "options"),
+    [
+        (np.full((64, 64), 3.0), {}),
+        (np.full((64, 64), np.nan), {}),
+        (np.zeros((64, 64), complex), {}),
+        (np.zeros((64, 64, 3), np.uint8), {}),
+        (np.zeros(64), {}),
+        (np.random.default_rng(0).random((64, 64)), {"model": "nonsense"}),
+        (np.random.default_rng(0).random((64, 64)), {"window": 65}),
+    ],
+)
+def test_bad_input_is_one_sentence(image, options):
+    with pytest.raises(nv.InputError) as caught:
+        nv.analyze(image, **options)
+    assert "\n" not in str(caught.value)
