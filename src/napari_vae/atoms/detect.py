@@ -1,0 +1,234 @@
+"""Where the atoms are: columns of a lattice or single atoms, bright or dark, in an image or a movie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..errors import InputError
+from .frames import checked_frame, frame_list, open_frames
+from .lattice import ISOLATED, Scale, measure_scale, skew
+from .refine import refine_spots
+from .spots import SpotMaps, flatten, local_maxima, spot_maps, sub_pixel, thin
+from .threshold import isolated_threshold, lattice_threshold
+
+Array = npt.NDArray[np.float64]
+Frames = int | slice | Iterable[int] | None
+
+COLUMNS = ("frame", "y", "x", "amplitude", "sigma", "background", "y_err", "x_err", "score")
+_SIGNS = {"bright": 1, "dark": -1}
+_CLOSEST = 0.3  # of the spacing: nearer than this, the weaker of two maxima is not a column
+
+
+def detect_atoms(
+    image: Any,
+    *,
+    method: str = "auto",
+    polarity: str = "auto",
+    spacing: float | None = None,
+    threshold: float | None = None,
+    refine: bool = True,
+    frames: Frames = None,
+) -> pd.DataFrame:
+    """Find the atoms of an image or a movie and fit a 2-D Gaussian to each.
+
+    The width of the columns is measured from the autocorrelation; a matched filter of that width scores every
+    place by the amplitude of a local least-squares fit in standard errors; maxima above the threshold are the atoms.
+    All of them are then fitted at once, with their neighbours, to sub-pixel positions (see `refine_spots`).
+
+    Parameters
+    ----------
+    image : Micrograph, numpy or dask array
+        (rows, columns), or (frames, rows, columns), which is read one frame at a time.
+    method : {"auto", "filter"}
+        How to find the candidates; there is one method so far, the matched filter.
+    polarity : {"auto", "bright", "dark"}
+        What the columns look like. ``"auto"``: whichever makes compact spots.
+    spacing : float, optional
+        Distance of neighbouring columns in pixels; estimated from the first frame by default.
+    threshold : float, optional
+        Smallest score of an atom. By default it is found from the scores of the first frame.
+    refine : bool
+        Fit sub-pixel Gaussians; otherwise positions come from a parabola through the maximum.
+    frames : int, slice or sequence of int, optional
+        Frames of a movie to look at; all by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per atom: ``frame``, ``y``, ``x`` (pixels), ``amplitude``, ``sigma`` (pixels), ``background``,
+        ``y_err``, ``x_err`` (standard errors in pixels), ``score``. Amplitude and background are in the units of the
+        image; the amplitude of dark columns is negative. What is not known is NaN: an atom whose fit fails stays at
+        its maximum with NaN errors. ``attrs["napari_vae"]`` holds spacing, polarity, method and threshold.
+
+    Raises
+    ------
+    InputError
+        For images without contrast, with NaN or infinite pixels, in colour, complex or too small, and for unknown
+        options.
+
+    Examples
+    --------
+    >>> from napari_vae import samples
+    >>> image, truth = samples.micrograph("graphene", size=256)
+    >>> atoms = detect_atoms(image)
+    >>> abs(len(atoms) - len(truth)) < 20
+    True
+    """
+    events = iter_detect_atoms(
+        image,
+        method=method,
+        polarity=polarity,
+        spacing=spacing,
+        threshold=threshold,
+        refine=refine,
+        frames=frames,
+    )
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            table: pd.DataFrame = end.value
+            return table
+
+
+def iter_detect_atoms(
+    image: Any,
+    *,
+    method: str = "auto",
+    polarity: str = "auto",
+    spacing: float | None = None,
+    threshold: float | None = None,
+    refine: bool = True,
+    frames: Frames = None,
+    stop: Callable[[], bool] | None = None,
+) -> Generator[tuple[int, int], None, pd.DataFrame]:
+    """Detect like `detect_atoms`, frame by frame: yields (frames done, frames in all) and returns the table.
+
+    Parameters
+    ----------
+    stop : callable, optional
+        Asked before every frame; when it returns True, the frames done so far are returned.
+
+    Raises
+    ------
+    InputError
+        As `detect_atoms`, when the first event is asked for.
+    """
+    micrograph = open_frames(image)
+    _check_options(method, polarity, spacing, threshold)
+    numbers = frame_list(micrograph, frames)
+    recipe: Recipe | None = None
+    tables: list[pd.DataFrame] = []
+    for done, number in enumerate(numbers):
+        if stop is not None and stop():
+            break
+        if recipe is None:
+            frame = checked_frame(micrograph, number)
+            recipe = Recipe.measure(frame, polarity, spacing, threshold)
+        else:
+            frame = checked_frame(micrograph, number, blank_ok=True)
+        tables.append(recipe.detect(frame, number, refine))
+        yield done + 1, len(numbers)
+    table = pd.concat(tables, ignore_index=True) if tables else _table(0, 0)
+    table.attrs["napari_vae"] = {"method": "filter"} | (recipe.summary if recipe else {})
+    return table
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything detection needs to know, measured on one frame and used for all: widths in pixels, sign ±1."""
+
+    sigma: float
+    spacing: float
+    sign: int
+    threshold: float
+
+    @classmethod
+    def measure(cls, frame: Array, polarity: str, spacing: float | None, threshold: float | None) -> Recipe:
+        """Fill in what the user left open from a (rows, columns) frame."""
+        scale = measure_scale(frame)
+        sigma = scale.sigma
+        if spacing is not None:
+            sigma = float(np.clip(sigma, 0.1 * spacing, 0.25 * spacing))
+        maps = spot_maps(flatten(frame, sigma)[0], sigma)
+        sign = _SIGNS.get(polarity) or (1 if skew(maps.amplitude) >= 0 else -1)
+        peaks, scores = _candidates(maps, sign, sigma)
+        if threshold is None:
+            threshold = _threshold(maps, sign, sigma, scale, scores)
+        if spacing is None:
+            spacing = _measured_spacing(peaks[scores >= threshold], scale)
+        return cls(sigma, spacing, sign, threshold)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the atoms table carries along, in plain types."""
+        polarity = "bright" if self.sign > 0 else "dark"
+        return {"spacing": float(self.spacing), "polarity": polarity, "threshold": float(self.threshold)}
+
+    def detect(self, frame: Array, number: int, refine: bool) -> pd.DataFrame:
+        """The atoms of one (rows, columns) frame; none in a blank one."""
+        if np.ptp(frame) == 0:
+            return _table(0, number)
+        columns, slow, unit = flatten(frame, self.sigma)
+        maps = spot_maps(columns, self.sigma)
+        peaks, scores = _candidates(maps, self.sign, self.sigma)
+        peaks = peaks[scores >= self.threshold]
+        peaks = thin(peaks, self.sign * maps.amplitude[tuple(peaks.T)], _CLOSEST * self.spacing)
+        at = tuple(peaks.T)
+        table = _table(len(peaks), number)
+        table["score"] = self.sign * maps.score[at].astype(np.float64)
+        table["amplitude"] = maps.amplitude[at].astype(np.float64) * unit
+        table["background"] = maps.background[at].astype(np.float64) * unit + slow[at]
+        table[["y", "x"]] = sub_pixel(self.sign * maps.amplitude, peaks)
+        if refine and len(table):
+            fit = refine_spots(frame, table, self.sigma, self.sign)
+            for name in fit.columns:
+                table[name] = fit[name].to_numpy()
+        return table
+
+
+def _candidates(maps: SpotMaps, sign: int, sigma: float) -> tuple[npt.NDArray[np.int64], Array]:
+    """Maxima (N, 2) of the fitted amplitude and their scores."""
+    peaks = local_maxima(sign * maps.amplitude, sigma)
+    return peaks, sign * maps.score[tuple(peaks.T)].astype(np.float64)
+
+
+def _threshold(maps: SpotMaps, sign: int, sigma: float, scale: Scale, scores: Array) -> float:
+    if scale.periodic:
+        return lattice_threshold(scores)
+    return isolated_threshold(scores, _candidates(maps, -sign, sigma)[1])
+
+
+def _measured_spacing(peaks: npt.NDArray[np.int64], scale: Scale) -> float:
+    """Median nearest-neighbour distance in a lattice; else what two columns need to stand apart."""
+    from scipy.spatial import cKDTree
+
+    if not scale.periodic:
+        return ISOLATED * scale.sigma
+    if len(peaks) < 8:
+        return scale.ring
+    return float(np.median(cKDTree(peaks).query(peaks, 2)[0][:, 1]))
+
+
+def _table(length: int, number: int) -> pd.DataFrame:
+    """A table of `length` atoms about which nothing is known but the frame."""
+    columns: dict[str, npt.NDArray] = {name: np.full(length, np.nan) for name in COLUMNS}
+    columns["frame"] = np.full(length, number, dtype=np.int64)
+    return pd.DataFrame(columns)
+
+
+def _check_options(method: str, polarity: str, spacing: float | None, threshold: float | None) -> None:
+    if method not in ("auto", "filter"):
+        raise InputError(f'There is no detection method "{method}"; choose "auto" or "filter".')
+    if polarity not in ("auto", *_SIGNS):
+        raise InputError(f'The polarity is "auto", "bright" or "dark", not "{polarity}".')
+    if spacing is not None and not (np.isfinite(spacing) and spacing >= 2):
+        raise InputError(f"The spacing must be at least 2 pixels, not {spacing}; leave it out to have it estimated.")
+    if threshold is not None and not np.isfinite(threshold):
+        raise InputError(f"The threshold is a score in standard errors, a finite number, not {threshold}.")

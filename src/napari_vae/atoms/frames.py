@@ -1,0 +1,85 @@
+"""Frames of an image for detection, refused with a sentence when they cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..micrograph import Micrograph, as_micrograph
+
+_SMALLEST = 16
+
+
+def open_frames(image: Any) -> Micrograph:
+    """The image as a `Micrograph` with one channel and frames large enough to hold atoms.
+
+    Raises
+    ------
+    InputError
+        For colour pictures, complex data, several channels, or frames smaller than 16 × 16 pixels.
+    """
+    micrograph = as_micrograph(image)
+    if micrograph.n_channels > 1:
+        raise InputError(
+            f"The image has {micrograph.n_channels} channels; atoms are detected in one, so pass for example image.data[0]."
+        )
+    rows, columns = micrograph.shape[-2:]
+    if columns in (3, 4) and rows > _SMALLEST and len(micrograph.shape) == 3:
+        raise InputError(
+            f"The image of shape {micrograph.shape} looks like a colour picture; convert it to grey values first, "
+            "for example with skimage.color.rgb2gray."
+        )
+    if min(rows, columns) < _SMALLEST:
+        raise InputError(
+            f"A frame of {rows} × {columns} pixels is too small to find atoms in; it takes at least "
+            f"{_SMALLEST} × {_SMALLEST}."
+        )
+    return micrograph
+
+
+def frame_list(micrograph: Micrograph, frames: int | slice | Iterable[int] | None) -> list[int]:
+    """Numbers of the frames asked for: all (None), one, a slice or several.
+
+    Raises
+    ------
+    InputError
+        If a frame does not exist.
+    """
+    everything = range(micrograph.n_frames)
+    if frames is None:
+        return list(everything)
+    if isinstance(frames, slice):
+        return list(everything[frames])
+    wanted = [frames] if isinstance(frames, int | np.integer) else list(frames)
+    try:
+        return [everything[int(number)] for number in wanted]
+    except IndexError:
+        raise InputError(
+            f"There is no frame {max(wanted)}; the image has {len(everything)}, counted from 0."
+        ) from None
+
+
+def checked_frame(micrograph: Micrograph, number: int, blank_ok: bool = False) -> npt.NDArray[np.float64]:
+    """One frame as (rows, columns) float64 in memory; `blank_ok` lets pass a frame without contrast.
+
+    Raises
+    ------
+    InputError
+        If it has NaN or infinite pixels, or no contrast at all.
+    """
+    data = micrograph.data[number] if micrograph.axes == "TYX" else micrograph.data
+    frame = np.asarray(data).astype(np.float64).reshape(micrograph.shape[-2:])
+    which = f"Frame {number}" if micrograph.axes == "TYX" else "The image"
+    bad = frame.size - int(np.isfinite(frame).sum())
+    if bad:
+        raise InputError(
+            f"{which} has {bad} NaN or infinite pixels; replace them first, for example with "
+            "np.nan_to_num(image, nan=np.nanmedian(image))."
+        )
+    if np.ptp(frame) == 0 and not blank_ok:
+        raise InputError(f"{which} is constant; choose an image with contrast.")
+    return frame

@@ -1,0 +1,141 @@
+"""The scale of a micrograph: how wide its columns are, whether they repeat, and how far apart they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .frames import checked_frame, open_frames
+from .spots import flatten, spot_maps
+
+Array = npt.NDArray[np.float64]
+
+# A lattice shows as rings of positive correlation. Texture and isolated atoms stay below this fraction of the centre.
+_RING = 0.025
+# Isolated columns are given the spacing at which two of them would just stand apart.
+ISOLATED = 5.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Column width `sigma` in pixels, whether the columns are `periodic`, and the radius of the first ring."""
+
+    sigma: float
+    periodic: bool
+    ring: float
+
+
+def estimate_spacing(image: Any, *, polarity: str = "auto") -> float:
+    """Nearest-neighbour distance of the columns, in pixels.
+
+    The width of the columns comes from the central peak of the autocorrelation, the distance from the columns that
+    a matched filter of this width finds. Where nothing repeats (single atoms on a support) the result is the
+    distance at which two columns would just stand apart, five column widths, which is still the right scale for
+    windows.
+
+    Parameters
+    ----------
+    image : Micrograph or array
+        (rows, columns), or a movie, whose first frame is taken.
+    polarity : {"auto", "bright", "dark"}
+        What the columns look like.
+
+    Raises
+    ------
+    InputError
+        For images without contrast, with NaN or infinite pixels, in colour, complex or too small.
+
+    Examples
+    --------
+    >>> from napari_vae import samples
+    >>> image, _ = samples.micrograph("graphene", size=256)
+    >>> 11.5 < estimate_spacing(image) < 13
+    True
+    """
+    from .detect import detect_atoms
+
+    found = detect_atoms(image, polarity=polarity, refine=False, frames=0)
+    return float(found.attrs["napari_vae"]["spacing"])
+
+
+def first_scale(image: Any) -> Scale:
+    """The scale of the first frame of an image."""
+    return measure_scale(checked_frame(open_frames(image), 0))
+
+
+def measure_scale(frame: Array) -> Scale:
+    """Column width and periodicity of a (rows, columns) frame from its radial autocorrelation.
+
+    Slow background is taken out first, and once more at six widths when the width is known, so that neither a tilted
+    plane nor contamination passes for a column. Without a lattice the width is the one at which the spots stand out
+    best: the skewness of the filtered image has its maximum there.
+    """
+    coarse = min(frame.shape) / 64
+    profile = radial_autocorrelation(flatten(frame, coarse)[0])
+    sigma, ring, height = _read_profile(profile)
+    if height < _RING:
+        finer = radial_autocorrelation(flatten(frame, max(1.0, min(sigma, coarse / 2)))[0])
+        again, ring_again, height_again = _read_profile(finer)
+        if height_again >= 2 * _RING:
+            sigma, ring, height = again, ring_again, height_again
+    if height >= _RING:
+        return Scale(sigma, True, ring)
+    return Scale(_width_of_spots(frame), False, float("nan"))
+
+
+def radial_autocorrelation(image: npt.NDArray) -> Array:
+    """Autocorrelation of a (rows, columns) image against distance in pixels, up to a quarter of its smaller side.
+
+    Normalised to 1 at distance 0 (where white noise adds a spike).
+    """
+    from scipy.fft import irfft2, rfft2
+
+    window = np.hanning(image.shape[0])[:, None] * np.hanning(image.shape[1])
+    tapered = ((image - image.mean()) * window).astype(np.float32)
+    power = np.abs(rfft2(tapered)) ** 2
+    correlation = irfft2(power, s=image.shape)
+    reach = max(4, min(image.shape) // 4)
+    lag = np.arange(-reach, reach + 1)
+    distance = np.rint(np.hypot(lag[:, None], lag)).astype(np.int64).ravel()
+    total = np.bincount(distance, correlation[np.ix_(lag, lag)].ravel())
+    profile = (total / np.bincount(distance))[: reach + 1]
+    return profile / max(profile[0], np.finfo(np.float32).tiny)
+
+
+def _read_profile(profile: Array) -> tuple[float, float, float]:
+    """Column width, radius and height of the first ring (relative to the centre) from a radial autocorrelation."""
+    smooth = np.convolve(np.pad(profile, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
+    smooth[:2] = profile[:2]
+    falling = np.flatnonzero((smooth[1:-1] <= smooth[:-2]) & (smooth[1:-1] < smooth[2:])) + 1
+    valley = int(falling[0]) if len(falling) else len(profile) - 1
+    centre = profile[1] + (profile[1] - profile[2]) / 3  # without the spike of white noise
+    if centre <= 0 or valley < 2:
+        return 1.0, float("nan"), 0.0
+    half = (centre + profile[valley]) / 2
+    first = int(np.flatnonzero(profile[1:] < half)[0]) + 1
+    before = centre if first == 1 else profile[first - 1]
+    radius = first - 1 + (before - half) / max(before - profile[first], 1e-12)
+    # Two Gaussians of width σ correlate as a Gaussian of width √2 σ, half of which is reached at 2 √ln2 σ.
+    sigma = max(1.0, radius / (2 * np.sqrt(np.log(2))))
+    beyond = smooth[valley:]
+    top = valley + int(np.argmax(beyond))
+    height = float(beyond.max() / centre) if centre > 0.01 else 0.0
+    return float(sigma), float(top), height
+
+
+def _width_of_spots(frame: Array) -> float:
+    """Width at which the filtered frame is most skewed: compact spots make a tail, noise and texture do not."""
+    widths = np.geomspace(1.5, max(2.0, min(8.0, min(frame.shape) / 24)), 7)
+    skewness = [abs(skew(spot_maps(flatten(frame, width)[0], width).amplitude)) for width in widths]
+    return float(widths[int(np.argmax(skewness))])
+
+
+def skew(values: npt.NDArray) -> float:
+    """Third standardised moment."""
+    centred = values.astype(np.float64).ravel()
+    centred -= centred.mean()
+    spread = np.mean(centred**2)
+    return float(np.mean(centred**3) / max(spread, np.finfo(float).tiny) ** 1.5)

@@ -1,0 +1,151 @@
+"""Which sublattice an atom belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..errors import InputError
+from .frames import checked_frame, open_frames
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_NEIGHBOURS = 12  # averaged over for the local brightness, which follows thickness and contamination
+_FEWEST = 12
+_SMALLEST_SHARE = 0.1  # a sublattice holds at least this fraction of the atoms; less are dopants
+_APART = 2.5  # Ashman's D from which two groups of brightness count as separate
+_MOST = 4
+_HONEYCOMB = 0.6  # median of |mean exp(3iθ)| over three neighbours: 1 in a honeycomb, about 1/3 elsewhere
+
+
+def assign_sublattices(atoms: pd.DataFrame, image: Any = None, n: int | str = "auto") -> pd.DataFrame:
+    """Tell the sublattices of a crystal apart, by brightness and by the directions of the neighbours.
+
+    The brightness of each atom relative to its surroundings is grouped by a Gaussian mixture. In a honeycomb of
+    equally bright atoms (graphene) the two sublattices see their three neighbours in opposite directions, which
+    tells them apart within a grain.
+
+    Parameters
+    ----------
+    atoms : pandas.DataFrame
+        Table of `detect_atoms`; of a movie, each frame is treated by itself.
+    image : Micrograph or array, optional
+        Where the table has no amplitudes (points set by hand), brightness is measured in it.
+    n : int or "auto"
+        Number of sublattices; ``"auto"`` takes as many as are clearly apart.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy of `atoms` with the column ``sublattice`` (int, 0 = brightest).
+
+    Raises
+    ------
+    InputError
+        Without positions, with neither amplitudes nor an image, or for a number of sublattices below 1.
+
+    Examples
+    --------
+    >>> from napari_vae import samples, detect_atoms
+    >>> image, _ = samples.micrograph("perovskite", size=256)
+    >>> assign_sublattices(detect_atoms(image))["sublattice"].nunique()
+    2
+    """
+    if not {"y", "x"} <= set(atoms.columns):
+        raise InputError("The atoms table needs columns y and x; make it with detect_atoms.")
+    if n != "auto" and (not isinstance(n, int | np.integer) or n < 1):
+        raise InputError(f'The number of sublattices is "auto" or at least 1, not {n!r}.')
+    frames = atoms["frame"] if "frame" in atoms else pd.Series(0, index=atoms.index)
+    labels = np.zeros(len(atoms), dtype=np.int64)
+    for number in np.unique(frames):
+        here = (frames == number).to_numpy()
+        labels[here] = _one_frame(atoms[here], image, int(number), n)
+    result = atoms.assign(sublattice=labels)
+    result.attrs = dict(atoms.attrs)
+    return result
+
+
+def _one_frame(atoms: pd.DataFrame, image: Any, number: int, n: int | str) -> Ints:
+    position = atoms[["y", "x"]].to_numpy(dtype=float)
+    brightness = _brightness(atoms, position, image, number)
+    if n == 1 or len(position) < max(_FEWEST, 3 * (n if isinstance(n, int) else 1)):
+        return np.zeros(len(position), dtype=np.int64)
+    contrast = _local_contrast(position, brightness)
+    if n == "auto":
+        groups = _separate_groups(contrast)
+        return _honeycomb(position)[1] if groups is None else groups
+    flips, sides = _honeycomb(position)
+    if n == 2 and flips > _HONEYCOMB and _separate_groups(contrast) is None:
+        return sides
+    return _ordered(contrast, _mixture(contrast, int(n)).predict(contrast[:, None]))
+
+
+def _brightness(atoms: pd.DataFrame, position: Array, image: Any, number: int) -> Array:
+    """Magnitude of the amplitude, or of what the image shows above its surroundings."""
+    if "amplitude" in atoms and atoms["amplitude"].notna().all():
+        return atoms["amplitude"].abs().to_numpy(dtype=float)
+    if image is None:
+        raise InputError("The atoms have no amplitudes; pass the image as well, assign_sublattices(atoms, image).")
+    from scipy.ndimage import gaussian_filter, map_coordinates
+    from scipy.spatial import cKDTree
+
+    frame = checked_frame(open_frames(image), number)
+    distance = np.median(cKDTree(position).query(position, 2)[0][:, 1]) if len(position) > 1 else 8.0
+    contrast = gaussian_filter(frame, 0.15 * distance) - gaussian_filter(frame, 0.5 * distance)
+    values = map_coordinates(contrast, position.T, order=1, mode="nearest")
+    return np.asarray(np.abs(values), dtype=float)
+
+
+def _local_contrast(position: Array, brightness: Array) -> Array:
+    """Logarithm of the brightness relative to the mean over the neighbours; outliers (dopants) drawn in."""
+    from scipy.spatial import cKDTree
+
+    lowest = np.quantile(brightness, 0.01) * 0.5
+    logarithm = np.log(np.maximum(brightness, max(lowest, np.finfo(float).tiny)))
+    near = cKDTree(position).query(position, min(_NEIGHBOURS + 1, len(position)))[1]
+    contrast = logarithm - np.median(logarithm[near], axis=1)
+    return contrast.clip(*np.quantile(contrast, [0.02, 0.98]))
+
+
+def _mixture(values: Array, n: int) -> Any:
+    from sklearn.mixture import GaussianMixture
+
+    spread = float(values.var()) or 1.0
+    return GaussianMixture(n, n_init=3, random_state=0, reg_covar=1e-4 * spread).fit(values[:, None])
+
+
+def _separate_groups(values: Array) -> Ints | None:
+    """Labels of the largest number of groups that are all big and apart; None when there is one group only."""
+    for n in range(_MOST, 1, -1):
+        mixture = _mixture(values, n)
+        order = np.argsort(mixture.means_[:, 0])
+        mean, variance = mixture.means_[order, 0], mixture.covariances_[order, 0, 0]
+        apart = np.abs(np.diff(mean)) / np.sqrt((variance[1:] + variance[:-1]) / 2)
+        if mixture.weights_.min() >= _SMALLEST_SHARE and apart.min() >= _APART:
+            return _ordered(values, mixture.predict(values[:, None]))
+    return None
+
+
+def _ordered(values: Array, labels: npt.NDArray) -> Ints:
+    """Renumber groups so that 0 is the brightest."""
+    names = np.unique(labels)
+    rank = np.argsort(np.argsort([-values[labels == name].mean() for name in names]))
+    return np.asarray(rank[np.searchsorted(names, labels)], dtype=np.int64)
+
+
+def _honeycomb(position: Array) -> tuple[float, Ints]:
+    """How much of a honeycomb it is, and on which of its two sublattices each atom sits (all 0 if it is none)."""
+    from scipy.spatial import cKDTree
+
+    near = cKDTree(position).query(position, 4)[1][:, 1:]
+    y, x = (position[near] - position[:, None]).transpose(2, 0, 1)
+    triple = np.exp(3j * np.arctan2(y, x)).mean(axis=1)
+    strength = float(np.median(np.abs(triple)))
+    if strength < _HONEYCOMB:
+        return strength, np.zeros(len(position), dtype=np.int64)
+    axis = np.sqrt(np.mean(triple**2))  # squaring removes the sign that tells the sublattices apart
+    return strength, (np.real(triple * np.conj(axis)) < 0).astype(np.int64)
