@@ -17,7 +17,7 @@ from napari_vae.errors import ReadError
 from napari_vae.io import list_datasets, read
 from napari_vae.io.calibration import calibrate, clean_unit
 from napari_vae.io.napari_reader import get_reader
-from napari_vae.io.writing import new_folder, read_table, write_image, write_table
+from napari_vae.io.writing import read_table, write_image, write_table
 
 DATA = Path(os.environ.get("NAPARI_VAE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 real_files = pytest.mark.skipif(not DATA.is_dir(), reason="no folder of real micrographs; set NAPARI_VAE_DATA to it")
@@ -449,20 +449,6 @@ def test_table_round_trip(tmp_path):
     pd = pytest.importorskip("pandas")
     table = pd.DataFrame({"y": [0.1, 1 / 3], "class": [0, 1]}, index=[4, 9])
     pd.testing.assert_frame_equal(read_table(write_table(table, tmp_path / "t.csv")), table, check_names=False)
-
-
-def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
-    target = tmp_path / "result"
-    with new_folder(target) as folder:
-        (folder / "one").write_text("1")
-    with pytest.raises(RuntimeError), new_folder(target) as folder:
-        (folder / "two").write_text("2")
-        raise RuntimeError
-    assert [path.name for path in target.iterdir()] == ["one"]
-    with new_folder(target) as folder:
-        (folder / "three").write_text("3")
-    assert [path.name for path in target.iterdir()] == ["three"]
-    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_reading_needs_no_heavy_package():

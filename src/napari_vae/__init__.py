@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from .patches import paste_patches as paste_patches
     from .pipeline import Analysis as Analysis
     from .pipeline import analyze as analyze
+    from .progress import Progress as Progress
     from .run import Run as Run
     from .run import load_run as load_run
-    from .training import Progress as Progress
     from .training import fit as fit
     from .training import iter_fit as iter_fit
 
@@ -57,7 +57,7 @@ _HOME = {
     "ModelConfig": "models.config",
     "Normalization": "normalization",
     "Patches": "patches",
-    "Progress": "training",
+    "Progress": "progress",
     "ReadError": "errors",
     "Run": "run",
     "TrainConfig": "models.config",

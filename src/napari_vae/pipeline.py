@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from .micrograph import Micrograph, as_micrograph
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
     from .models.config import ModelConfig, TrainConfig
@@ -64,6 +67,11 @@ class Analysis:
     def encoded(self) -> pd.DataFrame:
         """The columns of `latents` that the model inferred."""
         return self.latents.drop(columns=[*self.atoms.columns, "class"], errors="ignore")
+
+    @cached_property
+    def reconstruction(self) -> npt.NDArray[np.float32]:
+        """What the model makes of every window, (N, C, H, W) normalised like ``patches.data``."""
+        return self.run.reconstruct(self.patches)
 
     @property
     def frame_shape(self) -> tuple[int, ...]:

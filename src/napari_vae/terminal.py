@@ -12,6 +12,7 @@ from .errors import InputError, TrainingError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, TaskID
 
     from .pipeline import Stage
 
@@ -84,9 +85,9 @@ def progress_bars() -> Iterator[StageBars]:
 class StageBars:
     """Shows each `Stage` that it is called with."""
 
-    def __init__(self, progress: object) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._tasks: dict[str, int] = {}
+        self._tasks: dict[str, TaskID] = {}
 
     def begin(self, title: str) -> None:
         """Start with new bars under a title, for example of the next file."""

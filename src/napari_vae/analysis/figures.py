@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..layers import class_colors
 from ..results import symbol_spacing, tile
@@ -30,14 +31,16 @@ def figures(analysis: Analysis) -> dict[str, tuple[Figure, str]]:
     columns = analysis.encoded.columns
     n = len(analysis.atoms)
     drawn["atoms"] = atoms_figure(analysis), f"The {n} detected atoms, each a circle, on the micrograph."
-    drawn["z1"] = (
-        latent_figure(analysis, "z1"),
-        "The first latent: what differs most from atom to atom, beyond its pose.",
-    )
+    for column in [name for name in ("z1", "z2", "z3") if name in columns]:
+        drawn[column] = (
+            latent_figure(analysis, column),
+            f"Latent {column}: what differs between atoms beyond their pose.",
+        )
     if "angle" in columns:
         drawn["angle"] = (
             latent_figure(analysis, "angle"),
-            "Orientation of every motif, in degrees counter-clockwise; the colours run round the circle.",
+            "Orientation of every motif in degrees, counter-clockwise. One that looks the same after a part of a turn "
+            "may be given any of its equal orientations.",
         )
     if analysis.classes is not None:
         drawn["classes"] = classes_figure(analysis), "Classes of similar latents, found without labels."
@@ -155,6 +158,9 @@ def training_figure(history: pd.DataFrame) -> Figure:
             axes.legend(frameon=False, fontsize=8)
         if column != "kl" and history[column].min() > 0:
             axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_title(label, fontsize=10, loc="left")
         axes.set_xlabel("epoch")
         _open_frame(axes)
