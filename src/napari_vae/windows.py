@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
-CHUNK_PIXELS = 4_000_000  # windows are cut and blended in chunks of this many pixels, which bounds the memory
+CHUNK_PIXELS = (
+    400_000  # windows are cut and blended in chunks of this many pixels: little memory, short holds of the GIL
+)
 
 
 def _cubic_weights(t: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -5,28 +5,66 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QObject, QTimer, Signal
 
-from ..layers import KEY, add_latents, atoms_from_points, class_cycle, latent_style
+from ..layers import KEY, LayerData, add_latents, atoms_from_points, class_cycle, latent_style
 from .training_steps import Described
 
+OWN_LAYER = "The points were changed or deleted meanwhile, so the latents are in a layer of their own."
 REPLACED = ("residual", "reconstruction", "classes", "manifold")
 
 
-def deliver(viewer: Any, result: Described) -> str:
-    """Add the layers of a result, write the latents into its Points layer, and say in a sentence what was done."""
-    hide_earlier(viewer, result.patches.name)
-    points = result.source.points
-    kept = points is not None and points in viewer.layers and _unchanged(points, result)
-    for data, options, kind in result.layers:
-        if kind == "points" and kept:
-            write_latents(points, result)
-        elif kind == "points":
-            points = viewer.add_points(data, **options)
-        else:
-            getattr(viewer, f"add_{kind}")(data, **options)
-    viewer.layers.move(viewer.layers.index(points), -1)
-    viewer.layers.selection = [points]
-    return " ".join(filter(None, [_headline(result), _fate(result, kept), result.patches.describe_dropped()]))
+class Delivery(QObject):
+    """Adds the layers of a result one at a time, so that the window answers in between.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    parent : QObject
+        The widget that owns it; when that is destroyed the delivery ends.
+    """
+
+    done = Signal(str)
+
+    def __init__(self, viewer: Any, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._result: Described | None = None
+        self._waiting: list[LayerData] = []
+        self._points: Any | None = None
+        self._remark = ""
+        self._timer = QTimer(self, singleShot=True, interval=1)
+        self._timer.timeout.connect(self._next)
+
+    def start(self, result: Described) -> None:
+        """Write the latents into the Points layer at once, then add one layer after the other."""
+        self._result, self._waiting, self._remark = result, list(result.layers), ""
+        self._points = result.source.points
+        hide_earlier(self._viewer, result.patches.name)
+        if self._points is not None and not _unchanged(self._viewer, self._points, result):
+            self._points, self._remark = None, OWN_LAYER
+        if self._points is not None:
+            write_latents(self._points, result)
+            self._waiting = [layer for layer in self._waiting if layer[2] != "points"]
+        self._timer.start()
+
+    def _next(self) -> None:
+        if self._waiting:
+            data, options, kind = self._waiting.pop(0)
+            layer = getattr(self._viewer, f"add_{kind}")(data, **options)
+            if kind == "points":
+                self._points = layer
+            self._timer.start()
+            return
+        layers = self._viewer.layers
+        if self._points in layers:
+            layers.move(layers.index(self._points), -1)
+            layers.selection = [self._points]
+        result, self._result, self._points = self._result, None, None
+        if self._remark:
+            show_warning(self._remark)
+        self.done.emit(" ".join(filter(None, [_headline(result), self._remark, result.patches.describe_dropped()])))
 
 
 def write_latents(points: Any, result: Described) -> None:
@@ -51,7 +89,9 @@ def hide_earlier(viewer: Any, source: str) -> None:
             layer.visible = False
 
 
-def _unchanged(points: Any, result: Described) -> bool:
+def _unchanged(viewer: Any, points: Any, result: Described) -> bool:
+    if points not in viewer.layers:
+        return False
     now = atoms_from_points(points, result.source.placement)[["y", "x"]].to_numpy()
     then = result.source.atoms[["y", "x"]].to_numpy()
     return now.shape == then.shape and np.array_equal(now, then)
@@ -63,9 +103,3 @@ def _headline(result: Described) -> str:
     return (
         f"{stopped}{len(result.patches)} atoms in {n} class{'es' if n != 1 else ''}, computed on {result.run.device}."
     )
-
-
-def _fate(result: Described, kept: bool) -> str:
-    if kept or result.source.points is None:
-        return ""
-    return "The points were changed or deleted meanwhile, so the latents are in a layer of their own."

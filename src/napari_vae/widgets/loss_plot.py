@@ -26,8 +26,9 @@ class LossPlot(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setToolTip(TOOLTIP)
-        self._plot = pg.PlotWidget(background=None)
-        self._plot.setMenuEnabled(False)
+        self._plot = pg.PlotWidget(background=None, enableMenu=False)
+        menu = self._plot.getPlotItem().ctrlMenu
+        menu.setParent(self, menu.windowFlags())  # pyqtgraph leaves it without a parent, so it would outlive us
         self._plot.setMouseEnabled(False, False)
         self._plot.hideButtons()
         self._plot.getAxis("left").setWidth(34)

@@ -52,10 +52,11 @@ class ProgressBox(QWidget):
         self.words.setText(words)
 
     def show_step(self, step: Any) -> None:
-        """Show an event with ``message``, ``fraction`` (0 to 1) and ``seconds_left`` (or None)."""
+        """Show an event: ``message``, ``fraction`` (0 to 1), ``seconds_left`` (or None), and perhaps ``device``."""
         self.bar.setValue(round(1000 * step.fraction))
+        where = f" on {step.device}" if getattr(step, "device", "") else ""
         left = f", {duration(step.seconds_left)} left" if step.seconds_left is not None else ""
-        self.words.setText(f"{step.message}{left}")
+        self.words.setText(f"{step.message}{where}{left}")
 
     def end(self) -> None:
         """Show that no job runs; the words stay."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_warning
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from ..errors import InputError
 from ..layers import placement_of
 from .data_form import DataForm
-from .delivery import deliver
+from .delivery import Delivery
 from .jobs import Job
 from .loss_plot import LossPlot
 from .manifold_view import ManifoldView
@@ -46,6 +46,7 @@ class TrainWidget(Panel):
         self.manifold = ManifoldView()
         self.runs = RunBox()
         self.job = Job(self)
+        self.delivery = Delivery(napari_viewer, self)
         self._square = WindowSquare(napari_viewer)
         self._square_timer = QTimer(self, singleShot=True, interval=150)
         self._lay_out()
@@ -119,6 +120,7 @@ class TrainWidget(Panel):
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_result)
         self.job.failed.connect(self.progress.say)
+        self.delivery.done.connect(self.progress.say)
         self.job.ended.connect(self._on_end)
 
     def _begin(self, words: str) -> None:
@@ -140,10 +142,7 @@ class TrainWidget(Panel):
             self.progress.say(f"Loaded {name} for {side} px windows; Apply describes the chosen image with it.")
             return
         self.runs.set_run(result.run)
-        sentence = deliver(self._viewer, result)
-        self.progress.say(sentence)
-        if "meanwhile" in sentence:
-            show_warning(sentence)
+        self.delivery.start(result)
 
     def _on_end(self) -> None:
         self.progress.end()

@@ -1,0 +1,110 @@
+"""How lively the window stays: opening a widget, the event loop during training, and Stop.
+
+xvfb-run -a -s "-screen 0 1920x1200x24" python benchmarks/window.py
+"""
+
+import argparse
+import sys
+import time
+
+import napari
+import numpy as np
+from qtpy.QtCore import QEventLoop, QObject, QTimer
+
+BARS = {"open": 1.0, "stall": 0.1, "stop": 0.5}
+
+
+class Heartbeat(QObject):
+    """Longest time between two ticks of a 5 ms timer, by phase."""
+
+    def __init__(self):
+        super().__init__()
+        self.longest, self.phase = {}, "idle"
+        self._last = time.perf_counter()
+        self._timer = QTimer(self, interval=5)
+        self._timer.timeout.connect(self._tick)
+        self._timer.start()
+
+    def _tick(self):
+        now = time.perf_counter()
+        self.longest[self.phase] = max(self.longest.get(self.phase, 0), now - self._last)
+        self._last = now
+
+
+def wait(seconds):
+    loop = QEventLoop()
+    QTimer.singleShot(round(1000 * seconds), loop.quit)
+    loop.exec()
+
+
+def wait_until(condition, limit=120):
+    end = time.perf_counter() + limit
+    while not condition() and time.perf_counter() < end:
+        wait(0.02)
+
+
+def lattice(size, spacing):
+    """An image of a square lattice in two kinds of atoms, and the positions."""
+    rng = np.random.default_rng(0)
+    grid = np.arange(spacing, size - spacing, spacing)
+    positions = np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)
+    bright = rng.random(len(positions)) < 0.5
+    image = np.zeros((size, size), np.float32)
+    whole = np.rint(positions).astype(int)
+    image[whole[:, 0], whole[:, 1]] = np.where(bright, 1.0, 0.6)
+    from scipy.ndimage import gaussian_filter
+
+    image = gaussian_filter(image, spacing / 5)
+    return image / image.max() + 0.05 * rng.standard_normal(image.shape).astype(np.float32), positions
+
+
+def opening(viewer, name):
+    begun = time.perf_counter()
+    widget = viewer.window.add_plugin_dock_widget("napari-vae", name, tabify=True)[1]
+    seconds = time.perf_counter() - begun
+    assert "torch" not in sys.modules, "opening a widget imported torch"
+    return widget, seconds
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--seconds", type=float, default=20, help="of training before Stop")
+    options = parser.parse_args()
+    viewer = napari.Viewer(show=True, show_welcome_screen=False)
+    image, positions = lattice(options.size, 14.3)
+    viewer.add_image(image, name="lattice")
+    viewer.add_points(positions, size=6, name="atoms")
+    wait(1)
+    rows = []
+    for name in ("Detect atoms", "Train VAE"):
+        widget, seconds = opening(viewer, name)
+        rows.append((f"opening {name}, first time, torch not imported", seconds, BARS["open"]))
+        wait(1.5)
+    heart = Heartbeat()
+    heart.phase = "start"
+    widget.train()
+    wait_until(lambda: "Training" in widget.progress.words.text())
+    heart.phase = "training"
+    wait(options.seconds)
+    heart.phase = "stop"
+    begun = time.perf_counter()
+    widget.progress.button.click()
+    wait_until(lambda: "Training" not in widget.progress.words.text())
+    rows.append(("Stop: training ends", time.perf_counter() - begun, BARS["stop"]))
+    wait_until(lambda: not widget.job.running)
+    rows.append(("Stop: all layers are there", time.perf_counter() - begun, None))
+    for phase, words in {
+        "start": "longest stall, while torch is imported",
+        "training": f"longest stall, during training of {len(positions)} atoms",
+        "stop": "longest stall, while the results are made and shown",
+    }.items():
+        rows.append((words, heart.longest[phase], BARS["stall"] if phase == "training" else None))
+    print("| what | seconds | bar |\n|---|---|---|")
+    for words, seconds, bar in rows:
+        print(f"| {words} | {seconds:.3f} | {f'≤ {bar}' if bar else ''} |")
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Fixtures for tests in a real napari window; the leak check of every test that opens one."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+os.environ.setdefault("QT_API", "pyside6")
+os.environ["NAPARI_STRICT_QT"] = "1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_settings(tmp_path_factory):
+    """Settings of the user's napari are neither read nor written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAPARI_CONFIG", str(tmp_path_factory.mktemp("napari") / "settings.yaml"))
+        yield
+
+
+@pytest.fixture
+def real_data():
+    """Folder of real micrographs."""
+    folder = Path(os.environ.get("NAPARI_VAE_DATA", ROOT / ".." / "shared" / "data")).resolve()
+    if not folder.is_dir():
+        pytest.skip("the folder of real micrographs is not here; name it in NAPARI_VAE_DATA to run this test")
+    return folder
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy):
+    """A viewer as plugins get it; top-level widgets after the test must be those before."""
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def open_widget(viewer):
+    """Open a dock widget through the manifest."""
+    from qtpy.compat import isalive
+    from qtpy.QtCore import QCoreApplication, QEvent
+
+    opened = []
+
+    def open_(name):
+        opened.append(viewer.window.add_plugin_dock_widget("napari-vae", name)[1])
+        return opened[-1]
+
+    yield open_
+    for (
+        widget
+    ) in opened:  # pytest still holds it as an argument of the test, and napari lets it go as a window of its own
+        if isalive(widget):
+            widget.deleteLater()
+
+
+@pytest.fixture
+def notifications():
+    """Sentences that the window showed to the user."""
+    from napari.utils.notifications import notification_manager
+
+    seen = []
+
+    def note(notification):
+        seen.append(str(notification.message))
+
+    notification_manager.notification_ready.connect(note)
+    yield seen
+    notification_manager.notification_ready.disconnect(note)
+
+
+@pytest.fixture(scope="session")
+def lattice():
+    """A square lattice of atoms of two brightnesses: the image, positions (N, 2), and whether each is bright."""
+    size, spacing, rng = 160, 12.0, np.random.default_rng(0)
+    steps = np.arange(spacing / 2, size, spacing)
+    positions = np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(-1, 2)
+    bright = rng.random(len(positions)) < 0.5
+    yy, xx = np.mgrid[:size, :size]
+    image = np.zeros((size, size))
+    for (y, x), strong in zip(positions, bright, strict=True):
+        image += (1.0 if strong else 0.5) * np.exp(-((yy - y) ** 2 + (xx - x) ** 2) / (2 * 2.2**2))
+    return (image + 0.02 * rng.standard_normal(image.shape)).astype(np.float32), positions, bright
