@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SAMPLES = ("graphene", "perovskite")
 SIZE = 512  # pixels, which hold about a thousand atoms of graphene
-EPOCHS = 20  # enough to tell dopants and neighbours of vacancies apart, in a minute on two cores
+EPOCHS = 14  # enough to tell dopants and neighbours of vacancies apart, in a minute on two cores
 
 
 def analyze_sample(

@@ -34,7 +34,7 @@ def figures(analysis: Analysis) -> dict[str, tuple[Figure, str]]:
     for column in [name for name in ("z1", "z2", "z3") if name in columns]:
         drawn[column] = (
             latent_figure(analysis, column),
-            f"Latent {column}: what differs between atoms beyond their pose.",
+            f"Latent {column}: what differs beyond the pose.",
         )
     if "angle" in columns:
         drawn["angle"] = (
