@@ -157,7 +157,7 @@ class Recipe:
         if spacing is not None:
             sigma = float(np.clip(sigma, 0.1 * spacing, 0.25 * spacing))
         maps = spot_maps(flatten(frame, sigma)[0], sigma)
-        sign = _SIGNS.get(polarity) or (1 if skew(maps.amplitude) >= 0 else -1)
+        sign = _SIGNS.get(polarity) or _sign(maps, sigma, scale)
         peaks, scores = _candidates(maps, sign, sigma)
         if threshold is None:
             threshold = _threshold(maps, sign, sigma, scale, scores)
@@ -197,6 +197,25 @@ def _candidates(maps: SpotMaps, sign: int, sigma: float) -> tuple[npt.NDArray[np
     """Maxima (N, 2) of the fitted amplitude and their scores."""
     peaks = local_maxima(sign * maps.amplitude, sigma)
     return peaks, sign * maps.score[tuple(peaks.T)].astype(np.float64)
+
+
+def _sign(maps: SpotMaps, sigma: float, scale: Scale) -> int:
+    """1 for bright columns, −1 for dark ones.
+
+    In a lattice columns stand out more than the gaps between them, the typical ones and the stronger ones together;
+    quartiles, because vacancies may stand out more than either. Elsewhere the spots make the longer tail.
+    """
+    if not scale.periodic:
+        return 1 if skew(maps.amplitude) >= 0 else -1
+    bright, dark = (_prominence(maps, sign, sigma) for sign in (1, -1))
+    return 1 if bright >= dark else -1
+
+
+def _prominence(maps: SpotMaps, sign: int, sigma: float) -> float:
+    """Median and upper quartile of amplitude and score of the maxima, all multiplied."""
+    peaks, scores = _candidates(maps, sign, sigma)
+    amplitudes = np.abs(maps.amplitude[tuple(peaks.T)])
+    return float(np.prod([np.quantile(v, q) for v in (scores, amplitudes) for q in (0.5, 0.75)])) if len(peaks) else 0.0
 
 
 def _threshold(maps: SpotMaps, sign: int, sigma: float, scale: Scale, scores: Array) -> float:

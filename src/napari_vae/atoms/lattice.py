@@ -14,7 +14,10 @@ from .spots import flatten, spot_maps
 Array = npt.NDArray[np.float64]
 
 # A lattice shows as rings of positive correlation. Texture and isolated atoms stay below this fraction of the centre.
-_RING = 0.025
+_RING = 0.035
+_BACKGROUNDS = (1.5, 3.0, 6.0, 12.0, 24.0)  # column widths that background is removed for, in pixels
+_RESOLVED = 1.7  # columns up to this much wider than assumed are not yet narrowed by removing the background
+_WIDTHS, _GAIN = 9, 0.05  # widths tried for isolated spots, and the relative gain that counts as none
 # Isolated columns are given the spacing at which two of them would just stand apart.
 ISOLATED = 5.0
 
@@ -69,20 +72,17 @@ def first_scale(image: Any) -> Scale:
 def measure_scale(frame: Array) -> Scale:
     """Column width and periodicity of a (rows, columns) frame from its radial autocorrelation.
 
-    Slow background is taken out first, and once more at six widths when the width is known, so that neither a tilted
-    plane nor contamination passes for a column. Without a lattice the width is the one at which the spots stand out
-    best: the skewness of the filtered image has its maximum there.
+    Slow background is taken out first, from narrow to wide, until it is wide enough for the columns that are left: so
+    neither a tilted plane nor contamination nor the outline of a particle passes for a column. Without a lattice the
+    width is the one at which the spots stand out best: the skewness of the filtered image levels off there.
     """
-    coarse = min(frame.shape) / 64
-    profile = radial_autocorrelation(flatten(frame, coarse)[0])
-    sigma, ring, height = _read_profile(profile)
-    if height < _RING:
-        finer = radial_autocorrelation(flatten(frame, max(1.0, min(sigma, coarse / 2)))[0])
-        again, ring_again, height_again = _read_profile(finer)
-        if height_again >= 2 * _RING:
-            sigma, ring, height = again, ring_again, height_again
-    if height >= _RING:
-        return Scale(sigma, True, ring)
+    for background in _BACKGROUNDS:
+        if background > min(frame.shape) / 64:
+            break
+        profile = radial_autocorrelation(flatten(frame, background)[0])
+        sigma, ring, height = _read_profile(profile)
+        if height >= _RING and sigma <= _RESOLVED * background:
+            return Scale(sigma, True, ring)
     return Scale(_width_of_spots(frame), False, float("nan"))
 
 
@@ -120,17 +120,22 @@ def _read_profile(profile: Array) -> tuple[float, float, float]:
     radius = first - 1 + (before - half) / max(before - profile[first], 1e-12)
     # Two Gaussians of width σ correlate as a Gaussian of width √2 σ, half of which is reached at 2 √ln2 σ.
     sigma = max(1.0, radius / (2 * np.sqrt(np.log(2))))
-    beyond = smooth[valley:]
+    beyond = smooth[valley : 3 * valley]
     top = valley + int(np.argmax(beyond))
     height = float(beyond.max() / centre) if centre > 0.01 else 0.0
     return float(sigma), float(top), height
 
 
 def _width_of_spots(frame: Array) -> float:
-    """Width at which the filtered frame is most skewed: compact spots make a tail, noise and texture do not."""
-    widths = np.geomspace(1.5, max(2.0, min(8.0, min(frame.shape) / 24)), 7)
+    """Width from which on the filtered frame gets no more skewed: compact spots make a tail, noise and texture do not.
+
+    The first such width, because clusters of spots make a tail of their own at larger ones.
+    """
+    widths = np.geomspace(1.5, max(2.0, min(8.0, min(frame.shape) / 24)), _WIDTHS)
     skewness = [abs(skew(spot_maps(flatten(frame, width)[0], width).amplitude)) for width in widths]
-    return float(widths[int(np.argmax(skewness))])
+    gain = np.diff(skewness) / np.maximum(skewness[:-1], 1e-12)
+    level = np.flatnonzero(gain < _GAIN)
+    return float(widths[level[0] if len(level) else -1])
 
 
 def skew(values: npt.NDArray) -> float:

@@ -57,7 +57,8 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, sign: int = 1)
         ]
     )
     first = _fit(image, None, start, _FIRST_REACH * sigma, _FIRST_STEPS)
-    values = np.where(_plausible(first.values, start, sigma)[:, None], first.values, start)
+    sane = _plausible(first.values, start, sigma)
+    values = np.where(sane[:, None], first.values, start)
     spots = draw_spots(image.shape, values)
     residual = image - spots
     weight = _weights(residual, spots, sigma)

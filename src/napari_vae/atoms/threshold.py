@@ -9,36 +9,42 @@ Array = npt.NDArray[np.float64]
 
 NOISE_FLOOR = 3.0  # in lattices, where every candidate already stands at a column width from the others
 ISOLATED_FLOOR = 5.0  # elsewhere; of the 10⁴ independent places of an image of white noise none reaches it
-_FALSE_SHARE = 0.05
+_FALSE_SHARE = 0.1
+_LOWEST, _NOISIEST = 1.5, 7.0  # scores between which noise and weak texture have their mode
+_NOISE_SHARE = 0.08  # a group of fewer candidates is no noise but atoms beside bright dopants, at the edge, …
+_BANDWIDTH = 0.12  # of the density of log(score)
 
 
 def lattice_threshold(scores: Array) -> float:
-    """Threshold in the emptiest place between the noise and the columns of a lattice.
+    """Threshold between the noise and the columns of a lattice.
 
-    The logarithms of the scores fall into groups: the columns (one group per species), well above the noise, and
-    spurious maxima between and around them. The density of the logarithms is searched for its lowest point between
-    the noise floor and three quarters of the upper quartile's score; of several empty places the lowest counts, so
-    that weak columns, in the wake of bright ones for example, stay in.
+    The logarithms of the scores fall into groups: the columns (one group per species), and below them the spurious
+    maxima between the columns. Where these make a group of their own, the threshold is the lowest density between
+    the two; otherwise it is the emptiest place from the noise floor up, the lowest if there are several, so that
+    weak columns stay in.
     """
-    scores = scores[scores > 0]
-    if len(scores) == 0:
+    above = scores[scores > _LOWEST]
+    columns = above[above >= NOISE_FLOOR]
+    if len(columns) == 0:
         return NOISE_FLOOR
-    top = 0.6 * float(np.quantile(scores[scores >= min(NOISE_FLOOR, scores.max())], 0.5))
-    if top <= NOISE_FLOOR:
-        return NOISE_FLOOR
-    grid = np.linspace(np.log(NOISE_FLOOR), np.log(top), 64)
-    edges = np.linspace(np.log(NOISE_FLOOR) - 1, np.log(scores.max()) + 1, 512)
-    counts = np.histogram(np.log(np.maximum(scores, 1e-6)), edges)[0].astype(float)
-    width = 0.08 / (edges[1] - edges[0])
-    reach = np.arange(-int(4 * width), int(4 * width) + 1)
-    density = np.convolve(counts, np.exp(-0.5 * (reach / width) ** 2), mode="same")
-    density = np.interp(grid, (edges[1:] + edges[:-1]) / 2, density)
+    grid = np.linspace(np.log(_LOWEST), np.log(above.max()) + 0.5, 400)
+    density = _density(np.log(above), grid)
+    typical = float(np.log(np.median(columns)))
+    noisy = grid < min(np.log(_NOISIEST), typical - 2 * _BANDWIDTH)
+    if noisy.sum() > 2:
+        mode = int(np.argmax(density[noisy]))
+        peak = mode + int(np.argmax(np.where(grid[mode:] >= typical, density[mode:], -1)))
+        valley = mode + int(np.argmin(density[mode : peak + 1]))
+        below = (np.log(above) < grid[valley]).mean()
+        if 0 < mode < noisy.sum() - 1 and below >= _NOISE_SHARE:
+            return max(NOISE_FLOOR, float(np.exp(grid[valley])))
+    low = (grid >= np.log(NOISE_FLOOR)) & (grid <= max(np.log(NOISE_FLOOR) + 0.02, typical + np.log(0.6)))
     # Half a column more or less is no difference: the lowest score of the equally empty places.
-    return float(np.exp(grid[np.flatnonzero(density <= density.min() + 0.5)[0]]))
+    return max(NOISE_FLOOR, float(np.exp(grid[low][density[low] <= density[low].min() + 0.5][0])))
 
 
 def isolated_threshold(scores: Array, decoys: Array) -> float:
-    """Threshold above which at most one candidate in twenty is expected to be false.
+    """Threshold above which at most one candidate in ten is expected to be false.
 
     Decoys are the candidates of the opposite polarity: noise and texture make as many dark as bright spots, atoms
     only one kind. The number of decoys above a score estimates the number of false candidates above it.
@@ -46,5 +52,14 @@ def isolated_threshold(scores: Array, decoys: Array) -> float:
     order = np.sort(scores)[::-1]
     false = len(decoys) - np.searchsorted(np.sort(decoys), order, side="left")
     good = np.flatnonzero(false <= _FALSE_SHARE * np.arange(1, len(order) + 1))
-    lowest = float(order[good[-1]]) if len(good) else float(max(order.max(initial=0), decoys.max(initial=0))) * 1.001
-    return max(ISOLATED_FLOOR, lowest)
+    nothing = max(order.max(initial=0), decoys.max(initial=0)) * 1.001
+    return max(ISOLATED_FLOOR, float(order[good[-1]]) if len(good) else float(nothing))
+
+
+def _density(values: Array, grid: Array) -> Array:
+    """Kernel density of the values on an even grid, in units where one value has the peak 1."""
+    step = grid[1] - grid[0]
+    place = np.rint((values - grid[0]) / step).astype(np.int64)
+    counts = np.bincount(place.clip(0, len(grid) - 1), minlength=len(grid)).astype(float)
+    reach = np.arange(-int(4 * _BANDWIDTH / step), int(4 * _BANDWIDTH / step) + 1) * step
+    return np.convolve(counts, np.exp(-0.5 * (reach / _BANDWIDTH) ** 2), mode="same")[: len(grid)]
