@@ -187,7 +187,7 @@ class Recipe:
         table["background"] = maps.background[at].astype(np.float64) * unit + slow[at]
         table[["y", "x"]] = sub_pixel(self.sign * maps.amplitude, peaks)
         if refine and len(table):
-            fit = refine_spots(frame, table, self.sigma, self.sign)
+            fit = refine_spots(frame, table, self.sigma, self.spacing, self.sign)
             for name in fit.columns:
                 table[name] = fit[name].to_numpy()
         return table

@@ -12,12 +12,15 @@ Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 _FIRST_REACH, _REACH = 2.0, 3.0  # radius of the fitted disc in column widths, before and after neighbours are removed
-_FIRST_STEPS, _STEPS = 5, 10
+_STEPS = 8
+_ROUNDS = 2
+_WIDEST = 0.3  # of the spacing; wider columns would not be seen apart
+_ALIKE = 0.15  # columns of one image have widths within about this fraction of each other
 _CHUNK = 1024  # atoms fitted together; their windows stay in the processor's cache
 _FARTHEST = 1.5  # from the maximum, in column widths: a fit that ends beyond has followed something else
 
 
-def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, sign: int = 1) -> pd.DataFrame:
+def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float, sign: int = 1) -> pd.DataFrame:
     """Fit amplitude, background, width and position of every atom by weighted least squares.
 
     A first fit in small discs gives every column its Gaussian. Then the image of all of them is subtracted, each
@@ -36,6 +39,8 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, sign: int = 1)
         Candidates with y, x, amplitude, background.
     sigma : float
         Approximate column width in pixels.
+    spacing : float
+        Distance of neighbouring columns in pixels.
     sign : int
         1 for bright columns, −1 for dark ones.
 
@@ -56,13 +61,19 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, sign: int = 1)
             np.full(len(atoms), sigma),
         ]
     )
-    first = _fit(image, None, start, _FIRST_REACH * sigma, _FIRST_STEPS)
-    sane = _plausible(first.values, start, sigma)
-    values = np.where(sane[:, None], first.values, start)
-    spots = draw_spots(image.shape, values)
-    residual = image - spots
-    weight = _weights(residual, spots, sigma)
-    fit = _fit(residual, weight, values, _REACH * sigma, _STEPS, put_back=True)
+    widest = _WIDEST * spacing
+    width = min(sigma, widest)
+    noise = np.full(image.shape, 1 / _noise_variance(image), dtype=np.float32)
+    fit = _fit(image, noise, start, _FIRST_REACH * sigma, Width(width, _ALIKE))
+    values = np.where(_plausible(fit.values, start, sigma)[:, None], fit.values, start)
+    for _ in range(_ROUNDS):
+        # The prior holds the width back, so the median has come only about half of the way.
+        width = min(width + 2 * (float(np.median(values[:, 4])) - width), widest)
+        spots = draw_spots(image.shape, values)
+        residual = image - spots
+        weight = _weights(residual, spots, sigma)
+        fit = _fit(residual, weight, values, _REACH * sigma, Width(width, _ALIKE), put_back=True)
+        values = np.where(_plausible(fit.values, start, sigma)[:, None], fit.values, start)
     good = _plausible(fit.values, start, sigma) & np.isfinite(fit.errors).all(axis=1)
     values = np.where(good[:, None], fit.values, start)
     return pd.DataFrame(
@@ -95,6 +106,14 @@ def draw_spots(shape: tuple[int, ...], values: Array) -> Floats:
 
 
 @dataclass(frozen=True)
+class Width:
+    """What is known about the width of a column before the fit: `value` in pixels, give or take the fraction `spread`."""
+
+    value: float
+    spread: float
+
+
+@dataclass(frozen=True)
 class _Fit:
     """Parameters (N, 5: amplitude, background, y, x, width) and standard errors (N, 2) of y and x."""
 
@@ -103,18 +122,18 @@ class _Fit:
 
 
 def _fit(
-    image: Floats, weight: Floats | None, start: Array, reach: float, steps: int, put_back: bool = False
+    image: Floats, weight: Floats, start: Array, reach: float, width: Width, put_back: bool = False
 ) -> _Fit:
     """Fit every atom in its disc; with `put_back` the image is a residual to which each atom is added back alone."""
     parts = [_Windows(image, weight, start[i : i + _CHUNK], reach, put_back) for i in range(0, len(start), _CHUNK)]
-    fits = [part.fit(steps) for part in parts]
+    fits = [part.fit(_STEPS, width) for part in parts]
     return _Fit(*(np.concatenate(column) for column in zip(*((f.values, f.errors) for f in fits), strict=True)))
 
 
 class _Windows:
     """Pixels in a disc around each of N atoms: `data`, `weight` (N, K) and offsets `y`, `x` (K,) from the centres."""
 
-    def __init__(self, image: Floats, weight: Floats | None, start: Array, reach: float, put_back: bool) -> None:
+    def __init__(self, image: Floats, weight: Floats, start: Array, reach: float, put_back: bool) -> None:
         span = int(np.ceil(reach))
         y, x = np.mgrid[-span : span + 1, -span : span + 1]
         disc = np.hypot(y, x) <= reach
@@ -123,7 +142,7 @@ class _Windows:
         inside = (rows >= 0) & (rows < image.shape[0]) & (columns >= 0) & (columns < image.shape[1])
         at = rows.clip(0, image.shape[0] - 1), columns.clip(0, image.shape[1] - 1)
         self.y, self.x = y[disc].astype(np.float32), x[disc].astype(np.float32)
-        self.weight = inside.astype(np.float32) if weight is None else weight[at] * inside
+        self.weight = weight[at] * inside
         self.count = inside.sum(axis=1)
         self.start = start.copy()
         self.start[:, 2:4] -= self.centre
@@ -133,18 +152,18 @@ class _Windows:
             alone[:, 1] = 0
             self.data = self.data + self._model(alone)[0]
 
-    def fit(self, steps: int) -> _Fit:
+    def fit(self, steps: int, width: Width) -> _Fit:
         """Levenberg–Marquardt from the start; an atom leaves the loop when its steps have become negligible."""
         values = self.start.copy()
         damping = np.full(len(values), 1e-3)
         everyone = np.arange(len(values))
         active = everyone
-        curvature, slope, loss = self._normal_equations(values, everyone)
+        curvature, slope, loss = self._normal_equations(values, everyone, width)
         for _ in range(steps):
             step = _solve(curvature[active], slope[active], damping[active])
             trial = values[active] + step
             trial[:, 4] = np.clip(trial[:, 4], 0.3, None)
-            new = self._normal_equations(trial, active)
+            new = self._normal_equations(trial, active, width)
             better = new[2] <= loss[active]
             kept = active[better]
             values[kept] = trial[better]
@@ -165,8 +184,10 @@ class _Windows:
         shape = np.exp((down * down + across * across) * (-0.5 / (width * width)))
         return height * shape + background, shape, down, across
 
-    def _normal_equations(self, values: Array, who: npt.NDArray[np.int64]) -> tuple[Array, Array, Array]:
-        """J'WJ (M, 5, 5), J'Wr (M, 5) and r'Wr (M,) of the atoms `who` at `values`."""
+    def _normal_equations(
+        self, values: Array, who: npt.NDArray[np.int64], expected: Width
+    ) -> tuple[Array, Array, Array]:
+        """J'WJ (M, 5, 5), J'Wr (M, 5) and r'Wr (M,) of the atoms `who` at `values`, the prior width counted in."""
         model, shape, down, across = self._model(values)
         height, width = values[:, :1].astype(np.float32), values[:, 4:].astype(np.float32)
         everyone = len(who) == len(self.data)
@@ -182,7 +203,12 @@ class _Windows:
         curvature = weighted @ jacobian.transpose(0, 2, 1)
         slope = (weighted @ residual[:, :, None])[:, :, 0]
         loss = np.einsum("nk,nk,nk->n", weight, residual, residual)
-        return curvature.astype(np.float64), slope.astype(np.float64), loss.astype(np.float64)
+        certainty = 1 / (expected.spread * expected.value) ** 2
+        off = expected.value - values[:, 4]
+        curvature, slope = curvature.astype(np.float64), slope.astype(np.float64)
+        curvature[:, 4, 4] += certainty
+        slope[:, 4] += certainty * off
+        return curvature, slope, loss + certainty * off**2
 
 
 def _solve(curvature: Array, slope: Array, damping: Array) -> Array:
@@ -205,6 +231,13 @@ def _errors(curvature: Array, variance: Array) -> Array:
     diagonal = np.einsum("nii->ni", np.linalg.inv(normal[usable]))[:, 2:4]
     errors[usable] = np.sqrt(np.maximum(diagonal * variance[usable, None], 0)) / scale[usable, 2:4]
     return errors
+
+
+def _noise_variance(image: Floats) -> float:
+    """Variance of white noise, from second differences along both axes, which hardly see the columns (Immerkær 1996)."""
+    second = image[:, :-2] - 2 * image[:, 1:-1] + image[:, 2:]
+    both = second[:-2] - 2 * second[1:-1] + second[2:]
+    return float(np.mean(both**2) / 36 + np.finfo(np.float32).eps)
 
 
 def _weights(residual: Floats, spots: Floats, sigma: float) -> Floats:
