@@ -11,12 +11,12 @@ import napari_vae as nv
 from napari_vae.archive import check_folder
 from napari_vae.pipeline import Stage
 
-TRAIN = nv.TrainConfig(epochs=8, device="cpu")
+TRAIN = nv.TrainConfig(epochs=6, device="cpu")
 
 
 @pytest.fixture(scope="module")
 def sample():
-    return nv.samples.micrograph("graphene", size=256, seed=3, dopants=0.0, vacancies=0.0)
+    return nv.samples.micrograph("graphene", size=220, seed=3, dopants=0.0, vacancies=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_the_atoms_are_those_of_the_sample(analysis, sample):
     inside = analysis.latents[["y", "x"]].to_numpy()
     distance, _ = cKDTree(truth[["y", "x"]].to_numpy()).query(inside)
     assert np.mean(distance < 1.0) > 0.99
-    assert len(analysis.latents) == len(analysis.patches) == pytest.approx(0.8 * len(truth), rel=0.15)
+    assert len(analysis.latents) == len(analysis.patches) == pytest.approx(0.8 * len(truth), rel=0.2)
 
 
 def test_the_angle_tells_the_two_sublattices_of_graphene_apart(analysis, sample):
@@ -150,7 +150,7 @@ def test_a_damaged_folder_is_one_sentence(folder, tmp_path, name, content):
 
 def test_a_movie_keeps_its_frames(sample, tmp_path):
     image = sample[0]
-    movie = nv.Micrograph(np.stack([image.data[:160, :160], image.data[90:250, 90:250]]), image.pixel_size, "nm")
+    movie = nv.Micrograph(np.stack([image.data[:150, :150], image.data[60:210, 60:210]]), image.pixel_size, "nm")
     result = nv.analyze(movie, train=nv.TrainConfig(epochs=1, device="cpu"), n_classes=2)
     assert set(result.latents["frame"]) == {0, 1}
     folder = result.save(tmp_path / "movie")
@@ -159,7 +159,7 @@ def test_a_movie_keeps_its_frames(sample, tmp_path):
 
 
 def test_channels_and_no_classes(sample, tmp_path):
-    data = sample[0].data[:160, :160]
+    data = sample[0].data[:150, :150]
     image = nv.Micrograph(np.stack([data, data.max() - data]), sample[0].pixel_size, "nm", axes="CYX")
     result = nv.analyze(image, model="vae", train=nv.TrainConfig(epochs=1, device="cpu"), n_classes=1)
     assert result.classes is None

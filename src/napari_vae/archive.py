@@ -85,6 +85,8 @@ def load_analysis(folder: str | PathLike[str]) -> Analysis:
         atoms.attrs["napari_vae"] = record["detection"]
         run = load_run(path / "run")
         patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization)
+        if not latents.index.equals(patches.atoms.index) or "z1" not in latents:
+            raise ValueError("latents.csv does not fit the atoms")
     except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise ReadError(f"The analysis in {path} is not complete ({error}); make it again.") from error
     return Analysis(image, atoms, patches, run, latents, record["settings"])
