@@ -148,7 +148,7 @@ def training_figure(history: pd.DataFrame) -> Figure:
     """Loss, reconstruction and KL against the epoch, in panels of their own."""
     figure = Figure(figsize=(WIDTH, 0.42 * WIDTH), **STYLE)
     epochs = history["epoch"] if "epoch" in history else np.arange(1, len(history) + 1)
-    panels = {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL of the latents"}
+    panels = {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL of latents and pose"}
     shown = {column: label for column, label in panels.items() if column in history}
     grid = figure.subplots(1, max(1, len(shown)), squeeze=False)[0]
     for axes, (column, label) in zip(grid, shown.items(), strict=False):
