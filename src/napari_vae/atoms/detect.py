@@ -14,7 +14,7 @@ from ..errors import InputError
 from .frames import checked_frame, frame_list, open_frames
 from .lattice import ISOLATED, Scale, measure_scale, skew
 from .refine import refine_spots
-from .spots import SpotMaps, flatten, local_maxima, spot_maps, sub_pixel, thin
+from .spots import flatten, local_maxima, spot_maps, sub_pixel, thin
 from .threshold import isolated_threshold, lattice_threshold
 
 Array = npt.NDArray[np.float64]
@@ -128,12 +128,12 @@ def iter_detect_atoms(
     for done, number in enumerate(numbers):
         if stop is not None and stop():
             break
+        frame = checked_frame(micrograph, number, blank_ok=recipe is not None)
         if recipe is None:
-            frame = checked_frame(micrograph, number)
-            recipe = Recipe.measure(frame, polarity, spacing, threshold)
+            recipe, filtered = _measure(frame, polarity, spacing, threshold)
         else:
-            frame = checked_frame(micrograph, number, blank_ok=True)
-        tables.append(recipe.detect(frame, number, refine))
+            filtered = Filtered(frame, recipe.sigma)
+        tables.append(_detect(filtered, recipe, number, refine))
         yield done + 1, len(numbers)
     table = pd.concat(tables, ignore_index=True) if tables else _table(0, 0)
     table.attrs["napari_vae"] = {"method": "filter"} | (recipe.summary if recipe else {})
@@ -149,79 +149,84 @@ class Recipe:
     sign: int
     threshold: float
 
-    @classmethod
-    def measure(cls, frame: Array, polarity: str, spacing: float | None, threshold: float | None) -> Recipe:
-        """Fill in what the user left open from a (rows, columns) frame."""
-        scale = measure_scale(frame)
-        sigma = scale.sigma
-        if spacing is not None:
-            sigma = float(np.clip(sigma, 0.1 * spacing, 0.25 * spacing))
-        maps = spot_maps(flatten(frame, sigma)[0], sigma)
-        sign = _SIGNS.get(polarity) or _sign(maps, sigma, scale)
-        peaks, scores = _candidates(maps, sign, sigma)
-        if threshold is None:
-            threshold = _threshold(maps, sign, sigma, scale, scores)
-        if spacing is None:
-            spacing = _measured_spacing(peaks[scores >= threshold], scale)
-        return cls(sigma, spacing, sign, threshold)
-
     @property
     def summary(self) -> dict[str, Any]:
         """What the atoms table carries along, in plain types."""
         polarity = "bright" if self.sign > 0 else "dark"
         return {"spacing": float(self.spacing), "polarity": polarity, "threshold": float(self.threshold)}
 
-    def detect(self, frame: Array, number: int, refine: bool) -> pd.DataFrame:
-        """The atoms of one (rows, columns) frame; none in a blank one."""
-        if np.ptp(frame) == 0:
-            return _table(0, number)
-        columns, slow, unit = flatten(frame, self.sigma)
-        maps = spot_maps(columns, self.sigma)
-        peaks, scores = _candidates(maps, self.sign, self.sigma)
-        peaks = peaks[scores >= self.threshold]
-        peaks = thin(peaks, self.sign * maps.amplitude[tuple(peaks.T)], _CLOSEST * self.spacing)
-        at = tuple(peaks.T)
-        table = _table(len(peaks), number)
-        table["score"] = self.sign * maps.score[at].astype(np.float64)
-        table["amplitude"] = maps.amplitude[at].astype(np.float64) * unit
-        table["background"] = maps.background[at].astype(np.float64) * unit + slow[at]
-        table[["y", "x"]] = sub_pixel(self.sign * maps.amplitude, peaks)
-        if refine and len(table):
-            fit = refine_spots(frame, table, self.sigma, self.spacing, self.sign)
-            for name in fit.columns:
-                table[name] = fit[name].to_numpy()
-        return table
+
+class Filtered:
+    """A (rows, columns) frame seen through the filter for columns of width `sigma`, and the candidates in it."""
+
+    def __init__(self, frame: Array, sigma: float) -> None:
+        self.frame, self.sigma = frame, sigma
+        self.blank = bool(np.ptp(frame) == 0)
+        if not self.blank:
+            columns, self.slow, self.unit = flatten(frame, sigma)
+            self.maps = spot_maps(columns, sigma)
+        self._found: dict[int, tuple[npt.NDArray[np.int64], Array]] = {}
+
+    def candidates(self, sign: int) -> tuple[npt.NDArray[np.int64], Array]:
+        """Maxima (N, 2) of the fitted amplitude of this sign and their scores."""
+        if sign not in self._found:
+            peaks = local_maxima(sign * self.maps.amplitude, self.sigma)
+            self._found[sign] = peaks, sign * self.maps.score[tuple(peaks.T)].astype(np.float64)
+        return self._found[sign]
+
+    def prominence(self, sign: int) -> float:
+        """Median and upper quartile of score and amplitude of the candidates, all multiplied."""
+        peaks, scores = self.candidates(sign)
+        amplitudes = np.abs(self.maps.amplitude[tuple(peaks.T)])
+        return float(np.prod([np.quantile(v, q) for v in (scores, amplitudes) for q in (0.5, 0.75)])) if len(peaks) else 0.0
 
 
-def _candidates(maps: SpotMaps, sign: int, sigma: float) -> tuple[npt.NDArray[np.int64], Array]:
-    """Maxima (N, 2) of the fitted amplitude and their scores."""
-    peaks = local_maxima(sign * maps.amplitude, sigma)
-    return peaks, sign * maps.score[tuple(peaks.T)].astype(np.float64)
+def _measure(
+    frame: Array, polarity: str, spacing: float | None, threshold: float | None
+) -> tuple[Recipe, Filtered]:
+    """Fill in what the user left open from a frame."""
+    scale = measure_scale(frame)
+    sigma = scale.sigma if spacing is None else float(np.clip(scale.sigma, 0.1 * spacing, 0.25 * spacing))
+    filtered = Filtered(frame, sigma)
+    sign = _SIGNS.get(polarity) or _sign(filtered, scale)
+    peaks, scores = filtered.candidates(sign)
+    if threshold is None:
+        decoys = None if scale.periodic else filtered.candidates(-sign)[1]
+        threshold = lattice_threshold(scores) if decoys is None else isolated_threshold(scores, decoys)
+    if spacing is None:
+        spacing = _measured_spacing(peaks[scores >= threshold], scale)
+    return Recipe(sigma, spacing, sign, threshold), filtered
 
 
-def _sign(maps: SpotMaps, sigma: float, scale: Scale) -> int:
+def _sign(filtered: Filtered, scale: Scale) -> int:
     """1 for bright columns, −1 for dark ones.
 
     In a lattice columns stand out more than the gaps between them, the typical ones and the stronger ones together;
     quartiles, because vacancies may stand out more than either. Elsewhere the spots make the longer tail.
     """
     if not scale.periodic:
-        return 1 if skew(maps.amplitude) >= 0 else -1
-    bright, dark = (_prominence(maps, sign, sigma) for sign in (1, -1))
-    return 1 if bright >= dark else -1
+        return 1 if skew(filtered.maps.amplitude) >= 0 else -1
+    return 1 if filtered.prominence(1) >= filtered.prominence(-1) else -1
 
 
-def _prominence(maps: SpotMaps, sign: int, sigma: float) -> float:
-    """Median and upper quartile of amplitude and score of the maxima, all multiplied."""
-    peaks, scores = _candidates(maps, sign, sigma)
-    amplitudes = np.abs(maps.amplitude[tuple(peaks.T)])
-    return float(np.prod([np.quantile(v, q) for v in (scores, amplitudes) for q in (0.5, 0.75)])) if len(peaks) else 0.0
-
-
-def _threshold(maps: SpotMaps, sign: int, sigma: float, scale: Scale, scores: Array) -> float:
-    if scale.periodic:
-        return lattice_threshold(scores)
-    return isolated_threshold(scores, _candidates(maps, -sign, sigma)[1])
+def _detect(filtered: Filtered, recipe: Recipe, number: int, refine: bool) -> pd.DataFrame:
+    """The atoms of one frame; none in a blank one."""
+    if filtered.blank:
+        return _table(0, number)
+    maps, sign = filtered.maps, recipe.sign
+    peaks, scores = filtered.candidates(sign)
+    peaks = peaks[scores >= recipe.threshold]
+    peaks = thin(peaks, sign * maps.amplitude[tuple(peaks.T)], _CLOSEST * recipe.spacing)
+    at = tuple(peaks.T)
+    table = _table(len(peaks), number)
+    table["score"] = sign * maps.score[at].astype(np.float64)
+    table["amplitude"] = maps.amplitude[at].astype(np.float64) * filtered.unit
+    table["background"] = maps.background[at].astype(np.float64) * filtered.unit + filtered.slow[at]
+    table[["y", "x"]] = sub_pixel(sign * maps.amplitude, peaks)
+    if refine and len(table):
+        fit = refine_spots(filtered.frame, table, recipe.sigma, recipe.spacing, sign)
+        table[list(fit.columns)] = fit
+    return table
 
 
 def _measured_spacing(peaks: npt.NDArray[np.int64], scale: Scale) -> float:

@@ -17,7 +17,8 @@ _ROUNDS = 2
 _WIDEST = 0.3  # of the spacing; wider columns would not be seen apart
 _ALIKE = 0.15  # columns of one image have widths within about this fraction of each other
 _CHUNK = 1024  # atoms fitted together; their windows stay in the processor's cache
-_FARTHEST = 1.5  # from the maximum, in column widths: a fit that ends beyond has followed something else
+_WIDEST_REACH = 0.75  # of the spacing: farther out, what is left of the neighbours weighs more than the column
+_FARTHEST = 0.25  # of the spacing from the maximum: a fit that ends beyond has followed something else
 
 
 def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float, sign: int = 1) -> pd.DataFrame:
@@ -65,16 +66,16 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float
     width = min(sigma, widest)
     noise = np.full(image.shape, 1 / _noise_variance(image), dtype=np.float32)
     fit = _fit(image, noise, start, _FIRST_REACH * sigma, Width(width, _ALIKE))
-    values = np.where(_plausible(fit.values, start, sigma)[:, None], fit.values, start)
+    values = np.where(_plausible(fit.values, start, sigma, spacing)[:, None], fit.values, start)
     for _ in range(_ROUNDS):
         # The prior holds the width back, so the median has come only about half of the way.
         width = min(width + 2 * (float(np.median(values[:, 4])) - width), widest)
         spots = draw_spots(image.shape, values)
         residual = image - spots
         weight = _weights(residual, spots, sigma)
-        fit = _fit(residual, weight, values, _REACH * sigma, Width(width, _ALIKE), put_back=True)
-        values = np.where(_plausible(fit.values, start, sigma)[:, None], fit.values, start)
-    good = _plausible(fit.values, start, sigma) & np.isfinite(fit.errors).all(axis=1)
+        fit = _fit(residual, weight, values, min(_REACH * width, _WIDEST_REACH * spacing), Width(width, _ALIKE), put_back=True)
+        values = np.where(_plausible(fit.values, start, sigma, spacing)[:, None], fit.values, start)
+    good = _plausible(fit.values, start, sigma, spacing) & np.isfinite(fit.errors).all(axis=1)
     values = np.where(good[:, None], fit.values, start)
     return pd.DataFrame(
         {
@@ -91,7 +92,7 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float
 
 def draw_spots(shape: tuple[int, ...], values: Array) -> Floats:
     """Sum of the Gaussians (N, 5: amplitude, background, y, x, width), background left out, on a (rows, columns) grid."""
-    reach = int(np.ceil(4 * np.quantile(values[:, 4], 0.95)))
+    reach = int(np.ceil(3.5 * np.quantile(values[:, 4], 0.95)))
     offset = np.arange(-reach, reach + 1)
     total = np.zeros(shape[0] * shape[1])
     for begin in range(0, len(values), 4 * _CHUNK):
@@ -225,10 +226,9 @@ def _errors(curvature: Array, variance: Array) -> Array:
     """Standard errors (N, 2) of y and x; NaN where the Fisher matrix cannot be inverted."""
     scale = np.sqrt(np.maximum(np.einsum("nii->ni", curvature), 1e-30))
     normal = curvature / (scale[:, :, None] * scale[:, None, :])
-    usable = np.isfinite(normal).all(axis=(1, 2))
-    usable[usable] = np.linalg.cond(normal[usable]) < 1e6
-    errors = np.full((len(curvature), 2), np.nan)
+    usable = np.isfinite(normal).all(axis=(1, 2)) & (np.linalg.det(np.where(np.isfinite(normal), normal, 0)) > 1e-9)
     diagonal = np.einsum("nii->ni", np.linalg.inv(normal[usable]))[:, 2:4]
+    errors = np.full((len(curvature), 2), np.nan)
     errors[usable] = np.sqrt(np.maximum(diagonal * variance[usable, None], 0)) / scale[usable, 2:4]
     return errors
 
@@ -258,8 +258,8 @@ def _weights(residual: Floats, spots: Floats, sigma: float) -> Floats:
     return (1 / np.maximum(variance, np.finfo(np.float32).tiny)).astype(np.float32)
 
 
-def _plausible(values: Array, start: Array, sigma: float) -> npt.NDArray[np.bool_]:
+def _plausible(values: Array, start: Array, sigma: float, spacing: float) -> npt.NDArray[np.bool_]:
     """Fits that ended near their maximum, upright, with about the width of a column."""
-    near = np.hypot(*(values[:, 2:4] - start[:, 2:4]).T) <= _FARTHEST * sigma
+    near = np.hypot(*(values[:, 2:4] - start[:, 2:4]).T) <= _FARTHEST * spacing
     wide = (values[:, 4] > 0.3 * sigma) & (values[:, 4] < 2.5 * sigma)
     return np.asarray(near & wide & (values[:, 0] > 0) & np.isfinite(values).all(axis=1))
