@@ -11,7 +11,7 @@ AUTO_COOLDOWN = 0.5  # length of the cooldown after a plateau, as a share of the
 FLOOR = 0.01  # the last steps, relative to the largest
 SHORTEST_WARMUP = 20
 PATIENCE = 4  # evaluations without gain
-GAIN = 2e-3  # what counts as gain, relative to what was gained since the start
+GAIN = 3e-3  # what counts as gain, relative to all that was gained since before the first step
 MIN_STEPS, MAX_STEPS = 300, 4000  # bounds of the search for a plateau
 
 

@@ -48,7 +48,7 @@ class ModelConfig:
     scale_prior : float
         Spread of the logarithm of the scale.
     strain_prior : float
-        Spread of each strain component.
+        Spread of each strain component. A narrow one keeps the strains centred; clear images overrule it.
     hidden : tuple of int
         Widths of the hidden layers.
     rotations : int
@@ -73,7 +73,7 @@ class ModelConfig:
     angle_prior: float | Literal["uniform"] = "uniform"
     shift_prior: float = 0.1
     scale_prior: float = 0.1
-    strain_prior: float = 0.25
+    strain_prior: float = 0.05
     hidden: tuple[int, ...] = (256, 256)
     rotations: int = 16
 

@@ -32,6 +32,19 @@ def shrink(images: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(images, size=size, mode="bilinear", antialias=True)
 
 
+class PoseHead(nn.Linear):
+    """Features -> pose, starting from no residual pose at all.
+
+    Canonical image and pose can trade a constant strain, shift or scale. Starting at none, the canonical image forms as
+    the average of the images and the poses stay centred; a random start would leave a random offset in all of them.
+    """
+
+    def reset(self) -> None:
+        """Zero weights: every image in the mean pose."""
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+
 class CanonicalDecoder(nn.Module):
     """Latents (B, k) -> logits (B, C, S, S) of one upright image each."""
 
@@ -47,10 +60,10 @@ class CanonicalDecoder(nn.Module):
 def initialise(model: Model, generator: torch.Generator) -> Model:
     """Give every linear layer torch's default weights, drawn from `generator` alone; returns the model."""
     for module in model.modules():
-        if isinstance(module, nn.Linear):
+        if hasattr(module, "reset"):
+            module.reset()
+        elif isinstance(module, nn.Linear):
             bound = module.in_features**-0.5
             for parameter in (module.weight, module.bias):
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
-        elif hasattr(module, "reset"):
-            module.reset()
     return model

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from .config import ModelConfig
 from .likelihood import make_likelihood
-from .networks import CanonicalDecoder, mlp, shrink
+from .networks import CanonicalDecoder, PoseHead, mlp, shrink
 from .pose import Pose, sample_canonical, turned_copies, uniform_angles, wrap
 from .posterior import PARTS, Posterior, pose_kl, read_pose, sample_pose
 
@@ -127,7 +127,7 @@ class InvariantVAE(nn.Module):
         width = config.hidden[-1]
         self.features = mlp((channels * self.coarse**2, *config.hidden))
         self.content = mlp((width, width), end=2 * config.latent_dim)
-        self.pose_head = nn.Linear(width, 2 * sum(PARTS[name] for name in config.invariances))
+        self.pose_head = PoseHead(width, 2 * sum(PARTS[name] for name in config.invariances))
         self.decoder = CanonicalDecoder(config.latent_dim, config.hidden[::-1], channels, canvas_side(config, self.side))
         self.likelihood = make_likelihood(config.likelihood, channels)
 

@@ -34,6 +34,8 @@ class Cards:
         Shear in degrees, the same along x and y.
     shift : (N, 2) float
         Screen shift (row, column) in pixels.
+    scale : (N,) float
+        Size relative to the glyph.
     suit : (N,) int
         0 ♣, 1 ♠, 2 ♥, 3 ♦ (♦ is its own image after 180°).
     """
@@ -42,6 +44,7 @@ class Cards:
     angle: npt.NDArray[np.float64]
     shear: npt.NDArray[np.float64]
     shift: npt.NDArray[np.float64]
+    scale: npt.NDArray[np.float64]
     suit: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -55,6 +58,8 @@ def cards(
     max_shift: float = 0.1,
     size: int = 48,
     seed: int = 0,
+    *,
+    scale: tuple[float, float] = (1, 1),
 ) -> Cards:
     """Simulate rotated, sheared and shifted suits of playing cards.
 
@@ -74,6 +79,8 @@ def cards(
         Side of the images, at most 64.
     seed : int
         Seed of the random numbers.
+    scale : (float, float)
+        Smallest and largest scale; their logarithms are uniform between.
 
     Raises
     ------
@@ -92,18 +99,21 @@ def cards(
     """
     if not 8 <= size <= GLYPH_SIZE or n_per_suit < 1:
         raise InputError(f"Cards need n_per_suit ≥ 1 and a size within 8 … {GLYPH_SIZE}, not {n_per_suit} and {size}.")
+    if not 0 < scale[0] <= scale[1]:
+        raise InputError(f"A range of scales must be positive and rising, not {scale}.")
     rng = np.random.default_rng(seed)
     n = len(SUITS) * n_per_suit
     angle = rng.uniform(-max_angle, max_angle, n)
     shear = rng.uniform(-max_shear, max_shear, n)
     shift = rng.uniform(-max_shift, max_shift, (n, 2))
     suit = np.repeat(np.arange(len(SUITS)), n_per_suit)
-    inverse = np.linalg.inv(_forward_maps(np.deg2rad(angle), np.deg2rad(shear)))
+    scales = np.exp(rng.uniform(*np.log(scale), n))
+    inverse = np.linalg.inv(_forward_maps(np.deg2rad(angle), np.deg2rad(shear)) * scales[:, None, None])
     images = np.empty((n, size, size), np.float32)
     for start in range(0, n, CHUNK):
         part = slice(start, start + CHUNK)
         images[part] = _draw(suit[part], inverse[part], shift[part], size)
-    return Cards(images, angle, shear, shift, suit)
+    return Cards(images, angle, shear, shift, scales, suit)
 
 
 def _forward_maps(angle: npt.NDArray[np.float64], shear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
