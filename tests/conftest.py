@@ -35,23 +35,39 @@ def viewer(make_napari_viewer_proxy):
 
 
 @pytest.fixture
-def open_widget(viewer):
-    """Open a dock widget through the manifest."""
+def _widgets():
+    """Widgets to destroy before the viewer is closed; pytest holds them as arguments of the test for longer."""
     from qtpy.compat import isalive
     from qtpy.QtCore import QCoreApplication, QEvent
 
-    opened = []
+    widgets = []
+    yield widgets
+    for widget in filter(isalive, widgets):
+        widget.deleteLater()
+        QCoreApplication.sendPostedEvents(widget, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def open_widget(viewer, _widgets):
+    """Open a dock widget through the manifest."""
 
     def open_(name):
-        opened.append(viewer.window.add_plugin_dock_widget("napari-vae", name)[1])
-        return opened[-1]
+        _widgets.append(viewer.window.add_plugin_dock_widget("napari-vae", name)[1])
+        return _widgets[-1]
 
-    yield open_
-    for (
-        widget
-    ) in opened:  # pytest still holds it as an argument of the test, and napari lets it go as a window of its own
-        if isalive(widget):
-            widget.deleteLater()
+    return open_
+
+
+@pytest.fixture
+def show_widget(viewer, _widgets):
+    """Show a widget by itself, on the screen but without a canvas, whose drawing is not what is tested."""
+
+    def show(kind):
+        _widgets.append(kind(viewer))
+        _widgets[-1].show()
+        return _widgets[-1]
+
+    return show
 
 
 @pytest.fixture

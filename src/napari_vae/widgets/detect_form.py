@@ -17,7 +17,7 @@ from .panel import Form, side_by_side
 POLARITIES = {"automatic": "auto", "bright on dark": "bright", "dark on bright": "dark"}
 SUBLATTICES = {"do not tell apart": None, "automatic": "auto", "2": 2, "3": 3, "4": 4}
 MARK = "mark atoms in view"
-STEPS = 1000  # of the threshold slider
+STEPS = 1000  # of the threshold slider; it moves with the root of the score, since weak atoms need the finer steps
 
 
 class DetectForm(Form):
@@ -97,7 +97,7 @@ class DetectForm(Form):
     def score(self) -> float:
         """Threshold on the score that the slider stands at."""
         low, high = self._score_range()
-        return low + (high - low) * self.threshold.value() / STEPS
+        return low + (high - low) * (self.threshold.value() / STEPS) ** 2
 
     def show_count(self, n: int | None) -> None:
         """Say how many atoms the threshold leaves on the frame in view."""
@@ -111,12 +111,13 @@ class DetectForm(Form):
 
     def _slider_of(self, score: float) -> int:
         low, high = self._score_range()
-        return round(STEPS * (score - low) / (high - low)) if high > low else 0
+        share = (score - low) / (high - low) if high > low else 0.0
+        return round(STEPS * min(max(share, 0.0), 1.0) ** 0.5)
 
     def _lay_out(self) -> None:
         self.add("Image", self.image, "The image layer to search. Of several channels, the first.")
         self.add(
-            "Columns", self.polarity, "Whether atoms are brighter than what lies between them, as in HAADF, or darker."
+            "Contrast", self.polarity, "Whether atoms are brighter than what lies between them, as in HAADF, or darker."
         )
         spacing, threshold = QHBoxLayout(), QHBoxLayout()
         spacing.addWidget(self.spacing, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -15,12 +15,20 @@ class Panel(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumWidth(310)
         content = QWidget()
         self.column = QVBoxLayout(content)
         self.column.setContentsMargins(6, 6, 6, 6)
         self.column.setSpacing(8)
         self.setWidget(content)
+
+    def minimumSizeHint(self) -> QSize:  # Qt's name
+        """As wide as the content needs, since it never scrolls sideways."""
+        width = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QSize(width, 200)
+
+    def sizeHint(self) -> QSize:  # Qt's name
+        """A little wider than needed, and as high as the content."""
+        return QSize(self.minimumSizeHint().width() + 10, self.widget().sizeHint().height())
 
 
 class Form(QWidget):

@@ -25,8 +25,8 @@ class RunBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.run: Run | None = None
-        self.save_button = QPushButton("Save model …")
-        self.load_button = QPushButton("Load model …")
+        self.save_button = QPushButton("Save …")
+        self.load_button = QPushButton("Load …")
         self.apply_button = QPushButton("Apply")
         self.save_button.setToolTip("Write the trained model into a new folder")
         self.load_button.setToolTip("Read a model that was saved before")

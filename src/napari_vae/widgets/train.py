@@ -63,6 +63,7 @@ class TrainWidget(Panel):
         self.loss.show_history(())
         self.manifold.clear()
         self.live.show()
+        self.updateGeometry()
         self._begin("Starting …")
         self.job.start(train_steps, *arguments)
 

@@ -1,0 +1,71 @@
+"""The main job as a microscopist does it: open, detect, train, see; on a sample and on a real micrograph."""
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+LONG = 120_000  # milliseconds
+
+
+def press(qtbot, button, signal):
+    with qtbot.waitSignal(signal, timeout=LONG):
+        button.click()
+
+
+def analyse(viewer, open_widget, qtbot, epochs):
+    """Both widgets with their defaults, but for the number of epochs."""
+    detect = open_widget("Detect atoms")
+    press(qtbot, detect.progress.button, detect.job.ended)
+    train = open_widget("Train VAE")
+    train.model.epochs.setValue(epochs)
+    press(qtbot, train.progress.button, train.delivery.done)
+    return train.data.atoms.layer()
+
+
+def check(viewer, image, points, spoken):
+    made = [layer for layer in viewer.layers if layer != image]
+    assert sorted(type(layer).__name__ for layer in made) == ["Image", "Image", "Image", "Labels", "Points"]
+    for layer in made:
+        assert np.allclose(layer.scale, image.scale) and layer.units == image.units
+    assert {"z1", "z2", "angle", "class"} <= set(points.features)
+    seen = np.isfinite(points.features["z1"])
+    assert seen.mean() > 0.8
+    (classes,) = (layer for layer in made if type(layer).__name__ == "Labels")
+    rows, columns = np.rint(points.data[seen]).astype(int).T
+    at_atoms = classes.data[rows.clip(0, classes.data.shape[0] - 1), columns.clip(0, classes.data.shape[1] - 1)]
+    numbers = points.features["class"][seen].astype(int) + 1
+    assert (at_atoms == numbers).mean() > 0.98
+    assert "atoms in" in spoken
+
+
+def test_sample(viewer, open_widget, qtbot, monkeypatch):
+    from napari_vae import samples
+
+    whole = samples.micrograph
+    monkeypatch.setattr(samples, "micrograph", lambda kind: whole(kind, size=256), raising=False)
+    (image,) = viewer.open_sample("napari-vae", "graphene")
+    points = analyse(viewer, open_widget, qtbot, epochs=3)
+    _, truth = whole("graphene", size=256)
+    there = truth[(truth[["y", "x"]] > 4).all(axis=1) & (truth[["y", "x"]] < 251).all(axis=1)]
+    there = there[there["species"] != "vacancy"] if "species" in there else there
+    distance = cKDTree(points.data).query(there[["y", "x"]].to_numpy())[0]
+    assert (distance < 2).mean() > 0.97
+    check(viewer, image, points, "atoms in")
+
+
+def test_real_file(viewer, open_widget, qtbot, real_data):
+    (image,) = viewer.open(real_data / "lattices" / "example_Se_implanted_MoS2.dm3", plugin="napari-vae")
+    assert str(image.units[-1]) == "nanometer"
+    image.data = np.asarray(image.data)[300:600, 300:600]
+    points = analyse(viewer, open_widget, qtbot, epochs=3)
+    reference = np.loadtxt(real_data / "lattices" / "TEMUL_Se_MoS2.csv", delimiter=",", skiprows=1, usecols=(0, 1))
+    inside = ((reference > 305) & (reference < 595)).all(axis=1)
+    distance = cKDTree(points.data).query(reference[inside][:, ::-1] - 300)[0]
+    assert (distance < 2.5).mean() > 0.95
+    check(viewer, image, points, "atoms in")
+
+
+@pytest.mark.parametrize("name", ["graphene", "perovskite", "cards"])
+def test_samples_open_from_the_menu(viewer, name):
+    (image,) = viewer.open_sample("napari-vae", name)
+    assert image.data.ndim == 2 and np.isfinite(image.data).all()

@@ -1,0 +1,157 @@
+"""Detect atoms in a real window: estimate, preview, threshold, edits that survive, movies, bad input."""
+
+import numpy as np
+import pytest
+
+LONG = 60_000  # milliseconds
+TURNED = {"scale": (0.02, 0.02), "translate": (5.0, -3.0), "rotate": 30, "units": ("nm", "nm")}
+
+
+@pytest.fixture
+def scene(viewer, lattice):
+    return viewer.add_image(lattice[0], name="lattice", **TURNED)
+
+
+@pytest.fixture
+def widget(scene, open_widget):
+    return open_widget("Detect atoms")
+
+
+def detect(qtbot, widget):
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.detect()
+
+
+@pytest.fixture
+def shown(scene, show_widget, qtbot):
+    """The widget on the screen, once it has looked at the frame in view."""
+    from napari_vae.widgets.detect import DetectWidget
+
+    widget = show_widget(DetectWidget)
+    qtbot.waitUntil(lambda: widget.form.threshold.isEnabled(), timeout=LONG)
+    return widget
+
+
+def test_every_atom_is_found_where_the_image_lies(viewer, scene, widget, qtbot, lattice):
+    detect(qtbot, widget)
+    points = viewer.layers["atoms of lattice"]
+    assert np.allclose(points.scale, scene.scale) and np.allclose(points.translate, scene.translate)
+    assert np.allclose(points.rotate, scene.rotate) and points.units == scene.units
+    inner = lattice[1][((lattice[1] > 10) & (lattice[1] < 150)).all(axis=1)]
+    distances = np.linalg.norm(points.data[None] - inner[:, None], axis=2).min(axis=1)
+    assert (distances < 0.5).mean() > 0.98
+    assert {"amplitude", "sigma", "score"} <= set(points.features) and not {"y", "x"} & set(points.features)
+    assert viewer.layers.selection == {points}
+    assert points.metadata["napari_vae"]["spacing"] == pytest.approx(12, rel=0.05)
+    assert "atoms" in widget.progress.words.text()
+
+
+def test_spacing_is_shown_in_the_unit_of_the_layer(viewer, shown, qtbot):
+    assert shown.form.spacing.value() == pytest.approx(0.24, rel=0.05)
+    assert shown.form.spacing.suffix() == " nm"
+    assert shown.form.request().spacing is None  # an estimate is not an order
+    shown.form.spacing.setValue(0.30)
+    assert shown.form.request().spacing == pytest.approx(15)
+
+
+def test_preview_follows_the_threshold_and_leaves_with_the_widget(viewer, shown, qtbot):
+    marks = viewer.layers["preview of atoms"]
+    many = len(marks.data)
+    assert f": {many}" in shown.form.preview.text()
+    shown.form.threshold.setValue(950)
+    assert 0 <= len(marks.data) < many
+    assert shown.form.request().threshold == pytest.approx(shown.form.score())
+    shown.form.automatic.click()
+    assert len(marks.data) == many and shown.form.request().threshold is None
+    shown.form.preview.setChecked(False)
+    assert "preview of atoms" not in viewer.layers
+    shown.form.preview.setChecked(True)
+    shown.hide()
+    assert "preview of atoms" not in viewer.layers
+
+
+def test_preview_counts_what_detection_finds(viewer, shown, qtbot):
+    counted = len(viewer.layers["preview of atoms"].data)
+    detect(qtbot, shown)
+    assert len(viewer.layers["atoms of lattice"].data) == pytest.approx(counted, rel=0.03)
+
+
+def test_detecting_again_never_overwrites_edited_points(viewer, widget, qtbot):
+    detect(qtbot, widget)
+    detect(qtbot, widget)
+    assert [layer.name for layer in viewer.layers] == ["lattice", "atoms of lattice"]  # untouched: replaced
+    edited = viewer.layers["atoms of lattice"]
+    edited.add([[33.3, 44.4]])
+    before = edited.data.copy()
+    detect(qtbot, widget)
+    assert edited in viewer.layers and np.array_equal(edited.data, before)
+    assert len(viewer.layers) == 3
+
+
+def test_points_with_columns_of_the_user_are_kept(viewer, widget, qtbot):
+    detect(qtbot, widget)
+    points = viewer.layers["atoms of lattice"]
+    points.features = points.features.assign(mine=1)
+    detect(qtbot, widget)
+    assert points in viewer.layers and len(viewer.layers) == 3
+
+
+def test_movies_frame_in_view_or_all(viewer, open_widget, qtbot, lattice):
+    movie = np.stack([lattice[0], np.roll(lattice[0], 3, axis=1), lattice[0]])
+    viewer.add_image(movie, name="movie", scale=(1, 0.02, 0.02), units=("pixel", "nm", "nm"))
+    widget = open_widget("Detect atoms")
+    viewer.dims.set_current_step(0, 1)
+    widget.form.frames.setCurrentIndex(1)
+    detect(qtbot, widget)
+    points = viewer.layers["atoms of movie"]
+    assert points.ndim == 3 and set(points.data[:, 0]) == {1}
+    widget.form.frames.setCurrentIndex(0)
+    detect(qtbot, widget)
+    assert set(viewer.layers["atoms of movie"].data[:, 0]) == {0, 1, 2}
+    assert "3 frames" in widget.progress.words.text()
+
+
+def test_sublattices_become_a_column_with_colours(viewer, widget, qtbot):
+    widget.form.sublattices.setCurrentIndex(2)
+    detect(qtbot, widget)
+    points = viewer.layers["atoms of lattice"]
+    assert points.features["sublattice"].nunique() == 2
+    assert len(np.unique(points.border_color, axis=0)) == 2
+
+
+def test_image_deleted_meanwhile(viewer, scene, widget, qtbot):
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.detect()
+        viewer.layers.remove(scene)
+    assert "atoms of lattice" in viewer.layers
+    assert widget.form.image.layer() is None
+
+
+def test_window_closed_while_looking(viewer, widget, qtbot):
+    from qtpy.QtCore import QThreadPool
+
+    widget.detect()
+    viewer.close()
+    assert QThreadPool.globalInstance().waitForDone(20_000)
+
+
+def test_no_image(open_widget, notifications):
+    open_widget("Detect atoms").detect()
+    assert len(notifications) == 1 and "no image" in notifications[0]
+
+
+@pytest.mark.parametrize(
+    "spoil, words",
+    [(lambda image: np.where(image > 0.9, np.nan, image), "NaN"), (np.ones_like, "")],
+)
+def test_unusable_pixels(viewer, scene, widget, qtbot, notifications, spoil, words):
+    scene.data = spoil(scene.data)
+    detect(qtbot, widget)
+    assert len(notifications) == 1 and words in notifications[0]
+    assert len(viewer.layers) == 1
+
+
+def test_colour_picture(viewer, open_widget, notifications):
+    viewer.add_image(np.zeros((64, 64, 3), np.uint8), rgb=True)
+    open_widget("Detect atoms").detect()
+    assert len(notifications) == 1 and "Split RGB" in notifications[0]
