@@ -178,12 +178,14 @@ class Filtered:
         """Median and upper quartile of score and amplitude of the candidates, all multiplied."""
         peaks, scores = self.candidates(sign)
         amplitudes = np.abs(self.maps.amplitude[tuple(peaks.T)])
-        return float(np.prod([np.quantile(v, q) for v in (scores, amplitudes) for q in (0.5, 0.75)])) if len(peaks) else 0.0
+        return (
+            float(np.prod([np.quantile(v, q) for v in (scores, amplitudes) for q in (0.5, 0.75)]))
+            if len(peaks)
+            else 0.0
+        )
 
 
-def _measure(
-    frame: Array, polarity: str, spacing: float | None, threshold: float | None
-) -> tuple[Recipe, Filtered]:
+def _measure(frame: Array, polarity: str, spacing: float | None, threshold: float | None) -> tuple[Recipe, Filtered]:
     """Fill in what the user left open from a frame."""
     scale = measure_scale(frame)
     sigma = scale.sigma if spacing is None else float(np.clip(scale.sigma, 0.1 * spacing, 0.25 * spacing))

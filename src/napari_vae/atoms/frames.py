@@ -58,9 +58,7 @@ def frame_list(micrograph: Micrograph, frames: int | slice | Iterable[int] | Non
     try:
         return [everything[int(number)] for number in wanted]
     except IndexError:
-        raise InputError(
-            f"There is no frame {max(wanted)}; the image has {len(everything)}, counted from 0."
-        ) from None
+        raise InputError(f"There is no frame {max(wanted)}; the image has {len(everything)}, counted from 0.") from None
 
 
 def checked_frame(micrograph: Micrograph, number: int, blank_ok: bool = False) -> npt.NDArray[np.float64]:

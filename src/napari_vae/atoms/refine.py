@@ -12,8 +12,8 @@ Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 _FIRST_REACH, _REACH = 2.0, 3.0  # radius of the fitted disc in column widths, before and after neighbours are removed
-_STEPS = 8
-_ROUNDS = 2
+_FIRST_STEPS = 4
+_ROUNDS, _STEPS = 3, 2  # few steps each time, because the neighbours move as well
 _WIDEST = 0.3  # of the spacing; wider columns would not be seen apart
 _ALIKE = 0.15  # columns of one image have widths within about this fraction of each other
 _CHUNK = 1024  # atoms fitted together; their windows stay in the processor's cache
@@ -65,15 +65,24 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float
     widest = _WIDEST * spacing
     width = min(sigma, widest)
     noise = np.full(image.shape, 1 / _noise_variance(image), dtype=np.float32)
-    fit = _fit(image, noise, start, _FIRST_REACH * sigma, Width(width, _ALIKE))
+    fit = _fit(image, noise, start, _FIRST_REACH * sigma, Width(width, _ALIKE), _FIRST_STEPS)
     values = np.where(_plausible(fit.values, start, sigma, spacing)[:, None], fit.values, start)
-    for _ in range(_ROUNDS):
+    for number in range(_ROUNDS):
         # The prior holds the width back, so the median has come only about half of the way.
         width = min(width + 2 * (float(np.median(values[:, 4])) - width), widest)
         spots = draw_spots(image.shape, values)
         residual = image - spots
-        weight = _weights(residual, spots, sigma)
-        fit = _fit(residual, weight, values, min(_REACH * width, _WIDEST_REACH * spacing), Width(width, _ALIKE), put_back=True)
+        if number in (0, _ROUNDS // 2):
+            weight = _weights(residual, spots, sigma)
+        fit = _fit(
+            residual,
+            weight,
+            values,
+            min(_REACH * width, _WIDEST_REACH * spacing),
+            Width(width, _ALIKE),
+            _STEPS,
+            put_back=True,
+        )
         values = np.where(_plausible(fit.values, start, sigma, spacing)[:, None], fit.values, start)
     good = _plausible(fit.values, start, sigma, spacing) & np.isfinite(fit.errors).all(axis=1)
     values = np.where(good[:, None], fit.values, start)
@@ -123,11 +132,11 @@ class _Fit:
 
 
 def _fit(
-    image: Floats, weight: Floats, start: Array, reach: float, width: Width, put_back: bool = False
+    image: Floats, weight: Floats, start: Array, reach: float, width: Width, steps: int, put_back: bool = False
 ) -> _Fit:
     """Fit every atom in its disc; with `put_back` the image is a residual to which each atom is added back alone."""
     parts = [_Windows(image, weight, start[i : i + _CHUNK], reach, put_back) for i in range(0, len(start), _CHUNK)]
-    fits = [part.fit(_STEPS, width) for part in parts]
+    fits = [part.fit(steps, width) for part in parts]
     return _Fit(*(np.concatenate(column) for column in zip(*((f.values, f.errors) for f in fits), strict=True)))
 
 

@@ -9,7 +9,8 @@ Array = npt.NDArray[np.float64]
 
 NOISE_FLOOR = 3.0  # in lattices, where every candidate already stands at a column width from the others
 ISOLATED_FLOOR = 5.0  # elsewhere; of the 10⁴ independent places of an image of white noise none reaches it
-_FALSE_SHARE = 0.1
+_CLEAR = 10.0  # a spot that explains about a fifth of the variance around it, at the usual widths
+_FEW_FALSE, _SOME_FALSE, _OUTSTANDING = 0.02, 0.25, 1.25
 _LOWEST, _NOISIEST = 1.5, 7.0  # scores between which noise and weak texture have their mode
 _NOISE_SHARE = 0.08  # a group of fewer candidates is no noise but atoms beside bright dopants, at the edge, …
 _BANDWIDTH = 0.12  # of the density of log(score)
@@ -44,16 +45,25 @@ def lattice_threshold(scores: Array) -> float:
 
 
 def isolated_threshold(scores: Array, decoys: Array) -> float:
-    """Threshold above which at most one candidate in ten is expected to be false.
+    """Threshold for single atoms on a support, by comparison with the spots of the opposite polarity.
 
-    Decoys are the candidates of the opposite polarity: noise and texture make as many dark as bright spots, atoms
-    only one kind. The number of decoys above a score estimates the number of false candidates above it.
+    Noise and texture make as many dark as bright spots, atoms only one kind. So the number of decoys above a score,
+    and one more, estimates the number of false candidates above it (target–decoy estimate, Elias and Gygi 2007).
+    Weak spots count if hardly any of them is expected to be false; spots that stand out well from what surrounds
+    them on weaker evidence; a few that beat every decoy by a quarter always.
     """
+    strict = _first_score(scores, decoys, _FEW_FALSE)
+    lenient = max(_CLEAR, _first_score(scores, decoys, _SOME_FALSE))
+    outstanding = _OUTSTANDING * float(decoys.max(initial=0))
+    return max(ISOLATED_FLOOR, min(strict, lenient, outstanding))
+
+
+def _first_score(scores: Array, decoys: Array, share: float) -> float:
+    """Lowest score above which at most this share is expected to be false; infinite if there is none."""
     order = np.sort(scores)[::-1]
     false = len(decoys) - np.searchsorted(np.sort(decoys), order, side="left")
-    good = np.flatnonzero(false <= _FALSE_SHARE * np.arange(1, len(order) + 1))
-    nothing = max(order.max(initial=0), decoys.max(initial=0)) * 1.001
-    return max(ISOLATED_FLOOR, float(order[good[-1]]) if len(good) else float(nothing))
+    good = np.flatnonzero(false + 1 <= share * np.arange(1, len(order) + 1))
+    return float(order[good[-1]]) if len(good) else np.inf
 
 
 def _density(values: Array, grid: Array) -> Array:
