@@ -14,7 +14,7 @@ from .frames import checked_frame, open_frames
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_NEIGHBOURS = 12  # averaged over for the local brightness, which follows thickness and contamination
+_NEIGHBOURS = 24  # averaged over for the local brightness, which follows thickness and contamination
 _FEWEST = 12
 _SMALLEST_SHARE = 0.1  # a sublattice holds at least this fraction of the atoms; less are dopants
 _APART = 2.5  # Ashman's D from which two groups of brightness count as separate
@@ -107,7 +107,7 @@ def _local_contrast(position: Array, brightness: Array) -> Array:
     lowest = np.quantile(brightness, 0.01) * 0.5
     logarithm = np.log(np.maximum(brightness, max(lowest, np.finfo(float).tiny)))
     near = cKDTree(position).query(position, min(_NEIGHBOURS + 1, len(position)))[1]
-    contrast = logarithm - np.median(logarithm[near], axis=1)
+    contrast = logarithm - logarithm[near].mean(axis=1)
     return contrast.clip(*np.quantile(contrast, [0.02, 0.98]))
 
 
