@@ -62,6 +62,7 @@ class Checkpoint:
             "history": s.history,
             "counts": [s.step, s.epoch, s.position],
             "schedule": [s.schedule.cooldown_from, s.schedule.n_steps],
+            "start": s.start,
         }
         with replace_folder(self.folder, MARKER) as new:
             save_file(self._tensors(), new / "state.safetensors")
@@ -91,7 +92,7 @@ class Checkpoint:
             raise InputError(f"The checkpoint in {self.folder} cannot be read; remove the folder.") from error
         if state["identity"] != self.identity:
             raise InputError(
-                f"{self.folder} holds the checkpoint of another training (other data or settings); choose another folder."
+                f"{self.folder} holds the checkpoint of a training on other data or settings; choose another folder."
             )
         s.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
         optimizer = s.optimizer.state_dict()
@@ -104,3 +105,4 @@ class Checkpoint:
         s.history = state["history"]
         s.step, s.epoch, s.position = state["counts"]
         s.schedule.cooldown_from, s.schedule.n_steps = state["schedule"]
+        s.start = state["start"]

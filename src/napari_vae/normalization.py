@@ -52,7 +52,9 @@ class Normalization:
             values = array[:, channel].ravel()
             values = values[:: max(1, values.size // SAMPLE)].astype(np.float64)
             if not np.isfinite(values).all():
-                raise InputError("The data holds NaN or infinite values; replace them first, for example with np.nan_to_num.")
+                raise InputError(
+                    "The data holds NaN or infinite values; replace them first, for example with np.nan_to_num."
+                )
             if values.min() == 0 and values.max() == 1:
                 bottom, top = 0.0, 1.0
             else:
@@ -62,7 +64,9 @@ class Normalization:
                 margin = MARGIN * (top - bottom)
                 bottom, top = bottom - margin, top + margin
             if not top > bottom:
-                raise InputError("The data is constant: there is nothing to learn from; choose another layer or region.")
+                raise InputError(
+                    "The data is constant: there is nothing to learn from; choose another layer or region."
+                )
             low.append(float(bottom))
             high.append(float(top))
         return cls(tuple(low), tuple(high))

@@ -56,7 +56,7 @@ class Run:
         *,
         train_config: TrainConfig,
         normalization: Normalization,
-        history: list[dict[str, Any]],
+        history: list[dict[str, Any]] | pd.DataFrame,
         latent_range: list[list[float]],
         stopped: bool,
         provenance: dict[str, Any],
@@ -99,8 +99,8 @@ class Run:
         DataFrame
             One row per image, with the index of ``data.atoms`` for `Patches`. ``z1``, ``z1_sd``, …; as the model has
             them ``angle`` (degrees, counter-clockwise on screen, in (−180, 180]), ``shift_y``, ``shift_x`` (screen, in
-            pixels), ``scale``, ``strain_xx``, ``strain_xy`` (in the object's frame), ``screen_strain_xx``,
-            ``screen_strain_xy``, each but the last two with ``…_sd``; ``elbo`` (nats) and ``reconstruction_error`` (mean squared
+            pixels), ``scale``, ``strain_xx``, ``strain_xy`` (in the object's frame), each with its ``…_sd``;
+            ``screen_strain_xx``, ``screen_strain_xy``; ``elbo`` (nats) and ``reconstruction_error`` (mean squared
             difference of pixels in [0, 1]).
 
         Raises
@@ -245,7 +245,9 @@ class Run:
                 batch = torch.from_numpy(images[start : start + BATCH]).to(self.device)
                 yield batch, self._model.explain(batch)
         except torch.OutOfMemoryError as error:
-            raise TrainingError("The device ran out of memory; close other programs or load the run on the CPU.") from error
+            raise TrainingError(
+                "The device ran out of memory; close other programs or load the run on the CPU."
+            ) from error
 
 
 def load_run(folder: str | Path, *, device: str = "auto") -> Run:
@@ -265,13 +267,14 @@ def load_run(folder: str | Path, *, device: str = "auto") -> Run:
         if settings["format"] > FORMAT:
             raise ReadError(f"{folder} was written by a newer version; update napari-vae.")
         config = ModelConfig.from_dict(settings["model"])
-        model = InvariantVAE(config, settings["channels"], tuple(settings["window"]))
-        model.load_state_dict(load_file(folder / "weights.safetensors"))
+        with torch.device("meta"):  # nothing is drawn from the global random numbers
+            model = InvariantVAE(config, settings["channels"], tuple(settings["window"]))
+        model.load_state_dict(load_file(folder / "weights.safetensors"), assign=True)
         return Run(
             model.to(chosen),
             train_config=TrainConfig.from_dict(settings["train"]),
             normalization=Normalization.from_dict(settings["normalization"]),
-            history=pd.read_csv(folder / "history.csv").to_dict("records"),
+            history=pd.read_csv(folder / "history.csv"),
             latent_range=settings["latent_range"],
             stopped=settings["stopped"],
             provenance=settings["provenance"],
@@ -279,13 +282,15 @@ def load_run(folder: str | Path, *, device: str = "auto") -> Run:
     except ReadError:
         raise
     except Exception as error:
-        raise ReadError(f"The run in {folder} is damaged ({type(error).__name__}); train again or use a copy.") from error
+        raise ReadError(
+            f"The run in {folder} is damaged ({type(error).__name__}); train again or use a copy."
+        ) from error
 
 
 def _latent_table(told: Explanation) -> dict[str, torch.Tensor]:
     """Columns of the latent table, without the reconstruction error."""
     mean, sd = told.posterior.mean, torch.exp(0.5 * told.posterior.log_var)
-    table = {}
+    table: dict[str, torch.Tensor] = {}
     for i in range(mean.shape[1]):
         table |= {f"z{i + 1}": mean[:, i], f"z{i + 1}_sd": sd[:, i]}
     pose, spread = told.pose, told.pose_sd
@@ -307,9 +312,7 @@ def _latent_table(told: Explanation) -> dict[str, torch.Tensor]:
     return table
 
 
-def _pose_of(
-    n: int, angle: npt.ArrayLike, shift: npt.ArrayLike, scale: npt.ArrayLike, strain: npt.ArrayLike
-) -> Pose:
+def _pose_of(n: int, angle: npt.ArrayLike, shift: npt.ArrayLike, scale: npt.ArrayLike, strain: npt.ArrayLike) -> Pose:
     """Pose (n, 1) from degrees, screen (row, column) shifts, scales and strains, one or n of each."""
 
     def rows(values: npt.ArrayLike, name: str, *shape: int) -> npt.NDArray[np.float32]:

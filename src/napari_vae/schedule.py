@@ -49,12 +49,14 @@ class Schedule:
             rate *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
         return rate
 
-    def watch(self, step: int, losses: list[float]) -> None:
-        """Start the cooldown if the held-out `losses` (one per evaluation) have reached a plateau."""
+    def watch(self, step: int, losses: list[float], start: float) -> None:
+        """Begin the cooldown if the held-out `losses`, one per evaluation, have reached a plateau.
+
+        What counts as gain is measured against all that was gained since the loss `start` before the first step.
+        """
         if self.cooldown_from is not None or step < MIN_STEPS or len(losses) <= PATIENCE:
             return
         before, lately = min(losses[:-PATIENCE]), min(losses[-PATIENCE:])
-        plateau = before - lately < GAIN * (losses[0] - lately)
-        if plateau or step >= MAX_STEPS:
+        if before - lately < GAIN * (start - lately) or step >= MAX_STEPS:
             self.cooldown_from = step
             self.n_steps = step + max(MIN_STEPS // 2, round(AUTO_COOLDOWN * step))

@@ -24,6 +24,7 @@ from .schedule import Schedule
 HELD_OUT, MOST_HELD_OUT = 0.1, 500  # share and number of images that the model never learns from
 SHORTEST_EPOCH, LONGEST_EPOCH = 40, 200  # steps between two evaluations
 REPORT_EVERY = 0.2  # seconds between two progress events
+CENTRING = 80  # first steps in which a model of rotation and translation learns the translation alone
 RESIDENT = 2**31  # images up to this many bytes live on the device
 LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
 LIVE_GRID = 7
@@ -45,6 +46,7 @@ class Session:
     ) -> None:
         self.train, self.device = train, device
         self.history: list[dict[str, Any]] = []
+        self.start: float | None = None  # loss before the first step
         self.step = self.epoch = self.position = 0  # `position`: batches of this epoch that are done
         seeds = torch.Generator().manual_seed(train.seed)
         with torch.device("meta"):  # nothing is drawn from the global random numbers
@@ -75,6 +77,8 @@ class Session:
         costs: list[Evidence] = []
         for batch in self._batches():
             costs.append(self._learn(batch))
+            if self.start is None:
+                self.start = float(costs[0].free_energy().mean()) - self.floor
             stopped = stop()
             if stopped or self._evaluation_due():
                 self._evaluate(costs, clock)
@@ -85,6 +89,7 @@ class Session:
                 yield self._progress(clock, self._message())
             if stopped or self.step >= self.schedule.n_steps:
                 break
+        self._order_latents()
         if not stopped:
             self.checkpoint.discard()
         return stopped
@@ -112,7 +117,8 @@ class Session:
     def _learn(self, batch: Tensor) -> Evidence:
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.step)
-        evidence = self.model.evidence(batch, self.generator)
+        centring = self.step < CENTRING and {"rotation", "translation"} <= set(self.model.config.invariances)
+        evidence = self.model.evidence(batch, self.generator, centring=centring)
         self.optimizer.zero_grad()
         evidence.free_energy(self.train.beta).mean().backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
@@ -133,6 +139,7 @@ class Session:
             for part in self.held_out.split(self.batch_size)
         ]
         seen = Evidence.mean(costs)
+        assert self.start is not None
         loss = float(seen.free_energy(self.train.beta))
         row = {
             "epoch": self.epoch + self.position / self.steps_per_epoch,
@@ -149,7 +156,16 @@ class Session:
         if not math.isfinite(row["loss"]) or not math.isfinite(row["held_out"]):
             raise TrainingError("The loss is no longer a number; lower the learning rate.")
         self.history.append(row)
-        self.schedule.watch(self.step, [past["held_out"] for past in self.history])
+        self.schedule.watch(self.step, [past["held_out"] for past in self.history], self.start)
+
+    def _order_latents(self) -> None:
+        """Make z1 the latent that says most about the images (largest KL), and so on; the history follows."""
+        last = self.history[-1]
+        names = [f"kl_z{i + 1}" for i in range(self.model.config.latent_dim)]
+        order = sorted(range(len(names)), key=lambda i: -last[names[i]])
+        self.model.order_latents(order)
+        for row in self.history:
+            row.update({names[i]: value for i, value in enumerate([row[names[old]] for old in order])})
 
     def _manifold(self) -> npt.NDArray[np.float32]:
         dims = self.model.config.latent_dim
@@ -159,9 +175,7 @@ class Session:
         settling = self.schedule.cooldown_from is not None and self.step > self.schedule.cooldown_from
         return "Training, settling" if settling else "Training"
 
-    def _progress(
-        self, clock: _Clock, message: str, manifold: npt.NDArray[np.float32] | None = None
-    ) -> Progress:
+    def _progress(self, clock: _Clock, message: str, manifold: npt.NDArray[np.float32] | None = None) -> Progress:
         clock.reported()
         n_steps = self.schedule.n_steps
         return Progress(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
 
 MOST_CLASSES = 8
 MOST_ROWS = 20_000  # the mixture is fitted to at most so many, and then labels all
@@ -92,7 +95,7 @@ def _values(latents: pd.DataFrame | npt.ArrayLike) -> tuple[npt.NDArray[np.float
     return values, index
 
 
-def _mixture(sample: npt.NDArray[np.float64], n: int | Literal["auto"], seed: int):  # type: ignore[no-untyped-def]
+def _mixture(sample: npt.NDArray[np.float64], n: int | Literal["auto"], seed: int) -> GaussianMixture:
     """Gaussian mixture of `n` components, or of the number with the lowest BIC."""
     from sklearn.mixture import GaussianMixture
 

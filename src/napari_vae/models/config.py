@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 
 from ..errors import InputError
 
@@ -124,7 +124,7 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_dict`; unknown keys are refused."""
-        return _from_dict(cls, values)
+        return cls(**_known(cls, values))
 
 
 @dataclass(frozen=True)
@@ -177,10 +177,7 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_dict`; unknown keys are refused."""
-        return _from_dict(cls, values)
-
-
-_Config = TypeVar("_Config", ModelConfig, TrainConfig)
+        return cls(**_known(cls, values))
 
 
 def _positive(value: Any) -> bool:
@@ -192,7 +189,10 @@ def _require(condition: bool, sentence: str) -> None:
         raise InputError(sentence)
 
 
-def _from_dict(cls: type[_Config], values: dict[str, Any]) -> _Config:
+def _known(cls: type, values: dict[str, Any]) -> dict[str, Any]:
+    """The values as keyword arguments of `cls`; JSON has made lists of its tuples."""
     unknown = set(values) - {f.name for f in fields(cls)}
-    _require(not unknown, f"The settings hold {', '.join(sorted(unknown))}, which this version does not know; update it.")
-    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    _require(
+        not unknown, f"The settings hold {', '.join(sorted(unknown))}, which this version does not know; update it."
+    )
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

@@ -59,9 +59,7 @@ def training_images(data: Any) -> tuple[npt.NDArray[np.float32], Normalization]:
     return limits.apply(array), limits
 
 
-def model_images(
-    data: Any, channels: int, size: tuple[int, int], limits: Normalization
-) -> npt.NDArray[np.float32]:
+def model_images(data: Any, channels: int, size: tuple[int, int], limits: Normalization) -> npt.NDArray[np.float32]:
     """Images as a trained model wants them; `Patches` are in the limits of their own micrograph already.
 
     Raises
@@ -72,16 +70,16 @@ def model_images(
     array = raw_images(data)
     if array.shape[1:] != (channels, *size):
         raise InputError(
-            f"The model was trained on {channels} × {size[0]} × {size[1]} px (channels × height × width) and cannot take "
+            f"The model takes images of {channels} × {size[0]} × {size[1]} (channels × height × width), not "
             f"{' × '.join(map(str, array.shape[1:]))}; extract patches with window={size}."
         )
     return array.astype(np.float32, copy=False) if _is_patches(data) else limits.apply(array)
 
 
-def _is_patches(data: Any) -> bool:
-    return hasattr(data, "normalization") and hasattr(data, "atoms")
-
-
 def as_given(images: npt.NDArray[np.float32], data: Patches | npt.ArrayLike) -> npt.NDArray[np.float32]:
     """Images (N, C, H, W) in the shape that `data` came in: without the channel axis if it had none."""
-    return images[:, 0] if not _is_patches(data) and np.ndim(data) == 3 else images
+    return images if _is_patches(data) or np.asarray(data).ndim == 4 else images[:, 0]
+
+
+def _is_patches(data: Any) -> bool:
+    return hasattr(data, "normalization") and hasattr(data, "atoms")

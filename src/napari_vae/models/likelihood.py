@@ -30,9 +30,11 @@ class Bernoulli(Likelihood):
     """Cross-entropy ``−Σ x log p + (1 − x) log(1 − p)``; of grey values it never gets below their entropy."""
 
     def nll(self, logits: Tensor, images: Tensor) -> Tensor:
+        """Cross-entropy, from logits."""
         return (F.softplus(logits) - logits * images).sum((-3, -2, -1))
 
     def floor(self, images: Tensor) -> Tensor:
+        """Entropy of the grey values."""
         return -(torch.xlogy(images, images) + torch.xlogy(1 - images, 1 - images)).sum((-3, -2, -1))
 
 
@@ -48,10 +50,12 @@ class Gaussian(Likelihood):
         nn.init.constant_(self.log_sd, math.log(0.1))
 
     def nll(self, logits: Tensor, images: Tensor) -> Tensor:
+        """Normal density of the residual."""
         residual = (self.mean(logits) - images) * torch.exp(-self.log_sd)
         return (0.5 * residual**2 + self.log_sd + 0.5 * math.log(2 * math.pi)).sum((-3, -2, -1))
 
     def floor(self, images: Tensor) -> Tensor:
+        """None that holds for every learnt deviation: 0."""
         return torch.zeros(len(images), device=images.device)
 
 

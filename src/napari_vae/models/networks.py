@@ -41,8 +41,9 @@ class PoseHead(nn.Linear):
 
     def reset(self) -> None:
         """Zero weights: every image in the mean pose."""
-        nn.init.zeros_(self.weight)
-        nn.init.zeros_(self.bias)
+        with torch.no_grad():
+            self.weight.zero_()
+            self.bias.zero_()
 
 
 class CanonicalDecoder(nn.Module):
@@ -54,14 +55,17 @@ class CanonicalDecoder(nn.Module):
         self.layers = mlp((latent_dim, *hidden), end=channels * side * side)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z).unflatten(-1, self.shape)
+        """Draw the upright images."""
+        images: Tensor = self.layers(z).unflatten(-1, self.shape)
+        return images
 
 
 def initialise(model: Model, generator: torch.Generator) -> Model:
     """Give every linear layer torch's default weights, drawn from `generator` alone; returns the model."""
     for module in model.modules():
-        if hasattr(module, "reset"):
-            module.reset()
+        reset = getattr(module, "reset", None)
+        if callable(reset):
+            reset()
         elif isinstance(module, nn.Linear):
             bound = module.in_features**-0.5
             for parameter in (module.weight, module.bias):

@@ -123,7 +123,7 @@ def turned_copies(images: Tensor, angles: Tensor) -> Tensor:
 
 
 def _affine_grid(theta: Tensor, rows: int, columns: int) -> Tensor:
-    """Sampling points (…, rows, columns, 2) of affine maps (…, 2, 3); one addition a point, where torch's multiplies."""
+    """Sampling points (…, rows, columns, 2) of affine maps (…, 2, 3), by one addition each: faster than torch's."""
     x = (torch.arange(columns, device=theta.device, dtype=theta.dtype) * 2 + 1) / columns - 1
     y = (torch.arange(rows, device=theta.device, dtype=theta.dtype) * 2 + 1) / rows - 1
     along_x = theta[..., None, :, 0] * x[:, None]

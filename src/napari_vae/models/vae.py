@@ -5,8 +5,8 @@ An image is a content image, decoded upright from a few latents ``z``, drawn in 
 
 How the pose is found
     A pose that is regressed alone ends in wrong basins: angles beyond ±60°, symmetric motifs. Here the encoder sees the
-    image turned back by each of R coarse angles ``2πr/R`` and proposes, for each copy, a residual pose. Content comes from
-    features averaged over the copies, so ``z`` cannot carry the rotation. The free energy marginalises over the copies,
+    image turned back by each of R coarse angles ``2πr/R`` and proposes, for each copy, a residual pose. Content comes
+    from features averaged over the copies, so ``z`` cannot carry the rotation. The free energy marginalises over them,
 
         F = −log (1/R) Σ_r exp(−NLL_r − KL_r) + β KL_z,
 
@@ -127,8 +127,11 @@ class InvariantVAE(nn.Module):
         width = config.hidden[-1]
         self.features = mlp((channels * self.coarse**2, *config.hidden))
         self.content = mlp((width, width), end=2 * config.latent_dim)
-        self.pose_head = PoseHead(width, 2 * sum(PARTS[name] for name in config.invariances))
-        self.decoder = CanonicalDecoder(config.latent_dim, config.hidden[::-1], channels, canvas_side(config, self.side))
+        outputs = 2 * sum(PARTS[name] for name in config.invariances)
+        self.pose_head = PoseHead(width, outputs) if outputs else None
+        self.decoder = CanonicalDecoder(
+            config.latent_dim, config.hidden[::-1], channels, canvas_side(config, self.side)
+        )
         self.likelihood = make_likelihood(config.likelihood, channels)
 
     def infer(self, images: Tensor) -> Posterior:
@@ -140,7 +143,8 @@ class InvariantVAE(nn.Module):
             turned = square[:, None]
         features = self.features(turned.flatten(2))  # (B, R, width)
         mean, log_var = self.content(features.mean(1)).chunk(2, -1)
-        pose, spread = read_pose(self.pose_head(features), self.config, self.side)
+        raw = features[..., :0] if self.pose_head is None else self.pose_head(features)
+        pose, spread = read_pose(raw, self.config, self.side)
         return Posterior(mean, log_var.clamp(-12, 4), pose, spread)
 
     def draw(self, canonical: Tensor, pose: Pose) -> Tensor:
@@ -162,11 +166,19 @@ class InvariantVAE(nn.Module):
             score = score + pose_kl(posterior.pose, posterior.spread, self.config, self.side)
             return score.topk(keep, 1, largest=False).indices
 
-    def evidence(self, images: Tensor, generator: torch.Generator) -> Evidence:
-        """What images (B, C, H, W) cost, from one draw of latents and poses."""
+    def evidence(self, images: Tensor, generator: torch.Generator, *, centring: bool = False) -> Evidence:
+        """What images (B, C, H, W) cost, from one draw of latents and poses.
+
+        With `centring` every image is drawn in one random orientation instead of the likeliest: the canonical images
+        become round and the shifts learn to centre them. Trained from the start on the likeliest, a model of rotation
+        and translation would turn all images until they are off-centre to the same side, and stay there.
+        """
         posterior = self.infer(images)
         canonical = self.decoder(posterior.sample_latents(generator))
-        index = self.likeliest(images, canonical, posterior, KEEP)
+        if centring:
+            index = torch.randint(self.copies, (len(images), 1), generator=generator, device=images.device)
+        else:
+            index = self.likeliest(images, canonical, posterior, KEEP)
         pose, spread = posterior.select(index)
         logits = self.draw(canonical, sample_pose(pose, spread, generator))
         return self._compare(images, logits, posterior, index)[0]
@@ -189,9 +201,18 @@ class InvariantVAE(nn.Module):
         rows = torch.arange(len(images), device=images.device)
         return Explanation(posterior, chosen, pose_sd, logits[rows, best[:, 0]], evidence)
 
-    def _compare(
-        self, images: Tensor, logits: Tensor, posterior: Posterior, index: Tensor
-    ) -> tuple[Evidence, Tensor]:
+    @torch.no_grad()
+    def order_latents(self, order: list[int]) -> None:
+        """Renumber the latents: the new latent ``i`` is the old ``order[i]``. Images stay what they were."""
+        last, first = self.content[-1], self.decoder.layers[0]
+        assert isinstance(last, nn.Linear) and isinstance(first, nn.Linear)
+        rows = torch.tensor(order, device=last.weight.device)
+        both = torch.cat([rows, rows + len(order)])  # means, then log-variances
+        last.weight.copy_(last.weight[both])
+        last.bias.copy_(last.bias[both])
+        first.weight.copy_(first.weight[:, rows])
+
+    def _compare(self, images: Tensor, logits: Tensor, posterior: Posterior, index: Tensor) -> tuple[Evidence, Tensor]:
         """Evidence from the drawn orientations `index` (B, K), and their responsibilities (B, K)."""
         nll = self.likelihood.nll(logits, images[:, None])
         kl = pose_kl(posterior.pose, posterior.spread, self.config, self.side).gather(1, index)
@@ -210,7 +231,7 @@ def decode_manifold(
     """
     device = next(model.parameters()).device
     z = torch.tensor(limits, device=device).mean(1).repeat(n, n, 1)
-    across, up = (torch.linspace(*limits[axis], n, device=device) for axis in axes)
+    across, up = (torch.linspace(limits[axis][0], limits[axis][1], n, device=device) for axis in axes)
     z[..., axes[1]] = up.flip(0)[:, None]
     z[..., axes[0]] = across
     pose = Pose.identity((n * n, 1), device)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .playing_cards import Cards, cards
     from .micrographs import micrograph
+    from .playing_cards import Cards, cards
 
 __all__ = ["Cards", "cards", "micrograph"]
 
