@@ -29,11 +29,11 @@ def check(viewer, image, points, spoken):
         assert np.allclose(layer.scale, image.scale) and layer.units == image.units
     assert {"z1", "z2", "angle", "class"} <= set(points.features)
     seen = np.isfinite(points.features["z1"])
-    assert seen.mean() > 0.8
+    assert seen.mean() > 0.6  # windows at the border are left out
     (classes,) = (layer for layer in made if type(layer).__name__ == "Labels")
     rows, columns = np.rint(points.data[seen]).astype(int).T
     at_atoms = classes.data[rows.clip(0, classes.data.shape[0] - 1), columns.clip(0, classes.data.shape[1] - 1)]
-    numbers = points.features["class"][seen].astype(int) + 1
+    numbers = points.features["class"][seen].astype(str).astype(int) + 1
     assert (at_atoms == numbers).mean() > 0.98
     assert "atoms in" in spoken
 

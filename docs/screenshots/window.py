@@ -1,6 +1,6 @@
 """Take a screenshot of a napari window of a laptop's size with one of the dock widgets open.
 
-    xvfb-run -a -s "-screen 0 1920x1200x24" python docs/screenshots/window.py detect out.png
+xvfb-run -a -s "-screen 0 1920x1200x24" python docs/screenshots/window.py detect out.png
 """
 
 import argparse
@@ -38,7 +38,7 @@ def dock(viewer, name):
     return viewer.window.add_plugin_dock_widget("napari-vae", name, tabify=True)[1]
 
 
-def stage(viewer, name):
+def stage(viewer, name, epochs):
     detect = dock(viewer, "Detect atoms")
     wait(1.5)
     wait_for(detect.preview_job)
@@ -52,11 +52,15 @@ def stage(viewer, name):
         train.advanced.expand(animate=False)
         wait(0.5)
     if name in ("training", "trained"):
+        train.model.epochs.setValue(epochs)
         train.train()
         if name == "training":
-            wait(12)
+            wait(40)
             return
         wait_for(train.job)
+        wait(3)
+        viewer.reset_view()
+        wait(1)
 
 
 def main():
@@ -64,9 +68,10 @@ def main():
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("picture")
     parser.add_argument("--sample", default="graphene")
+    parser.add_argument("--epochs", type=int, default=0, help="0: automatic")
     options = parser.parse_args()
     viewer = open_viewer(options.sample)
-    stage(viewer, options.stage)
+    stage(viewer, options.stage, options.epochs)
     viewer.screenshot(options.picture, canvas_only=False, flash=False)
     viewer.close()
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+HEIGHT = 170
 CURVES = {"reconstruction": "#56b4e9", "kl": "#e69f00"}
 CAPTION = (
     f'loss per epoch: <span style="color:{CURVES["reconstruction"]}">reconstruction</span>, '
@@ -26,7 +26,10 @@ class LossPlot(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setToolTip(TOOLTIP)
+        self.setFixedHeight(HEIGHT)
+        self.setMinimumWidth(150)
         self._plot = pg.PlotWidget(background=None, enableMenu=False)
+        self._plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # it would like 640 × 480
         menu = self._plot.getPlotItem().ctrlMenu
         menu.setParent(self, menu.windowFlags())  # pyqtgraph leaves it without a parent, so it would outlive us
         self._plot.setMouseEnabled(False, False)
@@ -44,14 +47,6 @@ class LossPlot(QWidget):
         column.addWidget(self._plot, 1)
         column.addWidget(caption)
         self.show_history(())
-
-    def sizeHint(self) -> QSize:  # Qt's name
-        """Narrow enough for a dock; pyqtgraph would like 640 × 480."""
-        return QSize(190, 170)
-
-    def minimumSizeHint(self) -> QSize:  # Qt's name
-        """As small as is still of use."""
-        return QSize(150, 120)
 
     def show_history(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Draw the columns ``reconstruction`` and ``kl`` of `rows` against ``epoch``; no axes without rows."""

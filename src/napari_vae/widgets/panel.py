@@ -62,6 +62,7 @@ class Form(QWidget):
 def folded(title: str, content: QWidget) -> QCollapsible:
     """A section that opens on a click."""
     section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+    section.setToolTip("Open or close what a first look does not need")
     section.setDuration(0)
     section.addWidget(content)
     section.collapse(animate=False)
