@@ -25,7 +25,8 @@ def open_frames(image: Any) -> Micrograph:
     micrograph = as_micrograph(image)
     if micrograph.n_channels > 1:
         raise InputError(
-            f"The image has {micrograph.n_channels} channels; atoms are detected in one, so pass for example image.data[0]."
+            f"The image has {micrograph.n_channels} channels; atoms are detected in one of them, so pass for example "
+            "image.data[0]."
         )
     rows, columns = micrograph.shape[-2:]
     if columns in (3, 4) and rows > _SMALLEST and len(micrograph.shape) == 3:

@@ -100,7 +100,7 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float
 
 
 def draw_spots(shape: tuple[int, ...], values: Array) -> Floats:
-    """Sum of the Gaussians (N, 5: amplitude, background, y, x, width), background left out, on a (rows, columns) grid."""
+    """Sum of the Gaussians (N, 5: amplitude, background, y, x, width) without backgrounds, on a (rows, columns) grid."""
     reach = int(np.ceil(3.5 * np.quantile(values[:, 4], 0.95)))
     offset = np.arange(-reach, reach + 1)
     total = np.zeros(shape[0] * shape[1])
@@ -117,7 +117,7 @@ def draw_spots(shape: tuple[int, ...], values: Array) -> Floats:
 
 @dataclass(frozen=True)
 class Width:
-    """What is known about the width of a column before the fit: `value` in pixels, give or take the fraction `spread`."""
+    """What is known about the width of a column before the fit: `value` in pixels, give or take a fraction `spread`."""
 
     value: float
     spread: float
@@ -243,7 +243,7 @@ def _errors(curvature: Array, variance: Array) -> Array:
 
 
 def _noise_variance(image: Floats) -> float:
-    """Variance of white noise, from second differences along both axes, which hardly see the columns (Immerkær 1996)."""
+    """Variance of white noise, from second differences along both axes, which hardly see columns (Immerkær 1996)."""
     second = image[:, :-2] - 2 * image[:, 1:-1] + image[:, 2:]
     both = second[:-2] - 2 * second[1:-1] + second[2:]
     return float(np.mean(both**2) / 36 + np.finfo(np.float32).eps)

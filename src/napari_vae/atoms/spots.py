@@ -60,7 +60,7 @@ def spot_maps(image: Floats, sigma: float) -> SpotMaps:
 
 
 def flatten(image: npt.NDArray[np.float64], sigma: float) -> tuple[Floats, Floats, float]:
-    """Split an image into columns and slow background; return (columns / unit, background, unit) with columns of order one.
+    """Split an image into columns and slow background: (columns / unit, background, unit), columns of order one.
 
     Dividing by the unit keeps heights of 1e-10 and counts of 1e9 alike within float32.
     """

@@ -104,7 +104,7 @@ def micrograph(
     >>> image.shape, image.units, len(truth) > 250
     ((256, 256), 'nm', True)
     """
-    shape = _checked(kind, size, dose, grains, dict(vacancies=vacancies, dopants=dopants), pixel_size)
+    shape = _checked(kind, size, dose, grains, {"vacancies": vacancies, "dopants": dopants}, pixel_size)
     rng = np.random.default_rng(seed)
     crystal: Crystal = _CRYSTALS[kind](shape, pixel_size, angle, grains, strain, polar, rng)
     species = _occupy(crystal, vacancies, dopants, rng)
@@ -119,7 +119,7 @@ def micrograph(
 
     table = _truth(crystal, species, position, shift, peak)
     inside = ((position >= 0) & (position <= np.array(shape) - 1)).all(axis=1)
-    empty = table["species"] == _VACANT
+    empty = species == _VACANT
     truth = table[inside & ~empty].reset_index(drop=True)
     truth.attrs["vacancies"] = [tuple(p) for p in position[inside & empty].tolist()]
     settings: dict[str, Any] = {"kind": kind, "dose": dose, "seed": seed, "simulated": True}

@@ -68,4 +68,5 @@ def contamination(shape: tuple[int, int], rng: np.random.Generator) -> Array:
     """A smooth patchy layer between 0 and 1."""
     y, x = np.ogrid[: shape[0], : shape[1]]
     field = smooth_field(y.astype(float), x.astype(float), 0.4 * max(shape), rng)
-    return (field - field.min()) / np.ptp(field)
+    scaled: Array = (field - field.min()) / np.ptp(field)
+    return scaled
