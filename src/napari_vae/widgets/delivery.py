@@ -100,6 +100,4 @@ def _unchanged(viewer: Any, points: Any, result: Described) -> bool:
 def _headline(result: Described) -> str:
     n = 0 if result.classes is None else int(result.classes.max()) + 1
     stopped = "Stopped early. " if getattr(result.run, "stopped", False) else ""
-    return (
-        f"{stopped}{len(result.patches)} atoms in {n} class{'es' if n != 1 else ''}, computed on {result.run.device}."
-    )
+    return f"{stopped}{len(result.patches)} atoms in {n} class{'es' if n != 1 else ''}."
