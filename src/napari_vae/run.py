@@ -170,7 +170,7 @@ class Run:
         InputError
             If the shapes do not fit, or a scale is not positive.
         """
-        latents = np.atleast_2d(np.asarray(z, dtype=np.float32))
+        latents = np.atleast_2d(np.array(z, dtype=np.float32))
         if latents.ndim != 2 or latents.shape[1] != self.model_config.latent_dim:
             raise InputError(f"This model has {self.model_config.latent_dim} latents; z must be (N, that many).")
         pose = _pose_of(len(latents), angle, shift, scale, strain)

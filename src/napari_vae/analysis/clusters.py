@@ -99,8 +99,9 @@ def _mixture(sample: npt.NDArray[np.float64], n: int | Literal["auto"], seed: in
     """Gaussian mixture of `n` components, or of the number with the lowest BIC."""
     from sklearn.mixture import GaussianMixture
 
-    most = max(1, min(MOST_CLASSES, len(sample) // 10))
-    numbers = range(1, most + 1) if n == "auto" else [n]
+    distinct = len(np.unique(sample, axis=0))
+    most = max(1, min(MOST_CLASSES, len(sample) // 10, distinct))
+    numbers = range(1, most + 1) if n == "auto" else [min(n, distinct)]
     fits = [GaussianMixture(k, reg_covar=FLOOR, n_init=3, random_state=seed).fit(sample) for k in numbers]
     return min(fits, key=lambda fit: fit.bic(sample))
 

@@ -1,0 +1,203 @@
+"""What every model promises, whatever its invariances."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from napari_vae import InputError, ModelConfig, ReadError, TrainConfig, fit, load_run, samples
+from napari_vae.models.config import PRESETS
+
+NAMES = [*PRESETS, "trsvae", "strain-trsvae"]
+COLUMNS = {
+    "rotation": {"angle", "angle_sd"},
+    "translation": {"shift_y", "shift_y_sd", "shift_x", "shift_x_sd"},
+    "scale": {"scale", "scale_sd"},
+    "strain": {
+        "strain_xx", "strain_xx_sd", "strain_xy", "strain_xy_sd", "screen_strain_xx", "screen_strain_xy",
+    },
+}  # fmt: skip
+SHORT = TrainConfig(epochs=2, seed=3)
+
+
+@pytest.fixture(scope="module")
+def cards():
+    return samples.cards(16, max_angle=60, max_shear=5, size=32)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def run(request, cards):
+    return fit(cards.images, ModelConfig.preset(request.param, latent_dim=3), SHORT)
+
+
+def test_has_the_columns_of_its_invariances_and_no_others(run, cards):
+    table = run.encode(cards.images)
+    expected = {"z1", "z2", "z3", "z1_sd", "z2_sd", "z3_sd", "elbo", "reconstruction_error"}
+    expected |= set().union(*(COLUMNS[name] for name in run.model_config.invariances))
+    assert set(table) == expected
+    assert len(table) == len(cards) and np.isfinite(table.to_numpy()).all()
+    assert (table.filter(regex="_sd$") > 0).all().all()
+
+
+def test_reconstructs_and_decodes_in_the_shape_of_the_data(run, cards):
+    assert run.reconstruct(cards.images).shape == cards.images.shape
+    assert run.decode(np.zeros((5, 3)), angle=np.arange(5), shift=(1, 2), scale=1.1).shape == (5, 32, 32)
+    assert run.manifold(4).shape == (4, 4, 32, 32)
+
+
+def test_decoding_the_encoded_pose_is_the_reconstruction(run, cards):
+    """Angle, shift, scale and strain mean the same going in and coming out."""
+    table = run.encode(cards.images)
+    pose = {
+        "angle": table.get("angle", 0),
+        "shift": table[["shift_y", "shift_x"]] if "shift_y" in table else (0, 0),
+        "scale": table.get("scale", 1),
+        "strain": table[["strain_xx", "strain_xy"]] if "strain_xx" in table else (0, 0),
+    }
+    decoded = run.decode(table[["z1", "z2", "z3"]], **pose)
+    np.testing.assert_allclose(decoded, run.reconstruct(cards.images), atol=2e-3)
+
+
+def test_saved_and_loaded_it_is_the_same(run, cards, tmp_path):
+    loaded = load_run(run.save(tmp_path / "run"))
+    pd.testing.assert_frame_equal(loaded.encode(cards.images), run.encode(cards.images))
+    pd.testing.assert_frame_equal(loaded.history, run.history)
+    assert (loaded.model_config, loaded.train_config) == (run.model_config, run.train_config)
+    assert loaded.provenance == run.provenance
+    assert {p.name for p in (tmp_path / "run").iterdir()} == {"run.json", "weights.safetensors", "history.csv"}
+
+
+def test_encoding_in_parts_is_encoding_at_once(run, cards):
+    parts = pd.concat([run.encode(cards.images[:7]), run.encode(cards.images[7:])], ignore_index=True)
+    pd.testing.assert_frame_equal(parts, run.encode(cards.images), atol=1e-3, rtol=1e-3)
+
+
+def test_same_seed_same_result_and_no_global_state(cards):
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), torch.get_default_dtype()  # noqa: NPY002
+    first, second = (fit(cards.images, ModelConfig.preset("strain-trsvae"), SHORT) for _ in range(2))
+    pd.testing.assert_frame_equal(first.encode(cards.images), second.encode(cards.images))
+    assert torch.equal(before[0], torch.get_rng_state())
+    np.testing.assert_array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002
+    assert torch.get_default_dtype() == before[2]
+
+
+def test_another_seed_is_another_training(cards):
+    first = fit(cards.images, train=TrainConfig(epochs=1, seed=0)).encode(cards.images)
+    assert not np.allclose(
+        first["z1"], fit(cards.images, train=TrainConfig(epochs=1, seed=1)).encode(cards.images)["z1"]
+    )
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_learns_a_few_images_by_heart(cards, likelihood):
+    few = cards.images[::2]
+    model = ModelConfig.preset("vae", likelihood=likelihood, latent_dim=8)
+    run = fit(few, model, TrainConfig(epochs=300, beta=0.1))
+    assert run.encode(few)["reconstruction_error"].mean() < 0.1 * few.var()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.uint8, np.int32])
+def test_any_number_will_do(cards, dtype):
+    images = (cards.images * 200).astype(dtype)
+    run = fit(images, train=TrainConfig(epochs=1))
+    assert np.isfinite(run.encode(images).to_numpy()).all()
+    assert run.reconstruct(images).max() > 50, "reconstructions come in the units of the data"
+
+
+def test_heights_of_a_tenth_of_a_nanometre(cards):
+    run = fit(cards.images * 1e-10 + 3e-9, train=TrainConfig(epochs=30))
+    images = run.reconstruct(cards.images * 1e-10 + 3e-9)
+    assert 2.9e-9 < images.min() < images.max() < 3.2e-9
+
+
+def test_channels_stay_apart(cards):
+    two = np.stack([cards.images, 1 - cards.images], 1)
+    run = fit(two, ModelConfig.preset("rvae"), TrainConfig(epochs=60))
+    assert run.reconstruct(two).shape == two.shape
+    assert run.manifold(3).shape == (3, 3, 2, 32, 32)
+    corner = run.reconstruct(two)[:, :, 0, 0].mean(0)
+    assert corner[0] < 0.2 and corner[1] > 0.8
+
+
+def test_images_need_not_be_square(cards):
+    run = fit(cards.images[:, 3:], ModelConfig.preset("trvae"), SHORT)
+    assert run.window == (29, 32)
+    assert run.reconstruct(cards.images[:, 3:]).shape == (64, 29, 32)
+
+
+def test_z1_says_most(cards):
+    run = fit(cards.images, ModelConfig(latent_dim=4), TrainConfig(epochs=40))
+    last = run.history.iloc[-1]
+    kls = [last[f"kl_z{i}"] for i in (1, 2, 3, 4)]
+    assert kls == sorted(kls, reverse=True)
+    spread = run.encode(cards.images)[["z1", "z4"]].std()
+    assert spread["z1"] > spread["z4"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"invariances": ("mirror",)}, "rotation, translation, scale, strain"),
+        ({"latent_dim": 0}, "1 … 64"),
+        ({"likelihood": "cauchy"}, "bernoulli, gaussian"),
+        ({"angle_prior": -3}, "uniform"),
+        ({"shift_prior": 0}, "shift_prior"),
+        ({"kind": "joint"}, "'joint' is not available"),
+    ],
+)
+def test_impossible_models_are_refused(arguments, sentence):
+    with pytest.raises(InputError, match=sentence):
+        ModelConfig(**arguments)
+
+
+def test_presets_by_name():
+    assert ModelConfig.preset("rvae").invariances == ("rotation",)
+    assert ModelConfig.preset("rtvae") == ModelConfig.preset("trvae")
+    assert [ModelConfig.preset(name).name for name in PRESETS] == list(PRESETS)
+    with pytest.raises(InputError, match="no model 'xvae'; use one of vae, rvae"):
+        ModelConfig.preset("xvae")
+
+
+def test_images_that_do_not_fit_the_model_are_refused(cards):
+    run = fit(cards.images, train=TrainConfig(epochs=1))
+    with pytest.raises(InputError, match=r"window=\(32, 32\)"):
+        run.encode(cards.images[:, 2:-2, 2:-2])
+    with pytest.raises(InputError, match="NaN"):
+        run.encode(np.full_like(cards.images, np.nan))
+    with pytest.raises(InputError, match="has 2 latents"):
+        run.decode([1, 2, 3])
+    with pytest.raises(InputError, match="scale must be above 0"):
+        run.decode([1, 2], scale=0)
+
+
+def test_a_folder_of_something_else_is_not_overwritten(cards, tmp_path):
+    run = fit(cards.images, train=TrainConfig(epochs=1))
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="other files"):
+        run.save(tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+    run.save(tmp_path / "run")
+    run.save(tmp_path / "run")
+    assert [p.name for p in tmp_path.glob(".*")] == [], "nothing temporary stays behind"
+
+
+@pytest.mark.parametrize("damage", ["cut weights", "cut settings", "newer", "other weights"])
+def test_damaged_runs_are_one_sentence(cards, tmp_path, damage):
+    folder = fit(cards.images, train=TrainConfig(epochs=1)).save(tmp_path / "run")
+    weights, settings = folder / "weights.safetensors", folder / "run.json"
+    if damage == "cut weights":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif damage == "cut settings":
+        settings.write_text(settings.read_text()[:100])
+    elif damage == "newer":
+        settings.write_text(settings.read_text().replace('"format": 1', '"format": 99'))
+    else:
+        other = fit(cards.images, ModelConfig(latent_dim=5), TrainConfig(epochs=1)).save(tmp_path / "other")
+        weights.write_bytes((other / "weights.safetensors").read_bytes())
+    with pytest.raises(ReadError, match="damaged|newer"):
+        load_run(folder)
+
+
+def test_no_run_there(tmp_path):
+    with pytest.raises(ReadError, match="not the folder of a run"):
+        load_run(tmp_path)

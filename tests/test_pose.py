@@ -1,0 +1,95 @@
+"""Poses against what the eye sees: np.rot90 turns counter-clockwise on screen, np.roll moves down and right."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from napari_vae.models.pose import Pose, sample_canonical, turned_copies, uniform_angles, wrap
+
+
+@pytest.fixture
+def blob():
+    """A smooth, lopsided image (1, 1, 41, 41) that is 0 near its border."""
+    y, x = np.mgrid[-20:21, -20:21]
+    image = np.exp(-((y + 6) ** 2 + (x - 3) ** 2) / 8) + 0.5 * np.exp(-((y - 2) ** 2 + (x + 7) ** 2) / 18)
+    return torch.tensor(image, dtype=torch.float32)[None, None]
+
+
+def pose(angle=0.0, shift=(0.0, 0.0), scale=1.0, strain=(0.0, 0.0)):
+    return Pose(
+        torch.tensor([[math.radians(angle)]]),
+        torch.tensor([[shift]]),
+        torch.tensor([[math.log(scale)]]),
+        torch.tensor([[strain]]),
+    )
+
+
+def draw(image, *args, **kwargs):
+    size = tuple(image.shape[-2:])
+    return sample_canonical(image, pose(*args, **kwargs), size, size)[0, 0, 0].numpy()
+
+
+def moments(image):
+    """Centre of mass (y, x) and covariance ((xx, xy), (xy, yy)) with x to the right, y up."""
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+    total = image.sum()
+    cy, cx = (y * image).sum() / total, (x * image).sum() / total
+    dx, dy = x - cx, -(y - cy)
+    return (cy, cx), np.array([[(a * b * image).sum() / total for b in (dx, dy)] for a in (dx, dy)])
+
+
+def test_no_pose_changes_nothing(blob):
+    np.testing.assert_allclose(draw(blob), blob[0, 0], atol=1e-6)
+
+
+def test_angles_are_counter_clockwise_on_screen(blob):
+    np.testing.assert_allclose(draw(blob, 90), np.rot90(blob[0, 0]), atol=1e-5)
+
+
+def test_shift_moves_right_and_down_on_screen_whatever_the_angle(blob):
+    upright, turned = draw(blob, shift=(3.0, 2.0)), draw(blob, 90, shift=(3.0, 2.0))
+    np.testing.assert_allclose(upright, np.roll(blob[0, 0], (2, 3), (0, 1)), atol=1e-3)
+    np.testing.assert_allclose(turned, np.roll(np.rot90(blob[0, 0]), (2, 3), (0, 1)), atol=1e-3)
+
+
+def test_scale_above_one_is_larger(blob):
+    _, before = moments(draw(blob))
+    _, after = moments(draw(blob, scale=1.3))
+    np.testing.assert_allclose(after, before * 1.3**2, rtol=0.02)
+
+
+@pytest.mark.parametrize(("strain", "direction"), [((0.2, 0.0), (1, 0)), ((0.0, 0.2), (1, 1)), ((0.0, -0.2), (1, -1))])
+def test_strain_elongates_along_its_axis_and_keeps_the_area(strain, direction):
+    y, x = np.mgrid[-20:21, -20:21]
+    round_ = torch.tensor(np.exp(-(y**2 + x**2) / 32), dtype=torch.float32)[None, None]
+    _, before = moments(draw(round_))
+    _, after = moments(draw(round_, strain=strain))
+    along = np.asarray(direction) / np.linalg.norm(direction)  # (right, up)
+    assert along @ after @ along == pytest.approx(before[0, 0] * math.exp(0.4), rel=0.02)
+    assert np.linalg.det(after) == pytest.approx(np.linalg.det(before), rel=0.03)
+
+
+def test_screen_strain_turns_with_the_object():
+    tilted = pose(30, strain=(0.1, 0.05))
+    on_screen = Pose(torch.zeros(1, 1), torch.zeros(1, 1, 2), torch.zeros(1, 1), tilted.screen_strain())
+    rotation = pose(30).screen_to_object()[0][0, 0]
+    object_matrix, screen_matrix = tilted.screen_to_object()[0][0, 0], on_screen.screen_to_object()[0][0, 0]
+    torch.testing.assert_close(object_matrix, rotation @ screen_matrix, atol=1e-6, rtol=0)
+
+
+def test_turned_copies_undo_the_coarse_angles(blob):
+    angles = uniform_angles(4)
+    for angle, copy in zip(angles, turned_copies(torch.tensor(draw(blob, 90))[None, None], angles)[0], strict=True):
+        np.testing.assert_allclose(copy[0], np.rot90(blob[0, 0], 1 - round(math.degrees(angle) / 90)), atol=1e-5)
+
+
+def test_windows_that_are_not_square_keep_square_pixels(blob):
+    tall = sample_canonical(blob, pose(90), (31, 21), (31, 21))[0, 0, 0]
+    np.testing.assert_allclose(tall, np.rot90(blob[0, 0])[5:36, 10:31], atol=1e-5)
+
+
+def test_wrap_brings_angles_into_the_half_open_circle():
+    angles = torch.tensor([math.pi, -math.pi, 3 * math.pi / 2, 0.0, 7.0])
+    torch.testing.assert_close(wrap(angles), torch.tensor([math.pi, math.pi, -math.pi / 2, 0.0, 7.0 - 2 * math.pi]))

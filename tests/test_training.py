@@ -1,0 +1,190 @@
+"""Training finds the truth, reports what it does, stops when told to and goes on where it was."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_vae import InputError, ModelConfig, TrainConfig, TrainingError, fit, iter_fit, samples
+from napari_vae.schedule import MAX_STEPS, Schedule
+from napari_vae.session import Session
+
+
+def angle_errors(found, truth, suit):
+    """Median |error| in degrees per suit, about the circular mean; ♦ modulo 180°."""
+    medians = []
+    for k in range(4):
+        fold = 2 if k == 3 else 1
+        phase = np.exp(1j * fold * np.deg2rad(found - truth)[suit == k])
+        medians.append(np.median(np.abs(np.rad2deg(np.angle(phase * np.conj(phase.mean()))))) / fold)
+    return np.array(medians)
+
+
+def train(sample, name, epochs=16, **model):
+    run = fit(sample.images, ModelConfig.preset(name, **model), TrainConfig(epochs=epochs))
+    return run.encode(sample.images)
+
+
+def test_rotation_is_found_around_the_whole_circle():
+    sample = samples.cards(250, max_angle=180, max_shear=1, seed=1)
+    table = train(sample, "rvae")
+    assert angle_errors(table["angle"], sample.angle, sample.suit).max() < 2
+    assert table["reconstruction_error"].mean() < 0.01
+
+
+def test_rotating_the_image_moves_the_angle_and_not_the_content():
+    sample = samples.cards(250, max_angle=180, max_shear=1, seed=2)
+    run = fit(sample.images, ModelConfig.preset("rvae"), TrainConfig(epochs=16))
+    before, after = run.encode(sample.images), run.encode(np.rot90(sample.images, axes=(1, 2)).copy())
+    moved = (after["angle"] - before["angle"] - 90 + 180) % 360 - 180
+    moved = moved[sample.suit != 3]
+    assert np.median(np.abs(moved)) < 1
+    shifts = np.abs(after[["z1", "z2"]] - before[["z1", "z2"]]).median() / before[["z1", "z2"]].std()
+    assert shifts.max() < 0.1
+
+
+def test_strain_is_the_shear_that_was_applied():
+    sample = samples.cards(400, max_angle=120, max_shear=20, seed=3)
+    table = train(sample, "strain-rvae", epochs=20)
+    strain = np.hypot(table["strain_xx"], table["strain_xy"])
+    expected = np.abs(np.arcsinh(np.tan(np.deg2rad(sample.shear)) / 2) * 2)  # ‖log [[1, −t], [−t, 1 + t²]]‖
+    # canonical images are free to carry a constant strain, so only the correlation is compared for each suit
+    on_axis = [
+        max(
+            abs(np.corrcoef(table[c][sample.suit == k], sample.shear[sample.suit == k])[0, 1])
+            for c in ("strain_xx", "strain_xy")
+        )
+        for k in range(3)
+    ]
+    assert min(on_axis) > 0.97
+    assert np.corrcoef(strain, expected)[0, 1] > 0.8
+    assert angle_errors(table["angle"], sample.angle, sample.suit)[:3].max() < 4
+
+
+def test_translation_is_a_screen_shift_in_pixels():
+    sample = samples.cards(250, max_angle=0.1, max_shift=8, seed=4)
+    table = train(sample, "tvae")
+    for k in range(4):
+        error = (table[["shift_y", "shift_x"]].to_numpy() - sample.shift)[sample.suit == k]
+        assert np.sqrt(((error - error.mean(0)) ** 2).sum(1).mean()) < 0.6
+
+
+def test_scale_is_relative_size():
+    sample = samples.cards(250, max_angle=0.1, scale=(0.7, 1.4), seed=5)
+    table = train(sample, "svae")
+    for k in range(4):
+        error = np.log(table["scale"].to_numpy() / sample.scale)[sample.suit == k]
+        assert np.median(np.abs(error - np.median(error))) < 0.02
+
+
+def test_progress_tells_how_far_it_is():
+    events = []
+    fit(samples.cards(40).images, train=TrainConfig(epochs=12), callback=events.append)
+    assert events[-1].fraction == 1 and events[-1].seconds_left == pytest.approx(0)
+    steps = [event.step for event in events]
+    assert steps == sorted(steps)
+    assert all("CPU" in e.device or e.device for e in events)
+    row = events[-1].history[-1]
+    assert row["loss"] == pytest.approx(row["reconstruction"] + row["kl"], abs=1e-3)
+    assert row["kl"] == pytest.approx(row["kl_pose"] + row["kl_z1"] + row["kl_z2"], abs=1e-3)
+    assert any(e.manifold is not None and e.manifold.shape[:2] == (7, 7) for e in events)
+
+
+def test_stop_keeps_what_was_learnt():
+    told = []
+    events = iter_fit(samples.cards(40).images, train=TrainConfig(epochs=10_000), stop=lambda: len(told) > 3)
+    while True:
+        try:
+            told.append(next(events))
+        except StopIteration as end:
+            run = end.value
+            break
+    assert run.stopped and len(run.history) >= 1
+    assert run.encode(samples.cards(2).images).notna().all().all()
+
+
+def test_auto_ends_on_a_plateau_before_the_limit():
+    rng = np.random.default_rng(0)
+    noise = (0.5 + 0.1 * rng.normal(size=(200, 16, 16))).clip(0, 1)
+    events = []
+    run = fit(noise, callback=events.append)
+    assert events[-1].step < MAX_STEPS / 2
+    assert run.history["learning_rate"].iloc[-1] < 0.05 * run.train_config.learning_rate
+
+
+def test_schedule_warms_up_and_cools_down():
+    schedule = Schedule(1.0, 1000)
+    rates = [schedule.rate(step) for step in range(1000)]
+    assert rates[0] < 0.1 and max(rates) == 1 and rates[-1] < 0.02
+    assert np.argmin(np.diff(rates)) > 400
+
+
+def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_vae.checkpoint.EVERY", 0.0)
+    images = samples.cards(40).images
+    straight = fit(images, ModelConfig.preset("rvae"), TrainConfig(epochs=25))
+    settings = TrainConfig(epochs=25, checkpoint=tmp_path / "state")
+    killed = iter_fit(images, ModelConfig.preset("rvae"), settings)
+    while len(next(killed).history) < 2:
+        pass
+    killed.close()
+    assert (tmp_path / "state").is_dir()
+    resumed = fit(images, ModelConfig.preset("rvae"), settings)
+    np.testing.assert_allclose(resumed.encode(images), straight.encode(images), rtol=1e-5, atol=1e-6)
+    assert len(resumed.history) == len(straight.history)
+    assert not (tmp_path / "state").exists(), "a finished training leaves no checkpoint"
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    images = samples.cards(20).images
+    settings = TrainConfig(epochs=50, checkpoint=tmp_path / "state")
+    calls = iter(range(1000))
+    events = iter_fit(images, train=settings, stop=lambda: next(calls) > 3)
+    assert list(events)
+    with pytest.raises(InputError, match="checkpoint of a training on other data"):
+        fit(images[::-1].copy(), train=settings)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [(torch.OutOfMemoryError("CUDA out of memory"), "ran out of memory"), (RuntimeError("bad kernel"), "bad kernel")],
+)
+def test_errors_of_the_device_are_ours(monkeypatch, error, sentence):
+    def fail(self, batch):
+        raise error
+
+    monkeypatch.setattr(Session, "_learn", fail)
+    with pytest.raises(TrainingError, match=sentence) as caught:
+        fit(samples.cards(10).images)
+    assert not isinstance(caught.value, RuntimeError)
+
+
+@pytest.mark.parametrize(
+    ("images", "sentence"),
+    [
+        (np.random.rand(19, 16, 16), "19 patches are too few"),  # noqa: NPY002
+        (np.zeros((30, 16, 16)), "constant"),
+        (np.full((30, 16, 16), np.nan), "NaN or infinite"),
+        (np.full((30, 16, 16), np.inf), "NaN or infinite"),
+        (np.ones((30, 16, 16), complex), "complex"),
+        (np.ones((30, 16)), r"\(N, height, width\)"),
+        (np.array([["a"]]), "height, width"),
+        (np.random.rand(30, 2, 2), "too small"),  # noqa: NPY002
+    ],
+)
+def test_bad_images_are_one_sentence(images, sentence):
+    with pytest.raises(InputError, match=sentence):
+        fit(images)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"batch_size": 2.5}, "batch_size"),
+        ({"learning_rate": -1}, "learning_rate"),
+        ({"device": "abacus"}, 'device="auto" or "cpu"'),
+    ],
+)
+def test_bad_settings_are_one_sentence(arguments, sentence):
+    with pytest.raises(InputError, match=sentence):
+        fit(samples.cards(10).images, train=TrainConfig(**arguments))
