@@ -194,7 +194,7 @@ def test_damaged_runs_are_one_sentence(cards, tmp_path, damage):
     else:
         other = fit(cards.images, ModelConfig(latent_dim=5), TrainConfig(epochs=1)).save(tmp_path / "other")
         weights.write_bytes((other / "weights.safetensors").read_bytes())
-    with pytest.raises(ReadError, match="damaged|newer"):
+    with pytest.raises(ReadError, match=r"damaged|newer"):
         load_run(folder)
 
 
