@@ -196,7 +196,8 @@ def _measure(frame: Array, polarity: str, spacing: float | None, threshold: floa
         decoys = None if scale.periodic else filtered.candidates(-sign)[1]
         threshold = lattice_threshold(scores) if decoys is None else isolated_threshold(scores, decoys)
     if spacing is None:
-        spacing = _measured_spacing(peaks[scores >= threshold], scale)
+        columns = sub_pixel(sign * filtered.maps.amplitude, peaks[scores >= threshold])
+        spacing = _measured_spacing(columns, scale)
     return Recipe(sigma, spacing, sign, threshold), filtered
 
 
@@ -231,7 +232,7 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, refine: bool) -> pd
     return table
 
 
-def _measured_spacing(peaks: npt.NDArray[np.int64], scale: Scale) -> float:
+def _measured_spacing(peaks: Array, scale: Scale) -> float:
     """Median nearest-neighbour distance in a lattice; else what two columns need to stand apart."""
     from scipy.spatial import cKDTree
 

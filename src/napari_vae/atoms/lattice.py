@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .frames import checked_frame, open_frames
-from .spots import flatten, spot_maps
+from .spots import SpotMaps, flatten, local_maxima, spot_maps
 
 Array = npt.NDArray[np.float64]
 
@@ -18,6 +18,7 @@ _RING = 0.035
 _BACKGROUNDS = (1.5, 3.0, 6.0, 12.0, 24.0)  # column widths that background is removed for, in pixels
 _RESOLVED = 1.7  # columns up to this much wider than assumed are not yet narrowed by removing the background
 _WIDTHS, _GAIN = 9, 0.05  # widths tried for isolated spots, and the relative gain that counts as none
+_STRONGEST = 25  # spots whose fit is looked at
 # Isolated columns are given the spacing at which two of them would just stand apart.
 ISOLATED = 5.0
 
@@ -127,15 +128,32 @@ def _read_profile(profile: Array) -> tuple[float, float, float]:
 
 
 def _width_of_spots(frame: Array) -> float:
-    """Width from which on the filtered frame gets no more skewed: compact spots make a tail, noise and texture do not.
+    """Width of isolated spots: where the filtered frame stops getting more skewed, then where the spots fit best.
 
-    The first such width, because clusters of spots make a tail of their own at larger ones.
+    Compact spots make a tail in the filtered values, noise and texture do not. The first width where the tail stops
+    growing counts, because clusters of spots make a tail of their own at larger ones. Strong spots make a tail long
+    before the filter has their width; from there on the width follows the quality of the fit.
     """
     widths = np.geomspace(1.5, max(2.0, min(8.0, min(frame.shape) / 24)), _WIDTHS)
-    skewness = [abs(skew(spot_maps(flatten(frame, width)[0], width).amplitude)) for width in widths]
-    gain = np.diff(skewness) / np.maximum(skewness[:-1], 1e-12)
-    level = np.flatnonzero(gain < _GAIN)
-    return float(widths[level[0] if len(level) else -1])
+    maps = [spot_maps(flatten(frame, width)[0], width) for width in widths]
+    skewness = np.abs([skew(m.amplitude) for m in maps])
+    level = np.flatnonzero(np.diff(skewness) < _GAIN * skewness[:-1])
+    best = int(level[0]) if len(level) else len(widths) - 1
+    sign = 1 if skew(maps[best].amplitude) >= 0 else -1
+    quality = [_quality(m, sign, width) for m, width in zip(maps, widths, strict=True)]
+    while best + 1 < len(widths) and quality[best + 1] > (1 + _GAIN) * quality[best]:
+        best += 1
+    return float(widths[best])
+
+
+def _quality(maps: SpotMaps, sign: int, sigma: float) -> float:
+    """Median score of the spots that beat every one of the opposite sign; 0 without any.
+
+    Divided by the width, because the score grows with the root of the number of pixels.
+    """
+    scores, decoys = (s * maps.score[tuple(local_maxima(s * maps.amplitude, sigma).T)] for s in (sign, -sign))
+    strong = np.sort(scores[scores > decoys.max(initial=0)])[-_STRONGEST:]
+    return float(np.median(strong) / sigma) if len(strong) else 0.0
 
 
 def skew(values: npt.NDArray) -> float:

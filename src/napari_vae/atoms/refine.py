@@ -100,7 +100,7 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float
 
 
 def draw_spots(shape: tuple[int, ...], values: Array) -> Floats:
-    """Sum of the Gaussians (N, 5: amplitude, background, y, x, width) without backgrounds, on a (rows, columns) grid."""
+    """Sum of Gaussians (N, 5: amplitude, background, y, x, width) without backgrounds, on a (rows, columns) grid."""
     reach = int(np.ceil(3.5 * np.quantile(values[:, 4], 0.95)))
     offset = np.arange(-reach, reach + 1)
     total = np.zeros(shape[0] * shape[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ _FEWEST = 12
 _SMALLEST_SHARE = 0.1  # a sublattice holds at least this fraction of the atoms; less are dopants
 _APART = 2.5  # Ashman's D from which two groups of brightness count as separate
 _MOST = 4
+_NO_CONTRAST = 0.02  # atoms whose brightness differs by less than 2 % are all of one kind
 _HONEYCOMB = 0.6  # median of |mean exp(3iθ)| over three neighbours: 1 in a honeycomb, about 1/3 elsewhere
 
 
@@ -81,7 +83,7 @@ def _one_frame(atoms: pd.DataFrame, image: Any, number: int, n: int | str) -> In
     flips, sides = _honeycomb(position)
     if n == 2 and flips > _HONEYCOMB and _separate_groups(contrast) is None:
         return sides
-    return _ordered(contrast, _mixture(contrast, int(n)).predict(contrast[:, None]))
+    return _ordered(contrast, _mixture(contrast, int(n)).label)
 
 
 def _brightness(atoms: pd.DataFrame, position: Array, image: Any, number: int) -> Array:
@@ -111,22 +113,42 @@ def _local_contrast(position: Array, brightness: Array) -> Array:
     return contrast.clip(*np.quantile(contrast, [0.02, 0.98]))
 
 
-def _mixture(values: Array, n: int) -> Any:
-    from sklearn.mixture import GaussianMixture
+@dataclass(frozen=True)
+class _Mixture:
+    """Gaussians on a line, in increasing order: `mean`, `variance`, `weight` (n,), and the `label` of each value."""
 
-    spread = float(values.var()) or 1.0
-    return GaussianMixture(n, n_init=3, random_state=0, reg_covar=1e-4 * spread).fit(values[:, None])
+    mean: Array
+    variance: Array
+    weight: Array
+    label: Ints
+
+
+def _mixture(values: Array, n: int, steps: int = 100) -> _Mixture:
+    """Fit n Gaussians by expectation and maximisation, from quantiles."""
+    mean = np.quantile(values, (np.arange(n) + 0.5) / n)
+    spread = max(float(values.var()), np.finfo(float).tiny)
+    variance, weight = np.full(n, spread / n**2), np.full(n, 1 / n)
+    for _ in range(steps):
+        log = np.log(weight / np.sqrt(variance)) - 0.5 * (values[:, None] - mean) ** 2 / variance
+        share = np.exp(log - log.max(axis=1, keepdims=True))
+        share /= share.sum(axis=1, keepdims=True)
+        total = np.maximum(share.sum(axis=0), 1e-9)
+        mean = (share * values[:, None]).sum(axis=0) / total
+        variance = (share * (values[:, None] - mean) ** 2).sum(axis=0) / total + 1e-4 * spread
+        weight = total / len(values)
+    order = np.argsort(mean)
+    return _Mixture(mean[order], variance[order], weight[order], np.argmax(share[:, order], axis=1).astype(np.int64))
 
 
 def _separate_groups(values: Array) -> Ints | None:
     """Labels of the largest number of groups that are all big and apart; None when there is one group only."""
+    if np.ptp(values) < _NO_CONTRAST:
+        return None
     for n in range(_MOST, 1, -1):
         mixture = _mixture(values, n)
-        order = np.argsort(mixture.means_[:, 0])
-        mean, variance = mixture.means_[order, 0], mixture.covariances_[order, 0, 0]
-        apart = np.abs(np.diff(mean)) / np.sqrt((variance[1:] + variance[:-1]) / 2)
-        if mixture.weights_.min() >= _SMALLEST_SHARE and apart.min() >= _APART:
-            return _ordered(values, mixture.predict(values[:, None]))
+        apart = np.diff(mixture.mean) / np.sqrt((mixture.variance[1:] + mixture.variance[:-1]) / 2)
+        if mixture.weight.min() >= _SMALLEST_SHARE and apart.min() >= _APART:
+            return _ordered(values, mixture.label)
     return None
 
 

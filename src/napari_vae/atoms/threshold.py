@@ -10,7 +10,7 @@ Array = npt.NDArray[np.float64]
 NOISE_FLOOR = 3.0  # in lattices, where every candidate already stands at a column width from the others
 ISOLATED_FLOOR = 5.0  # elsewhere; of the 10⁴ independent places of an image of white noise none reaches it
 _CLEAR = 10.0  # a spot that explains about a fifth of the variance around it, at the usual widths
-_FEW_FALSE, _SOME_FALSE, _OUTSTANDING = 0.02, 0.25, 1.25
+_FEW_FALSE, _SOME_FALSE, _OUTSTANDING = 0.02, 0.25, 2.0
 _LOWEST, _NOISIEST = 1.5, 7.0  # scores between which noise and weak texture have their mode
 _NOISE_SHARE = 0.08  # a group of fewer candidates is no noise but atoms beside bright dopants, at the edge, …
 _BANDWIDTH = 0.12  # of the density of log(score)
@@ -50,7 +50,7 @@ def isolated_threshold(scores: Array, decoys: Array) -> float:
     Noise and texture make as many dark as bright spots, atoms only one kind. So the number of decoys above a score,
     and one more, estimates the number of false candidates above it (target–decoy estimate, Elias and Gygi 2007).
     Weak spots count if hardly any of them is expected to be false; spots that stand out well from what surrounds
-    them on weaker evidence; a few that beat every decoy by a quarter always.
+    them on weaker evidence; a few that score twice as much as any decoy always.
     """
     strict = _first_score(scores, decoys, _FEW_FALSE)
     lenient = max(_CLEAR, _first_score(scores, decoys, _SOME_FALSE))

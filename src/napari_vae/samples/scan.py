@@ -51,7 +51,8 @@ def render(shape: tuple[int, int], position: Array, peak: Array, sigma: float, j
     spots = down[:, :, None] * np.exp(-0.5 * (across / sigma) ** 2)
     spots *= ((columns >= 0) & (columns < shape[1]))[:, None, :]
     pixel = rows.clip(0, shape[0] - 1)[:, :, None] * shape[1] + columns.clip(0, shape[1] - 1)[:, None, :]
-    return np.bincount(pixel.ravel(), spots.ravel(), minlength=shape[0] * shape[1]).reshape(shape)
+    image = np.bincount(pixel.ravel(), spots.ravel(), minlength=shape[0] * shape[1]).astype(np.float64)
+    return image.reshape(shape)
 
 
 def smooth_field(y: Array, x: Array, wavelength: float, rng: np.random.Generator, waves: int = 6) -> Array:

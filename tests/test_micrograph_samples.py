@@ -1,0 +1,126 @@
+"""The simulated micrographs show what their truth says."""
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from napari_vae.errors import InputError
+from napari_vae.samples import micrograph
+
+CALM = {"vacancies": 0, "dopants": 0, "displacement": 0, "jitter": 0, "drift": 0, "polar": 0}
+
+
+def neighbours(truth, n=1):
+    position = truth[["y", "x"]].to_numpy()
+    inner = ((position > 40) & (position < position.max(axis=0) - 40)).all(axis=1)
+    return cKDTree(position).query(position, n + 1)[0][inner, 1:]
+
+
+@pytest.mark.parametrize(("kind", "bond"), [("graphene", 0.142), ("perovskite", 0.39 / np.sqrt(2))])
+def test_the_bond_has_its_length(kind, bond):
+    image, truth = micrograph(kind, size=300, **CALM)
+    distance = neighbours(truth) * image.pixel_size[0]
+    np.testing.assert_allclose(distance, bond, rtol=1e-6)
+    assert image.units == "nm"
+
+
+def test_graphene_of_the_default_size_has_about_5300_atoms():
+    _, truth = micrograph("graphene", vacancies=0)
+    assert len(truth) == pytest.approx(5300, rel=0.01)
+
+
+def test_atoms_are_drawn_where_the_truth_says():
+    image, truth = micrograph("graphene", size=200, dose=1e6, pixel_size=0.02, background=0.2)
+    inner = truth[(truth.y > 15) & (truth.y < 185) & (truth.x > 15) & (truth.x < 185)]
+    y, x = np.mgrid[-3:4, -3:4]
+    rows, columns = np.rint(inner.y).astype(int), np.rint(inner.x).astype(int)
+    patches = image.data[rows.to_numpy()[:, None, None] + y, columns.to_numpy()[:, None, None] + x]
+    weight = patches - patches.min(axis=(1, 2), keepdims=True)
+    centre = (weight * y).sum(axis=(1, 2)) / weight.sum(axis=(1, 2)) + rows
+    assert np.median(np.abs(centre - inner.y)) < 0.15
+
+
+def test_counts_are_poisson_about_dose_and_background():
+    image, truth = micrograph("perovskite", size=256, dose=40, background=0.25)
+    bare, _ = micrograph("perovskite", size=256, dose=40, background=0.25, vacancies=1.0, dopants=0)
+    assert bare.data.mean() == pytest.approx(10, rel=0.01)
+    assert bare.data.var() == pytest.approx(10, rel=0.05)
+    assert set(truth.species) <= {"Sr", "Ti", "Ba", "Nb"}
+    assert truth.peak[truth.species == "Sr"].iloc[0] == 40
+    assert image.data.dtype == np.float32
+
+
+def test_vacancies_and_dopants_have_their_share_and_are_counted_by_their_neighbours():
+    _, truth = micrograph("graphene", size=512, vacancies=0.05, dopants=0.1, drift=0)
+    sites = len(truth) + len(truth.attrs["vacancies"])
+    assert len(truth.attrs["vacancies"]) / sites == pytest.approx(0.05, abs=0.015)
+    assert (truth.species != "C").mean() == pytest.approx(0.1, abs=0.02)
+    inner = truth[(truth.y > 30) & (truth.y < 480) & (truth.x > 30) & (truth.x < 480)]
+    near = cKDTree(np.array(truth.attrs["vacancies"])).query_ball_point(inner[["y", "x"]], 1.15 * 0.142 / 0.0115)
+    assert [len(n) for n in near] == inner.vacant_neighbours.tolist()
+
+
+def test_b_columns_move_along_the_polar_field():
+    _, truth = micrograph("perovskite", size=512, polar=0.03, displacement=0.001)
+    shift = np.hypot(truth.polar_y, truth.polar_x)
+    assert (shift[truth.sublattice == 0] == 0).all()
+    assert 0.5 * 0.03 / 0.012 < shift.max() <= 0.03 / 0.012 + 1e-9
+    assert np.corrcoef(truth.dy[truth.sublattice == 1], truth.polar_y[truth.sublattice == 1])[0, 1] > 0.9
+
+
+def test_angle_is_counter_clockwise_on_screen():
+    _, truth = micrograph("perovskite", size=300, angle=10, **CALM)
+    a = truth[truth.sublattice == 0][["y", "x"]].to_numpy()
+    centre = a[np.argmin(np.hypot(*(a - 150).T))]
+    right = a[np.argmin(np.hypot(*(a - centre - (0, 0.39 / 0.012)).T))] - centre
+    assert np.degrees(np.arctan2(-right[0], right[1])) == pytest.approx(10, abs=1e-6)
+
+
+def test_strain_stretches_the_lattice():
+    _, truth = micrograph("perovskite", size=300, angle=0, strain=(0.0, 0.05, 0.0), **CALM)
+    row = truth[(truth.sublattice == 0)]
+    row = row[np.abs(row.y - row.y.iloc[len(row) // 2]) < 1].sort_values("x")
+    np.testing.assert_allclose(np.diff(row.x), 1.05 * 0.39 / 0.012)
+
+
+def test_grains_have_their_own_angles_and_keep_their_distance():
+    _, truth = micrograph("graphene", size=400, grains=3, **CALM)
+    assert truth.grain.nunique() == 3
+    assert truth.groupby("grain").angle.nunique().eq(1).all()
+    assert neighbours(truth).min() > 0.5 * 0.142 / 0.0115
+
+
+def test_the_truth_follows_the_drift():
+    still, drifting = (micrograph("graphene", size=256, dose=1e4, jitter=0, drift=d)[1] for d in (0.0, 8.0))
+    moved = drifting[["y", "x"]].to_numpy()[10:40] - still[["y", "x"]].to_numpy()[10:40]
+    assert len(still) != len(drifting) or np.abs(moved).max() > 0.5
+
+
+def test_same_seed_same_image_and_no_global_state():
+    before = np.random.get_state()[1].copy()  # noqa: NPY002 - that it is untouched is the point
+    first, second, other = (micrograph("graphene", size=64, seed=s)[0].data for s in (3, 3, 4))
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, other)
+    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_rectangular_images():
+    image, truth = micrograph("perovskite", size=(96, 200))
+    assert image.shape == (96, 200)
+    assert truth.x.max() > 150 > truth.y.max()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"kind": "diamond"}, "choose one of"),
+        ({"size": 8}, "at least 16"),
+        ({"dose": 0}, "positive"),
+        ({"pixel_size": -1}, "positive"),
+        ({"grains": 0}, "at least one grain"),
+        ({"vacancies": 2}, "between 0 and 1"),
+    ],
+)
+def test_bad_options_are_refused(options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        micrograph(**({"kind": "graphene", "size": 64} | options))

@@ -1,0 +1,58 @@
+"""Fitted positions against the Cramér–Rao limit, and errors that mean what they say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from measuring import detection
+from napari_vae import detect_atoms
+from napari_vae.atoms.refine import draw_spots, refine_spots
+from napari_vae.samples import micrograph
+
+
+@pytest.mark.parametrize(
+    ("kind", "dose", "factor"),
+    # Columns of graphene overlap: the limit with all neighbours fitted as well is 1.10 times the isolated one.
+    [("graphene", 100, 1.15 * 1.10), ("graphene", 10, 1.15 * 1.10), ("perovskite", 100, 1.1), ("perovskite", 10, 1.1)],
+)
+def test_positions_reach_the_limit_and_errors_are_calibrated(kind, dose, factor):
+    result = detection.precision(kind, dose, size=512)
+    assert result.error < factor * result.limit
+    assert 0.9 < result.spread < 1.2
+    assert min(result.agreement.precision, result.agreement.recall) >= 0.999
+
+
+def test_few_electrons():
+    result = detection.precision("graphene", 100 / (2 * np.pi * 3.04**2), size=512)
+    assert min(result.agreement.precision, result.agreement.recall) >= 0.97
+
+
+def test_amplitude_width_and_background_are_those_of_the_columns():
+    image, truth = micrograph("perovskite", size=300, dose=2000, jitter=0, dopants=0, background=0.3)
+    atoms = detect_atoms(image)
+    inner = atoms[(atoms.y > 30) & (atoms.y < 270) & (atoms.x > 30) & (atoms.x < 270)]
+    assert inner.sigma.median() == pytest.approx(truth.sigma[0], rel=0.02)
+    assert inner.background.median() == pytest.approx(600, rel=0.05)
+    bright = inner[inner.amplitude > 1500]
+    assert bright.amplitude.median() == pytest.approx(2000, rel=0.02)
+
+
+def test_neighbours_do_not_pull():
+    """A weak column beside a bright one: noise-free, so what is left is the pull."""
+    truth = np.array([[4.0, 0.0, 30.3, 30.0, 2.5], [1.0, 0.0, 30.0, 40.2, 2.5]])
+    image = draw_spots((60, 70), truth).astype(float) + np.random.default_rng(0).normal(0, 0.002, (60, 70))
+    start = pd.DataFrame({"amplitude": truth[:, 0], "background": 0.0, "y": [30.0, 30.0], "x": [30.0, 40.0]})
+    fit = refine_spots(image, start, 2.3, 10.2)
+    np.testing.assert_allclose(fit[["y", "x"]], truth[:, 2:4], atol=0.01)
+
+
+def test_a_fit_that_fails_stays_at_its_maximum_without_errors():
+    image = draw_spots((64, 64), np.array([[1.0, 0.0, 20.4, 20.2, 2.0]])).astype(float)
+    image += np.random.default_rng(0).normal(0, 0.01, image.shape)
+    start = pd.DataFrame({"amplitude": [1.0, 0.05], "background": 0.0, "y": [20.0, 50.0], "x": [20.0, 50.0]})
+    image[45:56, 45:56] -= draw_spots((64, 64), np.array([[0.5, 0.0, 50, 50, 3.0]]))[45:56, 45:56]  # a hole
+    fit = refine_spots(image, start, 2.0, 10.0)
+    assert fit.y[0] == pytest.approx(20.4, abs=0.02)
+    assert np.isfinite(fit.y_err[0])
+    assert (fit.y[1], fit.x[1]) == (50.0, 50.0)
+    assert fit.loc[1, ["sigma", "y_err", "x_err"]].isna().all()
