@@ -16,9 +16,9 @@ class Progress:
     Attributes
     ----------
     epoch, n_epochs : int
-        Passes over the data done, and in all (with ``epochs="auto"``: at most).
+        Passes over the data done, and in all (with ``epochs="auto"`` a guess until a plateau is found).
     step, n_steps : int
-        Optimiser steps done, and in all (at most).
+        Optimiser steps done, and in all, as for the epochs.
     seconds_left : float or None
         Estimate; ``None`` until there is one.
     device : str

@@ -12,6 +12,7 @@ FLOOR = 0.01  # the last steps, relative to the largest
 SHORTEST_WARMUP = 20
 PATIENCE = 4  # evaluations without gain
 GAIN = 3e-3  # what counts as gain, relative to all that was gained since before the first step
+TYPICAL_STEPS = 900
 MIN_STEPS, MAX_STEPS = 300, 4000  # bounds of the search for a plateau
 
 
@@ -48,6 +49,12 @@ class Schedule:
             done = (step - self.cooldown_from) / max(1, self.n_steps - self.cooldown_from)
             rate *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
         return rate
+
+    def expected(self, step: int) -> int:
+        """Steps in all; before a plateau is found a guess, which grows with `step`."""
+        if self.cooldown_from is not None:
+            return self.n_steps
+        return min(self.n_steps, max(TYPICAL_STEPS, round(1.25 * (1 + AUTO_COOLDOWN) * step)))
 
     def watch(self, step: int, losses: list[float], start: float) -> None:
         """Begin the cooldown if the held-out `losses`, one per evaluation, have reached a plateau.

@@ -28,6 +28,7 @@ CENTRING = 80  # first steps in which a model of rotation and translation learns
 RESIDENT = 2**31  # images up to this many bytes live on the device
 LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
 LIVE_GRID = 7
+SPAN = 300  # images that tell the range of the latents
 
 
 class Session:
@@ -96,7 +97,7 @@ class Session:
 
     def latent_range(self) -> list[list[float]]:
         """The 1 and 99 percentiles of each latent over (a sample of) the training images."""
-        parts = self.rows[:1000].split(self.batch_size)
+        parts = self.rows[:SPAN].split(self.batch_size)
         means = torch.cat([self.model.explain(self._load(part)).posterior.mean for part in parts])
         limits: list[list[float]] = np.percentile(means.cpu().numpy(), [1, 99], axis=0).T.tolist()
         return limits
@@ -177,7 +178,7 @@ class Session:
 
     def _progress(self, clock: _Clock, message: str, manifold: npt.NDArray[np.float32] | None = None) -> Progress:
         clock.reported()
-        n_steps = self.schedule.n_steps
+        n_steps = self.schedule.expected(self.step)
         return Progress(
             epoch=self.epoch,
             n_epochs=math.ceil(n_steps / self.steps_per_epoch),

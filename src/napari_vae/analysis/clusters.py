@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
 MOST_CLASSES = 8
-MOST_ROWS = 20_000  # the mixture is fitted to at most so many, and then labels all
-FLOOR = 1e-4  # variance added to each latent after scaling to 1, against collapse on duplicates
+MOST_ROWS = 5_000  # the mixture is fitted to at most so many, and then labels all
+FLOOR = 1e-3  # variance added to each column, against collapse on duplicates
 
 
 def cluster(
@@ -30,7 +30,8 @@ def cluster(
     Parameters
     ----------
     latents : DataFrame or array (N, k)
-        Of a DataFrame the columns ``z1``, ``z2``, … are used, or all numeric ones if it has none of these.
+        Of a DataFrame the columns ``z1``, ``z2``, … are used as they are, or all numeric ones if it has none of these.
+        Numeric columns and arrays are scaled to unit variance first.
     method : "gmm", "kmeans" or "hdbscan"
         Gaussian mixture, k-means, or density peaks (which finds `n` itself and labels outliers −1).
     n : int or "auto"
@@ -58,22 +59,20 @@ def cluster(
     values, index = _values(latents)
     if n != "auto" and not 1 <= n <= len(values):
         raise InputError(f"{n} classes of {len(values)} rows are not possible; choose 1 … {len(values)}.")
-    sd = values.std(0)
-    scaled = (values - values.mean(0)) / np.where(sd > 0, sd, 1)
     if method == "hdbscan":
         from sklearn.cluster import HDBSCAN
 
-        labels = HDBSCAN(min_cluster_size=max(5, len(scaled) // 100), copy=True).fit_predict(scaled)
+        labels = HDBSCAN(min_cluster_size=max(5, len(values) // 100), copy=True).fit_predict(values)
     elif method in ("gmm", "kmeans"):
-        sample = scaled
-        if len(scaled) > MOST_ROWS:
-            sample = scaled[np.random.default_rng(seed).choice(len(scaled), MOST_ROWS, replace=False)]
-        labels = _mixture(sample, n, seed).predict(scaled) if method == "gmm" or n == "auto" else None
+        sample = values
+        if len(values) > MOST_ROWS:
+            sample = values[np.random.default_rng(seed).choice(len(values), MOST_ROWS, replace=False)]
+        labels = _mixture(sample, n, seed).predict(values) if method == "gmm" or n == "auto" else None
         if method == "kmeans":
             from sklearn.cluster import KMeans
 
             n_classes = n if labels is None else len(np.unique(labels))
-            labels = KMeans(n_classes, n_init=5, random_state=seed).fit(sample).predict(scaled)
+            labels = KMeans(n_classes, n_init=5, random_state=seed).fit(sample).predict(values)
     else:
         raise InputError(f'There is no clustering {method!r}; use "gmm", "kmeans" or "hdbscan".')
     return pd.Series(_by_size(np.asarray(labels)), index=index, name="class")
@@ -82,16 +81,20 @@ def cluster(
 def _values(latents: pd.DataFrame | npt.ArrayLike) -> tuple[npt.NDArray[np.float64], pd.Index]:
     if isinstance(latents, pd.DataFrame):
         table = latents.filter(regex=r"^z\d+$")
-        table = table if table.shape[1] else latents.select_dtypes("number")
+        own_scale = table.shape[1] > 0  # the prior gives latents their scale; one that says nothing stays small
+        table = table if own_scale else latents.select_dtypes("number")
         values, index = table.to_numpy(float), latents.index
     else:
         values = np.asarray(latents, dtype=float)
-        values = values[:, None] if values.ndim == 1 else values
+        values, own_scale = values[:, None] if values.ndim == 1 else values, False
         index = pd.RangeIndex(len(values))
     if values.ndim != 2 or values.shape[1] == 0 or len(values) == 0:
         raise InputError("There are no latents to cluster; give a table with z1, z2, … or an (N, k) array.")
     if not np.isfinite(values).all():
         raise InputError("The latents hold NaN or infinite values; drop those rows first.")
+    if not own_scale:
+        sd = values.std(0)
+        values = (values - values.mean(0)) / np.where(sd > 0, sd, 1)
     return values, index
 
 
@@ -102,7 +105,7 @@ def _mixture(sample: npt.NDArray[np.float64], n: int | Literal["auto"], seed: in
     distinct = len(np.unique(sample, axis=0))
     most = max(1, min(MOST_CLASSES, len(sample) // 10, distinct))
     numbers = range(1, most + 1) if n == "auto" else [min(n, distinct)]
-    fits = [GaussianMixture(k, reg_covar=FLOOR, n_init=3, random_state=seed).fit(sample) for k in numbers]
+    fits = [GaussianMixture(k, reg_covar=FLOOR, n_init=2, random_state=seed).fit(sample) for k in numbers]
     return min(fits, key=lambda fit: fit.bic(sample))
 
 
