@@ -43,20 +43,17 @@ def test_rotating_the_image_moves_the_angle_and_not_the_content():
 
 
 def test_strain_is_the_shear_that_was_applied():
-    sample = samples.cards(400, max_angle=120, max_shear=20, seed=3)
+    sample = samples.cards(300, max_angle=120, max_shear=20, seed=3)
     table = train(sample, "strain-rvae", epochs=20)
-    strain = np.hypot(table["strain_xx"], table["strain_xy"])
-    expected = np.abs(np.arcsinh(np.tan(np.deg2rad(sample.shear)) / 2) * 2)  # ‖log [[1, −t], [−t, 1 + t²]]‖
-    # canonical images are free to carry a constant strain, so only the correlation is compared for each suit
-    on_axis = [
-        max(
-            abs(np.corrcoef(table[c][sample.suit == k], sample.shear[sample.suit == k])[0, 1])
-            for c in ("strain_xx", "strain_xy")
-        )
-        for k in range(3)
-    ]
-    assert min(on_axis) > 0.97
-    assert np.corrcoef(strain, expected)[0, 1] > 0.8
+    found = table[["strain_xx", "strain_xy"]].to_numpy()
+    applied = 2 * np.arcsinh(np.tan(np.deg2rad(sample.shear)) / 2)  # eigenvalue of log [[1, −t], [−t, 1 + t²]]
+    for k in range(3):
+        # The canonical image may be turned and carry a constant strain: the axis and the origin are free, the size is not.
+        rows = sample.suit == k
+        axis = np.linalg.lstsq(np.c_[applied[rows], np.ones(rows.sum())], found[rows], rcond=None)[0][0]
+        assert np.linalg.norm(axis) == pytest.approx(1, abs=0.15)
+        along = found[rows] @ axis / np.linalg.norm(axis)
+        assert np.corrcoef(along, applied[rows])[0, 1] > 0.97
     assert angle_errors(table["angle"], sample.angle, sample.suit)[:3].max() < 4
 
 

@@ -62,7 +62,9 @@ class Micrograph:
         if np.issubdtype(data.dtype, np.complexfloating):
             raise InputError("The image is complex; take its magnitude, np.abs(image), first.")
         if not (np.issubdtype(data.dtype, np.number) or data.dtype == bool):
-            raise InputError(f"The image holds {data.dtype} values, not numbers; convert it to an array of intensities.")
+            raise InputError(
+                f"The image holds {data.dtype} values, not numbers; convert it to an array of intensities."
+            )
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "axes", axes)
         object.__setattr__(self, "pixel_size", _pixel_size(self.pixel_size))
