@@ -89,7 +89,9 @@ def test_colour_and_complex_layers_are_refused_with_a_remedy(scene):
     with pytest.raises(InputError, match="Split RGB"):
         micrograph_from_layer(Image(np.zeros((32, 32, 3), np.uint8), rgb=True))
     with pytest.raises(InputError, match="complex"):
-        micrograph_from_layer(SimpleNamespace(data=scene * 1j, units=Image(scene).units, scale=(1, 1), ndim=2, name="fft"))
+        micrograph_from_layer(
+            SimpleNamespace(data=scene * 1j, units=Image(scene).units, scale=(1, 1), ndim=2, name="fft")
+        )
 
 
 def test_points_and_back_after_edits_by_hand(atoms, scene):

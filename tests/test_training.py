@@ -48,7 +48,7 @@ def test_strain_is_the_shear_that_was_applied():
     found = table[["strain_xx", "strain_xy"]].to_numpy()
     applied = 2 * np.arcsinh(np.tan(np.deg2rad(sample.shear)) / 2)  # eigenvalue of log [[1, −t], [−t, 1 + t²]]
     for k in range(3):
-        # The canonical image may be turned and carry a constant strain: the axis and the origin are free, the size is not.
+        # The canonical image may be turned and strained itself: axis and origin are free, the size is not.
         rows = sample.suit == k
         axis = np.linalg.lstsq(np.c_[applied[rows], np.ones(rows.sum())], found[rows], rcond=None)[0][0]
         assert np.linalg.norm(axis) == pytest.approx(1, abs=0.15)
@@ -185,3 +185,21 @@ def test_bad_images_are_one_sentence(images, sentence):
 def test_bad_settings_are_one_sentence(arguments, sentence):
     with pytest.raises(InputError, match=sentence):
         fit(samples.cards(10).images, train=TrainConfig(**arguments))
+
+
+def test_auto_likelihood_is_the_papers_for_cards_and_learns_the_noise_of_micrographs():
+    cards = samples.cards(10).images
+    short = TrainConfig(epochs=1)
+    assert fit(cards, train=short).model_config.likelihood == "bernoulli"
+    assert fit(100 * cards, train=short).model_config.likelihood == "gaussian"
+    assert fit(cards, ModelConfig(likelihood="gaussian"), short).model_config.likelihood == "gaussian"
+
+
+def test_the_gaussian_finds_the_noise():
+    rng = np.random.default_rng(0)
+    cards = samples.cards(50, max_angle=1, size=32).images
+    noisy = 0.25 + 0.5 * cards + 0.05 * rng.normal(size=cards.shape)
+    run = fit(noisy, train=TrainConfig(epochs=60))
+    left = run.encode(noisy)["reconstruction_error"].mean() ** 0.5
+    span = run.normalization.high[0] - run.normalization.low[0]
+    assert left * span == pytest.approx(0.05, rel=0.2)

@@ -18,7 +18,7 @@ def perovskite() -> list[LayerData]:
 
 
 def cards() -> list[LayerData]:
-    """Playing cards in many poses, side by side on one picture; the regular grid of “Train VAE” takes one card per window."""
+    """Playing cards in many poses on one picture; the regular grid of “Train VAE” takes one card per window."""
     from .results import tile
     from .samples import cards as draw
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from .device import choose_device
 from .errors import TrainingError
 from .models.config import ModelConfig, TrainConfig
-from .models.images import training_images
+from .models.images import choose_likelihood, training_images
 from .progress import Progress
 from .provenance import describe_data
 from .run import Run
@@ -100,6 +101,8 @@ def iter_fit(
     """
     model, train = model or ModelConfig(), train or TrainConfig()
     images, limits = training_images(data)
+    if model.likelihood == "auto":
+        model = replace(model, likelihood=choose_likelihood(data, limits))
     device = choose_device(train.device)
     try:
         session = Session(images, model, train, device)

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from ..errors import InputError
 
 INVARIANCES = ("rotation", "translation", "scale", "strain")
-LIKELIHOODS = ("bernoulli", "gaussian")
+LIKELIHOODS = ("auto", "bernoulli", "gaussian")
 
 PRESETS = {
     "vae": "VAE: no invariance",
@@ -37,8 +37,10 @@ class ModelConfig:
         keeps them out of the latents.
     latent_dim : int
         Number of latents.
-    likelihood : "bernoulli" or "gaussian"
-        How pixels in [0, 1] scatter about the reconstruction; the Gaussian learns its variance.
+    likelihood : "auto", "bernoulli" or "gaussian"
+        How pixels scatter about the reconstruction. The Gaussian learns how noisy the pixels are, which micrographs need:
+        what a small difference of intensity is worth depends on it. ``"auto"`` takes the Bernoulli of the papers for
+        arrays that span exactly 0 … 1, and the Gaussian otherwise.
     decoder : "canonical"
         One upright image is decoded and resampled into each pose.
     angle_prior : "uniform" or float
@@ -68,7 +70,7 @@ class ModelConfig:
     kind: Literal["vae"] = "vae"
     invariances: tuple[str, ...] = ()
     latent_dim: int = 2
-    likelihood: str = "bernoulli"
+    likelihood: str = "auto"
     decoder: Literal["canonical"] = "canonical"
     angle_prior: float | Literal["uniform"] = "uniform"
     shift_prior: float = 0.1

@@ -40,6 +40,12 @@ def raw_images(data: Any) -> npt.NDArray[Any]:
     return array
 
 
+def choose_likelihood(data: Any, limits: Normalization) -> str:
+    """The likelihood that ``"auto"`` stands for: arrays that span exactly 0 … 1 are taken as probabilities."""
+    given = not _is_patches(data) and set(limits.low) == {0.0} and set(limits.high) == {1.0}
+    return "bernoulli" if given else "gaussian"
+
+
 def training_images(data: Any) -> tuple[npt.NDArray[np.float32], Normalization]:
     """Images to learn from, and the limits that 0 and 1 stand for.
 
