@@ -38,9 +38,9 @@ class ModelConfig:
     latent_dim : int
         Number of latents.
     likelihood : "auto", "bernoulli" or "gaussian"
-        How pixels scatter about the reconstruction. The Gaussian learns how noisy the pixels are, which micrographs need:
-        what a small difference of intensity is worth depends on it. ``"auto"`` takes the Bernoulli of the papers for
-        arrays that span exactly 0 … 1, and the Gaussian otherwise.
+        How pixels scatter about the reconstruction. The Gaussian learns how noisy the pixels are, which micrographs
+        need: what a small difference of intensity is worth depends on it. ``"auto"`` takes the Bernoulli of the papers
+        for arrays that span exactly 0 … 1, and the Gaussian otherwise.
     decoder : "canonical"
         One upright image is decoded and resampled into each pose.
     angle_prior : "uniform" or float

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
 LOG_SMALLEST_SD = math.log(3e-3)  # below the steps of 8-bit images; noiseless data would drive it to 0
 
 
@@ -45,7 +44,8 @@ class Gaussian(Likelihood):
     """Normal scatter with one learnt standard deviation per channel.
 
     What a difference between two images is worth depends on the noise: learning it weighs reconstruction against KL
-    divergence by itself (Rybkin et al., "Simple and effective VAE training with calibrated decoders", arXiv 2006.13202).
+    divergence by itself (Rybkin et al., "Simple and effective VAE training with calibrated decoders",
+    arXiv 2006.13202).
     """
 
     QUICK = 20.0  # the deviation follows the residuals this much faster than the weights change
@@ -69,8 +69,9 @@ class Gaussian(Likelihood):
         return (0.5 * residual**2 + self.log_sd + 0.5 * math.log(2 * math.pi)).sum((-3, -2, -1))
 
     def floor(self, images: Tensor) -> Tensor:
-        """None that holds for every learnt deviation: 0."""
-        return torch.zeros(len(images), device=images.device)
+        """No residual at all, at the smallest deviation."""
+        floor = images[0].numel() * (LOG_SMALLEST_SD + 0.5 * math.log(2 * math.pi))
+        return torch.full((len(images),), floor, device=images.device)
 
 
 def make_likelihood(name: str, channels: int) -> Likelihood:

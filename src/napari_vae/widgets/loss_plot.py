@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 HEIGHT = 170
 CURVES = {"reconstruction": "#56b4e9", "kl": "#e69f00"}
 CAPTION = (
-    f'loss per epoch: <span style="color:{CURVES["reconstruction"]}">reconstruction</span>, '
+    f'loss in nats per epoch: <span style="color:{CURVES["reconstruction"]}">reconstruction</span>, '
     f'<span style="color:{CURVES["kl"]}">KL of latents</span>'
 )
 TOOLTIP = (
@@ -34,6 +34,7 @@ class LossPlot(QWidget):
         menu.setParent(self, menu.windowFlags())  # pyqtgraph leaves it without a parent, so it would outlive us
         self._plot.setMouseEnabled(False, False)
         self._plot.hideButtons()
+        self._plot.setLogMode(y=True)  # the two differ by orders of magnitude
         self._plot.getAxis("left").setWidth(34)
         self.curves = {
             key: self._plot.plot(pen=pg.mkPen(color, width=2), symbolBrush=color, symbolPen=None, symbolSize=4)
