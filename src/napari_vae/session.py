@@ -81,13 +81,15 @@ class Session:
             if self.start is None:
                 self.start = float(costs[0].free_energy().mean()) - self.floor
             stopped = stop()
-            if stopped or self._evaluation_due():
+            if self._evaluation_due() or (stopped and not self.history):
                 self._evaluate(costs, clock)
                 costs = []
-                self.checkpoint.keep(now=stopped)
+                self.checkpoint.keep()
                 yield self._progress(clock, self._message(), self._manifold())
             elif clock.due():
                 yield self._progress(clock, self._message())
+            if stopped:
+                self.checkpoint.keep(now=True)
             if stopped or self.step >= self.schedule.n_steps:
                 break
         self._order_latents()

@@ -108,7 +108,8 @@ def cards(
     shift = rng.uniform(-max_shift, max_shift, (n, 2))
     suit = np.repeat(np.arange(len(SUITS)), n_per_suit)
     scales = np.exp(rng.uniform(np.log(scale[0]), np.log(scale[1]), n))
-    inverse = np.linalg.inv(_forward_maps(np.deg2rad(angle), np.deg2rad(shear)) * scales[:, None, None])
+    forward = _forward_maps(np.deg2rad(angle), np.deg2rad(shear)) * scales[:, None, None]
+    inverse = np.linalg.inv(forward).astype(np.float64)
     images = np.empty((n, size, size), np.float32)
     for start in range(0, n, CHUNK):
         part = slice(start, start + CHUNK)

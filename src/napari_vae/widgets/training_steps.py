@@ -14,6 +14,7 @@ from ..models.config import ModelConfig, TrainConfig
 from ..patches import Patches, extract_patches
 from .data_form import MINIMUM, Source
 from .jobs import Step
+from .torch_loading import import_torch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +63,7 @@ def apply_steps(stop: Callable[[], bool], run: Run, source: Source) -> Generator
 def load_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, Run]:
     """Read a saved model; in a thread because torch takes its time to be imported."""
     yield Step("Loading …")
+    import_torch()
     from ..run import load_run
 
     return load_run(folder)
@@ -83,6 +85,7 @@ def _describe(run: Run, patches: Patches, source: Source) -> Generator[Step, Non
 @contextmanager
 def spare_core() -> Iterator[None]:
     """Let torch use all cores but one in this thread, so that the window breathes."""
+    import_torch()
     import torch
 
     before = torch.get_num_threads()
