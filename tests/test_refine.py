@@ -56,3 +56,15 @@ def test_a_fit_that_fails_stays_at_its_maximum_without_errors():
     assert np.isfinite(fit.y_err[0])
     assert (fit.y[1], fit.x[1]) == (50.0, 50.0)
     assert fit.loc[1, ["sigma", "y_err", "x_err"]].isna().all()
+
+
+def test_columns_cut_by_the_border_stay_inside_the_image():
+    y, x = np.mgrid[:200, :200]
+    image = np.zeros((200, 200))
+    for cy in np.arange(-1.5, 202, 20):
+        for cx in np.arange(-1.5, 202, 20):
+            image += np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 32)
+    image += 0.01 * np.random.default_rng(0).normal(size=image.shape)
+    atoms = detect_atoms(image)
+    assert len(atoms) >= 81
+    assert atoms[["y", "x"]].min().min() > -0.5 and atoms[["y", "x"]].max().max() < 199.5

@@ -66,7 +66,7 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float
     width = min(sigma, widest)
     noise = np.full(image.shape, 1 / _noise_variance(image), dtype=np.float32)
     fit = _fit(image, noise, start, _FIRST_REACH * sigma, Width(width, _ALIKE), _FIRST_STEPS)
-    values = np.where(_plausible(fit.values, start, sigma, spacing)[:, None], fit.values, start)
+    values = np.where(_plausible(fit.values, start, sigma, spacing, image.shape)[:, None], fit.values, start)
     for number in range(_ROUNDS):
         # The prior holds the width back, so the median has come only about half of the way.
         width = min(width + 2 * (float(np.median(values[:, 4])) - width), widest)
@@ -83,8 +83,8 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float
             _STEPS,
             put_back=True,
         )
-        values = np.where(_plausible(fit.values, start, sigma, spacing)[:, None], fit.values, start)
-    good = _plausible(fit.values, start, sigma, spacing) & np.isfinite(fit.errors).all(axis=1)
+        values = np.where(_plausible(fit.values, start, sigma, spacing, image.shape)[:, None], fit.values, start)
+    good = _plausible(fit.values, start, sigma, spacing, image.shape) & np.isfinite(fit.errors).all(axis=1)
     values = np.where(good[:, None], fit.values, start)
     return pd.DataFrame(
         {
@@ -267,8 +267,11 @@ def _weights(residual: Floats, spots: Floats, sigma: float) -> Floats:
     return (1 / np.maximum(variance, np.finfo(np.float32).tiny)).astype(np.float32)
 
 
-def _plausible(values: Array, start: Array, sigma: float, spacing: float) -> npt.NDArray[np.bool_]:
-    """Fits that ended near their maximum, upright, with about the width of a column."""
+def _plausible(
+    values: Array, start: Array, sigma: float, spacing: float, shape: tuple[int, ...]
+) -> npt.NDArray[np.bool_]:
+    """Fits that ended near their maximum and inside the image, upright, with about the width of a column."""
     near = np.hypot(*(values[:, 2:4] - start[:, 2:4]).T) <= _FARTHEST * spacing
     wide = (values[:, 4] > 0.3 * sigma) & (values[:, 4] < 2.5 * sigma)
-    return np.asarray(near & wide & (values[:, 0] > 0) & np.isfinite(values).all(axis=1))
+    inside = ((values[:, 2:4] > -0.5) & (values[:, 2:4] < np.asarray(shape) - 0.5)).all(axis=1)
+    return np.asarray(near & wide & inside & (values[:, 0] > 0) & np.isfinite(values).all(axis=1))
