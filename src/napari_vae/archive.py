@@ -38,7 +38,9 @@ def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Pat
         if not (path / RECORD).exists():
             raise InputError(f"The folder {path} holds other files; give a new one for the results.")
         if not overwrite:
-            raise InputError(f"The folder {path} holds an analysis; give a new one, or ask to overwrite it.")
+            raise InputError(
+                f"The folder {path} holds an analysis; give a new one, or say overwrite (--overwrite on the command line)."
+            )
     return path
 
 
@@ -162,4 +164,5 @@ def _load_micrograph(folder: Path, record: dict[str, Any]) -> Micrograph:
     saved, known = folder / "micrograph.tif", record["micrograph"]
     source = known["metadata"].get("path", "")
     data = read(saved).data if saved.exists() else read(source, dataset=known["metadata"].get("dataset")).data
+    data = data.reshape(known["shape"])  # files do not tell a movie of one frame from an image
     return Micrograph(data, **{key: known[key] for key in ("pixel_size", "units", "axes", "name", "metadata")})

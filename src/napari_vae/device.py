@@ -23,13 +23,26 @@ def choose_device(name: str = "auto") -> torch.device:
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        return torch.device("mps" if torch.backends.mps.is_available() and _mps_can_resample() else "cpu")
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f'This machine cannot compute on {name!r}; choose device="auto" or "cpu".') from error
     return device
+
+
+def _mps_can_resample() -> bool:
+    """Whether this torch can train a resampled image on Apple's GPU; before 2.13 it cannot."""
+    import torch
+    from torch.nn.functional import grid_sample
+
+    try:
+        image = torch.ones(1, 1, 2, 2, device="mps", requires_grad=True)
+        grid_sample(image, torch.zeros(1, 1, 1, 2, device="mps"), padding_mode="border", align_corners=False).backward()
+    except RuntimeError:
+        return False
+    return True
 
 
 def describe_device(device: torch.device) -> str:
