@@ -39,7 +39,7 @@ def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Pat
             raise InputError(f"The folder {path} holds other files; give a new one for the results.")
         if not overwrite:
             raise InputError(
-                f"The folder {path} holds an analysis; give a new one, or say overwrite (--overwrite on the command line)."
+                f"The folder {path} holds an analysis; give a new one, or overwrite it (--overwrite)."
             )
     return path
 
