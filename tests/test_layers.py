@@ -214,3 +214,32 @@ def test_extremes_do_not_set_the_colour_limits_and_edge_atoms_are_clear(atoms):
 def test_tiles_form_one_picture():
     tiles = np.arange(4, dtype=float)[:, None, None] * np.ones((4, 2, 3))
     assert np.array_equal(tile(tiles.reshape(2, 2, 2, 3))[::2, ::3], [[0, 1], [2, 3]])
+
+
+@pytest.mark.filterwarnings("error")
+def test_sublattices_of_a_layer_are_kept_when_latents_join_them(atoms, scene):
+    placement = Placement.of_micrograph(Micrograph(scene))
+    layer = build(atoms_to_points(atoms.assign(sublattice=np.arange(len(atoms)) % 2), placement))
+    layer.features = layer.features.assign(
+        sublattice=layer.features["sublattice"].where(np.arange(len(atoms)) != 4, "")
+    )
+    patches = extract_patches(scene, atoms_from_points(layer, placement), window=16)
+    latents, classes = latents_of(patches)
+    points = build(latents_to_points(patches.atoms, latents, placement, classes))
+    assert list(points.features["sublattice"][:6]) == ["0", "1", "0", "1", "", "1"]
+
+
+def test_the_spacing_of_points_is_in_pixels_of_the_image_asked_about(atoms, scene):
+    layer = build(atoms_to_points(atoms, placement_of(Image(scene, scale=(0.02, 0.02)))))
+    binned = placement_of(Image(scene[::2, ::2], scale=(0.04, 0.04)))
+    assert atoms_from_points(layer, binned).attrs["napari_vae"]["spacing"] == pytest.approx(4)
+
+
+def test_symbols_are_as_large_as_atoms_whatever_the_window(atoms, scene):
+    sizes = []
+    for window in ("auto", 32):
+        patches = extract_patches(scene, atoms, window=window)
+        latents, _ = latents_of(patches)
+        layers = result_layers(FakeRun(), patches, latents, None, (64, 64), Placement.of_micrograph(Micrograph(scene)))
+        sizes += [options["size"] for _, options, kind in layers if kind == "points"]
+    assert sizes[0] == sizes[1]

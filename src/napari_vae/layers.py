@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LayerData = tuple[Any, dict[str, Any], str]
 KEY = "napari_vae"  # where our provenance lies in the metadata of a layer
+MOST_LABELS = 255  # classes that an 8-bit label image can tell apart, 0 being none
 NO_CLASS = ""  # class of a point without latents; napari cannot colour by a column with missing text
 ATOM_COLOR = "#00e5ff"
 # Okabe and Ito's colours, which people with any colour vision tell apart; black left out
@@ -73,7 +74,8 @@ def atoms_from_points(layer: Any, placement: Placement | None = None) -> pd.Data
     atoms.insert(0, "frame", frames)
     atoms.insert(1, "y", points[:, -2])
     atoms.insert(2, "x", points[:, -1])
-    atoms.attrs[KEY] = {key: value for key, value in layer.metadata.get(KEY, {}).items() if key == "spacing"}
+    spacing = layer.metadata.get(KEY, {}).get("spacing")
+    atoms.attrs[KEY] = {} if spacing is None else {"spacing": spacing * _zoom(layer, placement)}
     return atoms
 
 
@@ -189,12 +191,16 @@ def class_colors(n: int) -> list[str]:
 
 
 def class_names(classes: pd.Series) -> pd.Series:
-    """Classes as text categories, which napari takes for a colour cycle without asking."""
+    """Classes as text categories, which napari takes for a colour cycle without asking; they may be such text already.
+
+    What is no class (NaN, ``""`` or below 0) becomes ``""``.
+    """
     import pandas as pd
 
-    numbers = classes.astype(int)
+    numbers = pd.to_numeric(classes.astype(object), errors="coerce").fillna(-1).astype(int)
+    names = numbers.astype(str).where(numbers >= 0, NO_CLASS)
     categories = [NO_CLASS, *map(str, range(int(numbers.max()) + 1))]
-    return pd.Series(pd.Categorical(numbers.astype(str), categories=categories), index=classes.index)
+    return pd.Series(pd.Categorical(names, categories=categories), index=classes.index)
 
 
 def class_cycle(n: int) -> dict[str, str]:
@@ -224,7 +230,7 @@ def class_labels(
     """
     from scipy.spatial import cKDTree
 
-    if int(classes.max()) > 254:
+    if int(classes.max()) >= MOST_LABELS:
         raise InputError("There are more than 255 classes; group the latents into fewer.")
     labels = np.zeros((shape[0] if len(shape) == 3 else 1, *shape[-2:]), np.uint8)
     frames = frame_numbers(atoms) if len(shape) == 3 else np.zeros(len(atoms), int)
@@ -257,6 +263,14 @@ def classes_to_labels(
 
 def _has_channels(layer: Any) -> bool:
     return layer.ndim == 3 and str(layer.axis_labels[0]).lower() in ("c", "channel", "channels")
+
+
+def _zoom(layer: Any, placement: Placement | None) -> float:
+    """Size of a pixel of the layer in pixels of the placement."""
+    if placement is None:
+        return 1.0
+    areas = [abs(np.linalg.det(p.last(2).to_world()[:2, :2])) for p in (Placement.of_layer(layer), placement)]
+    return float(np.sqrt(areas[0] / areas[1]))
 
 
 def _positions(atoms: pd.DataFrame, ndim: int) -> npt.NDArray[np.float64]:

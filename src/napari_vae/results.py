@@ -10,6 +10,7 @@ import numpy.typing as npt
 from .layers import KEY, LayerData, classes_to_labels, latents_to_points
 from .patches import Patches, paste_patches
 from .placement import Placement
+from .positions import table_spacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +115,8 @@ def tile(tiles: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 def symbol_spacing(patches: Patches) -> float:
     """Distance between neighbours in pixels for the size of symbols; half a window where it is not known."""
-    return patches.spacing if np.isfinite(patches.spacing) else min(patches.window) / 2
+    spacing = patches.spacing if np.isfinite(patches.spacing) else table_spacing(patches.atoms)
+    return spacing if spacing > 0 else min(patches.window) / 2
 
 
 def _limits(values: npt.NDArray[Any]) -> tuple[float, float]:
