@@ -185,3 +185,27 @@ def test_bad_input_is_one_sentence(image, options):
     with pytest.raises(nv.InputError) as caught:
         nv.analyze(image, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("axes", ["TYX", "CYX"])
+def test_a_movie_of_one_frame_comes_back(sample, tmp_path, axes):
+    image = nv.Micrograph(sample[0].data[None, :150, :150], axes=axes)
+    result = nv.analyze(image, train=nv.TrainConfig(epochs=1, device="cpu"), n_classes=1)
+    again = nv.load_analysis(result.save(tmp_path / "one"))
+    assert again.micrograph.axes == axes
+    assert again.micrograph.shape == image.shape
+
+
+@pytest.mark.parametrize("options", [{"n_classes": 0}, {"n_classes": 256}, {"window": 300}])
+def test_what_cannot_be_is_refused_before_the_work(sample, options):
+    said = []
+    with pytest.raises(nv.InputError):
+        nv.analyze(sample[0], progress=said.append, **options)
+    assert said == []
+
+
+def test_more_classes_than_atoms_are_refused_before_the_training(sample):
+    said = []
+    with pytest.raises(nv.InputError, match="200 classes"):
+        nv.analyze(sample[0].data[:110, :110], n_classes=200, progress=said.append)
+    assert {stage.name for stage in said} == {"detect atoms"}

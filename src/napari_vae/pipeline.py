@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from .errors import InputError
 from .micrograph import Micrograph, as_micrograph
 
 if TYPE_CHECKING:
@@ -159,15 +160,20 @@ def analyze(
     >>> nv.analyze(image).latents[["y", "x", "z1", "angle", "class"]]  # doctest: +SKIP
     """
     from .analysis.clusters import cluster
+    from .layers import MOST_LABELS
     from .models.config import ModelConfig, TrainConfig
-    from .patches import extract_patches
+    from .patches import check_window, extract_patches
 
     say = progress or (lambda stage: None)
     image = as_micrograph(micrograph)
     config = ModelConfig.preset(model) if isinstance(model, str) else model
     training = train or TrainConfig()
+    if window != "auto":
+        check_window(window, image.shape)
+    _check_classes(n_classes, MOST_LABELS)
     atoms = find_atoms(image, detection or {}, say)
     patches = extract_patches(image, atoms, window=window)
+    _check_classes(n_classes, len(patches))
     run = train_model(patches, config, training, say)
     say(Stage("encode"))
     encoded = run.encode(patches)
@@ -200,6 +206,12 @@ def train_model(patches: Patches, model: ModelConfig, train: TrainConfig, say: C
     run = _drain(job, lambda progress: say(Stage("train", progress.fraction, progress.message)))
     say(Stage("train", 1.0, f"on {run.device}"))
     return run
+
+
+def _check_classes(n: Literal["auto"] | int, most: int) -> None:
+    """Refuse a number of classes before the training, not after it."""
+    if n != "auto" and not 1 <= n <= most:
+        raise InputError(f"{n} classes are not possible; choose 1 … {most}, or leave the number to be found.")
 
 
 def _drain(job: Generator[Any, None, Any], on_step: Callable[[Any], None]) -> Any:
