@@ -136,3 +136,10 @@ def test_five_thousand_windows_take_well_under_a_second():
     patches = extract_patches(image, atoms, window=24)
     paste_patches(patches.data, patches.atoms, image.shape)
     assert time.process_time() - start < 3
+
+
+def test_limits_of_many_windows_do_not_come_from_one_column_of_them(monkeypatch):
+    monkeypatch.setattr("napari_vae.normalization.SAMPLE", 1000)
+    windows = np.zeros((250, 1, 8, 8))
+    windows[..., 3] = np.random.default_rng(0).random((250, 1, 8)) + 1
+    assert Normalization.fit(windows).high[0] > 1.5

@@ -50,17 +50,19 @@ class Normalization:
         low, high = [], []
         for channel in range(array.shape[1]):
             values = array[:, channel].ravel()
-            values = values[:: max(1, values.size // SAMPLE)].astype(np.float64)
-            if not np.isfinite(values).all():
+            lowest, highest = float(values.min()), float(values.max())
+            if not np.isfinite([lowest, highest]).all():
                 raise InputError(
                     "The data holds NaN or infinite values; replace them first, for example with np.nan_to_num."
                 )
-            if values.min() == 0 and values.max() == 1:
+            if lowest == 0 and highest == 1:
                 bottom, top = 0.0, 1.0
             else:
-                bottom, top = np.percentile(values, PERCENTILES)
+                if values.size > SAMPLE:  # at random: even steps might meet the same column of every window
+                    values = values[np.random.default_rng(0).integers(values.size, size=SAMPLE)]
+                bottom, top = np.percentile(values.astype(np.float64), PERCENTILES)
                 if top <= bottom:  # almost all pixels are equal: fall back to the full range
-                    bottom, top = values.min(), values.max()
+                    bottom, top = lowest, highest
                 margin = MARGIN * (top - bottom)
                 bottom, top = bottom - margin, top + margin
             if not top > bottom:
