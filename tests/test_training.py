@@ -203,3 +203,9 @@ def test_the_gaussian_finds_the_noise():
     left = run.encode(noisy)["reconstruction_error"].mean() ** 0.5
     span = run.normalization.high[0] - run.normalization.low[0]
     assert left * span == pytest.approx(0.05, rel=0.2)
+
+
+def test_a_checkpoint_folder_of_other_files_is_refused_before_the_training(tmp_path):
+    (tmp_path / "letter.txt").write_text("x")
+    with pytest.raises(InputError, match="other files"):
+        fit(samples.cards(10).images, train=TrainConfig(epochs=1, checkpoint=tmp_path))

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .errors import InputError
-from .folders import replace_folder
+from .folders import check_replaceable, replace_folder
 from .provenance import data_hash
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Checkpoint:
         Raises
         ------
         InputError
-            If the folder holds the checkpoint of another training.
+            If the folder holds the checkpoint of another training, or other files.
         """
         if folder is None:
             return cls(session, None, {})
@@ -50,6 +50,8 @@ class Checkpoint:
         checkpoint = cls(session, Path(folder), json.loads(json.dumps(identity)))
         if (Path(folder) / MARKER).is_file():
             checkpoint._restore()
+        else:
+            check_replaceable(folder, MARKER)
         return checkpoint
 
     def keep(self, *, now: bool = False) -> None:

@@ -11,6 +11,19 @@ from pathlib import Path
 from .errors import InputError
 
 
+def check_replaceable(target: str | Path, marker: str) -> None:
+    """Ask whether `replace_folder` may write there.
+
+    Raises
+    ------
+    InputError
+        If `target` holds something else.
+    """
+    target = Path(target)
+    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / marker).is_file())):
+        raise InputError(f"{target} holds other files; choose a new or empty folder.")
+
+
 @contextmanager
 def replace_folder(target: str | Path, marker: str) -> Iterator[Path]:
     """Write into a new folder that takes the place of `target` when the block ends without an error.
@@ -28,8 +41,7 @@ def replace_folder(target: str | Path, marker: str) -> Iterator[Path]:
         If `target` holds something else.
     """
     target = Path(target)
-    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / marker).is_file())):
-        raise InputError(f"{target} holds other files; choose a new or empty folder.")
+    check_replaceable(target, marker)
     target.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
