@@ -457,3 +457,9 @@ def test_reading_needs_no_heavy_package():
         "print([m for m in ('torch', 'napari', 'qtpy', 'pandas', 'scipy', 'matplotlib', 'dask') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_units_that_tiff_has_no_letters_for_come_back(tmp_path):
+    for units, nanometres in (("Å", 0.1), ("µm", 1000.0)):
+        path = write_image(np.eye(8), tmp_path / "image.tif", pixel_size=(2.0, 2.0), units=units)
+        assert read(path).pixel_size == pytest.approx((2 * nanometres,) * 2)

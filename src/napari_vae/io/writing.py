@@ -94,7 +94,8 @@ def write_image(
     options: dict[str, Any] = {"metadata": {"axes": axes or "TYX"[-array.ndim :]}}
     if pixel_size:
         options["resolution"] = (1 / pixel_size[1], 1 / pixel_size[0])
-        options["metadata"]["unit"] = units.replace("µ", "u")  # ImageJ's descriptions are ASCII
+        unit = units.replace("µ", "u").replace("Å", "angstrom")  # ImageJ's descriptions are ASCII
+        options["metadata"]["unit"] = unit.encode("ascii", "backslashreplace").decode()
     path = Path(path)
     with _replacing(path) as temporary:
         tifffile.imwrite(temporary, array.astype(np.uint16 if whole else np.float32), imagej=True, **options)
