@@ -38,9 +38,7 @@ def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Pat
         if not (path / RECORD).exists():
             raise InputError(f"The folder {path} holds other files; give a new one for the results.")
         if not overwrite:
-            raise InputError(
-                f"The folder {path} holds an analysis; give a new one, or overwrite it (--overwrite)."
-            )
+            raise InputError(f"The folder {path} holds an analysis; give a new one, or overwrite it (--overwrite).")
     return path
 
 
