@@ -22,7 +22,7 @@ class ManifoldView(QLabel):
         super().__init__(parent)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setFixedSize(SIDE, SIDE)
-        self.setToolTip("What the model draws as the first two latents run from low to high: right z1, down z2")
+        self.setToolTip("What the model draws as the first two latents run from low to high: right z1, up z2")
 
     def show_tiles(self, tiles: npt.NDArray[Any]) -> None:
         """Draw the tiles, from their darkest to their brightest pixel."""
