@@ -8,7 +8,7 @@ import pytest
 
 import napari_vae as nv
 from napari_vae import cli, showing
-from napari_vae.batch import _folders
+from napari_vae.batch import Outcome, _write_index, places
 
 COMMANDS = ("demo", "analyze", "detect", "train", "encode", "open")
 FAST = ("--epochs", "2", "--device", "cpu")
@@ -217,4 +217,43 @@ def test_every_file_gets_a_folder_of_its_own(tmp_path):
     from pathlib import Path
 
     files = [Path("a/x.tif"), Path("b/x.tif"), Path("x.dm3"), Path("y.png")]
-    assert [folder.name for folder in _folders(files, tmp_path)] == ["x-tif", "x-tif_2", "x-dm3", "y"]
+    assert [folder.name for folder in places(files, tmp_path)] == ["x-tif", "x-tif_2", "x-dm3", "y"]
+
+
+def test_images_of_one_name_get_tables_of_their_own(command, images, tmp_path):
+    (tmp_path / "other").mkdir()
+    twin = shutil.copy(images / "two.tif", tmp_path / "other" / "one.tif")
+    assert command("detect", images / "one.tif", twin, "--out", tmp_path / "tables")[0] == 0
+    assert len(list((tmp_path / "tables").iterdir())) == 2
+
+
+def test_latents_of_one_model_are_a_table_of_atoms_for_another(command, images, results, tmp_path):
+    atoms = nv.read_table(results / "latents.csv")
+    atoms.index = [0] * len(atoms)  # as in two tables written one below the other
+    table = nv.write_table(atoms, tmp_path / "atoms.csv")
+    code, _, errors = command("encode", results / "run", images / "one.tif", "--atoms", table, "--out", tmp_path)
+    assert code == 0, errors
+    assert len(nv.read_table(tmp_path / "one-latents.csv")) == len(atoms)
+
+
+def test_a_model_that_could_not_be_saved_is_not_trained(command, images, monkeypatch):
+    monkeypatch.setattr("napari_vae.pipeline.train_model", lambda *a: pytest.fail("trained"))
+    code, _, errors = command("train", images / "one.tif", "--out", images / "two.tif" / "run")
+    assert code == 2
+    assert "is a file" in errors
+
+
+def test_open_takes_its_picture_on_a_virtual_screen_where_there_is_no_display(command, monkeypatch, results, tmp_path):
+    monkeypatch.setattr(showing, "has_display", lambda: False)
+    monkeypatch.setattr(showing, "save_screenshot", lambda *paths: "No virtual screen.")
+    code, _, errors = command("open", results, "--screenshot", tmp_path / "window.png")
+    assert code == 2
+    assert "No virtual screen." in errors
+
+
+def test_links_in_the_page_of_several_files_survive_odd_names(tmp_path):
+    from pathlib import Path
+
+    file = Path("50% dose #1.tif")
+    _write_index([Outcome(file, "done")], {file: tmp_path / file.stem}, tmp_path)
+    assert 'href="50%25%20dose%20%231/report.html"' in (tmp_path / "report.html").read_text()

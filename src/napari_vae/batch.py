@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from .archive import RECORD, check_folder
 from .errors import InputError
@@ -33,7 +34,15 @@ class Outcome:
         return f"{self.path.name}: {self.message}"
 
 
-def for_each(files: Sequence[Path], work: Callable[[Path], str], bars: StageBars) -> list[Outcome]:
+def tables_for(files: Sequence[Path], out: Path, kind: str) -> dict[Path, Path]:
+    """The table to write for each file, every one its own."""
+    files = list(dict.fromkeys(files))
+    return {
+        path: place.with_name(f"{place.name}-{kind}.csv") for path, place in zip(files, places(files, out), strict=True)
+    }
+
+
+def for_each(files: Iterable[Path], work: Callable[[Path], str], bars: StageBars) -> list[Outcome]:
     """Do `work`, which says what it wrote, on every file."""
     outcomes = []
     for path in files:
@@ -61,7 +70,7 @@ def analyze_files(
     several = len(files) > 1
     if several and (out / RECORD).exists():
         raise InputError(f"The folder {out} holds an analysis; give a new one for several files.")
-    folders = dict(zip(files, _folders(files, out), strict=True)) if several else {files[0]: out}
+    folders = dict(zip(files, places(files, out), strict=True)) if several else {files[0]: out}
     check_folder(next(iter(folders.values())), overwrite=overwrite or several)
 
     def work(path: Path) -> str:
@@ -90,18 +99,21 @@ def atoms_of(image: Micrograph, table: Path | None, options: dict[str, Any], bar
 
 def encode_file(run: Run, path: Path, target: Path, dataset: str | None, table: Path | None, bars: StageBars) -> str:
     """Apply a run to one file with its own window and normalisation, and write the table of latents."""
+    import pandas as pd
+
     from .io.writing import write_table
     from .patches import extract_patches
 
     image = read(path, dataset=dataset)
     atoms = atoms_of(image, table, {}, bars)
     patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization)
-    latents = patches.atoms.join(run.encode(patches))
+    encoded = run.encode(patches)
+    latents = pd.concat([patches.atoms.drop(columns=list(encoded), errors="ignore"), encoded], axis=1)
     return f"{len(latents)} atoms in {write_table(latents, target)}"
 
 
-def _folders(files: Sequence[Path], out: Path) -> list[Path]:
-    """A folder per file, named after it; with its suffix, and then a number, where names would clash."""
+def places(files: Sequence[Path], out: Path) -> list[Path]:
+    """A place in `out` per file, named after it; with its suffix, and then a number, where names would clash."""
     names: list[str] = []
     stems = [path.stem for path in files]
     for path in files:
@@ -117,7 +129,7 @@ def _write_index(outcomes: list[Outcome], folders: dict[Path, Path], out: Path) 
 
     lines = []
     for outcome in outcomes:
-        name, folder = escape(outcome.path.name), escape(folders[outcome.path].name)
+        name, folder = escape(outcome.path.name), quote(folders[outcome.path].name)
         link = name if outcome.failed else f'<a href="{folder}/report.html">{name}</a>'
         lines.append(f"<li>{link}: {escape(outcome.message)}</li>")
     out.mkdir(parents=True, exist_ok=True)

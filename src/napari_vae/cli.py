@@ -118,19 +118,20 @@ def detect(
     dataset: Dataset = None,
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
-    from .batch import for_each
+    from .batch import for_each, tables_for
     from .io.reading import read
     from .io.writing import write_table
     from .pipeline import find_atoms
 
     options = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
+    tables = tables_for(files, out, "atoms")
     with progress_bars() as bars:
 
         def work(path: Path) -> str:
             atoms = find_atoms(read(path, dataset=dataset), options, bars)
-            return f"{len(atoms)} atoms in {write_table(atoms, out / f'{path.stem}-atoms.csv')}"
+            return f"{len(atoms)} atoms in {write_table(atoms, tables[path])}"
 
-        outcomes = for_each(files, work, bars)
+        outcomes = for_each(tables, work, bars)
     _finish(outcomes)
 
 
@@ -149,6 +150,7 @@ def train(
     checkpoint: Annotated[Path | None, typer.Option(help="Folder to continue from after an interruption.")] = None,
 ) -> None:
     """Train a model on the windows around the atoms of an image."""
+    from .archive import check_folder
     from .batch import atoms_of
     from .io.reading import read
     from .patches import extract_patches
@@ -156,6 +158,7 @@ def train(
 
     if out.exists():
         raise InputError(f"{out} exists already; give a new folder for the model.")
+    check_folder(out)
     configurations = _model(model, latents), _training(epochs, device, seed, checkpoint)
     size = _auto_or_int(window, "--window")
     with progress_bars() as bars:
@@ -175,16 +178,16 @@ def encode(
     dataset: Dataset = None,
 ) -> None:
     """Apply a trained model to other images and write the latents as tables."""
-    from .batch import encode_file, for_each
+    from .batch import encode_file, for_each, tables_for
     from .run import load_run
 
-    model = load_run(run)
+    model, tables = load_run(run), tables_for(files, out, "latents")
     with progress_bars() as bars:
 
         def work(path: Path) -> str:
-            return encode_file(model, path, out / f"{path.stem}-latents.csv", dataset, atoms, bars)
+            return encode_file(model, path, tables[path], dataset, atoms, bars)
 
-        outcomes = for_each(files, work, bars)
+        outcomes = for_each(tables, work, bars)
     _finish(outcomes)
 
 
@@ -195,13 +198,15 @@ def open_(
 ) -> None:
     """Show a finished analysis in napari."""
     from .archive import load_analysis
-    from .showing import show, take_screenshot
+    from .showing import has_display, save_screenshot, show, take_screenshot
 
     analysis = load_analysis(folder)
     if screenshot is None:
         show(analysis)
-    else:
+    elif has_display():
         take_screenshot(analysis, screenshot)
+    elif problem := save_screenshot(folder, screenshot):
+        raise InputError(problem)
 
 
 def _finish(outcomes: list[Outcome]) -> None:
