@@ -130,7 +130,9 @@ def extract_patches(
             f"No atom is far enough from the border for a {size[0]} × {size[1]} px window; make the window smaller."
         )
     kept = atoms[inside]
-    raw = np.empty((len(kept), sum(m.n_channels for m in channels), *size), dtype=np.float32)
+    n_channels = sum(m.n_channels for m in channels)
+    _check_limits(normalization, n_channels)
+    raw = np.empty((len(kept), n_channels, *size), dtype=np.float32)
     for frame in np.unique(frames[inside]):
         rows = frames[inside] == frame
         pixels = np.concatenate([_finite_frame(m, int(frame)) for m in channels])
@@ -212,7 +214,10 @@ def check_window(window: int | tuple[int, int], shape: tuple[int, ...]) -> tuple
     InputError
         If it is smaller than 3 pixels or larger than the image of `shape`.
     """
-    rows, columns = (int(n) for n in np.broadcast_to(np.asarray(window), (2,)))
+    try:
+        rows, columns = (int(n) for n in np.broadcast_to(np.asarray(window), (2,)))
+    except ValueError:
+        raise InputError(f"A window is a number of pixels, or (rows, columns), not {window!r}.") from None
     if min(rows, columns) < 3:
         raise InputError(f"A window of {rows} × {columns} px is too small; give at least 3 × 3.")
     if rows > shape[-2] or columns > shape[-1]:
@@ -238,7 +243,11 @@ def _check_atoms(atoms: pd.DataFrame, image: Micrograph) -> npt.NDArray[np.int64
     missing = {"y", "x"} - set(atoms.columns)
     if missing:
         raise InputError(f"The atoms table lacks the columns {sorted(missing)}; give positions as y and x in pixels.")
-    if not np.isfinite(atoms[["y", "x"]].to_numpy(float)).all():
+    try:
+        positions = atoms[["y", "x"]].to_numpy(float)
+    except ValueError:
+        raise InputError("The columns y and x of the atoms hold text; give positions in pixels.") from None
+    if not np.isfinite(positions).all():
         raise InputError("Some atoms have NaN or infinite positions; remove these rows first.")
     frames = frame_numbers(atoms)
     if image.n_frames == 1:
@@ -249,6 +258,13 @@ def _check_atoms(atoms: pd.DataFrame, image: Micrograph) -> npt.NDArray[np.int64
             "choose the atoms of this movie."
         )
     return frames
+
+
+def _check_limits(limits: Normalization | None, n_channels: int) -> None:
+    if limits is not None and len(limits.low) != n_channels:
+        raise InputError(
+            f"The image has {n_channels} channels but the model was trained on {len(limits.low)}; choose as many."
+        )
 
 
 def _finite_frame(image: Micrograph, frame: int) -> Floats:
