@@ -139,6 +139,8 @@ def test_z1_says_most(cards):
     [
         ({"invariances": ("mirror",)}, "rotation, translation, scale, strain"),
         ({"latent_dim": 0}, "1 … 64"),
+        ({"latent_dim": 2.0}, "whole number"),
+        ({"hidden": (0,)}, "hidden"),
         ({"likelihood": "cauchy"}, "bernoulli, gaussian"),
         ({"angle_prior": -3}, "uniform"),
         ({"shift_prior": 0}, "shift_prior"),

@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from napari_vae import InputError, ModelConfig, TrainConfig, TrainingError, fit, iter_fit, samples
+from napari_vae import (
+    InputError,
+    Micrograph,
+    ModelConfig,
+    TrainConfig,
+    TrainingError,
+    detect_atoms,
+    extract_patches,
+    fit,
+    iter_fit,
+    samples,
+)
 from napari_vae.schedule import MAX_STEPS, Schedule
 from napari_vae.session import Session
 
@@ -143,7 +154,15 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("error", "sentence"),
-    [(torch.OutOfMemoryError("CUDA out of memory"), "ran out of memory"), (RuntimeError("bad kernel"), "bad kernel")],
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), "ran out of memory"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+            "ran out of memory",
+        ),
+        (MemoryError(), "ran out of memory"),
+        (RuntimeError("bad kernel"), "bad kernel"),
+    ],
 )
 def test_errors_of_the_device_are_ours(monkeypatch, error, sentence):
     def fail(self, batch):
@@ -173,12 +192,18 @@ def test_bad_images_are_one_sentence(images, sentence):
         fit(images)
 
 
+def test_a_name_instead_of_a_configuration_is_refused():
+    with pytest.raises(InputError, match="preset"):
+        fit(samples.cards(10).images, "rvae")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ({"epochs": 0}, "epochs"),
         ({"batch_size": 2.5}, "batch_size"),
         ({"learning_rate": -1}, "learning_rate"),
+        ({"seed": None}, "seed is a whole number"),
         ({"device": "abacus"}, 'device="auto" or "cpu"'),
     ],
 )
@@ -209,3 +234,12 @@ def test_a_checkpoint_folder_of_other_files_is_refused_before_the_training(tmp_p
     (tmp_path / "letter.txt").write_text("x")
     with pytest.raises(InputError, match="other files"):
         fit(samples.cards(10).images, train=TrainConfig(epochs=1, checkpoint=tmp_path))
+
+
+def test_another_exposure_makes_no_difference_to_patches():
+    image, _ = samples.micrograph("graphene", size=256)
+    atoms = detect_atoms(image)
+    brighter = Micrograph(50.0 * np.asarray(image.data) + 1000)
+    run = fit(extract_patches(image, atoms), ModelConfig.preset("rvae"), TrainConfig(epochs=2))
+    there, here = (run.encode(extract_patches(m, atoms, window=run.window)) for m in (brighter, image))
+    np.testing.assert_allclose(there[["z1", "z2"]], here[["z1", "z2"]], atol=1e-2)

@@ -98,7 +98,10 @@ def atoms_of(image: Micrograph, table: Path | None, options: dict[str, Any], bar
 
 
 def encode_file(run: Run, path: Path, target: Path, dataset: str | None, table: Path | None, bars: StageBars) -> str:
-    """Apply a run to one file with its own window and normalisation, and write the table of latents."""
+    """Apply a run to one file and write the table of latents.
+
+    The intensities are taken in the limits of the image itself, so another exposure or gain makes no difference.
+    """
     import pandas as pd
 
     from .io.writing import write_table
@@ -106,7 +109,7 @@ def encode_file(run: Run, path: Path, target: Path, dataset: str | None, table: 
 
     image = read(path, dataset=dataset)
     atoms = atoms_of(image, table, {}, bars)
-    patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization)
+    patches = extract_patches(image, atoms, window=run.window)
     encoded = run.encode(patches)
     latents = pd.concat([patches.atoms.drop(columns=list(encoded), errors="ignore"), encoded], axis=1)
     return f"{len(latents)} atoms in {write_table(latents, target)}"

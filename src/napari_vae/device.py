@@ -32,6 +32,12 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch means that the device's memory is full; CPU and MPS have no class for it."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
 def _mps_can_resample() -> bool:
     """Whether this torch can train a resampled image on Apple's GPU; before 2.13 it cannot."""
     import torch

@@ -160,6 +160,7 @@ def analyze(
     >>> nv.analyze(image).latents[["y", "x", "z1", "angle", "class"]]  # doctest: +SKIP
     """
     from .analysis.clusters import cluster
+    from .device import choose_device
     from .layers import MOST_LABELS
     from .models.config import ModelConfig, TrainConfig
     from .patches import check_window, extract_patches
@@ -168,6 +169,7 @@ def analyze(
     image = as_micrograph(micrograph)
     config = ModelConfig.preset(model) if isinstance(model, str) else model
     training = train or TrainConfig()
+    choose_device(training.device)  # a device that is not there is refused before the detection
     if window != "auto":
         check_window(window, image.shape)
     _check_classes(n_classes, MOST_LABELS)

@@ -244,7 +244,9 @@ class Run:
             for start in range(0, len(images), BATCH):
                 batch = torch.from_numpy(images[start : start + BATCH]).to(self.device)
                 yield batch, self._model.explain(batch)
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             raise TrainingError(
                 "The device ran out of memory; close other programs or load the run on the CPU."
             ) from error

@@ -6,10 +6,8 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
-
-from .device import choose_device
-from .errors import TrainingError
+from .device import choose_device, is_out_of_memory
+from .errors import InputError, TrainingError
 from .models.config import ModelConfig, TrainConfig
 from .models.images import choose_likelihood, training_images
 from .progress import Progress
@@ -100,6 +98,8 @@ def iter_fit(
         As in `fit`.
     """
     model, train = model or ModelConfig(), train or TrainConfig()
+    if not isinstance(model, ModelConfig) or not isinstance(train, TrainConfig):
+        raise InputError('Give the model as a ModelConfig, such as ModelConfig.preset("rvae"), and a TrainConfig.')
     images, limits = training_images(data)
     if model.likelihood == "auto":
         model = replace(model, likelihood=choose_likelihood(data, limits))
@@ -116,12 +116,12 @@ def iter_fit(
             stopped=stopped,
             provenance=describe_data(data, images),
         )
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            "The device ran out of memory; choose a smaller window or batch size, close other programs, "
-            "or train on the CPU."
-        ) from error
-    except RuntimeError as error:  # a generator worker would swallow it
+    except (RuntimeError, MemoryError) as error:  # a generator worker would swallow a RuntimeError
+        if is_out_of_memory(error):
+            raise TrainingError(
+                "The device ran out of memory; choose a smaller window or batch size, close other programs, "
+                "or train on the CPU."
+            ) from error
         raise TrainingError(f"Training broke off: {error}") from error
 
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
+
 from ..errors import InputError
 
 INVARIANCES = ("rotation", "translation", "scale", "strain")
@@ -84,18 +86,22 @@ class ModelConfig:
         if isinstance(self.invariances, str) or unknown:
             raise InputError(f"Invariances are any of {', '.join(INVARIANCES)}; got {self.invariances!r}.")
         object.__setattr__(self, "invariances", tuple(name for name in INVARIANCES if name in self.invariances))
-        object.__setattr__(self, "hidden", tuple(self.hidden))
+        hidden: tuple[int, ...] = tuple(np.atleast_1d(self.hidden).tolist())
+        object.__setattr__(self, "hidden", hidden)
         _require(self.kind == "vae", f'kind must be "vae"; {self.kind!r} is not available.')
         _require(self.decoder == "canonical", f'decoder must be "canonical"; {self.decoder!r} is not available.')
         _require(self.likelihood in LIKELIHOODS, f"likelihood is one of {', '.join(LIKELIHOODS)}.")
-        _require(1 <= self.latent_dim <= 64, f"latent_dim must lie within 1 … 64, not {self.latent_dim}.")
+        latents = self.latent_dim
+        _require(_whole(latents) and 1 <= latents <= 64, f"latent_dim is a whole number of 1 … 64, not {latents!r}.")
         _require(
             self.angle_prior == "uniform" or _positive(self.angle_prior),
             f'angle_prior is "uniform" or a spread in degrees above 0, not {self.angle_prior!r}.',
         )
         for name in ("shift_prior", "scale_prior", "strain_prior"):
             _require(_positive(getattr(self, name)), f"{name} must be above 0, not {getattr(self, name)!r}.")
-        _require(len(self.hidden) > 0 and all(n > 0 for n in self.hidden), "hidden needs one or more positive widths.")
+        _require(
+            len(hidden) > 0 and all(_whole(n) and n > 0 for n in hidden), "hidden needs one or more positive widths."
+        )
         _require(4 <= self.rotations <= 128, f"rotations must lie within 4 … 128, not {self.rotations}.")
 
     @classmethod
@@ -167,10 +173,15 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-            _require(value == "auto" or whole, f'{name} is "auto" or a whole number from 1, not {value!r}.')
+            _require(
+                value == "auto" or (_whole(value) and value >= 1),
+                f'{name} is "auto" or a whole number from 1, not {value!r}.',
+            )
         _require(_positive(self.learning_rate), f"learning_rate must be above 0, not {self.learning_rate!r}.")
         _require(self.beta >= 0, f"beta must not be negative, not {self.beta!r}.")
+        _require(
+            _whole(self.seed) and 0 <= self.seed < 2**32, f"seed is a whole number of 0 … 2³² − 1, not {self.seed!r}."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; the checkpoint folder is no property of the result and left out."""
@@ -184,6 +195,10 @@ class TrainConfig:
 
 def _positive(value: Any) -> bool:
     return isinstance(value, (int, float)) and 0 < value < float("inf")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _require(condition: bool, sentence: str) -> None:

@@ -53,10 +53,10 @@ def train_steps(
 
 
 def apply_steps(stop: Callable[[], bool], run: Run, source: Source) -> Generator[Any, None, Described]:
-    """Describe the atoms of a source with a model trained before."""
+    """Describe the atoms of a source with a model trained before, in the limits of its own intensities."""
     yield Step("Cutting windows …")
     with spare_core():
-        patches = extract_patches(source.micrographs, source.atoms, window=run.window, normalization=run.normalization)
+        patches = extract_patches(source.micrographs, source.atoms, window=run.window)
         return (yield from _describe(run, patches, source))
 
 
