@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
-from .device import choose_device
+from .device import choose_device, is_out_of_memory
 from .errors import InputError, ReadError, TrainingError
 from .folders import replace_folder
 from .models.config import ModelConfig, TrainConfig
