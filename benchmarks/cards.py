@@ -36,8 +36,8 @@ class Case:
 
 
 CASES = (
-    Case("iii: ±120°, shear ±1°", "rvae", 120, 1, 3, 30, 1.0, "♣♠♥♦", mse=0.002),
-    Case("full circle ±180°, shear ±1°", "rvae", 180, 1, 3, 30, 1.0, "♣♠♥♦", mse=0.002),
+    Case("iii: ±120°, shear ±1°", "rvae", 120, 1, 2, 30, 1.0, "♣♠♥♦", mse=0.002),
+    Case("full circle ±180°, shear ±1°", "rvae", 180, 1, 2, 30, 1.0, "♣♠♥♦", mse=0.002),
     Case("iv: ±120°, shear ±20°", "strain-rvae", 120, 20, 6, 90, 0.5, "♣♠♥", shear=True),
 )
 SUITS = "♣♠♥♦"
