@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from measuring import detection
 from napari_vae import Micrograph, detect_atoms, iter_detect_atoms
+from napari_vae.atoms.spots import thin
 from napari_vae.errors import InputError
 from napari_vae.samples import micrograph
 
@@ -237,3 +238,9 @@ def test_import_brings_neither_torch_nor_qt():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_spot_beaten_only_by_one_that_is_dropped_itself_stays():
+    chain = np.array([[0.0, 0.0], [0.0, 4.0], [0.0, 8.0]])
+    assert thin(chain, np.array([3.0, 2.0, 1.0]), 5).tolist() == [[0, 0], [0, 8]]
+    assert thin(chain, np.array([1.0, 1.0, 1.0]), 5).tolist() == [[0, 0], [0, 8]]

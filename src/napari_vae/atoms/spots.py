@@ -101,15 +101,21 @@ def local_maxima(values: Floats, sigma: float) -> Ints:
 
 
 def thin(points: npt.NDArray, height: npt.NDArray, distance: float) -> npt.NDArray:
-    """Drop every point that has a higher one within `distance`; equal heights: the first stays."""
+    """Drop every point that has a higher one within `distance` which itself stays; equal heights: the first stays."""
     from scipy.spatial import cKDTree
 
     if len(points) < 2:
         return points
     first, second = cKDTree(points).query_pairs(distance, output_type="ndarray").T
-    lower = np.where(height[first] >= height[second], second, first)
+    swap = (height[second] > height[first]) | ((height[second] == height[first]) & (second < first))
+    higher, lower = np.where(swap, second, first), np.where(swap, first, second)
     keep = np.ones(len(points), dtype=bool)
-    keep[lower] = False
+    while len(higher):  # those that no remaining point beats stay, and what they beat goes
+        beaten = np.zeros(len(points), dtype=bool)
+        beaten[lower] = True
+        keep[lower[~beaten[higher]]] = False
+        open_ = keep[higher] & keep[lower]
+        higher, lower = higher[open_], lower[open_]
     return points[keep]
 
 

@@ -57,6 +57,7 @@ class DetectWidget(Panel):
         try:
             self._request = self.form.request()
         except InputError as error:
+            self.progress.say(str(error))  # the notification may be cut off, and goes away
             show_error(str(error))
             return
         self.preview.hide()

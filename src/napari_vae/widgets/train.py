@@ -58,6 +58,7 @@ class TrainWidget(Panel):
             source = self.data.source()
             arguments = (source, self.data.window_px.value(), self.model.model(), self.model.train())
         except InputError as error:
+            self.progress.say(str(error))  # the notification may be cut off, and goes away
             show_error(str(error))
             return
         self.loss.show_history(())
@@ -72,6 +73,7 @@ class TrainWidget(Panel):
         try:
             source = self.data.source()
         except InputError as error:
+            self.progress.say(str(error))  # the notification may be cut off, and goes away
             show_error(str(error))
             return
         self._begin("Applying the model …")
