@@ -10,6 +10,7 @@ from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 
@@ -446,7 +447,6 @@ def test_labels_stay_whole_numbers(tmp_path):
 
 
 def test_table_round_trip(tmp_path):
-    pd = pytest.importorskip("pandas")
     table = pd.DataFrame({"y": [0.1, 1 / 3], "class": [0, 1]}, index=[4, 9])
     pd.testing.assert_frame_equal(read_table(write_table(table, tmp_path / "t.csv")), table, check_names=False)
 

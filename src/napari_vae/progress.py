@@ -27,7 +27,7 @@ class Progress:
         What is being done, in words.
     history : tuple of dict
         One row per evaluation: ``epoch``, ``step``, ``loss``, ``reconstruction``, ``kl``, ``kl_pose``, ``kl_z1`` …,
-        ``held_out``, ``learning_rate``, ``seconds``. Losses are in nats per image, above the entropy floor of the data.
+        ``held_out``, ``learning_rate``, ``seconds``. Losses are in nats per image, above the floor of the likelihood.
     manifold : array (n, n, H, W) or (n, n, C, H, W), or None
         Freshly decoded images over the first two latents.
     """
