@@ -1,6 +1,9 @@
 """Training finds the truth, reports what it does, stops when told to and goes on where it was."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -16,6 +19,7 @@ from napari_vae import (
     iter_fit,
     samples,
 )
+from napari_vae.likeness import compare
 from napari_vae.schedule import MAX_STEPS, Schedule
 from napari_vae.session import Session
 
@@ -243,3 +247,44 @@ def test_another_exposure_makes_no_difference_to_patches():
     run = fit(extract_patches(image, atoms), ModelConfig.preset("rvae"), TrainConfig(epochs=2))
     there, here = (run.encode(extract_patches(m, atoms, window=run.window)) for m in (brighter, image))
     np.testing.assert_allclose(there[["z1", "z2"]], here[["z1", "z2"]], atol=1e-2)
+
+
+def test_a_training_goes_on_from_a_run():
+    sample = samples.cards(60, max_angle=180, size=32)
+    model = ModelConfig.preset("rvae")
+    first = fit(sample.images, model, TrainConfig(epochs=12))
+    more = fit(sample.images, train=TrainConfig(epochs=12), start=first)
+    assert more.model_config == first.model_config
+    assert len(more.history) > len(first.history)
+    for column in ("step", "epoch", "seconds"):
+        assert more.history[column].is_monotonic_increasing
+    assert more.history["epoch"].iloc[-1] == 24
+    assert more.history["held_out"].iloc[-1] < first.history["held_out"].iloc[-1] < first.history["held_out"].iloc[0]
+    with pytest.raises(InputError, match="keeps its model"):
+        fit(sample.images, ModelConfig.preset("tvae"), start=first)
+    with pytest.raises(InputError, match=r"window=\(32, 32\)"):
+        fit(sample.images[:, 1:-1, 1:-1], start=first)
+
+
+def test_an_image_unlike_the_training_data_is_told_apart():
+    def windows(kind, seed, **options):
+        image, atoms = samples.micrograph(kind, size=384, seed=seed, **options)
+        return extract_patches(image, atoms, window=24)
+
+    run = fit(windows("graphene", 0), ModelConfig.preset("rvae"), TrainConfig(epochs=30))
+    alike = windows("graphene", 1)
+    assert compare(run, alike, run.encode(alike)).sentence is None
+    other = windows("perovskite", 1)
+    told = compare(run, other, run.encode(other))
+    assert told.unlike > 0.5 and "do not look like" in told.sentence
+    larger = replace(alike, pixel_size=tuple(2 * size for size in alike.pixel_size))
+    told = compare(run, larger, run.encode(larger))
+    assert told.pixel_size_ratio == 2 and "2 times as large" in told.sentence
+
+
+def test_describing_is_encoding_and_reconstructing():
+    images = samples.cards(30, size=32).images
+    run = fit(images, train=TrainConfig(epochs=1))
+    table, rebuilt = run.describe(images)
+    pd.testing.assert_frame_equal(table, run.encode(images))
+    np.testing.assert_array_equal(rebuilt, run.reconstruct(images))

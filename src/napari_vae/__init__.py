@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .io.writing import read_table as read_table
     from .io.writing import write_image as write_image
     from .io.writing import write_table as write_table
+    from .likeness import Likeness as Likeness
+    from .likeness import compare as compare
     from .micrograph import Micrograph as Micrograph
     from .micrograph import as_micrograph as as_micrograph
     from .models.config import ModelConfig as ModelConfig
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Analysis": "pipeline",
     "InputError": "errors",
+    "Likeness": "likeness",
     "Micrograph": "micrograph",
     "ModelConfig": "models.config",
     "Normalization": "normalization",
@@ -66,6 +69,7 @@ _HOME = {
     "as_micrograph": "micrograph",
     "assign_sublattices": "atoms",
     "cluster": "analysis.clusters",
+    "compare": "likeness",
     "detect_atoms": "atoms",
     "estimate_spacing": "atoms",
     "extract_patches": "patches",

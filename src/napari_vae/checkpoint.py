@@ -18,6 +18,7 @@ from .folders import check_replaceable, replace_folder
 from .provenance import data_hash
 
 if TYPE_CHECKING:
+    from .run import Run
     from .session import Session
 
 EVERY = 30.0  # seconds between two checkpoints
@@ -32,7 +33,9 @@ class Checkpoint:
         self._written = time.monotonic()
 
     @classmethod
-    def attach(cls, session: Session, images: npt.NDArray[np.float32], folder: str | Path | None) -> Checkpoint:
+    def attach(
+        cls, session: Session, images: npt.NDArray[np.float32], folder: str | Path | None, before: Run | None = None
+    ) -> Checkpoint:
         """Watch over a session; if `folder` holds the state of the same training, put the session there.
 
         Raises
@@ -46,6 +49,7 @@ class Checkpoint:
             "data_sha256": data_hash(images),
             "model": session.model.config.to_dict(),
             "train": session.train.to_dict(),
+            "before": None if before is None else before.provenance,
         }
         checkpoint = cls(session, Path(folder), json.loads(json.dumps(identity)))
         if (Path(folder) / MARKER).is_file():

@@ -44,6 +44,8 @@ class Run:
         One row per evaluation, see `Progress`.
     latent_range : list of [low, high]
         Where 98 % of the training images lie along each latent.
+    usual_elbo : list of float
+        The 5 and 50 percentiles of the ELBO of images like those of the training, in nats.
     stopped : bool
         Whether the user ended the training early.
     provenance : dict
@@ -58,13 +60,15 @@ class Run:
         normalization: Normalization,
         history: list[dict[str, Any]] | pd.DataFrame,
         latent_range: list[list[float]],
+        usual_elbo: list[float],
         stopped: bool,
         provenance: dict[str, Any],
     ) -> None:
         self._model = model.eval().requires_grad_(False)
         self.train_config, self.normalization = train_config, normalization
         self.history = pd.DataFrame(history)
-        self.latent_range, self.stopped, self.provenance = latent_range, stopped, provenance
+        self.latent_range, self.usual_elbo = latent_range, usual_elbo
+        self.stopped, self.provenance = stopped, provenance
 
     @property
     def model_config(self) -> ModelConfig:
@@ -108,13 +112,7 @@ class Run:
         InputError
             If the images do not fit the model.
         """
-        tables = [
-            _latent_table(told) | {"reconstruction_error": ((self._mean(told) - images) ** 2).mean((1, 2, 3))}
-            for images, told in self._explain(data)
-        ]
-        columns = {name: torch.cat([t[name] for t in tables]).cpu().numpy() for name in tables[0]} if tables else {}
-        index = data.atoms.index if hasattr(data, "atoms") else None
-        return pd.DataFrame(columns, index=index)
+        return self.describe(data)[0]
 
     def reconstruct(self, data: Patches | npt.ArrayLike) -> npt.NDArray[np.float32]:
         """What the model makes of every image, each in its own pose.
@@ -129,11 +127,27 @@ class Run:
         InputError
             If the images do not fit the model.
         """
-        parts = [self._mean(told).cpu().numpy() for _, told in self._explain(data)]
-        images = np.concatenate(parts) if parts else np.empty((0, self.n_channels, *self.window), np.float32)
+        return self.describe(data)[1]
+
+    def describe(self, data: Patches | npt.ArrayLike) -> tuple[pd.DataFrame, npt.NDArray[np.float32]]:
+        """What `encode` and `reconstruct` return, from one look at the images.
+
+        Raises
+        ------
+        InputError
+            If the images do not fit the model.
+        """
+        tables, parts = [], [np.empty((0, self.n_channels, *self.window), np.float32)]
+        for images, told in self._explain(data):
+            mean = self._model.likelihood.mean(told.logits)
+            tables.append(_latent_table(told) | {"reconstruction_error": ((mean - images) ** 2).mean((1, 2, 3))})
+            parts.append(mean.cpu().numpy())
+        columns = {name: torch.cat([t[name] for t in tables]).cpu().numpy() for name in tables[0]} if tables else {}
+        table = pd.DataFrame(columns, index=data.atoms.index if hasattr(data, "atoms") else None)
+        rebuilt = np.concatenate(parts)
         if not hasattr(data, "normalization"):
-            images = self.normalization.undo(images)
-        return as_given(images, data)
+            rebuilt = self.normalization.undo(rebuilt)
+        return table, as_given(rebuilt, data)
 
     @torch.no_grad()
     def decode(
@@ -221,22 +235,23 @@ class Run:
             "window": list(self.window),
             "normalization": self.normalization.to_dict(),
             "latent_range": self.latent_range,
+            "usual_elbo": self.usual_elbo,
             "stopped": self.stopped,
             "provenance": self.provenance,
         }
         with replace_folder(folder, MARKER) as new:
-            state = {k: v.cpu().contiguous() for k, v in self._model.state_dict().items()}
-            save_file(state, new / "weights.safetensors")
+            save_file(self.state(), new / "weights.safetensors")
             self.history.to_csv(new / "history.csv", index=False)
             (new / MARKER).write_text(json.dumps(settings, indent=2))
         return Path(folder)
 
+    def state(self) -> dict[str, torch.Tensor]:
+        """Weights by name, on the CPU."""
+        return {name: value.cpu().contiguous() for name, value in self._model.state_dict().items()}
+
     def __repr__(self) -> str:
         height, width = self.window
         return f"<Run {self.model_config.name}, {self.model_config.latent_dim} latents, {height} × {width} px>"
-
-    def _mean(self, told: Explanation) -> torch.Tensor:
-        return self._model.likelihood.mean(told.logits)
 
     def _explain(self, data: Patches | npt.ArrayLike) -> Iterator[tuple[torch.Tensor, Explanation]]:
         images = model_images(data, self.n_channels, self.window, self.normalization)
@@ -278,6 +293,7 @@ def load_run(folder: str | Path, *, device: str = "auto") -> Run:
             normalization=Normalization.from_dict(settings["normalization"]),
             history=pd.read_csv(folder / "history.csv"),
             latent_range=settings["latent_range"],
+            usual_elbo=settings["usual_elbo"],
             stopped=settings["stopped"],
             provenance=settings["provenance"],
         )

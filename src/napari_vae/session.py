@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from .models.vae import Evidence, InvariantVAE, decode_manifold
 from .progress import Progress
 from .schedule import Schedule
 
+if TYPE_CHECKING:
+    from .run import Run
+
 HELD_OUT, MOST_HELD_OUT = 0.1, 500  # share and number of images that the model never learns from
 SHORTEST_EPOCH, LONGEST_EPOCH = 40, 200  # steps between two evaluations
 REPORT_EVERY = 0.2  # seconds between two progress events
@@ -28,6 +31,7 @@ CENTRING = 80  # first steps in which a model of rotation and translation learns
 RESIDENT = 2**31  # images up to this many bytes live on the device
 LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
 LIVE_GRID = 7
+FEW = 20  # held-out images that do not tell what is usual
 SPAN = 300  # images that tell the range of the latents
 
 
@@ -40,19 +44,29 @@ class Session:
         In [0, 1].
     config, train : ModelConfig, TrainConfig
     device : torch.device
+    before : Run, optional
+        A training of the same model to go on from: weights and history.
     """
 
     def __init__(
-        self, images: npt.NDArray[np.float32], config: ModelConfig, train: TrainConfig, device: torch.device
+        self,
+        images: npt.NDArray[np.float32],
+        config: ModelConfig,
+        train: TrainConfig,
+        device: torch.device,
+        before: Run | None = None,
     ) -> None:
         self.train, self.device = train, device
-        self.history: list[dict[str, Any]] = []
+        self.history: list[dict[str, Any]] = [] if before is None else _records(before)
+        self.earlier = len(self.history)  # rows of the training that this one goes on from
         self.start: float | None = None  # loss before the first step
         self.step = self.epoch = self.position = 0  # `position`: batches of this epoch that are done
         seeds = torch.Generator().manual_seed(train.seed)
         with torch.device("meta"):  # nothing is drawn from the global random numbers
             model = InvariantVAE(config, images.shape[1], (images.shape[2], images.shape[3]))
         self.model = initialise(model.to_empty(device="cpu"), seeds).to(device)
+        if before is not None:
+            self.model.load_state_dict(before.state())
         self.generator = torch.Generator(device).manual_seed(train.seed)
         order = torch.randperm(len(images), generator=seeds)
         n_held_out = min(MOST_HELD_OUT, max(2, round(HELD_OUT * len(images))))
@@ -69,7 +83,7 @@ class Session:
         self.store = store.to(device) if images.nbytes < RESIDENT else store
         sample = self._load(self.held_out)
         self.floor = float(self.model.likelihood.floor(sample).mean())
-        self.checkpoint = Checkpoint.attach(self, images, train.checkpoint)
+        self.checkpoint = Checkpoint.attach(self, images, train.checkpoint, before)
 
     def run(self, stop: Callable[[], bool]) -> Generator[Progress, None, bool]:
         """Train to the end or until `stop` says so; returns whether it was stopped."""
@@ -81,7 +95,7 @@ class Session:
             if self.start is None:
                 self.start = float(costs[0].free_energy().mean()) - self.floor
             stopped = stop()
-            if self._evaluation_due() or (stopped and not self.history):
+            if self._evaluation_due() or (stopped and len(self.history) == self.earlier):
                 self._evaluate(costs, clock)
                 costs = []
                 self.checkpoint.keep()
@@ -104,6 +118,13 @@ class Session:
         limits: list[list[float]] = np.percentile(means.cpu().numpy(), [1, 99], axis=0).T.tolist()
         return limits
 
+    def usual_elbo(self) -> list[float]:
+        """The 5 and 50 percentiles of the ELBO of images that nothing was learnt from (of others too, if few)."""
+        rows = self.held_out if len(self.held_out) >= FEW else torch.cat([self.held_out, self.rows[:FEW]])
+        parts = [self.model.explain(self._load(part)).evidence.free_energy() for part in rows.split(self.batch_size)]
+        percentiles: list[float] = np.percentile(-torch.cat(parts).cpu().numpy(), [5, 50]).tolist()
+        return percentiles
+
     def _batches(self) -> Iterator[Tensor]:
         """Batches without end; the order of each epoch depends on nothing but the seed and the epoch."""
         while True:
@@ -120,7 +141,11 @@ class Session:
     def _learn(self, batch: Tensor) -> Evidence:
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.step)
-        centring = self.step < CENTRING and {"rotation", "translation"} <= set(self.model.config.invariances)
+        centring = (
+            not self.earlier
+            and self.step < CENTRING
+            and {"rotation", "translation"} <= set(self.model.config.invariances)
+        )
         evidence = self.model.evidence(batch, self.generator, centring=centring)
         self.optimizer.zero_grad()
         evidence.free_energy(self.train.beta).mean().backward()
@@ -144,9 +169,10 @@ class Session:
         seen = Evidence.mean(costs)
         assert self.start is not None
         loss = float(seen.free_energy(self.train.beta))
+        last = self.history[self.earlier - 1] if self.earlier else {"epoch": 0.0, "step": 0, "seconds": 0.0}
         row = {
-            "epoch": self.epoch + self.position / self.steps_per_epoch,
-            "step": self.step,
+            "epoch": last["epoch"] + self.epoch + self.position / self.steps_per_epoch,
+            "step": last["step"] + self.step,
             "loss": loss - self.floor,
             "reconstruction": float(seen.reconstruction) - self.floor,
             "kl": float(seen.posed - seen.reconstruction + seen.latent_kl.sum()),
@@ -154,12 +180,12 @@ class Session:
             **{f"kl_z{i}": float(kl) for i, kl in enumerate(seen.latent_kl[0], 1)},
             "held_out": float(torch.cat(held_out).mean()) - self.floor,
             "learning_rate": self.schedule.rate(self.step),
-            "seconds": clock.seconds(),
+            "seconds": last["seconds"] + clock.seconds(),
         }
         if not math.isfinite(row["loss"]) or not math.isfinite(row["held_out"]):
             raise TrainingError("The loss is no longer a number; lower the learning rate.")
         self.history.append(row)
-        self.schedule.watch(self.step, [past["held_out"] for past in self.history], self.start)
+        self.schedule.watch(self.step, [past["held_out"] for past in self.history[self.earlier :]], self.start)
 
     def _order_latents(self) -> None:
         """Make z1 the latent that says most about the images (largest KL), and so on; the history follows."""
@@ -218,3 +244,7 @@ def _batch_size(train: TrainConfig, n: int) -> int:
     """By default about 20 steps an epoch, of 20 … 100 images: few images need many small steps."""
     wanted = train.batch_size if train.batch_size != "auto" else min(100, max(20, n // 20))
     return min(wanted, n)
+
+
+def _records(run: Run) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in run.history.to_dict("records")]

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 from .device import choose_device, is_out_of_memory
 from .errors import InputError, TrainingError
 from .models.config import ModelConfig, TrainConfig
-from .models.images import choose_likelihood, training_images
+from .models.images import choose_likelihood, model_images, training_images
 from .progress import Progress
 from .provenance import describe_data
 from .run import Run
 from .session import Session
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
+    from .normalization import Normalization
     from .patches import Patches
 
 
@@ -26,6 +28,7 @@ def fit(
     model: ModelConfig | None = None,
     train: TrainConfig | None = None,
     *,
+    start: Run | None = None,
     callback: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Train a model on patches and return it as a `Run`.
@@ -38,6 +41,8 @@ def fit(
         Which model; by default a plain VAE.
     train : TrainConfig, optional
         How long, on what device, with which seed.
+    start : Run, optional
+        A trained model to go on from; its configuration is kept, so leave `model` out.
     callback : callable, optional
         Called with a `Progress` several times a second.
 
@@ -60,7 +65,7 @@ def fit(
     >>> run.encode(cards.images).columns.tolist()[:3]
     ['z1', 'z1_sd', 'z2']
     """
-    events = iter_fit(data, model, train)
+    events = iter_fit(data, model, train, start=start)
     while True:
         try:
             event = next(events)
@@ -76,13 +81,14 @@ def iter_fit(
     model: ModelConfig | None = None,
     train: TrainConfig | None = None,
     *,
+    start: Run | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, Run]:
     """Train as `fit` does, as a generator of progress events that returns the `Run`.
 
     Parameters
     ----------
-    data, model, train
+    data, model, train, start
         As in `fit`.
     stop : callable, optional
         Asked after every step; when it says True, training ends and what was learnt so far is returned.
@@ -97,15 +103,15 @@ def iter_fit(
     InputError, TrainingError
         As in `fit`.
     """
-    model, train = model or ModelConfig(), train or TrainConfig()
+    model, train = model or (ModelConfig() if start is None else start.model_config), train or TrainConfig()
     if not isinstance(model, ModelConfig) or not isinstance(train, TrainConfig):
         raise InputError('Give the model as a ModelConfig, such as ModelConfig.preset("rvae"), and a TrainConfig.')
-    images, limits = training_images(data)
+    images, limits = _images(data, model, start)
     if model.likelihood == "auto":
         model = replace(model, likelihood=choose_likelihood(data, limits))
     device = choose_device(train.device)
     try:
-        session = Session(images, model, train, device)
+        session = Session(images, model, train, device, start)
         stopped = yield from session.run(stop or _never)
         return Run(
             session.model,
@@ -113,6 +119,7 @@ def iter_fit(
             normalization=limits,
             history=session.history,
             latent_range=session.latent_range(),
+            usual_elbo=session.usual_elbo(),
             stopped=stopped,
             provenance=describe_data(data, images),
         )
@@ -123,6 +130,18 @@ def iter_fit(
                 "or train on the CPU."
             ) from error
         raise TrainingError(f"Training broke off: {error}") from error
+
+
+def _images(
+    data: Patches | npt.ArrayLike, model: ModelConfig, start: Run | None
+) -> tuple[npt.NDArray[np.float32], Normalization]:
+    """Images to learn from, and what 0 and 1 stand for: to a run that goes on what they stood for before."""
+    images, limits = training_images(data)
+    if start is None:
+        return images, limits
+    if model != start.model_config:
+        raise InputError("A training that goes on keeps its model; leave out `model`, or train anew without `start`.")
+    return model_images(data, start.n_channels, start.window, start.normalization), start.normalization
 
 
 def _never() -> bool:

@@ -1,0 +1,82 @@
+"""Whether new images look like those that a model was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .patches import Patches
+    from .run import Run
+
+MANY = 0.2  # share of unlikely windows from which on an image counts as another kind
+FENCE = 5  # an image is never quite another one: so many times the distance from the median to the 5 % point
+OTHER_SCALE = 1.25  # ratio of pixel sizes from which on the same window shows another part of the motif
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How an image compares with the training data of a model.
+
+    Attributes
+    ----------
+    unlike : float
+        Share of windows that the model finds less likely than almost all windows like those it was trained on.
+    pixel_size_ratio : float or None
+        Pixel size of the image relative to that of the training data; ``None`` if one of them has none.
+    sentence : str or None
+        What is unlike, for the user; ``None`` when nothing is.
+    """
+
+    unlike: float
+    pixel_size_ratio: float | None
+    sentence: str | None
+
+
+def compare(run: Run, patches: Patches, latents: pd.DataFrame) -> Likeness:
+    """Compare the windows of an image with the training data of a run.
+
+    Parameters
+    ----------
+    run : Run
+        The trained model.
+    patches : Patches
+        Windows of the image.
+    latents : DataFrame
+        ``run.encode(patches)``; its column ``elbo`` is judged.
+
+    Returns
+    -------
+    Likeness
+
+    Examples
+    --------
+    >>> likeness = compare(run, patches, run.encode(patches))  # doctest: +SKIP
+    >>> likeness.sentence  # doctest: +SKIP
+    """
+    low, middle = run.usual_elbo
+    fence = middle - FENCE * (middle - low)
+    unlike = float(np.mean(latents["elbo"] < fence)) if len(latents) else 0.0
+    ratio = _pixel_size_ratio(run, patches)
+    reasons = []
+    if unlike > MANY:
+        reasons.append(f"{unlike:.0%} of the windows do not look like those that the model was trained on")
+    if ratio is not None and max(ratio, 1 / ratio) > OTHER_SCALE:
+        reasons.append(f"the pixels are {ratio:.2g} times as large as those of the training")
+    if not reasons:
+        return Likeness(unlike, ratio, None)
+    words = " and ".join(reasons)
+    return Likeness(
+        unlike, ratio, f"{words[0].upper()}{words[1:]}; train on this image, or take the results with care."
+    )
+
+
+def _pixel_size_ratio(run: Run, patches: Patches) -> float | None:
+    trained, now = run.provenance.get("pixel_size"), patches.pixel_size
+    if not trained or not now or run.provenance.get("units") != patches.units:
+        return None
+    return float(np.sqrt(np.prod(now) / np.prod(trained)))
