@@ -1,0 +1,90 @@
+"""Training speed next to pyroVED's, on the same cards and in the same run.
+
+    python benchmarks/peers/setup.py && python benchmarks/speed.py [--models rvae crvae ss-rvae j-rvae]
+
+12 000 cards of 48² (±120°, shear ±20°), of which the semi-supervised models know 800 labels, in batches of 50, float32,
+all cores. Ours goes through `fit`, validation included, for one epoch after a short training that does not count;
+pyroVED 0.3 takes a number of steps in its own environment (``peers/pyroved_speed.py``). Prints a markdown table. Run
+nothing else meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_vae import InputError, ModelConfig, TrainConfig, fit, samples
+from peers.setup import PYTHON, is_ready
+
+BATCH, CLASSES, LABELLED, BAR = 50, 4, 800, 40
+KINDS = {"rvae": "vae", "crvae": "conditional", "ss-rvae": "semi-supervised", "j-rvae": "joint"}
+PEER = Path(__file__).resolve().parent / "peers" / "pyroved_speed.py"
+
+
+def ours(name: str, images: np.ndarray, suits: np.ndarray, device: str) -> float:
+    """Images per second of a training; every image counts once an epoch."""
+    kind = KINDS[name]
+    sizes = {} if kind == "vae" else {"n_classes": CLASSES}
+    model = ModelConfig(kind=kind, invariances=("rotation",), **sizes)
+    labels = np.where(np.arange(len(suits)) < LABELLED, suits, -1)
+
+    def train(n: int) -> int:
+        known: dict[str, Any] = {"conditional": {"condition": suits[:n]}, "semi-supervised": {"labels": labels[:n]}}
+        run = fit(images[:n], model, TrainConfig(epochs=1, batch_size=BATCH, device=device), **known.get(kind, {}))
+        return int(run.history["step"].iloc[-1]) * BATCH
+
+    train(2000)
+    start = time.perf_counter()
+    return train(len(images)) / (time.perf_counter() - start)
+
+
+def theirs(names: list[str], images: np.ndarray, suits: np.ndarray, device: str, seconds: float) -> dict[str, float]:
+    """Images per second of pyroVED; empty where it is not set up."""
+    if not is_ready():
+        print("pyroVED is not set up, so it is left out; run `python benchmarks/peers/setup.py` first.\n")
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        files = [str(Path(folder, name)) for name in ("images.npy", "labels.npy")]
+        np.save(files[0], images)
+        np.save(files[1], suits)
+        options = ["--models", *names, "--batch", str(BATCH), "--device", device, "--seconds", str(seconds)]
+        done = subprocess.run([PYTHON, PEER, *files, *options], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"pyroVED failed, so it is left out: {done.stderr.strip().splitlines()[-1]}\n")
+        return {}
+    speeds: dict[str, float] = json.loads(done.stdout)
+    return speeds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seconds", type=float, default=30, help="for each model of the peer")
+    chosen = parser.parse_args()
+    cards = samples.cards(3000, 120, 20)
+    order = np.random.default_rng(0).permutation(len(cards))
+    images, suits = cards.images[order], cards.suit[order]
+    peer = theirs(chosen.models, images, suits, chosen.device, chosen.seconds)
+    print("| model | ours, images/s | pyroVED, images/s | ratio | bar | met |")
+    print("|---|---|---|---|---|---|")
+    for name in chosen.models:
+        try:
+            speed = ours(name, images, suits, chosen.device)
+        except InputError as error:
+            print(f"| {name} | {error} | | | | |")
+            continue
+        told = f"{peer[name]:.3g} | {speed / peer[name]:.0f}" if name in peer else " | "
+        met = "" if name not in peer else "yes" if speed >= BAR * peer[name] else "**no**"
+        print(f"| {name} | {speed:.0f} | {told} | ≥ {BAR} | {met} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
