@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import logm, polar
 from scipy.spatial import cKDTree
 
 from napari_vae.errors import InputError
@@ -83,6 +84,49 @@ def test_strain_stretches_the_lattice():
     np.testing.assert_allclose(np.diff(row.x), 1.05 * 0.39 / 0.012)
 
 
+def deformation_by_differences(sites, cell):
+    """Sites with four neighbours in a square lattice at 0°, and the deformation there in (x to the right, y up)."""
+    tree, found = cKDTree(sites), []
+    steps = cell * np.array([[0, 1], [0, -1], [-1, 0], [1, 0]])  # right, left, up, down as (row, column)
+    for number, site in enumerate(sites):
+        distance, near = tree.query(site + steps)
+        if distance.max() < 0.3 * cell:
+            right, left, up, down = sites[near][:, ::-1] * (1, -1)
+            found.append((number, np.column_stack([right - left, up - down]) / (2 * cell)))
+    numbers, matrices = zip(*found, strict=True)
+    return list(numbers), np.array(matrices)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"strain_field": 0.04}, {"strain_field": 0.02, "strain": (0.0, 0.03, 0.01), "drift": 3}]
+)
+def test_the_strain_field_is_that_of_the_positions(changed):
+    _, truth = micrograph("perovskite", size=512, angle=0, seed=3, pixel_size=0.06, **(CALM | changed))
+    atoms = truth[truth.sublattice == 0].reset_index(drop=True)
+    rows, deformation = deformation_by_differences(atoms[["y", "x"]].to_numpy(), 0.39 / 0.06)
+    assert len(rows) > 1000
+    for row, f in zip(rows[::20], deformation[::20], strict=True):
+        turn, left = polar(f, side="left")
+        strain = logm(left)
+        expected = [(strain[0, 0] - strain[1, 1]) / 2, strain[0, 1], np.trace(strain) / 2]
+        found = atoms.loc[row, ["strain_xx", "strain_xy", "dilation"]].astype(float)
+        np.testing.assert_allclose(found, expected, atol=5e-4)
+        assert atoms.loc[row, "rotation"] == pytest.approx(np.degrees(np.arctan2(turn[1, 0], turn[0, 0])), abs=0.05)
+
+
+def test_the_strain_field_is_as_large_as_asked_for_and_covers_the_image():
+    _, truth = micrograph("graphene", size=400, strain_field=0.03, **CALM)
+    assert np.hypot(truth.strain_xx, truth.strain_xy).max() == pytest.approx(0.03, rel=0.05)
+    assert neighbours(truth).max() < 1.1 * 0.142 / 0.0115
+    edges = np.histogram2d(truth.y, truth.x, bins=8, range=[[0, 400], [0, 400]])[0]
+    assert edges.min() > 0.6 * edges.mean()
+
+
+def test_without_a_strain_field_there_is_no_strain():
+    _, truth = micrograph("graphene", size=100, angle=20, **CALM)
+    assert (truth[["strain_xx", "strain_xy", "dilation", "rotation"]].abs() < 1e-12).all(axis=None)
+
+
 def test_grains_have_their_own_angles_and_keep_their_distance():
     _, truth = micrograph("graphene", size=400, grains=3, **CALM)
     assert truth.grain.nunique() == 3
@@ -119,6 +163,7 @@ def test_rectangular_images():
         ({"pixel_size": -1}, "positive"),
         ({"grains": 0}, "at least one grain"),
         ({"vacancies": 2}, "between 0 and 1"),
+        ({"strain_field": 3}, "between 0 and 0.2"),
     ],
 )
 def test_bad_options_are_refused(options, sentence):

@@ -18,6 +18,27 @@ _PEAKS = {"C": 1.0, "N": 1.3, "Si": 4.2, "Sr": 1.0, "Ba": 1.5, "Ti": 0.55, "Nb":
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How the lattice lies in the image.
+
+    ``shape`` of the image, ``angle`` of the first grain in degrees, number of ``grains``, uniform ``strain``
+    (e_yy, e_xx, e_xy), and how many pixels of crystal there are beyond the image (``margin``, on top of two cells).
+    """
+
+    shape: tuple[int, int]
+    angle: float
+    grains: int
+    strain: tuple[float, float, float]
+    margin: float
+
+    @property
+    def stretch(self) -> Array:
+        """The uniform strain as a matrix in (row, column)."""
+        yy, xx, xy = self.strain
+        return np.array([[1 + yy, xy], [xy, 1 + xx]])
+
+
+@dataclass(frozen=True)
 class Crystal:
     """Sites of a crystal in and around the image, in pixels.
 
@@ -61,21 +82,13 @@ def crystal_site_names(crystal: Crystal) -> tuple[npt.NDArray[np.str_], Callable
     return host, guest
 
 
-def graphene(
-    shape: tuple[int, int],
-    pixel_size: float | None,
-    angle: float,
-    grains: int,
-    strain: tuple[float, float, float],
-    polar: float,
-    rng: np.random.Generator,
-) -> Crystal:
+def graphene(layout: Layout, pixel_size: float | None, polar: float, rng: np.random.Generator) -> Crystal:
     """Graphene: bond 0.142 nm, σ 0.035 nm, N and Si in place of C; `polar` has no meaning for it."""
     pixel = pixel_size or 0.0115
     bond = 0.142 / pixel
     vectors = bond * np.array([[0.0, np.sqrt(3)], [1.5, np.sqrt(3) / 2]])
     basis = bond * np.array([[0.0, 0.0], [1.0, 0.0]])
-    sites, sublattice, grain, angles = _grains(shape, vectors, basis, bond, angle, grains, strain, rng)
+    sites, sublattice, grain, angles = _grains(layout, vectors, basis, bond, rng)
     dopants = ("N", "Si")
     return Crystal(
         sites,
@@ -91,45 +104,31 @@ def graphene(
     )
 
 
-def perovskite(
-    shape: tuple[int, int],
-    pixel_size: float | None,
-    angle: float,
-    grains: int,
-    strain: tuple[float, float, float],
-    polar: float,
-    rng: np.random.Generator,
-) -> Crystal:
+def perovskite(layout: Layout, pixel_size: float | None, polar: float, rng: np.random.Generator) -> Crystal:
     """Perovskite along <100>: cell 0.39 nm, σ 0.05 nm, Sr (Ba) and Ti (Nb); B shifted by at most `polar` nm."""
     pixel = pixel_size or 0.012
     cell = 0.39 / pixel
     basis = cell * np.array([[0.0, 0.0], [0.5, 0.5]])
     bond = cell / np.sqrt(2)
-    sites, sublattice, grain, angles = _grains(shape, cell * np.eye(2), basis, bond, angle, grains, strain, rng)
+    sites, sublattice, grain, angles = _grains(layout, cell * np.eye(2), basis, bond, rng)
     y, x = sites.T
-    field = np.column_stack([smooth_field(y, x, 0.5 * max(shape), rng) for _ in range(2)])
+    field = np.column_stack([smooth_field(y, x, 0.5 * max(layout.shape), rng) for _ in range(2)])
     largest = np.hypot(*field.T).max(initial=1e-12)
     shift = np.where(sublattice[:, None] == 1, field / largest * (polar / pixel), 0.0)
     return Crystal(sites, sublattice, grain, angles, shift, bond, 0.05 / pixel, pixel, ("Sr", "Ti"), (("Ba",), ("Nb",)))
 
 
 def _grains(
-    shape: tuple[int, int],
-    vectors: Array,
-    basis: Array,
-    bond: float,
-    angle: float,
-    grains: int,
-    strain: tuple[float, float, float],
-    rng: np.random.Generator,
+    layout: Layout, vectors: Array, basis: Array, bond: float, rng: np.random.Generator
 ) -> tuple[Array, Ints, Ints, Array]:
     """Sites of all grains: each fills the cell of its seed, cut where another grain comes closer than a bond."""
-    angles = np.concatenate([[angle], angle + rng.uniform(-180, 180, grains - 1)])
+    grains = layout.grains
+    angles = np.concatenate([[layout.angle], layout.angle + rng.uniform(-180, 180, grains - 1)])
     angles = (angles + 180) % 360 - 180
-    seeds = rng.uniform(0, 1, (grains, 2)) * shape
+    seeds = rng.uniform(0, 1, (grains, 2)) * layout.shape
     parts = []
     for number, turn in enumerate(angles):
-        sites, sublattice = _lattice(shape, vectors, basis, float(turn), strain, rng.uniform(0, 1, 2))
+        sites, sublattice = _lattice(layout, vectors, basis, float(turn), rng.uniform(0, 1, 2))
         distance = np.linalg.norm(sites[:, None] - seeds, axis=2)
         others = np.delete(distance, number, axis=1).min(axis=1, initial=np.inf)
         gap = distance[:, number] + (0.35 * bond if grains > 1 else 0.0)
@@ -138,23 +137,13 @@ def _grains(
     return sites, sublattice, grain, angles
 
 
-def _lattice(
-    shape: tuple[int, int],
-    vectors: Array,
-    basis: Array,
-    angle: float,
-    strain: tuple[float, float, float],
-    origin: Array,
-) -> tuple[Array, Ints]:
+def _lattice(layout: Layout, vectors: Array, basis: Array, angle: float, origin: Array) -> tuple[Array, Ints]:
     """Sites of one lattice that covers the image and a margin; angle counter-clockwise on screen (rows run down)."""
     turn = np.deg2rad(angle)
-    yy, xx, xy = strain
-    deform = np.array([[1 + yy, xy], [xy, 1 + xx]]) @ np.array(
-        [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
-    )
+    deform = layout.stretch @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     vectors, basis = vectors @ deform.T, basis @ deform.T
-    half = np.array(shape) / 2
-    margin = 2 * np.abs(vectors).max()
+    half = np.array(layout.shape) / 2
+    margin = 2 * np.abs(vectors).max() + layout.margin
     corners = (half + margin) * np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
     reach = np.ceil(np.abs(corners @ np.linalg.inv(vectors)).max(axis=0)).astype(int) + 1
     i, j = (np.arange(-n, n + 1) for n in reach)

@@ -10,13 +10,15 @@ import pandas as pd
 
 from ..errors import InputError
 from ..micrograph import Micrograph
-from .crystals import Crystal, crystal_site_names, graphene, perovskite
+from .crystals import Crystal, Layout, crystal_site_names, graphene, perovskite
 from .scan import Scan, contamination, render
+from .strain_field import StrainField, strain_of
 
 Array = npt.NDArray[np.float64]
 
 _CRYSTALS = {"graphene": graphene, "perovskite": perovskite}
 _VACANT = "vacancy"
+_MOST_STRAIN = 0.2
 
 
 def micrograph(
@@ -29,6 +31,7 @@ def micrograph(
     angle: float = 7.0,
     grains: int = 1,
     strain: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    strain_field: float = 0.0,
     vacancies: float = 0.01,
     dopants: float = 0.02,
     displacement: float = 0.003,
@@ -67,6 +70,9 @@ def micrograph(
         Number of grains; each has an orientation of its own, the first has `angle`.
     strain : (float, float, float)
         Uniform strain e_yy, e_xx, e_xy.
+    strain_field : float
+        Largest traceless strain of a smooth random displacement field on top, whose waves are as long as the image or
+        half of it; 0.03 is 3 %.
     vacancies, dopants : float
         Fractions of the sites that are empty or hold another species.
     displacement : float
@@ -89,8 +95,10 @@ def micrograph(
     pandas.DataFrame
         One row per atom inside the image: ``y``, ``x`` (pixels, as imaged), ``species``, ``sublattice`` (0, 1),
         ``grain``, ``angle`` (degrees, of the grain), ``dy``, ``dx`` (displacement from the ideal site in pixels),
-        ``polar_y``, ``polar_x`` (its polar part, pixels), ``vacant_neighbours``, ``dopant_neighbours`` (counts among
-        the nearest sites), ``peak`` (expected electrons per pixel at the centre) and ``sigma`` (pixels).
+        ``polar_y``, ``polar_x`` (its polar part, pixels), ``strain_xx``, ``strain_xy`` (traceless, on screen, y up),
+        ``dilation`` (logarithm of the scale) and ``rotation`` (degrees, counter-clockwise) of the lattice around it, as
+        imaged, so that they hold what the drift does, ``vacant_neighbours``, ``dopant_neighbours`` (counts among the
+        nearest sites), ``peak`` (expected electrons per pixel at the centre) and ``sigma`` (pixels).
         ``truth.attrs["vacancies"]`` lists the empty sites as (y, x).
 
     Raises
@@ -105,19 +113,25 @@ def micrograph(
     ((256, 256), 'nm', True)
     """
     shape = _checked(kind, size, dose, grains, {"vacancies": vacancies, "dopants": dopants}, pixel_size)
+    if not 0 <= strain_field <= _MOST_STRAIN:
+        raise InputError(f"strain_field is a strain between 0 and {_MOST_STRAIN}, such as 0.03, not {strain_field}.")
     rng = np.random.default_rng(seed)
-    crystal: Crystal = _CRYSTALS[kind](shape, pixel_size, angle, grains, strain, polar, rng)
+    layout = Layout(shape, angle, grains, strain, margin=strain_field * max(shape))
+    crystal: Crystal = _CRYSTALS[kind](layout, pixel_size, polar, rng)
     species = _occupy(crystal, vacancies, dopants, rng)
     shift = crystal.polar + rng.normal(0.0, displacement / crystal.pixel_size, crystal.sites.shape)
     scan = Scan.random(shape[0], jitter, drift, rng)
-    position = scan.drifted(crystal.sites + shift)
+    field = StrainField.random(shape, strain_field, rng.spawn(1)[0])
+    strained = crystal.sites + field.displacement(crystal.sites)
+    position = scan.drifted(strained + shift)
+    deformation = scan.gradient(strained) @ (np.eye(2) + field.gradient(crystal.sites)) @ layout.stretch
     peak = dose * crystal.brightness(species)
 
     expected = render(shape, position, peak, crystal.sigma, scan.jitter)
     expected += dose * (background + contaminated * contamination(shape, rng))
     image = rng.poisson(expected).astype(np.float32)
 
-    table = _truth(crystal, species, position, shift, peak)
+    table = _truth(crystal, species, position, shift, peak).assign(**strain_of(deformation))
     inside = ((position >= 0) & (position <= np.array(shape) - 1)).all(axis=1)
     empty = species == _VACANT
     truth = table[inside & ~empty].reset_index(drop=True)

@@ -32,6 +32,14 @@ class Scan:
         rows = np.arange(len(self.path))
         return position + np.column_stack([np.interp(position[:, 0], rows, path) for path in self.path.T])
 
+    def gradient(self, position: Array) -> Array:
+        """Derivative (N, 2, 2) of `drifted` by the position, in (row, column)."""
+        rows = np.arange(len(self.path))
+        gradient = np.tile(np.eye(2), (len(position), 1, 1))
+        for i, path in enumerate(self.path.T):
+            gradient[:, i, 0] += np.interp(position[:, 0], rows, np.gradient(path))
+        return gradient
+
 
 def render(shape: tuple[int, int], position: Array, peak: Array, sigma: float, jitter: Array) -> Array:
     """Sum of Gaussian spots on a pixel grid, every scan line shifted by its jitter.
