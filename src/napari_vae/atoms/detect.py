@@ -14,7 +14,8 @@ from ..errors import InputError
 from .frames import checked_frame, frame_list, open_frames
 from .lattice import ISOLATED, Scale, measure_scale, skew
 from .refine import refine_spots
-from .spots import flatten, local_maxima, spot_maps, sub_pixel, thin
+from .spots import flatten, local_maxima, spot_maps, standing, sub_pixel
+from .texture import score_above_texture
 from .threshold import isolated_threshold, lattice_threshold
 
 Array = npt.NDArray[np.float64]
@@ -148,6 +149,7 @@ class Recipe:
     spacing: float
     sign: int
     threshold: float
+    periodic: bool
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -174,6 +176,15 @@ class Filtered:
             self._found[sign] = peaks, sign * self.maps.score[tuple(peaks.T)].astype(np.float64)
         return self._found[sign]
 
+    def lattice_scores(self, sign: int) -> Array:
+        """Scores of the candidates with those of an uneven support told from the columns of the lattice."""
+        peaks, scores = self.candidates(sign)
+        seen = scores >= lattice_threshold(scores)
+        amplitude = sign * self.maps.amplitude[tuple(peaks[seen].T)].astype(np.float64)
+        result = scores.copy()
+        result[seen] = score_above_texture(peaks[seen].astype(np.float64), amplitude, scores[seen])
+        return result
+
     def prominence(self, sign: int) -> float:
         """Median and upper quartile of score and amplitude of the candidates, all multiplied."""
         peaks, scores = self.candidates(sign)
@@ -196,9 +207,10 @@ def _measure(frame: Array, polarity: str, spacing: float | None, threshold: floa
         decoys = None if scale.periodic else filtered.candidates(-sign)[1]
         threshold = lattice_threshold(scores) if decoys is None else isolated_threshold(scores, decoys)
     if spacing is None:
+        scores = filtered.lattice_scores(sign) if scale.periodic else scores
         columns = sub_pixel(sign * filtered.maps.amplitude, peaks[scores >= threshold])
         spacing = _measured_spacing(columns, scale)
-    return Recipe(sigma, spacing, sign, threshold), filtered
+    return Recipe(sigma, spacing, sign, threshold, scale.periodic), filtered
 
 
 def _sign(filtered: Filtered, scale: Scale) -> int:
@@ -218,11 +230,12 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, refine: bool) -> pd
         return _table(0, number)
     maps, sign = filtered.maps, recipe.sign
     peaks, scores = filtered.candidates(sign)
-    peaks = peaks[scores >= recipe.threshold]
-    peaks = thin(peaks, sign * maps.amplitude[tuple(peaks.T)], _CLOSEST * recipe.spacing)
-    at = tuple(peaks.T)
+    scores = filtered.lattice_scores(sign) if recipe.periodic else scores
+    peaks, scores = peaks[scores >= recipe.threshold], scores[scores >= recipe.threshold]
+    keep = standing(peaks, sign * maps.amplitude[tuple(peaks.T)], _CLOSEST * recipe.spacing)
+    peaks, at = peaks[keep], tuple(peaks[keep].T)
     table = _table(len(peaks), number)
-    table["score"] = sign * maps.score[at].astype(np.float64)
+    table["score"] = scores[keep]
     table["amplitude"] = maps.amplitude[at].astype(np.float64) * filtered.unit
     table["background"] = maps.background[at].astype(np.float64) * filtered.unit + filtered.slow[at]
     table[["y", "x"]] = sub_pixel(sign * maps.amplitude, peaks)

@@ -8,17 +8,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .spots import blur
+
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 _FIRST_REACH, _REACH = 2.0, 3.0  # radius of the fitted disc in column widths, before and after neighbours are removed
 _FIRST_STEPS = 4
 _ROUNDS, _STEPS = 3, 2  # few steps each time, because the neighbours move as well
+_SLOW = 6.0  # column widths over which what the columns leave is blurred to the slow background
 _WIDEST = 0.3  # of the spacing; wider columns would not be seen apart
 _ALIKE = 0.15  # columns of one image have widths within about this fraction of each other
 _CHUNK = 1024  # atoms fitted together; their windows stay in the processor's cache
 _WIDEST_REACH = 0.75  # of the spacing: farther out, what is left of the neighbours weighs more than the column
-_FARTHEST = 0.25  # of the spacing from the maximum: a fit that ends beyond has followed something else
+# Of the spacing and of the width, from the maximum: a fit that ends beyond either has followed something else.
+_FARTHEST, _ASTRAY = 0.25, 1.25
 
 
 def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float, sign: int = 1) -> pd.DataFrame:
@@ -26,9 +30,9 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float
 
     A first fit in small discs gives every column its Gaussian. Then the image of all of them is subtracted, each
     column is put back alone, and fitted again in a larger disc; so neighbours neither pull at the position nor pass
-    for background. The variance of a pixel is taken as linear in the expected intensity (shot noise plus a constant),
-    both coefficients measured on the residual of the first fit. Levenberg–Marquardt steps are taken for all atoms
-    together.
+    for background. What varies slowly in the rest (thickness, contamination, the halo of a particle) is subtracted too.
+    The variance of a pixel is taken as linear in the expected intensity (shot noise plus a constant), both coefficients
+    measured on the residual of the first fit. Levenberg–Marquardt steps are taken for all atoms together.
 
     The errors are those of the inverse Fisher matrix, scaled by the residual variance of each atom.
 
@@ -62,41 +66,49 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float
             np.full(len(atoms), sigma),
         ]
     )
+    fit = _fit_among_neighbours(image, start, sigma, spacing)
+    good = np.isfinite(fit.errors).all(axis=1)
+    return pd.DataFrame(
+        {
+            "y": fit.values[:, 2],
+            "x": fit.values[:, 3],
+            "amplitude": sign * fit.values[:, 0] * unit,
+            "sigma": np.where(good, fit.values[:, 4], np.nan),
+            "background": sign * fit.values[:, 1] * unit + origin,
+            "y_err": fit.errors[:, 0],
+            "x_err": fit.errors[:, 1],
+        }
+    )
+
+
+def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: float) -> _Fit:
+    """Fit all atoms in rounds, each with the neighbours of the round before taken away.
+
+    A fit that is not plausible is the start again, in the end with NaN for both errors.
+    """
+
+    def plausible(fit: _Fit) -> npt.NDArray[np.bool_]:
+        return _plausible(fit.values, start, sigma, spacing, image.shape)
+
     widest = _WIDEST * spacing
     width = min(sigma, widest)
     noise = np.full(image.shape, 1 / _noise_variance(image), dtype=np.float32)
     fit = _fit(image, noise, start, _FIRST_REACH * sigma, Width(width, _ALIKE), _FIRST_STEPS)
-    values = np.where(_plausible(fit.values, start, sigma, spacing, image.shape)[:, None], fit.values, start)
     for number in range(_ROUNDS):
+        values = np.where(plausible(fit)[:, None], fit.values, start)
         # The prior holds the width back, so the median has come only about half of the way.
         width = min(width + 2 * (float(np.median(values[:, 4])) - width), widest)
         spots = draw_spots(image.shape, values)
         residual = image - spots
         if number in (0, _ROUNDS // 2):
             weight = _weights(residual, spots, sigma)
-        fit = _fit(
-            residual,
-            weight,
-            values,
-            min(_REACH * width, _WIDEST_REACH * spacing),
-            Width(width, _ALIKE),
-            _STEPS,
-            put_back=True,
-        )
-        values = np.where(_plausible(fit.values, start, sigma, spacing, image.shape)[:, None], fit.values, start)
-    good = _plausible(fit.values, start, sigma, spacing, image.shape) & np.isfinite(fit.errors).all(axis=1)
-    values = np.where(good[:, None], fit.values, start)
-    return pd.DataFrame(
-        {
-            "y": values[:, 2],
-            "x": values[:, 3],
-            "amplitude": sign * values[:, 0] * unit,
-            "sigma": np.where(good, values[:, 4], np.nan),
-            "background": sign * values[:, 1] * unit + origin,
-            "y_err": np.where(good, fit.errors[:, 0], np.nan),
-            "x_err": np.where(good, fit.errors[:, 1], np.nan),
-        }
-    )
+        slow = blur(residual, _SLOW * sigma)  # a slope under a column would pull at its position
+        reach = min(_REACH * width, _WIDEST_REACH * spacing)
+        fit = _fit(residual - slow, weight, values, reach, Width(width, _ALIKE), _STEPS, put_back=True)
+    place = np.rint(start[:, 2:4]).astype(np.int64)
+    fit.values[:, 1] += slow[place[:, 0], place[:, 1]]
+    good = plausible(fit) & np.isfinite(fit.errors).all(axis=1)
+    return _Fit(np.where(good[:, None], fit.values, start), np.where(good[:, None], fit.errors, np.nan))
 
 
 def draw_spots(shape: tuple[int, ...], values: Array) -> Floats:
@@ -271,7 +283,7 @@ def _plausible(
     values: Array, start: Array, sigma: float, spacing: float, shape: tuple[int, ...]
 ) -> npt.NDArray[np.bool_]:
     """Fits that ended near their maximum and inside the image, upright, with about the width of a column."""
-    near = np.hypot(*(values[:, 2:4] - start[:, 2:4]).T) <= _FARTHEST * spacing
+    near = np.hypot(*(values[:, 2:4] - start[:, 2:4]).T) <= min(_FARTHEST * spacing, _ASTRAY * sigma)
     wide = (values[:, 4] > 0.3 * sigma) & (values[:, 4] < 2.5 * sigma)
     inside = ((values[:, 2:4] > -0.5) & (values[:, 2:4] < np.asarray(shape) - 0.5)).all(axis=1)
     return np.asarray(near & wide & inside & (values[:, 0] > 0) & np.isfinite(values).all(axis=1))

@@ -97,26 +97,26 @@ def local_maxima(values: Floats, sigma: float) -> Ints:
 
     box = max(3, 2 * round(SEPARATION * sigma / np.sqrt(2)) + 1)
     peaks = np.argwhere((values > 0) & (values == maximum_filter(values, box)))
-    return thin(peaks, values[tuple(peaks.T)], SEPARATION * sigma)
+    return np.asarray(peaks[standing(peaks, values[tuple(peaks.T)], SEPARATION * sigma)])
 
 
-def thin(points: npt.NDArray, height: npt.NDArray, distance: float) -> npt.NDArray:
-    """Drop every point that has a higher one within `distance` which itself stays; equal heights: the first stays."""
+def standing(points: npt.NDArray, height: npt.NDArray, distance: float) -> npt.NDArray[np.bool_]:
+    """Which points stay when all go that have a higher one which stays within `distance`; of equal ones the first."""
     from scipy.spatial import cKDTree
 
+    keep = np.ones(len(points), dtype=bool)
     if len(points) < 2:
-        return points
+        return keep
     first, second = cKDTree(points).query_pairs(distance, output_type="ndarray").T
     swap = (height[second] > height[first]) | ((height[second] == height[first]) & (second < first))
     higher, lower = np.where(swap, second, first), np.where(swap, first, second)
-    keep = np.ones(len(points), dtype=bool)
     while len(higher):  # those that no remaining point beats stay, and what they beat goes
         beaten = np.zeros(len(points), dtype=bool)
         beaten[lower] = True
         keep[lower[~beaten[higher]]] = False
         open_ = keep[higher] & keep[lower]
         higher, lower = higher[open_], lower[open_]
-    return points[keep]
+    return keep
 
 
 def sub_pixel(values: Floats, peaks: Ints) -> npt.NDArray[np.float64]:

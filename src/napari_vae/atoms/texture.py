@@ -1,0 +1,73 @@
+"""Maxima of an uneven support beside a lattice: told from its columns by their neighbours, and scored anew."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+_NEIGHBOURS = 12  # whose vectors are looked for again
+_AROUND = 8  # nearest maxima, which with the maximum itself are its region
+_SAME = 0.25  # of the spacing within which a vector leads to a maximum; hits one in six times by chance
+_ALONE, _DISORDERED, _ORDERED = 0.25, 0.33, 0.4  # repeated vectors: of a maximum, of its region, of a column
+_FEWEST, _COLUMNS = 8, 0.2  # maxima that make a texture; share of the maxima that makes a lattice
+_WEAK = 0.75  # of the typical column: an amorphous part of the same material is as bright as the crystal
+_TYPICAL = 12  # maxima of the texture that its strength is measured from, so that it may differ from place to place
+STANDS_OUT = 3.0  # times the texture around: half as much again as its strongest maxima usually reach
+
+
+def score_above_texture(points: Array, amplitude: Array, score: Array) -> Array:
+    """Scores of maxima near a lattice, with those of an uneven support measured in strengths of its texture.
+
+    Against the white noise around them the maxima of a support (amorphous carbon, an oxide, the halo of a particle)
+    may score as high as thin columns. But a column has its neighbours where others have theirs, and these have not.
+    Where hardly a vector to a neighbour is found again from the neighbours, and this all around, the maxima are
+    texture, if they are weaker than the columns. Such a maximum scores by how much it is higher than the typical one
+    around it, unless it stands out so far that it is an atom by itself. Vacancies, dopants, edges and grain
+    boundaries have ordered surroundings and keep their scores; so does everything in an image without a plain lattice.
+
+    Parameters
+    ----------
+    points, amplitude, score : (N, 2), (N,), (N,) arrays
+        Maxima in pixels, their heights (positive) and scores in standard errors.
+    """
+    from scipy.spatial import cKDTree
+
+    if len(points) <= _NEIGHBOURS:
+        return score
+    distance, near = cKDTree(points).query(points, _NEIGHBOURS + 1)
+    order = repeated_vectors(points, near[:, 1:], _SAME * float(np.median(distance[:, 1])))
+    texture = (order < _ALONE) & (order[near[:, : _AROUND + 1]].mean(axis=1) < _DISORDERED)
+    column = order >= _ORDERED
+    if texture.sum() < _FEWEST or column.mean() < _COLUMNS:
+        return score
+    if np.median(amplitude[texture]) > _WEAK * np.median(amplitude[column]):
+        return score
+    fellows = cKDTree(points[texture]).query(points[texture], min(_TYPICAL + 1, int(texture.sum())))[1]
+    height = amplitude[texture] / np.median(amplitude[texture][fellows], axis=1)
+    result = score.copy()
+    result[texture] = np.where(height < STANDS_OUT, np.minimum(height, score[texture]), score[texture])
+    return result
+
+
+def repeated_vectors(points: Array, near: npt.NDArray[np.int64], reach: float) -> Array:
+    """Share (N,) of the vectors to the K neighbours `near` (N, K) that lead from these neighbours to a point again.
+
+    Points count as met within `reach` pixels. 1 in a perfect lattice, about a sixth among random points.
+    """
+    cell = reach / 4  # of a grid in which the discs around the points are marked; looking up is faster than searching
+    place = (points - points.min(axis=0)) / cell
+    margin = 5
+    offset = np.arange(-4, 5)
+    disc = np.argwhere(np.hypot(offset[:, None], offset) <= 4) - 4
+    occupied = np.zeros(np.ceil(place.max(axis=0)).astype(np.int64) + 2 * margin + 1, dtype=bool)
+    marked = np.rint(place).astype(np.int64)[:, None] + disc + margin
+    occupied[marked[..., 0], marked[..., 1]] = True
+    there = place[near]  # (N, K, 2)
+    target = there[:, :, None] + (there - place[:, None])[:, None]  # (N, neighbour, vector, 2)
+    target = np.rint(target).astype(np.int64) + margin
+    last = np.array(occupied.shape) - 1
+    inside = ((target >= 0) & (target <= last)).all(axis=-1)
+    row, column = target.clip(0, last).transpose(3, 0, 1, 2)
+    return np.asarray((occupied[row, column] & inside).mean(axis=(1, 2)), dtype=float)
