@@ -9,6 +9,7 @@ import pytest
 import napari_vae as nv
 from napari_vae import cli, showing
 from napari_vae.batch import Outcome, _write_index, places
+from napari_vae.io.reading import FORMATS
 
 COMMANDS = ("demo", "analyze", "detect", "train", "encode", "open")
 FAST = ("--epochs", "2", "--device", "cpu")
@@ -156,6 +157,37 @@ def test_an_error_of_our_own_is_one_line_too(command, monkeypatch, tmp_path):
     assert code == 1
     assert "report" in last_line(errors)
     assert "one two" in errors
+
+
+def test_a_fault_of_ours_in_one_of_several_files_is_exit_code_one(command, images, monkeypatch, tmp_path):
+    def fails(*args, **kwargs):
+        raise ZeroDivisionError("one")
+
+    monkeypatch.setattr("napari_vae.pipeline.find_atoms", fails)
+    assert command("detect", images / "one.tif", "--out", tmp_path)[0] == 1
+    assert command("detect", images / "broken.tif", images / "one.tif", "--out", tmp_path)[0] == 1
+    assert command("detect", images / "broken.tif", "--out", tmp_path)[0] == 2
+
+
+def test_the_name_of_a_file_is_said_once(command, images, tmp_path):
+    for name in ("broken.tif", "missing.tif"):
+        _, _, errors = command("detect", images / name, "--out", tmp_path)
+        assert last_line(errors).count(name) == 1
+
+
+def test_tables_that_could_not_be_written_are_not_computed(command, images, results, monkeypatch):
+    monkeypatch.setattr("napari_vae.pipeline.find_atoms", lambda *a: pytest.fail("detected"))
+    for start in (("detect",), ("encode", results / "run")):
+        code, _, errors = command(*start, images / "one.tif", "--out", images / "two.tif" / "tables")
+        assert code == 2
+        assert "is a file" in errors
+
+
+def test_help_names_every_kind_of_file_that_is_read(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    _, out, _ = command("detect", "--help")
+    synonyms = {".tiff", ".jpeg"}
+    assert all(suffix[1:] in out for suffix in set(FORMATS) - synonyms)
 
 
 def test_stopping_is_no_error_message(command, monkeypatch, tmp_path):

@@ -200,11 +200,13 @@ def test_bad_images_are_refused_in_one_sentence(image, sentence):
         ({"spacing": 0.5}, "at least 2 pixels"),
         ({"threshold": np.nan}, "finite"),
         ({"frames": 3}, "no frame 3"),
+        ({"spacing": "wide"}, "at least 2 pixels"),
+        ({"treshold": 5}, "no detection option treshold; there are method, polarity"),
     ],
 )
 def test_bad_options_are_refused(graphene, options, sentence):
     with pytest.raises(InputError, match=sentence):
-        detect_atoms(graphene, **options)
+        next(iter_detect_atoms(graphene, **options))
 
 
 def test_real_lattices(real_data):

@@ -85,8 +85,12 @@ def test_bad_input_is_refused():
     image, truth = micrograph("perovskite", size=128)
     with pytest.raises(InputError, match="pass the image"):
         assign_sublattices(truth[["y", "x"]])
-    with pytest.raises(InputError, match="columns y and x"):
+    with pytest.raises(InputError, match="lacks the columns"):
         assign_sublattices(truth[["species"]], image)
+    with pytest.raises(InputError, match="are a list; give a table"):
+        assign_sublattices([[1.0, 2.0]], image)
+    with pytest.raises(InputError, match="NaN or an infinite number as their frame"):
+        assign_sublattices(truth.assign(frame=np.nan), image)
     with pytest.raises(InputError, match="at least 1"):
         assign_sublattices(truth[["y", "x"]], image, n=0)
 

@@ -150,3 +150,41 @@ def test_limits_of_many_windows_do_not_come_from_one_column_of_them(monkeypatch)
     windows = np.zeros((250, 1, 8, 8))
     windows[..., 3] = np.random.default_rng(0).random((250, 1, 8)) + 1
     assert Normalization.fit(windows).high[0] > 1.5
+
+
+def test_the_only_frame_holds_all_atoms_whatever_their_table_says(noise):
+    patches = extract_patches(noise[None], table([[20, 30], [33, 41]], frame=4), window=11)
+    assert paste_patches(patches.data[:, 0], patches.atoms, (1, 60, 70)).shape == (1, 60, 70)
+
+
+@pytest.mark.parametrize("frame", [-1, 2])
+def test_pasting_into_a_frame_that_is_not_there_is_refused(noise, frame):
+    with pytest.raises(InputError, match="choose the atoms of this movie"):
+        paste_patches(np.zeros((1, 11, 11)), table([[20, 30]], frame=frame), (2, 60, 70))
+
+
+@pytest.mark.parametrize(
+    ("atoms", "sentence"),
+    [
+        ([[20.0, 30.0]], "are a list; give a table"),
+        (np.array([[20.0, 30.0]]), "are a ndarray; give a table"),
+        (table([[20, 30], [30, 30]], frame=[0, np.nan]), "NaN or an infinite number as their frame"),
+        (table([[20, 30]], frame="first"), "frame of the atoms holds text"),
+    ],
+    ids=["list", "array", "frame NaN", "frame text"],
+)
+def test_what_is_no_table_of_atoms_is_refused(noise, atoms, sentence):
+    with pytest.raises(InputError, match=sentence):
+        extract_patches(np.stack([noise, noise]), atoms, window=11)
+
+
+def test_a_window_may_be_an_array(noise):
+    assert extract_patches(noise, table([[20, 30]]), window=np.array([9, 11])).window == (9, 11)
+
+
+def test_patches_and_micrographs_are_one_short_line(noise):
+    image = Micrograph(np.stack([noise, noise]), pixel_size=0.02, units="nm", axes="CYX", name="HAADF")
+    assert repr(image) == "<Micrograph “HAADF”: 2 c × 60 y × 70 x, float32, 0.02 nm/px>"
+    assert repr(Micrograph(noise)) == "<Micrograph “micrograph”: 60 y × 70 x, float32, not calibrated>"
+    patches = extract_patches(image, table([[20, 30], [1, 1]]), window=8)
+    assert repr(patches) == "<Patches of “HAADF”: 1 windows of 8 × 8 px with 2 channels, 1 dropped>"

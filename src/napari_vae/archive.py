@@ -28,17 +28,29 @@ def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Pat
     InputError
         If it is a file, holds an analysis and `overwrite` is false, or holds anything else.
     """
+    path = check_writable(folder)
+    if path.is_dir() and any(path.iterdir()):
+        if not (path / RECORD).exists():
+            raise InputError(f"The folder {path} holds other files; give a new one for the results.")
+        if not overwrite:
+            raise InputError(f"The folder {path} holds an analysis; give a new one, or overwrite it (--overwrite).")
+    return path
+
+
+def check_writable(folder: str | PathLike[str]) -> Path:
+    """Return `folder` as a path if it is, or can be made, a folder that may be written to.
+
+    Raises
+    ------
+    InputError
+        If it is a file, or may not be written to.
+    """
     path = Path(folder).expanduser()
     above = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not above.is_dir():
         raise InputError(f"{above} is a file; give the name of a folder for the results.")
     if not os.access(above, os.W_OK):
         raise InputError(f"The folder {above} may not be written to; give another one for the results.")
-    if path.is_dir() and any(path.iterdir()):
-        if not (path / RECORD).exists():
-            raise InputError(f"The folder {path} holds other files; give a new one for the results.")
-        if not overwrite:
-            raise InputError(f"The folder {path} holds an analysis; give a new one, or overwrite it (--overwrite).")
     return path
 
 

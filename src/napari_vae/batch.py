@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from .archive import RECORD, check_folder
+from .archive import RECORD, check_folder, check_writable
 from .errors import InputError
 from .io.reading import read
-from .terminal import StageBars, sentence
+from .terminal import StageBars, exit_code, sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,18 +24,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file: what was written, or why it failed."""
+    """What became of one file: what was written, or why it failed and the exit code for that."""
 
     path: Path
     message: str
-    failed: bool = False
+    code: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing was written."""
+        return self.code != 0
 
     def __str__(self) -> str:
-        return f"{self.path.name}: {self.message}"
+        named = self.failed and self.path.name in self.message
+        return self.message if named else f"{self.path.name}: {self.message}"
 
 
 def tables_for(files: Sequence[Path], out: Path, kind: str) -> dict[Path, Path]:
-    """The table to write for each file, every one its own."""
+    """The table to write for each file, every one its own; refuses a folder that cannot be written to."""
+    check_writable(out)
     files = list(dict.fromkeys(files))
     return {
         path: place.with_name(f"{place.name}-{kind}.csv") for path, place in zip(files, places(files, out), strict=True)
@@ -52,7 +59,7 @@ def for_each(files: Iterable[Path], work: Callable[[Path], str], bars: StageBars
         except Exception as error:
             if os.environ.get("NAPARI_VAE_DEBUG"):
                 raise
-            outcomes.append(Outcome(path, sentence(error), failed=True))
+            outcomes.append(Outcome(path, sentence(error), exit_code(error)))
     return outcomes
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import InputError
-from .terminal import BAD_INPUT, one_line_errors, progress_bars, say, warn
+from .terminal import one_line_errors, progress_bars, say, warn
 
 if TYPE_CHECKING:
     from .batch import Outcome
@@ -25,7 +25,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Files = Annotated[list[Path], typer.Argument(help="Images: tif, png, npy, dm3, dm4, emd, ser, emi, mrc, hspy.")]
+Files = Annotated[
+    list[Path], typer.Argument(help="Images: tif, png, jpg, npy, dm3, dm4, emd, ser, emi, mrc, hspy, hdf5.")
+]
 Model = Annotated[
     str, typer.Option(help="vae, or with r(otation), t(ranslation), s(cale): rvae, trvae, trsvae …, strain-rvae.")
 ]
@@ -210,11 +212,12 @@ def open_(
 
 
 def _finish(outcomes: list[Outcome]) -> None:
-    """Say what became of every file; exit code 2 when one of them failed."""
+    """Say what became of every file; when some failed, exit code 2, or 1 if one of them by a fault of ours."""
     for outcome in outcomes:
         (warn if outcome.failed else say)(str(outcome))
-    if any(outcome.failed for outcome in outcomes):
-        raise typer.Exit(BAD_INPUT)
+    codes = {outcome.code for outcome in outcomes if outcome.failed}
+    if codes:
+        raise typer.Exit(min(codes))
 
 
 def _model(name: str, latents: int) -> ModelConfig:

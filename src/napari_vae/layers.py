@@ -233,7 +233,7 @@ def class_labels(
     if int(classes.max()) >= MOST_LABELS:
         raise InputError("There are more than 255 classes; group the latents into fewer.")
     labels = np.zeros((shape[0] if len(shape) == 3 else 1, *shape[-2:]), np.uint8)
-    frames = frame_numbers(atoms) if len(shape) == 3 else np.zeros(len(atoms), int)
+    frames = frame_numbers(atoms, len(labels))
     values = np.append(classes.to_numpy(int) + 1, 0).astype(np.uint8)
     pixels = np.indices(shape[-2:]).reshape(2, -1).T
     for frame in np.unique(frames):

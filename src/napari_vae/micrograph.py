@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Micrograph:
     """An image, a movie or a stack of channels with its pixel size.
 
@@ -69,6 +69,13 @@ class Micrograph:
         object.__setattr__(self, "axes", axes)
         object.__setattr__(self, "pixel_size", _pixel_size(self.pixel_size))
         object.__setattr__(self, "units", self.units if self.pixel_size is not None else "px")
+
+    def __repr__(self) -> str:
+        size = " × ".join(f"{n} {axis}" for n, axis in zip(self.shape, self.axes.lower(), strict=True))
+        step = "not calibrated"
+        if self.pixel_size is not None:
+            step = " × ".join(f"{n:.4g}" for n in dict.fromkeys(self.pixel_size)) + f" {self.units}/px"
+        return f"<Micrograph “{self.name}”: {size}, {self.data.dtype}, {step}>"
 
     @property
     def shape(self) -> tuple[int, ...]:

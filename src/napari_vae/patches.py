@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .errors import InputError
 from .micrograph import Micrograph, as_micrograph
-from .positions import frame_numbers, table_spacing
+from .positions import check_table, frame_numbers, table_spacing
 from .windows import blend_windows, cut_windows
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float32]
 SMALLEST_WINDOW = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Patches:
     """Windows around atoms, ready for a model, and where they came from.
 
@@ -57,6 +57,13 @@ class Patches:
 
     def __len__(self) -> int:
         return len(self.data)
+
+    def __repr__(self) -> str:
+        _, channels, rows, columns = self.data.shape
+        of = f" with {channels} channels" if channels > 1 else ""
+        return (
+            f"<Patches of “{self.name}”: {len(self)} windows of {rows} × {columns} px{of}, {len(self.dropped)} dropped>"
+        )
 
     def describe_dropped(self) -> str:
         """One sentence on the atoms that were left out; empty when there are none."""
@@ -120,23 +127,18 @@ def extract_patches(
     channels = _channels(image)
     first = channels[0]
     frames = _check_atoms(atoms, first)
-    if spacing is None and window == "auto":
-        spacing = table_spacing(atoms)
-    size = check_window(suggest_window(spacing) if window == "auto" else window, first.shape[-2:])
-    centres = atoms[["y", "x"]].to_numpy(float)
-    inside = _fits(centres, size, first.shape[-2:])
+    if isinstance(window, str) and window == "auto":  # an array is no str, and would be compared number by number
+        spacing = table_spacing(atoms) if spacing is None else spacing
+        window = suggest_window(spacing)
+    size = check_window(window, first.shape[-2:])
+    inside = _fits(atoms[["y", "x"]].to_numpy(float), size, first.shape[-2:])
     if not inside.any():
         raise InputError(
             f"No atom is far enough from the border for a {size[0]} × {size[1]} px window; make the window smaller."
         )
     kept = atoms[inside]
-    n_channels = sum(m.n_channels for m in channels)
-    _check_limits(normalization, n_channels)
-    raw = np.empty((len(kept), n_channels, *size), dtype=np.float32)
-    for frame in np.unique(frames[inside]):
-        rows = frames[inside] == frame
-        pixels = np.concatenate([_finite_frame(m, int(frame)) for m in channels])
-        raw[rows] = cut_windows(pixels, centres[inside][rows], size)
+    _check_limits(normalization, sum(m.n_channels for m in channels))
+    raw = _cut(channels, kept, frames[inside], size)
     if normalization is None:
         from .normalization import Normalization
 
@@ -152,6 +154,19 @@ def extract_patches(
         units=first.units,
         name=first.name,
     )
+
+
+def _cut(
+    channels: list[Micrograph], atoms: pd.DataFrame, frames: npt.NDArray[np.int64], size: tuple[int, int]
+) -> Floats:
+    """Windows (N, C, H, W) of intensities around atoms, reading one frame of the channels after the other."""
+    centres = atoms[["y", "x"]].to_numpy(float)
+    raw = np.empty((len(atoms), sum(m.n_channels for m in channels), *size), dtype=np.float32)
+    for frame in np.unique(frames):
+        rows = frames == frame
+        pixels = np.concatenate([_finite_frame(m, int(frame)) for m in channels])
+        raw[rows] = cut_windows(pixels, centres[rows], size)
+    return raw
 
 
 def paste_patches(
@@ -177,15 +192,16 @@ def paste_patches(
     Raises
     ------
     InputError
-        If the number of windows and of atoms differ.
+        If the number of windows and of atoms differ, or an atom lies in no frame of the result.
     """
+    check_table(atoms)
     if len(data) != len(atoms):
         raise InputError(f"There are {len(data)} windows but {len(atoms)} atoms; give one window per atom.")
     windows = np.asarray(data, dtype=np.float32)
     single = windows.ndim == 3
     windows = windows[:, None] if single else windows
     n_frames = shape[0] if len(shape) == 3 else 1
-    frames = frame_numbers(atoms) if len(shape) == 3 else np.zeros(len(atoms), int)
+    frames = frame_numbers(atoms, n_frames)
     centres = atoms[["y", "x"]].to_numpy(float)
     result = np.full((n_frames, windows.shape[1], *shape[-2:]), fill, dtype=np.float32)
     for frame in np.unique(frames):
@@ -238,26 +254,16 @@ def _channels(image: Any) -> list[Micrograph]:
 
 
 def _check_atoms(atoms: pd.DataFrame, image: Micrograph) -> npt.NDArray[np.int64]:
+    check_table(atoms)
     if not len(atoms):
         raise InputError("There are no atoms; detect them first or lower the threshold of the detection.")
-    missing = {"y", "x"} - set(atoms.columns)
-    if missing:
-        raise InputError(f"The atoms table lacks the columns {sorted(missing)}; give positions as y and x in pixels.")
     try:
         positions = atoms[["y", "x"]].to_numpy(float)
     except ValueError:
         raise InputError("The columns y and x of the atoms hold text; give positions in pixels.") from None
     if not np.isfinite(positions).all():
         raise InputError("Some atoms have NaN or infinite positions; remove these rows first.")
-    frames = frame_numbers(atoms)
-    if image.n_frames == 1:
-        return np.zeros_like(frames)
-    if frames.min() < 0 or frames.max() >= image.n_frames:
-        raise InputError(
-            f"The atoms lie in frames {frames.min()} to {frames.max()} but the movie has {image.n_frames} frames; "
-            "choose the atoms of this movie."
-        )
-    return frames
+    return frame_numbers(atoms, image.n_frames)
 
 
 def _check_limits(limits: Normalization | None, n_channels: int) -> None:

@@ -170,7 +170,7 @@ def analyze(
     config = ModelConfig.preset(model) if isinstance(model, str) else model
     training = train or TrainConfig()
     choose_device(training.device)  # a device that is not there is refused before the detection
-    if window != "auto":
+    if not isinstance(window, str) or window != "auto":
         check_window(window, image.shape)
     _check_classes(n_classes, MOST_LABELS)
     atoms = find_atoms(image, detection or {}, say)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +32,56 @@ def table_spacing(atoms: pd.DataFrame) -> float:
     return float(np.median(cKDTree(points).query(points, k=2)[0][:, 1]))
 
 
-def frame_numbers(atoms: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Frame of every row: column ``frame``, or zeros where there is none."""
-    if "frame" not in atoms:
+def frame_numbers(atoms: pd.DataFrame, n_frames: int | None = None) -> npt.NDArray[np.int64]:
+    """Frame of every row: column ``frame``, or zeros where there is none.
+
+    Parameters
+    ----------
+    atoms : DataFrame
+        The table.
+    n_frames : int, optional
+        Frames of the image that the rows lie in. All are in the only frame of an image, whatever the table says.
+
+    Raises
+    ------
+    InputError
+        If a frame is not a number, or not one of the image.
+    """
+    if "frame" not in atoms or n_frames == 1:
         return np.zeros(len(atoms), dtype=np.int64)
-    return np.rint(atoms["frame"].to_numpy(float)).astype(np.int64)
+    try:
+        numbers = atoms["frame"].to_numpy(float)
+    except (TypeError, ValueError):
+        raise InputError("The column frame of the atoms holds text; give frame numbers counted from 0.") from None
+    if not np.isfinite(numbers).all():
+        raise InputError("Some atoms have NaN or an infinite number as their frame; remove or number these rows first.")
+    frames = np.rint(numbers).astype(np.int64)
+    if n_frames is not None and len(frames) and not 0 <= frames.min() <= frames.max() < n_frames:
+        raise InputError(
+            f"The atoms lie in frames {frames.min()} to {frames.max()} but the movie has {n_frames} frames; "
+            "choose the atoms of this movie."
+        )
+    return frames
+
+
+def check_table(atoms: Any) -> None:
+    """Ask for positions as a table before anything is done with them.
+
+    Raises
+    ------
+    InputError
+        If it is no DataFrame, or lacks the columns y or x.
+    """
+    import pandas as pd
+
+    if not isinstance(atoms, pd.DataFrame):
+        raise InputError(
+            f"The atoms are a {type(atoms).__name__}; give a table of them, for example "
+            'pandas.DataFrame(positions, columns=["y", "x"]).'
+        )
+    missing = {"y", "x"} - set(atoms.columns)
+    if missing:
+        raise InputError(f"The atoms table lacks the columns {sorted(missing)}; give positions as y and x in pixels.")
 
 
 def grid_positions(image: Micrograph | npt.ArrayLike, *, window: int, step: int) -> pd.DataFrame:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .pipeline import Stage
 
-BAD_INPUT = 2
+BAD_INPUT, OUR_FAULT = 2, 1
 
 
 def console(*, error: bool = False) -> Console:
@@ -50,7 +50,12 @@ def one_line_errors() -> Iterator[None]:
         ours = isinstance(error, InputError | TrainingError)
         if os.environ.get("NAPARI_VAE_DEBUG") and not ours:
             raise
-        _end(sentence(error), BAD_INPUT if isinstance(error, InputError) else 1)
+        _end(sentence(error), exit_code(error))
+
+
+def exit_code(error: Exception) -> int:
+    """2 for bad input, 1 for anything else."""
+    return BAD_INPUT if isinstance(error, InputError) else OUR_FAULT
 
 
 def sentence(error: Exception) -> str:

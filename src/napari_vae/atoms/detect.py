@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -99,15 +99,7 @@ def detect_atoms(
 
 
 def iter_detect_atoms(
-    image: Any,
-    *,
-    method: str = "auto",
-    polarity: str = "auto",
-    spacing: float | None = None,
-    threshold: float | None = None,
-    refine: bool = True,
-    frames: Frames = None,
-    stop: Callable[[], bool] | None = None,
+    image: Any, *, stop: Callable[[], bool] | None = None, **options: Any
 ) -> Generator[tuple[int, int], None, pd.DataFrame]:
     """Detect like `detect_atoms`, frame by frame: yields (frames done, frames in all) and returns the table.
 
@@ -115,6 +107,8 @@ def iter_detect_atoms(
     ----------
     stop : callable, optional
         Asked before every frame; when it returns True, the frames done so far are returned.
+    **options
+        Those of `detect_atoms`.
 
     Raises
     ------
@@ -122,8 +116,8 @@ def iter_detect_atoms(
         As `detect_atoms`, when the first event is asked for.
     """
     micrograph = open_frames(image)
-    _check_options(method, polarity, spacing, threshold)
-    numbers = frame_list(micrograph, frames)
+    asked = _options(options)
+    numbers = frame_list(micrograph, asked.frames)
     recipe: Recipe | None = None
     tables: list[pd.DataFrame] = []
     for done, number in enumerate(numbers):
@@ -131,14 +125,39 @@ def iter_detect_atoms(
             break
         frame = checked_frame(micrograph, number, blank_ok=recipe is not None)
         if recipe is None:
-            recipe, filtered = _measure(frame, polarity, spacing, threshold)
+            recipe, filtered = _measure(frame, asked)
         else:
             filtered = Filtered(frame, recipe.sigma)
-        tables.append(_detect(filtered, recipe, number, refine))
+        tables.append(_detect(filtered, recipe, number, asked.refine))
         yield done + 1, len(numbers)
     table = pd.concat(tables, ignore_index=True) if tables else _table(0, 0)
     table.attrs["napari_vae"] = {"method": "filter"} | (recipe.summary if recipe else {})
     return table
+
+
+@dataclass(frozen=True)
+class Options:
+    """What detection is asked for; see `detect_atoms`. ``None``: to be found."""
+
+    method: str = "auto"
+    polarity: str = "auto"
+    spacing: float | None = None
+    threshold: float | None = None
+    refine: bool = True
+    frames: Frames = None
+
+    def __post_init__(self) -> None:
+        if self.method not in ("auto", "filter"):
+            raise InputError(f'There is no detection method "{self.method}"; choose "auto" or "filter".')
+        if self.polarity not in ("auto", *_SIGNS):
+            raise InputError(f'The polarity is "auto", "bright" or "dark", not "{self.polarity}".')
+        spacing, threshold = self.spacing, self.threshold
+        if spacing is not None and not (_is_number(spacing) and spacing >= 2):
+            raise InputError(
+                f"The spacing must be at least 2 pixels, not {spacing}; leave it out to have it estimated."
+            )
+        if threshold is not None and not _is_number(threshold):
+            raise InputError(f"The threshold is a score in standard errors, a finite number, not {threshold}.")
 
 
 @dataclass(frozen=True)
@@ -196,12 +215,13 @@ class Filtered:
         )
 
 
-def _measure(frame: Array, polarity: str, spacing: float | None, threshold: float | None) -> tuple[Recipe, Filtered]:
+def _measure(frame: Array, asked: Options) -> tuple[Recipe, Filtered]:
     """Fill in what the user left open from a frame."""
+    spacing, threshold = asked.spacing, asked.threshold
     scale = measure_scale(frame)
     sigma = scale.sigma if spacing is None else float(np.clip(scale.sigma, 0.1 * spacing, 0.25 * spacing))
     filtered = Filtered(frame, sigma)
-    sign = _SIGNS.get(polarity) or _sign(filtered, scale)
+    sign = _SIGNS.get(asked.polarity) or _sign(filtered, scale)
     peaks, scores = filtered.candidates(sign)
     if threshold is None:
         decoys = None if scale.periodic else filtered.candidates(-sign)[1]
@@ -263,12 +283,13 @@ def _table(length: int, number: int) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _check_options(method: str, polarity: str, spacing: float | None, threshold: float | None) -> None:
-    if method not in ("auto", "filter"):
-        raise InputError(f'There is no detection method "{method}"; choose "auto" or "filter".')
-    if polarity not in ("auto", *_SIGNS):
-        raise InputError(f'The polarity is "auto", "bright" or "dark", not "{polarity}".')
-    if spacing is not None and not (np.isfinite(spacing) and spacing >= 2):
-        raise InputError(f"The spacing must be at least 2 pixels, not {spacing}; leave it out to have it estimated.")
-    if threshold is not None and not np.isfinite(threshold):
-        raise InputError(f"The threshold is a score in standard errors, a finite number, not {threshold}.")
+def _options(options: dict[str, Any]) -> Options:
+    known = [field.name for field in fields(Options)]
+    unknown = ", ".join(sorted(set(options) - set(known)))
+    if unknown:
+        raise InputError(f"There is no detection option {unknown}; there are {', '.join(known)}.")
+    return Options(**options)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and bool(np.isfinite(value))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import InputError
+from ..positions import check_table, frame_numbers
 from .frames import checked_frame, open_frames
 
 Array = npt.NDArray[np.float64]
@@ -57,14 +58,13 @@ def assign_sublattices(atoms: pd.DataFrame, image: Any = None, n: int | str = "a
     >>> assign_sublattices(detect_atoms(image))["sublattice"].nunique()
     2
     """
-    if not {"y", "x"} <= set(atoms.columns):
-        raise InputError("The atoms table needs columns y and x; make it with detect_atoms.")
+    check_table(atoms)
     if n != "auto" and (not isinstance(n, int | np.integer) or n < 1):
         raise InputError(f'The number of sublattices is "auto" or at least 1, not {n!r}.')
-    frames = atoms["frame"] if "frame" in atoms else pd.Series(0, index=atoms.index)
+    frames = frame_numbers(atoms)
     labels = np.zeros(len(atoms), dtype=np.int64)
     for number in np.unique(frames):
-        here = (frames == number).to_numpy()
+        here = frames == number
         labels[here] = _one_frame(atoms[here], image, int(number), n)
     result = atoms.assign(sublattice=labels)
     result.attrs = dict(atoms.attrs)
