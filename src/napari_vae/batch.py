@@ -139,9 +139,11 @@ def _write_index(outcomes: list[Outcome], folders: dict[Path, Path], out: Path) 
 
     lines = []
     for outcome in outcomes:
-        name, folder = escape(outcome.path.name), quote(folders[outcome.path].name)
-        link = name if outcome.failed else f'<a href="{folder}/report.html">{name}</a>'
-        lines.append(f"<li>{link}: {escape(outcome.message)}</li>")
+        line = escape(str(outcome))
+        if not outcome.failed:
+            name, folder = escape(outcome.path.name), quote(folders[outcome.path].name)
+            line = f'<a href="{folder}/report.html">{name}</a>: {escape(outcome.message)}'
+        lines.append(f"<li>{line}</li>")
     out.mkdir(parents=True, exist_ok=True)
     body = f"<h1>{len(outcomes)} files</h1>\n<ul>\n{chr(10).join(lines)}\n</ul>"
     (out / "report.html").write_text(page("napari-vae", body), encoding="utf-8")
