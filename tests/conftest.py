@@ -14,9 +14,10 @@ os.environ["NAPARI_STRICT_QT"] = "1"
 @pytest.fixture(scope="session", autouse=True)
 def _own_settings(tmp_path_factory):
     """Settings of the user's napari are neither read nor written."""
+    folder = tmp_path_factory.mktemp("napari")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NAPARI_CONFIG", str(tmp_path_factory.mktemp("napari") / "settings.yaml"))
-        yield
+        patch.setenv("NAPARI_CONFIG", str(folder / "settings.yaml"))
+        yield folder
 
 
 @pytest.fixture
@@ -28,8 +29,22 @@ def real_data():
     return folder
 
 
+@pytest.fixture(scope="session")
+def _own_plugin_settings(_own_settings):
+    from napari.settings import get_plugin_settings
+
+    return get_plugin_settings(path_dir=_own_settings)["napari-vae"]
+
+
 @pytest.fixture
-def viewer(make_napari_viewer_proxy):
+def remembered(_own_plugin_settings):
+    """What the forms remember, nothing at first."""
+    _own_plugin_settings.reset()
+    return _own_plugin_settings
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy, remembered):
     """A viewer as plugins get it; top-level widgets after the test must be those before."""
     return make_napari_viewer_proxy()
 

@@ -73,7 +73,23 @@ def test_preview_follows_the_threshold_and_leaves_with_the_widget(viewer, shown,
 def test_preview_counts_what_detection_finds(viewer, shown, qtbot):
     counted = len(viewer.layers["preview of atoms"].data)
     detect(qtbot, shown)
-    assert len(viewer.layers["atoms of lattice"].data) == pytest.approx(counted, rel=0.03)
+    assert len(viewer.layers["atoms of lattice"].data) == counted
+
+
+def test_what_was_chosen_automatically_is_said(viewer, scene, shown, qtbot):
+    assert shown.form.polarity.currentText() == "automatic: bright" and shown.form.request().polarity == "auto"
+    detect(qtbot, shown)
+    assert "bright on dark" in shown.progress.words.text()
+    scene.data = -scene.data
+    shown.form.estimate.click()
+    qtbot.waitUntil(lambda: shown.form.polarity.currentText() == "automatic: dark", timeout=LONG)
+
+
+def test_a_preview_that_fails_says_so_in_the_panel_only(viewer, scene, shown, qtbot, notifications):
+    scene.data = np.full_like(scene.data, np.nan)
+    shown.form.estimate.click()
+    qtbot.waitUntil(lambda: "NaN" in shown.progress.words.text(), timeout=LONG)
+    assert not notifications
 
 
 def test_detecting_again_never_overwrites_edited_points(viewer, widget, qtbot):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import napari_vae.widgets.train as train_module
-from napari_vae.models.config import INVARIANCES
+from napari_vae.models.config import INVARIANCES, ModelConfig, TrainConfig
 from napari_vae.widgets.jobs import OUT_OF_MEMORY, Step
 from napari_vae.widgets.progress_box import duration
 
@@ -199,18 +199,24 @@ def test_unusable_pixels(viewer, scene, widget, qtbot, notifications, spoil, wor
     assert "z1" not in scene[1].features
 
 
-def test_regular_grid_needs_no_atoms(viewer, qtbot, open_widget, lattice):
+def test_regular_grid_needs_no_atoms(viewer, qtbot, open_widget, lattice, notifications):
     viewer.add_image(lattice[0], name="lattice", scale=(0.5, 0.5))
     widget = quick(open_widget("Train VAE"))
     assert widget.data.atoms.currentText() == "a regular grid"
     widget.train()
     finish(qtbot, widget)
-    assert "z1" in viewer.layers["latents of lattice"].features
+    assert "z1" in viewer.layers["windows of lattice"].features
+    assert widget.data.atoms.currentText() == "a regular grid"  # the centres of windows are no atoms
+    assert "windows in" in widget.progress.words.text() and "atoms" not in widget.progress.words.text()
+    widget.data.step_px.setValue(160)
+    notifications.clear()
+    assert "windows on the grid" in refused(widget, notifications)
 
 
 def test_two_channels(viewer, scene, widget, qtbot):
     viewer.add_image(-scene[0].data, name="dark", **TURNED)
     widget.data.image.choose(scene[0])
+    assert [widget.data.channels.item(i).text() for i in range(widget.data.channels.count())] == ["dark"]
     widget.data.channels.item(0).setCheckState(widget.data.channels.item(0).checkState().__class__.Checked)
     widget.train()
     finish(qtbot, widget)
@@ -223,12 +229,140 @@ def test_a_saved_model_is_loaded_and_applied(viewer, scene, widget, qtbot, tmp_p
     first = scene[1].features["z1"].to_numpy()
     widget.runs.save(tmp_path / "model")
     assert "Saved" in widget.progress.words.text()
+    curve = curve_of(widget)
     widget.runs.set_run(None)
+    widget.loss.show_history(())
+    widget.manifold.clear()
     with qtbot.waitSignal(widget.job.ended, timeout=LONG):
         widget.load(str(tmp_path / "model"))
+    assert np.allclose(curve_of(widget), curve) and not widget.manifold.pixmap().isNull()
     widget.apply()
     finish(qtbot, widget)
     assert np.allclose(scene[1].features["z1"], first, atol=1e-4, equal_nan=True)
+
+
+def curve_of(widget):
+    return np.stack(widget.loss.curves["reconstruction"].getData())
+
+
+def test_a_training_goes_on(viewer, scene, widget, qtbot):
+    assert not widget.runs.continue_button.isEnabled()
+    widget.train()
+    finish(qtbot, widget)
+    before = curve_of(widget)
+    widget.model.choose("trvae")  # the run's own model is what counts
+    widget.data.window_px.setValue(11)
+    widget.model.epochs.setValue(20)
+    widget.runs.continue_button.click()
+    finish(qtbot, widget)
+    after = curve_of(widget)
+    assert np.allclose(after[:, : before.shape[1]], before) and after.shape[1] > before.shape[1]
+    assert after[0, -1] == pytest.approx(before[0, -1] + 20)
+    assert widget.runs.run.model_config.name == "vae" and widget.runs.run.window == (24, 24)
+
+
+def test_an_image_unlike_the_training_data_is_told(viewer, open_widget, qtbot, notifications):
+    from napari_vae import samples
+    from napari_vae.io.napari_reader import image_layer
+    from napari_vae.layers import atoms_to_points, placement_of
+
+    def show(kind, seed, zoom=1.0):
+        viewer.layers.clear()
+        image, truth = samples.micrograph(kind, size=320, seed=seed)
+        data, options, _ = image_layer(image)
+        layer = viewer.add_image(data, **{**options, "scale": np.array(options["scale"]) * zoom})
+        data, options, _ = atoms_to_points(truth, placement_of(layer))
+        viewer.add_points(data, **options)
+
+    def told():
+        notifications.clear()
+        widget.apply()
+        finish(qtbot, widget)
+        return [sentence for sentence in notifications if "take the results with care" in sentence]
+
+    show("graphene", 0)
+    widget = quick(open_widget("Train VAE"), epochs=30)
+    widget.data.window_px.setValue(24)
+    widget.train()
+    finish(qtbot, widget)
+    show("graphene", 1)
+    assert not told()
+    show("perovskite", 1)
+    assert "do not look like" in told()[0] and told()[0] in widget.progress.words.text()
+    show("graphene", 1, zoom=2)
+    assert "2 times as large" in told()[0]
+
+
+def test_replacing_a_saved_model_is_asked(viewer, scene, widget, qtbot, tmp_path):
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication, QMessageBox
+
+    def press():
+        boxes = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMessageBox) and w.isVisible()]
+        if boxes:
+            asked.stop()
+            boxes[0].button(button).click()
+
+    asked = QTimer(interval=50)
+    asked.timeout.connect(press)
+
+    widget.train()
+    finish(qtbot, widget)
+    assert widget.runs.may_replace(tmp_path / "model")  # nothing is there
+    widget.runs.save(tmp_path / "model")
+    button = QMessageBox.StandardButton.No
+    asked.start()
+    assert not widget.runs.may_replace(tmp_path / "model")
+    button = QMessageBox.StandardButton.Yes
+    asked.start()
+    assert widget.runs.may_replace(tmp_path / "model")
+
+
+def test_a_result_that_overtakes_another_loses_no_layer(viewer, scene, widget, qtbot):
+    results = []
+    widget.job.succeeded.connect(results.append)
+    widget.train()
+    finish(qtbot, widget)
+    made = kinds(viewer).count("classes")
+    widget.delivery.start(results[0])
+    widget.delivery.start(results[0])
+    finish(qtbot, widget)
+    assert kinds(viewer).count("classes") == kinds(viewer).count("manifold") == made + 2
+
+
+def test_points_moved_to_another_frame_meanwhile_are_not_touched(viewer, qtbot, open_widget, lattice):
+    viewer.add_image(np.stack([lattice[0]] * 2), name="movie")
+    points = viewer.add_points(np.insert(lattice[1], 0, 0, axis=1), name="atoms")
+    widget = quick(open_widget("Train VAE"))
+    widget.train()
+    points.data = np.insert(lattice[1], 0, 1, axis=1)
+    finish(qtbot, widget)
+    assert "z1" not in points.features and "z1" in viewer.layers["latents of movie"].features
+
+
+def test_colours_are_explained(viewer, scene, widget, qtbot):
+    from napari_vae.layers import CLASS_COLORS
+
+    widget.train()
+    finish(qtbot, widget)
+    assert scene[1].face_colorbar.visible
+    words = widget.legend.text()
+    assert "z1" in words and CLASS_COLORS[0] in words
+    counts = scene[1].features["class"].value_counts()
+    assert f"0: {counts['0']}" in words
+
+
+def test_the_manifold_comes_into_view_unless_the_user_looks_at_a_detail(viewer, scene, widget, qtbot):
+    camera = viewer.scene.camera
+    viewer.reset_view()
+    whole = camera.zoom
+    widget.train()
+    finish(qtbot, widget)
+    assert camera.zoom < 0.9 * whole
+    camera.zoom = 10 * whole
+    widget.train()
+    finish(qtbot, widget)
+    assert camera.zoom == pytest.approx(10 * whole)
 
 
 def test_a_model_that_is_none_is_refused(viewer, scene, widget, qtbot, tmp_path, notifications):
@@ -257,6 +391,47 @@ def test_presets_and_check_boxes_agree(open_widget):
     assert form.preset.currentData() == "rvae"
     form.checks["scale"].setChecked(True)
     assert form.preset.currentText() == "as ticked below" and form.model().name == "rsvae"
+
+
+def test_choices_are_remembered(viewer, scene, show_widget, remembered):
+    from qtpy.QtCore import QCoreApplication, QEvent
+
+    from napari_vae.widgets.detect import DetectWidget
+    from napari_vae.widgets.memory import PLUGIN
+    from napari_vae.widgets.train import TrainWidget
+
+    def close(widget):
+        widget.deleteLater()
+        QCoreApplication.sendPostedEvents(widget, QEvent.Type.DeferredDelete)
+
+    train, detect = TrainWidget(viewer), DetectWidget(viewer)
+    assert train.model.model() == ModelConfig.preset("rvae") and train.model.train() == TrainConfig()
+    assert detect.form.request().sublattices == 1 and detect.form.request().refine
+    train.model.choose("strain-rvae")
+    train.model.latent_dim.setValue(3)
+    train.model.beta.setValue(2.5)
+    train.model.epochs.setValue(7)
+    train.model.device.setCurrentIndex(1)
+    train.data.window_px.setValue(33)
+    detect.form.polarity.setCurrentIndex(2)
+    detect.form.sublattices.setCurrentIndex(3)
+    detect.form.refine.setChecked(False)
+    model, training = train.model.model(), train.model.train()
+    close(train), close(detect)
+    assert "beta: 2.5" in remembered.config_path.read_text() and remembered.config_path.stem == PLUGIN
+    train, detect = show_widget(TrainWidget), show_widget(DetectWidget)
+    assert train.model.model() == model and train.model.train() == training
+    assert train.model.preset.currentData() == "strain-rvae"
+    assert train.data.window_px.value() == 24  # belongs to the image
+    request = detect.form.request()
+    assert (request.polarity, request.sublattices, request.refine) == ("dark", 3, False)
+
+
+def test_the_second_dock_goes_behind_a_tab(make_napari_viewer_proxy, remembered, qtbot):
+    viewer = make_napari_viewer_proxy(show=True)
+    docks = [viewer.window.add_plugin_dock_widget("napari-vae", name)[0] for name in ("Detect atoms", "Train VAE")]
+    window = docks[0].window()
+    qtbot.waitUntil(lambda: docks[0] in window.tabifiedDockWidgets(docks[1]), timeout=5000)
 
 
 def test_every_control_explains_itself(open_widget):

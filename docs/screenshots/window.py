@@ -15,7 +15,7 @@ def open_viewer(sample):
     viewer = napari.Viewer(show=True, show_welcome_screen=False)
     viewer.window.resize(1366, 768)
     viewer.open_sample("napari-vae", sample)
-    viewer.scale_bar.visible = True
+    viewer.canvas.overlays.scale_bar.visible = True
     wait(0.5)
     return viewer
 

@@ -27,6 +27,7 @@ def result_layers(
     classes: pd.Series | None,
     shape: tuple[int, ...],
     placement: Placement,
+    rebuilt: npt.NDArray[np.float32] | None = None,
 ) -> list[LayerData]:
     """Every layer of an analysis, in the order in which they are stacked.
 
@@ -44,13 +45,15 @@ def result_layers(
         Of the micrograph, without channels.
     placement : Placement
         Of the micrograph, with as many axes as `shape`.
+    rebuilt : array (N, C, H, W), optional
+        ``run.reconstruct(patches)``, if that is known already.
 
     Returns
     -------
     list of (data, options, type)
-        Residual and reconstruction (one each per channel), classes, latents and manifold.
+        Residual and reconstruction (one each per channel), classes, points with the latents, and manifold.
     """
-    layers = pasted_layers(run, patches, shape, placement)
+    layers = pasted_layers(patches, run.reconstruct(patches) if rebuilt is None else rebuilt, shape, placement)
     radius = CELL_RADIUS * symbol_spacing(patches)
     if classes is not None:
         name = f"classes of {patches.name}"
@@ -61,7 +64,7 @@ def result_layers(
             latents,
             placement,
             classes,
-            name=f"latents of {patches.name}",
+            name=points_name(patches),
             spacing=symbol_spacing(patches),
         )
     )
@@ -71,9 +74,17 @@ def result_layers(
     return layers
 
 
-def pasted_layers(run: Run, patches: Patches, shape: tuple[int, ...], placement: Placement) -> list[LayerData]:
+def points_name(patches: Patches) -> str:
+    """Name of the layer of points that carries the latents."""
+    on_grid = patches.atoms.attrs.get(KEY, {}).get("method") == "grid"
+    return f"{'windows' if on_grid else 'atoms'} of {patches.name}"
+
+
+def pasted_layers(
+    patches: Patches, reconstructed: npt.NDArray[np.float32], shape: tuple[int, ...], placement: Placement
+) -> list[LayerData]:
     """Residual and reconstruction of every channel, hidden, in intensities; NaN (clear) where no window lies."""
-    rebuilt = patches.normalization.undo(run.reconstruct(patches))
+    rebuilt = patches.normalization.undo(reconstructed)
     residual = patches.normalization.undo(patches.data) - rebuilt
     layers: list[LayerData] = []
     for channel in range(rebuilt.shape[1]):

@@ -53,10 +53,13 @@ def make_viewer(analysis: Analysis) -> Any:
         viewer = napari.Viewer(title=f"napari-vae: {analysis.micrograph.name}", ndisplay=2)
     except ImportError as error:
         raise InputError('The window needs Qt; install it with: pip install "napari-vae[all]"') from error
+    from .results import points_name
+
     for data, options, kind in analysis.layers():
         getattr(viewer, f"add_{kind}")(data, **options)
-    viewer.layers.selection.active = viewer.layers[f"latents of {analysis.patches.name}"]
-    viewer.scale_bar.visible = True
+    viewer.layers.selection.active = viewer.layers[points_name(analysis.patches)]
+    viewer.layers.selection.active.face_colorbar.visible = True
+    viewer.canvas.overlays.scale_bar.visible = True
     viewer.reset_view()
     return viewer
 

@@ -40,6 +40,11 @@ class Source:
         first = self.micrographs[0]
         return first.shape[1:] if first.axes == "CYX" else first.shape
 
+    @property
+    def noun(self) -> str:
+        """What the windows lie on."""
+        return "windows" if self.points is None else "atoms"
+
 
 class DataForm(Form):
     """Choice of the data; ``advanced`` holds the rows that a first look does not need."""
@@ -58,13 +63,13 @@ class DataForm(Form):
         self.step_px.setRange(1, 1024)
         self.step_px.setSuffix(" px")
         self.advanced = Form()
-        self.channels = LayerChecks(viewer, is_source_image)
+        self.channels = LayerChecks(viewer, self._is_further_image)
         self._lay_out()
         self._connect()
         self.suggest()
 
-    def source(self) -> Source:
-        """What is chosen now.
+    def source(self, window: tuple[int, int] | None = None) -> Source:
+        """What is chosen now, for windows of a size in pixels; by default that of the form.
 
         Raises
         ------
@@ -72,21 +77,20 @@ class DataForm(Form):
             If there is no image, no atoms, fewer than 20 of them, or the window does not fit the image.
         """
         image = self._image()
-        others = [layer for layer in self.channels.layers() if layer != image]
-        micrographs = [micrograph_from_layer(layer) for layer in (image, *others)]
+        size = window or (self.window_px.value(),) * 2
+        micrographs = [micrograph_from_layer(layer) for layer in (image, *self.channels.layers())]
         placement, points = placement_of(image), self.atoms.layer()
-        check_window(self.window_px.value(), micrographs[0].shape)
+        check_window(size, micrographs[0].shape)
         if points is None:
-            atoms = grid_positions(micrographs[0], window=self.window_px.value(), step=self.step_px.value())
+            atoms = grid_positions(micrographs[0], window=max(size), step=self.step_px.value())
         else:
             atoms = atoms_from_points(points, placement)
         if not len(atoms):
             raise InputError(f"“{points.name}” has no points; detect atoms first, or add points by hand.")
         if len(atoms) < MINIMUM:
-            raise InputError(
-                f"There are {len(atoms)} atoms, and a model needs at least {MINIMUM}; lower the threshold of the "
-                "detection, or take a regular grid."
-            )
+            noun = "windows on the grid" if points is None else "atoms"
+            remedy = "make the step smaller" if points is None else "lower the threshold, or take a regular grid"
+            raise InputError(f"There are {len(atoms)} {noun}, and a model needs at least {MINIMUM}; {remedy}.")
         return Source(micrographs, placement, atoms, points)
 
     def suggest(self) -> None:
@@ -141,6 +145,7 @@ class DataForm(Form):
 
     def _connect(self) -> None:
         self.image.layer_changed.connect(self.suggest)
+        self.image.layer_changed.connect(self.channels.refresh)
         self.atoms.layer_changed.connect(self.suggest)
         self.window_px.valueChanged.connect(self._on_window_changed)
 
@@ -156,6 +161,9 @@ class DataForm(Form):
             return
         self._size.setText(f"= {self.window_px.value() * abs(float(image.scale[-1])):.3g} {image.units[-1]:~}")
 
+    def _is_further_image(self, layer: Any) -> bool:
+        return is_source_image(layer) and layer != self.image.layer()
+
     def _image(self) -> Any:
         image = self.image.layer()
         if image is None:
@@ -169,8 +177,9 @@ def is_source_image(layer: Any) -> bool:
 
 
 def is_atoms(layer: Any) -> bool:
-    """Whether the layer has points that may be atoms."""
-    return isinstance(layer, Points) and layer.metadata.get(KEY, {}).get("kind") != "preview"
+    """Whether the layer has points that may be atoms: not our marks, nor the centres of a regular grid."""
+    made = layer.metadata.get(KEY, {})
+    return isinstance(layer, Points) and made.get("kind") != "preview" and made.get("method") != "grid"
 
 
 def full_shape(layer: Any) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from ..layers import KEY, LayerData, add_latents, atoms_from_points, class_cycle
 from .training_steps import Described
 
 OWN_LAYER = "The points were changed or deleted meanwhile, so the latents are in a layer of their own."
+CLOSER = 1.5  # times the zoom that shows everything: the user looks at a detail
 REPLACED = ("residual", "reconstruction", "classes", "manifold")
 
 
@@ -25,7 +26,7 @@ class Delivery(QObject):
         The widget that owns it; when that is destroyed the delivery ends.
     """
 
-    done = Signal(str)
+    done = Signal(object, str)  # the `Described`, and what to say about it
 
     def __init__(self, viewer: Any, parent: QObject) -> None:
         super().__init__(parent)
@@ -34,16 +35,20 @@ class Delivery(QObject):
         self._waiting: list[LayerData] = []
         self._points: Any | None = None
         self._remark = ""
+        self._saw_all = False
         self._timer = QTimer(self, singleShot=True, interval=1)
         self._timer.timeout.connect(self._next)
 
     def start(self, result: Described) -> None:
         """Write the latents into the Points layer at once, then add one layer after the other."""
+        while self._result is not None:  # layers of a former result are still waiting
+            self._next()
         self._result, self._waiting, self._remark = result, list(result.layers), ""
-        self._points = result.source.points
+        self._points, self._saw_all = result.source.points, sees_all(self._viewer)
         hide_earlier(self._viewer, result.patches.name)
         if self._points is not None and not _unchanged(self._viewer, self._points, result):
             self._points, self._remark = None, OWN_LAYER
+            _points_options(result.layers)["name"] = f"latents of {result.patches.name}"
         if self._points is not None:
             write_latents(self._points, result)
             self._waiting = [layer for layer in self._waiting if layer[2] != "points"]
@@ -57,14 +62,17 @@ class Delivery(QObject):
                 self._points = layer
             self._timer.start()
             return
-        layers = self._viewer.layers
-        if self._points in layers:
-            layers.move(layers.index(self._points), -1)
-            layers.selection = [self._points]
-        result, self._result, self._points = self._result, None, None
-        if self._remark:
-            show_warning(self._remark)
-        self.done.emit(" ".join(filter(None, [_headline(result), self._remark, result.patches.describe_dropped()])))
+        result, points = self._result, self._points
+        self._result = self._points = None
+        self._timer.stop()
+        if points in self._viewer.layers:
+            put_in_front(self._viewer, points)
+        if self._saw_all and self._viewer.dims.ndisplay == 2:
+            self._viewer.reset_view()  # the manifold lies beside the image
+        remarks = [remark for remark in (self._remark, result.warning) if remark]
+        for remark in remarks:
+            show_warning(remark)
+        self.done.emit(result, " ".join(filter(None, [_headline(result), *remarks, result.patches.describe_dropped()])))
 
 
 def write_latents(points: Any, result: Described) -> None:
@@ -73,18 +81,39 @@ def write_latents(points: Any, result: Described) -> None:
     features, names = add_latents(points.features, result.latents, result.classes, tuple(ours.get("columns", ())))
     points.face_color = "white"  # napari maps a colour column that changes its type under its old rule, and fails
     points.features = features
-    if result.classes is not None:
-        points.face_color_cycle = class_cycle(int(result.classes.max()) + 1)
+    points.face_color_cycle = class_cycle(int(result.classes.max()) + 1)
     for key, value in latent_style(features, names[str(result.latents.columns[0])]).items():
         setattr(points, key, value)
     points.border_width = 0
     points.metadata = {**points.metadata, KEY: {**ours, "columns": tuple(names.values())}}
 
 
+def put_in_front(viewer: Any, points: Any) -> None:
+    """Move the points with the latents to the top, select them, and show the range of their colours."""
+    layers = viewer.layers
+    layers.move(layers.index(points), -1)
+    layers.selection = [points]
+    points.face_colorbar.visible = True
+
+
+def sees_all(viewer: Any) -> bool:
+    """Whether the canvas shows everything rather than a detail that the user has gone to."""
+    camera = viewer.scene.camera
+    if viewer.dims.ndisplay != 2:
+        return False
+    center, zoom = camera.center, camera.zoom
+    viewer.reset_view()
+    whole = bool(zoom < CLOSER * camera.zoom)
+    camera.center, camera.zoom = center, zoom
+    return whole
+
+
 def hide_earlier(viewer: Any, source: str) -> None:
-    """Hide, but keep, the pictures of earlier results of the same source."""
+    """Hide, but keep, the pictures of earlier results of the same source, and the colour bars of any."""
     for layer in viewer.layers:
         made = layer.metadata.get(KEY, {})
+        if "columns" in made:
+            layer.face_colorbar.visible = False
         if made.get("kind") in REPLACED and made.get("source") == source:
             layer.visible = False
 
@@ -92,12 +121,18 @@ def hide_earlier(viewer: Any, source: str) -> None:
 def _unchanged(viewer: Any, points: Any, result: Described) -> bool:
     if points not in viewer.layers:
         return False
-    now = atoms_from_points(points, result.source.placement)[["y", "x"]].to_numpy()
-    then = result.source.atoms[["y", "x"]].to_numpy()
+    now, then = (
+        table[["frame", "y", "x"]].to_numpy(float)
+        for table in (atoms_from_points(points, result.source.placement), result.source.atoms)
+    )
     return now.shape == then.shape and np.array_equal(now, then)
 
 
 def _headline(result: Described) -> str:
-    n = 0 if result.classes is None else int(result.classes.max()) + 1
-    stopped = "Stopped early. " if getattr(result.run, "stopped", False) else ""
-    return f"{stopped}{len(result.patches)} atoms in {n} class{'es' if n != 1 else ''}."
+    n = int(result.classes.max()) + 1
+    stopped = "Stopped early. " if result.stopped else ""
+    return f"{stopped}{len(result.patches)} {result.source.noun} in {n} class{'es' if n != 1 else ''}."
+
+
+def _points_options(layers: list[LayerData]) -> dict[str, Any]:
+    return next(options for _, options, kind in layers if kind == "points")

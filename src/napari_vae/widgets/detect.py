@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QWidget
 
 from ..errors import InputError
 from ..layers import KEY, atoms_to_points
-from .detect_form import DetectForm
+from .detect_form import CONTRASTS, DetectForm
 from .detect_steps import Candidates, DetectionRequest, candidate_steps, detect_steps
 from .jobs import Job
 from .panel import Panel
@@ -41,7 +41,7 @@ class DetectWidget(Panel):
         self.form = DetectForm(napari_viewer)
         self.progress = ProgressBox("Detect", "Find the atoms and make a Points layer of them")
         self.job = Job(self)
-        self.preview_job = Job(self)
+        self.preview_job = Job(self, notify=False)
         self.preview = Preview(napari_viewer)
         self._request: DetectionRequest | None = None
         self._candidates: Candidates | None = None
@@ -150,7 +150,8 @@ class DetectWidget(Panel):
         add_atoms(self._viewer, atoms, request)
         frames = atoms["frame"].nunique()
         where = f" in {frames} frames" if frames > 1 else ""
-        self.progress.say(f"{len(atoms)} atoms{where}. Edit them by hand if you like, then open Train VAE.")
+        contrast = CONTRASTS[atoms.attrs[KEY]["polarity"]]
+        self.progress.say(f"{len(atoms)} atoms{where}, {contrast}. Edit them by hand if you like, then open Train VAE.")
 
 
 def add_atoms(viewer: Any, atoms: pd.DataFrame, request: DetectionRequest) -> Any:
@@ -183,4 +184,4 @@ def _digest(positions: Any) -> str:
 
 
 def _on_frame(request: DetectionRequest, frame: int) -> DetectionRequest:
-    return replace(request, frame=frame, threshold=None, refine=False, sublattices=None)
+    return replace(request, frame=frame, threshold=None, refine=False, sublattices=1)

@@ -12,10 +12,13 @@ from ..layers import micrograph_from_layer, placement_of
 from .data_form import is_source_image
 from .detect_steps import Candidates, DetectionRequest
 from .layer_box import LayerBox
+from .memory import remember
 from .panel import Form, side_by_side
 
-POLARITIES = {"automatic": "auto", "bright on dark": "bright", "dark on bright": "dark"}
-SUBLATTICES = {"do not tell apart": None, "automatic": "auto", "2": 2, "3": 3, "4": 4}
+AUTOMATIC = "automatic"
+CONTRASTS = {"bright": "bright on dark", "dark": "dark on bright"}
+FRAMES = {"all frames": "all", "the frame in view": "in view"}
+SUBLATTICES = {"do not tell apart": 1, "automatic": "auto", "2": 2, "3": 3, "4": 4}
 MARK = "mark atoms in view"
 STEPS = 1000  # of the threshold slider; it moves with the root of the score, since weak atoms need the finer steps
 
@@ -30,7 +33,7 @@ class DetectForm(Form):
         super().__init__(parent)
         self._viewer = viewer
         self.image = LayerBox(viewer, is_source_image)
-        self.polarity = _choices(POLARITIES)
+        self.polarity = _choices({AUTOMATIC: "auto"} | {words: name for name, words in CONTRASTS.items()})
         self.spacing = QDoubleSpinBox()
         self.spacing.setDecimals(3)
         self.spacing.setRange(0, 1e6)
@@ -44,12 +47,14 @@ class DetectForm(Form):
         self.preview.setChecked(True)
         self.refine = QCheckBox("fit a peak to every atom")
         self.refine.setChecked(True)
-        self.frames = _choices({"all frames": False, "the frame in view": True})
+        self.frames = _choices(FRAMES)
         self.sublattices = _choices(SUBLATTICES)
         self._spacing_by_hand = self._threshold_by_hand = False
         self._candidates: Candidates | None = None
         self._lay_out()
         self._connect()
+        kept = {"polarity": self.polarity, "preview": self.preview, "refine": self.refine}
+        remember("detection", {**kept, "frames": self.frames, "sublattices": self.sublattices})
         self._on_image_changed()
 
     def request(self) -> DetectionRequest:
@@ -63,7 +68,7 @@ class DetectForm(Form):
         layer = self.image.layer()
         if layer is None:
             raise InputError("There is no image; open one, or a sample from File → Open Sample.")
-        one_frame = self.frames.currentData() and layer.ndim == 3
+        one_frame = self.frames.currentData() == "in view" and layer.ndim == 3
         return DetectionRequest(
             micrograph=micrograph_from_layer(layer),
             placement=placement_of(layer),
@@ -84,8 +89,10 @@ class DetectForm(Form):
         return min(max(index, 0), int(layer.data.shape[0]) - 1)
 
     def show_candidates(self, candidates: Candidates) -> None:
-        """Set the estimated spacing and the range of the threshold."""
+        """Say what was found: the contrast, the spacing and the range of the threshold."""
         self._candidates = candidates
+        if self.polarity.currentData() == "auto":
+            self.polarity.setItemText(0, f"{AUTOMATIC}: {candidates.polarity}")
         if not self._spacing_by_hand:
             with QSignalBlocker(self.spacing):
                 self.spacing.setValue(candidates.spacing * self._pixel(self.image.layer()))
@@ -160,6 +167,7 @@ class DetectForm(Form):
         """Start over: nothing is known about this image."""
         self._spacing_by_hand = self._threshold_by_hand = False
         self._candidates = None
+        self.polarity.setItemText(0, AUTOMATIC)
         with QSignalBlocker(self.spacing):
             self.spacing.setValue(0)
         self.threshold.setEnabled(False)

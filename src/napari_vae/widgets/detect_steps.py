@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..layers import KEY
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class DetectionRequest:
     """What the form asks for, taken on the main thread.
 
-    `spacing` is in pixels and, like `threshold`, ``None`` when it shall be found; `sublattices` is ``None`` for none.
+    `spacing` is in pixels and, like `threshold`, ``None`` when it shall be found; `sublattices` of 1 tells none apart.
     """
 
     micrograph: Micrograph
@@ -31,7 +31,7 @@ class DetectionRequest:
     threshold: float | None = None
     refine: bool = True
     frame: int | None = None
-    sublattices: int | Literal["auto"] | None = None
+    sublattices: int | Literal["auto"] = 1
 
     @property
     def options(self) -> dict[str, Any]:
@@ -42,12 +42,13 @@ class DetectionRequest:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Everything on one frame that may be an atom, with its score, and the threshold that would be taken."""
+    """Everything on one frame that may be an atom, with its score, and what would be taken where nothing is chosen."""
 
     request: DetectionRequest
     atoms: pd.DataFrame
     threshold: float
-    spacing: float = field(default=float("nan"))
+    spacing: float
+    polarity: str
 
 
 def detect_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generator[Step, None, pd.DataFrame]:
@@ -66,7 +67,7 @@ def detect_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generat
             break
         left = (time.monotonic() - begun) * (total - done) / done if done and total > 1 else None
         yield Step(f"Frame {done} of {total}" if total > 1 else "Refining positions …", done / total, left)
-    if request.sublattices is not None and len(atoms):
+    if request.sublattices != 1 and len(atoms):
         yield Step("Telling sublattices apart …", 1.0)
         found = atoms.attrs
         atoms = assign_sublattices(atoms, image, n=request.sublattices)
@@ -85,7 +86,7 @@ def candidate_steps(stop: Callable[[], bool], request: DetectionRequest) -> Gene
     yield Step("Looking at this frame …", 0.5)
     options = {**replace(request, spacing=found["spacing"]).options, "polarity": found["polarity"]}
     atoms = detect_atoms(image, refine=False, threshold=0.0, **options)
-    return Candidates(request, atoms, float(found["threshold"]), float(found["spacing"]))
+    return Candidates(request, atoms, float(found["threshold"]), float(found["spacing"]), found["polarity"])
 
 
 def _without_channels(image: Micrograph) -> Micrograph:

@@ -40,12 +40,14 @@ class _Outcome:
 class Job(QObject):
     """Runs one generator at a time in a thread of napari's pool; every signal arrives on the main thread.
 
-    A failure is shown as a notification, and its sentence emitted by ``failed``.
+    The sentence of a failure is emitted by ``failed``.
 
     Parameters
     ----------
     parent : QObject
         The widget that owns the job. When it is destroyed the generator is told to stop.
+    notify : bool
+        Show failures that users can act upon as notifications too; not wanted of what they did not start themselves.
     """
 
     progressed = Signal(object)
@@ -53,8 +55,9 @@ class Job(QObject):
     failed = Signal(str)
     ended = Signal()
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, parent: QObject, *, notify: bool = True) -> None:
         super().__init__(parent)
+        self._notify = notify
         self._worker: GeneratorWorker | None = None
         self._stop = threading.Event()
         parent.destroyed.connect(self._stop.set)
@@ -92,7 +95,8 @@ class Job(QObject):
             notification_manager.receive_error(type(fault), fault, fault.__traceback__)
             self.failed.emit(f"Broke off by a fault of the program: {fault}")
         elif outcome.failure:
-            show_error(outcome.failure)
+            if self._notify:
+                show_error(outcome.failure)
             self.failed.emit(outcome.failure)
         else:
             self.succeeded.emit(outcome.result)

@@ -75,15 +75,16 @@ class LayerChecks(QListWidget):
         self._viewer, self._accepts = viewer, accepts
         self._layers: list[Any] = []
         self.setMaximumHeight(66)
-        follow_layers(viewer, self._refresh)
-        self._refresh()
+        follow_layers(viewer, self.refresh)
+        self.refresh()
 
     def layers(self) -> list[Any]:
         """The ticked layers, in the order of the list."""
         states = [self.item(i).checkState() == Qt.CheckState.Checked for i in range(self.count())]
         return [layer for layer, ticked in zip(self._layers, states, strict=True) if ticked]
 
-    def _refresh(self, event: Any = None) -> None:
+    def refresh(self, event: Any = None) -> None:
+        """Offer what is accepted now; what is ticked stays so."""
         if not isalive(self):
             return
         ticked = self.layers()

@@ -6,6 +6,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QSpinBox, QWidget
 
 from ..models.config import INVARIANCES, PRESETS, ModelConfig, TrainConfig
+from .memory import remember
 from .panel import Form, side_by_side
 
 FIRST = "rvae"
@@ -49,6 +50,7 @@ class ModelForm(Form):
         for check in self.checks.values():
             check.toggled.connect(self._on_check_toggled)
         self.choose(FIRST)
+        remember("training", {**self.checks, **self._remembered()})
 
     def choose(self, preset: str) -> None:
         """Choose a model by name, such as ``"trvae"``."""
@@ -69,6 +71,16 @@ class ModelForm(Form):
             device=self.device.currentData(),
             seed=self.seed.value(),
         )
+
+    def _remembered(self) -> dict[str, QComboBox | QSpinBox | QDoubleSpinBox]:
+        return {
+            "latents": self.latent_dim,
+            "epochs": self.epochs,
+            "batch": self.batch_size,
+            "beta": self.beta,
+            "device": self.device,
+            "seed": self.seed,
+        }
 
     def _lay_out(self) -> None:
         self.add("Model", self.preset, "A published model by its name, or your own mix of the invariances below.")
@@ -98,8 +110,7 @@ class ModelForm(Form):
         if not name:
             return
         for invariance, check in self.checks.items():
-            with QSignalBlocker(check):
-                check.setChecked(invariance in ModelConfig.preset(name).invariances)
+            check.setChecked(invariance in ModelConfig.preset(name).invariances)
 
     def _on_check_toggled(self, ticked: bool) -> None:
         index = self.preset.findData(self.model().name)

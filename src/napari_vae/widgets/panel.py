@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
+
+from .docking import share_tab
 
 
 class Panel(QScrollArea):
@@ -20,6 +22,9 @@ class Panel(QScrollArea):
         self.column.setContentsMargins(6, 6, 6, 6)
         self.column.setSpacing(8)
         self.setWidget(content)
+        self._docking = QTimer(self, singleShot=True, interval=0)
+        self._docking.timeout.connect(self._share_tab)
+        self._docking.start()  # when napari has put the dock where it belongs
 
     def minimumSizeHint(self) -> QSize:  # Qt's name
         """As wide as the content needs, since it never scrolls sideways."""
@@ -29,6 +34,9 @@ class Panel(QScrollArea):
     def sizeHint(self) -> QSize:  # Qt's name
         """A little wider than needed, and as high as the content."""
         return QSize(self.minimumSizeHint().width() + 10, self.widget().sizeHint().height())
+
+    def _share_tab(self) -> None:
+        share_tab(self, Panel)
 
 
 class Form(QWidget):

@@ -1,4 +1,4 @@
-"""Keeping trained models: save, load, and apply to the chosen image."""
+"""What can be done with a trained model: save, load, apply to the chosen image, train on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton, QWidget
 
 from ..errors import InputError
 
@@ -19,6 +19,7 @@ class RunBox(QWidget):
     """Buttons for the run at hand."""
 
     apply_clicked = Signal()
+    continue_clicked = Signal()
     load_asked = Signal(str)
     said = Signal(str)
 
@@ -28,15 +29,21 @@ class RunBox(QWidget):
         self.save_button = QPushButton("Save …")
         self.load_button = QPushButton("Load …")
         self.apply_button = QPushButton("Apply")
+        self.continue_button = QPushButton("Continue")
         self.save_button.setToolTip("Write the trained model into a new folder")
         self.load_button.setToolTip("Read a model that was saved before")
         self.apply_button.setToolTip("Describe the atoms of the chosen image with this model, without training it")
+        self.continue_button.setToolTip(
+            "Train this model further on the chosen image: model and window stay, while epochs, batch, β, device and "
+            "seed are those of the form"
+        )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         for button, slot in (
             (self.save_button, self._on_save_clicked),
             (self.load_button, self._on_load_clicked),
             (self.apply_button, self._on_apply_clicked),
+            (self.continue_button, self._on_continue_clicked),
         ):
             row.addWidget(button)
             button.clicked.connect(slot)
@@ -45,8 +52,8 @@ class RunBox(QWidget):
     def set_run(self, run: Run | None) -> None:
         """Make a run the one at hand."""
         self.run = run
-        self.save_button.setEnabled(run is not None)
-        self.apply_button.setEnabled(run is not None)
+        for button in (self.save_button, self.apply_button, self.continue_button):
+            button.setEnabled(run is not None)
 
     def save(self, folder: str | Path) -> None:
         """Save the run at hand; a failure ends in a notification."""
@@ -59,15 +66,29 @@ class RunBox(QWidget):
             return
         self.said.emit(f"Saved in {folder}.")
 
-    def _on_save_clicked(self) -> None:
-        folder, _ = QFileDialog.getSaveFileName(self, "Save the model as a new folder", "model")
-        if folder:
-            self.save(folder)
+    def may_replace(self, folder: Path) -> bool:
+        """Ask before a model that was saved earlier is lost; a folder of anything else is refused by `Run.save`."""
+        from ..run import MARKER
+
+        if not (folder / MARKER).exists():
+            return True
+        answer = QMessageBox.question(
+            self, "Replace the model?", f"{folder.name} holds a model that was saved before. Replace it by this one?"
+        )
+        return bool(answer == QMessageBox.StandardButton.Yes)
 
     def _on_load_clicked(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Load a model: choose its folder")
         if folder:
             self.load_asked.emit(folder)
 
+    def _on_save_clicked(self) -> None:
+        folder, _ = QFileDialog.getSaveFileName(self, "Save the model as a new folder", "model")
+        if folder and self.may_replace(Path(folder)):
+            self.save(folder)
+
     def _on_apply_clicked(self) -> None:
         self.apply_clicked.emit()
+
+    def _on_continue_clicked(self) -> None:
+        self.continue_clicked.emit()

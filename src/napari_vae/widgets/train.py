@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
@@ -14,17 +14,15 @@ from ..layers import placement_of
 from .data_form import DataForm
 from .delivery import Delivery
 from .jobs import Job
+from .legend import Legend
 from .loss_plot import LossPlot
 from .manifold_view import ManifoldView
 from .model_form import ModelForm
 from .panel import Panel, folded
 from .progress_box import ProgressBox
 from .run_box import RunBox
-from .training_steps import Described, apply_steps, load_steps, train_steps
+from .training_steps import Described, Loaded, apply_steps, load_steps, train_steps
 from .window_square import WindowSquare
-
-if TYPE_CHECKING:
-    from ..run import Run
 
 
 class TrainWidget(Panel):
@@ -44,6 +42,7 @@ class TrainWidget(Panel):
         self.progress = ProgressBox("Train", "Learn what differs between the atoms; goes on in the background")
         self.loss = LossPlot()
         self.manifold = ManifoldView()
+        self.legend = Legend()
         self.runs = RunBox()
         self.job = Job(self)
         self.delivery = Delivery(napari_viewer, self)
@@ -58,23 +57,31 @@ class TrainWidget(Panel):
             source = self.data.source()
             arguments = (source, self.data.window_px.value(), self.model.model(), self.model.train())
         except InputError as error:
-            self.progress.say(str(error))  # the notification may be cut off, and goes away
-            show_error(str(error))
+            self._refuse(error)
             return
         self.loss.show_history(())
         self.manifold.clear()
-        self.live.show()
-        self.updateGeometry()
+        self._show_live()
         self._begin("Starting …")
         self.job.start(train_steps, *arguments)
+
+    def continue_training(self) -> None:
+        """Train the run at hand further on the chosen image, with the settings of the training that are chosen now."""
+        run = self.runs.run
+        try:
+            source, train = self.data.source(run.window), self.model.train()
+        except InputError as error:
+            self._refuse(error)
+            return
+        self._begin("Starting …")
+        self.job.start(train_steps, source, run.window, None, train, run)
 
     def apply(self) -> None:
         """Describe the chosen image with the run at hand, without training."""
         try:
-            source = self.data.source()
+            source = self.data.source(self.runs.run.window)
         except InputError as error:
-            self.progress.say(str(error))  # the notification may be cut off, and goes away
-            show_error(str(error))
+            self._refuse(error)
             return
         self._begin("Applying the model …")
         self.job.start(apply_steps, self.runs.run, source)
@@ -108,7 +115,7 @@ class TrainWidget(Panel):
         pictures.addWidget(self.loss, 1)
         pictures.addWidget(self.manifold)
         self.live.hide()
-        for widget in (self.data, self.model, self.advanced, self.progress, self.live, self.runs):
+        for widget in (self.data, self.model, self.advanced, self.progress, self.legend, self.live, self.runs):
             self.column.addWidget(widget)
         self.column.addStretch()
 
@@ -118,18 +125,28 @@ class TrainWidget(Panel):
         self.progress.start_clicked.connect(self.train)
         self.progress.stop_clicked.connect(self.job.stop)
         self.runs.apply_clicked.connect(self.apply)
+        self.runs.continue_clicked.connect(self.continue_training)
         self.runs.load_asked.connect(self.load)
         self.runs.said.connect(self.progress.say)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_result)
         self.job.failed.connect(self.progress.say)
-        self.delivery.done.connect(self.progress.say)
+        self.delivery.done.connect(self._on_delivered)
         self.job.ended.connect(self._on_end)
 
     def _begin(self, words: str) -> None:
         self._square.hide()
+        self.legend.hide()
         self.runs.setEnabled(False)
         self.progress.begin(words)
+
+    def _refuse(self, error: InputError) -> None:
+        self.progress.say(str(error))  # the notification may be cut off, and goes away
+        show_error(str(error))
+
+    def _show_live(self) -> None:
+        self.live.show()
+        self.updateGeometry()
 
     def _on_progress(self, event: Any) -> None:
         self.progress.show_step(event)
@@ -138,14 +155,24 @@ class TrainWidget(Panel):
         if getattr(event, "manifold", None) is not None:
             self.manifold.show_tiles(event.manifold)
 
-    def _on_result(self, result: Described | Run) -> None:
-        if not isinstance(result, Described):
-            self.runs.set_run(result)
-            name, side = result.model_config.name, result.window[0]
-            self.progress.say(f"Loaded {name} for {side} px windows; Apply describes the chosen image with it.")
+    def _on_result(self, result: Described | Loaded) -> None:
+        run = result.run
+        self.runs.set_run(run)
+        if isinstance(result, Described):
+            self.delivery.start(result)
             return
-        self.runs.set_run(result.run)
-        self.delivery.start(result)
+        self.loss.show_history(run.history.to_dict("records"))
+        self.manifold.show_tiles(result.manifold)
+        self._show_live()
+        height, width = run.window
+        self.progress.say(
+            f"Loaded {run.model_config.name} for windows of {height} × {width} px; Apply describes the chosen image "
+            "with it, Continue trains it further."
+        )
+
+    def _on_delivered(self, result: Described, words: str) -> None:
+        self.progress.say(words)
+        self.legend.show_result(result)
 
     def _on_end(self) -> None:
         self.progress.end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
@@ -17,9 +17,13 @@ from .jobs import Step
 from .torch_loading import import_torch
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
     from ..run import Run
+
+LIVE_GRID = 7  # tiles along each side of the manifold in the panel
 
 
 @dataclass(frozen=True)
@@ -29,15 +33,30 @@ class Described:
     run: Run
     patches: Patches
     latents: pd.DataFrame
-    classes: pd.Series | None
+    classes: pd.Series
     layers: list[LayerData]
     source: Source
+    stopped: bool = False
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A saved model, and the plane of its latents as tiles (n, n, H, W) or (n, n, C, H, W)."""
+
+    run: Run
+    manifold: npt.NDArray[np.float32]
 
 
 def train_steps(
-    stop: Callable[[], bool], source: Source, window: int, model: ModelConfig, train: TrainConfig
+    stop: Callable[[], bool],
+    source: Source,
+    window: int | tuple[int, int],
+    model: ModelConfig | None,
+    train: TrainConfig,
+    start: Run | None = None,
 ) -> Generator[Any, None, Described]:
-    """Cut windows, train, and describe the atoms; yields `Step` and the events of the training."""
+    """Cut windows, train (on from a run, whose model it then is), and describe; yields `Step` and training events."""
     yield Step("Starting …")
     with spare_core():
         from ..training import iter_fit
@@ -45,41 +64,45 @@ def train_steps(
         patches = extract_patches(source.micrographs, source.atoms, window=window)
         if len(patches) < MINIMUM:
             raise InputError(
-                f"Only {len(patches)} of {len(source.atoms)} atoms are far enough from the border for a "
-                f"{window} × {window} px window; make the window smaller."
+                f"Only {len(patches)} of {len(source.atoms)} {source.noun} are far enough from the border for a "
+                f"{patches.window[0]} × {patches.window[1]} px window; make the window smaller."
             )
-        run = yield from iter_fit(patches, model, train, stop=stop)
-        return (yield from _describe(run, patches, source))
+        run = yield from iter_fit(patches, model, train, start=start, stop=stop)
+        return (yield from _describe(run, patches, source, stopped=run.stopped))
 
 
 def apply_steps(stop: Callable[[], bool], run: Run, source: Source) -> Generator[Any, None, Described]:
     """Describe the atoms of a source with a model trained before, in the limits of its own intensities."""
     yield Step("Cutting windows …")
     with spare_core():
+        from ..likeness import compare
+
         patches = extract_patches(source.micrographs, source.atoms, window=run.window)
-        return (yield from _describe(run, patches, source))
+        described = yield from _describe(run, patches, source)
+        return replace(described, warning=compare(run, patches, described.latents).sentence or "")
 
 
-def load_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, Run]:
+def load_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, Loaded]:
     """Read a saved model; in a thread because torch takes its time to be imported."""
     yield Step("Loading …")
     import_torch()
     from ..run import load_run
 
-    return load_run(folder)
+    run = load_run(folder)
+    return Loaded(run, run.manifold(LIVE_GRID))
 
 
-def _describe(run: Run, patches: Patches, source: Source) -> Generator[Step, None, Described]:
+def _describe(run: Run, patches: Patches, source: Source, *, stopped: bool = False) -> Generator[Step, None, Described]:
     from ..analysis.clusters import cluster
     from ..results import result_layers
 
-    yield Step("Reading the latents of every atom …", 1.0)
-    latents = run.encode(patches)
-    yield Step("Grouping the atoms …", 1.0)
+    yield Step(f"Reading the latents of {len(patches)} {source.noun} …", 1.0)
+    latents, rebuilt = run.describe(patches)
+    yield Step(f"Grouping the {source.noun} …", 1.0)
     classes = cluster(latents)
     yield Step("Drawing the layers …", 1.0)
-    layers = result_layers(run, patches, latents, classes, source.shape, source.placement)
-    return Described(run, patches, latents, classes, layers, source)
+    layers = result_layers(run, patches, latents, classes, source.shape, source.placement, rebuilt)
+    return Described(run, patches, latents, classes, layers, source, stopped)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..layers import KEY
 from ..placement import Placement
@@ -14,30 +15,48 @@ COLOR = "#ffd400"
 
 
 class WindowSquare:
-    """A Shapes layer with one square; it comes and goes with the widget and takes no part in the selection."""
+    """Four lines in a Vectors layer, the lightest that turns with the image; takes no part in the selection."""
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
 
     def show(self, centre: tuple[float, float], size: int, placement: Placement) -> None:
         """Draw the square of `size` pixels about `centre` (row, column) of the image that lies at `placement`."""
-        half = size / 2
-        corners = np.array([[-half, -half], [-half, half], [half, half], [half, -half]]) + centre
-        self.hide()
+        width = max(0.5, size / 16)
+        look = {"edge_width": width, **placement.last(2).kwargs()}
+        sides = _sides(np.asarray(centre), size, width)
+        layer = self._layer()
+        if layer is not None:
+            layer.data = sides
+            for name, value in look.items():
+                setattr(layer, name, value)
+            return
         selected = list(self._viewer.layers.selection)
-        self._viewer.add_shapes(
-            [corners],
-            shape_type="polygon",
+        self._viewer.add_vectors(
+            sides,
             name=NAME,
+            vector_style="line",
             edge_color=COLOR,
-            edge_width=max(0.5, size / 16),
-            face_color="transparent",
+            opacity=1.0,
             metadata={KEY: {"kind": "window"}},
-            **placement.last(2).kwargs(),
+            **look,
         )
         self._viewer.layers.selection = selected
 
     def hide(self) -> None:
         """Take the square away, if the user has not done so."""
-        for layer in [layer for layer in self._viewer.layers if layer.metadata.get(KEY, {}).get("kind") == "window"]:
+        layer = self._layer()
+        if layer is not None:
             self._viewer.layers.remove(layer)
+
+    def _layer(self) -> Any | None:
+        found = [layer for layer in self._viewer.layers if layer.metadata.get(KEY, {}).get("kind") == "window"]
+        return found[0] if found else None
+
+
+def _sides(centre: npt.NDArray[np.float64], size: int, width: float) -> npt.NDArray[np.float64]:
+    """Start and direction (4, 2, 2) of the sides, each longer by its width so that the corners are filled."""
+    corners = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]]) * size / 2
+    directions = np.roll(corners, -1, axis=0) - corners
+    overlap = directions / size * width / 2
+    return np.stack([centre + corners - overlap, directions + 2 * overlap], axis=1)
