@@ -86,6 +86,8 @@ class Checkpoint:
         for number, values in s.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{k}": v for k, v in values.items()}
         tensors["generator"] = s.generator.get_state()
+        if s.provisional is not None:
+            tensors["provisional"] = s.provisional
         return {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
 
     def _restore(self) -> None:
@@ -108,6 +110,7 @@ class Checkpoint:
                 optimizer["state"].setdefault(int(number), {})[name] = value
         s.optimizer.load_state_dict(optimizer)
         s.generator.set_state(tensors["generator"])
+        s.provisional = tensors.get("provisional")
         s.history = state["history"]
         s.step, s.epoch, s.position = state["counts"]
         s.schedule.cooldown_from, s.schedule.n_steps = state["schedule"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,13 @@ from safetensors.torch import load_file, save_file
 from .device import choose_device, is_out_of_memory
 from .errors import InputError, ReadError, TrainingError
 from .folders import replace_folder
+from .latent_table import latent_columns
 from .models.config import ModelConfig, TrainConfig
+from .models.evidence import Explanation
+from .models.given import Scale, encoding_given, one_row
 from .models.images import as_given, model_images
-from .models.pose import Pose, wrap
-from .models.vae import Explanation, InvariantVAE, decode_manifold
+from .models.pose import pose_of
+from .models.vae import InvariantVAE, decode_manifold
 from .normalization import Normalization
 
 if TYPE_CHECKING:
@@ -40,6 +44,8 @@ class Run:
     model_config, train_config : ModelConfig, TrainConfig
     normalization : Normalization
         Limits of the training data, used for arrays; `Patches` bring their own.
+    scale : Scale
+        What given classes or numbers mean to the model.
     history : DataFrame
         One row per evaluation, see `Progress`.
     latent_range : list of [low, high]
@@ -58,6 +64,7 @@ class Run:
         *,
         train_config: TrainConfig,
         normalization: Normalization,
+        scale: Scale,
         history: list[dict[str, Any]] | pd.DataFrame,
         latent_range: list[list[float]],
         usual_elbo: list[float],
@@ -65,7 +72,7 @@ class Run:
         provenance: dict[str, Any],
     ) -> None:
         self._model = model.eval().requires_grad_(False)
-        self.train_config, self.normalization = train_config, normalization
+        self.train_config, self.normalization, self.scale = train_config, normalization, scale
         self.history = pd.DataFrame(history)
         self.latent_range, self.usual_elbo = latent_range, usual_elbo
         self.stopped, self.provenance = stopped, provenance
@@ -90,13 +97,23 @@ class Run:
         """Where the model lives and computes."""
         return str(next(self._model.parameters()).device)
 
-    def encode(self, data: Patches | npt.ArrayLike) -> pd.DataFrame:
+    def encode(
+        self,
+        data: Patches | npt.ArrayLike,
+        *,
+        labels: npt.ArrayLike | None = None,
+        condition: npt.ArrayLike | None = None,
+    ) -> pd.DataFrame:
         """Latents and pose of every image.
 
         Parameters
         ----------
         data : Patches or array (N, H, W) or (N, C, H, W)
             Images of the size that the model was trained on.
+        labels : array (N,) of int, optional
+            For semi-supervised and joint models: classes that are known, −1 where not; they are taken as they are.
+        condition : array (N,) of int or (N, d)
+            For conditional models: the class, or numbers, of every image.
 
         Returns
         -------
@@ -104,7 +121,8 @@ class Run:
             One row per image, with the index of ``data.atoms`` for `Patches`. ``z1``, ``z1_sd``, …; as the model has
             them ``angle`` (degrees, counter-clockwise on screen, in (−180, 180]), ``shift_y``, ``shift_x`` (screen, in
             pixels), ``scale``, ``strain_xx``, ``strain_xy`` (in the object's frame), each with its ``…_sd``;
-            ``screen_strain_xx``, ``screen_strain_xy``; ``elbo`` (nats) and ``reconstruction_error`` (mean squared
+            ``screen_strain_xx``, ``screen_strain_xy``; ``class`` and ``class_probability``; ``target`` and
+            ``target_sd`` (``target1`` … if several); ``elbo`` (nats) and ``reconstruction_error`` (mean squared
             difference of pixels in [0, 1]).
 
         Raises
@@ -112,9 +130,15 @@ class Run:
         InputError
             If the images do not fit the model.
         """
-        return self.describe(data)[0]
+        return self.describe(data, labels=labels, condition=condition)[0]
 
-    def reconstruct(self, data: Patches | npt.ArrayLike) -> npt.NDArray[np.float32]:
+    def reconstruct(
+        self,
+        data: Patches | npt.ArrayLike,
+        *,
+        labels: npt.ArrayLike | None = None,
+        condition: npt.ArrayLike | None = None,
+    ) -> npt.NDArray[np.float32]:
         """What the model makes of every image, each in its own pose.
 
         Returns
@@ -127,9 +151,15 @@ class Run:
         InputError
             If the images do not fit the model.
         """
-        return self.describe(data)[1]
+        return self.describe(data, labels=labels, condition=condition)[1]
 
-    def describe(self, data: Patches | npt.ArrayLike) -> tuple[pd.DataFrame, npt.NDArray[np.float32]]:
+    def describe(
+        self,
+        data: Patches | npt.ArrayLike,
+        *,
+        labels: npt.ArrayLike | None = None,
+        condition: npt.ArrayLike | None = None,
+    ) -> tuple[pd.DataFrame, npt.NDArray[np.float32]]:
         """What `encode` and `reconstruct` return, from one look at the images.
 
         Raises
@@ -138,9 +168,11 @@ class Run:
             If the images do not fit the model.
         """
         tables, parts = [], [np.empty((0, self.n_channels, *self.window), np.float32)]
-        for images, told in self._explain(data):
+        for images, told in self._explain(data, labels, condition):
             mean = self._model.likelihood.mean(told.logits)
-            tables.append(_latent_table(told) | {"reconstruction_error": ((mean - images) ** 2).mean((1, 2, 3))})
+            tables.append(
+                latent_columns(told, self.scale) | {"reconstruction_error": ((mean - images) ** 2).mean((1, 2, 3))}
+            )
             parts.append(mean.cpu().numpy())
         columns = {name: torch.cat([t[name] for t in tables]).cpu().numpy() for name in tables[0]} if tables else {}
         table = pd.DataFrame(columns, index=data.atoms.index if hasattr(data, "atoms") else None)
@@ -154,6 +186,8 @@ class Run:
         self,
         z: npt.ArrayLike,
         *,
+        label: npt.ArrayLike | None = None,
+        condition: npt.ArrayLike | None = None,
         angle: npt.ArrayLike = 0,
         shift: npt.ArrayLike = (0, 0),
         scale: npt.ArrayLike = 1,
@@ -165,6 +199,10 @@ class Run:
         ----------
         z : array (N, k) or (k,)
             Latents.
+        label : int or (N,), optional
+            For models with classes: what to draw; class 0 if not given.
+        condition : (d,) or (N, d), optional
+            For models with numbers: what to draw; their mean over the training images if not given.
         angle : float or (N,)
             Degrees, counter-clockwise on screen.
         shift : (2,) or (N, 2)
@@ -187,18 +225,26 @@ class Run:
         latents = np.atleast_2d(np.array(z, dtype=np.float32))
         if latents.ndim != 2 or latents.shape[1] != self.model_config.latent_dim:
             raise InputError(f"This model has {self.model_config.latent_dim} latents; z must be (N, that many).")
-        pose = _pose_of(len(latents), angle, shift, scale, strain)
-        device = torch.device(self.device)
-        parts = []
+        pose = pose_of(len(latents), angle, shift, scale, strain)
+        y = one_row(self.model_config, self.scale, label, condition, len(latents))
+        device, parts = torch.device(self.device), []
         for start in range(0, len(latents), BATCH):
             rows = slice(start, start + BATCH)
-            canonical = self._model.decoder(torch.from_numpy(latents[rows]).to(device))
-            part = Pose(*(v[rows].to(device) for v in (pose.angle, pose.shift, pose.log_scale, pose.strain)))
-            parts.append(self._model.likelihood.mean(self._model.draw(canonical, part))[:, 0].cpu().numpy())
+            part = pose.rows(rows).to(device)
+            z_part, y_part = (torch.from_numpy(v[rows]).to(device) for v in (latents, y))
+            logits = self._model.draw(z_part, y_part, part)
+            parts.append(self._model.likelihood.mean(logits)[:, 0].cpu().numpy())
         images = np.concatenate(parts)
         return images[:, 0] if self.n_channels == 1 else images
 
-    def manifold(self, n: int = 9, *, axes: tuple[int, int] = (0, 1)) -> npt.NDArray[np.float32]:
+    def manifold(
+        self,
+        n: int = 9,
+        *,
+        label: int | None = None,
+        condition: npt.ArrayLike | None = None,
+        axes: tuple[int, int] = (0, 1),
+    ) -> npt.NDArray[np.float32]:
         """Upright images over a grid of two latents, across the range of the training images.
 
         Returns
@@ -216,7 +262,8 @@ class Run:
         first, second = axes if dims > 1 else (0, 0)
         if n < 1 or not 0 <= min(first, second) <= max(first, second) < dims:
             raise InputError(f"Axes must be two of the {dims} latents, counted from 0, and n at least 1.")
-        images = decode_manifold(self._model, self.latent_range, n, (first, second))
+        y = torch.from_numpy(one_row(self.model_config, self.scale, label, condition, 1)[0])
+        images = decode_manifold(self._model, self.latent_range, n, (first, second), y)
         return images[:, :, 0] if self.n_channels == 1 else images
 
     def save(self, folder: str | Path) -> Path:
@@ -234,6 +281,7 @@ class Run:
             "channels": self.n_channels,
             "window": list(self.window),
             "normalization": self.normalization.to_dict(),
+            "scale": asdict(self.scale),
             "latent_range": self.latent_range,
             "usual_elbo": self.usual_elbo,
             "stopped": self.stopped,
@@ -253,12 +301,17 @@ class Run:
         height, width = self.window
         return f"<Run {self.model_config.name}, {self.model_config.latent_dim} latents, {height} × {width} px>"
 
-    def _explain(self, data: Patches | npt.ArrayLike) -> Iterator[tuple[torch.Tensor, Explanation]]:
+    def _explain(
+        self, data: Patches | npt.ArrayLike, labels: npt.ArrayLike | None, condition: npt.ArrayLike | None
+    ) -> Iterator[tuple[torch.Tensor, Explanation]]:
         images = model_images(data, self.n_channels, self.window, self.normalization)
+        given = encoding_given(self.model_config, self.scale, len(images), labels, condition)
         try:
             for start in range(0, len(images), BATCH):
-                batch = torch.from_numpy(images[start : start + BATCH]).to(self.device)
-                yield batch, self._model.explain(batch)
+                rows = slice(start, start + BATCH)
+                batch = torch.from_numpy(images[rows]).to(self.device)
+                known = None if given is None else torch.from_numpy(given[rows]).to(self.device)
+                yield batch, self._model.explain(batch, known)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -284,13 +337,16 @@ def load_run(folder: str | Path, *, device: str = "auto") -> Run:
         if settings["format"] > FORMAT:
             raise ReadError(f"{folder} was written by a newer version; update napari-vae.")
         config = ModelConfig.from_dict(settings["model"])
+        told = settings["scale"]
+        scale = Scale(told["n"], tuple(told["centre"]), tuple(told["spread"]))
         with torch.device("meta"):  # nothing is drawn from the global random numbers
-            model = InvariantVAE(config, settings["channels"], tuple(settings["window"]))
+            model = InvariantVAE(config, settings["channels"], tuple(settings["window"]), scale.n)
         model.load_state_dict(load_file(folder / "weights.safetensors"), assign=True)
         return Run(
             model.to(chosen),
             train_config=TrainConfig.from_dict(settings["train"]),
             normalization=Normalization.from_dict(settings["normalization"]),
+            scale=scale,
             history=pd.read_csv(folder / "history.csv"),
             latent_range=settings["latent_range"],
             usual_elbo=settings["usual_elbo"],
@@ -303,49 +359,3 @@ def load_run(folder: str | Path, *, device: str = "auto") -> Run:
         raise ReadError(
             f"The run in {folder} is damaged ({type(error).__name__}); train again or use a copy."
         ) from error
-
-
-def _latent_table(told: Explanation) -> dict[str, torch.Tensor]:
-    """Columns of the latent table, without the reconstruction error."""
-    mean, sd = told.posterior.mean, torch.exp(0.5 * told.posterior.log_var)
-    table: dict[str, torch.Tensor] = {}
-    for i in range(mean.shape[1]):
-        table |= {f"z{i + 1}": mean[:, i], f"z{i + 1}_sd": sd[:, i]}
-    pose, spread = told.pose, told.pose_sd
-    if "rotation" in spread:
-        table["angle"] = torch.rad2deg(wrap(pose.angle[:, 0]))
-        table["angle_sd"] = torch.rad2deg(spread["rotation"][:, 0])
-    if "translation" in spread:
-        for name, axis in (("shift_y", 1), ("shift_x", 0)):
-            table |= {name: pose.shift[:, 0, axis], f"{name}_sd": spread["translation"][:, axis]}
-    if "scale" in spread:
-        scale = torch.exp(pose.log_scale[:, 0])
-        table |= {"scale": scale, "scale_sd": scale * spread["scale"][:, 0]}
-    if "strain" in spread:
-        for name, axis in (("strain_xx", 0), ("strain_xy", 1)):
-            table |= {name: pose.strain[:, 0, axis], f"{name}_sd": spread["strain"][:, axis]}
-        screen = pose.screen_strain()[:, 0]
-        table |= {"screen_strain_xx": screen[:, 0], "screen_strain_xy": screen[:, 1]}
-    table["elbo"] = -told.evidence.free_energy()
-    return table
-
-
-def _pose_of(n: int, angle: npt.ArrayLike, shift: npt.ArrayLike, scale: npt.ArrayLike, strain: npt.ArrayLike) -> Pose:
-    """Pose (n, 1) from degrees, screen (row, column) shifts, scales and strains, one or n of each."""
-
-    def rows(values: npt.ArrayLike, name: str, *shape: int) -> npt.NDArray[np.float32]:
-        array = np.asarray(values, dtype=np.float32)
-        try:
-            return np.broadcast_to(array, (n, *shape)).copy()
-        except ValueError:
-            raise InputError(f"{name} must be one for all or one for each of the {n} latents.") from None
-
-    scales, shifts = rows(scale, "scale"), rows(shift, "shift", 2)
-    if not (scales > 0).all():
-        raise InputError("A scale must be above 0; 1 leaves the size as it is.")
-    return Pose(
-        torch.from_numpy(np.deg2rad(rows(angle, "angle")))[:, None],
-        torch.from_numpy(shifts[:, None, ::-1].copy()),
-        torch.from_numpy(np.log(scales))[:, None],
-        torch.from_numpy(rows(strain, "strain", 2))[:, None],
-    )

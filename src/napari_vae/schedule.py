@@ -26,10 +26,13 @@ class Schedule:
         Largest learning rate.
     total : int or None
         Steps in all; ``None``: found out by watching the held-out loss.
+    earliest : int
+        Step before which a plateau does not count.
     """
 
     peak: float
     total: int | None
+    earliest: int = 0
     cooldown_from: int | None = None
     n_steps: int = 0
 
@@ -61,7 +64,7 @@ class Schedule:
 
         What counts as gain is measured against all that was gained since the loss `start` before the first step.
         """
-        if self.cooldown_from is not None or step < MIN_STEPS or len(losses) <= PATIENCE:
+        if self.cooldown_from is not None or step < MIN_STEPS + self.earliest or len(losses) <= PATIENCE:
             return
         before, lately = min(losses[:-PATIENCE]), min(losses[-PATIENCE:])
         if before - lately < GAIN * (start - lately) or step >= MAX_STEPS:

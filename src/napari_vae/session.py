@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -13,26 +14,30 @@ import torch
 from torch import Tensor
 
 from .checkpoint import Checkpoint
-from .device import describe_device
+from .curriculum import Curriculum, Phase
+from .device import describe_device, is_out_of_memory
 from .errors import TrainingError
 from .models.config import ModelConfig, TrainConfig
+from .models.evidence import Evidence, Explanation
+from .models.likelihood import Poisson
 from .models.networks import initialise
-from .models.vae import Evidence, InvariantVAE, decode_manifold
+from .models.posterior import lends
+from .models.vae import InvariantVAE, decode_manifold
+from .normalization import Normalization
 from .progress import Progress
 from .schedule import Schedule
+from .sorting import sort_images
+from .supply import Supply
 
 if TYPE_CHECKING:
     from .run import Run
 
-HELD_OUT, MOST_HELD_OUT = 0.1, 500  # share and number of images that the model never learns from
 SHORTEST_EPOCH, LONGEST_EPOCH = 40, 200  # steps between two evaluations
 REPORT_EVERY = 0.2  # seconds between two progress events
-CENTRING = 80  # first steps in which a model of rotation and translation learns the translation alone
-RESIDENT = 2**31  # images up to this many bytes live on the device
 LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
 LIVE_GRID = 7
-FEW = 20  # held-out images that do not tell what is usual
 SPAN = 300  # images that tell the range of the latents
+FEW = 20  # held-out images that do not tell what is usual
 
 
 class Session:
@@ -44,6 +49,12 @@ class Session:
         In [0, 1].
     config, train : ModelConfig, TrainConfig
     device : torch.device
+    limits : Normalization
+        Intensities that 0 and 1 stand for.
+    given : array (N, n) float32, optional
+        What is given with the images, see `models.given`.
+    n_given : int
+        Classes, or how many numbers, that the model knows of.
     before : Run, optional
         A training of the same model to go on from: weights and history.
     """
@@ -54,6 +65,10 @@ class Session:
         config: ModelConfig,
         train: TrainConfig,
         device: torch.device,
+        *,
+        limits: Normalization,
+        given: npt.NDArray[np.float32] | None = None,
+        n_given: int = 0,
         before: Run | None = None,
     ) -> None:
         self.train, self.device = train, device
@@ -61,28 +76,22 @@ class Session:
         self.earlier = len(self.history)  # rows of the training that this one goes on from
         self.start: float | None = None  # loss before the first step
         self.step = self.epoch = self.position = 0  # `position`: batches of this epoch that are done
-        seeds = torch.Generator().manual_seed(train.seed)
-        with torch.device("meta"):  # nothing is drawn from the global random numbers
-            model = InvariantVAE(config, images.shape[1], (images.shape[2], images.shape[3]))
-        self.model = initialise(model.to_empty(device="cpu"), seeds).to(device)
-        if before is not None:
-            self.model.load_state_dict(before.state())
+        self.parts = 1  # that each batch is taken in, when memory is short
+        partly = config.kind == "semi-supervised" and config.n_classes is not None
+        self.supply = Supply(images, given, partly=partly, batch_size=train.batch_size, seed=train.seed, device=device)
+        self.model = self._make_model(config, images.shape, n_given, limits, before)
         self.generator = torch.Generator(device).manual_seed(train.seed)
-        order = torch.randperm(len(images), generator=seeds)
-        n_held_out = min(MOST_HELD_OUT, max(2, round(HELD_OUT * len(images))))
-        self.held_out, self.rows = order[:n_held_out], order[n_held_out:]
-        self.batch_size = _batch_size(train, len(self.rows))
-        self.steps_per_epoch = math.ceil(len(self.rows) / self.batch_size)
-        self.schedule = Schedule(
-            train.learning_rate, None if train.epochs == "auto" else train.epochs * self.steps_per_epoch
-        )
+        steps = self.supply.steps_per_epoch
+        total = None if train.epochs == "auto" else train.epochs * steps
+        self.curriculum = Curriculum(config, train, steps, total, before is not None)
+        self.schedule = Schedule(train.learning_rate, total, earliest=self.curriculum.settled)
+        self.phase: Phase = "open"
+        self.guide: InvariantVAE | None = None  # a former state that says how each image is turned
+        self.provisional: Tensor | None = None  # classes (N, K) to begin with
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), train.learning_rate, fused=device.type in ("cpu", "cuda")
         )
-        store = torch.from_numpy(images)
-        self.store = store.to(device) if images.nbytes < RESIDENT else store
-        sample = self._load(self.held_out)
-        self.floor = float(self.model.likelihood.floor(sample).mean())
+        self.floor = float(self.model.likelihood.floor(self.supply.load(self.supply.held_out)).mean())
         self.checkpoint = Checkpoint.attach(self, images, train.checkpoint, before)
 
     def run(self, stop: Callable[[], bool]) -> Generator[Progress, None, bool]:
@@ -90,8 +99,8 @@ class Session:
         clock = _Clock(self.step)
         yield self._progress(clock, "Training")
         costs: list[Evidence] = []
-        for batch in self._batches():
-            costs.append(self._learn(batch))
+        for rows in self._batches():
+            costs.append(self._learn(rows))
             if self.start is None:
                 self.start = float(costs[0].free_energy().mean()) - self.floor
             stopped = stop()
@@ -106,6 +115,7 @@ class Session:
                 self.checkpoint.keep(now=True)
             if stopped or self.step >= self.schedule.n_steps:
                 break
+        self._enter("free")
         self._order_latents()
         if not stopped:
             self.checkpoint.discard()
@@ -113,71 +123,146 @@ class Session:
 
     def latent_range(self) -> list[list[float]]:
         """The 1 and 99 percentiles of each latent over (a sample of) the training images."""
-        parts = self.rows[:SPAN].split(self.batch_size)
-        means = torch.cat([self.model.explain(self._load(part)).posterior.mean for part in parts])
+        means = torch.cat([told.mean for told in self._explain(self.supply.rows[:SPAN])])
         limits: list[list[float]] = np.percentile(means.cpu().numpy(), [1, 99], axis=0).T.tolist()
         return limits
 
     def usual_elbo(self) -> list[float]:
         """The 5 and 50 percentiles of the ELBO of images that nothing was learnt from (of others too, if few)."""
-        rows = self.held_out if len(self.held_out) >= FEW else torch.cat([self.held_out, self.rows[:FEW]])
-        parts = [self.model.explain(self._load(part)).evidence.free_energy() for part in rows.split(self.batch_size)]
-        percentiles: list[float] = np.percentile(-torch.cat(parts).cpu().numpy(), [5, 50]).tolist()
+        rows = self.supply.held_out
+        rows = rows if len(rows) >= FEW else torch.cat([rows, self.supply.rows[:FEW]])
+        costs = torch.cat([told.evidence.free_energy() for told in self._explain(rows)])
+        percentiles: list[float] = np.percentile(-costs.cpu().numpy(), [5, 50]).tolist()
         return percentiles
 
+    def _make_model(
+        self, config: ModelConfig, shape: tuple[int, ...], n_given: int, limits: Normalization, before: Run | None
+    ) -> InvariantVAE:
+        with torch.device("meta"):  # nothing is drawn from the global random numbers
+            model = InvariantVAE(config, shape[1], (shape[2], shape[3]), n_given)
+        model = initialise(model.to_empty(device="cpu"), torch.Generator().manual_seed(self.train.seed))
+        if isinstance(model.likelihood, Poisson):
+            model.likelihood.set_limits(limits.low, limits.high)
+        if before is not None:
+            model.load_state_dict(before.state())
+        return model.to(self.device)
+
     def _batches(self) -> Iterator[Tensor]:
-        """Batches without end; the order of each epoch depends on nothing but the seed and the epoch."""
+        """Rows of batches without end."""
         while True:
-            shuffle = torch.Generator().manual_seed(1_000_003 * (self.train.seed + 1) + self.epoch)
-            order = torch.randperm(len(self.rows), generator=shuffle)
-            for part in order.split(self.batch_size)[self.position :]:
+            for rows in self.supply.batches(self.epoch, self.position):
                 self.position += 1
-                yield self._load(self.rows[part])
+                yield rows
             self.epoch, self.position = self.epoch + 1, 0
 
-    def _load(self, rows: Tensor) -> Tensor:
-        return self.store[rows.to(self.store.device)].to(self.device)
-
-    def _learn(self, batch: Tensor) -> Evidence:
+    def _learn(self, rows: Tensor) -> Evidence:
+        """One step; when memory is short, in parts."""
+        self._enter(self.curriculum.phase(self.step))
+        labelled = self.supply.labelled_rows(self.step) if self.supply.n_labelled else rows[:0]
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.step)
-        centring = (
-            not self.earlier
-            and self.step < CENTRING
-            and {"rotation", "translation"} <= set(self.model.config.invariances)
-        )
-        evidence = self.model.evidence(batch, self.generator, centring=centring)
-        self.optimizer.zero_grad()
-        evidence.free_energy(self.train.beta).mean().backward()
+        while True:
+            self.optimizer.zero_grad()
+            try:
+                evidence = self._accumulate(rows, labelled)
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or self.parts >= len(rows):
+                    raise
+                self.parts *= 2
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
         self.optimizer.step()
         self.step += 1
-        return evidence.detach()
+        return evidence
+
+    def _accumulate(self, rows: Tensor, labelled: Tensor) -> Evidence:
+        """Gradients of a batch, part by part."""
+        seen: list[Evidence] = []
+        n, weights = len(rows) + len(labelled), self.curriculum.weights(self.step)
+        for stream, known in ((rows, False), (labelled, True)):
+            for part in stream.tensor_split(self.parts):
+                if len(part):
+                    evidence = self._evidence(part, self.generator, known=known)
+                    (evidence.free_energy(*weights, self._lesson(known)).sum() / n).backward()
+                    seen.append(evidence.detach())
+        return Evidence.joined(seen)
+
+    def _enter(self, phase: Phase) -> None:
+        """Prepare what the phase of the next step needs; see `curriculum`."""
+        model = self.model
+        if phase == "taught" and self.phase == "open":
+            self.guide = copy.deepcopy(model).requires_grad_(False) if lends(model.config) else None
+            self.provisional = sort_images(model, self.supply) if model.config.sorts else None
+        elif phase == "free":
+            self.guide = None
+        self.phase = phase
+        if lends(model.config):
+            model.reader.lent = float(phase == "open")
+
+    def _evidence(self, rows: Tensor, generator: torch.Generator, *, known: bool = False) -> Evidence:
+        images, given = self.supply.load(rows), self._given(rows, known)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed()):
+            turned = None
+            if self.guide is not None:
+                turned = self.guide.turn(images, self.model.any_class(len(rows)) if self.model.config.sorts else given)
+            return self.model.evidence(
+                images, generator, given=given, centring=self.curriculum.centring(self.step), turned=turned
+            )
+
+    def _given(self, rows: Tensor, known: bool) -> Tensor | None:
+        """What is given of some images in this step; `known` are labelled images among others that are not."""
+        if not self.model.config.sorts:
+            return self.supply.load_given(rows)
+        if self.phase == "open":
+            return self.model.any_class(len(rows))
+        if self.phase == "taught" and self.provisional is not None:
+            return self.provisional[rows].to(self.device)
+        return self.supply.load_given(rows) if known or not self.supply.n_labelled else None
+
+    def _lesson(self, known: bool) -> float:
+        """Weight of what the classifier, or the guess of numbers, is taught in this step."""
+        if not self.model.config.sorts:
+            return self.train.lesson
+        if self.phase == "open":
+            return 0.0
+        return self.train.lesson if known or self.phase == "taught" or self.supply.given is not None else 0.0
+
+    def _mixed(self) -> bool:
+        return self.train.precision == "mixed" or (self.train.precision == "auto" and self.device.type == "cuda")
+
+    def _explain(self, rows: Tensor) -> Iterator[Explanation]:
+        """The best account of some images, in batches, with what is given of them if the model needs it."""
+        needed = self.supply.given if self.model.config.kind == "conditional" else None
+        for part in rows.split(self.supply.batch_size):
+            given = None if needed is None else self.supply.load_given(part, needed)
+            yield self.model.explain(self.supply.load(part), given)
 
     def _evaluation_due(self) -> bool:
-        every = min(LONGEST_EPOCH, math.ceil(SHORTEST_EPOCH / self.steps_per_epoch) * self.steps_per_epoch)
+        steps = self.supply.steps_per_epoch
+        every = min(LONGEST_EPOCH, math.ceil(SHORTEST_EPOCH / steps) * steps)
         return self.step % every == 0 or self.step >= self.schedule.n_steps
 
     @torch.no_grad()
     def _evaluate(self, costs: list[Evidence], clock: _Clock) -> None:
         """Add a row to the history and let the schedule see the loss on the held-out images."""
         noise = torch.Generator(self.device).manual_seed(self.train.seed)  # the same draws each time
+        weights = self.curriculum.weights(self.step)
         held_out = [
-            self.model.evidence(self._load(part), noise).free_energy(self.train.beta)
-            for part in self.held_out.split(self.batch_size)
+            self._evidence(part, noise).free_energy(*weights)
+            for part in self.supply.held_out.split(self.supply.batch_size)
         ]
-        seen = Evidence.mean(costs)
+        seen = Evidence.joined(costs).mean()
         assert self.start is not None
-        loss = float(seen.free_energy(self.train.beta))
         last = self.history[self.earlier - 1] if self.earlier else {"epoch": 0.0, "step": 0, "seconds": 0.0}
         row = {
-            "epoch": last["epoch"] + self.epoch + self.position / self.steps_per_epoch,
+            "epoch": last["epoch"] + self.epoch + self.position / self.supply.steps_per_epoch,
             "step": last["step"] + self.step,
-            "loss": loss - self.floor,
+            "loss": float(seen.free_energy(*weights)) - self.floor,
             "reconstruction": float(seen.reconstruction) - self.floor,
-            "kl": float(seen.posed - seen.reconstruction + seen.latent_kl.sum()),
+            "kl": float(seen.posed - seen.reconstruction + seen.latent_kl.sum() + seen.observed_kl),
             "kl_pose": float(seen.posed - seen.reconstruction),
             **{f"kl_z{i}": float(kl) for i, kl in enumerate(seen.latent_kl[0], 1)},
+            **self._observed(seen),
             "held_out": float(torch.cat(held_out).mean()) - self.floor,
             "learning_rate": self.schedule.rate(self.step),
             "seconds": last["seconds"] + clock.seconds(),
@@ -186,6 +271,14 @@ class Session:
             raise TrainingError("The loss is no longer a number; lower the learning rate.")
         self.history.append(row)
         self.schedule.watch(self.step, [past["held_out"] for past in self.history[self.earlier :]], self.start)
+
+    def _observed(self, seen: Evidence) -> dict[str, float]:
+        """What the history tells of class or numbers."""
+        config = self.model.config
+        if config.kind in ("vae", "conditional"):
+            return {}
+        name = "kl_class" if config.n_classes else "kl_target"
+        return {name: float(seen.observed_kl), "lesson": float(seen.lesson)}
 
     def _order_latents(self) -> None:
         """Make z1 the latent that says most about the images (largest KL), and so on; the history follows."""
@@ -202,14 +295,15 @@ class Session:
 
     def _message(self) -> str:
         settling = self.schedule.cooldown_from is not None and self.step > self.schedule.cooldown_from
-        return "Training, settling" if settling else "Training"
+        words = "Training, settling" if settling else "Training"
+        return words if self.parts == 1 else f"{words}; memory is short: each batch is taken in {self.parts} parts"
 
     def _progress(self, clock: _Clock, message: str, manifold: npt.NDArray[np.float32] | None = None) -> Progress:
         clock.reported()
         n_steps = self.schedule.expected(self.step)
         return Progress(
             epoch=self.epoch,
-            n_epochs=math.ceil(n_steps / self.steps_per_epoch),
+            n_epochs=math.ceil(n_steps / self.supply.steps_per_epoch),
             step=self.step,
             n_steps=n_steps,
             seconds_left=clock.seconds_left(self.step, n_steps),
@@ -238,12 +332,6 @@ class _Clock:
     def seconds_left(self, step: int, n_steps: int) -> float | None:
         done = step - self._first_step
         return self.seconds() / done * max(0, n_steps - step) if done else None
-
-
-def _batch_size(train: TrainConfig, n: int) -> int:
-    """By default about 20 steps an epoch, of 20 … 100 images: few images need many small steps."""
-    wanted = train.batch_size if train.batch_size != "auto" else min(100, max(20, n // 20))
-    return min(wanted, n)
 
 
 def _records(run: Run) -> list[dict[str, Any]]:

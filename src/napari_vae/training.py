@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .device import choose_device, is_out_of_memory
 from .errors import InputError, TrainingError
 from .models.config import ModelConfig, TrainConfig
+from .models.given import training_given
 from .models.images import choose_likelihood, model_images, training_images
 from .progress import Progress
 from .provenance import describe_data
@@ -28,6 +29,9 @@ def fit(
     model: ModelConfig | None = None,
     train: TrainConfig | None = None,
     *,
+    labels: npt.ArrayLike | None = None,
+    condition: npt.ArrayLike | None = None,
+    targets: npt.ArrayLike | None = None,
     start: Run | None = None,
     callback: Callable[[Progress], None] | None = None,
 ) -> Run:
@@ -41,6 +45,12 @@ def fit(
         Which model; by default a plain VAE.
     train : TrainConfig, optional
         How long, on what device, with which seed.
+    labels : array (N,) of int, optional
+        For semi-supervised models: the class of each image, −1 or NaN where it is not known.
+    condition : array (N,) of int or (N, d), optional
+        For conditional models: the class, or numbers, of every image.
+    targets : array (N,) or (N, d), optional
+        For semi-supervised models: numbers, NaN where they are not known.
     start : Run, optional
         A trained model to go on from; its configuration is kept, so leave `model` out.
     callback : callable, optional
@@ -65,7 +75,7 @@ def fit(
     >>> run.encode(cards.images).columns.tolist()[:3]
     ['z1', 'z1_sd', 'z2']
     """
-    events = iter_fit(data, model, train, start=start)
+    events = iter_fit(data, model, train, labels=labels, condition=condition, targets=targets, start=start)
     while True:
         try:
             event = next(events)
@@ -81,6 +91,9 @@ def iter_fit(
     model: ModelConfig | None = None,
     train: TrainConfig | None = None,
     *,
+    labels: npt.ArrayLike | None = None,
+    condition: npt.ArrayLike | None = None,
+    targets: npt.ArrayLike | None = None,
     start: Run | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, Run]:
@@ -88,7 +101,7 @@ def iter_fit(
 
     Parameters
     ----------
-    data, model, train, start
+    data, model, train, labels, condition, targets, start
         As in `fit`.
     stop : callable, optional
         Asked after every step; when it says True, training ends and what was learnt so far is returned.
@@ -107,16 +120,18 @@ def iter_fit(
     if not isinstance(model, ModelConfig) or not isinstance(train, TrainConfig):
         raise InputError('Give the model as a ModelConfig, such as ModelConfig.preset("rvae"), and a TrainConfig.')
     images, limits = _images(data, model, start)
+    model, scale, given = training_given(model, len(images), labels, condition, targets)
     if model.likelihood == "auto":
         model = replace(model, likelihood=choose_likelihood(data, limits))
     device = choose_device(train.device)
     try:
-        session = Session(images, model, train, device, start)
+        session = Session(images, model, train, device, limits=limits, given=given, n_given=scale.n, before=start)
         stopped = yield from session.run(stop or _never)
         return Run(
             session.model,
             train_config=train,
             normalization=limits,
+            scale=scale,
             history=session.history,
             latent_range=session.latent_range(),
             usual_elbo=session.usual_elbo(),

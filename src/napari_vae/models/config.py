@@ -12,7 +12,11 @@ import numpy as np
 from ..errors import InputError
 
 INVARIANCES = ("rotation", "translation", "scale", "strain")
-LIKELIHOODS = ("auto", "bernoulli", "gaussian")
+KINDS = ("vae", "conditional", "semi-supervised", "joint")
+LIKELIHOODS = ("auto", "bernoulli", "continuous-bernoulli", "gaussian", "poisson")
+DECODERS = ("canonical", "coordinate")
+ENCODERS = ("mlp", "conv")
+PRECISIONS = ("auto", "single", "mixed")
 
 PRESETS = {
     "vae": "VAE: no invariance",
@@ -21,9 +25,16 @@ PRESETS = {
     "svae": "sVAE: scale",
     "trvae": "trVAE: translation and rotation",
     "strain-rvae": "strain-rVAE: rotation and strain",
+    "crvae": "crVAE: rotation, conditional on a class or on numbers",
+    "ss-rvae": "ss-rVAE: rotation, classes from a few labels",
+    "ss-strain-rvae": "ss-strain-rVAE: rotation and strain, classes from a few labels",
+    "j-rvae": "j-rVAE: rotation, classes without labels",
+    "j-strain-rvae": "j-strain-rVAE: rotation and strain, classes without labels",
 }
-_PRESET = re.compile(r"(strain-)?([trs]*)vae")
+_PRESET = re.compile(r"(ss-|j-)?(strain-)?(c?)([trs]*)vae")
 _LETTERS = {"t": "translation", "r": "rotation", "s": "scale"}
+_PREFIXES = {"ss-": "semi-supervised", "j-": "joint", "c": "conditional", "": "vae"}
+Ramp = float | tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -32,19 +43,26 @@ class ModelConfig:
 
     Parameters
     ----------
-    kind : "vae"
-        The unsupervised autoencoder.
+    kind : "vae", "conditional", "semi-supervised" or "joint"
+        Unsupervised; given a class or numbers for every image, which the latents then leave out; with a few images
+        labelled, by class or by numbers; or sorting images into classes without labels.
     invariances : tuple of str
         Any of ``"rotation"``, ``"translation"``, ``"scale"``, ``"strain"``: the model infers these for every image and
         keeps them out of the latents.
     latent_dim : int
         Number of latents.
-    likelihood : "auto", "bernoulli" or "gaussian"
+    n_classes : int, optional
+        How many classes there are. Taken from the labels or the condition where these are classes; a joint model needs
+        it. Without it the condition or the targets are numbers.
+    likelihood : "auto", "bernoulli", "continuous-bernoulli", "gaussian" or "poisson"
         How pixels scatter about the reconstruction. The Gaussian learns how noisy the pixels are, which micrographs
-        need: what a small difference of intensity is worth depends on it. ``"auto"`` takes the Bernoulli of the papers
-        for arrays that span exactly 0 … 1, and the Gaussian otherwise.
-    decoder : "canonical"
-        One upright image is decoded and resampled into each pose.
+        need: what a small difference of intensity is worth depends on it. The Poisson is for counted electrons.
+        ``"auto"`` takes the Bernoulli of the papers for arrays that span exactly 0 … 1, and the Gaussian otherwise.
+    decoder : "canonical" or "coordinate"
+        One upright image is decoded and resampled into each pose; or, as in the papers, a network is asked for the
+        value at every point, which needs no pixels of its own but much more time.
+    encoder : "mlp" or "conv"
+        Fully connected layers, or two convolutions before them.
     angle_prior : "uniform" or float
         A uniform circle, or the spread in degrees of a wrapped normal about 0.
     shift_prior : float
@@ -69,11 +87,13 @@ class ModelConfig:
     ('rotation', 'translation')
     """
 
-    kind: Literal["vae"] = "vae"
+    kind: str = "vae"
     invariances: tuple[str, ...] = ()
     latent_dim: int = 2
+    n_classes: int | None = None
     likelihood: str = "auto"
-    decoder: Literal["canonical"] = "canonical"
+    decoder: str = "canonical"
+    encoder: str = "mlp"
     angle_prior: float | Literal["uniform"] = "uniform"
     shift_prior: float = 0.1
     scale_prior: float = 0.1
@@ -88,9 +108,13 @@ class ModelConfig:
         object.__setattr__(self, "invariances", tuple(name for name in INVARIANCES if name in self.invariances))
         hidden: tuple[int, ...] = tuple(np.atleast_1d(self.hidden).tolist())
         object.__setattr__(self, "hidden", hidden)
-        _require(self.kind == "vae", f'kind must be "vae"; {self.kind!r} is not available.')
-        _require(self.decoder == "canonical", f'decoder must be "canonical"; {self.decoder!r} is not available.')
-        _require(self.likelihood in LIKELIHOODS, f"likelihood is one of {', '.join(LIKELIHOODS)}.")
+        choices = {"kind": KINDS, "likelihood": LIKELIHOODS, "decoder": DECODERS, "encoder": ENCODERS}
+        for name, allowed in choices.items():
+            value = getattr(self, name)
+            _require(value in allowed, f"{name} is one of {', '.join(allowed)}, not {value!r}.")
+        n = self.n_classes
+        _require(n is None or (_whole(n) and 2 <= n <= 1000), f"n_classes is a whole number of 2 … 1000, not {n!r}.")
+        _require(n is None or self.kind != "vae", 'n_classes is for kinds other than "vae", which knows no classes.')
         latents = self.latent_dim
         _require(_whole(latents) and 1 <= latents <= 64, f"latent_dim is a whole number of 1 … 64, not {latents!r}.")
         _require(
@@ -106,7 +130,10 @@ class ModelConfig:
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
-        """The model of a published name: ``vae`` after any of the letters ``t``, ``r``, ``s`` and ``strain-``.
+        """The model of a published name, such as ``"rvae"``, ``"crvae"``, ``"ss-trvae"`` or ``"j-strain-rvae"``.
+
+        Before ``vae`` any of the letters ``t``, ``r``, ``s`` name invariances, after ``c`` for a conditional model;
+        ``strain-`` adds strain; ``ss-`` makes it semi-supervised and ``j-`` joint.
 
         Raises
         ------
@@ -114,16 +141,25 @@ class ModelConfig:
             If the name is not of that form.
         """
         match = _PRESET.fullmatch(name.lower())
-        if match is None or len(set(match[2])) != len(match[2]):
+        if match is None or len(set(match[4])) != len(match[4]) or (match[1] and match[3]):
             raise InputError(f"There is no model {name!r}; use one of {', '.join(PRESETS)}.")
-        invariances = tuple(_LETTERS[letter] for letter in match[2]) + (("strain",) if match[1] else ())
-        return cls(**({"invariances": invariances} | changes))
+        prefix, strain, conditional, letters = match.groups()
+        invariances = tuple(_LETTERS[letter] for letter in letters) + (("strain",) if strain else ())
+        kind = _PREFIXES[prefix or conditional]
+        return cls(**({"kind": kind, "invariances": invariances} | changes))
 
     @property
     def name(self) -> str:
-        """The preset that this is, such as ``"trvae"`` or ``"strain-rvae"``."""
+        """The preset that this is, such as ``"trvae"`` or ``"ss-strain-rvae"``."""
         letters = "".join(letter for letter, word in _LETTERS.items() if word in self.invariances)
-        return ("strain-" if "strain" in self.invariances else "") + letters + "vae"
+        prefix = next(prefix for prefix, kind in _PREFIXES.items() if kind == self.kind)
+        strain = "strain-" if "strain" in self.invariances else ""
+        return f"{strain}c{letters}vae" if prefix == "c" else f"{prefix}{strain}{letters}vae"
+
+    @property
+    def sorts(self) -> bool:
+        """Whether the model finds the class of images itself."""
+        return self.kind == "joint" or (self.kind == "semi-supervised" and self.n_classes is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -147,10 +183,16 @@ class TrainConfig:
         Images in a step; ``"auto"`` chooses by the number of images.
     learning_rate : float
         Peak step size of Adam; it is warmed up at the start and lowered towards the end.
-    beta : float
-        Weight of the latents' KL divergence.
+    beta : float or (start, end, epochs)
+        Weight of the latents' KL divergence, or a ramp of it.
+    beta_discrete : float or (start, end, epochs)
+        The same for the class: the temperature at which images are shared among classes.
+    lesson : float
+        Weight of what the given labels or numbers teach the part of the encoder that guesses them.
     device : str
         ``"auto"`` (CUDA, else MPS, else CPU), or a name that torch knows, such as ``"cuda:1"``.
+    precision : "auto", "single" or "mixed"
+        ``"mixed"`` computes the networks in bfloat16, which ``"auto"`` does on CUDA.
     seed : int
         Seed of everything random in this training, and of nothing else.
     checkpoint : str or Path, optional
@@ -165,8 +207,11 @@ class TrainConfig:
     epochs: int | Literal["auto"] = "auto"
     batch_size: int | Literal["auto"] = "auto"
     learning_rate: float = 2e-3
-    beta: float = 1.0
+    beta: Ramp = 1.0
+    beta_discrete: Ramp = 1.0
+    lesson: float = 20.0
     device: str = "auto"
+    precision: str = "auto"
     seed: int = 0
     checkpoint: str | Path | None = None
 
@@ -178,7 +223,11 @@ class TrainConfig:
                 f'{name} is "auto" or a whole number from 1, not {value!r}.',
             )
         _require(_positive(self.learning_rate), f"learning_rate must be above 0, not {self.learning_rate!r}.")
-        _require(self.beta >= 0, f"beta must not be negative, not {self.beta!r}.")
+        for name in ("beta", "beta_discrete"):
+            value = getattr(self, name)
+            _require(_ramp(value), f"{name} is a number from 0 or a ramp (start, end, epochs), not {value!r}.")
+        _require(self.lesson >= 0, f"lesson must not be negative, not {self.lesson!r}.")
+        _require(self.precision in PRECISIONS, f"precision is one of {', '.join(PRECISIONS)}, not {self.precision!r}.")
         _require(
             _whole(self.seed) and 0 <= self.seed < 2**32, f"seed is a whole number of 0 … 2³² − 1, not {self.seed!r}."
         )
@@ -195,6 +244,11 @@ class TrainConfig:
 
 def _positive(value: Any) -> bool:
     return isinstance(value, (int, float)) and 0 < value < float("inf")
+
+
+def _ramp(value: Any) -> bool:
+    values = value if isinstance(value, tuple) else (value, value, 1.0)
+    return len(values) == 3 and all(isinstance(v, (int, float)) and 0 <= v < float("inf") for v in values)
 
 
 def _whole(value: Any) -> bool:

@@ -25,11 +25,14 @@ def raw_images(data: Any) -> npt.NDArray[Any]:
         If the array has another number of dimensions, holds no numbers, is complex or not finite.
     """
     array = np.asarray(getattr(data, "data", data) if _is_patches(data) else data)
-    if array.ndim == 3:
+    if array.ndim == 2:  # signals
+        array = array[:, None, None]
+    elif array.ndim == 3:
         array = array[:, None]
     if array.ndim != 4 or min(array.shape[1:], default=0) == 0:
         raise InputError(
-            f"Images must come as (N, height, width) or (N, channels, height, width); this array is {array.shape}."
+            f"Images must come as (N, height, width) or (N, channels, height, width), signals as (N, length); "
+            f"this array is {array.shape}."
         )
     if np.issubdtype(array.dtype, np.complexfloating):
         raise InputError("The images are complex; take their magnitude, np.abs(images), first.")
@@ -57,7 +60,7 @@ def training_images(data: Any) -> tuple[npt.NDArray[np.float32], Normalization]:
     array = raw_images(data)
     if len(array) < SMALLEST:
         raise InputError(f"{len(array)} patches are too few to learn from; give at least {SMALLEST}.")
-    if min(array.shape[-2:]) < 4:
+    if max(array.shape[-2:]) < 4 or min(array.shape[-2:]) in (2, 3):
         raise InputError(f"Images of {array.shape[-2]} × {array.shape[-1]} px are too small; give at least 4 × 4.")
     if _is_patches(data):
         return array, data.normalization
@@ -84,7 +87,8 @@ def model_images(data: Any, channels: int, size: tuple[int, int], limits: Normal
 
 def as_given(images: npt.NDArray[np.float32], data: Patches | npt.ArrayLike) -> npt.NDArray[np.float32]:
     """Images (N, C, H, W) in the shape that `data` came in: without the channel axis if it had none."""
-    return images if _is_patches(data) or np.asarray(data).ndim == 4 else images[:, 0]
+    ndim = 4 if _is_patches(data) else np.asarray(data).ndim
+    return images if ndim == 4 else images[:, 0] if ndim == 3 else images[:, 0, 0]
 
 
 def _is_patches(data: Any) -> bool:

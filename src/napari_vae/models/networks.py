@@ -1,4 +1,4 @@
-"""Encoder and decoder networks."""
+"""Networks that every model is made of: layers, the encoder that looks at turned copies, the head of the pose."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Model = TypeVar("Model", bound=nn.Module)
+CONV_CHANNELS = (16, 32)
 
 
 def mlp(widths: tuple[int, ...], *, end: int | None = None) -> nn.Sequential:
@@ -20,6 +21,36 @@ def mlp(widths: tuple[int, ...], *, end: int | None = None) -> nn.Sequential:
     if end is not None:
         layers.append(nn.Linear(widths[-1], end))
     return nn.Sequential(*layers)
+
+
+class Encoder(nn.Module):
+    """Images (N, C, h, w) -> features (N, width): fully connected layers, after two convolutions if `kind` is "conv".
+
+    Parameters
+    ----------
+    kind : "mlp" or "conv"
+    channels : int
+        Channels of the images.
+    extent : (int, int)
+        Rows and columns of the images.
+    hidden : tuple of int
+        Widths of the fully connected layers.
+    """
+
+    def __init__(self, kind: str, channels: int, extent: tuple[int, int], hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential()
+        rows, columns = extent
+        if kind == "conv":
+            for wider in CONV_CHANNELS:
+                self.convolutions.extend([nn.Conv2d(channels, wider, 3, stride=2, padding=1), nn.SiLU()])
+                channels, rows, columns = wider, (rows + 1) // 2, (columns + 1) // 2
+        self.layers = mlp((channels * rows * columns, *hidden))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features of the images."""
+        features: Tensor = self.layers(self.convolutions(images).flatten(1))
+        return features
 
 
 def shrink(images: Tensor, size: tuple[int, int]) -> Tensor:
@@ -46,28 +77,14 @@ class PoseHead(nn.Linear):
             self.bias.zero_()
 
 
-class CanonicalDecoder(nn.Module):
-    """Latents (B, k) -> logits (B, C, S, S) of one upright image each."""
-
-    def __init__(self, latent_dim: int, hidden: tuple[int, ...], channels: int, side: int) -> None:
-        super().__init__()
-        self.shape = (channels, side, side)
-        self.layers = mlp((latent_dim, *hidden), end=channels * side * side)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Draw the upright images."""
-        images: Tensor = self.layers(z).unflatten(-1, self.shape)
-        return images
-
-
 def initialise(model: Model, generator: torch.Generator) -> Model:
-    """Give every linear layer torch's default weights, drawn from `generator` alone; returns the model."""
+    """Give every layer torch's default weights, drawn from `generator` alone; returns the model."""
     for module in model.modules():
         reset = getattr(module, "reset", None)
         if callable(reset):
             reset()
-        elif isinstance(module, nn.Linear):
-            bound = module.in_features**-0.5
-            for parameter in (module.weight, module.bias):
+        elif isinstance(module, (nn.Linear, nn.Conv2d)):
+            bound = module.weight[0].numel() ** -0.5
+            for parameter in module.parameters():
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
     return model

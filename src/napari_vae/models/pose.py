@@ -15,9 +15,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from ..errors import InputError
 
 
 @dataclass
@@ -55,6 +59,22 @@ class Pose:
                 for v in (getattr(self, f.name) for f in fields(self))
             )
         )
+
+    def rows(self, rows: slice) -> Pose:
+        """Some of the rows."""
+        return Pose(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    def to(self, device: torch.device) -> Pose:
+        """The same on a device."""
+        return Pose(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+    def repeat(self, n: int) -> Pose:
+        """Every row `n` times, one after the other: (B, …) -> (B·n, …)."""
+        return Pose(*(getattr(self, f.name).repeat_interleave(n, 0) for f in fields(self)))
+
+    def fold(self, n: int) -> Pose:
+        """Rows of `n`: (B, H·n) -> (B·H, n)."""
+        return Pose(*(v.reshape(-1, n, *v.shape[2:]) for v in (getattr(self, f.name) for f in fields(self))))
 
     def screen_to_object(self) -> tuple[Tensor, Tensor]:
         """Matrix (…, 2, 2) and offset (…, 2) with ``u = matrix @ p + offset``, in pixels, (x, y down)."""
@@ -98,14 +118,19 @@ def sample_canonical(canonical: Tensor, pose: Pose, size: tuple[int, int], exten
     Tensor (B, K, C, *extent)
     """
     batch, poses = pose.angle.shape
-    side = canonical.shape[-1]
+    grid = object_points(pose, size, extent, unit=canonical.shape[-1] / 2)  # the coordinates of grid_sample
+    rows, columns = extent
+    drawn = F.grid_sample(
+        canonical, grid.view(batch, poses * rows, columns, 2), padding_mode="border", align_corners=False
+    )
+    return drawn.view(batch, -1, poses, rows, columns).transpose(1, 2)
+
+
+def object_points(pose: Pose, size: tuple[int, int], extent: tuple[int, int], *, unit: float) -> Tensor:
+    """Points (…, *extent, 2) of the object, (x, y down) in units of `unit` pixels, that a window shows in a pose."""
     matrix, offset = pose.screen_to_object()
     half = torch.tensor([size[1] / 2, size[0] / 2], device=matrix.device, dtype=matrix.dtype)
-    theta = torch.cat([matrix * half, offset[..., None]], -1) * (2 / side)  # normalised coordinates of grid_sample
-    rows, columns = extent
-    grid = _affine_grid(theta, rows, columns).view(batch, poses * rows, columns, 2)
-    drawn = F.grid_sample(canonical, grid, padding_mode="border", align_corners=False)
-    return drawn.view(batch, -1, poses, rows, columns).transpose(1, 2)
+    return _affine_grid(torch.cat([matrix * half, offset[..., None]], -1) / unit, *extent)
 
 
 def turned_copies(images: Tensor, angles: Tensor) -> Tensor:
@@ -139,3 +164,30 @@ def uniform_angles(n: int, device: torch.device | None = None) -> Tensor:
 def wrap(angle: Tensor) -> Tensor:
     """Radians brought into (−π, π]."""
     return -torch.remainder(math.pi - angle, 2 * math.pi) + math.pi
+
+
+def pose_of(n: int, angle: npt.ArrayLike, shift: npt.ArrayLike, scale: npt.ArrayLike, strain: npt.ArrayLike) -> Pose:
+    """Pose (n, 1) from degrees, screen (row, column) shifts, scales and strains, one or n of each.
+
+    Raises
+    ------
+    InputError
+        If there are neither one nor n of them, or a scale is not positive.
+    """
+
+    def rows(values: npt.ArrayLike, name: str, *shape: int) -> npt.NDArray[np.float32]:
+        array = np.asarray(values, dtype=np.float32)
+        try:
+            return np.broadcast_to(array, (n, *shape)).copy()
+        except ValueError:
+            raise InputError(f"{name} must be one for all or one for each of the {n} latents.") from None
+
+    scales, shifts = rows(scale, "scale"), rows(shift, "shift", 2)
+    if not (scales > 0).all():
+        raise InputError("A scale must be above 0; 1 leaves the size as it is.")
+    return Pose(
+        torch.from_numpy(np.deg2rad(rows(angle, "angle")))[:, None],
+        torch.from_numpy(shifts[:, None, ::-1].copy()),
+        torch.from_numpy(np.log(scales))[:, None],
+        torch.from_numpy(rows(strain, "strain", 2))[:, None],
+    )

@@ -1,4 +1,4 @@
-"""What the encoder says of a batch of images: content, and for every coarse orientation a pose with its spread."""
+"""What the encoder says of a batch of images: the latents, and for every coarse orientation a pose with its spread."""
 
 from __future__ import annotations
 
@@ -17,112 +17,169 @@ MAX_LOG_SCALE = math.log(2.5)
 OVERLAP = 1.3  # each coarse orientation reaches a little into its neighbours, so that none is left between two
 LOG_2PI_E = math.log(2 * math.pi * math.e)
 
-# Outputs of the pose head per copy: a mean and a spread for each of these.
-PARTS = {"rotation": 1, "translation": 2, "scale": 1, "strain": 2}
-
 
 @dataclass
-class Posterior:
-    """Approximate posterior of latents and pose.
+class Content:
+    """Gaussian posterior of the latents, for each of Y hypotheses about the class.
 
     Attributes
     ----------
-    mean, log_var : Tensor (B, k)
-        Gaussian of the latents.
-    pose : Pose (B, R)
-        Mean pose within each coarse orientation.
-    spread : dict of str to Tensor (B, R, n)
-        Standard deviations of the parts of the pose that the model infers.
+    mean, log_var : Tensor (B, Y, k)
     """
 
     mean: Tensor
     log_var: Tensor
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """One draw (B, Y, k)."""
+        return self.mean + torch.exp(0.5 * self.log_var) * noise(self.mean, generator)
+
+    def kl(self) -> Tensor:
+        """KL divergence of each latent from N(0, 1): (B, Y, k)."""
+        return 0.5 * (self.mean**2 + self.log_var.exp() - 1 - self.log_var)
+
+    def select(self, index: Tensor) -> Content:
+        """The hypotheses ``index`` (B, H)."""
+        return Content(pick(self.mean, index), pick(self.log_var, index))
+
+
+@dataclass
+class PosePosterior:
+    """Gaussian posterior of the pose within each of R coarse orientations.
+
+    Attributes
+    ----------
+    pose : Pose (B, R)
+        Means.
+    spread : dict of str to Tensor (B, R, n)
+        Standard deviations of the parts of the pose that the model infers.
+    """
+
     pose: Pose
     spread: dict[str, Tensor]
 
-    def select(self, index: Tensor) -> tuple[Pose, dict[str, Tensor]]:
-        """Pose and spreads of the orientations ``index`` (B, K)."""
-        wide = index[..., None]
-        return self.pose.select(index), {
-            k: v.gather(1, wide.expand(-1, -1, v.shape[-1])) for k, v in self.spread.items()
+    def select(self, index: Tensor) -> PosePosterior:
+        """The orientations ``index`` (B, K)."""
+        return PosePosterior(self.pose.select(index), {name: pick(sd, index) for name, sd in self.spread.items()})
+
+    def sample(self, generator: torch.Generator) -> Pose:
+        """One draw about each mean pose."""
+
+        def draw(mean: Tensor, part: str) -> Tensor:
+            if part not in self.spread:
+                return mean
+            sd = self.spread[part]
+            if mean.ndim < sd.ndim:
+                sd = sd[..., 0]
+            elif sd.shape[-1] < mean.shape[-1]:  # signals shift along x alone
+                sd = F.pad(sd, (0, 1))
+            return mean + sd * noise(mean, generator)
+
+        pose = self.pose
+        return Pose(
+            draw(pose.angle, "rotation"),
+            draw(pose.shift, "translation"),
+            draw(pose.log_scale, "scale"),
+            draw(pose.strain, "strain"),
+        )
+
+
+class PoseReader:
+    """Reads poses from the outputs of the pose head, and tells how unusual they are.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Invariances and priors.
+    size : (int, int)
+        Rows and columns of the window in pixels; one row is a signal, which shifts along x alone.
+
+    Attributes
+    ----------
+    lent : float
+        How much of the strain is drawn: 1, or 0 in a model that is only lent one at the start of its training.
+    """
+
+    def __init__(self, config: ModelConfig, size: tuple[int, int]) -> None:
+        self.config, self.side = config, max(size)
+        self.copies = config.rotations if "rotation" in config.invariances else 1
+        sizes = {"rotation": 1, "translation": 1 if size[0] == 1 else 2, "scale": 1, "strain": 2}
+        self.sizes = {
+            name: n for name, n in sizes.items() if name in config.invariances or (name == "strain" and lends(config))
         }
+        self.lent = 0.0 if lends(config) else 1.0
 
-    def sample_latents(self, generator: torch.Generator) -> Tensor:
-        """One draw of the latents (B, k)."""
-        return self.mean + torch.exp(0.5 * self.log_var) * _noise(self.mean, generator)
+    def read(self, raw: Tensor) -> PosePosterior:
+        """Poses on screen from outputs (B, R, 2n): first the means, then the spreads.
 
-    def latent_kl(self) -> Tensor:
-        """KL divergence of each latent from N(0, 1): (B, k)."""
-        return 0.5 * (self.mean**2 + self.log_var.exp() - 1 - self.log_var)
+        The encoder sees each image turned back by a coarse angle, so the shift it reports is turned forward again.
+        """
+        batch, copies = raw.shape[:2]
+        total, parts = sum(self.sizes.values()), list(self.sizes.values())
+        means = dict(zip(self.sizes, raw[..., :total].split(parts, -1), strict=True))
+        spread = dict(zip(self.sizes, F.softplus(raw[..., total:] - 3).split(parts, -1), strict=True))  # 0.05 at first
+        pose = Pose.identity((batch, copies), raw.device)
+        if "rotation" in means:
+            residual = torch.tanh(means["rotation"][..., 0]) * (OVERLAP * math.pi / copies)
+            pose.angle = uniform_angles(copies, raw.device) + residual
+        if "translation" in means:
+            pose.shift = self._turn(torch.tanh(means["translation"]) * (self.side / 2))
+            spread["translation"] = spread["translation"] * (self.side / 8)
+        if "scale" in means:
+            pose.log_scale = torch.tanh(means["scale"][..., 0]) * MAX_LOG_SCALE
+        if "strain" in means and self.lent:
+            pose.strain = torch.tanh(means["strain"]) * (MAX_STRAIN * self.lent)
+            spread["strain"] = spread["strain"] * self.lent
+        if not self.lent:
+            spread.pop("strain", None)
+        return PosePosterior(pose, spread)
 
+    def kl(self, posterior: PosePosterior) -> Tensor:
+        """KL divergence (B, R) of each pose from its prior.
 
-def read_pose(raw: Tensor, config: ModelConfig, side: float) -> tuple[Pose, dict[str, Tensor]]:
-    """Turn the pose head's output (B, R, n) into poses on screen and their spreads.
+        With R orientations the prior of each is its share of the circle, so that the mixture over orientations with
+        weights 1/R is the prior over the whole circle.
+        """
+        pose, spread, config = posterior.pose, posterior.spread, self.config
+        kl = torch.zeros_like(pose.angle)
+        if "rotation" in spread:
+            sd = spread["rotation"][..., 0]
+            kl = kl - torch.log(sd) - 0.5 * LOG_2PI_E - _log_angle_prior(pose.angle, sd, config) - math.log(self.copies)
+        normal = {
+            "translation": (pose.shift, config.shift_prior * self.side),
+            "scale": (pose.log_scale[..., None], config.scale_prior),
+            "strain": (pose.strain, config.strain_prior * self.lent),
+        }
+        for name, (mean, prior) in normal.items():
+            if name in spread:
+                ratio = spread[name] / prior
+                mean = mean[..., : ratio.shape[-1]]
+                kl = kl + (0.5 * ((mean / prior) ** 2 + ratio**2 - 1) - torch.log(ratio)).sum(-1)
+        return kl
 
-    The encoder sees each image turned back by a coarse angle, so the shift it reports is turned forward again.
-    `side` is the longer side of the window in pixels.
-    """
-    batch, copies = raw.shape[:2]
-    names = [name for name in PARTS if name in config.invariances]
-    sizes = [PARTS[name] for name in names]
-    total = sum(sizes)
-    means = dict(zip(names, raw[..., :total].split(sizes, -1), strict=True))
-    spread = dict(zip(names, F.softplus(raw[..., total:] - 3).split(sizes, -1), strict=True))  # 0.05 at the start
-    pose = Pose.identity((batch, copies), raw.device)
-    if "rotation" in means:
-        residual = torch.tanh(means["rotation"][..., 0]) * (OVERLAP * math.pi / copies)
-        pose.angle = uniform_angles(copies, raw.device) + residual
-    if "translation" in means:
-        shift = torch.tanh(means["translation"]) * (side / 2)
-        cos, sin = _coarse_rotation(copies, raw.device)
+    def _turn(self, shift: Tensor) -> Tensor:
+        """Shifts (B, R, n) of images that were turned back, as they are on screen: (B, R, 2)."""
+        if shift.shape[-1] == 1:
+            return F.pad(shift, (0, 1))
+        angles = uniform_angles(self.copies, shift.device)
+        cos, sin = torch.cos(angles), torch.sin(angles)
         x, y = shift.unbind(-1)
-        pose.shift = torch.stack([x * cos + y * sin, y * cos - x * sin], -1)
-        spread["translation"] = spread["translation"] * (side / 8)
-    if "scale" in means:
-        pose.log_scale = torch.tanh(means["scale"][..., 0]) * MAX_LOG_SCALE
-    if "strain" in means:
-        pose.strain = torch.tanh(means["strain"]) * MAX_STRAIN
-    return pose, spread
+        return torch.stack([x * cos + y * sin, y * cos - x * sin], -1)
 
 
-def sample_pose(pose: Pose, spread: dict[str, Tensor], generator: torch.Generator) -> Pose:
-    """One draw about each mean pose."""
-
-    def draw(mean: Tensor, part: str) -> Tensor:
-        if part not in spread:
-            return mean
-        sd = spread[part].view_as(mean)
-        return mean + sd * _noise(mean, generator)
-
-    return Pose(
-        draw(pose.angle, "rotation"),
-        draw(pose.shift, "translation"),
-        draw(pose.log_scale, "scale"),
-        draw(pose.strain, "strain"),
-    )
+def lends(config: ModelConfig) -> bool:
+    """Whether a model without strain is lent one at the start of its training, see `curriculum`."""
+    return "rotation" in config.invariances and "strain" not in config.invariances
 
 
-def pose_kl(pose: Pose, spread: dict[str, Tensor], config: ModelConfig, side: float) -> Tensor:
-    """KL divergence (B, R) of each pose from its prior.
+def pick(values: Tensor, index: Tensor) -> Tensor:
+    """Gather ``index`` (B, K) along the second axis of (B, R, n)."""
+    return values.gather(1, index[..., None].expand(-1, -1, values.shape[-1]))
 
-    With R orientations the prior of each is its share of the circle, so that the mixture over orientations with weights
-    1/R is the prior over the whole circle.
-    """
-    kl = torch.zeros_like(pose.angle)
-    if "rotation" in spread:
-        copies = pose.angle.shape[1]
-        sd = spread["rotation"][..., 0]
-        kl = kl - torch.log(sd) - 0.5 * LOG_2PI_E - _log_angle_prior(pose.angle, sd, config) - math.log(copies)
-    normal = {
-        "translation": (pose.shift, config.shift_prior * side),
-        "scale": (pose.log_scale[..., None], config.scale_prior),
-        "strain": (pose.strain, config.strain_prior),
-    }
-    for name, (mean, prior) in normal.items():
-        if name in spread:
-            ratio = spread[name] / prior
-            kl = kl + (0.5 * ((mean / prior) ** 2 + ratio**2 - 1) - torch.log(ratio)).sum(-1)
-    return kl
+
+def noise(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal values of the shape, device and dtype of a tensor."""
+    return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
 
 
 def _log_angle_prior(angle: Tensor, sd: Tensor, config: ModelConfig) -> Tensor:
@@ -132,12 +189,3 @@ def _log_angle_prior(angle: Tensor, sd: Tensor, config: ModelConfig) -> Tensor:
     turns = wrap(angle)[..., None] + 2 * math.pi * torch.arange(-2, 3, device=angle.device)
     density = torch.logsumexp(-0.5 * (turns / width) ** 2, -1)
     return density - 0.5 * (sd / width) ** 2 - math.log(width * math.sqrt(2 * math.pi))
-
-
-def _coarse_rotation(copies: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    angles = uniform_angles(copies, device)
-    return torch.cos(angles), torch.sin(angles)
-
-
-def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)

@@ -1,7 +1,7 @@
 """The invariant variational autoencoder.
 
-An image is a content image, decoded upright from a few latents ``z``, drawn in a pose (``pose.py``) plus scatter
-(``likelihood.py``). The encoder infers content and pose.
+An image is a content image, decoded upright from a few latents ``z`` and, in some kinds, a class or numbers ``y``
+(``observed.py``), drawn in a pose (``pose.py``) plus scatter (``likelihood.py``). The encoder infers content and pose.
 
 How the pose is found
     A pose that is regressed alone ends in wrong basins: angles beyond ±60°, symmetric motifs. Here the encoder sees the
@@ -13,6 +13,11 @@ How the pose is found
     so every basin competes in every step. The sum is dominated by a few terms: a coarse look ranks all R, and only the
     likeliest are drawn at full resolution and trained (dropping terms keeps F an upper bound of −log p).
 
+How the class is found
+    Where it is not given, the free energy is ``Σ_y q(y|x) F_y + β_d KL(q ‖ 1/K)`` with a classifier ``q`` on the
+    features; the classes that it finds likely are drawn. How a training begins so that classes and angles do not end
+    in traps is in ``curriculum.py``.
+
 References
 ----------
 .. [1] Bepler et al., "Explicitly disentangling image content from translation and rotation with spatial-VAE",
@@ -20,12 +25,13 @@ References
 .. [2] Nasiri & Bepler, "Unsupervised object representation learning using translation and rotation group equivariant
    VAE", arXiv 2210.12918.
 .. [3] Valleti et al., arXiv 2303.18236.
+.. [4] Kingma et al., "Semi-supervised learning with deep generative models", arXiv 1406.5298.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -33,70 +39,27 @@ import torch
 from torch import Tensor, nn
 
 from .config import ModelConfig
+from .decoders import make_decoder
+from .evidence import Evidence, Explanation
 from .likelihood import make_likelihood
-from .networks import CanonicalDecoder, PoseHead, mlp, shrink
-from .pose import Pose, sample_canonical, turned_copies, uniform_angles, wrap
-from .posterior import PARTS, Posterior, pose_kl, read_pose, sample_pose
+from .networks import Encoder, PoseHead, mlp, shrink
+from .observed import Category, Quantity, make_observed
+from .pose import Pose, turned_copies, uniform_angles, wrap
+from .posterior import Content, PosePosterior, PoseReader
 
 COARSE = 24  # side of the images on which encoder and ranking look, in samples
+COARSE_SIGNAL = 256  # the same for signals
 KEEP = 3  # orientations that are drawn at full resolution
+KEEP_CLASSES = 2  # classes that are
+TOLERANCE = math.radians(1)  # by which a model may differ from the one that tells it how images are turned
 
 
 @dataclass
-class Evidence:
-    """What a batch costs, in nats per image.
+class Look:
+    """What the encoder sees in a batch of images: features (B, width) and poses."""
 
-    Attributes
-    ----------
-    posed : Tensor (B,)
-        Reconstruction and pose together, marginalised over the coarse orientations.
-    reconstruction : Tensor (B,)
-        The part of `posed` that is the likelihood's.
-    latent_kl : Tensor (B, k)
-        KL divergence of each latent from its prior.
-    """
-
-    posed: Tensor
-    reconstruction: Tensor
-    latent_kl: Tensor
-
-    def free_energy(self, beta: float = 1.0) -> Tensor:
-        """Free energy (B,), the negative ELBO where `beta` is 1."""
-        return self.posed + beta * self.latent_kl.sum(1)
-
-    def detach(self) -> Evidence:
-        """The same numbers without their graph."""
-        return Evidence(self.posed.detach(), self.reconstruction.detach(), self.latent_kl.detach())
-
-    @classmethod
-    def mean(cls, parts: list[Evidence]) -> Evidence:
-        """Mean over all images of several batches, as a batch of one."""
-        joined = (torch.cat([getattr(part, f.name) for part in parts]) for f in fields(cls))
-        return cls(*(values.mean(0, keepdim=True) for values in joined))
-
-
-@dataclass
-class Explanation:
-    """The best account of each image: deterministic, from the means of the posterior.
-
-    Attributes
-    ----------
-    posterior : Posterior
-        Latents of the batch.
-    pose : Pose (B, 1)
-        The likeliest pose.
-    pose_sd : dict of str to Tensor (B, n)
-        Its standard deviations; that of the angle covers the competing orientations too.
-    logits : Tensor (B, C, H, W)
-        The reconstruction, in the pose of the image.
-    evidence : Evidence
-    """
-
-    posterior: Posterior
-    pose: Pose
-    pose_sd: dict[str, Tensor]
-    logits: Tensor
-    evidence: Evidence
+    features: Tensor
+    posed: PosePosterior
 
 
 class InvariantVAE(nn.Module):
@@ -109,133 +72,270 @@ class InvariantVAE(nn.Module):
     channels : int
         Channels of the images.
     size : (int, int)
-        Rows and columns of the images.
+        Rows and columns of the images; one row is a signal.
+    n_given : int
+        Classes, or how many numbers, that the model knows of besides the images.
 
     Examples
     --------
     >>> model = InvariantVAE(ModelConfig.preset("rvae"), channels=1, size=(32, 32))
-    >>> model.infer(torch.rand(5, 1, 32, 32)).pose.angle.shape
+    >>> model.look(torch.rand(5, 1, 32, 32)).posed.pose.angle.shape
     torch.Size([5, 16])
     """
 
-    def __init__(self, config: ModelConfig, channels: int, size: tuple[int, int]) -> None:
+    def __init__(self, config: ModelConfig, channels: int, size: tuple[int, int], n_given: int = 0) -> None:
         super().__init__()
-        self.config, self.channels, self.size = config, channels, size
+        self.config, self.channels, self.size, self.n_given = config, channels, size, n_given
         self.side = max(size)
-        self.copies = config.rotations if "rotation" in config.invariances else 1
-        self.coarse = min(COARSE, self.side)
-        width = config.hidden[-1]
-        self.features = mlp((channels * self.coarse**2, *config.hidden))
-        self.content = mlp((width, width), end=2 * config.latent_dim)
-        outputs = 2 * sum(PARTS[name] for name in config.invariances)
+        self.reader = PoseReader(config, size)
+        coarse = min(COARSE, self.side)
+        self.seen = (1, min(COARSE_SIGNAL, self.side)) if size[0] == 1 else (coarse, coarse)
+        width, k = config.hidden[-1], config.latent_dim
+        self.features = Encoder(config.encoder, channels, self.seen, config.hidden)
+        self.content = mlp((width + n_given, width), end=2 * k)
+        outputs = 2 * sum(self.reader.sizes.values())
         self.pose_head = PoseHead(width, outputs) if outputs else None
-        self.decoder = CanonicalDecoder(
-            config.latent_dim, config.hidden[::-1], channels, canvas_side(config, self.side)
+        self.observed = make_observed(config, width, n_given)
+        canvas = canvas_side(config, self.side)
+        self.decoder = make_decoder(
+            config, k + n_given, channels, self.side, (1, canvas) if size[0] == 1 else (canvas, canvas)
         )
         self.likelihood = make_likelihood(config.likelihood, channels)
 
-    def infer(self, images: Tensor) -> Posterior:
-        """Posterior of images (B, C, H, W) in [0, 1]."""
-        square = shrink(_pad_to_square(images), (self.coarse, self.coarse))
-        if self.copies > 1:
-            turned = turned_copies(square, uniform_angles(self.copies, images.device))
-        else:
-            turned = square[:, None]
-        features = self.features(turned.flatten(2))  # (B, R, width)
-        mean, log_var = self.content(features.mean(1)).chunk(2, -1)
+    def look(self, images: Tensor) -> Look:
+        """Features and poses of images (B, C, H, W) in [0, 1]."""
+        copies = self.reader.copies
+        seen = shrink(images if self.size[0] == 1 else _pad_to_square(images), self.seen)
+        turned = turned_copies(seen, uniform_angles(copies, images.device)) if copies > 1 else seen[:, None]
+        features = self.features(turned.flatten(0, 1)).unflatten(0, (len(images), copies))  # (B, R, width)
         raw = features[..., :0] if self.pose_head is None else self.pose_head(features)
-        pose, spread = read_pose(raw, self.config, self.side)
-        return Posterior(mean, log_var.clamp(-12, 4), pose, spread)
+        return Look(features.mean(1), self.reader.read(raw))
 
-    def draw(self, canonical: Tensor, pose: Pose) -> Tensor:
-        """Logits (B, K, C, H, W) of canonical logits (B, C, S, S) in K poses each."""
-        return sample_canonical(canonical, pose, self.size, self.size)
+    def infer(self, features: Tensor, y: Tensor) -> Content:
+        """Latents (B, Y, k) under each hypothesis (B, Y, n)."""
+        wide = features[:, None].expand(-1, y.shape[1], -1)
+        mean, log_var = self.content(torch.cat([wide, y], -1)).chunk(2, -1)
+        return Content(mean, log_var.clamp(-12, 4))
 
-    def likeliest(self, images: Tensor, canonical: Tensor, posterior: Posterior, keep: int) -> Tensor:
-        """Indices (B, keep) of the coarse orientations that explain the images best, best first, from a coarse look."""
-        keep = min(keep, self.copies)
-        if self.copies == 1:
-            return torch.zeros(len(images), 1, dtype=torch.long, device=images.device)
-        height, width = self.size
-        extent = (max(1, round(height * self.coarse / self.side)), max(1, round(width * self.coarse / self.side)))
-        with torch.no_grad():
-            logits = sample_canonical(canonical, posterior.pose, self.size, extent)
-            score = self.likelihood.nll(logits, shrink(images, extent)[:, None]) * (
-                height * width / (extent[0] * extent[1])
-            )
-            score = score + pose_kl(posterior.pose, posterior.spread, self.config, self.side)
-            return score.topk(keep, 1, largest=False).indices
+    def draw(self, z: Tensor, y: Tensor, pose: Pose) -> Tensor:
+        """Logits (B, K, C, H, W) of latents (B, k) with y (B, n), in K poses each."""
+        return self.decoder.draw(self.decoder(torch.cat([z, y], -1)), pose, self.size, self.size)
 
-    def evidence(self, images: Tensor, generator: torch.Generator, *, centring: bool = False) -> Evidence:
+    def any_class(self, n: int) -> Tensor:
+        """Rows (n, K) for images that may be of any class."""
+        return torch.full((n, self.n_given), 1 / self.n_given, device=next(self.parameters()).device)
+
+    def evidence(
+        self,
+        images: Tensor,
+        generator: torch.Generator,
+        *,
+        given: Tensor | None = None,
+        centring: bool = False,
+        turned: Turned | None = None,
+    ) -> Evidence:
         """What images (B, C, H, W) cost, from one draw of latents and poses.
 
         With `centring` every image is drawn in one random orientation instead of the likeliest: the canonical images
         become round and the shifts learn to centre them. Trained from the start on the likeliest, a model of rotation
-        and translation would turn all images until they are off-centre to the same side, and stay there.
+        and translation would turn all images until they are off-centre to the same side, and stay there. With `turned`
+        every image is drawn as it says.
         """
-        posterior = self.infer(images)
-        canonical = self.decoder(posterior.sample_latents(generator))
+        look = self.look(images)
+        tried = self._try(look, given, KEEP_CLASSES, generator)
         if centring:
-            index = torch.randint(self.copies, (len(images), 1), generator=generator, device=images.device)
+            turns = torch.randint(self.reader.copies, (len(images), 1, 1), generator=generator, device=images.device)
+        elif turned is not None:
+            turns = turned.turns[:, None]
         else:
-            index = self.likeliest(images, canonical, posterior, KEEP)
-        pose, spread = posterior.select(index)
-        logits = self.draw(canonical, sample_pose(pose, spread, generator))
-        return self._compare(images, logits, posterior, index)[0]
+            turns = self._rank(images, look, tried, KEEP)
+        turns = turns.expand(-1, tried.y.shape[1], -1)
+        posed = look.posed.select(turns.flatten(1))
+        astray = torch.zeros_like(posed.pose.angle[:, 0])
+        if turned is not None:
+            astray = 0.5 * (wrap(posed.pose.angle - turned.angle) / TOLERANCE).square().mean(1)
+            posed.pose.angle = turned.angle.expand_as(posed.pose.angle)
+        weighed = self._weigh(images, look, tried, turns, posed.sample(generator))
+        evidence = self._sum(look, tried, weighed, given)
+        evidence.posed = evidence.posed + astray
+        return evidence
 
     @torch.no_grad()
-    def explain(self, images: Tensor) -> Explanation:
-        """The best latents, pose and reconstruction of images (B, C, H, W)."""
-        posterior = self.infer(images)
-        canonical = self.decoder(posterior.mean)
-        index = self.likeliest(images, canonical, posterior, 2 * KEEP)
-        pose, spread = posterior.select(index)
-        logits = self.draw(canonical, pose)
-        evidence, weights = self._compare(images, logits, posterior, index)
-        best = weights.argmax(1, keepdim=True)
-        chosen = pose.select(best)
-        pose_sd = {k: v.gather(1, best[..., None].expand(-1, -1, v.shape[-1]))[:, 0] for k, v in spread.items()}
+    def turn(self, images: Tensor, given: Tensor | None) -> Turned:
+        """How images (B, C, H, W) are turned."""
+        look = self.look(images)
+        tried = self._try(look, given, 1, None)
+        turns = self._rank(images, look, tried, 1)[:, 0]
+        return Turned(turns, look.posed.pose.angle.gather(1, turns))
+
+    @torch.no_grad()
+    def explain(self, images: Tensor, given: Tensor | None = None) -> Explanation:
+        """The best latents, class, pose and reconstruction of images (B, C, H, W)."""
+        look = self.look(images)
+        tried = self._try(look, given, 1, None)
+        turns = self._rank(images, look, tried, 2 * KEEP)[:, 0]
+        posed = look.posed.select(turns)
+        weighed = self._weigh(images, look, tried, turns[:, None], posed.pose)
+        rows, weights = torch.arange(len(images), device=images.device), weighed.turns[:, 0]
+        best = weights.argmax(1)
+        pose = posed.pose.select(best[:, None])
+        pose_sd = {name: sd[rows, best] for name, sd in posed.spread.items()}
         if "rotation" in pose_sd:
-            apart = wrap(pose.angle - chosen.angle)
-            pose_sd["rotation"] = ((weights * (spread["rotation"][..., 0] ** 2 + apart**2)).sum(1, keepdim=True)).sqrt()
-        rows = torch.arange(len(images), device=images.device)
-        return Explanation(posterior, chosen, pose_sd, logits[rows, best[:, 0]], evidence)
+            apart = wrap(posed.pose.angle - pose.angle)
+            pose_sd["rotation"] = (weights * (posed.spread["rotation"][..., 0] ** 2 + apart**2)).sum(1, True).sqrt()
+        probabilities = quantity = None
+        if isinstance(self.observed, Category):
+            probabilities = torch.exp(self.observed.guess(look.features)) if given is None else given
+        elif isinstance(self.observed, Quantity):
+            mean, log_sd = self.observed.guess(look.features)
+            quantity = mean, torch.exp(log_sd)
+        return Explanation(
+            mean=tried.content.mean[:, 0],
+            log_var=tried.content.log_var[:, 0],
+            pose=pose,
+            pose_sd=pose_sd,
+            logits=weighed.logits[rows, 0, best],
+            evidence=self._sum(look, tried, weighed, given),
+            probabilities=probabilities,
+            quantity=quantity,
+        )
 
     @torch.no_grad()
     def order_latents(self, order: list[int]) -> None:
         """Renumber the latents: the new latent ``i`` is the old ``order[i]``. Images stay what they were."""
-        last, first = self.content[-1], self.decoder.layers[0]
-        assert isinstance(last, nn.Linear) and isinstance(first, nn.Linear)
+        last, first = self.content[-1], self.decoder.first
+        assert isinstance(last, nn.Linear)
         rows = torch.tensor(order, device=last.weight.device)
         both = torch.cat([rows, rows + len(order)])  # means, then log-variances
         last.weight.copy_(last.weight[both])
         last.bias.copy_(last.bias[both])
-        first.weight.copy_(first.weight[:, rows])
+        first.weight[:, : len(order)] = first.weight[:, rows]
 
-    def _compare(self, images: Tensor, logits: Tensor, posterior: Posterior, index: Tensor) -> tuple[Evidence, Tensor]:
-        """Evidence from the drawn orientations `index` (B, K), and their responsibilities (B, K)."""
-        nll = self.likelihood.nll(logits, images[:, None])
-        kl = pose_kl(posterior.pose, posterior.spread, self.config, self.side).gather(1, index)
-        posed = -torch.logsumexp(-(nll + kl), 1) + math.log(self.copies)
-        weights = torch.softmax(-(nll + kl).detach(), 1)
-        return Evidence(posed, (weights * nll).sum(1), posterior.latent_kl()), weights
+    def _try(self, look: Look, given: Tensor | None, keep: int, generator: torch.Generator | None) -> _Tried:
+        """Upright images of the `keep` likeliest classes, from means where there is no generator."""
+        weights = torch.ones(len(look.features), 1, device=look.features.device)
+        if self.observed is None:
+            y = look.features[:, None, :0]
+        elif isinstance(self.observed, Category) and given is None:
+            weights, classes = torch.exp(self.observed.guess(look.features)).topk(min(keep, self.n_given), 1)
+            weights = weights / weights.sum(1, keepdim=True)
+            y = torch.eye(self.n_given, device=classes.device)[classes]
+        else:
+            y = self.observed.hypotheses(look.features, given, generator)
+        content = self.infer(look.features, y)
+        z = content.mean if generator is None else content.sample(generator)
+        return _Tried(content, y, weights, self.decoder(torch.cat([z, y], -1).flatten(0, 1)))
+
+    @torch.no_grad()
+    def _rank(self, images: Tensor, look: Look, tried: _Tried, keep: int) -> Tensor:
+        """The `keep` orientations (B, H, K) that explain the images best by a coarse look, for each of H classes."""
+        batch, each = tried.y.shape[:2]
+        if self.reader.copies == 1:
+            return torch.zeros(batch, each, 1, dtype=torch.long, device=images.device)
+        rows, columns = (max(1, round(n * self.seen[1] / self.side)) for n in self.size)
+        small = shrink(images, (rows, columns))
+        logits = self.decoder.draw(tried.upright, look.posed.pose.repeat(each), self.size, (rows, columns))
+        pixels = self.size[0] * self.size[1] / (rows * columns)  # that each sample stands for
+        nll = self.likelihood.nll(logits, small.repeat_interleave(each, 0)[:, None]).unflatten(0, (batch, each))
+        scores = nll * pixels + self.reader.kl(look.posed)[:, None]
+        return scores.topk(min(keep, self.reader.copies), largest=False).indices
+
+    def _weigh(self, images: Tensor, look: Look, tried: _Tried, turns: Tensor, pose: Pose) -> _Weighed:
+        """Draw the classes in the poses (B, H·K) of some orientations (B, H, K), and share the responsibility."""
+        batch, n, k = turns.shape
+        logits = self.decoder.draw(tried.upright, pose.fold(k), self.size, self.size).unflatten(0, (batch, n))
+        nll = self.likelihood.nll(logits, images[:, None, None])  # (B, H, K)
+        kl = self.reader.kl(look.posed).gather(1, turns.flatten(1)).view_as(nll)
+        posed = -torch.logsumexp(-(nll + kl), -1) + math.log(self.reader.copies)
+        return _Weighed(logits, nll, posed, torch.softmax(-(nll + kl).detach(), -1))
+
+    def _sum(self, look: Look, tried: _Tried, weighed: _Weighed, given: Tensor | None) -> Evidence:
+        """Evidence, summed over the classes by their probabilities."""
+        w = tried.weights
+        zero = torch.zeros_like(weighed.posed[:, 0])
+        observed_kl, lesson = zero, zero
+        if isinstance(self.observed, Quantity):
+            observed_kl, lesson = self.observed.costs(look.features, given)
+        elif isinstance(self.observed, Category) and given is not None:
+            lesson = self.observed.lesson(look.features, given)
+        elif isinstance(self.observed, Category):
+            guess = self.observed.guess(look.features)
+            observed_kl = (torch.exp(guess) * guess).sum(-1) + math.log(self.n_given)
+        return Evidence(
+            posed=(w * weighed.posed).sum(-1),
+            reconstruction=(w[..., None] * weighed.turns * weighed.nll).sum((1, 2)),
+            latent_kl=(w[..., None] * tried.content.kl()).sum(1),
+            observed_kl=observed_kl,
+            lesson=lesson,
+        )
+
+
+@dataclass
+class Turned:
+    """How images are turned: the coarse orientation (B, 1) and the angle in it (B, 1), in radians."""
+
+    turns: Tensor
+    angle: Tensor
+
+
+@dataclass
+class _Tried:
+    """Upright images of H classes.
+
+    Attributes
+    ----------
+    content : Content (B, H, k)
+    y : Tensor (B, H, n)
+        The classes, or what is given.
+    weights : Tensor (B, H)
+        Their probabilities.
+    upright : Tensor (B·H, …)
+        What the decoder makes of them.
+    """
+
+    content: Content
+    y: Tensor
+    weights: Tensor
+    upright: Tensor
+
+
+@dataclass
+class _Weighed:
+    """Images drawn in K orientations each, and who is responsible for them.
+
+    Attributes
+    ----------
+    logits : Tensor (B, H, K, C, height, width)
+    nll : Tensor (B, H, K)
+    posed : Tensor (B, H)
+        Cost of each class, marginalised over orientations, without that of its latents.
+    turns : Tensor (B, H, K)
+        Responsibilities of the orientations within each class.
+    """
+
+    logits: Tensor
+    nll: Tensor
+    posed: Tensor
+    turns: Tensor
 
 
 @torch.no_grad()
 def decode_manifold(
-    model: InvariantVAE, limits: list[list[float]], n: int, axes: tuple[int, int]
+    model: InvariantVAE, limits: list[list[float]], n: int, axes: tuple[int, int], y: Tensor | None = None
 ) -> npt.NDArray[np.float32]:
     """Upright images (n, n, C, H, W) over two latents between their `limits`, the others at the middle of theirs.
 
     Rows follow the second of the `axes` from large to small and columns the first from small to large, as in a plot.
+    `y` (n_given,) is the class or condition.
     """
     device = next(model.parameters()).device
     z = torch.tensor(limits, device=device).mean(1).repeat(n, n, 1)
     across, up = (torch.linspace(limits[axis][0], limits[axis][1], n, device=device) for axis in axes)
     z[..., axes[1]] = up.flip(0)[:, None]
     z[..., axes[0]] = across
+    y = torch.zeros(model.n_given, device=device) if y is None else y.to(device)
     pose = Pose.identity((n * n, 1), device)
-    images = model.likelihood.mean(model.draw(model.decoder(z.flatten(0, 1)), pose))
+    images = model.likelihood.mean(model.draw(z.flatten(0, 1), y.expand(n * n, -1), pose))
     return images.view(n, n, *images.shape[2:]).cpu().numpy()
 
 

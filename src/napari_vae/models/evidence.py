@@ -1,0 +1,83 @@
+"""What images cost a model, in nats, and the best account that it gives of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from .pose import Pose
+
+
+@dataclass
+class Evidence:
+    """What a batch costs, in nats per image.
+
+    Attributes
+    ----------
+    posed : Tensor (B,)
+        Reconstruction and pose together, marginalised over the coarse orientations.
+    reconstruction : Tensor (B,)
+        The part of `posed` that is the likelihood's.
+    latent_kl : Tensor (B, k)
+        KL divergence of each latent from its prior.
+    observed_kl : Tensor (B,)
+        KL divergence of the class, or of the numbers that are not given, from their prior.
+    lesson : Tensor (B,)
+        Cost of the guess: of the class, against what is given or else found; of numbers that are given.
+    """
+
+    posed: Tensor
+    reconstruction: Tensor
+    latent_kl: Tensor
+    observed_kl: Tensor
+    lesson: Tensor
+
+    def free_energy(self, beta: float = 1.0, beta_discrete: float = 1.0, lesson: float = 0.0) -> Tensor:
+        """Free energy (B,), the negative ELBO where the weights β are 1 and that of the `lesson` is 0."""
+        return self.posed + beta * self.latent_kl.sum(1) + beta_discrete * self.observed_kl + lesson * self.lesson
+
+    def detach(self) -> Evidence:
+        """The same numbers without their graph."""
+        return Evidence(*(getattr(self, f.name).detach() for f in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: list[Evidence]) -> Evidence:
+        """Several batches as one."""
+        return cls(*(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(cls)))
+
+    def mean(self) -> Evidence:
+        """Mean over all images, as a batch of one."""
+        return Evidence(*(getattr(self, f.name).mean(0, keepdim=True) for f in fields(self)))
+
+
+@dataclass
+class Explanation:
+    """The best account of each image: deterministic, from the means of the posterior.
+
+    Attributes
+    ----------
+    mean, log_var : Tensor (B, k)
+        Gaussian of the latents.
+    pose : Pose (B, 1)
+        The likeliest pose.
+    pose_sd : dict of str to Tensor (B, n)
+        Its standard deviations; that of the angle covers the competing orientations too.
+    logits : Tensor (B, C, H, W)
+        The reconstruction, in the pose of the image.
+    evidence : Evidence
+    probabilities : Tensor (B, K) or None
+        Of the classes.
+    quantity : tuple of Tensor (B, n), or None
+        Mean and standard deviation of the numbers that the model guesses.
+    """
+
+    mean: Tensor
+    log_var: Tensor
+    pose: Pose
+    pose_sd: dict[str, Tensor]
+    logits: Tensor
+    evidence: Evidence
+    probabilities: Tensor | None = None
+    quantity: tuple[Tensor, Tensor] | None = None

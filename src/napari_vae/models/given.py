@@ -1,0 +1,213 @@
+"""What is given with the images: labels, a condition, or targets, checked and brought into one form.
+
+To a model all of them are a table (N, n) of float32: one-hot classes or standardised numbers, NaN where not known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .config import ModelConfig
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Centre and spread of given numbers; classes have none.
+
+    Parameters
+    ----------
+    n : int
+        Classes, or numbers per image.
+    centre, spread : tuple of float
+        Of the numbers; empty for classes.
+    """
+
+    n: int = 0
+    centre: tuple[float, ...] = ()
+    spread: tuple[float, ...] = ()
+
+    def apply(self, values: npt.NDArray[Any]) -> Floats:
+        """Numbers (N, n), standardised."""
+        return ((values - np.array(self.centre)) / np.array(self.spread)).astype(np.float32)
+
+    def undo(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Standardised numbers (N, n) in their own units."""
+        return np.asarray(values, np.float64) * np.array(self.spread) + np.array(self.centre)
+
+
+def training_given(
+    model: ModelConfig,
+    n_images: int,
+    labels: npt.ArrayLike | None,
+    condition: npt.ArrayLike | None,
+    targets: npt.ArrayLike | None,
+) -> tuple[ModelConfig, Scale, Floats | None]:
+    """The model with its number of classes, the scale of what is given, and the table of it.
+
+    Raises
+    ------
+    InputError
+        If the kind of model needs something else, or it does not fit the images or the classes.
+    """
+    _check_kind(model, labels, condition, targets)
+    if model.kind == "vae":
+        return model, Scale(), None
+    if model.kind == "joint":
+        assert model.n_classes is not None
+        return model, Scale(model.n_classes), None
+    if labels is not None or (condition is not None and _are_classes(model, condition)):
+        name = "labels" if labels is not None else "condition"
+        classes = _class_numbers(labels if labels is not None else condition, name, n_images)
+        return _with_classes(model, classes, name)
+    name, given = ("targets", targets) if targets is not None else ("condition", condition)
+    values = _numbers(given, name, n_images, partly=name == "targets")
+    if model.n_classes is not None:
+        raise InputError(f"n_classes is for classes; leave it out with {name} that are numbers.")
+    centre, spread = np.nanmean(values, 0), np.nanstd(values, 0)
+    if not (spread > 0).all():
+        raise InputError(f"The {name} are the same for all images; there is nothing to learn from them.")
+    scale = Scale(values.shape[1], tuple(centre.tolist()), tuple(spread.tolist()))
+    return model, scale, scale.apply(values)
+
+
+def encoding_given(
+    model: ModelConfig, scale: Scale, n_images: int, labels: npt.ArrayLike | None, condition: npt.ArrayLike | None
+) -> Floats | None:
+    """The table of what is given to a trained model; ``None`` when nothing is.
+
+    Raises
+    ------
+    InputError
+        If a conditional model gets no condition, another one gets one, or it does not fit.
+    """
+    if condition is not None and model.kind != "conditional":
+        raise InputError(f"A {model.kind} model takes no condition; leave it out.")
+    if labels is not None and (model.kind in ("vae", "conditional") or not model.n_classes):
+        raise InputError(f"This {model.kind} model takes no labels; leave them out.")
+    if model.kind == "conditional" and condition is None:
+        what = "class" if model.n_classes else "numbers"
+        raise InputError(f"This model was trained with a condition; give the {what} of every image as `condition`.")
+    given, name = (condition, "condition") if condition is not None else (labels, "labels")
+    if given is None:
+        return None
+    if not model.n_classes:
+        values = _numbers(given, name, n_images, partly=False)
+        if values.shape[1] != scale.n:
+            raise InputError(
+                f"The model was trained with {scale.n} numbers per image; the {name} have {values.shape[1]}."
+            )
+        return scale.apply(values)
+    return one_hot(_class_numbers(given, name, n_images), model.n_classes, name, partly=name == "labels")
+
+
+def one_row(model: ModelConfig, scale: Scale, label: Any, condition: Any, n: int) -> Floats:
+    """What to decode n images with (n, scale.n): the class or numbers of each, or of all.
+
+    Raises
+    ------
+    InputError
+        If the model has no classes or no condition, or they are out of range.
+    """
+    if not scale.n:
+        if label is not None or condition is not None:
+            raise InputError("This model knows neither classes nor a condition; leave label and condition out.")
+        return np.zeros((n, 0), np.float32)
+    value = label if label is not None else condition
+    if model.n_classes:
+        classes = np.broadcast_to(np.asarray(0 if value is None else value), (n,))
+        return one_hot(_class_numbers(classes, "label", n), model.n_classes, "label", partly=False)
+    if value is None:
+        return np.zeros((n, scale.n), np.float32)
+    try:
+        return scale.apply(np.broadcast_to(np.asarray(value, np.float64), (n, scale.n)))
+    except ValueError:
+        raise InputError(f"The condition must be {scale.n} numbers for all images or for each of them.") from None
+
+
+def one_hot(classes: npt.NDArray[np.int64], n: int, name: str, *, partly: bool) -> Floats:
+    """Classes (N,) as (N, n) with a 1 each; −1 becomes a row of NaN.
+
+    Raises
+    ------
+    InputError
+        If a class is not one of 0 … n − 1 (or −1, where `partly` may be unknown).
+    """
+    lowest = -1 if partly else 0
+    if len(classes) and not lowest <= classes.min() <= classes.max() < n:
+        unknown = ", −1 where unknown" if partly else ""
+        raise InputError(
+            f"The {name} go from {classes.min()} to {classes.max()}, but there are {n} classes; number them "
+            f"0 … {n - 1}{unknown}, or change n_classes."
+        )
+    table = np.eye(n, dtype=np.float32)[classes]
+    table[classes < 0] = np.nan
+    return table
+
+
+def _check_kind(model: ModelConfig, labels: Any, condition: Any, targets: Any) -> None:
+    given = {
+        name
+        for name, value in (("labels", labels), ("condition", condition), ("targets", targets))
+        if value is not None
+    }
+    allowed = {"vae": set(), "joint": set(), "conditional": {"condition"}, "semi-supervised": {"labels", "targets"}}
+    if model.kind == "joint" and model.n_classes is None:
+        raise InputError("A joint model needs to know how many classes to look for; give n_classes.")
+    surplus = given - allowed[model.kind]
+    if surplus:
+        raise InputError(
+            f"A {model.kind} model does not learn from {' or '.join(sorted(surplus))}; choose another kind."
+        )
+    if allowed[model.kind] and len(given) != 1:
+        wanted = " or ".join(sorted(allowed[model.kind]))
+        raise InputError(f"A {model.kind} model learns from {wanted}; give {'one of them' if given else 'it'}.")
+
+
+def _are_classes(model: ModelConfig, condition: Any) -> bool:
+    array = np.asarray(condition)
+    return model.n_classes is not None or (array.ndim == 1 and array.dtype.kind in "iub")
+
+
+def _with_classes(
+    model: ModelConfig, classes: npt.NDArray[np.int64], name: str
+) -> tuple[ModelConfig, Scale, Floats | None]:
+    if classes.max() < 0:
+        raise InputError("No image has a label; label a few of each class, or use a joint model.")
+    n = model.n_classes or max(2, int(classes.max()) + 1)
+    table = one_hot(classes, n, name, partly=name == "labels")
+    return replace(model, n_classes=n), Scale(n), table
+
+
+def _class_numbers(values: Any, name: str, n_images: int) -> npt.NDArray[np.int64]:
+    """Whole numbers (N,); unknown ones, NaN or −1, are −1."""
+    array = np.asarray(values)
+    if array.shape != (n_images,):
+        raise InputError(f"There are {n_images} images, but the {name} are {array.shape}; give one class for each.")
+    if array.dtype.kind == "f":
+        array = np.where(np.isnan(array), -1, array)
+    if array.dtype.kind not in "iufb" or (array != np.round(array)).any():
+        raise InputError(f"The {name} must be whole numbers, one class for each image (−1 where it is not known).")
+    return array.astype(np.int64)
+
+
+def _numbers(values: Any, name: str, n_images: int, *, partly: bool) -> npt.NDArray[np.float64]:
+    """Real numbers (N, d)."""
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"The {name} must be numbers, one or more for each image.") from None
+    array = array[:, None] if array.ndim == 1 else array
+    if array.ndim != 2 or len(array) != n_images or not array.shape[1]:
+        raise InputError(f"There are {n_images} images, but the {name} are {array.shape}; give one row for each image.")
+    if np.isinf(array).any() or (np.isnan(array).any() and not partly):
+        raise InputError(f"The {name} hold NaN or infinite values; give a number for every image.")
+    if np.isnan(array).all(0).any():
+        raise InputError("No image has a target; give the value of a few.")
+    return array

@@ -1,0 +1,92 @@
+"""Images on their way to the device: which are learnt from, which are held out, and in which batches they come."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+HELD_OUT, MOST_HELD_OUT = 0.1, 500  # share and number of images that the model never learns from
+RESIDENT = 2**31  # images up to this many bytes live on the device
+LABELLED = 4  # one image in so many of a batch is a labelled one
+
+
+class Supply:
+    """Batches of images and of what is given with them.
+
+    Where labels are given for some images, each batch is joined by a small one of labelled images, in which all classes
+    are equally frequent; the other images come without labels.
+
+    Parameters
+    ----------
+    images : array (N, C, H, W) float32
+        In [0, 1].
+    given : array (N, n) float32, optional
+        See `models.given`; rows of NaN are not known.
+    partly : bool
+        Whether `given` are labels of some of the images.
+    batch_size : "auto" or int
+    seed : int
+    device : torch.device
+    """
+
+    def __init__(
+        self,
+        images: npt.NDArray[np.float32],
+        given: npt.NDArray[np.float32] | None,
+        *,
+        partly: bool,
+        batch_size: int | str,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.device, self.seed = device, seed
+        store = torch.from_numpy(images)
+        self._images = store.to(device) if images.nbytes < RESIDENT else store
+        self.given = None if given is None else torch.from_numpy(given).to(self._images.device)
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+        self.labelled = order[:0]
+        if partly and given is not None:
+            known = torch.from_numpy(~np.isnan(given).any(1))[order]
+            if not known.all():
+                self.labelled, order = order[known], order[~known]
+        n_held_out = min(MOST_HELD_OUT, max(min(2, len(order) - 1), round(HELD_OUT * len(order))))
+        self.held_out, self.rows = order[:n_held_out], order[n_held_out:]
+        # By default about 20 steps an epoch, of 20 … 100 images: few images need many small steps.
+        wanted = min(100, max(20, len(self.rows) // 20)) if batch_size == "auto" else int(batch_size)
+        self.batch_size = min(wanted, len(self.rows) + len(self.labelled))
+        self.n_labelled = math.ceil(self.batch_size / LABELLED) if len(self.labelled) else 0
+        self.steps_per_epoch = math.ceil(len(self.rows) / max(1, self.batch_size - self.n_labelled))
+
+    @property
+    def n_images(self) -> int:
+        """How many images there are, of all sorts."""
+        return len(self._images)
+
+    def batches(self, epoch: int, position: int) -> Iterator[Tensor]:
+        """Rows of each batch of an epoch, from a position on; they depend on nothing but the seed and the epoch."""
+        shuffle = torch.Generator().manual_seed(1_000_003 * (self.seed + 1) + epoch)
+        order = self.rows[torch.randperm(len(self.rows), generator=shuffle)]
+        yield from order.split(max(1, self.batch_size - self.n_labelled))[position:]
+
+    def labelled_rows(self, step: int) -> Tensor:
+        """Rows of the labelled images that a step learns from, every class as often as the others."""
+        assert self.given is not None
+        classes = self.given[self.labelled.to(self.given.device)].argmax(1).cpu()
+        shares = 1.0 / torch.bincount(classes)[classes]
+        draw = torch.Generator().manual_seed(2_000_003 * (self.seed + 1) + step)
+        chosen = torch.multinomial(shares, self.n_labelled, replacement=True, generator=draw)
+        return self.labelled[chosen]
+
+    def load(self, rows: Tensor) -> Tensor:
+        """Images of some rows, on the device."""
+        return self._images[rows.to(self._images.device)].to(self.device)
+
+    def load_given(self, rows: Tensor, given: Tensor | None = None) -> Tensor | None:
+        """What is given with some rows, on the device."""
+        given = self.given if given is None else given
+        return None if given is None else given[rows.to(given.device)].to(self.device)
