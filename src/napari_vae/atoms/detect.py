@@ -187,6 +187,7 @@ class Filtered:
             columns, self.slow, self.unit = flatten(frame, sigma)
             self.maps = spot_maps(columns, sigma)
         self._found: dict[int, tuple[npt.NDArray[np.int64], Array]] = {}
+        self._told: dict[int, Array] = {}
 
     def candidates(self, sign: int) -> tuple[npt.NDArray[np.int64], Array]:
         """Maxima (N, 2) of the fitted amplitude of this sign and their scores."""
@@ -197,12 +198,13 @@ class Filtered:
 
     def lattice_scores(self, sign: int) -> Array:
         """Scores of the candidates with those of an uneven support told from the columns of the lattice."""
-        peaks, scores = self.candidates(sign)
-        seen = scores >= lattice_threshold(scores)
-        amplitude = sign * self.maps.amplitude[tuple(peaks[seen].T)].astype(np.float64)
-        result = scores.copy()
-        result[seen] = score_above_texture(peaks[seen].astype(np.float64), amplitude, scores[seen])
-        return result
+        if sign not in self._told:
+            peaks, scores = self.candidates(sign)
+            seen = scores >= lattice_threshold(scores)
+            amplitude = sign * self.maps.amplitude[tuple(peaks[seen].T)].astype(np.float64)
+            self._told[sign] = scores.copy()
+            self._told[sign][seen] = score_above_texture(peaks[seen].astype(np.float64), amplitude, scores[seen])
+        return self._told[sign]
 
     def prominence(self, sign: int) -> float:
         """Median and upper quartile of score and amplitude of the candidates, all multiplied."""

@@ -102,7 +102,7 @@ def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: fl
         residual = image - spots
         if number in (0, _ROUNDS // 2):
             weight = _weights(residual, spots, sigma)
-        slow = blur(residual, _SLOW * sigma)  # a slope under a column would pull at its position
+            slow = blur(residual, _SLOW * sigma)  # a slope under a column would pull at its position
         reach = min(_REACH * width, _WIDEST_REACH * spacing)
         fit = _fit(residual - slow, weight, values, reach, Width(width, _ALIKE), _STEPS, put_back=True)
     place = np.rint(start[:, 2:4]).astype(np.int64)

@@ -64,10 +64,12 @@ def repeated_vectors(points: Array, near: npt.NDArray[np.int64], reach: float) -
     occupied = np.zeros(np.ceil(place.max(axis=0)).astype(np.int64) + 2 * margin + 1, dtype=bool)
     marked = np.rint(place).astype(np.int64)[:, None] + disc + margin
     occupied[marked[..., 0], marked[..., 1]] = True
-    there = place[near]  # (N, K, 2)
-    target = there[:, :, None] + (there - place[:, None])[:, None]  # (N, neighbour, vector, 2)
-    target = np.rint(target).astype(np.int64) + margin
-    last = np.array(occupied.shape) - 1
-    inside = ((target >= 0) & (target <= last)).all(axis=-1)
-    row, column = target.clip(0, last).transpose(3, 0, 1, 2)
-    return np.asarray((occupied[row, column] & inside).mean(axis=(1, 2)), dtype=float)
+    there = place[near].astype(np.float32)  # (N, K, 2)
+    vector = there - place[:, None].astype(np.float32)
+    last = np.array(occupied.shape, dtype=np.int32) - 1  # the border of the grid is empty, and so is what lies beyond
+    met = np.zeros(len(points))
+    for number in range(near.shape[1]):  # one neighbour of all points after the other stays in the processor's cache
+        target = np.rint(there[:, number, None] + vector).astype(np.int32) + margin
+        row, column = target.clip(0, last).transpose(2, 0, 1)
+        met += occupied[row, column].sum(axis=1)
+    return met / near.shape[1] ** 2
