@@ -268,7 +268,7 @@ def test_an_image_unlike_the_training_data_is_told(viewer, open_widget, qtbot, n
 
     def show(kind, seed, zoom=1.0):
         viewer.layers.clear()
-        image, truth = samples.micrograph(kind, size=320, seed=seed)
+        image, truth = samples.micrograph(kind, size=384, seed=seed)
         data, options, _ = image_layer(image)
         layer = viewer.add_image(data, **{**options, "scale": np.array(options["scale"]) * zoom})
         data, options, _ = atoms_to_points(truth, placement_of(layer))
@@ -282,6 +282,7 @@ def test_an_image_unlike_the_training_data_is_told(viewer, open_widget, qtbot, n
 
     show("graphene", 0)
     widget = quick(open_widget("Train VAE"), epochs=30)
+    widget.model.choose("rvae")
     widget.data.window_px.setValue(24)
     widget.train()
     finish(qtbot, widget)

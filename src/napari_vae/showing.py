@@ -58,7 +58,8 @@ def make_viewer(analysis: Analysis) -> Any:
     for data, options, kind in analysis.layers():
         getattr(viewer, f"add_{kind}")(data, **options)
     viewer.layers.selection.active = viewer.layers[points_name(analysis.patches)]
-    viewer.layers.selection.active.face_colorbar.visible = True
+    colors = viewer.layers.selection.active.face_colorbar
+    colors.position, colors.visible = "bottom_right", True  # below the manifold
     viewer.canvas.overlays.scale_bar.visible = True
     viewer.reset_view()
     return viewer

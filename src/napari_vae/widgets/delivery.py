@@ -93,6 +93,7 @@ def put_in_front(viewer: Any, points: Any) -> None:
     layers = viewer.layers
     layers.move(layers.index(points), -1)
     layers.selection = [points]
+    points.face_colorbar.position = "bottom_right"  # below the manifold
     points.face_colorbar.visible = True
 
 
