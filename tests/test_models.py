@@ -1,14 +1,16 @@
 """What every model promises, whatever its invariances."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from napari_vae import InputError, ModelConfig, ReadError, TrainConfig, fit, load_run, samples
+from napari_vae import InputError, ModelConfig, ReadError, TrainConfig, fit, iter_fit, load_run, samples
 from napari_vae.models.config import PRESETS
 
-NAMES = [*PRESETS, "trsvae", "strain-trsvae"]
+NAMES = [*PRESETS, "trsvae", "strain-trsvae", "ctvae", "ss-tvae"]
 COLUMNS = {
     "rotation": {"angle", "angle_sd"},
     "translation": {"shift_y", "shift_y_sd", "shift_x", "shift_x_sd"},
@@ -25,51 +27,112 @@ def cards():
     return samples.cards(16, max_angle=60, max_shear=5, size=32)
 
 
+def taught(name, cards):
+    """What a model of this name learns from besides the images, and what it needs again to encode them."""
+    kind = ModelConfig.preset(name).kind
+    if kind == "conditional":
+        return {"condition": cards.suit}, {"condition": cards.suit}
+    if name == "ss-tvae":  # numbers
+        return {"targets": np.where(np.arange(len(cards)) % 2, np.c_[cards.angle, cards.shear].T, np.nan).T}, {}
+    return {"labels": np.where(np.arange(len(cards)) % 3, -1, cards.suit)} if kind == "semi-supervised" else {}, {}
+
+
+def config(name, **changes):
+    classes = {"n_classes": 4} if name.startswith("j-") else {}
+    return ModelConfig.preset(name, **classes, **changes)
+
+
 @pytest.fixture(scope="module", params=NAMES)
-def run(request, cards):
-    return fit(cards.images, ModelConfig.preset(request.param, latent_dim=3), SHORT)
+def name(request):
+    return request.param
 
 
-def test_has_the_columns_of_its_invariances_and_no_others(run, cards):
-    table = run.encode(cards.images)
+@pytest.fixture(scope="module")
+def run(name, cards):
+    return fit(cards.images, config(name, latent_dim=3), SHORT, **taught(name, cards)[0])
+
+
+@pytest.fixture(scope="module")
+def needs(name, cards):
+    return taught(name, cards)[1]
+
+
+def test_has_the_columns_of_its_invariances_and_no_others(run, cards, needs):
+    table = run.encode(cards.images, **needs)
     expected = {"z1", "z2", "z3", "z1_sd", "z2_sd", "z3_sd", "elbo", "reconstruction_error"}
     expected |= set().union(*(COLUMNS[name] for name in run.model_config.invariances))
+    expected |= {"class", "class_probability", "class_entropy"} if run.model_config.sorts else set()
+    expected |= {"target1", "target1_sd", "target2", "target2_sd"} if run.model_config.name == "ss-tvae" else set()
     assert set(table) == expected
     assert len(table) == len(cards) and np.isfinite(table.to_numpy()).all()
     assert (table.filter(regex="_sd$") > 0).all().all()
 
 
-def test_reconstructs_and_decodes_in_the_shape_of_the_data(run, cards):
-    assert run.reconstruct(cards.images).shape == cards.images.shape
+def test_reconstructs_and_decodes_in_the_shape_of_the_data(run, cards, needs):
+    assert run.reconstruct(cards.images, **needs).shape == cards.images.shape
     assert run.decode(np.zeros((5, 3)), angle=np.arange(5), shift=(1, 2), scale=1.1).shape == (5, 32, 32)
     assert run.manifold(4).shape == (4, 4, 32, 32)
 
 
-def test_decoding_the_encoded_pose_is_the_reconstruction(run, cards):
+def test_decoding_the_encoded_pose_is_the_reconstruction(run, cards, needs):
     """Angle, shift, scale and strain mean the same going in and coming out."""
-    table = run.encode(cards.images)
+    table = run.encode(cards.images, **needs)
     pose = {
         "angle": table.get("angle", 0),
         "shift": table[["shift_y", "shift_x"]] if "shift_y" in table else (0, 0),
         "scale": table.get("scale", 1),
         "strain": table[["strain_xx", "strain_xy"]] if "strain_xx" in table else (0, 0),
     }
-    decoded = run.decode(table[["z1", "z2", "z3"]], **pose)
-    np.testing.assert_allclose(decoded, run.reconstruct(cards.images), atol=2e-3)
+    y = {"label": table["class"]} if "class" in table else {"label": cards.suit} if needs else {}
+    if "target1" in table:
+        y = {"condition": table[["target1", "target2"]]}
+    decoded = run.decode(table[["z1", "z2", "z3"]], **pose, **y)
+    np.testing.assert_allclose(decoded, run.reconstruct(cards.images, **needs), atol=2e-3)
 
 
-def test_saved_and_loaded_it_is_the_same(run, cards, tmp_path):
+def test_saved_and_loaded_it_is_the_same(run, cards, needs, tmp_path):
     loaded = load_run(run.save(tmp_path / "run"))
-    pd.testing.assert_frame_equal(loaded.encode(cards.images), run.encode(cards.images))
+    pd.testing.assert_frame_equal(loaded.encode(cards.images, **needs), run.encode(cards.images, **needs))
     pd.testing.assert_frame_equal(loaded.history, run.history)
     assert (loaded.model_config, loaded.train_config) == (run.model_config, run.train_config)
     assert loaded.provenance == run.provenance
     assert {p.name for p in (tmp_path / "run").iterdir()} == {"run.json", "weights.safetensors", "history.csv"}
 
 
-def test_encoding_in_parts_is_encoding_at_once(run, cards):
-    parts = pd.concat([run.encode(cards.images[:7]), run.encode(cards.images[7:])], ignore_index=True)
-    pd.testing.assert_frame_equal(parts, run.encode(cards.images), atol=1e-3, rtol=1e-3)
+def test_encoding_in_parts_is_encoding_at_once(run, cards, needs):
+    rows = slice(None, 7), slice(7, None)
+    parts = [run.encode(cards.images[part], **{k: v[part] for k, v in needs.items()}) for part in rows]
+    whole = run.encode(cards.images, **needs)
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole, atol=1e-3, rtol=1e-3)
+
+
+def test_evaluation_changes_no_weight(run, cards, needs):
+    before = run.state()
+    run.encode(cards.images, **needs)
+    run.reconstruct(cards.images, **needs)
+    run.manifold(2)
+    after = run.state()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_two_models_side_by_side_do_not_touch_each_other(name, cards, run, needs):
+    """Steps of two trainings in turn give what each gives alone."""
+    data, settings = taught(name, cards)[0], config(name, latent_dim=3)
+    trainings = [iter_fit(cards.images, settings, replace(SHORT, seed=seed), **data) for seed in (3, 4)]
+    runs = {}
+    while len(runs) < 2:
+        for number, training in enumerate(trainings):
+            try:
+                next(training)
+            except StopIteration as end:
+                runs.setdefault(number, end.value)
+    pd.testing.assert_frame_equal(runs[0].encode(cards.images, **needs), run.encode(cards.images, **needs))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.uint8])
+def test_any_dtype_encodes(run, cards, needs, dtype):
+    images = (cards.images * 200).astype(dtype)
+    assert np.isfinite(run.encode(images, **needs).to_numpy()).all()
 
 
 def test_same_seed_same_result_and_no_global_state(cards):
@@ -144,7 +207,9 @@ def test_z1_says_most(cards):
         ({"likelihood": "cauchy"}, "bernoulli, gaussian"),
         ({"angle_prior": -3}, "uniform"),
         ({"shift_prior": 0}, "shift_prior"),
-        ({"kind": "joint"}, "'joint' is not available"),
+        ({"kind": "adversarial"}, "kind is one of vae, conditional, semi-supervised, joint"),
+        ({"kind": "joint", "n_classes": 1}, "n_classes is a whole number of 2"),
+        ({"n_classes": 3}, "knows no classes"),
     ],
 )
 def test_impossible_models_are_refused(arguments, sentence):
@@ -156,8 +221,10 @@ def test_presets_by_name():
     assert ModelConfig.preset("rvae").invariances == ("rotation",)
     assert ModelConfig.preset("rtvae") == ModelConfig.preset("trvae")
     assert [ModelConfig.preset(name).name for name in PRESETS] == list(PRESETS)
-    with pytest.raises(InputError, match="no model 'xvae'; use one of vae, rvae"):
-        ModelConfig.preset("xvae")
+    assert ModelConfig.preset("ss-strain-trvae").kind == "semi-supervised"
+    for name in ("xvae", "rrvae", "ss-crvae"):
+        with pytest.raises(InputError, match=f"no model '{name}'; use one of vae, rvae"):
+            ModelConfig.preset(name)
 
 
 def test_images_that_do_not_fit_the_model_are_refused(cards):

@@ -48,7 +48,8 @@ def _pose(told: Explanation) -> dict[str, Tensor]:
 def _observed(told: Explanation, scale: Scale) -> dict[str, Tensor]:
     if told.probabilities is not None:
         best = told.probabilities.max(1)
-        return {"class": best.indices, "class_probability": best.values}
+        entropy = -torch.xlogy(told.probabilities, told.probabilities).sum(1)
+        return {"class": best.indices, "class_probability": best.values, "class_entropy": entropy}
     if told.quantity is None:
         return {}
     names = ["target"] if scale.n == 1 else [f"target{i + 1}" for i in range(scale.n)]
