@@ -9,6 +9,7 @@ import time
 
 import napari
 import numpy as np
+from napari.settings import get_plugin_settings
 from qtpy.QtCore import QEventLoop, QObject, QTimer
 
 BARS = {"open": 1.0, "stall": 0.1, "stop": 0.5}
@@ -71,6 +72,7 @@ def main():
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=20, help="of training before Stop")
     options = parser.parse_args()
+    get_plugin_settings(path_dir=None)  # forms as they open for the first time
     viewer = napari.Viewer(show=True, show_welcome_screen=False)
     image, positions = lattice(options.size, 14.3)
     viewer.add_image(image, name="lattice")

@@ -6,12 +6,14 @@ xvfb-run -a -s "-screen 0 1920x1200x24" python docs/screenshots/window.py detect
 import argparse
 
 import napari
+from napari.settings import get_plugin_settings
 from qtpy.QtCore import QEventLoop, QTimer
 
 STAGES = ("detect", "train", "advanced", "training", "trained")
 
 
 def open_viewer(sample):
+    get_plugin_settings(path_dir=None)  # forms as they open for the first time
     viewer = napari.Viewer(show=True, show_welcome_screen=False)
     viewer.window.resize(1366, 768)
     viewer.open_sample("napari-vae", sample)

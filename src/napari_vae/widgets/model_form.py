@@ -28,7 +28,8 @@ class ModelForm(Form):
         super().__init__(parent)
         self.preset = QComboBox()
         for name, label in PRESETS.items():
-            self.preset.addItem(label, name)
+            if ModelConfig.preset(name).kind == "vae":  # the others need labels or conditions, which the form has not
+                self.preset.addItem(label, name)
         self.preset.addItem(CUSTOM, "")
         self.checks = {name: QCheckBox(name) for name in INVARIANCES}
         self.latent_dim = _spin(1, 16, ModelConfig().latent_dim)

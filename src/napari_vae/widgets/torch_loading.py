@@ -1,4 +1,4 @@
-"""Importing torch in a thread without stopping the window.
+"""Importing torch, and what else is slow, in a thread without stopping the window.
 
 Python keeps its global lock while it loads a compiled module, and torch's libraries take half a second: long enough for
 a window to look frozen. Foreign functions called through ctypes run without the lock, so the libraries are opened that
@@ -21,6 +21,11 @@ def import_torch() -> None:
     if "torch" not in sys.modules and os.name == "posix":
         _open_libraries()
     import torch  # noqa: F401
+
+
+def import_clustering() -> None:
+    """Import what groups the latents, which holds the lock for a fifth of a second: best just after a click."""
+    import sklearn.mixture  # noqa: F401
 
 
 def _open_libraries() -> None:

@@ -14,7 +14,7 @@ from ..models.config import ModelConfig, TrainConfig
 from ..patches import Patches, extract_patches
 from .data_form import MINIMUM, Source
 from .jobs import Step
-from .torch_loading import import_torch
+from .torch_loading import import_clustering, import_torch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,8 +107,9 @@ def _describe(run: Run, patches: Patches, source: Source, *, stopped: bool = Fal
 
 @contextmanager
 def spare_core() -> Iterator[None]:
-    """Let torch use all cores but one in this thread, so that the window breathes."""
+    """Libraries at hand, and torch on all cores but one in this thread, so that the window breathes."""
     import_torch()
+    import_clustering()
     import torch
 
     before = torch.get_num_threads()
