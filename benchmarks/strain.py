@@ -1,6 +1,6 @@
 """The strain of simulated crystals, read from the pose of a model without labels, against the truth.
 
-    python benchmarks/strain.py [--seeds 3]
+    python benchmarks/strain.py [--seeds 3] [--model strain-rvae]
 
 Graphene and a perovskite under a smooth random strain of at most 3 %, at the default dose (100 electrons per pixel at
 the peak), scan jitter (0.2 px) and drift, 1024² pixels. Only the strain field moves the atoms: the static displacements
@@ -43,14 +43,14 @@ CASES = (
 )
 
 
-def measure(case: Case, seed: int, size: int) -> dict[str, float]:
+def measure(case: Case, preset: str, seed: int, size: int) -> dict[str, float]:
     """R² and slope of either component, number of windows, seconds of training."""
     image, truth = nv.samples.micrograph(case.kind, size, seed=seed, strain_field=STRAIN, **case.options)
     atoms = nv.detect_atoms(image)
     patches = nv.extract_patches(image, atoms, window=2 * round(SPACINGS / 2 * nv.estimate_spacing(image)))
     distance, nearest = cKDTree(truth[["y", "x"]]).query(patches.atoms[["y", "x"]])
     start = time.perf_counter()
-    run = nv.fit(patches, nv.ModelConfig.preset("strain-rvae"), nv.TrainConfig(seed=seed))
+    run = nv.fit(patches, nv.ModelConfig.preset(preset), nv.TrainConfig(seed=seed))
     figures = {"seconds": time.perf_counter() - start, "windows": len(patches)}
     table, near = run.encode(patches), distance < 3
     for component in ("xx", "xy"):
@@ -65,11 +65,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="micrographs, each with a training of its own")
     parser.add_argument("--size", type=int, default=1024, help="rows and columns of the micrographs")
+    parser.add_argument("--model", default="strain-rvae", help="preset; strain-rsvae infers the dilation as well")
     chosen = parser.parse_args()
     print("| sample | strain | R², median | worst | bar | met | slope, median | windows | training, s |")
     print("|---|---|---|---|---|---|---|---|---|")
     for case in CASES:
-        runs = [measure(case, seed, chosen.size) for seed in range(chosen.seeds)]
+        runs = [measure(case, chosen.model, seed, chosen.size) for seed in range(chosen.seeds)]
         windows, seconds = (np.median([run[name] for run in runs]) for name in ("windows", "seconds"))
         for component in ("xx", "xy"):
             values = [run[f"R² {component}"] for run in runs]
