@@ -386,6 +386,9 @@ def test_window_is_suggested_and_drawn(viewer, scene, show_widget, qtbot):
 
 def test_presets_and_check_boxes_agree(open_widget):
     form = open_widget("Train VAE").model
+    for i in range(form.preset.count() - 1):
+        form.preset.setCurrentIndex(i)
+        assert form.model() == ModelConfig.preset(form.preset.currentData())
     form.choose("strain-rvae")
     assert [name for name in INVARIANCES if form.checks[name].isChecked()] == ["rotation", "strain"]
     form.checks["strain"].setChecked(False)
