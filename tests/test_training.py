@@ -186,8 +186,9 @@ def test_errors_of_the_device_are_ours(monkeypatch, error, sentence):
         (np.full((30, 16, 16), np.nan), "NaN or infinite"),
         (np.full((30, 16, 16), np.inf), "NaN or infinite"),
         (np.ones((30, 16, 16), complex), "complex"),
-        (np.ones((30, 16)), r"\(N, height, width\)"),
-        (np.array([["a"]]), "height, width"),
+        (np.ones(30), r"\(N, height, width\)"),
+        (np.ones((30, 1, 1, 16, 16)), r"signals as \(N, length\)"),
+        (np.array([["a"]]), "not numbers"),
         (np.random.rand(30, 2, 2), "too small"),  # noqa: NPY002
     ],
 )

@@ -69,6 +69,7 @@ class Checkpoint:
             "counts": [s.step, s.epoch, s.position],
             "schedule": [s.schedule.cooldown_from, s.schedule.n_steps],
             "start": s.start,
+            "phase": s.phase,
         }
         with replace_folder(self.folder, MARKER) as new:
             save_file(self._tensors(), new / "state.safetensors")
@@ -88,6 +89,8 @@ class Checkpoint:
         tensors["generator"] = s.generator.get_state()
         if s.provisional is not None:
             tensors["provisional"] = s.provisional
+        if s.guide is not None:
+            tensors |= {f"guide.{k}": v for k, v in s.guide.state_dict().items()}
         return {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
 
     def _restore(self) -> None:
@@ -102,7 +105,7 @@ class Checkpoint:
             raise InputError(
                 f"{self.folder} holds the checkpoint of a training on other data or settings; choose another folder."
             )
-        s.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
+        s.model.load_state_dict(_named(tensors, "model."))
         optimizer = s.optimizer.state_dict()
         for key, value in tensors.items():
             if key.startswith("optimizer."):
@@ -111,7 +114,16 @@ class Checkpoint:
         s.optimizer.load_state_dict(optimizer)
         s.generator.set_state(tensors["generator"])
         s.provisional = tensors.get("provisional")
+        s.phase = state["phase"]
+        if guide := _named(tensors, "guide."):
+            s.guide = s.make_guide()
+            s.guide.load_state_dict(guide)
         s.history = state["history"]
         s.step, s.epoch, s.position = state["counts"]
         s.schedule.cooldown_from, s.schedule.n_steps = state["schedule"]
         s.start = state["start"]
+
+
+def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin so, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

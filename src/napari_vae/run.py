@@ -54,6 +54,8 @@ class Run:
         The 5 and 50 percentiles of the ELBO of images like those of the training, in nats.
     stopped : bool
         Whether the user ended the training early.
+    note : str
+        What to know of how the training ended; empty if it went well.
     provenance : dict
         Hash and calibration of the data, versions, date.
     """
@@ -70,12 +72,13 @@ class Run:
         usual_elbo: list[float],
         stopped: bool,
         provenance: dict[str, Any],
+        note: str = "",
     ) -> None:
         self._model = model.eval().requires_grad_(False)
         self.train_config, self.normalization, self.scale = train_config, normalization, scale
         self.history = pd.DataFrame(history)
         self.latent_range, self.usual_elbo = latent_range, usual_elbo
-        self.stopped, self.provenance = stopped, provenance
+        self.stopped, self.provenance, self.note = stopped, provenance, note
 
     @property
     def model_config(self) -> ModelConfig:
@@ -285,6 +288,7 @@ class Run:
             "latent_range": self.latent_range,
             "usual_elbo": self.usual_elbo,
             "stopped": self.stopped,
+            "note": self.note,
             "provenance": self.provenance,
         }
         with replace_folder(folder, MARKER) as new:
@@ -337,8 +341,7 @@ def load_run(folder: str | Path, *, device: str = "auto") -> Run:
         if settings["format"] > FORMAT:
             raise ReadError(f"{folder} was written by a newer version; update napari-vae.")
         config = ModelConfig.from_dict(settings["model"])
-        told = settings["scale"]
-        scale = Scale(told["n"], tuple(told["centre"]), tuple(told["spread"]))
+        scale = Scale.from_dict(settings["scale"])
         with torch.device("meta"):  # nothing is drawn from the global random numbers
             model = InvariantVAE(config, settings["channels"], tuple(settings["window"]), scale.n)
         model.load_state_dict(load_file(folder / "weights.safetensors"), assign=True)
@@ -351,6 +354,7 @@ def load_run(folder: str | Path, *, device: str = "auto") -> Run:
             latent_range=settings["latent_range"],
             usual_elbo=settings["usual_elbo"],
             stopped=settings["stopped"],
+            note=settings["note"],
             provenance=settings["provenance"],
         )
     except ReadError:

@@ -37,6 +37,7 @@ REPORT_EVERY = 0.2  # seconds between two progress events
 LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
 LIVE_GRID = 7
 SPAN = 300  # images that tell the range of the latents
+CENTRED = 10_000  # images that tell where the centre of a turned and shifted object is
 FEW = 20  # held-out images that do not tell what is usual
 
 
@@ -86,6 +87,8 @@ class Session:
         self.curriculum = Curriculum(config, train, steps, total, before is not None)
         self.schedule = Schedule(train.learning_rate, total, earliest=self.curriculum.settled)
         self.phase: Phase = "open"
+        self.note = ""  # what the user should know of how the training ended
+        self.best: tuple[float, dict[str, Tensor]] = (math.inf, {})  # held-out loss and weights
         self.guide: InvariantVAE | None = None  # a former state that says how each image is turned
         self.provisional: Tensor | None = None  # classes (N, K) to begin with
         self.optimizer = torch.optim.Adam(
@@ -108,14 +111,15 @@ class Session:
                 self._evaluate(costs, clock)
                 costs = []
                 self.checkpoint.keep()
-                yield self._progress(clock, self._message(), self._manifold())
+                yield self._progress(clock, self.note or self._message(), self._manifold())
             elif clock.due():
                 yield self._progress(clock, self._message())
             if stopped:
                 self.checkpoint.keep(now=True)
-            if stopped or self.step >= self.schedule.n_steps:
+            if stopped or self.note or self.step >= self.schedule.n_steps:
                 break
         self._enter("free")
+        self._find_centre()
         self._order_latents()
         if not stopped:
             self.checkpoint.discard()
@@ -183,7 +187,7 @@ class Session:
             for part in stream.tensor_split(self.parts):
                 if len(part):
                     evidence = self._evidence(part, self.generator, known=known)
-                    (evidence.free_energy(*weights, self._lesson(known)).sum() / n).backward()
+                    (evidence.training_cost(*weights, self._lesson(known)).sum() / n).backward()
                     seen.append(evidence.detach())
         return Evidence.joined(seen)
 
@@ -191,13 +195,19 @@ class Session:
         """Prepare what the phase of the next step needs; see `curriculum`."""
         model = self.model
         if phase == "taught" and self.phase == "open":
-            self.guide = copy.deepcopy(model).requires_grad_(False) if lends(model.config) else None
+            self.guide = self.make_guide() if lends(model.config) else None
             self.provisional = sort_images(model, self.supply) if model.config.sorts else None
         elif phase == "free":
             self.guide = None
         self.phase = phase
         if lends(model.config):
             model.reader.lent = float(phase == "open")
+
+    def make_guide(self) -> InvariantVAE:
+        """A copy of the model as it is, with the strain that it is lent."""
+        guide = copy.deepcopy(self.model).requires_grad_(False)
+        guide.reader.lent = 1.0
+        return guide
 
     def _evidence(self, rows: Tensor, generator: torch.Generator, *, known: bool = False) -> Evidence:
         images, given = self.supply.load(rows), self._given(rows, known)
@@ -264,13 +274,24 @@ class Session:
             **{f"kl_z{i}": float(kl) for i, kl in enumerate(seen.latent_kl[0], 1)},
             **self._observed(seen),
             "held_out": float(torch.cat(held_out).mean()) - self.floor,
+            "floor": self.floor,
             "learning_rate": self.schedule.rate(self.step),
             "seconds": last["seconds"] + clock.seconds(),
         }
         if not math.isfinite(row["loss"]) or not math.isfinite(row["held_out"]):
-            raise TrainingError("The loss is no longer a number; lower the learning rate.")
+            self._return_to_best()
+            return
         self.history.append(row)
+        if self.phase == "free" and row["held_out"] < self.best[0]:
+            self.best = row["held_out"], {name: value.clone() for name, value in self.model.state_dict().items()}
         self.schedule.watch(self.step, [past["held_out"] for past in self.history[self.earlier :]], self.start)
+
+    def _return_to_best(self) -> None:
+        """The loss is no number any more: take the best weights again, and end."""
+        if not self.best[1]:
+            raise TrainingError("The loss is no longer a number; lower the learning rate.")
+        self.model.load_state_dict(self.best[1])
+        self.note = "The loss diverged, so the best state until then was kept; lower the learning rate."
 
     def _observed(self, seen: Evidence) -> dict[str, float]:
         """What the history tells of class or numbers."""
@@ -279,6 +300,17 @@ class Session:
             return {}
         name = "kl_class" if config.n_classes else "kl_target"
         return {name: float(seen.observed_kl), "lesson": float(seen.lesson)}
+
+    def _find_centre(self) -> None:
+        """Agree with the training images on where the upright images have their centre."""
+        if self.model.centre is not None:
+            parts = self.supply.rows[:CENTRED].split(self.supply.batch_size)
+            needed = self.supply.given if self.model.config.kind == "conditional" else None
+            seen = [
+                self.model.points(self.supply.load(part), None if needed is None else self.supply.load_given(part))
+                for part in parts
+            ]
+            self.model.centre.fit(torch.cat([inputs for inputs, _ in seen]), torch.cat([points for _, points in seen]))
 
     def _order_latents(self) -> None:
         """Make z1 the latent that says most about the images (largest KL), and so on; the history follows."""

@@ -45,9 +45,9 @@ def fit(
         Which model; by default a plain VAE.
     train : TrainConfig, optional
         How long, on what device, with which seed.
-    labels : array (N,) of int, optional
-        For semi-supervised models: the class of each image, −1 or NaN where it is not known.
-    condition : array (N,) of int or (N, d), optional
+    labels : array (N,) of int or str, optional
+        For semi-supervised models: the class of each image, −1 or blank where it is not known.
+    condition : array (N,) of int or str, or (N, d) of float, optional
         For conditional models: the class, or numbers, of every image.
     targets : array (N,) or (N, d), optional
         For semi-supervised models: numbers, NaN where they are not known.
@@ -120,7 +120,9 @@ def iter_fit(
     if not isinstance(model, ModelConfig) or not isinstance(train, TrainConfig):
         raise InputError('Give the model as a ModelConfig, such as ModelConfig.preset("rvae"), and a TrainConfig.')
     images, limits = _images(data, model, start)
-    model, scale, given = training_given(model, len(images), labels, condition, targets)
+    model, scale, given = training_given(
+        model, len(images), labels, condition, targets, None if start is None else start.scale
+    )
     if model.likelihood == "auto":
         model = replace(model, likelihood=choose_likelihood(data, limits))
     device = choose_device(train.device)
@@ -136,6 +138,7 @@ def iter_fit(
             latent_range=session.latent_range(),
             usual_elbo=session.usual_elbo(),
             stopped=stopped,
+            note=session.note,
             provenance=describe_data(data, images),
         )
     except (RuntimeError, MemoryError) as error:  # a generator worker would swallow a RuntimeError
@@ -152,6 +155,8 @@ def _images(
 ) -> tuple[npt.NDArray[np.float32], Normalization]:
     """Images to learn from, and what 0 and 1 stand for: to a run that goes on what they stood for before."""
     images, limits = training_images(data)
+    if images.shape[2] == 1 and not set(model.invariances) <= {"translation"}:
+        raise InputError("Signals can be shifted only; choose a vae or tvae, not one of rotation, scale or strain.")
     if start is None:
         return images, limits
     if model != start.model_config:

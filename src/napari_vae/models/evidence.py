@@ -25,7 +25,9 @@ class Evidence:
     observed_kl : Tensor (B,)
         KL divergence of the class, or of the numbers that are not given, from their prior.
     lesson : Tensor (B,)
-        Cost of the guess: of the class, against what is given or else found; of numbers that are given.
+        Cost of the guess of a class or of numbers that are given.
+    aside : Tensor (B,)
+        Cost of angles other than those that the model is told, which is no part of the ELBO.
     """
 
     posed: Tensor
@@ -33,10 +35,15 @@ class Evidence:
     latent_kl: Tensor
     observed_kl: Tensor
     lesson: Tensor
+    aside: Tensor
 
-    def free_energy(self, beta: float = 1.0, beta_discrete: float = 1.0, lesson: float = 0.0) -> Tensor:
-        """Free energy (B,), the negative ELBO where the weights β are 1 and that of the `lesson` is 0."""
-        return self.posed + beta * self.latent_kl.sum(1) + beta_discrete * self.observed_kl + lesson * self.lesson
+    def free_energy(self, beta: float = 1.0, beta_discrete: float = 1.0) -> Tensor:
+        """Free energy (B,), the negative ELBO where the weights β are 1."""
+        return self.posed + beta * self.latent_kl.sum(1) + beta_discrete * self.observed_kl
+
+    def training_cost(self, beta: float, beta_discrete: float, lesson: float) -> Tensor:
+        """What a step makes smaller (B,); `lesson` weighs what the guess is taught."""
+        return self.free_energy(beta, beta_discrete) + lesson * self.lesson + self.aside
 
     def detach(self) -> Evidence:
         """The same numbers without their graph."""

@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Scale:
-    """Centre and spread of given numbers; classes have none.
+    """What given classes or numbers are called and measured in.
 
     Parameters
     ----------
@@ -27,11 +27,19 @@ class Scale:
         Classes, or numbers per image.
     centre, spread : tuple of float
         Of the numbers; empty for classes.
+    names : tuple of str
+        Of the classes, where these were given as text.
     """
 
     n: int = 0
     centre: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Scale:
+        """The inverse of `dataclasses.asdict`, after JSON has made lists of tuples."""
+        return cls(values["n"], *(tuple(values[name]) for name in ("centre", "spread", "names")))
 
     def apply(self, values: npt.NDArray[Any]) -> Floats:
         """Numbers (N, n), standardised."""
@@ -48,8 +56,11 @@ def training_given(
     labels: npt.ArrayLike | None,
     condition: npt.ArrayLike | None,
     targets: npt.ArrayLike | None,
+    before: Scale | None = None,
 ) -> tuple[ModelConfig, Scale, Floats | None]:
     """The model with its number of classes, the scale of what is given, and the table of it.
+
+    A training that goes on keeps the scale that was there `before`.
 
     Raises
     ------
@@ -63,17 +74,16 @@ def training_given(
         assert model.n_classes is not None
         return model, Scale(model.n_classes), None
     if labels is not None or (condition is not None and _are_classes(model, condition)):
-        name = "labels" if labels is not None else "condition"
-        classes = _class_numbers(labels if labels is not None else condition, name, n_images)
-        return _with_classes(model, classes, name)
+        name, given = ("labels", labels) if labels is not None else ("condition", condition)
+        names = before.names if before else _names(given)
+        return _with_classes(model, _class_numbers(given, name, n_images, names), name, names)
     name, given = ("targets", targets) if targets is not None else ("condition", condition)
     values = _numbers(given, name, n_images, partly=name == "targets")
     if model.n_classes is not None:
         raise InputError(f"n_classes is for classes; leave it out with {name} that are numbers.")
-    centre, spread = np.nanmean(values, 0), np.nanstd(values, 0)
-    if not (spread > 0).all():
-        raise InputError(f"The {name} are the same for all images; there is nothing to learn from them.")
-    scale = Scale(values.shape[1], tuple(centre.tolist()), tuple(spread.tolist()))
+    scale = before or _scale_of(values, name)
+    if values.shape[1] != scale.n:
+        raise InputError(f"The model was trained with {scale.n} numbers per image; the {name} have {values.shape[1]}.")
     return model, scale, scale.apply(values)
 
 
@@ -104,7 +114,8 @@ def encoding_given(
                 f"The model was trained with {scale.n} numbers per image; the {name} have {values.shape[1]}."
             )
         return scale.apply(values)
-    return one_hot(_class_numbers(given, name, n_images), model.n_classes, name, partly=name == "labels")
+    classes = _class_numbers(given, name, n_images, scale.names)
+    return one_hot(classes, model.n_classes, name, partly=name == "labels")
 
 
 def one_row(model: ModelConfig, scale: Scale, label: Any, condition: Any, n: int) -> Floats:
@@ -122,7 +133,7 @@ def one_row(model: ModelConfig, scale: Scale, label: Any, condition: Any, n: int
     value = label if label is not None else condition
     if model.n_classes:
         classes = np.broadcast_to(np.asarray(0 if value is None else value), (n,))
-        return one_hot(_class_numbers(classes, "label", n), model.n_classes, "label", partly=False)
+        return one_hot(_class_numbers(classes, "label", n, scale.names), model.n_classes, "label", partly=False)
     if value is None:
         return np.zeros((n, scale.n), np.float32)
     try:
@@ -172,24 +183,56 @@ def _check_kind(model: ModelConfig, labels: Any, condition: Any, targets: Any) -
 
 def _are_classes(model: ModelConfig, condition: Any) -> bool:
     array = np.asarray(condition)
-    return model.n_classes is not None or (array.ndim == 1 and array.dtype.kind in "iub")
+    return model.n_classes is not None or (array.ndim == 1 and (array.dtype.kind in "iub" or _is_text(array)))
 
 
 def _with_classes(
-    model: ModelConfig, classes: npt.NDArray[np.int64], name: str
+    model: ModelConfig, classes: npt.NDArray[np.int64], name: str, names: tuple[str, ...]
 ) -> tuple[ModelConfig, Scale, Floats | None]:
-    if classes.max() < 0:
+    if not len(classes) or classes.max() < 0:
         raise InputError("No image has a label; label a few of each class, or use a joint model.")
     n = model.n_classes or max(2, int(classes.max()) + 1)
     table = one_hot(classes, n, name, partly=name == "labels")
-    return replace(model, n_classes=n), Scale(n), table
+    return replace(model, n_classes=n), Scale(n, names=names), table
 
 
-def _class_numbers(values: Any, name: str, n_images: int) -> npt.NDArray[np.int64]:
-    """Whole numbers (N,); unknown ones, NaN or −1, are −1."""
+def _scale_of(values: npt.NDArray[np.float64], name: str) -> Scale:
+    centre, spread = np.nanmean(values, 0), np.nanstd(values, 0)
+    if not (spread > 0).all():
+        raise InputError(f"The {name} are the same for all images; there is nothing to learn from them.")
+    return Scale(values.shape[1], tuple(centre.tolist()), tuple(spread.tolist()))
+
+
+def _is_text(values: Any) -> bool:
+    array = np.asarray(values)
+    return array.dtype.kind == "U" or (array.dtype == object and any(isinstance(v, str) for v in array.ravel()))
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
+
+
+def _names(values: Any) -> tuple[str, ...]:
+    """Names of classes that are given as text, in alphabetical order; none for numbers."""
+    if not _is_text(values):
+        return ()
+    return tuple(sorted({str(value).strip() for value in np.asarray(values).ravel() if not _is_blank(value)}))
+
+
+def _class_numbers(values: Any, name: str, n_images: int, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Whole numbers (N,); what is blank, NaN or −1 is −1."""
     array = np.asarray(values)
     if array.shape != (n_images,):
         raise InputError(f"There are {n_images} images, but the {name} are {array.shape}; give one class for each.")
+    if _is_text(values):
+        text = ["" if _is_blank(value) else str(value).strip() for value in array]
+        unknown = sorted(set(text) - set(names) - {""})
+        if unknown:
+            known = ", ".join(names) or "numbers"
+            raise InputError(f"The classes of the model are {known}; the {name} hold {', '.join(unknown)}.")
+        return np.array([names.index(word) if word else -1 for word in text], np.int64)
+    if array.dtype == object:
+        array = np.array([np.nan if _is_blank(value) else value for value in array])
     if array.dtype.kind == "f":
         array = np.where(np.isnan(array), -1, array)
     if array.dtype.kind not in "iufb" or (array != np.round(array)).any():

@@ -60,7 +60,8 @@ def training_images(data: Any) -> tuple[npt.NDArray[np.float32], Normalization]:
     array = raw_images(data)
     if len(array) < SMALLEST:
         raise InputError(f"{len(array)} patches are too few to learn from; give at least {SMALLEST}.")
-    if max(array.shape[-2:]) < 4 or min(array.shape[-2:]) in (2, 3):
+    signals = array.shape[-2] == 1
+    if min(array.shape[-1:] if signals else array.shape[-2:]) < 4:
         raise InputError(f"Images of {array.shape[-2]} × {array.shape[-1]} px are too small; give at least 4 × 4.")
     if _is_patches(data):
         return array, data.normalization

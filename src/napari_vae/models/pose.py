@@ -13,7 +13,7 @@ so that they turn with φ as a tensor does. Angles are in radians here.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -82,6 +82,12 @@ class Pose:
         inverse_rotation = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
         matrix = _stretch(-self.strain) @ inverse_rotation * torch.exp(-self.log_scale)[..., None, None]
         return matrix, -(matrix @ self.shift[..., None])[..., 0]
+
+    def moved(self, points: Tensor, sign: float) -> Pose:
+        """The pose, shifted by where it puts `points` (…, 2) of the object (x, y down): there (1) or back (−1)."""
+        matrix, _ = self.screen_to_object()
+        onscreen = torch.linalg.solve(matrix, points[..., None])[..., 0]
+        return replace(self, shift=self.shift + sign * onscreen)
 
     def screen_strain(self) -> Tensor:
         """Strain components (…, 2) turned from the object's frame to the screen (y up)."""

@@ -42,7 +42,7 @@ from .config import ModelConfig
 from .decoders import make_decoder
 from .evidence import Evidence, Explanation
 from .likelihood import make_likelihood
-from .networks import Encoder, PoseHead, mlp, shrink
+from .networks import Centre, Encoder, PoseHead, mlp, shrink
 from .observed import Category, Quantity, make_observed
 from .pose import Pose, turned_copies, uniform_angles, wrap
 from .posterior import Content, PosePosterior, PoseReader
@@ -100,6 +100,8 @@ class InvariantVAE(nn.Module):
         self.decoder = make_decoder(
             config, k + n_given, channels, self.side, (1, canvas) if size[0] == 1 else (canvas, canvas)
         )
+        floats = {"rotation", "translation"} <= set(config.invariances)
+        self.centre = Centre(k + n_given) if floats else None
         self.likelihood = make_likelihood(config.likelihood, channels)
 
     def look(self, images: Tensor) -> Look:
@@ -119,7 +121,10 @@ class InvariantVAE(nn.Module):
 
     def draw(self, z: Tensor, y: Tensor, pose: Pose) -> Tensor:
         """Logits (B, K, C, H, W) of latents (B, k) with y (B, n), in K poses each."""
-        return self.decoder.draw(self.decoder(torch.cat([z, y], -1)), pose, self.size, self.size)
+        inputs = torch.cat([z, y], -1)
+        if self.centre is not None:
+            pose = pose.moved(self.centre(inputs)[:, None].expand_as(pose.shift), -1)
+        return self.decoder.draw(self.decoder(inputs), pose, self.size, self.size)
 
     def any_class(self, n: int) -> Tensor:
         """Rows (n, K) for images that may be of any class."""
@@ -151,14 +156,12 @@ class InvariantVAE(nn.Module):
             turns = self._rank(images, look, tried, KEEP)
         turns = turns.expand(-1, tried.y.shape[1], -1)
         posed = look.posed.select(turns.flatten(1))
-        astray = torch.zeros_like(posed.pose.angle[:, 0])
+        aside = torch.zeros_like(posed.pose.angle[:, 0])
         if turned is not None:
-            astray = 0.5 * (wrap(posed.pose.angle - turned.angle) / TOLERANCE).square().mean(1)
+            aside = 0.5 * (wrap(posed.pose.angle - turned.angle) / TOLERANCE).square().mean(1)
             posed.pose.angle = turned.angle.expand_as(posed.pose.angle)
         weighed = self._weigh(images, look, tried, turns, posed.sample(generator))
-        evidence = self._sum(look, tried, weighed, given)
-        evidence.posed = evidence.posed + astray
-        return evidence
+        return self._sum(look, tried, weighed, given, aside)
 
     @torch.no_grad()
     def turn(self, images: Tensor, given: Tensor | None) -> Turned:
@@ -167,6 +170,14 @@ class InvariantVAE(nn.Module):
         tried = self._try(look, given, 1, None)
         turns = self._rank(images, look, tried, 1)[:, 0]
         return Turned(turns, look.posed.pose.angle.gather(1, turns))
+
+    @torch.no_grad()
+    def points(self, images: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What `centre` sees of images, and the points (B, 2) of the object at the centres of their windows."""
+        look = self.look(images)
+        tried = self._try(look, given, 1, None)
+        posed = look.posed.select(self._rank(images, look, tried, 1)[:, 0])
+        return torch.cat([tried.content.mean, tried.y], -1)[:, 0], posed.pose.screen_to_object()[1][:, 0]
 
     @torch.no_grad()
     def explain(self, images: Tensor, given: Tensor | None = None) -> Explanation:
@@ -179,6 +190,8 @@ class InvariantVAE(nn.Module):
         rows, weights = torch.arange(len(images), device=images.device), weighed.turns[:, 0]
         best = weights.argmax(1)
         pose = posed.pose.select(best[:, None])
+        if self.centre is not None:
+            pose = pose.moved(self.centre(torch.cat([tried.content.mean, tried.y], -1)), 1)
         pose_sd = {name: sd[rows, best] for name, sd in posed.spread.items()}
         if "rotation" in pose_sd:
             apart = wrap(posed.pose.angle - pose.angle)
@@ -195,7 +208,7 @@ class InvariantVAE(nn.Module):
             pose=pose,
             pose_sd=pose_sd,
             logits=weighed.logits[rows, 0, best],
-            evidence=self._sum(look, tried, weighed, given),
+            evidence=self._sum(look, tried, weighed, given, torch.zeros_like(weighed.posed[:, 0])),
             probabilities=probabilities,
             quantity=quantity,
         )
@@ -210,6 +223,8 @@ class InvariantVAE(nn.Module):
         last.weight.copy_(last.weight[both])
         last.bias.copy_(last.bias[both])
         first.weight[:, : len(order)] = first.weight[:, rows]
+        if self.centre is not None:
+            self.centre.order(rows)
 
     def _try(self, look: Look, given: Tensor | None, keep: int, generator: torch.Generator | None) -> _Tried:
         """Upright images of the `keep` likeliest classes, from means where there is no generator."""
@@ -249,7 +264,7 @@ class InvariantVAE(nn.Module):
         posed = -torch.logsumexp(-(nll + kl), -1) + math.log(self.reader.copies)
         return _Weighed(logits, nll, posed, torch.softmax(-(nll + kl).detach(), -1))
 
-    def _sum(self, look: Look, tried: _Tried, weighed: _Weighed, given: Tensor | None) -> Evidence:
+    def _sum(self, look: Look, tried: _Tried, weighed: _Weighed, given: Tensor | None, aside: Tensor) -> Evidence:
         """Evidence, summed over the classes by their probabilities."""
         w = tried.weights
         zero = torch.zeros_like(weighed.posed[:, 0])
@@ -267,6 +282,7 @@ class InvariantVAE(nn.Module):
             latent_kl=(w[..., None] * tried.content.kl()).sum(1),
             observed_kl=observed_kl,
             lesson=lesson,
+            aside=aside,
         )
 
 
