@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import samples as samples
+    from .adviser import Advice as Advice
+    from .adviser import advise as advise
+    from .adviser import iter_advise as iter_advise
     from .analysis.clusters import cluster as cluster
     from .archive import load_analysis as load_analysis
     from .atoms import assign_sublattices as assign_sublattices
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
 
 #: The module of every public name; ``""`` marks a module that is public itself.
 _HOME = {
+    "Advice": "adviser",
     "Analysis": "pipeline",
     "InputError": "errors",
     "Likeness": "likeness",
@@ -65,6 +69,7 @@ _HOME = {
     "Run": "run",
     "TrainConfig": "models.config",
     "TrainingError": "errors",
+    "advise": "adviser",
     "analyze": "pipeline",
     "as_micrograph": "micrograph",
     "assign_sublattices": "atoms",
@@ -74,6 +79,7 @@ _HOME = {
     "estimate_spacing": "atoms",
     "extract_patches": "patches",
     "fit": "training",
+    "iter_advise": "adviser",
     "iter_detect_atoms": "atoms",
     "iter_fit": "training",
     "list_datasets": "io.reading",

@@ -1,0 +1,70 @@
+"""The adviser suggests what is there, on images whose truth is known, and nothing where nothing is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.ndimage import rotate
+
+import napari_vae as nv
+from napari_vae.adviser import iter_advise
+from napari_vae.trials import LATENTS, Scan
+
+TRAIN = nv.TrainConfig(device="cpu")
+
+
+def mosaic(tiles):
+    """Images (N, H, H) side by side in one picture, and the table of their centres."""
+    side, across = tiles.shape[-1], int(np.ceil(np.sqrt(len(tiles))))
+    picture = np.zeros((across, across, side, side), np.float32)
+    picture.reshape(-1, side, side)[: len(tiles)] = tiles
+    row, column = np.divmod(np.arange(len(tiles)), across)
+    atoms = pd.DataFrame({"y": row * side + (side - 1) / 2, "x": column * side + (side - 1) / 2})
+    atoms.attrs["napari_vae"] = {"spacing": side / 2}
+    return picture.swapaxes(1, 2).reshape(across * side, -1), atoms
+
+
+def turned_graphene(n=200, window=12):
+    """Windows of graphene, half of them turned by any angle."""
+    image, truth = nv.samples.micrograph("graphene", size=220, pixel_size=0.025, seed=1, vacancies=0, dopants=0)
+    wide = nv.extract_patches(image, truth, window=2 * window).data[:n, 0]
+    angles = np.random.default_rng(0).uniform(0, 360, len(wide)) * (np.arange(len(wide)) % 2)
+    turned = [rotate(tile, angle, reshape=False) for tile, angle in zip(wide, angles, strict=True)]
+    cut = slice(window // 2, -(window // 2))
+    return mosaic(np.array(turned)[:, cut, cut])
+
+
+def sheared_cards(n=50):
+    """Suits of cards, sheared but not turned, at a third of their size."""
+    cards = nv.samples.cards(n, max_angle=0.1, max_shear=20, seed=0).images
+    return mosaic(cards.reshape(-1, 16, 3, 16, 3).mean((2, 4)))
+
+
+@pytest.fixture(scope="module")
+def perovskite():
+    """A perfect crystal: nothing is turned, moved or replaced."""
+    calm = {"vacancies": 0, "dopants": 0, "polar": 0, "displacement": 0, "drift": 0, "jitter": 0}
+    return nv.samples.micrograph("perovskite", size=170, pixel_size=0.035, seed=0, **calm)
+
+
+def test_rotation_is_suggested_where_windows_are_turned():
+    image, atoms = turned_graphene()
+    advice = nv.advise(image, atoms, windows=[12], train=TRAIN)
+    assert advice.model.invariances[0] == "rotation"
+    assert "Rotation explains" in advice.reasons
+
+
+def test_strain_is_suggested_where_windows_are_sheared():
+    image, atoms = sheared_cards()
+    advice = nv.advise(image, atoms, windows=[16], train=TRAIN)
+    assert "strain" in advice.model.invariances
+    assert "rotation" not in advice.model.invariances
+
+
+def test_the_simplest_model_is_suggested_where_nothing_is_turned(perovskite):
+    advice = nv.advise(*perovskite, windows=[16], train=TRAIN)
+    assert advice.model.invariances == ()
+    assert advice.model.latent_dim == 1
+    table = advice.table
+    assert table["suggested"].sum() == 1
+    assert set(table["latents"]) == set(LATENTS)
+    assert np.isfinite(table["held_out"]).all()
