@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .io.writing import read_table as read_table
     from .io.writing import write_image as write_image
     from .io.writing import write_table as write_table
+    from .labelling import label_next as label_next
     from .likeness import Likeness as Likeness
     from .likeness import compare as compare
     from .micrograph import Micrograph as Micrograph
@@ -82,6 +83,7 @@ _HOME = {
     "iter_advise": "adviser",
     "iter_detect_atoms": "atoms",
     "iter_fit": "training",
+    "label_next": "labelling",
     "list_datasets": "io.reading",
     "load_analysis": "archive",
     "load_run": "run",
