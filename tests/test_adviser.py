@@ -7,7 +7,7 @@ from scipy.ndimage import rotate
 
 import napari_vae as nv
 from napari_vae.adviser import iter_advise
-from napari_vae.trials import LATENTS, Scan
+from napari_vae.trials import LATENTS
 
 TRAIN = nv.TrainConfig(device="cpu")
 
@@ -46,18 +46,28 @@ def perovskite():
     return nv.samples.micrograph("perovskite", size=170, pixel_size=0.035, seed=0, **calm)
 
 
+def first_choice(image, atoms, window):
+    """Advice of a scan that is stopped when it looks for a second invariance."""
+    messages = [""]
+    job = iter_advise(image, atoms, windows=[window], train=TRAIN, stop=lambda: messages[-1].count(",") > 0)
+    while True:
+        try:
+            messages.append(next(job).message)
+        except StopIteration as end:
+            return end.value
+
+
 def test_rotation_is_suggested_where_windows_are_turned():
     image, atoms = turned_graphene()
-    advice = nv.advise(image, atoms, windows=[12], train=TRAIN)
-    assert advice.model.invariances[0] == "rotation"
+    advice = first_choice(image, atoms, 12)
+    assert advice.model.invariances == ("rotation",)
     assert "Rotation explains" in advice.reasons
+    assert "stopped" in advice.reasons
 
 
 def test_strain_is_suggested_where_windows_are_sheared():
     image, atoms = sheared_cards()
-    advice = nv.advise(image, atoms, windows=[16], train=TRAIN)
-    assert "strain" in advice.model.invariances
-    assert "rotation" not in advice.model.invariances
+    assert first_choice(image, atoms, 16).model.invariances == ("strain",)
 
 
 def test_the_simplest_model_is_suggested_where_nothing_is_turned(perovskite):
@@ -68,3 +78,25 @@ def test_the_simplest_model_is_suggested_where_nothing_is_turned(perovskite):
     assert table["suggested"].sum() == 1
     assert set(table["latents"]) == set(LATENTS)
     assert np.isfinite(table["held_out"]).all()
+
+
+def test_progress_goes_from_nothing_to_nearly_all_and_stops_at_once(perovskite):
+    events = []
+    job = iter_advise(*perovskite, windows=[16], train=TRAIN, stop=lambda: len(events) > 3)
+    with pytest.raises(StopIteration) as end:
+        while True:
+            events.append(next(job))
+    assert events[0].step == 0
+    assert [event.step for event in events] == sorted(event.step for event in events)
+    assert end.value.value.model == nv.ModelConfig(latent_dim=2)
+    assert not len(end.value.value.table)
+
+
+def test_too_few_atoms_and_windows_that_do_not_fit_are_one_sentence(perovskite):
+    image, atoms = perovskite
+    with pytest.raises(nv.InputError, match="too few to compare"):
+        nv.advise(image, atoms[:30])
+    with pytest.raises(nv.InputError, match="larger than the image"):
+        nv.advise(image, atoms, windows=[500])
+    with pytest.raises(nv.InputError, match="at least one window"):
+        nv.advise(image, atoms, windows=[])

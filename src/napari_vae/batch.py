@@ -18,7 +18,11 @@ from .terminal import StageBars, exit_code, sentence
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .adviser import Advice
+    from .columns import Given
     from .micrograph import Micrograph
+    from .models.config import TrainConfig
+    from .progress import Progress
     from .run import Run
 
 
@@ -75,6 +79,8 @@ def analyze_files(
     """Analyse every file into `out`, or into a folder of its own in `out` when there are several."""
     files = list(dict.fromkeys(files))
     several = len(files) > 1
+    if several and options.get("atoms") is not None:
+        raise InputError("A table of atoms belongs to one image; analyse one file at a time with --atoms.")
     if several and (out / RECORD).exists():
         raise InputError(f"The folder {out} holds an analysis; give a new one for several files.")
     folders = dict(zip(files, places(files, out), strict=True)) if several else {files[0]: out}
@@ -104,7 +110,21 @@ def atoms_of(image: Micrograph, table: Path | None, options: dict[str, Any], bar
     return find_atoms(image, options, bars) if table is None else read_table(table)
 
 
-def encode_file(run: Run, path: Path, target: Path, dataset: str | None, table: Path | None, bars: StageBars) -> str:
+def advise_on(image: Micrograph, table: pd.DataFrame | None, train: TrainConfig, bars: StageBars) -> Advice:
+    """Suggest a model for an image, of which the atoms are detected when there is no table of them."""
+    from .adviser import advise
+    from .pipeline import Stage, find_atoms
+
+    def show(progress: Progress) -> None:
+        bars(Stage("compare models", progress.fraction, progress.message))
+
+    atoms = find_atoms(image, {}, bars) if table is None else table
+    return advise(image, atoms, train=train, seed=train.seed, callback=show)
+
+
+def encode_file(
+    run: Run, path: Path, target: Path, dataset: str | None, table: Path | None, given: Given, bars: StageBars
+) -> str:
     """Apply a run to one file and write the table of latents.
 
     The intensities are taken in the limits of the image itself, so another exposure or gain makes no difference.
@@ -113,11 +133,12 @@ def encode_file(run: Run, path: Path, target: Path, dataset: str | None, table: 
 
     from .io.writing import write_table
     from .patches import extract_patches
+    from .pipeline import encode_patches
 
     image = read(path, dataset=dataset)
     atoms = atoms_of(image, table, {}, bars)
     patches = extract_patches(image, atoms, window=run.window)
-    encoded = run.encode(patches)
+    encoded = encode_patches(run, patches, given)
     latents = pd.concat([patches.atoms.drop(columns=list(encoded), errors="ignore"), encoded], axis=1)
     return f"{len(latents)} atoms in {write_table(latents, target)}"
 

@@ -12,6 +12,7 @@ from .terminal import one_line_errors, progress_bars, say, warn
 
 if TYPE_CHECKING:
     from .batch import Outcome
+    from .columns import Given
     from .models.config import ModelConfig, TrainConfig
 
 app = typer.Typer(
@@ -29,7 +30,11 @@ Files = Annotated[
     list[Path], typer.Argument(help="Images: tif, png, jpg, npy, dm3, dm4, emd, ser, emi, mrc, hspy, hdf5.")
 ]
 Model = Annotated[
-    str, typer.Option(help="vae, or with r(otation), t(ranslation), s(cale): rvae, trvae, trsvae …, strain-rvae.")
+    str,
+    typer.Option(
+        help="vae, or with r(otation), t(ranslation), s(cale): rvae, trvae, trsvae …, strain-rvae; "
+        "conditional crvae …, semi-supervised ss-rvae …, joint j-rvae …"
+    ),
 ]
 Latents = Annotated[int, typer.Option("--latents", min=1, help="How many latents describe a window.")]
 Epochs = Annotated[str, typer.Option(help="Passes over the data, or auto.")]
@@ -42,6 +47,18 @@ Threshold = Annotated[float | None, typer.Option(help="Lowest score of an atom; 
 Dataset = Annotated[str | None, typer.Option(help="Name or number of the image in files with several.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an analysis that is there already.")]
 Atoms = Annotated[Path | None, typer.Option(help="Table of atoms (columns y, x) instead of detecting them.")]
+Labels = Annotated[
+    str | None, typer.Option(help="Column of the table of atoms with classes, blank where unknown (ss- models).")
+]
+Condition = Annotated[
+    str | None, typer.Option(help="Columns of the table of atoms that the model is told: COLUMN[,COLUMN] (crvae …).")
+]
+Targets = Annotated[
+    str | None, typer.Option(help="Columns with numbers, blank where unknown: COLUMN[,COLUMN] (ss- models).")
+]
+Classes = Annotated[
+    int | None, typer.Option("--n-classes", help="Classes that a joint or semi-supervised model looks for.")
+]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -78,13 +95,25 @@ def demo(
     say(problem or f"The napari window looks like {picture}.")
 
 
-@app.command(epilog="Example: [bold]napari-vae analyze survey.dm3 movie.tif --model rvae --out results[/]")
+@app.command(
+    epilog="Example: [bold]napari-vae analyze survey.dm3 movie.tif --model rvae --out results[/]\n\n"
+    "Classes without labels: [bold]napari-vae analyze survey.dm3 --model j-rvae --n-classes 2 --out results[/]\n\n"
+    "From a few labels: [bold]napari-vae analyze survey.dm3 --atoms atoms.csv --model ss-rvae --labels species "
+    "--out results[/]"
+)
 def analyze(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the results; of several files each gets its own in it.")],
     model: Model = "rvae",
     latents: Latents = 2,
-    classes: Annotated[str, typer.Option(help="How many classes to form, or auto; 1 forms none.")] = "auto",
+    atoms: Atoms = None,
+    labels: Labels = None,
+    condition: Condition = None,
+    targets: Targets = None,
+    n_classes: Classes = None,
+    classes: Annotated[
+        str, typer.Option(help="How many classes to form of the latents of other models, or auto; 1 forms none.")
+    ] = "auto",
     window: Window = "auto",
     polarity: Polarity = "auto",
     spacing: Spacing = None,
@@ -97,9 +126,15 @@ def analyze(
 ) -> None:
     """Detect atoms, train, encode, classify; write tables, images, pictures and report.html."""
     from .batch import analyze_files
+    from .io.writing import read_table
 
+    table = None if atoms is None else read_table(atoms)
+    config, given = _model(model, latents, n_classes), _given(labels, condition, targets)
+    given.check(config, table)
     options: dict[str, Any] = {
-        "model": _model(model, latents),
+        "model": config,
+        "atoms": table,
+        **given.names(),
         "train": _training(epochs, device, seed),
         "window": _auto_or_int(window, "--window"),
         "n_classes": _auto_or_int(classes, "--classes"),
@@ -137,13 +172,21 @@ def detect(
     _finish(outcomes)
 
 
-@app.command(epilog="Example: [bold]napari-vae train survey.dm3 --model trvae --out run[/]")
+@app.command(
+    epilog="Example: [bold]napari-vae train survey.dm3 --model trvae --out run[/]\n\n"
+    "Told what is known: [bold]napari-vae train survey.dm3 --atoms atoms.csv --model crvae --condition sublattice "
+    "--out run[/]"
+)
 def train(
     file: Annotated[Path, typer.Argument(help="The image or movie to learn from.")],
     out: Annotated[Path, typer.Option(help="Folder for the trained model.")],
     model: Model = "rvae",
     latents: Latents = 2,
     atoms: Atoms = None,
+    labels: Labels = None,
+    condition: Condition = None,
+    targets: Targets = None,
+    n_classes: Classes = None,
     window: Window = "auto",
     dataset: Dataset = None,
     epochs: Epochs = "auto",
@@ -153,20 +196,22 @@ def train(
 ) -> None:
     """Train a model on the windows around the atoms of an image."""
     from .archive import check_folder
-    from .batch import atoms_of
     from .io.reading import read
+    from .io.writing import read_table
     from .patches import extract_patches
-    from .pipeline import train_model
+    from .pipeline import find_atoms, train_model
 
     if out.exists():
         raise InputError(f"{out} exists already; give a new folder for the model.")
     check_folder(out)
-    configurations = _model(model, latents), _training(epochs, device, seed, checkpoint)
+    configurations = _model(model, latents, n_classes), _training(epochs, device, seed, checkpoint)
     size = _auto_or_int(window, "--window")
+    table, given = None if atoms is None else read_table(atoms), _given(labels, condition, targets)
+    given.check(configurations[0], table)
     with progress_bars() as bars:
         image = read(file, dataset=dataset)
-        patches = extract_patches(image, atoms_of(image, atoms, {}, bars), window=size)
-        run = train_model(patches, *configurations, bars)
+        patches = extract_patches(image, find_atoms(image, {}, bars) if table is None else table, window=size)
+        run = train_model(patches, *configurations, bars, given)
     run.save(out)
     say(f"The model trained on {len(patches)} windows is in {out}; apply it with: napari-vae encode {out} FILES")
 
@@ -177,20 +222,49 @@ def encode(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the tables, one FILE-latents.csv each.")] = Path(),
     atoms: Atoms = None,
+    condition: Condition = None,
     dataset: Dataset = None,
 ) -> None:
     """Apply a trained model to other images and write the latents as tables."""
     from .batch import encode_file, for_each, tables_for
+    from .io.writing import read_table
+    from .models.given import encoding_given
     from .run import load_run
 
     model, tables = load_run(run), tables_for(files, out, "latents")
+    given, table = _given(None, condition, None), None if atoms is None else read_table(atoms)
+    told = given.values(table).get("condition")
+    encoding_given(model.model_config, model.scale, 0 if table is None else len(table), None, told)
     with progress_bars() as bars:
 
         def work(path: Path) -> str:
-            return encode_file(model, path, tables[path], dataset, atoms, bars)
+            return encode_file(model, path, tables[path], dataset, atoms, given, bars)
 
         outcomes = for_each(tables, work, bars)
     _finish(outcomes)
+
+
+@app.command(epilog="Example: [bold]napari-vae advise survey.dm3 --atoms atoms.csv[/]")
+def advise(
+    file: Annotated[Path, typer.Argument(help="The image or movie to find a model for.")],
+    atoms: Atoms = None,
+    dataset: Dataset = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Suggest window, invariances and number of latents from a short scan, and show its table."""
+    from .batch import advise_on
+    from .io.reading import read
+    from .io.writing import read_table
+
+    train, table = _training("auto", device, seed), None if atoms is None else read_table(atoms)
+    with progress_bars() as bars:
+        advice = advise_on(read(file, dataset=dataset), table, train, bars)
+    model = advice.model
+    say(advice.table.to_string(index=False, float_format="{:.2f}".format, na_rep="–"))
+    say(advice.reasons)
+    options = f"--model {model.name} --latents {model.latent_dim} --window {advice.window}"
+    say(f"Suggested: napari-vae analyze {file} {options} --out results")
 
 
 @app.command("open", epilog="Example: [bold]napari-vae open results[/]")
@@ -220,10 +294,18 @@ def _finish(outcomes: list[Outcome]) -> None:
         raise typer.Exit(min(codes))
 
 
-def _model(name: str, latents: int) -> ModelConfig:
+def _model(name: str, latents: int, n_classes: int | None) -> ModelConfig:
     from .models.config import ModelConfig
 
-    return ModelConfig.preset(name, latent_dim=latents)
+    return ModelConfig.preset(name, latent_dim=latents, n_classes=n_classes)
+
+
+def _given(labels: str | None, condition: str | None, targets: str | None) -> Given:
+    """Columns by name; of several the names are separated by commas."""
+    from .columns import Given
+
+    lists = ([name.strip() for name in text.split(",")] if text else None for text in (condition, targets))
+    return Given.of(labels, *lists)
 
 
 def _training(epochs: str, device: str, seed: int, checkpoint: Path | None = None) -> TrainConfig:

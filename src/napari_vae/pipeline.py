@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from .columns import Given, name_classes, set_aside
 from .errors import InputError
 from .micrograph import Micrograph, as_micrograph
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .models.config import ModelConfig, TrainConfig
     from .patches import Patches
     from .run import Run
+
+CLASS = ("class", "class_name")
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class Analysis:
     run : Run
         The trained model.
     latents : DataFrame
-        One row per window: the columns of `atoms`, those of `Run.encode`, and ``class`` (int) when clustered. The
-        index is that of `atoms`.
+        One row per window: the columns of `atoms`, those of `Run.encode`, ``class`` (int) when clustered or found by
+        the model, and ``class_name`` where its classes have names. The index is that of `atoms`.
     settings : dict
         What `analyze` was asked for.
     """
@@ -61,18 +64,19 @@ class Analysis:
 
     @property
     def classes(self) -> pd.Series | None:
-        """Class of every row of `latents`, or ``None`` when nothing was clustered."""
+        """Class of every row of `latents`, or ``None`` when there are none."""
         return self.latents.get("class")
 
     @property
     def encoded(self) -> pd.DataFrame:
         """The columns of `latents` that the model inferred."""
-        return self.latents.drop(columns=[*self.atoms.columns, "class"], errors="ignore")
+        return self.latents.drop(columns=[*self.atoms.columns, *CLASS], errors="ignore")
 
     @cached_property
     def reconstruction(self) -> npt.NDArray[np.float32]:
         """What the model makes of every window, (N, C, H, W) normalised like ``patches.data``."""
-        return self.run.reconstruct(self.patches)
+        condition = Given.of(condition=self.settings.get("condition")).values(self.patches.atoms).get("condition")
+        return self.run.reconstruct(self.patches, condition=condition)
 
     @property
     def frame_shape(self) -> tuple[int, ...]:
@@ -86,7 +90,9 @@ class Analysis:
         from .results import result_layers
 
         placement = Placement.of_micrograph(self.micrograph)
-        results = result_layers(self.run, self.patches, self.encoded, self.classes, self.frame_shape, placement)
+        results = result_layers(
+            self.run, self.patches, self.encoded, self.classes, self.frame_shape, placement, self.reconstruction
+        )
         return [image_layer(self.micrograph), *results]
 
     def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
@@ -121,9 +127,15 @@ def analyze(
     window: Literal["auto"] | int | tuple[int, int] = "auto",
     n_classes: Literal["auto"] | int = "auto",
     detection: dict[str, Any] | None = None,
+    atoms: pd.DataFrame | None = None,
+    labels: str | None = None,
+    condition: str | Sequence[str] | None = None,
+    targets: str | Sequence[str] | None = None,
     progress: Callable[[Stage], None] | None = None,
 ) -> Analysis:
     """Detect atoms, train a model on the windows around them, encode every window and group the latents.
+
+    A model with classes of its own (joint, or semi-supervised with labels) groups the windows itself.
 
     Parameters
     ----------
@@ -136,9 +148,14 @@ def analyze(
     window : "auto", int or (int, int)
         Size of the windows in pixels.
     n_classes : "auto" or int
-        How many classes to form; 1 forms none.
+        How many classes to form of the latents; 1 forms none. A model with classes of its own has `n_classes` in its
+        configuration.
     detection : dict, optional
         Options of `detect_atoms`, for example ``{"polarity": "dark"}``.
+    atoms : DataFrame, optional
+        A table of atoms instead of detecting them.
+    labels, condition, targets : str or sequence of str, optional
+        Columns of `atoms` for models that learn from them; see `fit`.
     progress : callable, optional
         Called with a `Stage` as the work goes on.
 
@@ -173,19 +190,24 @@ def analyze(
     if not isinstance(window, str) or window != "auto":
         check_window(window, image.shape)
     _check_classes(n_classes, MOST_LABELS)
-    atoms = find_atoms(image, detection or {}, say)
+    given = Given.of(labels, condition, targets)
+    given.check(config, atoms)
+    if atoms is None:
+        atoms = find_atoms(image, detection or {}, say)
     patches = extract_patches(image, atoms, window=window)
     _check_classes(n_classes, len(patches))
-    run = train_model(patches, config, training, say)
+    run = train_model(patches, config, training, say, given)
     say(Stage("encode"))
-    encoded = run.encode(patches)
+    encoded = encode_patches(run, patches, given)
+    if n_classes != 1 and not run.model_config.sorts:
+        encoded["class"] = cluster(encoded, n=n_classes)
+    patches = replace(patches, atoms=set_aside(patches.atoms, encoded.columns))
     latents = patches.atoms.join(encoded)
-    if n_classes != 1:
-        latents["class"] = cluster(encoded, n=n_classes)
     say(Stage("encode", 1.0, f"{len(latents)} atoms"))
-    settings = {"window": window, "n_classes": n_classes, "detection": detection or {}}
+    settings: dict[str, Any] = {"window": window, "n_classes": n_classes, "detection": detection or {}}
+    settings |= given.set_aside(encoded.columns).names()
     settings |= {"model": asdict(config), "training": asdict(training)}
-    return Analysis(image, atoms, patches, run, latents, settings)
+    return Analysis(image, set_aside(atoms, encoded.columns), patches, run, latents, settings)
 
 
 def find_atoms(image: Micrograph, options: dict[str, Any], say: Callable[[Stage], None]) -> pd.DataFrame:
@@ -199,15 +221,23 @@ def find_atoms(image: Micrograph, options: dict[str, Any], say: Callable[[Stage]
     return atoms
 
 
-def train_model(patches: Patches, model: ModelConfig, train: TrainConfig, say: Callable[[Stage], None]) -> Run:
-    """Train a model, saying how far it is."""
+def train_model(
+    patches: Patches, model: ModelConfig, train: TrainConfig, say: Callable[[Stage], None], given: Given | None = None
+) -> Run:
+    """Train a model, with what is given of the atoms, saying how far it is."""
     from .training import iter_fit
 
     say(Stage("train"))
-    job = iter_fit(patches, model, train)
+    job = iter_fit(patches, model, train, **(given or Given()).values(patches.atoms))
     run = _drain(job, lambda progress: say(Stage("train", progress.fraction, progress.message)))
     say(Stage("train", 1.0, f"on {run.device}"))
     return run
+
+
+def encode_patches(run: Run, patches: Patches, given: Given) -> pd.DataFrame:
+    """Latents of every window, with the condition from the atoms table if the model has one, and names of classes."""
+    condition = given.values(patches.atoms).get("condition")
+    return name_classes(run.encode(patches, condition=condition), run.scale.names)
 
 
 def _check_classes(n: Literal["auto"] | int, most: int) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 STEPS, BATCH = 300, 50  # of each training
 LATENTS = (1, 2, 3, 5)  # invariances are compared with the most, so that none is taken for want of latents
-CLEAR = 0.1  # nats a pixel: about what it takes to lower the unexplained variance by 20 %
+CLEAR = 0.05  # nats a pixel: about what it takes to lower the unexplained variance by 10 %
 STEADIER = 0.15  # agreement by which another window must beat the usual one
 EXPECTED = 15  # trainings, about
 

@@ -131,8 +131,9 @@ def _page(analysis: Analysis, pictures: list[str], files: dict[str, str]) -> str
 def _summary(analysis: Analysis) -> str:
     patches = analysis.patches
     invariances = ", ".join(analysis.run.model_config.invariances) or "no pose"
+    kind = analysis.run.model_config.kind
     text = (
-        f"A variational autoencoder with {invariances} as pose was trained on {len(patches)} windows of "
+        f"A {'' if kind == 'vae' else kind + ' '}variational autoencoder with {invariances} as pose was trained on {len(patches)} windows of "
         f"{patches.window[0]} × {patches.window[1]} pixels around the detected atoms."
     )
     return " ".join(filter(None, [text, patches.describe_dropped()]))
@@ -164,7 +165,7 @@ def _latents_table(latents: pd.DataFrame) -> str:
 def _classes_table(analysis: Analysis) -> str:
     latents = analysis.latents
     shown = [c for c in latents if str(c) in ("amplitude", "reconstruction_error") or _is_latent(str(c))]
-    groups = latents.groupby("class")
+    groups = latents.groupby("class_name" if "class_name" in latents else "class")
     rows = [
         [str(label), len(group), 100 * len(group) / len(latents), *(float(group[c].median()) for c in shown)]
         for label, group in groups
