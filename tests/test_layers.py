@@ -15,6 +15,7 @@ from napari_vae.layers import (
     atoms_from_points,
     atoms_to_points,
     class_labels,
+    classes_to_labels,
     latent_style,
     latents_to_points,
     micrograph_from_layer,
@@ -243,3 +244,23 @@ def test_symbols_are_as_large_as_atoms_whatever_the_window(atoms, scene):
         layers = result_layers(FakeRun(), patches, latents, None, (64, 64), Placement.of_micrograph(Micrograph(scene)))
         sizes += [options["size"] for _, options, kind in layers if kind == "points"]
     assert sizes[0] == sizes[1]
+
+
+def test_classes_with_names_are_named_where_the_points_and_the_areas_tell(atoms):
+    latents = pd.DataFrame({"z1": [0.0, 1.0]}, index=[3, 5])
+    classes = pd.Series([1, 0], index=[3, 5])
+    features, written = add_latents(pd.DataFrame(index=atoms.index), latents, classes, names=("bulk", "defect"))
+    assert (
+        features["class_name"][[3, 4, 5]].tolist() == ["defect", "", "bulk"] and written["class_name"] == "class_name"
+    )
+    assert features["class"][[3, 4, 5]].tolist() == ["1", "", "0"] and features["z1"].dtype == np.float32
+    layer = classes_to_labels(
+        atoms.loc[[3, 5]],
+        classes,
+        (64, 64),
+        Placement.of_micrograph(Micrograph(np.zeros((64, 64)))),
+        radius=5,
+        name="classes",
+        names=("bulk", "defect", "none seen"),
+    )
+    assert layer[1]["features"]["class"] == ["", "bulk", "defect"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,7 +116,11 @@ def atoms_to_points(
 
 
 def add_latents(
-    features: pd.DataFrame, latents: pd.DataFrame, classes: pd.Series | None = None, owned: tuple[str, ...] = ()
+    features: pd.DataFrame,
+    latents: pd.DataFrame,
+    classes: pd.Series | None = None,
+    owned: tuple[str, ...] = (),
+    names: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Join latents and classes to the features of the points that they describe.
 
@@ -130,25 +135,27 @@ def add_latents(
     owned : tuple of str
         Columns that an earlier run wrote and this one may replace. Others are the user's and stay: a latent of that
         name is written as ``vae_…``.
+    names : sequence of str
+        Of the classes, if they have any.
 
     Returns
     -------
     features : DataFrame
-        Plain columns, latents float32, ``class`` categorical.
-    names : dict
+        Plain columns, latents float32, ``class`` and, where there are names, ``class_name`` categorical.
+    columns : dict
         Column in `features` of every latent.
     """
     import pandas as pd
 
     result = features.reset_index(drop=True).drop(columns=[c for c in owned if c in features])
-    columns = {str(name): latents[name].astype(np.float32) for name in latents}
+    columns = {str(name): latents[name].astype(np.float32).reindex(result.index) for name in latents}
     if classes is not None:
-        columns["class"] = class_names(classes.reindex(latents.index))
-    names = {name: f"vae_{name}" if name in result else name for name in columns}
-    new = pd.DataFrame({names[name]: column.reindex(result.index) for name, column in columns.items()})
-    if classes is not None:
-        new[names["class"]] = new[names["class"]].fillna(NO_CLASS)
-    return pd.concat([result, new], axis=1), names
+        columns["class"] = class_names(classes.reindex(latents.index).reindex(result.index))
+        if names:
+            words = {NO_CLASS: NO_CLASS} | {str(i): word for i, word in enumerate(names)}
+            columns["class_name"] = columns["class"].map(words)
+    written = {name: f"vae_{name}" if name in result else name for name in columns}
+    return pd.concat([result, pd.DataFrame(columns).rename(columns=written)], axis=1), written
 
 
 def latent_style(features: pd.DataFrame, column: str) -> dict[str, Any]:
@@ -172,16 +179,17 @@ def latents_to_points(
     *,
     name: str = "latents",
     spacing: float | None = None,
+    names: Sequence[str] = (),
 ) -> LayerData:
     """Points layer data with the latents as features, coloured by the first one."""
     data, options, kind = atoms_to_points(atoms, placement, name=name, spacing=spacing)
     positions = latents.set_axis(atoms.index.get_indexer(latents.index), axis=0)
     labels = None if classes is None else classes.reindex(latents.index).set_axis(positions.index)
-    features, names = add_latents(options["features"], positions, labels)
-    options |= {"features": features, "border_width": 0.0, **latent_style(features, names[str(latents.columns[0])])}
+    features, written = add_latents(options["features"], positions, labels, names=names)
+    options |= {"features": features, "border_width": 0.0, **latent_style(features, written[str(latents.columns[0])])}
     if classes is not None:
         options["face_color_cycle"] = class_cycle(int(classes.max()) + 1)
-    options["metadata"][KEY]["columns"] = tuple(names.values())
+    options["metadata"][KEY]["columns"] = tuple(written.values())
     return data, options, kind
 
 
@@ -245,7 +253,14 @@ def class_labels(
 
 
 def classes_to_labels(
-    atoms: pd.DataFrame, classes: pd.Series, shape: tuple[int, ...], placement: Placement, *, radius: float, name: str
+    atoms: pd.DataFrame,
+    classes: pd.Series,
+    shape: tuple[int, ...],
+    placement: Placement,
+    *,
+    radius: float,
+    name: str,
+    names: Sequence[str] = (),
 ) -> LayerData:
     """Labels layer data of `class_labels`, in the colours that the points have when coloured by class."""
     n = int(classes.max()) + 1
@@ -253,7 +268,10 @@ def classes_to_labels(
     options = {
         "name": name,
         "colormap": colors,
-        "features": {"index": list(range(n + 1)), "class": [NO_CLASS, *map(str, range(n))]},  # what hovering shows
+        "features": {
+            "index": list(range(n + 1)),
+            "class": [NO_CLASS, *(names[:n] or map(str, range(n)))],
+        },  # what hovering shows
         "opacity": 0.5,
         "metadata": {KEY: {"kind": "classes", "classes": n}},
         **placement.kwargs(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ def result_layers(
     shape: tuple[int, ...],
     placement: Placement,
     rebuilt: npt.NDArray[np.float32] | None = None,
+    names: Sequence[str] = (),
 ) -> list[LayerData]:
     """Every layer of an analysis, in the order in which they are stacked.
 
@@ -40,13 +42,15 @@ def result_layers(
     latents : DataFrame
         ``run.encode(patches)``.
     classes : Series of int, optional
-        ``cluster(latents)``.
+        ``cluster(latents)``, or the model's own.
     shape : (Y, X) or (T, Y, X)
         Of the micrograph, without channels.
     placement : Placement
         Of the micrograph, with as many axes as `shape`.
     rebuilt : array (N, C, H, W), optional
         ``run.reconstruct(patches)``, if that is known already.
+    names : sequence of str
+        Of the classes, if they have any.
 
     Returns
     -------
@@ -57,7 +61,9 @@ def result_layers(
     radius = CELL_RADIUS * symbol_spacing(patches)
     if classes is not None:
         name = f"classes of {patches.name}"
-        layers.append(classes_to_labels(patches.atoms, classes, shape, placement, radius=radius, name=name))
+        layers.append(
+            classes_to_labels(patches.atoms, classes, shape, placement, radius=radius, name=name, names=names)
+        )
     layers.append(
         latents_to_points(
             patches.atoms,
@@ -66,6 +72,7 @@ def result_layers(
             classes,
             name=points_name(patches),
             spacing=symbol_spacing(patches),
+            names=names,
         )
     )
     layers.append(manifold_layer(run.manifold(), placement, shape, name=patches.name))
