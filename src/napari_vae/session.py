@@ -6,6 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from .models.config import ModelConfig, TrainConfig
 from .models.evidence import Evidence, Explanation
 from .models.likelihood import Poisson
 from .models.networks import initialise
+from .models.pose import Pose
 from .models.posterior import lends
 from .models.vae import InvariantVAE, decode_manifold
 from .normalization import Normalization
@@ -37,7 +39,7 @@ REPORT_EVERY = 0.2  # seconds between two progress events
 LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
 LIVE_GRID = 7
 SPAN = 300  # images that tell the range of the latents
-CENTRED = 10_000  # images that tell where the centre of a turned and shifted object is
+ALIKE = 10_000  # images that tell where the zeros of the pose are
 FEW = 20  # held-out images that do not tell what is usual
 
 
@@ -119,7 +121,7 @@ class Session:
             if stopped or self.note or self.step >= self.schedule.n_steps:
                 break
         self._enter("free")
-        self._find_centre()
+        self._fix_gauge()
         self._order_latents()
         if not stopped:
             self.checkpoint.discard()
@@ -301,16 +303,14 @@ class Session:
         name = "kl_class" if config.n_classes else "kl_target"
         return {name: float(seen.observed_kl), "lesson": float(seen.lesson)}
 
-    def _find_centre(self) -> None:
-        """Agree with the training images on where the upright images have their centre."""
-        if self.model.centre is not None:
-            parts = self.supply.rows[:CENTRED].split(self.supply.batch_size)
-            needed = self.supply.given if self.model.config.kind == "conditional" else None
-            seen = [
-                self.model.points(self.supply.load(part), None if needed is None else self.supply.load_given(part))
-                for part in parts
-            ]
-            self.model.centre.fit(torch.cat([inputs for inputs, _ in seen]), torch.cat([points for _, points in seen]))
+    def _fix_gauge(self) -> None:
+        """Agree with the training images on where shifts, strains and scales have their zeros."""
+        if not self.model.gauge.used.any():
+            return
+        self.model.gauge.reset()  # poses of the upright image
+        told = list(self._explain(self.supply.rows[:ALIKE]))
+        pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
+        self.model.gauge.fit(torch.cat([t.mean for t in told]), torch.cat([t.y for t in told]), pose)
 
     def _order_latents(self) -> None:
         """Make z1 the latent that says most about the images (largest KL), and so on; the history follows."""

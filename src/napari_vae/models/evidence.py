@@ -68,12 +68,14 @@ class Explanation:
     mean, log_var : Tensor (B, k)
         Gaussian of the latents.
     pose : Pose (B, 1)
-        The likeliest pose.
+        The likeliest pose, of the object: see `gauge`.
     pose_sd : dict of str to Tensor (B, n)
         Its standard deviations; that of the angle covers the competing orientations too.
     logits : Tensor (B, C, H, W)
         The reconstruction, in the pose of the image.
     evidence : Evidence
+    y : Tensor (B, n)
+        Class or numbers that it is drawn with.
     probabilities : Tensor (B, K) or None
         Of the classes.
     quantity : tuple of Tensor (B, n), or None
@@ -86,5 +88,6 @@ class Explanation:
     pose_sd: dict[str, Tensor]
     logits: Tensor
     evidence: Evidence
+    y: Tensor
     probabilities: Tensor | None = None
     quantity: tuple[Tensor, Tensor] | None = None

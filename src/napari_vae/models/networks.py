@@ -77,47 +77,6 @@ class PoseHead(nn.Linear):
             self.bias.zero_()
 
 
-class Centre(nn.Module):
-    """The point of the upright image (x, y down, in pixels) that lies at the centre of the windows on average.
-
-    An upright image that is off-centre is drawn in the same places with other shifts, so nothing in the training tells
-    where its centre is. By convention it is where the shifts of the training images are 0 on average; that mean, as a
-    function of the latents, is fitted when they are known: least squares on features drawn at random.
-
-    Parameters
-    ----------
-    inputs : int
-        Latents, and class or condition.
-    """
-
-    FEATURES, RIDGE = 64, 1e-3
-
-    def __init__(self, inputs: int) -> None:
-        super().__init__()
-        self.features = nn.Linear(inputs, self.FEATURES)
-        self.readout = PoseHead(self.FEATURES, 2)  # starts at 0
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Points (…, 2) of inputs (…, n)."""
-        points: Tensor = self.readout(F.silu(self.features(inputs)))
-        return points
-
-    @torch.no_grad()
-    def fit(self, inputs: Tensor, points: Tensor) -> None:
-        """Take the mean of `points` (N, 2) as a function of `inputs` (N, n)."""
-        seen = F.silu(self.features(inputs)).double().cpu()
-        seen = torch.cat([seen, torch.ones(len(seen), 1, dtype=seen.dtype)], 1)
-        gram = seen.T @ seen + self.RIDGE * len(seen) * torch.eye(seen.shape[1], dtype=seen.dtype)
-        solved = torch.linalg.solve(gram, seen.T @ points.double().cpu())
-        self.readout.weight.copy_(solved[:-1].T)
-        self.readout.bias.copy_(solved[-1])
-
-    @torch.no_grad()
-    def order(self, rows: Tensor) -> None:
-        """Renumber the first inputs."""
-        self.features.weight[:, : len(rows)] = self.features.weight[:, rows]
-
-
 def initialise(model: Model, generator: torch.Generator) -> Model:
     """Give every layer torch's default weights, drawn from `generator` alone; returns the model."""
     for module in model.modules():

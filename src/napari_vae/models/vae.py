@@ -41,8 +41,9 @@ from torch import Tensor, nn
 from .config import ModelConfig
 from .decoders import make_decoder
 from .evidence import Evidence, Explanation
+from .gauge import Gauge
 from .likelihood import make_likelihood
-from .networks import Centre, Encoder, PoseHead, mlp, shrink
+from .networks import Encoder, PoseHead, mlp, shrink
 from .observed import Category, Quantity, make_observed
 from .pose import Pose, turned_copies, uniform_angles, wrap
 from .posterior import Content, PosePosterior, PoseReader
@@ -100,8 +101,7 @@ class InvariantVAE(nn.Module):
         self.decoder = make_decoder(
             config, k + n_given, channels, self.side, (1, canvas) if size[0] == 1 else (canvas, canvas)
         )
-        floats = {"rotation", "translation"} <= set(config.invariances)
-        self.centre = Centre(k + n_given) if floats else None
+        self.gauge = Gauge(config)
         self.likelihood = make_likelihood(config.likelihood, channels)
 
     def look(self, images: Tensor) -> Look:
@@ -121,10 +121,8 @@ class InvariantVAE(nn.Module):
 
     def draw(self, z: Tensor, y: Tensor, pose: Pose) -> Tensor:
         """Logits (B, K, C, H, W) of latents (B, k) with y (B, n), in K poses each."""
-        inputs = torch.cat([z, y], -1)
-        if self.centre is not None:
-            pose = pose.moved(self.centre(inputs)[:, None].expand_as(pose.shift), -1)
-        return self.decoder.draw(self.decoder(inputs), pose, self.size, self.size)
+        upright = self.decoder(torch.cat([z, y], -1))
+        return self.decoder.draw(upright, self.gauge.to_upright(pose, z, y), self.size, self.size)
 
     def any_class(self, n: int) -> Tensor:
         """Rows (n, K) for images that may be of any class."""
@@ -172,14 +170,6 @@ class InvariantVAE(nn.Module):
         return Turned(turns, look.posed.pose.angle.gather(1, turns))
 
     @torch.no_grad()
-    def points(self, images: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor]:
-        """What `centre` sees of images, and the points (B, 2) of the object at the centres of their windows."""
-        look = self.look(images)
-        tried = self._try(look, given, 1, None)
-        posed = look.posed.select(self._rank(images, look, tried, 1)[:, 0])
-        return torch.cat([tried.content.mean, tried.y], -1)[:, 0], posed.pose.screen_to_object()[1][:, 0]
-
-    @torch.no_grad()
     def explain(self, images: Tensor, given: Tensor | None = None) -> Explanation:
         """The best latents, class, pose and reconstruction of images (B, C, H, W)."""
         look = self.look(images)
@@ -190,8 +180,6 @@ class InvariantVAE(nn.Module):
         rows, weights = torch.arange(len(images), device=images.device), weighed.turns[:, 0]
         best = weights.argmax(1)
         pose = posed.pose.select(best[:, None])
-        if self.centre is not None:
-            pose = pose.moved(self.centre(torch.cat([tried.content.mean, tried.y], -1)), 1)
         pose_sd = {name: sd[rows, best] for name, sd in posed.spread.items()}
         if "rotation" in pose_sd:
             apart = wrap(posed.pose.angle - pose.angle)
@@ -205,10 +193,11 @@ class InvariantVAE(nn.Module):
         return Explanation(
             mean=tried.content.mean[:, 0],
             log_var=tried.content.log_var[:, 0],
-            pose=pose,
+            pose=self.gauge.to_data(pose, tried.content.mean[:, 0], tried.y[:, 0]),
             pose_sd=pose_sd,
             logits=weighed.logits[rows, 0, best],
             evidence=self._sum(look, tried, weighed, given, torch.zeros_like(weighed.posed[:, 0])),
+            y=tried.y[:, 0],
             probabilities=probabilities,
             quantity=quantity,
         )
@@ -223,8 +212,7 @@ class InvariantVAE(nn.Module):
         last.weight.copy_(last.weight[both])
         last.bias.copy_(last.bias[both])
         first.weight[:, : len(order)] = first.weight[:, rows]
-        if self.centre is not None:
-            self.centre.order(rows)
+        self.gauge.order(rows)
 
     def _try(self, look: Look, given: Tensor | None, keep: int, generator: torch.Generator | None) -> _Tried:
         """Upright images of the `keep` likeliest classes, from means where there is no generator."""

@@ -1,0 +1,117 @@
+"""What the upright image leaves open, agreed with the data.
+
+An upright image that is off-centre, stretched or too large is drawn in the same places with other shifts, strains and
+scales, so nothing in a training tells where its zeros are. By convention they are the means over the training images
+that are alike: of the same class, or in the same group of latents. Two sublattices, say, have a zero each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor, nn
+
+from ..analysis.clusters import cluster
+from .config import ModelConfig
+from .pose import Pose
+
+MOST_GROUPS = 8
+SHRINK = 20.0  # images of a group that weigh as much as the mean of all
+GAP = 4.0  # standard deviations between groups
+WIDEST = 1e-3  # added to the variances of a group
+
+
+class Gauge(nn.Module):
+    """Means of strain, logarithm of the scale and centre, for groups of images that are alike.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Which of them the model has; models with classes have a group for each.
+    """
+
+    values: Tensor
+    means: Tensor
+    precisions: Tensor
+    log_weights: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.k, self.classes = config.latent_dim, config.n_classes
+        has = config.invariances
+        used = ["strain" in has, "strain" in has, "scale" in has, *[{"rotation", "translation"} <= set(has)] * 2]
+        self.used = torch.tensor(used, device="cpu")
+        n = self.classes or MOST_GROUPS
+        self.register_buffer("values", torch.empty(n, 5))  # strain, log scale, centre (x, y down; px)
+        self.register_buffer("means", torch.empty(n, self.k))
+        self.register_buffer("precisions", torch.empty(n, self.k, self.k))
+        self.register_buffer("log_weights", torch.empty(n))
+
+    def reset(self) -> None:
+        """Everything at 0."""
+        for values in (self.values, self.means, self.precisions, self.log_weights):
+            values.zero_()
+
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        """Zeros (B, 5) of images with latents (B, k) and class (B, K)."""
+        if self.classes:
+            return y @ self.values
+        apart = z[:, None] - self.means
+        fit = self.log_weights - 0.5 * torch.einsum("bgi,gij,bgj->bg", apart, self.precisions, apart)
+        return torch.softmax(fit, -1) @ self.values
+
+    @torch.no_grad()
+    def fit(self, z: Tensor, y: Tensor, pose: Pose) -> None:
+        """Take the means over images with poses (N, 1)."""
+        point = pose.screen_to_object()[1][:, 0]  # of the object, at the centre of the window
+        seen = torch.cat([pose.strain[:, 0], pose.log_scale, point], 1)
+        seen = torch.where(self.used.to(seen.device), seen, 0)
+        group = y.argmax(1) if self.classes else torch.from_numpy(_groups(z.cpu().numpy())).to(z.device)
+        self.reset()
+        self.log_weights.fill_(-torch.inf)
+        for g in range(len(self.values)):
+            rows = group == g
+            n = int(rows.sum())
+            self.values[g] = (seen[rows].sum(0) + SHRINK * seen.mean(0)) / (n + SHRINK)
+            if n > self.k and not self.classes:
+                spread = torch.cov(z[rows].T).view(self.k, self.k) + WIDEST * torch.eye(self.k, device=z.device)
+                self.means[g], self.precisions[g] = z[rows].mean(0), torch.linalg.inv(spread.cpu()).to(z.device)
+                self.log_weights[g] = torch.log(torch.tensor(n / len(z))) - 0.5 * torch.logdet(spread.cpu())
+
+    def to_data(self, pose: Pose, z: Tensor, y: Tensor) -> Pose:
+        """Poses (B, K) of the upright image as poses of the object."""
+        strain, log_scale, centre = self._zeros(pose, z, y)
+        moved = pose.moved(centre, 1)
+        return replace(moved, strain=pose.strain - strain, log_scale=pose.log_scale - log_scale)
+
+    def to_upright(self, pose: Pose, z: Tensor, y: Tensor) -> Pose:
+        """The inverse of `to_data`."""
+        strain, log_scale, centre = self._zeros(pose, z, y)
+        return replace(pose, strain=pose.strain + strain, log_scale=pose.log_scale + log_scale).moved(centre, -1)
+
+    @torch.no_grad()
+    def order(self, rows: Tensor) -> None:
+        """Renumber the latents."""
+        self.means.copy_(self.means[:, rows])
+        self.precisions.copy_(self.precisions[:, rows][:, :, rows])
+
+    def _zeros(self, pose: Pose, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        zeros = self(z, y)[:, None].expand(*pose.angle.shape, -1)
+        return zeros[..., :2], zeros[..., 2], zeros[..., 3:]
+
+
+def _groups(z: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Groups of latents with gaps between them: components of a Gaussian mixture that overlap are one."""
+    component = cluster(z).to_numpy().astype(np.int64)
+    numbers = np.unique(component)
+    means = np.array([z[component == c].mean(0) for c in numbers])
+    spreads = np.array([np.atleast_2d(np.cov(z[component == c].T)) for c in numbers])
+    apart = means[:, None] - means
+    both = spreads[:, None] + spreads + WIDEST * np.eye(z.shape[1])
+    distance = np.einsum("abi,abi->ab", apart, np.linalg.solve(both, apart[..., None])[..., 0])
+    _, group = connected_components(distance < GAP**2)
+    return group.astype(np.int64)[np.searchsorted(numbers, component)]
