@@ -11,7 +11,7 @@ from napari_vae import cli, showing
 from napari_vae.batch import Outcome, _write_index, places
 from napari_vae.io.reading import FORMATS
 
-COMMANDS = ("demo", "analyze", "detect", "train", "encode", "open")
+COMMANDS = ("demo", "analyze", "advise", "detect", "train", "encode", "open")
 FAST = ("--epochs", "2", "--device", "cpu")
 
 
@@ -102,6 +102,52 @@ def test_detect_train_encode(command, images, tmp_path):
     assert {"z1", "z2", "y", "x"} <= set(nv.read_table(tmp_path / "two-latents.csv"))
 
 
+@pytest.fixture(scope="module")
+def atoms(images, tmp_path_factory):
+    """A table of the atoms of the first image, with a species for some and a dose for all."""
+    table = nv.detect_atoms(nv.read(images / "one.tif"))
+    draw = np.random.default_rng(0).random(len(table))
+    table["species"] = np.where(draw < 0.2, "N", np.where(draw < 0.6, "C", ""))
+    table["dose"] = draw
+    return nv.write_table(table, tmp_path_factory.mktemp("atoms") / "atoms.csv")
+
+
+def test_classes_from_the_labels_of_a_table(command, images, atoms, tmp_path):
+    options = ("--atoms", atoms, "--model", "ss-vae", "--labels", "species", *FAST)
+    code, text, _ = command("analyze", images / "one.tif", "--out", tmp_path / "results", *options)
+    assert (code, "classes" in text) == (0, True)
+    latents = nv.load_analysis(tmp_path / "results").latents
+    assert set(latents["class_name"]) <= {"C", "N"}
+
+    options = ("--model", "j-vae", "--n-classes", 3, *FAST)
+    assert command("train", images / "one.tif", "--out", tmp_path / "run", *options)[0] == 0
+    assert nv.load_run(tmp_path / "run").model_config.n_classes == 3
+
+
+def test_a_condition_is_told_again_to_encode(command, images, atoms, tmp_path):
+    given = ("--atoms", atoms, "--condition", "dose,x")
+    code, _, _ = command("train", images / "one.tif", "--out", tmp_path / "run", "--model", "cvae", *given, *FAST)
+    assert code == 0
+    code, _, _ = command("encode", tmp_path / "run", images / "one.tif", "--out", tmp_path, *given)
+    assert (code, "z1" in nv.read_table(tmp_path / "one-latents.csv")) == (0, True)
+    code, _, errors = command("encode", tmp_path / "run", images / "one.tif", "--out", tmp_path / "new")
+    assert (code, "condition" in last_line(errors)) == (2, True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_advise_shows_its_table_and_a_command(command, images, monkeypatch):
+    import pandas as pd
+
+    table = pd.DataFrame({"window": [24], "invariances": ["none"], "held_out": [12.345], "spread": [np.nan]})
+    advice = nv.Advice(nv.ModelConfig.preset("strain-rvae", latent_dim=3), 24, table, "Strain explains more.")
+    monkeypatch.setattr("napari_vae.adviser.advise", lambda *_, **__: advice)
+    code, text, _ = command("advise", images / "one.tif", "--device", "cpu")
+    assert code == 0
+    assert "12.35" in text or "12.34" in text
+    assert "Strain explains more." in text
+    assert "--model strain-rvae --latents 3 --window 24" in last_line(text)
+
+
 def bad_input(images, tmp_path):
     one = images / "one.tif"
     (tmp_path / "full").mkdir()
@@ -127,6 +173,11 @@ def bad_input(images, tmp_path):
         ("analyze", one, one, "--out", tmp_path / "flat.npy" / "x"),
         ("train", one, "--out", tmp_path / "full"),
         ("train", one, *out, "--atoms", images / "broken.tif"),
+        ("train", one, *out, "--model", "ss-vae", "--labels", "species"),
+        ("analyze", one, *out, "--model", "j-rvae"),
+        ("analyze", one, *out, "--model", "crvae"),
+        ("advise", tmp_path / "missing.tif"),
+        ("advise", one, "--device", "abacus"),
         ("encode", tmp_path / "full", one),
         ("open", tmp_path / "full"),
         ("demo", "--kind", "diamond", *out),

@@ -209,3 +209,74 @@ def test_more_classes_than_atoms_are_refused_before_the_training(sample):
     with pytest.raises(nv.InputError, match="200 classes"):
         nv.analyze(sample[0].data[:110, :110], n_classes=200, progress=said.append)
     assert {stage.name for stage in said} == {"detect atoms"}
+
+
+@pytest.fixture(scope="module")
+def labelled(sample):
+    """A corner of the sample and the table of its atoms: some with a species, all with numbers."""
+    image = nv.Micrograph(sample[0].data[:150, :150], sample[0].pixel_size, "nm", name="corner")
+    atoms = nv.detect_atoms(image)
+    rng = np.random.default_rng(0)
+    atoms["class"] = np.where(rng.random(len(atoms)) < 0.5, np.where(atoms["x"] < 75, "left", "right"), "")
+    atoms["dose"], atoms["depth"] = rng.random((2, len(atoms)))
+    return image, atoms
+
+
+ONCE = nv.TrainConfig(epochs=1, device="cpu")
+
+
+def test_classes_from_labels_keep_their_names(labelled, tmp_path):
+    image, atoms = labelled
+    said = []
+    result = nv.analyze(image, model="ss-vae", atoms=atoms, labels="class", train=ONCE, progress=said.append)
+    assert "detect atoms" not in {stage.name for stage in said}
+    assert set(result.latents["class_given"]) <= {"left", "right", ""}
+    names = np.array(["left", "right"])[result.latents["class"]]
+    assert (result.latents["class_name"] == names).all()
+    assert {"class_probability", "z1"} <= set(result.latents)
+    folder = result.save(tmp_path / "labelled")
+    again = nv.load_analysis(folder)
+    assert (again.latents["class_name"] == names).all()
+    assert len(again.layers()) == len(result.layers())
+    assert result.latents["class_name"].iloc[0] in (folder / "report.html").read_text()
+
+
+def test_a_joint_model_brings_its_own_classes(labelled):
+    image, atoms = labelled
+    result = nv.analyze(image, model=nv.ModelConfig("joint", n_classes=3), atoms=atoms, train=ONCE, n_classes=2)
+    told = result.run.encode(result.patches)
+    np.testing.assert_array_equal(result.classes, told["class"])
+
+
+def test_a_condition_goes_with_the_analysis(labelled, tmp_path):
+    image, atoms = labelled
+    result = nv.analyze(image, model="cvae", atoms=atoms, condition=["dose", "depth"], train=ONCE, n_classes=1)
+    assert result.run.scale.n == 2
+    again = nv.load_analysis(result.save(tmp_path / "conditional"))
+    np.testing.assert_allclose(again.reconstruction, result.reconstruction, atol=1e-5)
+
+
+def test_numbers_of_a_few_atoms_are_learnt(labelled):
+    image, atoms = labelled
+    some = atoms.assign(dose=atoms["dose"].where(atoms.index % 2 == 0))
+    result = nv.analyze(image, model="ss-vae", atoms=some, targets="dose", train=ONCE, n_classes=1)
+    assert np.isfinite(result.latents["target"]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"model": "ss-vae", "labels": "species"}, "no column species; it has frame, y, x"),
+        ({"model": "cvae"}, "condition"),
+        ({"model": "j-vae"}, "n_classes"),
+        ({"model": "vae", "labels": "class"}, "does not learn from labels"),
+        ({"model": "ss-vae", "labels": "class", "atoms": None}, "table"),
+        ({"model": "ss-vae", "targets": "class"}, "must be numbers"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused_before_the_work(labelled, options, sentence):
+    image, atoms = labelled
+    said = []
+    with pytest.raises(nv.InputError, match=sentence):
+        nv.analyze(image, progress=said.append, **({"atoms": atoms} | options))
+    assert said == []

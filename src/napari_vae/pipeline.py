@@ -201,13 +201,14 @@ def analyze(
     encoded = encode_patches(run, patches, given)
     if n_classes != 1 and not run.model_config.sorts:
         encoded["class"] = cluster(encoded, n=n_classes)
-    patches = replace(patches, atoms=set_aside(patches.atoms, encoded.columns))
+    results = encoded.columns.union(list(CLASS))
+    patches = replace(patches, atoms=set_aside(patches.atoms, results))
     latents = patches.atoms.join(encoded)
     say(Stage("encode", 1.0, f"{len(latents)} atoms"))
     settings: dict[str, Any] = {"window": window, "n_classes": n_classes, "detection": detection or {}}
-    settings |= given.set_aside(encoded.columns).names()
+    settings |= given.set_aside(results).names()
     settings |= {"model": asdict(config), "training": asdict(training)}
-    return Analysis(image, set_aside(atoms, encoded.columns), patches, run, latents, settings)
+    return Analysis(image, set_aside(atoms, results), patches, run, latents, settings)
 
 
 def find_atoms(image: Micrograph, options: dict[str, Any], say: Callable[[Stage], None]) -> pd.DataFrame:

@@ -133,8 +133,8 @@ def _summary(analysis: Analysis) -> str:
     invariances = ", ".join(analysis.run.model_config.invariances) or "no pose"
     kind = analysis.run.model_config.kind
     text = (
-        f"A {'' if kind == 'vae' else kind + ' '}variational autoencoder with {invariances} as pose was trained on {len(patches)} windows of "
-        f"{patches.window[0]} × {patches.window[1]} pixels around the detected atoms."
+        f"A {'' if kind == 'vae' else kind + ' '}variational autoencoder with {invariances} as pose was trained on "
+        f"{len(patches)} windows of {patches.window[0]} × {patches.window[1]} pixels around the detected atoms."
     )
     return " ".join(filter(None, [text, patches.describe_dropped()]))
 
