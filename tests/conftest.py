@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from training_widget import TURNED, quick
+
 ROOT = Path(__file__).parent.parent
 os.environ.setdefault("QT_API", "pyside6")
 os.environ["NAPARI_STRICT_QT"] = "1"
@@ -112,3 +114,18 @@ def lattice():
     for (y, x), strong in zip(positions, bright, strict=True):
         image += (1.0 if strong else 0.5) * np.exp(-((yy - y) ** 2 + (xx - x) ** 2) / (2 * 2.2**2))
     return (image + 0.02 * rng.standard_normal(image.shape)).astype(np.float32), positions, bright
+
+
+@pytest.fixture
+def scene(viewer, lattice):
+    """The lattice and its atoms, turned and in nm: the image layer, the points, and whether each atom is bright."""
+    image, positions, bright = lattice
+    layer = viewer.add_image(image, name="lattice", **TURNED)
+    points = viewer.add_points(positions, name="atoms", features={"mine": np.arange(len(positions))}, **TURNED)
+    return layer, points, bright
+
+
+@pytest.fixture
+def widget(scene, open_widget):
+    """Train VAE on that scene, set for a short training."""
+    return quick(open_widget("Train VAE"))

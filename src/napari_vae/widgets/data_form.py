@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 
 from ..errors import InputError
+from ..labelling import Supervision
 from ..layers import KEY, atoms_from_points, micrograph_from_layer, placement_of
 from ..micrograph import Micrograph
 from ..patches import check_window, suggest_window
@@ -33,6 +34,7 @@ class Source:
     placement: Placement
     atoms: pd.DataFrame
     points: Any | None
+    given: Supervision = field(default_factory=Supervision)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -78,7 +78,8 @@ class Delivery(QObject):
 def write_latents(points: Any, result: Described) -> None:
     """Latents and class as columns of a Points layer, coloured by the first latent."""
     ours = points.metadata.get(KEY, {})
-    features, names = add_latents(points.features, result.latents, result.classes, tuple(ours.get("columns", ())))
+    owned = tuple(name for name in ours.get("columns", ()) if name != result.source.given.column)
+    features, names = add_latents(points.features, result.latents, result.classes, owned, result.names)
     points.face_color = "white"  # napari maps a colour column that changes its type under its old rule, and fails
     points.features = features
     points.face_color_cycle = class_cycle(int(result.classes.max()) + 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QWidget
 
@@ -24,9 +26,13 @@ class Legend(QLabel):
     def show_result(self, result: Described) -> None:
         """Name the latent that colours the points, and the colour and number of members of every class."""
         counts = result.classes.value_counts().sort_index()
+        names, colors = (
+            result.names or range(int(result.classes.max()) + 1),
+            class_colors(int(result.classes.max()) + 1),
+        )
         classes = " &nbsp; ".join(
-            f'<span style="color:{color}">■</span> {name}: {n}'
-            for (name, n), color in list(zip(counts.items(), class_colors(len(counts)), strict=True))[:SHOWN]
+            f'<span style="color:{colors[number]}">■</span> {escape(str(names[number]))}: {n}'
+            for number, n in list(counts.items())[:SHOWN]
         )
         more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
         self.setText(

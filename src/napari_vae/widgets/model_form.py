@@ -5,13 +5,20 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QSpinBox, QWidget
 
+from ..layers import MOST_LABELS
 from ..models.config import INVARIANCES, PRESETS, ModelConfig, TrainConfig
 from .memory import remember
 from .panel import Form, side_by_side
 
 FIRST = "rvae"
-CUSTOM = "as ticked below"
+CUSTOM = "as chosen below"
 AUTOMATIC = "automatic"
+KIND_WORDS = {
+    "vae": "without labels",
+    "conditional": "given a class or number for each",
+    "semi-supervised": "from a few labels",
+    "joint": "finding classes by itself",
+}
 EXPLAINED = {
     "rotation": "Every atom may be turned: its angle is found and kept out of the latents.",
     "translation": "Every atom may lie off the centre of its window: the shift is found and kept out of the latents.",
@@ -28,9 +35,14 @@ class ModelForm(Form):
         super().__init__(parent)
         self.preset = QComboBox()
         for name, label in PRESETS.items():
-            if ModelConfig.preset(name).kind == "vae":  # the others need labels or conditions, which the form has not
-                self.preset.addItem(label, name)
+            self.preset.addItem(label, name)
         self.preset.addItem(CUSTOM, "")
+        self.preset.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.preset.setMinimumContentsLength(12)
+        self.kind = QComboBox()
+        for name, label in KIND_WORDS.items():
+            self.kind.addItem(label, name)
+        self.n_classes = _spin(2, MOST_LABELS, 2)
         self.checks = {name: QCheckBox(name) for name in INVARIANCES}
         self.latent_dim = _spin(1, 16, ModelConfig().latent_dim)
         self.advanced = Form()
@@ -48,9 +60,11 @@ class ModelForm(Form):
         self.seed = _spin(0, 2**31 - 1, TrainConfig().seed)
         self._lay_out()
         self.preset.currentIndexChanged.connect(self._on_preset_changed)
+        self.kind.currentIndexChanged.connect(self._on_kind_changed)
         for check in self.checks.values():
             check.toggled.connect(self._on_check_toggled)
         self.choose(FIRST)
+        self._on_kind_changed()
         remember("training", {**self.checks, **self._remembered()})
 
     def choose(self, preset: str) -> None:
@@ -61,7 +75,9 @@ class ModelForm(Form):
     def model(self) -> ModelConfig:
         """The model as chosen."""
         ticked = tuple(name for name, check in self.checks.items() if check.isChecked())
-        return ModelConfig(invariances=ticked, latent_dim=self.latent_dim.value())
+        kind = self.kind.currentData()
+        n_classes = self.n_classes.value() if kind == "joint" else None  # else the labels tell
+        return ModelConfig(kind=kind, invariances=ticked, latent_dim=self.latent_dim.value(), n_classes=n_classes)
 
     def train(self) -> TrainConfig:
         """The training as chosen."""
@@ -75,6 +91,8 @@ class ModelForm(Form):
 
     def _remembered(self) -> dict[str, QComboBox | QSpinBox | QDoubleSpinBox]:
         return {
+            "kind": self.kind,
+            "classes": self.n_classes,
             "latents": self.latent_dim,
             "epochs": self.epochs,
             "batch": self.batch_size,
@@ -84,7 +102,14 @@ class ModelForm(Form):
         }
 
     def _lay_out(self) -> None:
-        self.add("Model", self.preset, "A published model by its name, or your own mix of the invariances below.")
+        self.add("Model", self.preset, "A published model by its name, or your own mix of what is chosen below.")
+        self.add(
+            "Learns",
+            self.kind,
+            "What the model is told of the atoms. Given a class or number for each, the latents leave it out; from a "
+            "few labels it predicts the rest; by itself it sorts the atoms into as many classes as you say.",
+        )
+        self.add("Classes", self.n_classes, "Into how many classes the model shall sort the atoms.")
         grid = QGridLayout()
         for i, (name, check) in enumerate(self.checks.items()):
             check.setToolTip(EXPLAINED[name])
@@ -110,10 +135,19 @@ class ModelForm(Form):
         name = self.preset.currentData()
         if not name:
             return
+        model = ModelConfig.preset(name)
+        self.kind.setCurrentIndex(self.kind.findData(model.kind))
         for invariance, check in self.checks.items():
-            check.setChecked(invariance in ModelConfig.preset(name).invariances)
+            check.setChecked(invariance in model.invariances)
+
+    def _on_kind_changed(self, index: int = 0) -> None:
+        self.set_row_visible(self.n_classes, self.kind.currentData() == "joint")
+        self._show_name()
 
     def _on_check_toggled(self, ticked: bool) -> None:
+        self._show_name()
+
+    def _show_name(self) -> None:
         index = self.preset.findData(self.model().name)
         with QSignalBlocker(self.preset):
             self.preset.setCurrentIndex(index if index >= 0 else self.preset.count() - 1)

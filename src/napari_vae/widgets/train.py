@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from napari.utils.notifications import show_error
@@ -11,9 +12,11 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ..errors import InputError
 from ..layers import placement_of
-from .data_form import DataForm
+from .data_form import DataForm, Source
 from .delivery import Delivery
+from .given_form import GivenForm
 from .jobs import Job
+from .label_box import LabelBox
 from .legend import Legend
 from .loss_plot import LossPlot
 from .manifold_view import ManifoldView
@@ -39,6 +42,8 @@ class TrainWidget(Panel):
         self._viewer = napari_viewer
         self.data = DataForm(napari_viewer)
         self.model = ModelForm()
+        self.given = GivenForm(napari_viewer)
+        self.labels = LabelBox(napari_viewer, self.given)
         self.progress = ProgressBox("Train", "Learn what differs between the atoms; goes on in the background")
         self.loss = LossPlot()
         self.manifold = ManifoldView()
@@ -50,12 +55,14 @@ class TrainWidget(Panel):
         self._square_timer = QTimer(self, singleShot=True, interval=150)
         self._lay_out()
         self._connect()
+        self._on_atoms_changed()
+        self._show_kinds()
 
     def train(self) -> None:
         """Check the input, then start the job; bad input ends in a notification."""
         try:
-            source = self.data.source()
-            arguments = (source, self.data.window_px.value(), self.model.model(), self.model.train())
+            model = self.model.model()
+            arguments = (self._source(model.kind), self.data.window_px.value(), model, self.model.train())
         except InputError as error:
             self._refuse(error)
             return
@@ -69,7 +76,7 @@ class TrainWidget(Panel):
         """Train the run at hand further on the chosen image, with the settings of the training that are chosen now."""
         run = self.runs.run
         try:
-            source, train = self.data.source(run.window), self.model.train()
+            source, train = self._source(run.model_config.kind, run.window), self.model.train()
         except InputError as error:
             self._refuse(error)
             return
@@ -77,14 +84,16 @@ class TrainWidget(Panel):
         self.job.start(train_steps, source, run.window, None, train, run)
 
     def apply(self) -> None:
-        """Describe the chosen image with the run at hand, without training."""
+        """Describe the chosen image with the run at hand, without training; only a condition is needed for it."""
+        run = self.runs.run
         try:
-            source = self.data.source(self.runs.run.window)
+            kind = run.model_config.kind
+            source = self._source(kind if kind == "conditional" else "vae", run.window)
         except InputError as error:
             self._refuse(error)
             return
         self._begin("Applying the model …")
-        self.job.start(apply_steps, self.runs.run, source)
+        self.job.start(apply_steps, run, source)
 
     def load(self, folder: str) -> None:
         """Load a saved model and make it the one at hand."""
@@ -115,13 +124,17 @@ class TrainWidget(Panel):
         pictures.addWidget(self.loss, 1)
         pictures.addWidget(self.manifold)
         self.live.hide()
-        for widget in (self.data, self.model, self.advanced, self.progress, self.legend, self.live, self.runs):
+        parts = (self.data, self.model, self.given, self.labels, self.advanced, self.progress)
+        for widget in (*parts, self.legend, self.live, self.runs):
             self.column.addWidget(widget)
         self.column.addStretch()
 
     def _connect(self) -> None:
         self.data.changed.connect(self._square_timer.start)
         self._square_timer.timeout.connect(self._draw_square)
+        self.data.atoms.layer_changed.connect(self._on_atoms_changed)
+        self.model.kind.currentIndexChanged.connect(self._show_kinds)
+        self.labels.said.connect(self.progress.say)
         self.progress.start_clicked.connect(self.train)
         self.progress.stop_clicked.connect(self.job.stop)
         self.runs.apply_clicked.connect(self.apply)
@@ -133,6 +146,11 @@ class TrainWidget(Panel):
         self.job.failed.connect(self.progress.say)
         self.delivery.done.connect(self._on_delivered)
         self.job.ended.connect(self._on_end)
+
+    def _source(self, kind: str, window: tuple[int, int] | None = None) -> Source:
+        """The data with what a model of this kind is given of them."""
+        source = self.data.source(window)
+        return replace(source, given=self.given.read(kind, source))
 
     def _begin(self, words: str) -> None:
         self._square.hide()
@@ -158,6 +176,7 @@ class TrainWidget(Panel):
     def _on_result(self, result: Described | Loaded) -> None:
         run = result.run
         self.runs.set_run(run)
+        self._show_kinds()
         if isinstance(result, Described):
             self.delivery.start(result)
             return
@@ -177,6 +196,18 @@ class TrainWidget(Panel):
     def _on_end(self) -> None:
         self.progress.end()
         self.runs.setEnabled(True)
+
+    def _on_atoms_changed(self) -> None:
+        self.given.follow(self.data.atoms.layer())
+
+    def _show_kinds(self, index: int = 0) -> None:
+        """Show the rows that the chosen model needs, and those that Apply and Continue need for the run at hand."""
+        kinds = {self.model.kind.currentData()}
+        if self.runs.run is not None:
+            kinds.add(self.runs.run.model_config.kind)
+        self.given.show_kinds(kinds)
+        self.labels.setVisible("semi-supervised" in kinds)
+        self.updateGeometry()
 
     def _draw_square(self) -> None:
         image, centre = self.data.image.layer(), self.data.example_centre()

@@ -36,6 +36,7 @@ class Described:
     classes: pd.Series
     layers: list[LayerData]
     source: Source
+    names: tuple[str, ...] = ()  # of the classes
     stopped: bool = False
     warning: str = ""
 
@@ -67,8 +68,9 @@ def train_steps(
                 f"Only {len(patches)} of {len(source.atoms)} {source.noun} are far enough from the border for a "
                 f"{patches.window[0]} × {patches.window[1]} px window; make the window smaller."
             )
-        run = yield from iter_fit(patches, model, train, start=start, stop=stop)
-        return (yield from _describe(run, patches, source, stopped=run.stopped))
+        run = yield from iter_fit(patches, model, train, **_given(source, patches), start=start, stop=stop)
+        described = yield from _describe(run, patches, source)
+        return replace(described, stopped=run.stopped, warning=run.note)
 
 
 def apply_steps(stop: Callable[[], bool], run: Run, source: Source) -> Generator[Any, None, Described]:
@@ -92,17 +94,24 @@ def load_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, L
     return Loaded(run, run.manifold(LIVE_GRID))
 
 
-def _describe(run: Run, patches: Patches, source: Source, *, stopped: bool = False) -> Generator[Step, None, Described]:
+def _given(source: Source, patches: Patches) -> dict[str, Any]:
+    """What is given of the atoms that have a window, as arguments of `iter_fit`."""
+    return source.given.rows(source.atoms.index.get_indexer(patches.atoms.index))
+
+
+def _describe(run: Run, patches: Patches, source: Source) -> Generator[Step, None, Described]:
     from ..analysis.clusters import cluster
     from ..results import result_layers
 
     yield Step(f"Reading the latents of {len(patches)} {source.noun} …", 1.0)
-    latents, rebuilt = run.describe(patches)
+    latents, rebuilt = run.describe(patches, condition=_given(source, patches).get("condition"))
     yield Step(f"Grouping the {source.noun} …", 1.0)
-    classes = cluster(latents)
+    sorts = run.model_config.sorts
+    classes = latents.pop("class").astype(int) if sorts else cluster(latents)
+    names = run.scale.names if sorts else ()
     yield Step("Drawing the layers …", 1.0)
-    layers = result_layers(run, patches, latents, classes, source.shape, source.placement, rebuilt)
-    return Described(run, patches, latents, classes, layers, source, stopped)
+    layers = result_layers(run, patches, latents, classes, source.shape, source.placement, rebuilt, names)
+    return Described(run, patches, latents, classes, layers, source, names)
 
 
 @contextmanager

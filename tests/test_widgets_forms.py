@@ -1,0 +1,111 @@
+"""The form of Train VAE: the window on the canvas, models by name, choices that are remembered, words on controls."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import napari_vae.widgets.train as train_module
+from napari_vae.models.config import INVARIANCES, ModelConfig, TrainConfig
+from napari_vae.widgets.progress_box import duration
+from training_widget import kinds
+
+
+def side(square):
+    """Length of the lines but for what fills the corners."""
+    return np.linalg.norm(square.data[:, 1], axis=1).mean() - float(square.edge_width)
+
+
+def test_window_is_suggested_and_drawn(viewer, scene, show_widget, qtbot):
+    widget = show_widget(train_module.TrainWidget)
+    assert widget.data.window_px.value() == 24
+    qtbot.waitUntil(lambda: "window" in kinds(viewer), timeout=5000)
+    square = viewer.layers["window size"]
+    assert side(square) == pytest.approx(24) and np.allclose(square.scale, (0.02, 0.02))
+    widget.data.window_px.setValue(30)
+    qtbot.waitUntil(lambda: abs(side(square) - 30) < 1e-3, timeout=5000)
+    assert square in viewer.layers  # moved, not made anew
+    widget.hide()
+    assert "window" not in kinds(viewer)
+
+
+def test_presets_and_check_boxes_agree(open_widget):
+    form = open_widget("Train VAE").model
+    for i in range(form.preset.count() - 1):
+        form.preset.setCurrentIndex(i)
+        preset = ModelConfig.preset(form.preset.currentData())
+        assert form.model() == replace(preset, n_classes=2 if preset.kind == "joint" else None)
+    form.choose("strain-rvae")
+    assert [name for name in INVARIANCES if form.checks[name].isChecked()] == ["rotation", "strain"]
+    form.checks["strain"].setChecked(False)
+    assert form.preset.currentData() == "rvae"
+    form.checks["scale"].setChecked(True)
+    assert form.preset.currentText() == "as chosen below" and form.model().name == "rsvae"
+    form.checks["scale"].setChecked(False)
+    form.kind.setCurrentIndex(form.kind.findData("semi-supervised"))
+    assert form.preset.currentData() == "ss-rvae"
+
+
+def test_choices_are_remembered(viewer, scene, show_widget, remembered):
+    from qtpy.QtCore import QCoreApplication, QEvent
+
+    from napari_vae.widgets.detect import DetectWidget
+    from napari_vae.widgets.memory import PLUGIN
+    from napari_vae.widgets.train import TrainWidget
+
+    def close(widget):
+        widget.deleteLater()
+        QCoreApplication.sendPostedEvents(widget, QEvent.Type.DeferredDelete)
+
+    train, detect = TrainWidget(viewer), DetectWidget(viewer)
+    assert train.model.model() == ModelConfig.preset("rvae") and train.model.train() == TrainConfig()
+    assert detect.form.request().sublattices == 1 and detect.form.request().refine
+    train.model.choose("strain-rvae")
+    train.model.latent_dim.setValue(3)
+    train.model.beta.setValue(2.5)
+    train.model.epochs.setValue(7)
+    train.model.device.setCurrentIndex(1)
+    train.data.window_px.setValue(33)
+    detect.form.polarity.setCurrentIndex(2)
+    detect.form.sublattices.setCurrentIndex(3)
+    detect.form.refine.setChecked(False)
+    model, training = train.model.model(), train.model.train()
+    close(train), close(detect)
+    assert "beta: 2.5" in remembered.config_path.read_text() and remembered.config_path.stem == PLUGIN
+    train, detect = show_widget(TrainWidget), show_widget(DetectWidget)
+    assert train.model.model() == model and train.model.train() == training
+    assert train.model.preset.currentData() == "strain-rvae"
+    assert train.data.window_px.value() == 24  # belongs to the image
+    request = detect.form.request()
+    assert (request.polarity, request.sublattices, request.refine) == ("dark", 3, False)
+
+
+def test_the_second_dock_goes_behind_a_tab(make_napari_viewer_proxy, remembered, qtbot):
+    viewer = make_napari_viewer_proxy(show=True)
+    docks = [viewer.window.add_plugin_dock_widget("napari-vae", name)[0] for name in ("Detect atoms", "Train VAE")]
+    window = docks[0].window()
+    qtbot.waitUntil(lambda: docks[0] in window.tabifiedDockWidgets(docks[1]), timeout=5000)
+
+
+def test_every_control_explains_itself(open_widget):
+    from qtpy.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QScrollBar
+
+    for name in ("Train VAE", "Detect atoms"):
+        widget = open_widget(name)
+        for kind in (QAbstractButton, QAbstractSpinBox, QComboBox, QAbstractSlider):
+            for control in widget.findChildren(kind):
+                if isinstance(control, QScrollBar) or control.objectName() or not control.isEnabledTo(widget):
+                    continue
+                assert control.toolTip() or control.parent().toolTip(), (name, control)
+
+
+def test_opening_does_not_import_torch():
+    import subprocess
+
+    code = "import sys, napari_vae.widgets.train, napari_vae.widgets.detect; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False).returncode == 0
+
+
+def test_durations_in_words():
+    assert (duration(0.4), duration(61), duration(3725)) == ("0 s", "1 min 1 s", "1 h 2 min")

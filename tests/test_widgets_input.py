@@ -1,0 +1,73 @@
+"""What Train VAE can be given: bad input ends in a sentence; grids and channels work."""
+
+import numpy as np
+import pytest
+
+from training_widget import LONG, TURNED, finish, kinds, quick
+
+
+def refused(widget, notifications):
+    widget.train()
+    assert not widget.job.running and len(notifications) == 1
+    assert widget.progress.button.text() == "Train"
+    return notifications[0]
+
+
+def test_no_image(viewer, open_widget, notifications):
+    assert "no image" in refused(open_widget("Train VAE"), notifications)
+
+
+def test_empty_points(viewer, scene, widget, notifications):
+    scene[1].data = np.empty((0, 2))
+    assert "no points" in refused(widget, notifications)
+
+
+def test_too_few_atoms(viewer, scene, widget, notifications):
+    scene[1].data = scene[1].data[:19]
+    assert "at least 20" in refused(widget, notifications)
+
+
+def test_window_larger_than_the_image(viewer, scene, widget, notifications):
+    widget.data.window_px.setValue(161)
+    assert "larger than the image" in refused(widget, notifications)
+
+
+def test_colour_picture(viewer, open_widget, notifications):
+    viewer.add_image(np.zeros((64, 64, 3), np.uint8), rgb=True)
+    assert "Split RGB" in refused(open_widget("Train VAE"), notifications)
+
+
+@pytest.mark.parametrize(
+    "spoil, words",
+    [(lambda image: np.where(image > 0.9, np.nan, image), "NaN"), (np.ones_like, "constant")],
+)
+def test_unusable_pixels(viewer, scene, widget, qtbot, notifications, spoil, words):
+    scene[0].data = spoil(scene[0].data)
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.train()
+    assert len(notifications) == 1 and words in notifications[0]
+    assert "z1" not in scene[1].features
+
+
+def test_regular_grid_needs_no_atoms(viewer, qtbot, open_widget, lattice, notifications):
+    viewer.add_image(lattice[0], name="lattice", scale=(0.5, 0.5))
+    widget = quick(open_widget("Train VAE"))
+    assert widget.data.atoms.currentText() == "a regular grid"
+    widget.train()
+    finish(qtbot, widget)
+    assert "z1" in viewer.layers["windows of lattice"].features
+    assert widget.data.atoms.currentText() == "a regular grid"  # the centres of windows are no atoms
+    assert "windows in" in widget.progress.words.text() and "atoms" not in widget.progress.words.text()
+    widget.data.step_px.setValue(160)
+    notifications.clear()
+    assert "windows on the grid" in refused(widget, notifications)
+
+
+def test_two_channels(viewer, scene, widget, qtbot):
+    viewer.add_image(-scene[0].data, name="dark", **TURNED)
+    widget.data.image.choose(scene[0])
+    assert [widget.data.channels.item(i).text() for i in range(widget.data.channels.count())] == ["dark"]
+    widget.data.channels.item(0).setCheckState(widget.data.channels.item(0).checkState().__class__.Checked)
+    widget.train()
+    finish(qtbot, widget)
+    assert kinds(viewer).count("reconstruction") == 2

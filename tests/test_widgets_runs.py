@@ -1,0 +1,108 @@
+"""The trained model at hand: saved, loaded, applied to other images, trained on."""
+
+import numpy as np
+import pytest
+
+from training_widget import LONG, finish, quick
+
+
+def test_a_saved_model_is_loaded_and_applied(viewer, scene, widget, qtbot, tmp_path):
+    widget.train()
+    finish(qtbot, widget)
+    first = scene[1].features["z1"].to_numpy()
+    widget.runs.save(tmp_path / "model")
+    assert "Saved" in widget.progress.words.text()
+    curve = curve_of(widget)
+    widget.runs.set_run(None)
+    widget.loss.show_history(())
+    widget.manifold.clear()
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.load(str(tmp_path / "model"))
+    assert np.allclose(curve_of(widget), curve) and not widget.manifold.pixmap().isNull()
+    widget.apply()
+    finish(qtbot, widget)
+    assert np.allclose(scene[1].features["z1"], first, atol=1e-4, equal_nan=True)
+
+
+def curve_of(widget):
+    return np.stack(widget.loss.curves["reconstruction"].getData())
+
+
+def test_a_training_goes_on(viewer, scene, widget, qtbot):
+    assert not widget.runs.continue_button.isEnabled()
+    widget.train()
+    finish(qtbot, widget)
+    before = curve_of(widget)
+    widget.model.choose("trvae")  # the run's own model is what counts
+    widget.data.window_px.setValue(11)
+    widget.model.epochs.setValue(20)
+    widget.runs.continue_button.click()
+    finish(qtbot, widget)
+    after = curve_of(widget)
+    assert np.allclose(after[:, : before.shape[1]], before) and after.shape[1] > before.shape[1]
+    assert after[0, -1] == pytest.approx(before[0, -1] + 20)
+    assert widget.runs.run.model_config.name == "vae" and widget.runs.run.window == (24, 24)
+
+
+def test_an_image_unlike_the_training_data_is_told(viewer, open_widget, qtbot, notifications):
+    from napari_vae import samples
+    from napari_vae.io.napari_reader import image_layer
+    from napari_vae.layers import atoms_to_points, placement_of
+
+    def show(kind, seed, zoom=1.0):
+        viewer.layers.clear()
+        image, truth = samples.micrograph(kind, size=384, seed=seed)
+        data, options, _ = image_layer(image)
+        layer = viewer.add_image(data, **{**options, "scale": np.array(options["scale"]) * zoom})
+        data, options, _ = atoms_to_points(truth, placement_of(layer))
+        viewer.add_points(data, **options)
+
+    def told():
+        notifications.clear()
+        widget.apply()
+        finish(qtbot, widget)
+        return [sentence for sentence in notifications if "take the results with care" in sentence]
+
+    show("graphene", 0)
+    widget = quick(open_widget("Train VAE"), epochs=30)
+    widget.model.choose("rvae")
+    widget.data.window_px.setValue(24)
+    widget.train()
+    finish(qtbot, widget)
+    show("graphene", 1)
+    assert not told()
+    show("perovskite", 1)
+    assert "do not look like" in told()[0] and told()[0] in widget.progress.words.text()
+    show("graphene", 1, zoom=2)
+    assert "2 times as large" in told()[0]
+
+
+def test_replacing_a_saved_model_is_asked(viewer, scene, widget, qtbot, tmp_path):
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication, QMessageBox
+
+    def press():
+        boxes = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMessageBox) and w.isVisible()]
+        if boxes:
+            asked.stop()
+            boxes[0].button(button).click()
+
+    asked = QTimer(interval=50)
+    asked.timeout.connect(press)
+
+    widget.train()
+    finish(qtbot, widget)
+    assert widget.runs.may_replace(tmp_path / "model")  # nothing is there
+    widget.runs.save(tmp_path / "model")
+    button = QMessageBox.StandardButton.No
+    asked.start()
+    assert not widget.runs.may_replace(tmp_path / "model")
+    button = QMessageBox.StandardButton.Yes
+    asked.start()
+    assert widget.runs.may_replace(tmp_path / "model")
+
+
+def test_a_model_that_is_none_is_refused(viewer, scene, widget, qtbot, tmp_path, notifications):
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.load(str(tmp_path))
+    assert len(notifications) == 1 and not widget.runs.apply_button.isEnabled()
