@@ -12,6 +12,12 @@ from napari_vae.trials import LATENTS
 TRAIN = nv.TrainConfig(device="cpu")
 
 
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Half the steps: these images are clear."""
+    monkeypatch.setattr("napari_vae.trials.STEPS", 150)
+
+
 def mosaic(tiles):
     """Images (N, H, H) side by side in one picture, and the table of their centres."""
     side, across = tiles.shape[-1], int(np.ceil(np.sqrt(len(tiles))))
@@ -25,7 +31,9 @@ def mosaic(tiles):
 
 def turned_graphene(n=200, window=12):
     """Windows of graphene, half of them turned by any angle."""
-    image, truth = nv.samples.micrograph("graphene", size=220, pixel_size=0.025, seed=1, vacancies=0, dopants=0)
+    image, truth = nv.samples.micrograph(
+        "graphene", size=220, pixel_size=0.025, dose=2000, seed=1, vacancies=0, dopants=0
+    )
     wide = nv.extract_patches(image, truth, window=2 * window).data[:n, 0]
     angles = np.random.default_rng(0).uniform(0, 360, len(wide)) * (np.arange(len(wide)) % 2)
     turned = [rotate(tile, angle, reshape=False) for tile, angle in zip(wide, angles, strict=True)]
