@@ -76,6 +76,13 @@ def test_painted_labels_count_from_one(viewer, scene, widget, qtbot):
     seen = points.features["z1"].notna()
     assert (points.features["class"][seen].astype(str) == bright[seen].astype(int).astype(str)).mean() > 0.9
     assert "class_name" not in points.features
+    widget.model.epochs.setValue(3)
+    widget.continue_training()
+    finish(qtbot, widget)
+    widget.given.labels.choose(None)  # a trained model needs no labels
+    widget.apply()
+    finish(qtbot, widget)
+    assert (points.features["class"][seen].astype(str) == bright[seen].astype(int).astype(str)).mean() > 0.9
 
 
 def test_a_condition_is_read_from_a_column_and_again_to_apply_and_continue(viewer, scene, widget, qtbot, notifications):
@@ -173,3 +180,16 @@ def test_labels_that_cannot_be_used_are_one_sentence(viewer, scene, widget, noti
     refused(widget.train, "No atom is labelled")
     widget.given.follow(None)
     refused(widget.labels.label_button.click, "regular grid has no atoms")
+
+
+def test_the_next_to_label_is_shown_in_its_frame(viewer, open_widget, lattice):
+    viewer.add_image(np.stack([lattice[0]] * 3), scale=(2, 1, 1))
+    positions = np.insert(lattice[1], 0, np.arange(len(lattice[1])) % 3, axis=1)
+    doubt = np.linspace(0, 1, len(positions))
+    points = viewer.add_points(positions, features={"class_entropy": doubt}, scale=(2, 1, 1))
+    widget = open_widget("Train VAE")
+    widget.model.choose("ss-rvae")
+    widget.labels.next_button.click()
+    assert points.mode == "select" and len(points.selected_data) == 10
+    assert viewer.dims.point[0] == 2 * positions[-1, 0]
+    assert np.allclose(viewer.scene.camera.center[-2:], positions[-1, 1:])

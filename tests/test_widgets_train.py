@@ -167,3 +167,20 @@ def test_the_manifold_comes_into_view_unless_the_user_looks_at_a_detail(viewer, 
     widget.train()
     finish(qtbot, widget)
     assert camera.zoom == pytest.approx(10 * whole)
+
+
+def test_a_training_that_ended_badly_is_told(scene, widget, qtbot, notifications, monkeypatch):
+    from napari_vae import training
+
+    whole = training.iter_fit
+
+    def noted(*args, **options):
+        run = yield from whole(*args, **options)
+        run.note = "The loss diverged; lower the learning rate."
+        return run
+
+    monkeypatch.setattr(training, "iter_fit", noted)
+    widget.train()
+    finish(qtbot, widget)
+    assert any("The loss diverged" in sentence for sentence in notifications)
+    assert "The loss diverged" in widget.progress.words.text()

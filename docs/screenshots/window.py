@@ -9,7 +9,7 @@ import napari
 from napari.settings import get_plugin_settings
 from qtpy.QtCore import QEventLoop, QTimer
 
-STAGES = ("detect", "train", "advanced", "training", "trained")
+STAGES = ("detect", "train", "advanced", "labels", "training", "trained")
 
 
 def open_viewer(sample):
@@ -53,7 +53,9 @@ def stage(viewer, name, epochs):
     if name == "advanced":
         train.advanced.expand(animate=False)
         wait(0.5)
-    if name in ("training", "trained"):
+    if name == "labels":
+        label_some(train)
+    if name in ("training", "trained", "labels") and epochs >= 0:
         train.model.epochs.setValue(epochs)
         train.train()
         if name == "training":
@@ -65,12 +67,24 @@ def stage(viewer, name, epochs):
         wait(1)
 
 
+def label_some(train):
+    """Ten columns of each sublattice, by the buttons."""
+    train.model.choose("ss-rvae")
+    points = train.data.atoms.layer()
+    brightest = points.features["amplitude"].to_numpy().argsort()
+    for word, rows in (("B", brightest[::20][:10]), ("A", brightest[::-20][:10])):
+        points.selected_data = set(rows.tolist())
+        train.labels.name.setText(word)
+        train.labels.label_button.click()
+    wait(0.5)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("picture")
     parser.add_argument("--sample", default="graphene")
-    parser.add_argument("--epochs", type=int, default=0, help="0: automatic")
+    parser.add_argument("--epochs", type=int, default=0, help="0: automatic; negative: none")
     options = parser.parse_args()
     viewer = open_viewer(options.sample)
     stage(viewer, options.stage, options.epochs)

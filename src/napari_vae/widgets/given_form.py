@@ -99,6 +99,7 @@ class GivenForm(Form):
         self.set_row_visible(self.labels, "semi-supervised" in kinds)
         self.set_row_visible(self.told, "semi-supervised" in kinds)
         self.setVisible(bool(kinds & {"conditional", "semi-supervised"}))
+        self._tell()
 
     def read(self, kind: str, source: Source) -> Supervision:
         """What a model of this kind is given of the atoms of a source, a row for each.
@@ -155,11 +156,15 @@ class GivenForm(Form):
 
     def _tell(self, index: int = 0) -> None:
         """Say how the labels are understood, or what is the matter with them."""
-        self.told.setText("" if self.points is None or self.labels.chosen() is None else self._summary())
+        if not self.labels.isHidden():  # counting takes time where there are many atoms
+            self.told.setText(self._summary())
 
     def _summary(self) -> str:
         try:
-            values = labels_of(self.known())
+            given = self.known()
+            if given is None:
+                return ""
+            values = labels_of(given)
         except InputError as error:
             return str(error)
         known = is_known(values)

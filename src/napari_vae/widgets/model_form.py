@@ -38,7 +38,8 @@ class ModelForm(Form):
             self.preset.addItem(label, name)
         self.preset.addItem(CUSTOM, "")
         self.preset.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.preset.setMinimumContentsLength(12)
+        self.preset.setMinimumContentsLength(12)  # the dock stays narrow, while the list shows the whole words
+        self.preset.view().setMinimumWidth(self.preset.view().sizeHintForColumn(0) + 30)
         self.kind = QComboBox()
         for name, label in KIND_WORDS.items():
             self.kind.addItem(label, name)

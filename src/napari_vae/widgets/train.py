@@ -125,7 +125,7 @@ class TrainWidget(Panel):
         pictures.addWidget(self.manifold)
         self.live.hide()
         parts = (self.data, self.model, self.given, self.labels, self.advanced, self.progress)
-        for widget in (*parts, self.legend, self.live, self.runs):
+        for widget in (*parts, self.runs, self.legend, self.live):
             self.column.addWidget(widget)
         self.column.addStretch()
 
@@ -186,7 +186,7 @@ class TrainWidget(Panel):
         height, width = run.window
         self.progress.say(
             f"Loaded {run.model_config.name} for windows of {height} × {width} px; Apply describes the chosen image "
-            "with it, Continue trains it further."
+            f"with it, Continue trains it further. {run.note}".rstrip()
         )
 
     def _on_delivered(self, result: Described, words: str) -> None:
