@@ -24,7 +24,7 @@ from .models.config import ModelConfig, Ramp, TrainConfig
 from .models.posterior import lends
 
 CENTRING = 80  # first steps in which a model of rotation and translation learns the translation alone
-OPEN, TAUGHT = (0.35, 250), (0.7, 500)  # ends of the first two phases: share of all steps, and steps at most
+OPEN, TAUGHT = (0.45, 300), (0.75, 550)  # ends of the first two phases: share of all steps, and steps at most
 
 Phase = Literal["open", "taught", "free"]
 

@@ -109,7 +109,7 @@ def _groups(z: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     component = cluster(z).to_numpy().astype(np.int64)
     numbers = np.unique(component)
     means = np.array([z[component == c].mean(0) for c in numbers])
-    spreads = np.array([np.atleast_2d(np.cov(z[component == c].T)) for c in numbers])
+    spreads = np.array([np.atleast_2d(np.cov(z[component == c].T, ddof=0)) for c in numbers])
     apart = means[:, None] - means
     both = spreads[:, None] + spreads + WIDEST * np.eye(z.shape[1])
     distance = np.einsum("abi,abi->ab", apart, np.linalg.solve(both, apart[..., None])[..., 0])

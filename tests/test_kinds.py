@@ -1,0 +1,269 @@
+"""Conditional, semi-supervised and joint models find the truth, and say what they need."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import spearmanr
+
+from napari_vae import InputError, ModelConfig, TrainConfig, TrainingError, fit, load_run, samples
+from napari_vae.models.config import LIKELIHOODS
+from napari_vae.models.gauge import Gauge
+from napari_vae.models.likelihood import make_likelihood
+from napari_vae.models.pose import Pose
+from napari_vae.session import Session
+from napari_vae.supply import Supply
+
+SMALL = (128, 128)  # quick, and enough for cards
+
+
+def matched_accuracy(found, truth):
+    counts = np.array([[np.sum((found == i) & (truth == k)) for k in range(4)] for i in range(4)])
+    rows, columns = linear_sum_assignment(-counts)
+    return counts[rows, columns].sum() / len(truth)
+
+
+@pytest.fixture(scope="module")
+def turned():
+    return samples.cards(300, max_angle=180, max_shear=1, size=32, seed=1)
+
+
+@pytest.fixture(scope="module")
+def small():
+    return samples.cards(16, max_angle=60, max_shear=5, size=32)
+
+
+def test_few_labels_are_enough(turned):
+    """Two labels for one suit and ten for the others, all of them hardly turned."""
+    few = samples.cards(10, max_angle=12, max_shear=1, size=32, seed=2)
+    keep = np.r_[0:2, 10:40]
+    images = np.concatenate([few.images[keep], turned.images])
+    labels = np.r_[few.suit[keep], np.full(len(turned), -1)]
+    run = fit(images, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=20), labels=labels)
+    table = run.encode(turned.images)
+    assert (table["class"] == turned.suit).mean() > 0.97
+    assert table["class_probability"].between(0.25, 1).all()
+    assert run.history[["kl_class", "lesson", "floor"]].notna().all().all()
+
+
+def test_classes_are_found_without_labels(turned):
+    run = fit(turned.images, ModelConfig.preset("j-rvae", n_classes=4, hidden=SMALL), TrainConfig(epochs=32))
+    assert matched_accuracy(run.encode(turned.images)["class"].to_numpy(), turned.suit) > 0.97
+    drawn = np.stack([run.decode(np.zeros(2), label=k)[0] for k in range(4)])
+    apart = [np.abs(drawn[i] - drawn[j]).mean() for i in range(4) for j in range(i)]
+    assert min(apart) > 0.01, "every class draws something else"
+
+
+def test_more_labelled_than_unlabelled(turned):
+    labels = np.where(np.arange(len(turned)) % 4, turned.suit, -1)
+    run = fit(turned.images, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=25), labels=labels)
+    assert (run.encode(turned.images)["class"] == turned.suit)[labels < 0].mean() > 0.95
+    everything = fit(
+        turned.images, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=8), labels=turned.suit
+    )
+    assert (everything.encode(turned.images)["class"] == turned.suit).mean() > 0.95
+
+
+def test_a_condition_is_kept_out_of_the_latents():
+    """Given the size of the cards, the latents do not tell it; not given, they do."""
+    cards = samples.cards(200, max_angle=0.1, max_shear=0.1, scale=(0.6, 1.6), size=32, seed=3)
+    cards_of = cards.suit == 1
+    images, size = cards.images[cards_of], np.log(cards.scale[cards_of])
+    plain = fit(images, ModelConfig(latent_dim=1), TrainConfig(epochs=60)).encode(images)
+    run = fit(images, ModelConfig("conditional", latent_dim=1), TrainConfig(epochs=60), condition=size)
+    told = run.encode(images, condition=size)
+    assert abs(spearmanr(plain["z1"], size)[0]) > 0.95
+    assert abs(spearmanr(told["z1"], size)[0]) < 0.5
+    drawn = run.decode(np.zeros((2, 1)), condition=[[size.min()], [size.max()]])
+    assert drawn[1].mean() > 1.5 * drawn[0].mean(), "the condition is what decides the size"
+
+
+def test_numbers_are_learnt_from_a_few():
+    cards = samples.cards(300, max_angle=0.1, max_shear=0.1, scale=(0.6, 1.6), size=32, seed=4)
+    known = np.where(np.arange(len(cards)) % 10 == 0, cards.scale, np.nan)
+    run = fit(cards.images, ModelConfig("semi-supervised"), TrainConfig(epochs=25), targets=known)
+    table = run.encode(cards.images)
+    error = (table["target"] - cards.scale)[np.isnan(known)]
+    assert np.sqrt((error**2).mean()) < 0.25 * cards.scale.std()
+    assert (table["target_sd"] > 0).all()
+
+
+def test_signals():
+    """Peaks that move and change in height: the shift is found, the height is the latent."""
+    rng = np.random.default_rng(0)
+    place, height = rng.uniform(-10, 10, 400), rng.uniform(0.2, 1, 400)
+    x = np.arange(96) - 47.5
+    signals = height[:, None] * np.exp(-0.5 * ((x - place[:, None]) / 4) ** 2) + 0.01 * rng.normal(size=(400, 96))
+    run = fit(signals, ModelConfig.preset("tvae", latent_dim=1), TrainConfig(epochs=40))
+    table = run.encode(signals)
+    assert "shift_y" not in table
+    assert np.corrcoef(table["shift_x"], place)[0, 1] > 0.99
+    assert abs(spearmanr(table["z1"], height)[0]) > 0.95
+    assert run.reconstruct(signals).shape == signals.shape and run.window == (1, 96)
+    with pytest.raises(InputError, match="shifted only"):
+        fit(signals, ModelConfig.preset("rvae"))
+
+
+def test_the_coordinate_decoder_turns_as_the_canonical_one(turned):
+    few = turned.images[::20, 4:-4, 4:-4]
+    model = ModelConfig.preset("rvae", decoder="coordinate", hidden=(32, 32), rotations=8)
+    run = fit(few, model, TrainConfig(epochs=40))
+    upright, quarter = run.decode([0, 0])[0], run.decode([0, 0], angle=90)[0]
+    np.testing.assert_allclose(np.rot90(upright), quarter, atol=1e-3)
+    assert run.history["loss"].iloc[-1] < 0.8 * run.history["loss"].iloc[0]
+
+
+def test_convolutions_learn_too(small):
+    model = ModelConfig.preset("rvae", encoder="conv", latent_dim=4)
+    run = fit(small.images, model, TrainConfig(epochs=90))
+    assert run.encode(small.images)["reconstruction_error"].mean() < 0.3 * small.images.var(0).mean()
+
+
+@pytest.mark.parametrize("name", [name for name in LIKELIHOODS if name != "auto"])
+def test_no_reconstruction_costs_less_than_the_floor_and_the_mean_costs_least(name):
+    images = torch.tensor(np.random.default_rng(0).uniform(0.02, 0.98, (6, 1, 5, 5)), dtype=torch.float32)
+    likelihood = make_likelihood(name, 1)
+    getattr(likelihood, "reset", lambda: None)()
+    logits = torch.linspace(-12, 12, 4001)[:, None, None, None].expand(-1, 1, 5, 5)
+    cost = torch.stack([likelihood.nll(logits, image[None]) for image in images])
+    assert (cost.amin(1) >= likelihood.floor(images) - 1e-3).all()
+    flat = images.mean((2, 3), keepdim=True).expand_as(images)  # the best flat picture is the mean
+    best = torch.stack([likelihood.mean(logits)[i, 0, 0, 0] for i in cost.argmin(1)])
+    torch.testing.assert_close(best, flat[:, 0, 0, 0], atol=5e-3, rtol=0)
+
+
+def test_counts_are_fitted_as_counts():
+    rng = np.random.default_rng(0)
+    rate = 3 + 20 * np.exp(-0.5 * (np.linspace(-2, 2, 16)[:, None] ** 2 + np.linspace(-2, 2, 16) ** 2))
+    counts = rng.poisson(rate, (300, 16, 16))
+    run = fit(counts, ModelConfig(likelihood="poisson", latent_dim=1), TrainConfig(epochs=30))
+    np.testing.assert_allclose(run.reconstruct(counts).mean(0), rate, rtol=0.15)
+
+
+def test_classes_by_name(small, tmp_path):
+    names = np.array(["club", "spade", "heart", "diamond"])[small.suit]
+    labels = pd.Series(names).where(np.arange(len(small)) % 2 == 0)
+    run = fit(small.images, ModelConfig.preset("ss-rvae"), TrainConfig(epochs=2), labels=labels)
+    assert run.scale.names == ("club", "diamond", "heart", "spade")
+    again = load_run(run.save(tmp_path / "run"))
+    assert again.scale == run.scale
+    told = again.encode(small.images, labels=names)
+    assert (np.array(run.scale.names)[told["class"]] == names).all(), "what is known is taken as it is"
+    with pytest.raises(InputError, match="club, diamond, heart, spade; the labels hold joker"):
+        run.encode(small.images, labels=["joker"] * len(small))
+
+
+CONDITION, LABELS = np.zeros(64, int), np.zeros(64, int)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "sentence"),
+    [
+        (ModelConfig.preset("crvae"), {}, "learns from condition"),
+        (ModelConfig.preset("ss-rvae"), {}, "learns from labels or targets"),
+        (ModelConfig.preset("ss-rvae"), {"labels": LABELS, "targets": np.ones(64)}, "give one of them"),
+        (ModelConfig.preset("j-rvae"), {}, "how many classes"),
+        (ModelConfig.preset("rvae"), {"labels": LABELS}, "does not learn from labels"),
+        (ModelConfig.preset("ss-rvae"), {"labels": LABELS - 1}, "label a few"),
+        (ModelConfig.preset("ss-rvae"), {"labels": LABELS[:9]}, "There are 64 images"),
+        (ModelConfig.preset("ss-rvae"), {"labels": LABELS + 0.5}, "whole numbers"),
+        (ModelConfig.preset("ss-rvae", n_classes=2), {"labels": np.arange(64) % 3}, "there are 2 classes"),
+        (ModelConfig.preset("crvae", n_classes=2), {"condition": np.arange(64) % 2 - 1}, "there are 2 classes"),
+        (ModelConfig.preset("crvae"), {"condition": np.full(64, np.nan)}, "hold NaN"),
+        (ModelConfig.preset("crvae"), {"condition": np.ones(64)}, "the same for all"),
+        (ModelConfig.preset("ss-rvae"), {"targets": np.full(64, np.nan)}, "No image has a target"),
+        (ModelConfig.preset("ss-rvae"), {"targets": np.full(64, np.inf)}, "infinite"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(small, model, given, sentence):
+    with pytest.raises(InputError, match=sentence):
+        fit(small.images, model, **given)
+
+
+def test_a_conditional_model_wants_its_condition_again(small):
+    run = fit(small.images, ModelConfig.preset("crvae"), TrainConfig(epochs=1), condition=small.suit)
+    with pytest.raises(InputError, match="give the class of every image as `condition`"):
+        run.encode(small.images)
+    with pytest.raises(InputError, match="there are 4 classes"):
+        run.decode([0, 0], label=7)
+    with pytest.raises(InputError, match="takes no condition"):
+        fit(small.images, train=TrainConfig(epochs=1)).encode(small.images, condition=small.suit)
+
+
+def test_memory_that_is_short_halves_the_batch_and_changes_nothing(small, monkeypatch):
+    """A step in parts is the same step; only the random draws come in another order."""
+    whole = fit(small.images, train=TrainConfig(epochs=2))
+    learn, words = Session._accumulate, []
+
+    def short(self, rows, labelled):
+        if self.parts < 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return learn(self, rows, labelled)
+
+    monkeypatch.setattr(Session, "_accumulate", short)
+    run = fit(small.images, train=TrainConfig(epochs=2), callback=lambda event: words.append(event.message))
+    assert any("memory is short: each batch is taken in 4 parts" in word for word in words)
+    np.testing.assert_allclose(run.history["loss"], whole.history["loss"], rtol=0.05)
+
+
+def test_a_training_that_diverges_keeps_its_best_state(small, monkeypatch):
+    learn = Session._accumulate
+
+    def diverge(self, rows, labelled):
+        evidence = learn(self, rows, labelled)
+        if self.step > 90:
+            for parameter in self.model.parameters():
+                parameter.grad.fill_(torch.nan)
+        return evidence
+
+    monkeypatch.setattr(Session, "_accumulate", diverge)
+    words = []
+    run = fit(small.images, train=TrainConfig(epochs=100), callback=lambda event: words.append(event.message))
+    assert "lower the learning rate" in run.note and words[-1] == run.note
+    assert run.encode(small.images).notna().all().all()
+
+
+def test_a_loss_that_is_never_a_number_is_one_sentence(small, monkeypatch):
+    monkeypatch.setattr(Supply, "load", lambda self, rows: torch.full((len(rows), 1, 32, 32), torch.nan))
+    with pytest.raises(TrainingError, match="lower the learning rate"):
+        fit(small.images, train=TrainConfig(epochs=2))
+
+
+def test_ramps_of_beta_end_where_they_shall(small):
+    train = TrainConfig(epochs=10, beta=(0.0, 2.0, 5))
+    run = fit(small.images, train=train)
+    last = run.history.iloc[-1]
+    assert last["loss"] == pytest.approx(
+        last["reconstruction"] + last["kl_pose"] + 2 * (last["kl_z1"] + last["kl_z2"]), rel=1e-3
+    )
+    for wrong in (-1, (1, 2), (1, -2, 3), "warm"):
+        with pytest.raises(InputError, match="a ramp"):
+            TrainConfig(beta=wrong)
+
+
+def test_zeros_of_the_pose_are_means_over_images_that_are_alike():
+    """Two kinds of objects whose upright images are off-centre, stretched and too large, each in its own way."""
+    rng, n = np.random.default_rng(0), 1000
+    kind = rng.integers(0, 2, n)
+    truth = Pose(
+        torch.tensor(rng.uniform(-np.pi, np.pi, (n, 1)), dtype=torch.float32),
+        torch.tensor(rng.normal(0, 2, (n, 1, 2)), dtype=torch.float32),
+        torch.tensor(rng.normal(0, 0.05, (n, 1)), dtype=torch.float32),
+        torch.tensor(rng.normal(0, 0.02, (n, 1, 2)), dtype=torch.float32),
+    )
+    z = torch.tensor(np.c_[4 * kind - 2 + 0.2 * rng.normal(size=n), rng.normal(size=n)], dtype=torch.float32)
+    off = torch.tensor([[3.0, -1.0], [-2.0, 0.5]])[kind][:, None]
+    strain, log_scale = torch.tensor([[0.03, 0.0], [-0.01, 0.02]])[kind], torch.tensor([0.1, -0.2])[kind]
+    upright = replace(truth, strain=truth.strain + strain[:, None], log_scale=truth.log_scale + log_scale[:, None])
+    upright = upright.moved(off, -1)
+    gauge = Gauge(ModelConfig.preset("strain-trsvae"))
+    gauge.reset()
+    gauge.fit(z, torch.zeros(n, 0), upright)
+    found = gauge.to_data(upright, z, torch.zeros(n, 0))
+    for name, tolerance in (("shift", 0.5), ("strain", 0.004), ("log_scale", 0.012)):
+        assert (getattr(found, name) - getattr(truth, name)).abs().max() < tolerance, name
+    back = gauge.to_upright(found, z, torch.zeros(n, 0))
+    torch.testing.assert_close(back.shift, upright.shift, atol=1e-4, rtol=1e-4)
