@@ -267,3 +267,28 @@ def test_zeros_of_the_pose_are_means_over_images_that_are_alike():
         assert (getattr(found, name) - getattr(truth, name)).abs().max() < tolerance, name
     back = gauge.to_upright(found, z, torch.zeros(n, 0))
     torch.testing.assert_close(back.shift, upright.shift, atol=1e-4, rtol=1e-4)
+
+
+def test_angles_of_symmetric_motifs_are_told_modulo_their_symmetry():
+    cards = samples.cards(120, max_angle=180, max_shear=0.1, size=32, seed=7)
+    model, train = ModelConfig.preset("rvae", latent_dim=1, hidden=SMALL), TrainConfig(epochs=40)
+    diamonds, clubs = (cards.suit == k for k in (3, 0))
+    run = fit(cards.images[diamonds], model, train)
+    table = run.encode(cards.images[diamonds])
+    assert run.symmetry == 2 and table["angle"].between(-90, 90).all()
+    apart = (table["angle"] - cards.angle[diamonds] + 90) % 180 - 90
+    assert (apart - apart.median()).abs().median() < 3
+    assert table["angle_sd"].median() < 10, "turns that change nothing are no uncertainty"
+    assert fit(cards.images[clubs], model, train).symmetry == 1
+
+
+def test_images_on_disk_are_encoded_in_parts(small, tmp_path, monkeypatch):
+    np.save(tmp_path / "images.npy", small.images)
+    run = fit(small.images, train=TrainConfig(epochs=1))
+    largest, apply = [], type(run.normalization).apply
+    monkeypatch.setattr("napari_vae.run.BATCH", 10)
+    monkeypatch.setattr(
+        type(run.normalization), "apply", lambda self, data: largest.append(len(data)) or apply(self, data)
+    )
+    table = run.encode(np.load(tmp_path / "images.npy", mmap_mode="r"))
+    assert max(largest) == 10 and len(table) == len(small)

@@ -19,9 +19,8 @@ from .errors import InputError, ReadError, TrainingError
 from .folders import replace_folder
 from .latent_table import latent_columns
 from .models.config import ModelConfig, TrainConfig
-from .models.evidence import Explanation
 from .models.given import Scale, encoding_given, one_row
-from .models.images import as_given, model_images
+from .models.images import as_given, model_batches
 from .models.pose import pose_of
 from .models.vae import InvariantVAE, decode_manifold
 from .normalization import Normalization
@@ -96,6 +95,11 @@ class Run:
         return self._model.channels
 
     @property
+    def symmetry(self) -> int:
+        """Order n of the motif's symmetry: angles are told modulo 360°/n; 1 if there is none."""
+        return int(self._model.gauge.fold)
+
+    @property
     def device(self) -> str:
         """Where the model lives and computes."""
         return str(next(self._model.parameters()).device)
@@ -122,10 +126,11 @@ class Run:
         -------
         DataFrame
             One row per image, with the index of ``data.atoms`` for `Patches`. ``z1``, ``z1_sd``, …; as the model has
-            them ``angle`` (degrees, counter-clockwise on screen, in (−180, 180]), ``shift_y``, ``shift_x`` (screen, in
-            pixels), ``scale``, ``strain_xx``, ``strain_xy`` (in the object's frame), each with its ``…_sd``;
-            ``screen_strain_xx``, ``screen_strain_xy``; ``class`` and ``class_probability``; ``target`` and
-            ``target_sd`` (``target1`` … if several); ``elbo`` (nats) and ``reconstruction_error`` (mean squared
+            them ``angle`` (degrees, counter-clockwise on screen, in (−180, 180], of n-fold symmetric motifs in
+            (−180/n, 180/n]), ``shift_y``, ``shift_x`` (screen, in pixels), ``scale``, ``strain_xx``, ``strain_xy`` (in
+            the object's frame), each with its ``…_sd``; ``screen_strain_xx``, ``screen_strain_xy``; ``class``,
+            ``class_probability`` and ``class_entropy`` (nats); ``target`` and ``target_sd`` (``target1`` … if
+            several); ``elbo`` (nats) and ``reconstruction_error`` (mean squared
             difference of pixels in [0, 1]).
 
         Raises
@@ -133,7 +138,7 @@ class Run:
         InputError
             If the images do not fit the model.
         """
-        return self.describe(data, labels=labels, condition=condition)[0]
+        return self._table(data, (table for table, _ in self._told(data, labels, condition)))
 
     def reconstruct(
         self,
@@ -154,7 +159,7 @@ class Run:
         InputError
             If the images do not fit the model.
         """
-        return self.describe(data, labels=labels, condition=condition)[1]
+        return self._images(data, [images.cpu().numpy() for _, images in self._told(data, labels, condition)])
 
     def describe(
         self,
@@ -170,19 +175,8 @@ class Run:
         InputError
             If the images do not fit the model.
         """
-        tables, parts = [], [np.empty((0, self.n_channels, *self.window), np.float32)]
-        for images, told in self._explain(data, labels, condition):
-            mean = self._model.likelihood.mean(told.logits)
-            tables.append(
-                latent_columns(told, self.scale) | {"reconstruction_error": ((mean - images) ** 2).mean((1, 2, 3))}
-            )
-            parts.append(mean.cpu().numpy())
-        columns = {name: torch.cat([t[name] for t in tables]).cpu().numpy() for name in tables[0]} if tables else {}
-        table = pd.DataFrame(columns, index=data.atoms.index if hasattr(data, "atoms") else None)
-        rebuilt = np.concatenate(parts)
-        if not hasattr(data, "normalization"):
-            rebuilt = self.normalization.undo(rebuilt)
-        return table, as_given(rebuilt, data)
+        told = [(table, images.cpu().numpy()) for table, images in self._told(data, labels, condition)]
+        return self._table(data, (table for table, _ in told)), self._images(data, [images for _, images in told])
 
     @torch.no_grad()
     def decode(
@@ -305,23 +299,38 @@ class Run:
         height, width = self.window
         return f"<Run {self.model_config.name}, {self.model_config.latent_dim} latents, {height} × {width} px>"
 
-    def _explain(
+    def _told(
         self, data: Patches | npt.ArrayLike, labels: npt.ArrayLike | None, condition: npt.ArrayLike | None
-    ) -> Iterator[tuple[torch.Tensor, Explanation]]:
-        images = model_images(data, self.n_channels, self.window, self.normalization)
-        given = encoding_given(self.model_config, self.scale, len(images), labels, condition)
+    ) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
+        """Columns and reconstructions, batch by batch."""
+        n = len(data.atoms) if hasattr(data, "atoms") else len(np.asarray(data))
+        given = encoding_given(self.model_config, self.scale, n, labels, condition)
+        batches = model_batches(data, self.n_channels, self.window, self.normalization, BATCH)
         try:
-            for start in range(0, len(images), BATCH):
-                rows = slice(start, start + BATCH)
-                batch = torch.from_numpy(images[rows]).to(self.device)
-                known = None if given is None else torch.from_numpy(given[rows]).to(self.device)
-                yield batch, self._model.explain(batch, known)
+            for number, images in enumerate(batches):
+                rows = slice(number * BATCH, (number + 1) * BATCH)
+                batch = torch.from_numpy(images).to(self.device)
+                told = self._model.explain(batch, None if given is None else torch.from_numpy(given[rows]).to(batch))
+                mean = self._model.likelihood.mean(told.logits)
+                error = ((mean - batch) ** 2).mean((1, 2, 3))
+                yield latent_columns(told, self.scale) | {"reconstruction_error": error}, mean
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             raise TrainingError(
                 "The device ran out of memory; close other programs or load the run on the CPU."
             ) from error
+
+    def _table(self, data: Patches | npt.ArrayLike, parts: Iterator[dict[str, torch.Tensor]]) -> pd.DataFrame:
+        tables = [{name: values.cpu().numpy() for name, values in part.items()} for part in parts]
+        columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]} if tables else {}
+        return pd.DataFrame(columns, index=data.atoms.index if hasattr(data, "atoms") else None)
+
+    def _images(self, data: Patches | npt.ArrayLike, parts: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+        rebuilt = np.concatenate([np.empty((0, self.n_channels, *self.window), np.float32), *parts])
+        if not hasattr(data, "normalization"):
+            rebuilt = self.normalization.undo(rebuilt)
+        return as_given(rebuilt, data)
 
 
 def load_run(folder: str | Path, *, device: str = "auto") -> Run:

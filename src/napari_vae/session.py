@@ -24,6 +24,7 @@ from .models.likelihood import Poisson
 from .models.networks import initialise
 from .models.pose import Pose
 from .models.posterior import lends
+from .models.symmetry import symmetry_order
 from .models.vae import InvariantVAE, decode_manifold
 from .normalization import Normalization
 from .progress import Progress
@@ -40,6 +41,7 @@ LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a 
 LIVE_GRID = 7
 SPAN = 300  # images that tell the range of the latents
 ALIKE = 10_000  # images that tell where the zeros of the pose are
+MOTIFS = 200  # images that tell whether the motif is symmetric
 FEW = 20  # held-out images that do not tell what is usual
 
 
@@ -305,12 +307,15 @@ class Session:
 
     def _fix_gauge(self) -> None:
         """Agree with the training images on where shifts, strains and scales have their zeros."""
-        if not self.model.gauge.used.any():
+        if not self.model.config.invariances:
             return
         self.model.gauge.reset()  # poses of the upright image
         told = list(self._explain(self.supply.rows[:ALIKE]))
         pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
-        self.model.gauge.fit(torch.cat([t.mean for t in told]), torch.cat([t.y for t in told]), pose)
+        z, y = torch.cat([t.mean for t in told]), torch.cat([t.y for t in told])
+        self.model.gauge.fit(z, y, pose)
+        if "rotation" in self.model.config.invariances:
+            self.model.gauge.fold.fill_(symmetry_order(self.model, z[:MOTIFS], y[:MOTIFS]))
 
     def _order_latents(self) -> None:
         """Make z1 the latent that says most about the images (largest KL), and so on; the history follows."""

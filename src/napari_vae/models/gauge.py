@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..analysis.clusters import cluster
 from .config import ModelConfig
-from .pose import Pose
+from .pose import Pose, turned_strain, wrap
 
 MOST_GROUPS = 8
 SHRINK = 20.0  # images of a group that weigh as much as the mean of all
@@ -32,8 +32,14 @@ class Gauge(nn.Module):
     ----------
     config : ModelConfig
         Which of them the model has; models with classes have a group for each.
+
+    Attributes
+    ----------
+    fold : Tensor ()
+        Order of the motif's symmetry: angles are told modulo 360° divided by it.
     """
 
+    fold: Tensor
     values: Tensor
     means: Tensor
     precisions: Tensor
@@ -46,13 +52,15 @@ class Gauge(nn.Module):
         used = ["strain" in has, "strain" in has, "scale" in has, *[{"rotation", "translation"} <= set(has)] * 2]
         self.used = torch.tensor(used, device="cpu")
         n = self.classes or MOST_GROUPS
+        self.register_buffer("fold", torch.empty(()))
         self.register_buffer("values", torch.empty(n, 5))  # strain, log scale, centre (x, y down; px)
         self.register_buffer("means", torch.empty(n, self.k))
         self.register_buffer("precisions", torch.empty(n, self.k, self.k))
         self.register_buffer("log_weights", torch.empty(n))
 
     def reset(self) -> None:
-        """Everything at 0."""
+        """Everything at 0, and no symmetry."""
+        self.fold.fill_(1)
         for values in (self.values, self.means, self.precisions, self.log_weights):
             values.zero_()
 
@@ -86,10 +94,16 @@ class Gauge(nn.Module):
         """Poses (B, K) of the upright image as poses of the object."""
         strain, log_scale, centre = self._zeros(pose, z, y)
         moved = pose.moved(centre, 1)
-        return replace(moved, strain=pose.strain - strain, log_scale=pose.log_scale - log_scale)
+        angle = self.apart(pose.angle)
+        strain = turned_strain(pose.strain - strain, pose.angle - angle)  # on screen it stays what it is
+        return replace(moved, angle=angle, strain=strain, log_scale=pose.log_scale - log_scale)
+
+    def apart(self, angle: Tensor) -> Tensor:
+        """Angles brought into the part of the circle that the symmetry of the motif leaves."""
+        return wrap(angle * self.fold) / self.fold
 
     def to_upright(self, pose: Pose, z: Tensor, y: Tensor) -> Pose:
-        """The inverse of `to_data`."""
+        """The inverse of `to_data`, but for turns that leave the motif as it is."""
         strain, log_scale, centre = self._zeros(pose, z, y)
         return replace(pose, strain=pose.strain + strain, log_scale=pose.log_scale + log_scale).moved(centre, -1)
 

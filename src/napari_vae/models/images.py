@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ..patches import Patches
 
 SMALLEST = 20
+CHUNK = 1000  # images that are looked at at once
 
 
 def raw_images(data: Any) -> npt.NDArray[Any]:
@@ -38,7 +40,9 @@ def raw_images(data: Any) -> npt.NDArray[Any]:
         raise InputError("The images are complex; take their magnitude, np.abs(images), first.")
     if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
         raise InputError(f"The images hold {array.dtype} values, not numbers; convert them to intensities.")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not all(
+        np.isfinite(array[i : i + CHUNK]).all() for i in range(0, len(array), CHUNK)
+    ):
         raise InputError("The images hold NaN or infinite values; replace them first, for example with np.nan_to_num.")
     return array
 
@@ -69,13 +73,17 @@ def training_images(data: Any) -> tuple[npt.NDArray[np.float32], Normalization]:
     return limits.apply(array), limits
 
 
-def model_images(data: Any, channels: int, size: tuple[int, int], limits: Normalization) -> npt.NDArray[np.float32]:
-    """Images as a trained model wants them; `Patches` are in the limits of their own micrograph already.
+def model_batches(
+    data: Any, channels: int, size: tuple[int, int], limits: Normalization, batch: int
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Images as a trained model wants them, `batch` by batch, so that an array on disk never lies in memory as a whole.
+
+    `Patches` are in the limits of their own micrograph already.
 
     Raises
     ------
     InputError
-        If channels or size are not those the model was trained on.
+        If channels or size are not those the model was trained on; before the first batch.
     """
     array = raw_images(data)
     if array.shape[1:] != (channels, *size):
@@ -83,7 +91,15 @@ def model_images(data: Any, channels: int, size: tuple[int, int], limits: Normal
             f"The model takes images of {channels} × {size[0]} × {size[1]} (channels × height × width), not "
             f"{' × '.join(map(str, array.shape[1:]))}; extract patches with window={size}."
         )
-    return array.astype(np.float32, copy=False) if _is_patches(data) else limits.apply(array)
+    parts = (array[start : start + batch] for start in range(0, len(array), batch))
+    if _is_patches(data):
+        return (part.astype(np.float32, copy=False) for part in parts)
+    return (limits.apply(part) for part in parts)
+
+
+def model_images(data: Any, channels: int, size: tuple[int, int], limits: Normalization) -> npt.NDArray[np.float32]:
+    """All of `model_batches` at once."""
+    return np.concatenate(list(model_batches(data, channels, size, limits, CHUNK)))
 
 
 def as_given(images: npt.NDArray[np.float32], data: Patches | npt.ArrayLike) -> npt.NDArray[np.float32]:

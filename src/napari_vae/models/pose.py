@@ -91,9 +91,14 @@ class Pose:
 
     def screen_strain(self) -> Tensor:
         """Strain components (…, 2) turned from the object's frame to the screen (y up)."""
-        cos, sin = torch.cos(2 * self.angle), torch.sin(2 * self.angle)
-        xx, xy = self.strain.unbind(-1)
-        return torch.stack([xx * cos - xy * sin, xx * sin + xy * cos], -1)
+        return turned_strain(self.strain, self.angle)
+
+
+def turned_strain(strain: Tensor, angle: Tensor) -> Tensor:
+    """Strain components (…, 2), y up, in axes that are turned back by an angle (…)."""
+    cos, sin = torch.cos(2 * angle), torch.sin(2 * angle)
+    xx, xy = strain.unbind(-1)
+    return torch.stack([xx * cos - xy * sin, xx * sin + xy * cos], -1)
 
 
 def _stretch(strain: Tensor) -> Tensor:

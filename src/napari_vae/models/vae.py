@@ -182,7 +182,7 @@ class InvariantVAE(nn.Module):
         pose = posed.pose.select(best[:, None])
         pose_sd = {name: sd[rows, best] for name, sd in posed.spread.items()}
         if "rotation" in pose_sd:
-            apart = wrap(posed.pose.angle - pose.angle)
+            apart = self.gauge.apart(posed.pose.angle - pose.angle)
             pose_sd["rotation"] = (weights * (posed.spread["rotation"][..., 0] ** 2 + apart**2)).sum(1, True).sqrt()
         probabilities = quantity = None
         if isinstance(self.observed, Category):
