@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .errors import InputError
 from .folders import check_replaceable, replace_folder
+from .models.guide import Guide
 from .provenance import data_hash
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Checkpoint:
         s.provisional = tensors.get("provisional")
         s.phase = state["phase"]
         if guide := _named(tensors, "guide."):
-            s.guide = s.make_guide()
+            s.guide = Guide(s.model)
             s.guide.load_state_dict(guide)
         s.history = state["history"]
         s.step, s.epoch, s.position = state["counts"]

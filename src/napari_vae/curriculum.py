@@ -17,6 +17,7 @@ After Jiang et al. 2017, "Variational deep embedding", arXiv 1611.05148, which s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,7 +25,8 @@ from .models.config import ModelConfig, Ramp, TrainConfig
 from .models.posterior import lends
 
 CENTRING = 80  # first steps in which a model of rotation and translation learns the translation alone
-OPEN, TAUGHT = (0.45, 300), (0.75, 550)  # ends of the first two phases: share of all steps, and steps at most
+OPEN, TAUGHT = (0.45, 400), (0.75, 650)  # ends of the first two phases: share of all steps, and steps at most
+CALM, CALMEST = 0.4, 0.05  # share of the first phase in which the steps become small, and the last of them
 
 Phase = Literal["open", "taught", "free"]
 
@@ -58,6 +60,14 @@ class Curriculum:
         if step >= self.settled:
             return "free"
         return "open" if step < self._at(OPEN) else "taught"
+
+    def pace(self, step: int) -> float:
+        """Factor of the learning rate: the first phase ends with small steps, so that the guide is a good one."""
+        if self.phase(step) != "open":
+            return 1.0
+        end = self._at(OPEN)
+        left = (end - step) / max(1.0, CALM * end)  # 1 … 0
+        return CALMEST + (1 - CALMEST) * 0.5 * (1 - math.cos(math.pi * min(1.0, left)))
 
     @property
     def settled(self) -> int:

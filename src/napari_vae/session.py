@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -20,6 +19,7 @@ from .device import describe_device, is_out_of_memory
 from .errors import TrainingError
 from .models.config import ModelConfig, TrainConfig
 from .models.evidence import Evidence, Explanation
+from .models.guide import Guide
 from .models.likelihood import Poisson
 from .models.networks import initialise
 from .models.pose import Pose
@@ -42,6 +42,7 @@ LIVE_GRID = 7
 SPAN = 300  # images that tell the range of the latents
 ALIKE = 10_000  # images that tell where the zeros of the pose are
 MOTIFS = 200  # images that tell whether the motif is symmetric
+GUIDED = 2000  # images that tell along which axes the classes are strained
 FEW = 20  # held-out images that do not tell what is usual
 
 
@@ -93,7 +94,7 @@ class Session:
         self.phase: Phase = "open"
         self.note = ""  # what the user should know of how the training ended
         self.best: tuple[float, dict[str, Tensor]] = (math.inf, {})  # held-out loss and weights
-        self.guide: InvariantVAE | None = None  # a former state that says how each image is turned
+        self.guide: Guide | None = None  # a former state that tells how images are drawn
         self.provisional: Tensor | None = None  # classes (N, K) to begin with
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), train.learning_rate, fused=device.type in ("cpu", "cuda")
@@ -168,7 +169,7 @@ class Session:
         self._enter(self.curriculum.phase(self.step))
         labelled = self.supply.labelled_rows(self.step) if self.supply.n_labelled else rows[:0]
         for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.rate(self.step)
+            group["lr"] = self.schedule.rate(self.step) * self.curriculum.pace(self.step)
         while True:
             self.optimizer.zero_grad()
             try:
@@ -199,38 +200,50 @@ class Session:
         """Prepare what the phase of the next step needs; see `curriculum`."""
         model = self.model
         if phase == "taught" and self.phase == "open":
-            self.guide = self.make_guide() if lends(model.config) else None
             self.provisional = sort_images(model, self.supply) if model.config.sorts else None
+            self.guide = self._make_guide() if lends(model.config) else None
         elif phase == "free":
             self.guide = None
         self.phase = phase
         if lends(model.config):
             model.reader.lent = float(phase == "open")
 
-    def make_guide(self) -> InvariantVAE:
-        """A copy of the model as it is, with the strain that it is lent."""
-        guide = copy.deepcopy(self.model).requires_grad_(False)
-        guide.reader.lent = 1.0
+    def _make_guide(self) -> Guide:
+        guide = Guide(self.model)
+        rows = self.supply.rows[:GUIDED].split(self.supply.batch_size)
+        classes = [self._classes(part) for part in rows]
+        guide.learn([self.supply.load(part) for part in rows], [self._uncertain(part) for part in rows], classes)
         return guide
 
     def _evidence(self, rows: Tensor, generator: torch.Generator, *, known: bool = False) -> Evidence:
         images, given = self.supply.load(rows), self._given(rows, known)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed()):
-            turned = None
+            told = None
             if self.guide is not None:
-                turned = self.guide.turn(images, self.model.any_class(len(rows)) if self.model.config.sorts else given)
+                told = self.guide.tell(images, self._uncertain(rows), self._classes(rows))
             return self.model.evidence(
-                images, generator, given=given, centring=self.curriculum.centring(self.step), turned=turned
+                images, generator, given=given, centring=self.curriculum.centring(self.step), told=told
             )
+
+    def _uncertain(self, rows: Tensor) -> Tensor | None:
+        """What is given of some images in the first phase, in which classes that shall be found are open."""
+        return self.model.any_class(len(rows)) if self.model.config.sorts else self.supply.load_given(rows)
+
+    def _classes(self, rows: Tensor) -> Tensor:
+        """What is given of some images in the second phase."""
+        if self.provisional is not None:
+            return self.provisional[rows].to(self.device)
+        given = self._uncertain(rows)
+        return self.model.any_class(len(rows)) if given is None else given
 
     def _given(self, rows: Tensor, known: bool) -> Tensor | None:
         """What is given of some images in this step; `known` are labelled images among others that are not."""
         if not self.model.config.sorts:
             return self.supply.load_given(rows)
         if self.phase == "open":
-            return self.model.any_class(len(rows))
+            return self._uncertain(rows)
         if self.phase == "taught" and self.provisional is not None:
-            return self.provisional[rows].to(self.device)
+            return self._classes(rows)
         return self.supply.load_given(rows) if known or not self.supply.n_labelled else None
 
     def _lesson(self, known: bool) -> float:

@@ -42,6 +42,7 @@ from .config import ModelConfig
 from .decoders import make_decoder
 from .evidence import Evidence, Explanation
 from .gauge import Gauge
+from .guide import Told
 from .likelihood import make_likelihood
 from .networks import Encoder, PoseHead, mlp, shrink
 from .observed import Category, Quantity, make_observed
@@ -52,7 +53,8 @@ COARSE = 24  # side of the images on which encoder and ranking look, in samples
 COARSE_SIGNAL = 256  # the same for signals
 KEEP = 3  # orientations that are drawn at full resolution
 KEEP_CLASSES = 2  # classes that are
-TOLERANCE = math.radians(1)  # by which a model may differ from the one that tells it how images are turned
+TOLERANCE = math.radians(1)  # by which a model may differ from what it is told of the angle
+TOLERANCE_LATENT = 0.2  # and of the latents
 
 
 @dataclass
@@ -126,7 +128,7 @@ class InvariantVAE(nn.Module):
 
     def any_class(self, n: int) -> Tensor:
         """Rows (n, K) for images that may be of any class."""
-        return torch.full((n, self.n_given), 1 / self.n_given, device=next(self.parameters()).device)
+        return torch.full((n, self.n_given), 1 / max(1, self.n_given), device=next(self.parameters()).device)
 
     def evidence(
         self,
@@ -135,39 +137,37 @@ class InvariantVAE(nn.Module):
         *,
         given: Tensor | None = None,
         centring: bool = False,
-        turned: Turned | None = None,
+        told: Told | None = None,
     ) -> Evidence:
         """What images (B, C, H, W) cost, from one draw of latents and poses.
 
         With `centring` every image is drawn in one random orientation instead of the likeliest: the canonical images
         become round and the shifts learn to centre them. Trained from the start on the likeliest, a model of rotation
-        and translation would turn all images until they are off-centre to the same side, and stay there. With `turned`
-        every image is drawn as it says.
+        and translation would turn all images until they are off-centre to the same side, and stay there. What is `told`
+        is followed.
         """
         look = self.look(images)
         tried = self._try(look, given, KEEP_CLASSES, generator)
         if centring:
             turns = torch.randint(self.reader.copies, (len(images), 1, 1), generator=generator, device=images.device)
-        elif turned is not None:
-            turns = turned.turns[:, None]
+        elif told is not None:
+            turns = told.turns[:, None]
         else:
             turns = self._rank(images, look, tried, KEEP)
         turns = turns.expand(-1, tried.y.shape[1], -1)
         posed = look.posed.select(turns.flatten(1))
         aside = torch.zeros_like(posed.pose.angle[:, 0])
-        if turned is not None:
-            aside = 0.5 * (wrap(posed.pose.angle - turned.angle) / TOLERANCE).square().mean(1)
-            posed.pose.angle = turned.angle.expand_as(posed.pose.angle)
+        if told is not None:
+            aside = self._disobedience(tried, posed, told)
+            posed.pose.angle = told.angle.expand_as(posed.pose.angle)
         weighed = self._weigh(images, look, tried, turns, posed.sample(generator))
         return self._sum(look, tried, weighed, given, aside)
 
     @torch.no_grad()
-    def turn(self, images: Tensor, given: Tensor | None) -> Turned:
-        """How images (B, C, H, W) are turned."""
+    def likeliest(self, images: Tensor, given: Tensor | None) -> tuple[Look, Tensor]:
+        """What is seen in images (B, C, H, W), and the coarse orientation (B, 1) that explains each best."""
         look = self.look(images)
-        tried = self._try(look, given, 1, None)
-        turns = self._rank(images, look, tried, 1)[:, 0]
-        return Turned(turns, look.posed.pose.angle.gather(1, turns))
+        return look, self._rank(images, look, self._try(look, given, 1, None), 1)[:, 0]
 
     @torch.no_grad()
     def explain(self, images: Tensor, given: Tensor | None = None) -> Explanation:
@@ -252,6 +252,15 @@ class InvariantVAE(nn.Module):
         posed = -torch.logsumexp(-(nll + kl), -1) + math.log(self.reader.copies)
         return _Weighed(logits, nll, posed, torch.softmax(-(nll + kl).detach(), -1))
 
+    def _disobedience(self, tried: _Tried, posed: PosePosterior, told: Told) -> Tensor:
+        """Cost (B,) of angles other than told; and, where a class is given, of latents that are not the strain."""
+        cost = 0.5 * (wrap(posed.pose.angle - told.angle) / TOLERANCE).square().mean(1)
+        if self.n_given:
+            k = min(2, self.config.latent_dim)
+            apart = tried.content.mean[..., :k] - told.stretch[:, None, :k]
+            cost = cost + 0.5 * (apart / TOLERANCE_LATENT).square().sum(-1).mean(1)
+        return cost
+
     def _sum(self, look: Look, tried: _Tried, weighed: _Weighed, given: Tensor | None, aside: Tensor) -> Evidence:
         """Evidence, summed over the classes by their probabilities."""
         w = tried.weights
@@ -272,14 +281,6 @@ class InvariantVAE(nn.Module):
             lesson=lesson,
             aside=aside,
         )
-
-
-@dataclass
-class Turned:
-    """How images are turned: the coarse orientation (B, 1) and the angle in it (B, 1), in radians."""
-
-    turns: Tensor
-    angle: Tensor
 
 
 @dataclass
