@@ -21,8 +21,9 @@ from .latent_table import latent_columns
 from .models.config import ModelConfig, TrainConfig
 from .models.given import Scale, encoding_given, one_row
 from .models.images import as_given, model_batches
+from .models.manifold import decode_manifold
 from .models.pose import pose_of
-from .models.vae import InvariantVAE, decode_manifold
+from .models.vae import InvariantVAE
 from .normalization import Normalization
 
 if TYPE_CHECKING:

@@ -21,11 +21,12 @@ from .models.config import ModelConfig, TrainConfig
 from .models.evidence import Evidence, Explanation
 from .models.guide import Guide
 from .models.likelihood import Poisson
+from .models.manifold import decode_manifold
 from .models.networks import initialise
 from .models.pose import Pose
 from .models.posterior import lends
 from .models.symmetry import symmetry_order
-from .models.vae import InvariantVAE, decode_manifold
+from .models.vae import InvariantVAE
 from .normalization import Normalization
 from .progress import Progress
 from .schedule import Schedule

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -83,3 +85,17 @@ def make_decoder(
     if config.decoder == "coordinate":
         return CoordinateDecoder(inputs, hidden, channels, side)
     return CanonicalDecoder(inputs, hidden, channels, canvas)
+
+
+def canvas_side(config: ModelConfig, side: int) -> int:
+    """Side of the canonical image in pixels: large enough that common poses find something to show in every corner."""
+    factor = 1.0
+    if "rotation" in config.invariances:
+        factor *= math.sqrt(2)
+    if "translation" in config.invariances:
+        factor += 4 * config.shift_prior
+    if "scale" in config.invariances:
+        factor *= math.exp(config.scale_prior)
+    if "strain" in config.invariances:
+        factor *= math.exp(config.strain_prior / 4)
+    return math.ceil(factor * side)

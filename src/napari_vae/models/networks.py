@@ -63,6 +63,16 @@ def shrink(images: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(images, size=size, mode="bilinear", antialias=True)
 
 
+def pad_to_square(images: Tensor) -> Tensor:
+    """Images (N, C, H, W) in the middle of black squares."""
+    height, width = images.shape[-2:]
+    if height == width:
+        return images
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    return F.pad(images, (left, side - width - left, top, side - height - top))
+
+
 class PoseHead(nn.Linear):
     """Features -> pose, starting from no residual pose at all.
 

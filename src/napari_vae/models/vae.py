@@ -33,18 +33,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from .config import ModelConfig
-from .decoders import make_decoder
+from .decoders import canvas_side, make_decoder
 from .evidence import Evidence, Explanation
 from .gauge import Gauge
 from .guide import Told
 from .likelihood import make_likelihood
-from .networks import Encoder, PoseHead, mlp, shrink
+from .networks import Encoder, PoseHead, mlp, pad_to_square, shrink
 from .observed import Category, Quantity, make_observed
 from .pose import Pose, turned_copies, uniform_angles, wrap
 from .posterior import Content, PosePosterior, PoseReader
@@ -109,7 +107,7 @@ class InvariantVAE(nn.Module):
     def look(self, images: Tensor) -> Look:
         """Features and poses of images (B, C, H, W) in [0, 1]."""
         copies = self.reader.copies
-        seen = shrink(images if self.size[0] == 1 else _pad_to_square(images), self.seen)
+        seen = shrink(images if self.size[0] == 1 else pad_to_square(images), self.seen)
         turned = turned_copies(seen, uniform_angles(copies, images.device)) if copies > 1 else seen[:, None]
         features = self.features(turned.flatten(0, 1)).unflatten(0, (len(images), copies))  # (B, R, width)
         raw = features[..., :0] if self.pose_head is None else self.pose_head(features)
@@ -322,46 +320,3 @@ class _Weighed:
     nll: Tensor
     posed: Tensor
     turns: Tensor
-
-
-@torch.no_grad()
-def decode_manifold(
-    model: InvariantVAE, limits: list[list[float]], n: int, axes: tuple[int, int], y: Tensor | None = None
-) -> npt.NDArray[np.float32]:
-    """Upright images (n, n, C, H, W) over two latents between their `limits`, the others at the middle of theirs.
-
-    Rows follow the second of the `axes` from large to small and columns the first from small to large, as in a plot.
-    `y` (n_given,) is the class or condition.
-    """
-    device = next(model.parameters()).device
-    z = torch.tensor(limits, device=device).mean(1).repeat(n, n, 1)
-    across, up = (torch.linspace(limits[axis][0], limits[axis][1], n, device=device) for axis in axes)
-    z[..., axes[1]] = up.flip(0)[:, None]
-    z[..., axes[0]] = across
-    y = torch.zeros(model.n_given, device=device) if y is None else y.to(device)
-    pose = Pose.identity((n * n, 1), device)
-    images = model.likelihood.mean(model.draw(z.flatten(0, 1), y.expand(n * n, -1), pose))
-    return images.view(n, n, *images.shape[2:]).cpu().numpy()
-
-
-def canvas_side(config: ModelConfig, side: int) -> int:
-    """Side of the canonical image in pixels: large enough that common poses find something to show in every corner."""
-    factor = 1.0
-    if "rotation" in config.invariances:
-        factor *= math.sqrt(2)
-    if "translation" in config.invariances:
-        factor += 4 * config.shift_prior
-    if "scale" in config.invariances:
-        factor *= math.exp(config.scale_prior)
-    if "strain" in config.invariances:
-        factor *= math.exp(config.strain_prior / 4)
-    return math.ceil(factor * side)
-
-
-def _pad_to_square(images: Tensor) -> Tensor:
-    height, width = images.shape[-2:]
-    if height == width:
-        return images
-    side = max(height, width)
-    top, left = (side - height) // 2, (side - width) // 2
-    return nn.functional.pad(images, (left, side - width - left, top, side - height - top))
