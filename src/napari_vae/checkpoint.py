@@ -70,7 +70,7 @@ class Checkpoint:
             "counts": [s.step, s.epoch, s.position],
             "schedule": [s.schedule.cooldown_from, s.schedule.n_steps],
             "start": s.start,
-            "phase": s.phase,
+            "phase": s.teaching.phase,
         }
         with replace_folder(self.folder, MARKER) as new:
             save_file(self._tensors(), new / "state.safetensors")
@@ -88,10 +88,10 @@ class Checkpoint:
         for number, values in s.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{k}": v for k, v in values.items()}
         tensors["generator"] = s.generator.get_state()
-        if s.provisional is not None:
-            tensors["provisional"] = s.provisional
-        if s.guide is not None:
-            tensors |= {f"guide.{k}": v for k, v in s.guide.state_dict().items()}
+        if s.teaching.provisional is not None:
+            tensors["provisional"] = s.teaching.provisional
+        if s.teaching.guide is not None:
+            tensors |= {f"guide.{k}": v for k, v in s.teaching.guide.state_dict().items()}
         return {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
 
     def _restore(self) -> None:
@@ -114,11 +114,11 @@ class Checkpoint:
                 optimizer["state"].setdefault(int(number), {})[name] = value
         s.optimizer.load_state_dict(optimizer)
         s.generator.set_state(tensors["generator"])
-        s.provisional = tensors.get("provisional")
-        s.phase = state["phase"]
+        s.teaching.provisional = tensors.get("provisional")
+        s.teaching.phase = state["phase"]
         if guide := _named(tensors, "guide."):
-            s.guide = Guide(s.model)
-            s.guide.load_state_dict(guide)
+            s.teaching.guide = Guide(s.model)
+            s.teaching.guide.load_state_dict(guide)
         s.history = state["history"]
         s.step, s.epoch, s.position = state["counts"]
         s.schedule.cooldown_from, s.schedule.n_steps = state["schedule"]

@@ -14,24 +14,22 @@ import torch
 from torch import Tensor
 
 from .checkpoint import Checkpoint
-from .curriculum import Curriculum, Phase
+from .curriculum import Curriculum
 from .device import describe_device, is_out_of_memory
 from .errors import TrainingError
 from .models.config import ModelConfig, TrainConfig
 from .models.evidence import Evidence, Explanation
-from .models.guide import Guide
 from .models.likelihood import Poisson
 from .models.manifold import decode_manifold
 from .models.networks import initialise
 from .models.pose import Pose
-from .models.posterior import lends
 from .models.symmetry import symmetry_order
 from .models.vae import InvariantVAE
 from .normalization import Normalization
 from .progress import Progress
 from .schedule import Schedule
-from .sorting import sort_images
 from .supply import Supply
+from .teaching import Teaching
 
 if TYPE_CHECKING:
     from .run import Run
@@ -43,7 +41,6 @@ LIVE_GRID = 7
 SPAN = 300  # images that tell the range of the latents
 ALIKE = 10_000  # images that tell where the zeros of the pose are
 MOTIFS = 200  # images that tell whether the motif is symmetric
-GUIDED = 2000  # images that tell along which axes the classes are strained
 FEW = 20  # held-out images that do not tell what is usual
 
 
@@ -91,12 +88,10 @@ class Session:
         steps = self.supply.steps_per_epoch
         total = None if train.epochs == "auto" else train.epochs * steps
         self.curriculum = Curriculum(config, train, steps, total, before is not None)
+        self.teaching = Teaching(self.model, self.supply)
         self.schedule = Schedule(train.learning_rate, total, earliest=self.curriculum.settled)
-        self.phase: Phase = "open"
         self.note = ""  # what the user should know of how the training ended
         self.best: tuple[float, dict[str, Tensor]] = (math.inf, {})  # held-out loss and weights
-        self.guide: Guide | None = None  # a former state that tells how images are drawn
-        self.provisional: Tensor | None = None  # classes (N, K) to begin with
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), train.learning_rate, fused=device.type in ("cpu", "cuda")
         )
@@ -124,7 +119,7 @@ class Session:
                 self.checkpoint.keep(now=True)
             if stopped or self.note or self.step >= self.schedule.n_steps:
                 break
-        self._enter("free")
+        self.teaching.enter("free")
         self._fix_gauge()
         self._order_latents()
         if not stopped:
@@ -167,7 +162,7 @@ class Session:
 
     def _learn(self, rows: Tensor) -> Evidence:
         """One step; when memory is short, in parts."""
-        self._enter(self.curriculum.phase(self.step))
+        self.teaching.enter(self.curriculum.phase(self.step))
         labelled = self.supply.labelled_rows(self.step) if self.supply.n_labelled else rows[:0]
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.step) * self.curriculum.pace(self.step)
@@ -193,67 +188,22 @@ class Session:
             for part in stream.tensor_split(self.parts):
                 if len(part):
                     evidence = self._evidence(part, self.generator, known=known)
-                    (evidence.training_cost(*weights, self._lesson(known)).sum() / n).backward()
+                    (
+                        evidence.training_cost(*weights, self.train.lesson * self.teaching.teaches(known)).sum() / n
+                    ).backward()
                     seen.append(evidence.detach())
         return Evidence.joined(seen)
 
-    def _enter(self, phase: Phase) -> None:
-        """Prepare what the phase of the next step needs; see `curriculum`."""
-        model = self.model
-        if phase == "taught" and self.phase == "open":
-            self.provisional = sort_images(model, self.supply) if model.config.sorts else None
-            self.guide = self._make_guide() if lends(model.config) else None
-        elif phase == "free":
-            self.guide = None
-        self.phase = phase
-        if lends(model.config):
-            model.reader.lent = float(phase == "open")
-
-    def _make_guide(self) -> Guide:
-        guide = Guide(self.model)
-        rows = self.supply.rows[:GUIDED].split(self.supply.batch_size)
-        classes = [self._classes(part) for part in rows]
-        guide.learn([self.supply.load(part) for part in rows], [self._uncertain(part) for part in rows], classes)
-        return guide
-
     def _evidence(self, rows: Tensor, generator: torch.Generator, *, known: bool = False) -> Evidence:
-        images, given = self.supply.load(rows), self._given(rows, known)
+        images = self.supply.load(rows)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed()):
-            told = None
-            if self.guide is not None:
-                told = self.guide.tell(images, self._uncertain(rows), self._classes(rows))
             return self.model.evidence(
-                images, generator, given=given, centring=self.curriculum.centring(self.step), told=told
+                images,
+                generator,
+                given=self.teaching.given(rows, known),
+                centring=self.curriculum.centring(self.step),
+                told=self.teaching.told(images, rows),
             )
-
-    def _uncertain(self, rows: Tensor) -> Tensor | None:
-        """What is given of some images in the first phase, in which classes that shall be found are open."""
-        return self.model.any_class(len(rows)) if self.model.config.sorts else self.supply.load_given(rows)
-
-    def _classes(self, rows: Tensor) -> Tensor:
-        """What is given of some images in the second phase."""
-        if self.provisional is not None:
-            return self.provisional[rows].to(self.device)
-        given = self._uncertain(rows)
-        return self.model.any_class(len(rows)) if given is None else given
-
-    def _given(self, rows: Tensor, known: bool) -> Tensor | None:
-        """What is given of some images in this step; `known` are labelled images among others that are not."""
-        if not self.model.config.sorts:
-            return self.supply.load_given(rows)
-        if self.phase == "open":
-            return self._uncertain(rows)
-        if self.phase == "taught" and self.provisional is not None:
-            return self._classes(rows)
-        return self.supply.load_given(rows) if known or not self.supply.n_labelled else None
-
-    def _lesson(self, known: bool) -> float:
-        """Weight of what the classifier, or the guess of numbers, is taught in this step."""
-        if not self.model.config.sorts:
-            return self.train.lesson
-        if self.phase == "open":
-            return 0.0
-        return self.train.lesson if known or self.phase == "taught" or self.supply.given is not None else 0.0
 
     def _mixed(self) -> bool:
         return self.train.precision == "mixed" or (self.train.precision == "auto" and self.device.type == "cuda")
@@ -300,7 +250,7 @@ class Session:
             self._return_to_best()
             return
         self.history.append(row)
-        if self.phase == "free" and row["held_out"] < self.best[0]:
+        if self.teaching.phase == "free" and row["held_out"] < self.best[0]:
             self.best = row["held_out"], {name: value.clone() for name, value in self.model.state_dict().items()}
         self.schedule.watch(self.step, [past["held_out"] for past in self.history[self.earlier :]], self.start)
 
