@@ -64,6 +64,7 @@ def draw(name: str, *, epochs: int, **options: Any) -> plt.Figure:
     horizontal, vertical = axes_of(table.columns)
     right.scatter(table[horizontal], table[vertical], s=2, c=COLOURS[cards.suit])
     right.set(xlabel=horizontal, ylabel=vertical, title="every card, coloured by its suit")
+    right.yaxis.get_major_locator().set_params(integer=has_classes)
     for spine in ("top", "right"):
         right.spines[spine].set_visible(False)
     return figure
