@@ -53,7 +53,7 @@ def test_sample(viewer, open_widget, qtbot, monkeypatch):
     check(viewer, image, points, "atoms in")
 
 
-def test_real_file(viewer, open_widget, qtbot, real_data):
+def test_real_file(real_data, viewer, open_widget, qtbot):  # first what may skip it
     (image,) = viewer.open(real_data / "lattices" / "example_Se_implanted_MoS2.dm3", plugin="napari-vae")
     assert str(image.units[-1]) == "nanometer"
     image.data = np.asarray(image.data)[300:600, 300:600]

@@ -50,7 +50,7 @@ def test_few_labels_are_enough(turned):
 
 
 def test_classes_are_found_without_labels(turned):
-    run = fit(turned.images, ModelConfig.preset("j-rvae", n_classes=4, hidden=SMALL), TrainConfig(epochs=32))
+    run = fit(turned.images, ModelConfig.preset("j-rvae", n_classes=4), TrainConfig(epochs=32))
     assert matched_accuracy(run.encode(turned.images)["class"].to_numpy(), turned.suit) > 0.97
     drawn = np.stack([run.decode(np.zeros(2), label=k)[0] for k in range(4)])
     apart = [np.abs(drawn[i] - drawn[j]).mean() for i in range(4) for j in range(i)]
@@ -59,10 +59,10 @@ def test_classes_are_found_without_labels(turned):
 
 def test_more_labelled_than_unlabelled(turned):
     labels = np.where(np.arange(len(turned)) % 4, turned.suit, -1)
-    run = fit(turned.images, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=25), labels=labels)
+    run = fit(turned.images, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=12), labels=labels)
     assert (run.encode(turned.images)["class"] == turned.suit)[labels < 0].mean() > 0.95
     everything = fit(
-        turned.images, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=8), labels=turned.suit
+        turned.images, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=6), labels=turned.suit
     )
     assert (everything.encode(turned.images)["class"] == turned.suit).mean() > 0.95
 

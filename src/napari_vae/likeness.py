@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 MANY = 0.2  # share of unlikely windows from which on an image counts as another kind
 FENCE = 5  # an image is never quite another one: so many times the distance from the median to the 5 % point
+# But not nearer nor farther than so many nats a pixel: few windows that overlap have learnt each other's noise, and rare
+# defects stretch the spread.
+NEAREST, FARTHEST = 2.0, 6.0
 OTHER_SCALE = 1.25  # ratio of pixel sizes from which on the same window shows another part of the motif
 
 
@@ -59,7 +62,8 @@ def compare(run: Run, patches: Patches, latents: pd.DataFrame) -> Likeness:
     >>> likeness.sentence  # doctest: +SKIP
     """
     low, middle = run.usual_elbo
-    fence = middle - FENCE * (middle - low)
+    pixels = run.n_channels * run.window[0] * run.window[1]
+    fence = middle - float(np.clip(FENCE * (middle - low), NEAREST * pixels, FARTHEST * pixels))
     unlike = float(np.mean(latents["elbo"] < fence)) if len(latents) else 0.0
     ratio = _pixel_size_ratio(run, patches)
     reasons = []
