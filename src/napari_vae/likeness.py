@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 MANY = 0.2  # share of unlikely windows from which on an image counts as another kind
 FENCE = 5  # an image is never quite another one: so many times the distance from the median to the 5 % point
-# But not nearer nor farther than so many nats a pixel: few windows that overlap have learnt each other's noise, and rare
-# defects stretch the spread.
+# But not nearer nor farther than so many nats a pixel: few windows that overlap have learnt each other's noise, and
+# rare defects stretch the spread.
 NEAREST, FARTHEST = 2.0, 6.0
 OTHER_SCALE = 1.25  # ratio of pixel sizes from which on the same window shows another part of the motif
 
