@@ -120,7 +120,7 @@ class Session:
             if stopped or self.note or self.step >= self.schedule.n_steps:
                 break
         self.teaching.enter("free")
-        self._fix_gauge()
+        self._fix_gauge(SPAN if stopped else ALIKE)  # who stops does not want to wait
         self._order_latents()
         if not stopped:
             self.checkpoint.discard()
@@ -135,7 +135,7 @@ class Session:
     def usual_elbo(self) -> list[float]:
         """The 5 and 50 percentiles of the ELBO of images that nothing was learnt from (of others too, if few)."""
         rows = self.supply.held_out
-        rows = rows if len(rows) >= FEW else torch.cat([rows, self.supply.rows[:FEW]])
+        rows = rows[:SPAN] if len(rows) >= FEW else torch.cat([rows, self.supply.rows[:FEW]])
         costs = torch.cat([told.evidence.free_energy() for told in self._explain(rows)])
         percentiles: list[float] = np.percentile(-costs.cpu().numpy(), [5, 50]).tolist()
         return percentiles
@@ -269,12 +269,12 @@ class Session:
         name = "kl_class" if config.n_classes else "kl_target"
         return {name: float(seen.observed_kl), "lesson": float(seen.lesson)}
 
-    def _fix_gauge(self) -> None:
+    def _fix_gauge(self, most: int) -> None:
         """Agree with the training images on where shifts, strains and scales have their zeros."""
         if not self.model.config.invariances:
             return
         self.model.gauge.reset()  # poses of the upright image
-        told = list(self._explain(self.supply.rows[:ALIKE]))
+        told = list(self._explain(self.supply.rows[:most]))
         pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
         z, y = torch.cat([t.mean for t in told]), torch.cat([t.y for t in told])
         self.model.gauge.fit(z, y, pose)
