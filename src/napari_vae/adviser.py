@@ -18,7 +18,7 @@ from .errors import InputError
 from .models.config import ModelConfig, TrainConfig
 from .patches import SMALLEST_WINDOW, Patches, check_window, extract_patches, suggest_window
 from .positions import check_table, table_spacing
-from .progress import Progress
+from .progress import Progress, drain, never
 from .trials import BATCH, Scan, Stopped
 
 if TYPE_CHECKING:
@@ -103,15 +103,7 @@ def advise(
     >>> advice = nv.advise(image, nv.detect_atoms(image))  # doctest: +SKIP
     >>> nv.analyze(image, model=advice.model, window=advice.window)  # doctest: +SKIP
     """
-    events = iter_advise(image, atoms, windows=windows, train=train, seed=seed)
-    while True:
-        try:
-            event = next(events)
-        except StopIteration as end:
-            advice: Advice = end.value
-            return advice
-        if callback is not None:
-            callback(event)
+    return drain(iter_advise(image, atoms, windows=windows, train=train, seed=seed), callback)
 
 
 def iter_advise(
@@ -152,7 +144,7 @@ def iter_advise(
             "atoms away from the border, or choose the model yourself."
         )
     enough = {size: cut for size, cut in patches.items() if len(cut) >= FEWEST_ATOMS}
-    scan = Scan(enough, train, stop or _never)
+    scan = Scan(enough, train, stop or never)
     try:
         yield from scan.choose_invariances()
         yield from scan.choose_latents()
@@ -195,7 +187,3 @@ def _shrunk(patches: Patches) -> Patches:
     cut = patches.data[..., top : top + block * rows, left : left + block * columns]
     small = cut.reshape(*cut.shape[:2], rows, block, columns, block).mean((3, 5), dtype=np.float32)
     return replace(patches, data=small, window=(rows, columns))
-
-
-def _never() -> bool:
-    return False

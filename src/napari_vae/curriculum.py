@@ -8,7 +8,8 @@ open
     The model is lent a strain, with which it aligns the motif itself, and has one class for all images.
 taught
     A copy of the model of the first phase says how each image is turned, and images start in the classes that its
-    latents fall into (`sorting.py`); the strain is taken away, the latents take it over.
+    latents fall into (`sorting.py`); the strain is taken away, the latents take it over. Models with classes or a
+    condition are told the strain too, for their first latents.
 free
     Nothing is held any more. What the model has found by now it keeps.
 

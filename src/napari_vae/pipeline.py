@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from os import PathLike
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .columns import Given, name_classes, set_aside
 from .errors import InputError
 from .micrograph import Micrograph, as_micrograph
+from .progress import drain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -217,7 +218,7 @@ def find_atoms(image: Micrograph, options: dict[str, Any], say: Callable[[Stage]
 
     first = Micrograph(image.data[0], image.pixel_size, image.units, name=image.name) if image.axes == "CYX" else image
     say(Stage("detect atoms"))
-    atoms = _drain(iter_detect_atoms(first, **options), lambda done: say(Stage("detect atoms", done[0] / done[1])))
+    atoms = drain(iter_detect_atoms(first, **options), lambda done: say(Stage("detect atoms", done[0] / done[1])))
     say(Stage("detect atoms", 1.0, f"{len(atoms)} atoms"))
     return atoms
 
@@ -230,7 +231,7 @@ def train_model(
 
     say(Stage("train"))
     job = iter_fit(patches, model, train, **(given or Given()).values(patches.atoms))
-    run = _drain(job, lambda progress: say(Stage("train", progress.fraction, progress.message)))
+    run = drain(job, lambda progress: say(Stage("train", progress.fraction, progress.message)))
     say(Stage("train", 1.0, f"on {run.device}"))
     return run
 
@@ -245,13 +246,3 @@ def _check_classes(n: Literal["auto"] | int, most: int) -> None:
     """Refuse a number of classes before the training, not after it."""
     if n != "auto" and not 1 <= n <= most:
         raise InputError(f"{n} classes are not possible; choose 1 … {most}, or leave the number to be found.")
-
-
-def _drain(job: Generator[Any, None, Any], on_step: Callable[[Any], None]) -> Any:
-    """Run a generator to its end, handing on what it yields, and return what it returns."""
-    while True:
-        try:
-            step = next(job)
-        except StopIteration as end:
-            return end.value
-        on_step(step)

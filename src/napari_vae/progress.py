@@ -1,12 +1,16 @@
-"""What a training tells while it runs."""
+"""What long work tells while it runs, and running it for its result alone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+Event = TypeVar("Event")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -46,3 +50,20 @@ class Progress:
     def fraction(self) -> float:
         """Share of the work done, 0 … 1."""
         return min(1.0, self.step / max(1, self.n_steps))
+
+
+def drain(job: Generator[Event, None, Result], on_event: Callable[[Event], object] | None = None) -> Result:
+    """Run a generator to its end, handing on what it yields, and return what it returns."""
+    while True:
+        try:
+            event = next(job)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        if on_event is not None:
+            on_event(event)
+
+
+def never() -> bool:
+    """The answer to "stop now?" where nobody can ask for it."""
+    return False

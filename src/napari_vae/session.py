@@ -38,10 +38,9 @@ SHORTEST_EPOCH, LONGEST_EPOCH = 40, 200  # steps between two evaluations
 REPORT_EVERY = 0.2  # seconds between two progress events
 LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
 LIVE_GRID = 7
-SPAN = 300  # images that tell the range of the latents
-ALIKE = 10_000  # images that tell where the zeros of the pose are
+FEW, MANY = 300, 10_000  # images that tell the zeros of the pose and the range of the latents
 MOTIFS = 200  # images that tell whether the motif is symmetric
-FEW = 20  # held-out images that do not tell what is usual
+FEWEST = 20  # held-out images that tell what is usual
 
 
 class Session:
@@ -90,6 +89,7 @@ class Session:
         self.curriculum = Curriculum(config, train, steps, total, before is not None)
         self.teaching = Teaching(self.model, self.supply)
         self.schedule = Schedule(train.learning_rate, total, earliest=self.curriculum.settled)
+        self.latent_range: list[list[float]] = []  # 1 and 99 percentiles of each
         self.note = ""  # what the user should know of how the training ended
         self.best: tuple[float, dict[str, Tensor]] = (math.inf, {})  # held-out loss and weights
         self.optimizer = torch.optim.Adam(
@@ -120,22 +120,16 @@ class Session:
             if stopped or self.note or self.step >= self.schedule.n_steps:
                 break
         self.teaching.enter("free")
-        self._fix_gauge(SPAN if stopped else ALIKE)  # who stops does not want to wait
         self._order_latents()
+        self._settle(FEW if stopped else MANY)  # who stops does not want to wait
         if not stopped:
             self.checkpoint.discard()
         return stopped
 
-    def latent_range(self) -> list[list[float]]:
-        """The 1 and 99 percentiles of each latent over (a sample of) the training images."""
-        means = torch.cat([told.mean for told in self._explain(self.supply.rows[:SPAN])])
-        limits: list[list[float]] = np.percentile(means.cpu().numpy(), [1, 99], axis=0).T.tolist()
-        return limits
-
     def usual_elbo(self) -> list[float]:
         """The 5 and 50 percentiles of the ELBO of images that nothing was learnt from (of others too, if few)."""
         rows = self.supply.held_out
-        rows = rows[:SPAN] if len(rows) >= FEW else torch.cat([rows, self.supply.rows[:FEW]])
+        rows = rows[:FEW] if len(rows) >= FEWEST else torch.cat([rows, self.supply.rows[:FEWEST]])
         costs = torch.cat([told.evidence.free_energy() for told in self._explain(rows)])
         percentiles: list[float] = np.percentile(-costs.cpu().numpy(), [5, 50]).tolist()
         return percentiles
@@ -165,7 +159,7 @@ class Session:
         self.teaching.enter(self.curriculum.phase(self.step))
         labelled = self.supply.labelled_rows(self.step) if self.supply.n_labelled else rows[:0]
         for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.rate(self.step) * self.curriculum.pace(self.step)
+            group["lr"] = self._rate()
         while True:
             self.optimizer.zero_grad()
             try:
@@ -205,14 +199,18 @@ class Session:
                 told=self.teaching.told(images, rows),
             )
 
+    def _rate(self) -> float:
+        """Learning rate of the next step."""
+        return self.schedule.rate(self.step) * self.curriculum.pace(self.step)
+
     def _mixed(self) -> bool:
         return self.train.precision == "mixed" or (self.train.precision == "auto" and self.device.type == "cuda")
 
     def _explain(self, rows: Tensor) -> Iterator[Explanation]:
         """The best account of some images, in batches, with what is given of them if the model needs it."""
-        needed = self.supply.given if self.model.config.kind == "conditional" else None
+        conditional = self.model.config.kind == "conditional"
         for part in rows.split(self.supply.batch_size):
-            given = None if needed is None else self.supply.load_given(part, needed)
+            given = self.supply.load_given(part) if conditional else None
             yield self.model.explain(self.supply.load(part), given)
 
     def _evaluation_due(self) -> bool:
@@ -243,7 +241,7 @@ class Session:
             **self._observed(seen),
             "held_out": float(torch.cat(held_out).mean()) - self.floor,
             "floor": self.floor,
-            "learning_rate": self.schedule.rate(self.step),
+            "learning_rate": self._rate(),
             "seconds": last["seconds"] + clock.seconds(),
         }
         if not math.isfinite(row["loss"]) or not math.isfinite(row["held_out"]):
@@ -269,15 +267,15 @@ class Session:
         name = "kl_class" if config.n_classes else "kl_target"
         return {name: float(seen.observed_kl), "lesson": float(seen.lesson)}
 
-    def _fix_gauge(self, most: int) -> None:
-        """Agree with the training images on where shifts, strains and scales have their zeros."""
-        if not self.model.config.invariances:
-            return
+    def _settle(self, most: int) -> None:
+        """Learn from training images where the latents lie, and where shifts, strains and scales have their zeros."""
         self.model.gauge.reset()  # poses of the upright image
         told = list(self._explain(self.supply.rows[:most]))
-        pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
         z, y = torch.cat([t.mean for t in told]), torch.cat([t.y for t in told])
-        self.model.gauge.fit(z, y, pose)
+        self.latent_range = np.percentile(z.cpu().numpy(), [1, 99], axis=0).T.tolist()
+        if self.model.config.invariances:
+            pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
+            self.model.gauge.fit(z, y, pose)
         if "rotation" in self.model.config.invariances:
             self.model.gauge.fold.fill_(symmetry_order(self.model, z[:MOTIFS], y[:MOTIFS]))
 

@@ -86,7 +86,6 @@ class Supply:
         """Images of some rows, on the device."""
         return self._images[rows.to(self._images.device)].to(self.device)
 
-    def load_given(self, rows: Tensor, given: Tensor | None = None) -> Tensor | None:
+    def load_given(self, rows: Tensor) -> Tensor | None:
         """What is given with some rows, on the device."""
-        given = self.given if given is None else given
-        return None if given is None else given[rows.to(given.device)].to(self.device)
+        return None if self.given is None else self.given[rows.to(self.given.device)].to(self.device)

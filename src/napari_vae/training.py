@@ -11,7 +11,7 @@ from .errors import InputError, TrainingError
 from .models.config import ModelConfig, TrainConfig
 from .models.given import training_given
 from .models.images import choose_likelihood, model_images, training_images
-from .progress import Progress
+from .progress import Progress, drain, never
 from .provenance import describe_data
 from .run import Run
 from .session import Session
@@ -75,15 +75,8 @@ def fit(
     >>> run.encode(cards.images).columns.tolist()[:3]
     ['z1', 'z1_sd', 'z2']
     """
-    events = iter_fit(data, model, train, labels=labels, condition=condition, targets=targets, start=start)
-    while True:
-        try:
-            event = next(events)
-        except StopIteration as end:
-            run: Run = end.value
-            return run
-        if callback is not None:
-            callback(event)
+    job = iter_fit(data, model, train, labels=labels, condition=condition, targets=targets, start=start)
+    return drain(job, callback)
 
 
 def iter_fit(
@@ -128,14 +121,14 @@ def iter_fit(
     device = choose_device(train.device)
     try:
         session = Session(images, model, train, device, limits=limits, given=given, n_given=scale.n, before=start)
-        stopped = yield from session.run(stop or _never)
+        stopped = yield from session.run(stop or never)
         return Run(
             session.model,
             train_config=train,
             normalization=limits,
             scale=scale,
             history=session.history,
-            latent_range=session.latent_range(),
+            latent_range=session.latent_range,
             usual_elbo=session.usual_elbo(),
             stopped=stopped,
             note=session.note,
@@ -162,7 +155,3 @@ def _images(
     if model != start.model_config:
         raise InputError("A training that goes on keeps its model; leave out `model`, or train anew without `start`.")
     return model_images(data, start.n_channels, start.window, start.normalization), start.normalization
-
-
-def _never() -> bool:
-    return False

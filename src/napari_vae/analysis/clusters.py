@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 8
 MOST_ROWS = 5_000  # the mixture is fitted to at most so many, and then labels all
+STARTS = 3  # of each mixture, of which the best is kept
 FLOOR = 1e-3  # variance added to each column, against collapse on duplicates
 
 
@@ -105,7 +106,8 @@ def _mixture(sample: npt.NDArray[np.float64], n: int | Literal["auto"], seed: in
     distinct = len(np.unique(sample, axis=0))
     most = max(1, min(MOST_CLASSES, len(sample) // 10, distinct))
     numbers = range(1, most + 1) if n == "auto" else [min(n, distinct)]
-    fits = [GaussianMixture(k, reg_covar=FLOOR, n_init=2, random_state=seed).fit(sample) for k in numbers]
+    options = {"reg_covar": FLOOR, "init_params": "k-means++", "n_init": STARTS, "random_state": seed}
+    fits = [GaussianMixture(k, **options).fit(sample) for k in numbers]
     return min(fits, key=lambda fit: fit.bic(sample))
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import InputError
+from ..progress import drain
 from .frames import checked_frame, frame_list, open_frames
 from .lattice import ISOLATED, Scale, measure_scale, skew
 from .refine import refine_spots
@@ -90,12 +91,7 @@ def detect_atoms(
         refine=refine,
         frames=frames,
     )
-    while True:
-        try:
-            next(events)
-        except StopIteration as end:
-            table: pd.DataFrame = end.value
-            return table
+    return drain(events)
 
 
 def iter_detect_atoms(

@@ -1,8 +1,4 @@
-"""What is known, guessed or summed over besides the image: a class, or real numbers.
-
-Three kinds, with the same methods: `Condition` (always given), `Category` (one of K classes, known for some images or
-for none) and `Quantity` (real numbers, known for some).
-"""
+"""What is guessed besides the image: a class (known for some images or for none), or real numbers (known for some)."""
 
 from __future__ import annotations
 
@@ -16,21 +12,8 @@ from .config import ModelConfig
 from .posterior import noise
 
 
-class Condition(nn.Module):
-    """Given for every image: a class, one-hot, or real numbers."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.width = width
-
-    def hypotheses(self, features: Tensor, given: Tensor | None, generator: torch.Generator | None) -> Tensor:
-        """What is given (B, n), as the one hypothesis of each image: (B, 1, n)."""
-        assert given is not None
-        return given[:, None]
-
-
 class Category(nn.Module):
-    """One of K classes: where it is not given, every class is tried.
+    """One of K classes, guessed by a classifier.
 
     Parameters
     ----------
@@ -47,11 +30,6 @@ class Category(nn.Module):
         super().__init__()
         self.width = classes
         self.classifier = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, classes))
-
-    def hypotheses(self, features: Tensor, given: Tensor | None, generator: torch.Generator | None) -> Tensor:
-        """The class that is given (B, K): (B, 1, K)."""
-        assert given is not None
-        return given[:, None]
 
     def guess(self, features: Tensor) -> Tensor:
         """Log-probabilities (B, K) that the classifier gives to the classes."""
@@ -78,11 +56,11 @@ class Quantity(nn.Module):
         self.width = n
         self.regressor = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2 * n))
 
-    def hypotheses(self, features: Tensor, given: Tensor | None, generator: torch.Generator | None) -> Tensor:
+    def fill(self, features: Tensor, given: Tensor | None, generator: torch.Generator | None) -> Tensor:
         """The numbers given (B, n; NaN = unknown) or else one draw of the guess, its mean without a generator."""
         mean, log_sd = self.guess(features)
         drawn = mean if generator is None else mean + torch.exp(log_sd) * noise(mean, generator)
-        return (drawn if given is None else torch.where(given.isnan(), drawn, given))[:, None]
+        return drawn if given is None else torch.where(given.isnan(), drawn, given)
 
     def guess(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and logarithm of the standard deviation (B, n)."""
@@ -101,12 +79,10 @@ class Quantity(nn.Module):
         return torch.where(known, 0, kl).sum(-1), torch.where(known, nll, 0).sum(-1)
 
 
-def make_observed(config: ModelConfig, width: int, n_given: int) -> Condition | Category | Quantity | None:
-    """What a `ModelConfig` observes besides the image; `width` features, `n_given` classes or numbers."""
-    if config.kind == "vae":
+def make_observed(config: ModelConfig, width: int, n_given: int) -> Category | Quantity | None:
+    """What a `ModelConfig` guesses besides the latents; `width` features, `n_given` classes or numbers."""
+    if config.kind in ("vae", "conditional"):
         return None
-    if config.kind == "conditional":
-        return Condition(n_given)
     if config.n_classes is not None:
         return Category(width, n_given)
     return Quantity(width, n_given)

@@ -215,14 +215,14 @@ class InvariantVAE(nn.Module):
     def _try(self, look: Look, given: Tensor | None, keep: int, generator: torch.Generator | None) -> _Tried:
         """Upright images of the `keep` likeliest classes, from means where there is no generator."""
         weights = torch.ones(len(look.features), 1, device=look.features.device)
-        if self.observed is None:
-            y = look.features[:, None, :0]
-        elif isinstance(self.observed, Category) and given is None:
+        if isinstance(self.observed, Category) and given is None:
             weights, classes = torch.exp(self.observed.guess(look.features)).topk(min(keep, self.n_given), 1)
             weights = weights / weights.sum(1, keepdim=True)
             y = torch.eye(self.n_given, device=classes.device)[classes]
+        elif isinstance(self.observed, Quantity):
+            y = self.observed.fill(look.features, given, generator)[:, None]
         else:
-            y = self.observed.hypotheses(look.features, given, generator)
+            y = look.features[:, None, :0] if given is None else given[:, None]
         content = self.infer(look.features, y)
         z = content.mean if generator is None else content.sample(generator)
         return _Tried(content, y, weights, self.decoder(torch.cat([z, y], -1).flatten(0, 1)))
