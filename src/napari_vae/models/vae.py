@@ -47,8 +47,8 @@ from .observed import Category, Quantity, make_observed
 from .pose import Pose, turned_copies, uniform_angles, wrap
 from .posterior import Content, PosePosterior, PoseReader
 
-COARSE = 24  # side of the images on which encoder and ranking look, in samples
-COARSE_SIGNAL = 256  # the same for signals
+COARSE, COARSE_SIGNAL = 24, 256  # side of the images, or signals, that the encoder sees, in samples
+GLANCE = 16  # side of those by which the orientations are ranked
 KEEP = 3  # orientations that are drawn at full resolution
 KEEP_CLASSES = 2  # classes that are
 TOLERANCE = math.radians(1)  # by which a model may differ from what it is told of the angle
@@ -233,7 +233,7 @@ class InvariantVAE(nn.Module):
         batch, each = tried.y.shape[:2]
         if self.reader.copies == 1:
             return torch.zeros(batch, each, 1, dtype=torch.long, device=images.device)
-        rows, columns = (max(1, round(n * self.seen[1] / self.side)) for n in self.size)
+        rows, columns = (max(1, round(n * min(1, GLANCE / self.side))) for n in self.size)
         small = shrink(images, (rows, columns))
         logits = self.decoder.draw(tried.upright, look.posed.pose.repeat(each), self.size, (rows, columns))
         pixels = self.size[0] * self.size[1] / (rows * columns)  # that each sample stands for
