@@ -5,7 +5,8 @@
 12 000 cards of 48² (±120°, shear ±20°), of which the semi-supervised models know 800 labels, in batches of 50, float32,
 all cores. Ours goes through `fit` for two epochs after a short training that does not count; the seconds are those of
 its history, with validation and reports, and in brackets those of the whole call. pyroVED 0.3 takes a number of steps in
-its own environment (``peers/pyroved_speed.py``), without validation. Prints a markdown table. Run nothing else meanwhile.
+its own environment (``peers/pyroved_speed.py``), without validation. They take turns, and the faster turn of each counts,
+because other work on the machine slows them differently. Prints a markdown table.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_vae import InputError, ModelConfig, TrainConfig, fit, samples
+from napari_vae import ModelConfig, TrainConfig, fit, samples
 from peers.setup import PYTHON, is_ready
 
 BATCH, EPOCHS, CLASSES, LABELLED, BAR = 50, 2, 4, 800, 40
+TURNS = 2
 KINDS = {"rvae": "vae", "crvae": "conditional", "ss-rvae": "semi-supervised", "j-rvae": "joint"}
 PEER = Path(__file__).resolve().parent / "peers" / "pyroved_speed.py"
 
@@ -47,44 +49,40 @@ def ours(name: str, images: np.ndarray, suits: np.ndarray, device: str) -> tuple
     return tuple(end["step"] * BATCH / seconds for seconds in (end["seconds"], time.perf_counter() - start))
 
 
-def theirs(names: list[str], images: np.ndarray, suits: np.ndarray, device: str, seconds: float) -> dict[str, float]:
-    """Images per second of pyroVED; empty where it is not set up."""
-    if not is_ready():
-        print("pyroVED is not set up, so it is left out; run `python benchmarks/peers/setup.py` first.\n")
-        return {}
+def theirs(name: str, images: np.ndarray, suits: np.ndarray, device: str, seconds: float) -> float:
+    """Images per second of pyroVED."""
     with tempfile.TemporaryDirectory() as folder:
         files = [str(Path(folder, name)) for name in ("images.npy", "labels.npy")]
         np.save(files[0], images)
         np.save(files[1], suits)
-        options = ["--models", *names, "--batch", str(BATCH), "--device", device, "--seconds", str(seconds)]
-        done = subprocess.run([PYTHON, PEER, *files, *options], capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(f"pyroVED failed, so it is left out: {done.stderr.strip().splitlines()[-1]}\n")
-        return {}
-    speeds: dict[str, float] = json.loads(done.stdout)
-    return speeds
+        options = ["--models", name, "--batch", str(BATCH), "--device", device, "--seconds", str(seconds)]
+        done = subprocess.run([PYTHON, PEER, *files, *options], capture_output=True, text=True, check=True)
+    return float(json.loads(done.stdout)[name])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--seconds", type=float, default=30, help="for each model of the peer")
+    parser.add_argument("--seconds", type=float, default=15, help="for each turn of the peer")
     chosen = parser.parse_args()
     cards = samples.cards(3000, 120, 20)
     order = np.random.default_rng(0).permutation(len(cards))
     images, suits = cards.images[order], cards.suit[order]
-    peer = theirs(chosen.models, images, suits, chosen.device, chosen.seconds)
+    if not is_ready():
+        print("pyroVED is not set up, so it is left out; run `python benchmarks/peers/setup.py` first.\n")
     print("| model | ours, images/s | pyroVED, images/s | ratio | bar | met |")
     print("|---|---|---|---|---|---|")
     for name in chosen.models:
-        try:
-            speed, whole = ours(name, images, suits, chosen.device)
-        except InputError as error:
-            print(f"| {name} | {error} | | | | |")
-            continue
-        told = f"{peer[name]:.3g} | {speed / peer[name]:.0f}" if name in peer else " | "
-        met = "" if name not in peer else "yes" if speed >= BAR * peer[name] else "**no**"
+        peer, turns = [], []
+        for _ in range(TURNS):
+            if is_ready():
+                peer.append(theirs(name, images, suits, chosen.device, chosen.seconds))
+            turns.append(ours(name, images, suits, chosen.device))
+        speed, whole = max(turns)
+        told, met = " | ", ""
+        if peer:
+            told, met = f"{max(peer):.3g} | {speed / max(peer):.0f}", "yes" if speed >= BAR * max(peer) else "**no**"
         print(f"| {name} | {speed:.0f} ({whole:.0f}) | {told} | ≥ {BAR} | {met} |", flush=True)
 
 

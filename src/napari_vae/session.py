@@ -38,7 +38,7 @@ SHORTEST_EPOCH, LONGEST_EPOCH = 40, 200  # steps between two evaluations
 REPORT_EVERY = 0.2  # seconds between two progress events
 LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
 LIVE_GRID = 7
-FEW, MANY = 300, 10_000  # images that tell the zeros of the pose and the range of the latents
+FEW, MANY = 300, 4000  # images that tell the zeros of the pose and the range of the latents
 MOTIFS = 200  # images that tell whether the motif is symmetric
 FEWEST = 20  # held-out images that tell what is usual
 

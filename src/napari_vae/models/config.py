@@ -99,7 +99,7 @@ class ModelConfig:
     scale_prior: float = 0.1
     strain_prior: float = 0.05
     hidden: tuple[int, ...] = (256, 256)
-    rotations: int = 16
+    rotations: int = 12
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.invariances if name not in INVARIANCES]

@@ -14,6 +14,7 @@ from .pose import Pose, uniform_angles, wrap
 
 MAX_STRAIN = 0.6
 MAX_LOG_SCALE = math.log(2.5)
+LENT_PRIOR = 0.1  # of a strain that is lent; a narrow one leaves it to the latents, and the angle jumps
 OVERLAP = 1.3  # each coarse orientation reaches a little into its neighbours, so that none is left between two
 LOG_2PI_E = math.log(2 * math.pi * math.e)
 
@@ -148,7 +149,7 @@ class PoseReader:
         normal = {
             "translation": (pose.shift, config.shift_prior * self.side),
             "scale": (pose.log_scale[..., None], config.scale_prior),
-            "strain": (pose.strain, config.strain_prior * self.lent),
+            "strain": (pose.strain, LENT_PRIOR * self.lent if lends(config) else config.strain_prior),
         }
         for name, (mean, prior) in normal.items():
             if name in spread:

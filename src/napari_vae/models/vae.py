@@ -49,7 +49,7 @@ from .posterior import Content, PosePosterior, PoseReader
 
 COARSE, COARSE_SIGNAL = 24, 256  # side of the images, or signals, that the encoder sees, in samples
 GLANCE = 16  # side of those by which the orientations are ranked
-KEEP = 3  # orientations that are drawn at full resolution
+KEEP = 2  # orientations that are drawn at full resolution
 KEEP_CLASSES = 2  # classes that are
 TOLERANCE = math.radians(1)  # by which a model may differ from what it is told of the angle
 TOLERANCE_LATENT = 0.2  # and of the latents
