@@ -1,6 +1,7 @@
 """Conditional, semi-supervised and joint models find the truth, and say what they need."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ from napari_vae import InputError, ModelConfig, TrainConfig, TrainingError, fit,
 from napari_vae.models.config import LIKELIHOODS
 from napari_vae.models.gauge import Gauge
 from napari_vae.models.likelihood import make_likelihood
-from napari_vae.models.pose import Pose
+from napari_vae.models.pose import Pose, sample_canonical
+from napari_vae.models.symmetry import inversion_centres
 from napari_vae.session import Session
 from napari_vae.supply import Supply
 
@@ -292,3 +294,19 @@ def test_images_on_disk_are_encoded_in_parts(small, tmp_path, monkeypatch):
     )
     table = run.encode(np.load(tmp_path / "images.npy", mmap_mode="r"))
     assert max(largest) == 10 and len(table) == len(small)
+
+
+def test_the_centre_of_a_motif_that_looks_the_same_upside_down_is_found():
+    y, x = np.mgrid[:48, :48] - 23.5
+    ellipse = np.exp(-(((x - 2.3) / 7) ** 2) - ((y + 1.4) / 4) ** 2)  # about (2.3, −1.4): x right, y down
+    comma = ellipse + np.exp(-(((x - 12) / 3) ** 2) - ((y + 6) / 3) ** 2)
+    upright = torch.tensor(np.stack([ellipse, comma]), dtype=torch.float32)[:, None]
+
+    class Drawer:
+        likelihood = SimpleNamespace(mean=lambda images: images)
+
+        def draw(self, z, y, pose):
+            return sample_canonical(upright, pose, (48, 48), (48, 48))
+
+    found = inversion_centres(Drawer(), torch.zeros(2, 2), torch.zeros(2, 0), torch.tensor([6.0, 6.0]))
+    np.testing.assert_allclose(found, [[2.3, -1.4], [0, 0]], atol=0.15)

@@ -23,7 +23,7 @@ from .models.likelihood import Poisson
 from .models.manifold import decode_manifold
 from .models.networks import initialise
 from .models.pose import Pose
-from .models.symmetry import symmetry_order
+from .models.symmetry import inversion_centres, symmetry_order
 from .models.vae import InvariantVAE
 from .normalization import Normalization
 from .progress import Progress
@@ -283,9 +283,19 @@ class Session:
         self.latent_range = np.percentile(z.cpu().numpy(), [1, 99], axis=0).T.tolist()
         if self.model.config.invariances:
             pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
-            self.model.gauge.fit(z, y, pose)
+            self._centre(z, y, pose, self.model.gauge.fit(z, y, pose))
         if "rotation" in self.model.config.invariances:
             self.model.gauge.fold.fill_(symmetry_order(self.model, z[:MOTIFS], y[:MOTIFS]))
+
+    def _centre(self, z: Tensor, y: Tensor, pose: Pose, group: Tensor) -> None:
+        """Put the zero of the shift to the centre of motifs that have one."""
+        if not {"rotation", "translation"} <= set(self.model.config.invariances):
+            return
+        groups = group.unique()
+        means = torch.stack([z[group == g].mean(0) for g in groups])
+        typical = torch.cdist(means, z).masked_fill(group != groups[:, None], torch.inf).argmin(1)
+        reach = torch.stack([pose.shift[group == g].std() for g in groups])
+        self.model.gauge.move(groups, inversion_centres(self.model, z[typical], y[typical], reach))
 
     def _order_latents(self) -> None:
         """Make z1 the latent that says most about the images (largest KL), and so on; the history follows."""

@@ -73,8 +73,8 @@ class Gauge(nn.Module):
         return torch.softmax(fit, -1) @ self.values
 
     @torch.no_grad()
-    def fit(self, z: Tensor, y: Tensor, pose: Pose) -> None:
-        """Take the means over images with poses (N, 1)."""
+    def fit(self, z: Tensor, y: Tensor, pose: Pose) -> Tensor:
+        """Take the means over images with poses (N, 1); tells the group (N,) of each."""
         point = pose.screen_to_object()[1][:, 0]  # of the object, at the centre of the window
         seen = torch.cat([pose.strain[:, 0], pose.log_scale, point], 1)
         seen = torch.where(self.used.to(seen.device), seen, 0)
@@ -89,6 +89,12 @@ class Gauge(nn.Module):
                 spread = torch.cov(z[rows].T).view(self.k, self.k) + WIDEST * torch.eye(self.k, device=z.device)
                 self.means[g], self.precisions[g] = z[rows].mean(0), torch.linalg.inv(spread.cpu()).to(z.device)
                 self.log_weights[g] = torch.log(torch.tensor(n / len(z))) - 0.5 * torch.logdet(spread.cpu())
+        return group
+
+    @torch.no_grad()
+    def move(self, groups: Tensor, points: Tensor) -> None:
+        """Move the zero of the shift of some groups by points (G, 2) of the object (x, y down, px)."""
+        self.values[groups, 3:] += points
 
     def to_data(self, pose: Pose, z: Tensor, y: Tensor) -> Pose:
         """Poses (B, K) of the upright image as poses of the object."""

@@ -1,11 +1,17 @@
-"""Whether a motif looks the same when it is turned: then its angle is known modulo a part of the circle only."""
+"""Whether a motif looks the same when it is turned: then its angle is known modulo a part of the circle only.
+
+A motif that looks the same after half a turn has a centre of its own. The mean of the shifts would not tell it: which
+of the two angles is found may depend on where the motif lies in the window.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .pose import Pose
@@ -14,8 +20,9 @@ if TYPE_CHECKING:
     from .vae import InvariantVAE
 
 FOLDS = (6, 4, 3, 2)
-ALIKE = 0.02  # half the mean squared difference to the turned image, relative to the variance of the image
+ALIKE = 0.02  # largest difference to the turned image, see `_unlikeness`
 MOST = 0.75  # share of the images that must look the same
+STEPS = 8  # from the middle to the end of where a centre is looked for
 
 
 @torch.no_grad()
@@ -30,21 +37,66 @@ def symmetry_order(model: InvariantVAE, z: Tensor, y: Tensor) -> int:
     z, y : Tensor (B, k), (B, n)
         Latents, and class or condition, of some images.
     """
-    upright = _turned(model, z, y, 0.0)
-    rows, columns = upright.shape[-2:]
-    y_axis = torch.arange(rows, device=z.device)[:, None] - (rows - 1) / 2
-    x_axis = torch.arange(columns, device=z.device) - (columns - 1) / 2
-    disc = y_axis**2 + x_axis**2 <= (min(rows, columns) / 2) ** 2
-    variance = upright[..., disc].var((1, 2))
+    pose = Pose.identity((len(z), 1), z.device)
+    upright = _drawn(model, z, y, pose)
     for n in FOLDS:
-        difference = (upright - _turned(model, z, y, 2 * math.pi / n))[..., disc]
-        if (0.5 * difference.square().mean((1, 2)) <= ALIKE * variance).float().mean() >= MOST:
+        turned = _drawn(model, z, y, replace(pose, angle=pose.angle + 2 * math.pi / n))
+        if (_unlikeness(upright, turned) <= ALIKE).float().mean() >= MOST:
             return n
     return 1
 
 
-def _turned(model: InvariantVAE, z: Tensor, y: Tensor, angle: float) -> Tensor:
-    """Images (B, C, H, W) turned by an angle in radians."""
-    pose = Pose.identity((len(z), 1), z.device)
-    pose.angle = pose.angle + angle
-    return model.likelihood.mean(model.draw(z, y, pose))[:, 0]
+@torch.no_grad()
+def inversion_centres(model: InvariantVAE, z: Tensor, y: Tensor, reach: Tensor) -> Tensor:
+    """Points (B, 2; x, y down, in pixels) about which the motifs look the same after half a turn; 0 where none do.
+
+    Of several the nearest is taken: a lattice has many.
+
+    Parameters
+    ----------
+    model : InvariantVAE
+    z, y : Tensor (B, k), (B, n)
+        Latents, and class or condition, of some images.
+    reach : Tensor (B,)
+        How far from 0 to look, in pixels.
+    """
+    offsets = torch.linspace(-1, 1, 2 * STEPS + 1, device=z.device)
+    grid = torch.stack(torch.meshgrid(offsets, offsets, indexing="xy"), -1)  # (y, x, 2), in units of `reach`
+    points = (grid * reach[:, None, None, None]).flatten(1, 2)
+    pose = replace(Pose.identity(points.shape[:2], z.device), shift=-points)
+    there = _drawn(model, z, y, pose)
+    valley = F.pad(_unlikeness(there, there.flip(-2, -1)).unflatten(1, grid.shape[:2]), (1, 1, 1, 1), value=torch.inf)
+    depth = valley[:, 1:-1, 1:-1]
+    lowest = -F.max_pool2d(-valley[:, None], 3, stride=1)[:, 0] == depth
+    distance = torch.where(lowest & (depth <= ALIKE), grid.norm(dim=-1), torch.inf).flatten(1)
+    nearest, index = distance.min(1)
+    best = _bottom(valley, index // len(offsets), index % len(offsets)) * (reach / STEPS)[:, None]
+    best = best + points[torch.arange(len(z)), index]
+    return torch.where(nearest.isfinite()[:, None], best, 0)
+
+
+def _bottom(valley: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """Where the parabolas along x and y through points of (B, n + 2, n + 2) have their minima: (B, 2), in steps."""
+    b = torch.arange(len(valley), device=valley.device)
+    middle = valley[b, row + 1, column + 1]
+
+    def minimum(before: Tensor, after: Tensor) -> Tensor:
+        found = 0.5 * (before - after) / (before - 2 * middle + after)
+        return torch.where(found.isfinite(), found, 0)  # a point at the border has one neighbour
+
+    along_x = minimum(valley[b, row + 1, column], valley[b, row + 1, column + 2])
+    return torch.stack([along_x, minimum(valley[b, row, column + 1], valley[b, row + 2, column + 1])], -1)
+
+
+def _drawn(model: InvariantVAE, z: Tensor, y: Tensor, pose: Pose) -> Tensor:
+    """Images (B, K, C, H, W) in poses (B, K)."""
+    return model.likelihood.mean(model.draw(z, y, pose))
+
+
+def _unlikeness(one: Tensor, two: Tensor) -> Tensor:
+    """Half the mean squared difference (…) of images (…, C, H, W) within a disc, relative to the variance of one."""
+    rows, columns = one.shape[-2:]
+    y = torch.arange(rows, device=one.device)[:, None] - (rows - 1) / 2
+    x = torch.arange(columns, device=one.device) - (columns - 1) / 2
+    disc = y**2 + x**2 <= (min(rows, columns) / 2) ** 2
+    return 0.5 * (one - two)[..., disc].square().mean((-2, -1)) / one[..., disc].var((-2, -1))
