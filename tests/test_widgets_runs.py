@@ -44,6 +44,31 @@ def test_a_training_goes_on(viewer, scene, widget, qtbot):
     assert widget.runs.run.model_config.name == "vae" and widget.runs.run.window == (24, 24)
 
 
+def test_a_suggested_model_is_chosen_and_its_table_shown(scene, widget, qtbot, monkeypatch):
+    monkeypatch.setattr("napari_vae.trials.STEPS", 10)  # a choice of some sort
+    monkeypatch.setattr("napari_vae.trials.LATENTS", (1, 2))
+    widget.model.choose("trvae")
+    widget.model.latent_dim.setValue(9)
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.advice.button.click()
+        assert not widget.advice.button.isEnabled() and widget.progress.button.text() == "Stop"
+    table = widget.advice.table
+    (row,) = {index.row() for index in table.selectedIndexes()}
+    window, ignored, latents = (table.item(row, column).text() for column in range(3))
+    model = widget.model.model()
+    assert (str(widget.data.window_px.value()), str(model.latent_dim)) == (window, latents)
+    assert (", ".join(model.invariances) or "none") == ignored
+    assert table.rowCount() > 5 and "latent" in widget.advice.reasons.text()
+    assert widget.advice.button.isEnabled() and "Train" in widget.progress.words.text()
+
+
+def test_too_few_atoms_for_a_suggestion_are_told(scene, widget, qtbot, notifications):
+    scene[1].data = scene[1].data[:30]
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.advice.button.click()
+    assert "too few to compare models" in notifications[-1] and "too few" in widget.progress.words.text()
+
+
 def test_an_image_unlike_the_training_data_is_told(viewer, open_widget, qtbot, notifications):
     from napari_vae import samples
     from napari_vae.io.napari_reader import image_layer

@@ -9,7 +9,7 @@ import napari
 from napari.settings import get_plugin_settings
 from qtpy.QtCore import QEventLoop, QTimer
 
-STAGES = ("detect", "train", "advanced", "labels", "training", "trained")
+STAGES = ("detect", "train", "advanced", "suggested", "labels", "training", "trained")
 
 
 def open_viewer(sample):
@@ -53,6 +53,10 @@ def stage(viewer, name, epochs):
     if name == "advanced":
         train.advanced.expand(animate=False)
         wait(0.5)
+    if name == "suggested":
+        train.suggest()
+        wait_for(train.job)
+        wait(1)
     if name == "labels":
         label_some(train)
     if name in ("training", "trained", "labels") and epochs >= 0:

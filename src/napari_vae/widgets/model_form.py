@@ -73,6 +73,12 @@ class ModelForm(Form):
         self.preset.setCurrentIndex(self.preset.findData(preset))
         self._on_preset_changed()
 
+    def choose_mix(self, model: ModelConfig) -> None:
+        """Choose what a model ignores and its number of latents; the kind stays."""
+        for name, check in self.checks.items():
+            check.setChecked(name in model.invariances)
+        self.latent_dim.setValue(model.latent_dim)
+
     def model(self) -> ModelConfig:
         """The model as chosen."""
         ticked = tuple(name for name, check in self.checks.items() if check.isChecked())

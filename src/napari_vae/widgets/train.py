@@ -10,8 +10,10 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from ..adviser import Advice
 from ..errors import InputError
 from ..layers import placement_of
+from .advice_box import AdviceBox
 from .data_form import DataForm, Source
 from .delivery import Delivery
 from .given_form import GivenForm
@@ -24,7 +26,7 @@ from .model_form import ModelForm
 from .panel import Panel, folded
 from .progress_box import ProgressBox
 from .run_box import RunBox
-from .training_steps import Described, Loaded, apply_steps, load_steps, train_steps
+from .training_steps import Described, Loaded, advise_steps, apply_steps, load_steps, train_steps
 from .window_square import WindowSquare
 
 
@@ -42,6 +44,7 @@ class TrainWidget(Panel):
         self._viewer = napari_viewer
         self.data = DataForm(napari_viewer)
         self.model = ModelForm()
+        self.advice = AdviceBox()
         self.given = GivenForm(napari_viewer)
         self.labels = LabelBox(napari_viewer, self.given)
         self.progress = ProgressBox("Train", "Learn what differs between the atoms; goes on in the background")
@@ -82,6 +85,16 @@ class TrainWidget(Panel):
             return
         self._begin("Starting …")
         self.job.start(train_steps, source, run.window, None, train, run)
+
+    def suggest(self) -> None:
+        """Find out which window, invariances and number of latents suit the chosen atoms, and choose them."""
+        try:
+            source, train = self.data.source(), self.model.train()
+        except InputError as error:
+            self._refuse(error)
+            return
+        self._begin("Starting …")
+        self.job.start(advise_steps, source, train)
 
     def apply(self) -> None:
         """Describe the chosen image with the run at hand, without training; only a condition is needed for it."""
@@ -124,7 +137,7 @@ class TrainWidget(Panel):
         pictures.addWidget(self.loss, 1)
         pictures.addWidget(self.manifold)
         self.live.hide()
-        parts = (self.data, self.model, self.given, self.labels, self.advanced, self.progress)
+        parts = (self.data, self.model, self.advice, self.given, self.labels, self.advanced, self.progress)
         for widget in (*parts, self.runs, self.legend, self.live):
             self.column.addWidget(widget)
         self.column.addStretch()
@@ -134,6 +147,7 @@ class TrainWidget(Panel):
         self._square_timer.timeout.connect(self._draw_square)
         self.data.atoms.layer_changed.connect(self._on_atoms_changed)
         self.model.kind.currentIndexChanged.connect(self._show_kinds)
+        self.advice.asked.connect(self.suggest)
         self.labels.said.connect(self.progress.say)
         self.progress.start_clicked.connect(self.train)
         self.progress.stop_clicked.connect(self.job.stop)
@@ -155,7 +169,7 @@ class TrainWidget(Panel):
     def _begin(self, words: str) -> None:
         self._square.hide()
         self.legend.hide()
-        self.runs.setEnabled(False)
+        self._enable(False)
         self.progress.begin(words)
 
     def _refuse(self, error: InputError) -> None:
@@ -173,7 +187,10 @@ class TrainWidget(Panel):
         if getattr(event, "manifold", None) is not None:
             self.manifold.show_tiles(event.manifold)
 
-    def _on_result(self, result: Described | Loaded) -> None:
+    def _on_result(self, result: Described | Loaded | Advice) -> None:
+        if isinstance(result, Advice):
+            self._take(result)
+            return
         run = result.run
         self.runs.set_run(run)
         self._show_kinds()
@@ -189,13 +206,26 @@ class TrainWidget(Panel):
             f"with it, Continue trains it further. {run.note}".rstrip()
         )
 
+    def _take(self, advice: Advice) -> None:
+        """Choose what is suggested."""
+        self.model.choose_mix(advice.model)
+        self.data.window_px.setValue(advice.window)
+        self.advice.show_advice(advice)
+        self.updateGeometry()
+        self.progress.say("The suggested model is chosen above; Train trains it on all atoms.")
+
     def _on_delivered(self, result: Described, words: str) -> None:
         self.progress.say(words)
         self.legend.show_result(result)
 
     def _on_end(self) -> None:
         self.progress.end()
-        self.runs.setEnabled(True)
+        self._enable(True)
+
+    def _enable(self, idle: bool) -> None:
+        """Let the buttons be clicked that start a job, or not."""
+        self.runs.setEnabled(idle)
+        self.advice.button.setEnabled(idle)
 
     def _on_atoms_changed(self) -> None:
         self.given.follow(self.data.atoms.layer())

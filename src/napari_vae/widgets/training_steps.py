@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from ..adviser import Advice
     from ..run import Run
 
 LIVE_GRID = 7  # tiles along each side of the manifold in the panel
@@ -82,6 +83,15 @@ def apply_steps(stop: Callable[[], bool], run: Run, source: Source) -> Generator
         patches = extract_patches(source.micrographs, source.atoms, window=run.window)
         described = yield from _describe(run, patches, source)
         return replace(described, warning=compare(run, patches, described.latents).sentence or "")
+
+
+def advise_steps(stop: Callable[[], bool], source: Source, train: TrainConfig) -> Generator[Any, None, Advice]:
+    """Find out which model suits the atoms of a source; yields `Step` and the events of small trainings."""
+    yield Step("Starting …")
+    with spare_core():
+        from ..adviser import iter_advise
+
+        return (yield from iter_advise(source.micrographs, source.atoms, train=train, seed=train.seed, stop=stop))
 
 
 def load_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, Loaded]:
