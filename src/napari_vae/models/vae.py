@@ -81,7 +81,7 @@ class InvariantVAE(nn.Module):
     --------
     >>> model = InvariantVAE(ModelConfig.preset("rvae"), channels=1, size=(32, 32))
     >>> model.look(torch.rand(5, 1, 32, 32)).posed.pose.angle.shape
-    torch.Size([5, 16])
+    torch.Size([5, 12])
     """
 
     def __init__(self, config: ModelConfig, channels: int, size: tuple[int, int], n_given: int = 0) -> None:
