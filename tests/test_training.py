@@ -289,3 +289,14 @@ def test_describing_is_encoding_and_reconstructing():
     table, rebuilt = run.describe(images)
     pd.testing.assert_frame_equal(table, run.encode(images))
     np.testing.assert_array_equal(rebuilt, run.reconstruct(images))
+
+
+def test_mixed_precision_learns_as_well_as_single():
+    cards = samples.cards(60, max_angle=30, max_shear=5, size=32, seed=2)
+
+    def loss(precision):
+        run = fit(cards.images, ModelConfig.preset("rvae", hidden=(64, 64)), TrainConfig(epochs=6, precision=precision))
+        assert all(weight.dtype == torch.float32 for weight in run.state().values())
+        return run.history["held_out"].iloc[-1]
+
+    assert loss("mixed") == pytest.approx(loss("single"), rel=0.15)
