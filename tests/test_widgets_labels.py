@@ -44,6 +44,9 @@ def test_a_few_labels_by_the_buttons_give_the_class_of_all(viewer, crystal, open
     assert (columns["label"] != "").sum() == 20  # what the user said stays
     assert "Sr: " in widget.legend.text() and "in 2 classes" in widget.progress.words.text()
     check_next(viewer, widget, points)
+    points.add([5.0, 5.0])  # by hand: nothing is known of it yet
+    added = points.features.iloc[-1]
+    assert added["label"] == "" and np.isnan(added["z1"]) and added["class_name"] == "", added
 
 
 def check_next(viewer, widget, points):

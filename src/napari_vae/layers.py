@@ -112,6 +112,8 @@ def atoms_to_points(
         features["sublattice"] = class_names(features["sublattice"])
         colors = class_cycle(len(features["sublattice"].cat.categories) - 1)
         options |= {"border_color": "sublattice", "border_color_cycle": colors}
+    if len(features):
+        options["feature_defaults"] = blank_row(features)
     return _positions(atoms, placement.ndim), options, "points"
 
 
@@ -186,7 +188,8 @@ def latents_to_points(
     positions = latents.set_axis(atoms.index.get_indexer(latents.index), axis=0)
     labels = None if classes is None else classes.reindex(latents.index).set_axis(positions.index)
     features, written = add_latents(options["features"], positions, labels, names=names)
-    options |= {"features": features, "border_width": 0.0, **latent_style(features, written[str(latents.columns[0])])}
+    options |= {"features": features, "feature_defaults": blank_row(features), "border_width": 0.0}
+    options |= latent_style(features, written[str(latents.columns[0])])
     if classes is not None:
         options["face_color_cycle"] = class_cycle(int(classes.max()) + 1)
     options["metadata"][KEY]["columns"] = tuple(written.values())
@@ -209,6 +212,22 @@ def class_names(classes: pd.Series) -> pd.Series:
     names = numbers.astype(str).where(numbers >= 0, NO_CLASS)
     categories = [NO_CLASS, *map(str, range(int(numbers.max()) + 1))]
     return pd.Series(pd.Categorical(names, categories=categories), index=classes.index)
+
+
+def blank_row(features: pd.DataFrame) -> dict[str, Any]:
+    """What a point that is added by hand is to have in each column.
+
+    Of numbers and words nothing; of columns without a blank what the last point has, which is napari's default for all.
+    """
+    import pandas as pd
+
+    blanks: dict[str, Any] = {str(name): column.iloc[-1] for name, column in features.items()}
+    for name, column in features.items():
+        if pd.api.types.is_float_dtype(column.dtype):
+            blanks[str(name)] = float("nan")
+        elif NO_CLASS in getattr(column.dtype, "categories", ()) or pd.api.types.is_string_dtype(column.dtype):
+            blanks[str(name)] = NO_CLASS
+    return blanks
 
 
 def class_cycle(n: int) -> dict[str, str]:

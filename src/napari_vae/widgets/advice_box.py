@@ -82,5 +82,5 @@ class AdviceBox(QWidget):
 
 def _words(value: object) -> str:
     if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.3g}"
+        return "" if math.isnan(value) else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return str(value)

@@ -8,7 +8,7 @@ import numpy as np
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from ..layers import KEY, LayerData, add_latents, atoms_from_points, class_cycle, latent_style
+from ..layers import KEY, LayerData, add_latents, atoms_from_points, blank_row, class_cycle, latent_style
 from .training_steps import Described
 
 OWN_LAYER = "The points were changed or deleted meanwhile, so the latents are in a layer of their own."
@@ -82,6 +82,7 @@ def write_latents(points: Any, result: Described) -> None:
     features, names = add_latents(points.features, result.latents, result.classes, owned, result.names)
     points.face_color = "white"  # napari maps a colour column that changes its type under its old rule, and fails
     points.features = features
+    points.feature_defaults = blank_row(features)
     points.face_color_cycle = class_cycle(int(result.classes.max()) + 1)
     for key, value in latent_style(features, names[str(result.latents.columns[0])]).items():
         setattr(points, key, value)

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWi
 
 from ..errors import InputError
 from ..labelling import BLANK, is_text, label_next
-from ..layers import class_colors
+from ..layers import blank_row, class_colors
 from .given_form import LABEL, GivenForm
 
 UNLABELLED = "#ffffff60"
@@ -135,6 +135,7 @@ def show_labels(points: Any, features: pd.DataFrame, column: str) -> None:
     others = "transparent" if np.any(points.border_width) else UNLABELLED  # without a border they would be lost
     points.face_color = "white"  # napari maps a colour column that changes its type under its old rule, and fails
     points.features = features
+    points.feature_defaults = blank_row(features)
     points.face_color_cycle = {BLANK: others} | dict(zip(names, class_colors(len(names)), strict=True))
     points.face_color = column
     points.face_colorbar.visible = False

@@ -24,7 +24,12 @@ class Preview:
         if layer is not None:
             layer.data = data
             return len(data)
-        options |= {"border_color": "#ffd400", "features": None, "metadata": {KEY: {"kind": "preview"}}}
+        options |= {
+            "border_color": "#ffd400",
+            "features": None,
+            "feature_defaults": None,
+            "metadata": {KEY: {"kind": "preview"}},
+        }
         selected = list(self._viewer.layers.selection)
         self._viewer.add_points(data, **options)
         self._viewer.layers.selection = selected
