@@ -39,16 +39,22 @@ def train(sample, name, epochs=16, **model):
     return run.encode(sample.images)
 
 
-def test_rotation_is_found_around_the_whole_circle():
+@pytest.fixture(scope="module")
+def turned():
+    """Cards turned by any angle, and a model that has learnt them."""
     sample = samples.cards(250, max_angle=180, max_shear=1, seed=1)
-    table = train(sample, "rvae")
+    return sample, fit(sample.images, ModelConfig.preset("rvae"), TrainConfig(epochs=16))
+
+
+def test_rotation_is_found_around_the_whole_circle(turned):
+    sample, run = turned
+    table = run.encode(sample.images)
     assert angle_errors(table["angle"], sample.angle, sample.suit).max() < 2
     assert table["reconstruction_error"].mean() < 0.01
 
 
-def test_rotating_the_image_moves_the_angle_and_not_the_content():
-    sample = samples.cards(250, max_angle=180, max_shear=1, seed=2)
-    run = fit(sample.images, ModelConfig.preset("rvae"), TrainConfig(epochs=16))
+def test_rotating_the_image_moves_the_angle_and_not_the_content(turned):
+    sample, run = turned
     before, after = run.encode(sample.images), run.encode(np.rot90(sample.images, axes=(1, 2)).copy())
     moved = (after["angle"] - before["angle"] - 90 + 180) % 360 - 180
     moved = moved[sample.suit != 3]
@@ -295,7 +301,7 @@ def test_mixed_precision_learns_as_well_as_single():
     cards = samples.cards(60, max_angle=30, max_shear=5, size=32, seed=2)
 
     def loss(precision):
-        run = fit(cards.images, ModelConfig.preset("rvae", hidden=(64, 64)), TrainConfig(epochs=6, precision=precision))
+        run = fit(cards.images, ModelConfig.preset("rvae", hidden=(64, 64)), TrainConfig(epochs=3, precision=precision))
         assert all(weight.dtype == torch.float32 for weight in run.state().values())
         return run.history["held_out"].iloc[-1]
 
