@@ -72,7 +72,7 @@ class CoordinateDecoder(nn.Module):
 
     def draw(self, features: Tensor, pose: Pose, size: tuple[int, int], extent: tuple[int, int]) -> Tensor:
         """Logits (B, K, C, *extent) in poses (B, K)."""
-        points = object_points(pose, size, extent, unit=self.side / 2)  # (B, K, rows, columns, 2)
+        points = object_points(pose, size, extent, unit=self.side / 2).movedim(2, -1)  # (B, K, rows, columns, 2)
         values: Tensor = self.layers(F.silu(self.points(points) + features[:, None, None, None]))
         return values.movedim(-1, 2)
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+LOG_2PI = math.log(2 * math.pi)
 LOG_SMALLEST_SD = math.log(3e-3)  # below the steps of 8-bit images; noiseless data would drive it to 0
 SMALL_LOGIT = 0.05  # below it the continuous Bernoulli needs its Taylor series
 STEEPEST = 1e4  # logits of a pixel that is 0 or 1
@@ -143,12 +144,13 @@ class Gaussian(Likelihood):
 
     def nll(self, logits: Tensor, images: Tensor) -> Tensor:
         """Normal density of the residual."""
-        residual = (self.mean(logits) - images) * torch.exp(-self.log_sd)
-        return (0.5 * residual**2 + self.log_sd + 0.5 * math.log(2 * math.pi)).sum((-3, -2, -1))
+        squares = (self.mean(logits) - images).square().sum((-2, -1))  # first, for these are the many operations
+        pixels, log_sd = images.shape[-2] * images.shape[-1], self.log_sd[:, 0, 0]
+        return (0.5 * squares * torch.exp(-2 * log_sd) + pixels * (log_sd + 0.5 * LOG_2PI)).sum(-1)
 
     def floor(self, images: Tensor) -> Tensor:
         """No residual at all, at the smallest deviation."""
-        floor = images[0].numel() * (LOG_SMALLEST_SD + 0.5 * math.log(2 * math.pi))
+        floor = images[0].numel() * (LOG_SMALLEST_SD + 0.5 * LOG_2PI)
         return torch.full((len(images),), floor, device=images.device)
 
 
