@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +21,7 @@ from .models.evidence import Evidence, Explanation
 from .models.likelihood import Poisson
 from .models.manifold import decode_manifold
 from .models.networks import initialise
-from .models.pose import Pose
-from .models.symmetry import inversion_centres, symmetry_order
+from .models.settling import settle
 from .models.vae import InvariantVAE
 from .normalization import Normalization
 from .progress import Progress
@@ -39,7 +37,6 @@ REPORT_EVERY = 0.2  # seconds between two progress events
 LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
 LIVE_GRID = 7
 FEW, MANY = 300, 4000  # images that tell the zeros of the pose and the range of the latents
-MOTIFS = 200  # images that tell whether the motif is symmetric
 FEWEST = 20  # held-out images that tell what is usual
 
 
@@ -278,24 +275,7 @@ class Session:
     def _settle(self, most: int) -> None:
         """Learn from training images where the latents lie, and where shifts, strains and scales have their zeros."""
         self.model.gauge.reset()  # poses of the upright image
-        told = list(self._explain(self.supply.rows[:most]))
-        z, y = torch.cat([t.mean for t in told]), torch.cat([t.y for t in told])
-        self.latent_range = np.percentile(z.cpu().numpy(), [1, 99], axis=0).T.tolist()
-        if self.model.config.invariances:
-            pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
-            self._centre(z, y, pose, self.model.gauge.fit(z, y, pose))
-        if "rotation" in self.model.config.invariances:
-            self.model.gauge.fold.fill_(symmetry_order(self.model, z[:MOTIFS], y[:MOTIFS]))
-
-    def _centre(self, z: Tensor, y: Tensor, pose: Pose, group: Tensor) -> None:
-        """Put the zero of the shift to the centre of motifs that have one."""
-        if not {"rotation", "translation"} <= set(self.model.config.invariances):
-            return
-        groups = group.unique()
-        means = torch.stack([z[group == g].mean(0) for g in groups])
-        typical = torch.cdist(means, z).masked_fill(group != groups[:, None], torch.inf).argmin(1)
-        reach = torch.stack([pose.shift[group == g].std() for g in groups])
-        self.model.gauge.move(groups, inversion_centres(self.model, z[typical], y[typical], reach))
+        self.latent_range = settle(self.model, list(self._explain(self.supply.rows[:most])))
 
     def _order_latents(self) -> None:
         """Make z1 the latent that says most about the images (largest KL), and so on; the history follows."""

@@ -28,7 +28,6 @@ class Category(nn.Module):
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
-        self.width = classes
         self.classifier = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, classes))
 
     def guess(self, features: Tensor) -> Tensor:
@@ -53,7 +52,6 @@ class Quantity(nn.Module):
 
     def __init__(self, width: int, n: int) -> None:
         super().__init__()
-        self.width = n
         self.regressor = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2 * n))
 
     def fill(self, features: Tensor, given: Tensor | None, generator: torch.Generator | None) -> Tensor:
