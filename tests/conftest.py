@@ -13,6 +13,17 @@ os.environ.setdefault("QT_API", "pyside6")
 os.environ["NAPARI_STRICT_QT"] = "1"
 
 
+def pytest_collection_modifyitems(items):
+    """Tests with windows first and in one process, for a screen has one focus; of the others, each file in one."""
+
+    def has_window(item):
+        return not {"qtbot", "viewer"}.isdisjoint(item.fixturenames)
+
+    items.sort(key=has_window, reverse=True)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("windows" if has_window(item) else item.path.name))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_settings(tmp_path_factory):
     """Settings of the user's napari are neither read nor written."""
