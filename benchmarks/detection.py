@@ -122,13 +122,15 @@ def compare(sample: Labelled, found: np.ndarray, radius: float, border: float) -
     return Agreement(float((partner >= 0)[counts(found)].mean()), float(hit[counts(sample.truth)].mean()))
 
 
-def agreement(sample: Labelled, radius: float | None = None, border: float | None = None) -> tuple[Agreement, float]:
-    """Agreement of the default detection with the labels, and the spacing it found.
+def agreement(
+    sample: Labelled, radius: float | None = None, border: float | None = None, method: str = "auto"
+) -> tuple[Agreement, float]:
+    """Agreement of the default detection, or of another method, with the labels, and the spacing it found.
 
     `radius` is within which a position counts as found, by default a quarter of the spacing; `border` does not count,
     by default one spacing. Both in pixels.
     """
-    atoms = nv.detect_atoms(sample.image)
+    atoms = nv.detect_atoms(sample.image, method=method)
     spacing = spacing_of(sample.truth)
     radius, border = NEAR * spacing if radius is None else radius, spacing if border is None else border
     return compare(sample, atoms[["y", "x"]].to_numpy(), radius, border), atoms.attrs["napari_vae"]["spacing"]
@@ -191,24 +193,24 @@ def print_table(*rows: tuple[object, ...]) -> None:
     print()
 
 
-def print_lattices() -> None:
+def print_lattices(method: str) -> None:
     rows: list[tuple[object, ...]] = []
     gold = gold_particle()
     for sample, radius in (*((lattice, None) for lattice in lattices()), (gold, None), (gold, AUTHORS)):
-        agreed, spacing = agreement(sample, radius)
+        agreed, spacing = agreement(sample, radius, method=method)
         name = sample.name if radius is None else f"{sample.name}, within {radius:.0f} px"
-        rows.append((name, len(sample.truth), agreed.precision, agreed.recall, round(spacing, 1)))
-    print("Real lattices (within 0.25 of the nearest-neighbour distance, away from the border)\n")
-    print_table(("image", "labels", "precision", "recall", "spacing (px)"), *rows)
+        rows.append((name, len(sample.truth), agreed.precision, agreed.recall, agreed.f1, round(spacing, 1)))
+    print(f"Real lattices, {method} (within 0.25 of the nearest-neighbour distance, away from the border)\n")
+    print_table(("image", "labels", "precision", "recall", "F1", "spacing (px)"), *rows)
 
 
-def print_single_atoms() -> None:
+def print_single_atoms(method: str) -> None:
     rows: list[tuple[object, ...]] = []
     for name in ("acstem", "re_bpy"):
-        scores = [agreement(sample, CLICKED, border=0)[0] for sample in single_atoms(DATA / name)]
+        scores = [agreement(sample, CLICKED, 0, method)[0] for sample in single_atoms(DATA / name)]
         means = (float(np.mean([getattr(score, what) for score in scores])) for what in ("precision", "recall", "f1"))
         rows.append((name, len(scores), *means))
-    print("Single atoms (clicked, within 6 px; means over the images)\n")
+    print(f"Single atoms, {method} (clicked, within 6 px; means over the images)\n")
     print_table(("set", "images", "precision", "recall", "F1"), *rows)
 
 
@@ -236,7 +238,8 @@ def print_times() -> None:
 
 if __name__ == "__main__":
     if (DATA / "lattices").is_dir():
-        print_lattices()
-        print_single_atoms()
+        for method in ("filter", "learned"):
+            print_lattices(method)
+            print_single_atoms(method)
     print_simulated()
     print_times()

@@ -85,6 +85,17 @@ def test_what_was_chosen_automatically_is_said(viewer, scene, shown, qtbot):
     qtbot.waitUntil(lambda: shown.form.polarity.currentText() == "automatic: dark", timeout=LONG)
 
 
+def test_the_method_is_said_and_can_be_chosen(viewer, shown, qtbot):
+    assert shown.form.method.currentText() == "automatic: matched filter"
+    shown.form.method.setCurrentText("learned")
+    qtbot.waitUntil(lambda: shown.form.threshold.isEnabled(), timeout=LONG)
+    assert 0 <= shown.form.score() <= 1
+    shown.form.threshold.setValue(500)
+    assert shown.form.request().method == "learned"
+    detect(qtbot, shown)
+    assert viewer.layers["atoms of lattice"].metadata["napari_vae"]["method"] == "learned"
+
+
 def test_a_preview_that_fails_says_so_in_the_panel_only(viewer, scene, shown, qtbot, notifications):
     scene.data = np.full_like(scene.data, np.nan)
     shown.form.estimate.click()

@@ -52,13 +52,13 @@ def isolated_threshold(scores: Array, decoys: Array) -> float:
     Weak spots count if hardly any of them is expected to be false; spots that stand out well from what surrounds
     them on weaker evidence; a few that score twice as much as any decoy always.
     """
-    strict = _first_score(scores, decoys, _FEW_FALSE)
-    lenient = max(_CLEAR, _first_score(scores, decoys, _SOME_FALSE))
+    strict = first_score(scores, decoys, _FEW_FALSE)
+    lenient = max(_CLEAR, first_score(scores, decoys, _SOME_FALSE))
     outstanding = _OUTSTANDING * float(decoys.max(initial=0))
     return max(ISOLATED_FLOOR, min(strict, lenient, outstanding))
 
 
-def _first_score(scores: Array, decoys: Array, share: float) -> float:
+def first_score(scores: Array, decoys: Array, share: float) -> float:
     """Lowest score above which at most this share is expected to be false; infinite if there is none."""
     order = np.sort(scores)[::-1]
     false = len(decoys) - np.searchsorted(np.sort(decoys), order, side="left")

@@ -17,6 +17,7 @@ from .panel import Form, side_by_side
 
 AUTOMATIC = "automatic"
 CONTRASTS = {"bright": "bright on dark", "dark": "dark on bright"}
+METHODS = {"matched filter": "filter", "learned": "learned"}
 FRAMES = {"all frames": "all", "the frame in view": "in view"}
 SUBLATTICES = {"do not tell apart": 1, "automatic": "auto", "2": 2, "3": 3, "4": 4}
 MARK = "mark atoms in view"
@@ -34,6 +35,7 @@ class DetectForm(Form):
         self._viewer = viewer
         self.image = LayerBox(viewer, is_source_image)
         self.polarity = _choices({AUTOMATIC: "auto"} | {words: name for name, words in CONTRASTS.items()})
+        self.method = _choices({AUTOMATIC: "auto"} | METHODS)
         self.spacing = QDoubleSpinBox()
         self.spacing.setDecimals(3)
         self.spacing.setRange(0, 1e6)
@@ -53,7 +55,7 @@ class DetectForm(Form):
         self._candidates: Candidates | None = None
         self._lay_out()
         self._connect()
-        kept = {"polarity": self.polarity, "preview": self.preview, "refine": self.refine}
+        kept = {"method": self.method, "polarity": self.polarity, "preview": self.preview, "refine": self.refine}
         remember("detection", {**kept, "frames": self.frames, "sublattices": self.sublattices})
         self._on_image_changed()
 
@@ -72,6 +74,7 @@ class DetectForm(Form):
         return DetectionRequest(
             micrograph=micrograph_from_layer(layer),
             placement=placement_of(layer),
+            method=self._method(),
             polarity=self.polarity.currentData(),
             spacing=self.spacing.value() / self._pixel(layer) if self._spacing_by_hand else None,
             threshold=self.score() if self._threshold_by_hand else None,
@@ -93,6 +96,9 @@ class DetectForm(Form):
         self._candidates = candidates
         if self.polarity.currentData() == "auto":
             self.polarity.setItemText(0, f"{AUTOMATIC}: {candidates.polarity}")
+        if self.method.currentData() == "auto":
+            words = next(words for words, name in METHODS.items() if name == candidates.method)
+            self.method.setItemText(0, f"{AUTOMATIC}: {words}")
         if not self._spacing_by_hand:
             with QSignalBlocker(self.spacing):
                 self.spacing.setValue(candidates.spacing * self._pixel(self.image.layer()))
@@ -110,6 +116,12 @@ class DetectForm(Form):
         """Say how many atoms the threshold leaves on the frame in view."""
         self.preview.setText(MARK if n is None else f"{MARK}: {n}")
 
+    def _method(self) -> str:
+        """The method asked for; a threshold set by hand is meant for the scores that were shown."""
+        if self._threshold_by_hand and self._candidates is not None:
+            return self._candidates.method
+        return str(self.method.currentData())
+
     def _score_range(self) -> tuple[float, float]:
         if self._candidates is None or not len(self._candidates.atoms):
             return 0.0, 1.0
@@ -125,6 +137,11 @@ class DetectForm(Form):
         self.add("Image", self.image, "The image layer to search. Of several channels, the first.")
         self.add(
             "Contrast", self.polarity, "Whether atoms are brighter than what lies between them, as in HAADF, or darker."
+        )
+        self.add(
+            "Method",
+            self.method,
+            "Automatic is the matched filter; the learned detector was trained on simulated images.",
         )
         spacing, threshold = QHBoxLayout(), QHBoxLayout()
         spacing.addWidget(self.spacing, 1)
@@ -148,7 +165,8 @@ class DetectForm(Form):
 
     def _connect(self) -> None:
         self.image.layer_changed.connect(self._on_image_changed)
-        self.polarity.currentIndexChanged.connect(self._on_polarity_changed)
+        self.polarity.currentIndexChanged.connect(self._on_kind_changed)
+        self.method.currentIndexChanged.connect(self._on_kind_changed)
         self.spacing.valueChanged.connect(self._on_spacing_changed)
         self.estimate.clicked.connect(self._on_estimate_clicked)
         self.threshold.valueChanged.connect(self._on_threshold_moved)
@@ -160,7 +178,7 @@ class DetectForm(Form):
         self.set_row_visible(self.frames, layer is not None and placement_of(layer).ndim == 3)
         self._forget()
 
-    def _on_polarity_changed(self, index: int) -> None:
+    def _on_kind_changed(self, index: int) -> None:
         self._forget()
 
     def _forget(self) -> None:
@@ -168,6 +186,7 @@ class DetectForm(Form):
         self._spacing_by_hand = self._threshold_by_hand = False
         self._candidates = None
         self.polarity.setItemText(0, AUTOMATIC)
+        self.method.setItemText(0, AUTOMATIC)
         with QSignalBlocker(self.spacing):
             self.spacing.setValue(0)
         self.threshold.setEnabled(False)

@@ -11,6 +11,7 @@ from ..layers import KEY
 from ..micrograph import Micrograph
 from ..placement import Placement
 from .jobs import Step
+from .torch_loading import import_torch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,7 @@ class Candidates:
     threshold: float
     spacing: float
     polarity: str
+    method: str
 
 
 def detect_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generator[Step, None, pd.DataFrame]:
@@ -56,6 +58,7 @@ def detect_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generat
     from ..atoms import assign_sublattices, iter_detect_atoms
 
     yield Step("Looking for atoms …")
+    _prepare(request)
     begun = time.monotonic()
     image = _without_channels(request.micrograph)
     events = iter_detect_atoms(image, threshold=request.threshold, refine=request.refine, stop=stop, **request.options)
@@ -80,13 +83,21 @@ def candidate_steps(stop: Callable[[], bool], request: DetectionRequest) -> Gene
     from ..atoms import detect_atoms
 
     yield Step("Looking at this frame …")
+    _prepare(request)
     image = _without_channels(request.micrograph)
     chosen = detect_atoms(image, refine=False, **request.options)
     found = chosen.attrs[KEY]
     yield Step("Looking at this frame …", 0.5)
-    options = {**replace(request, spacing=found["spacing"]).options, "polarity": found["polarity"]}
+    known = {name: found[name] for name in ("method", "polarity", "spacing")}
+    options = replace(request, **known).options
     atoms = detect_atoms(image, refine=False, threshold=0.0, **options)
-    return Candidates(request, atoms, float(found["threshold"]), float(found["spacing"]), found["polarity"])
+    return Candidates(request, atoms, float(found["threshold"]), **known)
+
+
+def _prepare(request: DetectionRequest) -> None:
+    """Load what the learned detector may need, so that the window does not freeze over it."""
+    if request.method == "learned":
+        import_torch()
 
 
 def _without_channels(image: Micrograph) -> Micrograph:
