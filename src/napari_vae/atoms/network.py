@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float32]
 _WIDTHS = (16, 32, 64, 80)
 _STRIDE = 8  # px, of the coarsest level; tiles begin at multiples of it
 _HALO = 64  # px around a tile that are looked at besides; the network sees no farther
-_TILE = 512  # px
+_TILE = 1024  # px
 
 
 class AtomNet(nn.Module):
