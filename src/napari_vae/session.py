@@ -214,7 +214,7 @@ class Session:
     def _explain(self, rows: Tensor) -> Iterator[Explanation]:
         """The best account of some images, in batches, with what is given of them if the model needs it."""
         conditional = self.model.config.kind == "conditional"
-        for part in rows.split(self.supply.batch_size):
+        for part in rows.split(self.supply.look_size):
             given = self.supply.load_given(part) if conditional else None
             yield self.model.explain(self.supply.load(part), given)
 
@@ -230,7 +230,7 @@ class Session:
         weights = self.curriculum.weights(self.step)
         held_out = [
             self._evidence(part, noise).free_energy(*weights)
-            for part in self.supply.held_out.split(self.supply.batch_size)
+            for part in self.supply.held_out.split(self.supply.look_size)
         ]
         seen = Evidence.joined(costs).mean()
         assert self.start is not None

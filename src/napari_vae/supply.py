@@ -12,6 +12,7 @@ from torch import Tensor
 
 HELD_OUT, MOST_HELD_OUT = 0.1, 500  # share and number of images that the model never learns from
 RESIDENT = 2**31  # images up to this many bytes live on the device
+LOOK = 200  # images that are looked at at once, at least
 LABELLED = 4  # one image in so many of a batch is a labelled one
 
 
@@ -59,6 +60,7 @@ class Supply:
         # By default about 20 steps an epoch, of 20 … 100 images: few images need many small steps.
         wanted = min(100, max(20, len(self.rows) // 20)) if batch_size == "auto" else int(batch_size)
         self.batch_size = min(wanted, len(self.rows) + len(self.labelled))
+        self.look_size = max(LOOK, self.batch_size)  # images at once where nothing is learnt, which takes less memory
         self.n_labelled = math.ceil(self.batch_size / LABELLED) if len(self.labelled) else 0
         self.steps_per_epoch = math.ceil(len(self.rows) / max(1, self.batch_size - self.n_labelled))
 

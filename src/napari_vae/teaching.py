@@ -73,7 +73,7 @@ class Teaching:
 
     def _make_guide(self) -> Guide:
         guide = Guide(self.model)
-        rows = self.supply.rows[:GUIDED].split(self.supply.batch_size)
+        rows = self.supply.rows[:GUIDED].split(self.supply.look_size)
         classes = [self._classes(part) for part in rows]
         guide.learn([self.supply.load(part) for part in rows], [self._uncertain(part) for part in rows], classes)
         return guide

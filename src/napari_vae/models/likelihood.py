@@ -38,7 +38,7 @@ class Bernoulli(Likelihood):
 
     def nll(self, logits: Tensor, images: Tensor) -> Tensor:
         """Cross-entropy, from logits."""
-        return (F.softplus(logits) - logits * images).sum((-3, -2, -1))
+        return F.softplus(logits).sum((-3, -2, -1)) - (logits * images).sum((-3, -2, -1))
 
     def floor(self, images: Tensor) -> Tensor:
         """Entropy of the grey values."""

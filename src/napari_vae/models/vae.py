@@ -109,9 +109,10 @@ class InvariantVAE(nn.Module):
         copies = self.reader.copies
         seen = shrink(images if self.size[0] == 1 else pad_to_square(images), self.seen)
         turned = turned_copies(seen, uniform_angles(copies, images.device)) if copies > 1 else seen[:, None]
-        features = self.features(turned.flatten(0, 1)).unflatten(0, (len(images), copies))  # (B, R, width)
+        # Copy after copy, as they lie in memory.
+        features = self.features(turned.transpose(0, 1).flatten(0, 1)).unflatten(0, (copies, len(images)))
         raw = features[..., :0] if self.pose_head is None else self.pose_head(features)
-        return Look(features.mean(1), self.reader.read(raw))
+        return Look(features.mean(0), self.reader.read(raw.transpose(0, 1)))
 
     def infer(self, features: Tensor, y: Tensor) -> Content:
         """Latents (B, Y, k) under each hypothesis (B, Y, n)."""
