@@ -141,8 +141,8 @@ class DetectForm(Form):
         self.add(
             "Method",
             self.method,
-            "Automatic is the matched filter. The learned detector, trained on simulated images, may find more at low dose; "
-            "on the real images tried so far it found less.",
+            "Automatic is the matched filter. The learned detector, trained on simulated images, may find more at low "
+            "dose; on the real images tried so far it found less.",
         )
         spacing, threshold = QHBoxLayout(), QHBoxLayout()
         spacing.addWidget(self.spacing, 1)
