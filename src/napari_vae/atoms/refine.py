@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +22,7 @@ _SLOW = 6.0  # column widths over which what the columns leave is blurred to the
 _WIDEST = 0.3  # of the spacing; wider columns would not be seen apart
 _ALIKE = 0.15  # columns of one image have widths within about this fraction of each other
 _CHUNK = 1024  # atoms fitted together; their windows stay in the processor's cache
+_THREADS = 4  # more would wait for the memory
 _WIDEST_REACH = 0.75  # of the spacing: farther out, what is left of the neighbours weighs more than the column
 # Of the spacing and of the width, from the maximum: a fit that ends beyond either has followed something else.
 _FARTHEST, _ASTRAY = 0.25, 1.25
@@ -147,8 +150,12 @@ def _fit(
     image: Floats, weight: Floats, start: Array, reach: float, width: Width, steps: int, put_back: bool = False
 ) -> _Fit:
     """Fit every atom in its disc; with `put_back` the image is a residual to which each atom is added back alone."""
-    parts = [_Windows(image, weight, start[i : i + _CHUNK], reach, put_back) for i in range(0, len(start), _CHUNK)]
-    fits = [part.fit(steps, width) for part in parts]
+
+    def fit(begin: int) -> _Fit:
+        return _Windows(image, weight, start[begin : begin + _CHUNK], reach, put_back).fit(steps, width)
+
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:  # numpy lets other threads run meanwhile
+        fits = list(pool.map(fit, range(0, len(start), _CHUNK)))
     return _Fit(*(np.concatenate(column) for column in zip(*((f.values, f.errors) for f in fits), strict=True)))
 
 
