@@ -12,7 +12,7 @@ from torch import Tensor
 
 HELD_OUT, MOST_HELD_OUT = 0.1, 500  # share and number of images that the model never learns from
 RESIDENT = 2**31  # images up to this many bytes live on the device
-LOOK = 200  # images that are looked at at once, at least
+LOOK = 100  # images that are looked at at once, at least
 LABELLED = 4  # one image in so many of a batch is a labelled one
 
 

@@ -35,6 +35,8 @@ class Gauge(nn.Module):
 
     Attributes
     ----------
+    used : Tensor (5,)
+        Which of the values (strain, logarithm of the scale, centre) the model has; without any there is no fit.
     fold : Tensor ()
         Order of the motif's symmetry: angles are told modulo 360° divided by it.
     """

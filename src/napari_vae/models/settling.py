@@ -27,7 +27,7 @@ def settle(model: InvariantVAE, told: list[Explanation]) -> list[list[float]]:
         1 and 99 percentiles of each latent.
     """
     z, y = torch.cat([t.mean for t in told]), torch.cat([t.y for t in told])
-    if model.config.invariances:
+    if model.gauge.used.any():
         pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
         group = model.gauge.fit(z, y, pose)
         if {"rotation", "translation"} <= set(model.config.invariances):
