@@ -25,7 +25,7 @@ from napari_vae import ModelConfig, TrainConfig, fit, samples
 from peers.setup import PYTHON, is_ready
 
 BATCH, EPOCHS, CLASSES, LABELLED, BAR = 50, 2, 4, 800, 40
-TURNS, WIDTHS = 2, (128, 128)
+TURNS, WIDTHS = 4, (128, 128)
 KINDS = {"rvae": "vae", "crvae": "conditional", "ss-rvae": "semi-supervised", "j-rvae": "joint"}
 PEER = Path(__file__).resolve().parent / "peers" / "pyroved_speed.py"
 

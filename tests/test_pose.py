@@ -80,8 +80,7 @@ def test_screen_strain_turns_with_the_object():
 
 
 def test_turned_copies_undo_the_coarse_angles(blob):
-    angles = uniform_angles(4)
-    for angle, copy in zip(angles, turned_copies(torch.tensor(draw(blob, 90))[None, None], angles)[0], strict=True):
+    for angle, copy in zip(uniform_angles(4), turned_copies(torch.tensor(draw(blob, 90))[None, None], 4)[0], strict=True):
         np.testing.assert_allclose(copy[0], np.rot90(blob[0, 0], 1 - round(math.degrees(angle) / 90)), atol=1e-5)
 
 

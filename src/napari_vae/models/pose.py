@@ -143,18 +143,21 @@ def object_points(pose: Pose, size: tuple[int, int], extent: tuple[int, int], *,
     return _affine_maps(torch.cat([matrix * half, offset[..., None]], -1) / unit, *extent)
 
 
-def turned_copies(images: Tensor, angles: Tensor) -> Tensor:
-    """Copies of square images, turned back by each of the angles: (B, C, S, S) -> (B, R, C, S, S).
+def turned_copies(images: Tensor, n: int) -> Tensor:
+    """Copies of square images, turned back by each of `n` angles round the circle: (B, C, S, S) -> (B, n, C, S, S).
 
     The corners that no pixel reaches are 0.
     """
     batch, channels, side, _ = images.shape
+    quarters = 4 if n % 4 == 0 else 1  # what a quarter of the circle shows only needs turning by right angles
+    angles = uniform_angles(n, images.device)[: n // quarters]
     cos, sin, zero = torch.cos(angles), torch.sin(angles), torch.zeros_like(angles)
     theta = torch.stack([torch.stack([cos, sin, zero], -1), torch.stack([-sin, cos, zero], -1)], -2)
     grid = _affine_maps(theta, side, side).movedim(1, -1)
     # The batch rides along as channels: each grid is computed once, not once per image.
     flat = images.reshape(1, batch * channels, side, side).expand(len(angles), -1, -1, -1)
-    return F.grid_sample(flat, grid, align_corners=False).view(-1, batch, channels, side, side).transpose(0, 1)
+    turned = F.grid_sample(flat, grid, align_corners=False).view(-1, batch, channels, side, side)
+    return torch.cat([turned.rot90(-k, (-2, -1)) for k in range(quarters)]).transpose(0, 1)
 
 
 def _affine_maps(theta: Tensor, rows: int, columns: int) -> Tensor:

@@ -44,7 +44,7 @@ from .guide import Told
 from .likelihood import make_likelihood
 from .networks import Encoder, PoseHead, mlp, pad_to_square, shrink
 from .observed import Category, Quantity, make_observed
-from .pose import Pose, turned_copies, uniform_angles, wrap
+from .pose import Pose, turned_copies, wrap
 from .posterior import Content, PosePosterior, PoseReader
 
 COARSE, COARSE_SIGNAL = 24, 256  # side of the images, or signals, that the encoder sees, in samples
@@ -57,10 +57,11 @@ TOLERANCE_LATENT = 0.2  # and of the latents
 
 @dataclass
 class Look:
-    """What the encoder sees in a batch of images: features (B, width) and poses."""
+    """What the encoder sees in a batch of images: features (B, width), and poses with their cost (B, R)."""
 
     features: Tensor
     posed: PosePosterior
+    kl: Tensor
 
 
 class InvariantVAE(nn.Module):
@@ -108,11 +109,12 @@ class InvariantVAE(nn.Module):
         """Features and poses of images (B, C, H, W) in [0, 1]."""
         copies = self.reader.copies
         seen = shrink(images if self.size[0] == 1 else pad_to_square(images), self.seen)
-        turned = turned_copies(seen, uniform_angles(copies, images.device)) if copies > 1 else seen[:, None]
+        turned = turned_copies(seen, copies) if copies > 1 else seen[:, None]
         # Copy after copy, as they lie in memory.
         features = self.features(turned.transpose(0, 1).flatten(0, 1)).unflatten(0, (copies, len(images)))
         raw = features[..., :0] if self.pose_head is None else self.pose_head(features)
-        return Look(features.mean(0), self.reader.read(raw.transpose(0, 1)))
+        posed = self.reader.read(raw.transpose(0, 1))
+        return Look(features.mean(0), posed, self.reader.kl(posed))
 
     def infer(self, features: Tensor, y: Tensor) -> Content:
         """Latents (B, Y, k) under each hypothesis (B, Y, n)."""
@@ -239,7 +241,7 @@ class InvariantVAE(nn.Module):
         logits = self.decoder.draw(tried.upright, look.posed.pose.repeat(each), self.size, (rows, columns))
         pixels = self.size[0] * self.size[1] / (rows * columns)  # that each sample stands for
         nll = self.likelihood.nll(logits, small.repeat_interleave(each, 0)[:, None]).unflatten(0, (batch, each))
-        scores = nll * pixels + self.reader.kl(look.posed)[:, None]
+        scores = nll * pixels + look.kl[:, None]
         return scores.topk(min(keep, self.reader.copies), largest=False).indices
 
     def _weigh(self, images: Tensor, look: Look, tried: _Tried, turns: Tensor, pose: Pose) -> _Weighed:
@@ -247,7 +249,7 @@ class InvariantVAE(nn.Module):
         batch, n, k = turns.shape
         logits = self.decoder.draw(tried.upright, pose.fold(k), self.size, self.size).unflatten(0, (batch, n))
         nll = self.likelihood.nll(logits, images[:, None, None])  # (B, H, K)
-        kl = self.reader.kl(look.posed).gather(1, turns.flatten(1)).view_as(nll)
+        kl = look.kl.gather(1, turns.flatten(1)).view_as(nll)
         posed = -torch.logsumexp(-(nll + kl), -1) + math.log(self.reader.copies)
         return _Weighed(logits, nll, posed, torch.softmax(-(nll + kl).detach(), -1))
 
