@@ -1,5 +1,6 @@
 """Conditional, semi-supervised and joint models find the truth, and say what they need."""
 
+import itertools
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from napari_vae.models.gauge import Gauge
 from napari_vae.models.likelihood import make_likelihood
 from napari_vae.models.pose import Pose, sample_canonical
 from napari_vae.models.symmetry import inversion_centres
-from napari_vae.session import Session
+from napari_vae.stepping import Stepper
 from napari_vae.supply import Supply
 
 SMALL = (128, 128)  # quick, and enough for cards
@@ -198,30 +199,30 @@ def test_a_conditional_model_wants_its_condition_again(small):
 def test_memory_that_is_short_halves_the_batch_and_changes_nothing(small, monkeypatch):
     """A step in parts is the same step; only the random draws come in another order."""
     whole = fit(small.images, train=TrainConfig(epochs=2))
-    learn, words = Session._accumulate, []
+    learn, words = Stepper._accumulate, []
 
-    def short(self, rows, labelled):
+    def short(self, rows, labelled, centring):
         if self.parts < 4:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return learn(self, rows, labelled)
+        return learn(self, rows, labelled, centring)
 
-    monkeypatch.setattr(Session, "_accumulate", short)
+    monkeypatch.setattr(Stepper, "_accumulate", short)
     run = fit(small.images, train=TrainConfig(epochs=2), callback=lambda event: words.append(event.message))
     assert any("memory is short: each batch is taken in 4 parts" in word for word in words)
     np.testing.assert_allclose(run.history["loss"], whole.history["loss"], rtol=0.05)
 
 
 def test_a_training_that_diverges_keeps_its_best_state(small, monkeypatch):
-    learn = Session._accumulate
+    learn, steps = Stepper._accumulate, itertools.count()
 
-    def diverge(self, rows, labelled):
-        evidence = learn(self, rows, labelled)
-        if self.step > 90:
+    def diverge(self, rows, labelled, centring):
+        evidence = learn(self, rows, labelled, centring)
+        if next(steps) > 90:
             for parameter in self.model.parameters():
                 parameter.grad.fill_(torch.nan)
         return evidence
 
-    monkeypatch.setattr(Session, "_accumulate", diverge)
+    monkeypatch.setattr(Stepper, "_accumulate", diverge)
     words = []
     run = fit(small.images, train=TrainConfig(epochs=100), callback=lambda event: words.append(event.message))
     assert "lower the learning rate" in run.note and words[-1] == run.note

@@ -80,8 +80,19 @@ def test_screen_strain_turns_with_the_object():
 
 
 def test_turned_copies_undo_the_coarse_angles(blob):
-    for angle, copy in zip(uniform_angles(4), turned_copies(torch.tensor(draw(blob, 90))[None, None], 4)[0], strict=True):
+    copies = turned_copies(torch.tensor(draw(blob, 90))[None, None], 4)[0]
+    for angle, copy in zip(uniform_angles(4), copies, strict=True):
         np.testing.assert_allclose(copy[0], np.rot90(blob[0, 0], 1 - round(math.degrees(angle) / 90)), atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [5, 8, 12])
+def test_each_turned_copy_is_what_a_rotation_gives(blob, n):
+    """Also those that are made of others by right angles."""
+    copies = turned_copies(blob, n)[0, :, 0]
+    for angle, copy in zip(uniform_angles(n), copies, strict=True):
+        turned = draw(blob, -math.degrees(angle))
+        inside = np.hypot(*np.mgrid[-20:21, -20:21]) < 18
+        np.testing.assert_allclose(np.asarray(copy)[inside], turned[inside], atol=0.02)
 
 
 def test_windows_that_are_not_square_keep_square_pixels(blob):

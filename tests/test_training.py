@@ -21,7 +21,7 @@ from napari_vae import (
 )
 from napari_vae.likeness import compare
 from napari_vae.schedule import MAX_STEPS, Schedule
-from napari_vae.session import Session
+from napari_vae.stepping import Stepper
 
 
 def angle_errors(found, truth, suit):
@@ -175,10 +175,10 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     ],
 )
 def test_errors_of_the_device_are_ours(monkeypatch, error, sentence):
-    def fail(self, batch):
+    def fail(self, *batch):
         raise error
 
-    monkeypatch.setattr(Session, "_learn", fail)
+    monkeypatch.setattr(Stepper, "take", fail)
     with pytest.raises(TrainingError, match=sentence) as caught:
         fit(samples.cards(10).images)
     assert not isinstance(caught.value, RuntimeError)

@@ -85,9 +85,9 @@ class Checkpoint:
     def _tensors(self) -> dict[str, Tensor]:
         s = self.session
         tensors = {f"model.{k}": v for k, v in s.model.state_dict().items()}
-        for number, values in s.optimizer.state_dict()["state"].items():
+        for number, values in s.stepper.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{k}": v for k, v in values.items()}
-        tensors["generator"] = s.generator.get_state()
+        tensors["generator"] = s.stepper.generator.get_state()
         if s.teaching.provisional is not None:
             tensors["provisional"] = s.teaching.provisional
         if s.teaching.guide is not None:
@@ -107,14 +107,15 @@ class Checkpoint:
                 f"{self.folder} holds the checkpoint of a training on other data or settings; choose another folder."
             )
         s.model.load_state_dict(_named(tensors, "model."))
-        optimizer = s.optimizer.state_dict()
+        optimizer = s.stepper.optimizer.state_dict()
         for key, value in tensors.items():
             if key.startswith("optimizer."):
                 _, number, name = key.split(".")
                 optimizer["state"].setdefault(int(number), {})[name] = value
-        s.optimizer.load_state_dict(optimizer)
-        s.generator.set_state(tensors["generator"])
-        s.teaching.provisional = tensors.get("provisional")
+        s.stepper.optimizer.load_state_dict(optimizer)
+        s.stepper.generator.set_state(tensors["generator"])
+        if "provisional" in tensors:
+            s.teaching.provisional = tensors["provisional"].to(s.supply.rows.device)
         s.teaching.phase = state["phase"]
         if guide := _named(tensors, "guide."):
             s.teaching.guide = Guide(s.model)

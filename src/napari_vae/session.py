@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .checkpoint import Checkpoint
 from .curriculum import Curriculum
-from .device import describe_device, is_out_of_memory
+from .device import describe_device
 from .errors import TrainingError
 from .models.config import ModelConfig, TrainConfig
 from .models.evidence import Evidence, Explanation
@@ -26,6 +26,7 @@ from .models.vae import InvariantVAE
 from .normalization import Normalization
 from .progress import Progress
 from .schedule import Schedule
+from .stepping import Stepper
 from .supply import Supply
 from .teaching import Teaching
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 SHORTEST_EPOCH, LONGEST_EPOCH = 40, 200  # steps between two evaluations
 REPORT_EVERY = 0.2  # seconds between two progress events
-LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
 LIVE_GRID = 7
 FEW, MANY = 300, 4000  # images that tell the zeros of the pose and the range of the latents
 FEWEST = 20  # held-out images that tell what is usual
@@ -76,22 +76,18 @@ class Session:
         self.earlier = len(self.history)  # rows of the training that this one goes on from
         self.start: float | None = None  # loss before the first step
         self.step = self.epoch = self.position = 0  # `position`: batches of this epoch that are done
-        self.parts = 1  # that each batch is taken in, when memory is short
         partly = config.kind == "semi-supervised" and config.n_classes is not None
         self.supply = Supply(images, given, partly=partly, batch_size=train.batch_size, seed=train.seed, device=device)
         self.model = self._make_model(config, images.shape, n_given, limits, before)
-        self.generator = torch.Generator(device).manual_seed(train.seed)
         steps = self.supply.steps_per_epoch
         total = None if train.epochs == "auto" else train.epochs * steps
         self.curriculum = Curriculum(config, train, steps, total, before is not None)
         self.teaching = Teaching(self.model, self.supply)
+        self.stepper = Stepper(self.model, self.supply, self.teaching, self.curriculum, train)
         self.schedule = Schedule(train.learning_rate, total, earliest=self.curriculum.settled)
         self.latent_range: list[list[float]] = []  # 1 and 99 percentiles of each
         self.note = ""  # what the user should know of how the training ended
         self.best: tuple[float, dict[str, Tensor]] = (math.inf, {})  # held-out loss and weights
-        self.optimizer = torch.optim.Adam(
-            self.model.parameters(), train.learning_rate, fused=device.type in ("cpu", "cuda")
-        )
         self.floor = float(self.model.likelihood.floor(self.supply.load(self.supply.held_out)).mean())
         self.checkpoint = Checkpoint.attach(self, images, train.checkpoint, before)
 
@@ -100,8 +96,9 @@ class Session:
         clock = _Clock(self.step)
         yield self._progress(clock, "Training")
         costs: list[Evidence] = []
-        for rows in self._batches():
-            costs.append(self._learn(rows))
+        for rows, labelled in self._batches():
+            costs.append(self.stepper.take(self.step, self._rate(), rows, labelled))
+            self.step += 1
             if self.start is None:
                 self.start = float(costs[0].free_energy().mean()) - self.floor
             stopped = stop()
@@ -143,73 +140,17 @@ class Session:
             model.load_state_dict(before.state())
         return model.to(self.device)
 
-    def _batches(self) -> Iterator[Tensor]:
-        """Rows of batches without end."""
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches without end; see `Supply.batches`."""
         while True:
-            for rows in self.supply.batches(self.epoch, self.position):
+            for batch in self.supply.batches(self.epoch, self.position):
                 self.position += 1
-                yield rows
+                yield batch
             self.epoch, self.position = self.epoch + 1, 0
-
-    def _learn(self, rows: Tensor) -> Evidence:
-        """One step; when memory is short, in parts."""
-        self.teaching.enter(self.curriculum.phase(self.step))
-        labelled = self.supply.labelled_rows(self.step) if self.supply.n_labelled else rows[:0]
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate()
-        while True:
-            self.optimizer.zero_grad()
-            try:
-                evidence = self._accumulate(rows, labelled)
-                break
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self.parts >= len(rows):
-                    raise
-                self.parts *= 2
-        self._shorten()
-        self.optimizer.step()
-        self.step += 1
-        return evidence
-
-    def _accumulate(self, rows: Tensor, labelled: Tensor) -> Evidence:
-        """Gradients of a batch, part by part."""
-        seen: list[Evidence] = []
-        n, weights = len(rows) + len(labelled), self.curriculum.weights(self.step)
-        for stream, known in ((rows, False), (labelled, True)):
-            for part in stream.tensor_split(self.parts):
-                if len(part):
-                    evidence = self._evidence(part, self.generator, known=known)
-                    (
-                        evidence.training_cost(*weights, self.train.lesson * self.teaching.teaches(known)).sum() / n
-                    ).backward()
-                    seen.append(evidence.detach())
-        return Evidence.joined(seen)
-
-    def _shorten(self) -> None:
-        """Shorten gradients that are too long."""
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        # Asking for the norm makes a GPU wait; scaling by 1 costs a CPU as much as the step.
-        if self.device.type != "cpu" or norm > LARGEST_GRADIENT:
-            torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), LARGEST_GRADIENT, norm)
-
-    def _evidence(self, rows: Tensor, generator: torch.Generator, *, known: bool = False) -> Evidence:
-        images = self.supply.load(rows)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed()):
-            return self.model.evidence(
-                images,
-                generator,
-                given=self.teaching.given(rows, known),
-                centring=self.curriculum.centring(self.step),
-                told=self.teaching.told(images, rows),
-            )
 
     def _rate(self) -> float:
         """Learning rate of the next step."""
         return self.schedule.rate(self.step) * self.curriculum.pace(self.step)
-
-    def _mixed(self) -> bool:
-        return self.train.precision == "mixed" or (self.train.precision == "auto" and self.device.type == "cuda")
 
     def _explain(self, rows: Tensor) -> Iterator[Explanation]:
         """The best account of some images, in batches, with what is given of them if the model needs it."""
@@ -227,9 +168,9 @@ class Session:
     def _evaluate(self, costs: list[Evidence], clock: _Clock) -> None:
         """Add a row to the history and let the schedule see the loss on the held-out images."""
         noise = torch.Generator(self.device).manual_seed(self.train.seed)  # the same draws each time
-        weights = self.curriculum.weights(self.step)
+        weights, centring = self.curriculum.weights(self.step), self.curriculum.centring(self.step)
         held_out = [
-            self._evidence(part, noise).free_energy(*weights)
+            self.stepper.evidence(part, noise, centring=centring).free_energy(*weights)
             for part in self.supply.held_out.split(self.supply.look_size)
         ]
         seen = Evidence.joined(costs).mean()
@@ -293,7 +234,8 @@ class Session:
     def _message(self) -> str:
         settling = self.schedule.cooldown_from is not None and self.step > self.schedule.cooldown_from
         words = "Training, settling" if settling else "Training"
-        return words if self.parts == 1 else f"{words}; memory is short: each batch is taken in {self.parts} parts"
+        parts = self.stepper.parts
+        return words if parts == 1 else f"{words}; memory is short: each batch is taken in {parts} parts"
 
     def _progress(self, clock: _Clock, message: str, manifold: npt.NDArray[np.float32] | None = None) -> Progress:
         clock.reported()

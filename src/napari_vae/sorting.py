@@ -27,7 +27,7 @@ def sort_images(model: InvariantVAE, supply: Supply) -> Tensor | None:
         if found is None:
             return None
         classes = np.where(labels >= 0, labels, found)
-    return torch.eye(n)[torch.tensor(classes)]
+    return torch.eye(n)[torch.tensor(classes)].to(supply.rows.device)
 
 
 def _classes_of_groups(

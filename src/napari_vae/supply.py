@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -47,7 +48,8 @@ class Supply:
     ) -> None:
         self.device, self.seed = device, seed
         store = torch.from_numpy(images)
-        self._images = store.to(device) if images.nbytes < RESIDENT else store
+        self.resident = images.nbytes < RESIDENT
+        self._images = store.to(device) if self.resident else store
         self.given = None if given is None else torch.from_numpy(given).to(self._images.device)
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
         self.labelled = order[:0]
@@ -56,7 +58,8 @@ class Supply:
             if not known.all():
                 self.labelled, order = order[known], order[~known]
         n_held_out = min(MOST_HELD_OUT, max(min(2, len(order) - 1), round(HELD_OUT * len(order))))
-        self.held_out, self.rows = order[:n_held_out], order[n_held_out:]
+        # Rows lie where the images are: a GPU that had to be sent them would make every step wait.
+        self.held_out, self.rows = order.to(self._images.device).tensor_split([n_held_out])
         # By default about 20 steps an epoch, of 20 … 100 images: few images need many small steps.
         wanted = min(100, max(20, len(self.rows) // 20)) if batch_size == "auto" else int(batch_size)
         self.batch_size = min(wanted, len(self.rows) + len(self.labelled))
@@ -69,20 +72,25 @@ class Supply:
         """How many images there are, of all sorts."""
         return len(self._images)
 
-    def batches(self, epoch: int, position: int) -> Iterator[Tensor]:
-        """Rows of each batch of an epoch, from a position on; they depend on nothing but the seed and the epoch."""
-        shuffle = torch.Generator().manual_seed(1_000_003 * (self.seed + 1) + epoch)
-        order = self.rows[torch.randperm(len(self.rows), generator=shuffle)]
-        yield from order.split(max(1, self.batch_size - self.n_labelled))[position:]
+    def batches(self, epoch: int, position: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Rows of each batch of an epoch, from a position on, and of the labelled images that join it.
 
-    def labelled_rows(self, step: int) -> Tensor:
-        """Rows of the labelled images that a step learns from, every class as often as the others."""
-        assert self.given is not None
-        classes = self.given[self.labelled.to(self.given.device)].argmax(1).cpu()
+        They depend on nothing but the seed and the epoch.
+        """
+        shuffle = torch.Generator().manual_seed(1_000_003 * (self.seed + 1) + epoch)
+        order = torch.randperm(len(self.rows), generator=shuffle).to(self.rows.device)
+        batches = self.rows[order].split(max(1, self.batch_size - self.n_labelled))
+        labelled = self._labelled(len(batches), shuffle)
+        yield from itertools.islice(zip(batches, labelled, strict=True), position, None)
+
+    def _labelled(self, n: int, generator: torch.Generator) -> Tensor:
+        """Rows (n, n_labelled) of labelled images, every class as often as the others."""
+        if not self.n_labelled or self.given is None:
+            return self.rows.new_empty(n, 0)
+        classes = self.given.cpu()[self.labelled].argmax(1)
         shares = 1.0 / torch.bincount(classes)[classes]
-        draw = torch.Generator().manual_seed(2_000_003 * (self.seed + 1) + step)
-        chosen = torch.multinomial(shares, self.n_labelled, replacement=True, generator=draw)
-        return self.labelled[chosen]
+        chosen = torch.multinomial(shares, n * self.n_labelled, replacement=True, generator=generator)
+        return self.labelled[chosen].view(n, self.n_labelled).to(self.rows.device)
 
     def load(self, rows: Tensor) -> Tensor:
         """Images of some rows, on the device."""

@@ -37,17 +37,21 @@ class Evidence:
     lesson: Tensor
     aside: Tensor
 
-    def free_energy(self, beta: float = 1.0, beta_discrete: float = 1.0) -> Tensor:
+    def free_energy(self, beta: float | Tensor = 1.0, beta_discrete: float | Tensor = 1.0) -> Tensor:
         """Free energy (B,), the negative ELBO where the weights β are 1."""
         return self.posed + beta * self.latent_kl.sum(1) + beta_discrete * self.observed_kl
 
-    def training_cost(self, beta: float, beta_discrete: float, lesson: float) -> Tensor:
+    def training_cost(self, beta: float | Tensor, beta_discrete: float | Tensor, lesson: float) -> Tensor:
         """What a step makes smaller (B,); `lesson` weighs what the guess is taught."""
         return self.free_energy(beta, beta_discrete) + lesson * self.lesson + self.aside
 
     def detach(self) -> Evidence:
         """The same numbers without their graph."""
         return Evidence(*(getattr(self, f.name).detach() for f in fields(self)))
+
+    def clone(self) -> Evidence:
+        """The same numbers in memory of their own."""
+        return Evidence(*(getattr(self, f.name).clone() for f in fields(self)))
 
     @classmethod
     def joined(cls, parts: list[Evidence]) -> Evidence:

@@ -139,8 +139,8 @@ def sample_canonical(canonical: Tensor, pose: Pose, size: tuple[int, int], exten
 def object_points(pose: Pose, size: tuple[int, int], extent: tuple[int, int], *, unit: float) -> Tensor:
     """Coordinates (…, 2, *extent), x and then y down in units of `unit` pixels, of the object that a window shows."""
     matrix, offset = pose.screen_to_object()
-    half = torch.tensor([size[1] / 2, size[0] / 2], device=matrix.device, dtype=matrix.dtype)
-    return _affine_maps(torch.cat([matrix * half, offset[..., None]], -1) / unit, *extent)
+    along_x, along_y = matrix[..., :1] * (size[1] / 2), matrix[..., 1:] * (size[0] / 2)
+    return _affine_maps(torch.cat([along_x, along_y, offset[..., None]], -1) / unit, *extent)
 
 
 def turned_copies(images: Tensor, n: int) -> Tensor:

@@ -1,0 +1,183 @@
+"""One step of a training: gradients of a batch, in parts when memory is short, and what the optimiser makes of them.
+
+On a GPU a step is hundreds of small kernels, and starting them takes longer than running them. A step asks the device
+for nothing and reads nothing from the host but rows, so that it can be recorded once and replayed by one start.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .curriculum import Curriculum
+from .device import is_out_of_memory
+from .models.config import TrainConfig
+from .models.evidence import Evidence
+from .models.vae import InvariantVAE
+from .supply import Supply
+from .teaching import Teaching
+
+LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
+WARM = 3  # steps of a kind before one is recorded, so that all that lasts is there
+
+Take = Callable[[Tensor, Tensor], Evidence]
+Record = Callable[[Take, Tensor, Tensor, torch.Generator], Take]
+
+
+class Stepper:
+    """Takes the steps of a training.
+
+    Parameters
+    ----------
+    model : InvariantVAE
+    supply : Supply
+    teaching : Teaching
+    curriculum : Curriculum
+    train : TrainConfig
+
+    Attributes
+    ----------
+    optimizer : torch.optim.Adam
+    generator : torch.Generator
+        Of all draws.
+    parts : int
+        That each batch is taken in; more than one when memory is short.
+    record : callable or None
+        Records a step so that it can be replayed; ``None`` where that is no gain, or failed.
+    """
+
+    def __init__(
+        self, model: InvariantVAE, supply: Supply, teaching: Teaching, curriculum: Curriculum, train: TrainConfig
+    ) -> None:
+        self.model, self.supply, self.teaching, self.curriculum, self.train = model, supply, teaching, curriculum, train
+        self.device = supply.device
+        self.parts = 1
+        self.generator = torch.Generator(self.device).manual_seed(train.seed)
+        on_gpu = self.device.type == "cuda"
+        self.optimizer = torch.optim.Adam(
+            model.parameters(),
+            torch.tensor(train.learning_rate, device=self.device) if on_gpu else train.learning_rate,
+            fused=on_gpu or self.device.type == "cpu",
+            capturable=on_gpu,
+        )
+        self._weights = torch.ones(2, device=self.device)  # of the KL divergences, where a recorded step finds them
+        self.record: Record | None = record_graph if on_gpu and supply.resident else None
+        self._seen: Counter[Any] = Counter()
+        self._recorded: dict[Any, Take] = {}
+
+    def take(self, step: int, rate: float, rows: Tensor, labelled: Tensor) -> Evidence:
+        """The step of that number with a learning rate, on images of some rows and on labelled ones."""
+        phase = self.curriculum.phase(step)
+        if phase != self.teaching.phase:
+            self._seen.clear()
+            self._recorded.clear()
+        self.teaching.enter(phase)
+        self._set(rate, self.curriculum.weights(step))
+        centring = self.curriculum.centring(step)
+        while True:
+            try:
+                return self._repeat(rows, labelled, centring)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or self.parts >= len(rows):
+                    raise
+                self.parts *= 2
+
+    def evidence(self, rows: Tensor, generator: torch.Generator, *, centring: bool, known: bool = False) -> Evidence:
+        """What the images of some rows cost now; `known` are labelled images among others that are not."""
+        images = self.supply.load(rows)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed()):
+            return self.model.evidence(
+                images,
+                generator,
+                given=self.teaching.given(rows, known),
+                centring=centring,
+                told=self.teaching.told(images, rows),
+            )
+
+    def _set(self, rate: float, weights: tuple[float, float]) -> None:
+        """Numbers that change from step to step; on a GPU they are kept where a recorded step reads them."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], Tensor) else rate
+        for kept, weight in zip(self._weights, weights, strict=True):
+            kept.fill_(weight)
+
+    def _repeat(self, rows: Tensor, labelled: Tensor, centring: bool) -> Evidence:
+        """Take a step, or replay one of its kind; the first few of a kind are taken, then one is recorded."""
+
+        def take(rows: Tensor, labelled: Tensor) -> Evidence:
+            return self._take(rows, labelled, centring)
+
+        kind = (len(rows), len(labelled), centring, self.parts)
+        if self.record is None:
+            return take(rows, labelled)
+        if kind not in self._recorded:
+            self._seen[kind] += 1
+            if self._seen[kind] <= WARM:
+                return take(rows, labelled)
+            state = self.generator.get_state()
+            try:
+                self._recorded[kind] = self.record(take, rows, labelled, self.generator)
+            except RuntimeError:  # this GPU or torch cannot; a generator may be left unusable
+                self.record = None
+                self.generator = torch.Generator(self.device)
+                self.generator.set_state(state)
+                return take(rows, labelled)
+        return self._recorded[kind](rows, labelled)
+
+    def _take(self, rows: Tensor, labelled: Tensor, centring: bool) -> Evidence:
+        self.optimizer.zero_grad()
+        evidence = self._accumulate(rows, labelled, centring)
+        self._shorten()
+        self.optimizer.step()
+        return evidence
+
+    def _accumulate(self, rows: Tensor, labelled: Tensor, centring: bool) -> Evidence:
+        """Gradients of a batch, part by part."""
+        seen: list[Evidence] = []
+        n, (beta, beta_discrete) = len(rows) + len(labelled), self._weights.unbind()
+        for stream, known in ((rows, False), (labelled, True)):
+            for part in stream.tensor_split(self.parts):
+                if len(part):
+                    evidence = self.evidence(part, self.generator, centring=centring, known=known)
+                    lesson = self.train.lesson * self.teaching.teaches(known)
+                    (evidence.training_cost(beta, beta_discrete, lesson).sum() / n).backward()
+                    seen.append(evidence.detach())
+        return Evidence.joined(seen)
+
+    def _shorten(self) -> None:
+        """Shorten gradients that are too long."""
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        # Asking for the norm makes a GPU wait; scaling by 1 costs a CPU as much as the step.
+        if self.device.type != "cpu" or norm > LARGEST_GRADIENT:
+            torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), LARGEST_GRADIENT, norm)
+
+    def _mixed(self) -> bool:
+        return self.train.precision == "mixed" or (self.train.precision == "auto" and self.device.type == "cuda")
+
+
+def record_graph(take: Take, rows: Tensor, labelled: Tensor, generator: torch.Generator) -> Take:
+    """A CUDA graph of a step, as a function that replays it with other rows.
+
+    Raises
+    ------
+    RuntimeError
+        If the step cannot be recorded.
+    """
+    fixed = rows.clone(), labelled.clone()
+    graph = torch.cuda.CUDAGraph()
+    graph.register_generator_state(generator)
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # other threads may use the GPU meanwhile
+        evidence = take(*fixed)
+
+    def replay(rows: Tensor, labelled: Tensor) -> Evidence:
+        fixed[0].copy_(rows)
+        fixed[1].copy_(labelled)
+        graph.replay()
+        return evidence.clone()
+
+    return replay

@@ -1,0 +1,127 @@
+"""Steps never make a GPU wait, and recorded ones train as others do.
+
+A stand-in records where there is no GPU: it does the step again, on rows that are copied to a fixed place.
+"""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from napari_vae import ModelConfig, TrainConfig, fit, samples
+from napari_vae.stepping import WARM, Stepper
+
+ASKING = ("_local_scalar_dense", "nonzero", "lift_fresh", "is_nonzero", "equal.default", "_unique", "masked_select")
+MODELS = {
+    "rvae": {},
+    "trvae": {},
+    "svae": {},
+    "strain-rvae": {},
+    "crvae": {"condition"},
+    "ss-rvae": {"labels"},
+    "j-rvae": set(),
+}
+
+
+@pytest.fixture(scope="module")
+def cards():
+    return samples.cards(20, max_angle=60, max_shear=5, size=24)
+
+
+def train(cards, preset, epochs=6, **config):
+    """A short training through all phases, with what the model needs to be given."""
+    known = {
+        "crvae": {"condition": cards.suit},
+        "ss-rvae": {"labels": np.where(np.arange(len(cards)) % 3, -1, cards.suit)},
+    }
+    if preset.startswith("j-"):
+        config["n_classes"] = 4
+    model = ModelConfig.preset(preset, hidden=(16, 16), **config)
+    return fit(
+        cards.images, model, TrainConfig(epochs=epochs, batch_size=20, learning_rate=1e-3), **known.get(preset, {})
+    )
+
+
+class Asked(TorchDispatchMode):
+    """Notes what asks the device for a number, or sends it one."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if any(name in str(function) for name in ASKING):
+            self.found.add(str(function))
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("preset", MODELS)
+def test_a_step_asks_the_device_for_nothing(cards, preset, monkeypatch):
+    accumulate, phases, asked = Stepper._accumulate, set(), Asked()
+
+    def watched(self, *step):
+        phases.add(self.teaching.phase)
+        with asked:
+            return accumulate(self, *step)
+
+    monkeypatch.setattr(Stepper, "_accumulate", watched)
+    train(cards, preset)
+    assert "free" in phases and not asked.found
+
+
+class Recorder:
+    """Stands in for `record_graph`."""
+
+    def __init__(self, fails=False):
+        self.fails, self.recorded, self.replayed = fails, 0, 0
+
+    def __call__(self, take, rows, labelled, generator):
+        if self.fails:
+            torch.rand(3, generator=generator)  # a failed recording may spoil the generator
+            raise RuntimeError("operation not permitted when stream is capturing")
+        self.recorded += 1
+        fixed = rows.clone(), labelled.clone()
+
+        def replay(rows, labelled):
+            fixed[0].copy_(rows)
+            fixed[1].copy_(labelled)
+            self.replayed += 1
+            return take(*fixed).clone()
+
+        return replay
+
+
+def with_recorder(monkeypatch, recorder):
+    make = Stepper.__init__
+
+    def init(self, *parts):
+        make(self, *parts)
+        self.record = recorder
+
+    monkeypatch.setattr(Stepper, "__init__", init)
+
+
+@pytest.mark.parametrize("preset", ["rvae", "trvae", "ss-rvae"])
+def test_recorded_steps_train_as_others_do(cards, preset, monkeypatch):
+    plain, recorder = train(cards, preset, epochs=30), Recorder()
+    with_recorder(monkeypatch, recorder)
+    run = train(cards, preset, epochs=30)
+    steps = int(run.history["step"].iloc[-1])
+    assert recorder.recorded >= 2, "each phase is recorded anew"
+    assert recorder.replayed > 0.7 * steps and recorder.recorded * (WARM + 1) < steps
+    np.testing.assert_array_equal(run.history["loss"], plain.history["loss"])
+
+
+def test_where_recording_fails_steps_go_on_as_they_were(cards, monkeypatch):
+    plain = train(cards, "rvae")
+    with_recorder(monkeypatch, Recorder(fails=True))
+    np.testing.assert_array_equal(train(cards, "rvae").history["loss"], plain.history["loss"])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_recorded_steps_train_as_others_do_on_a_gpu(cards, monkeypatch):
+    run = train(cards, "rvae", epochs=60)
+    with_recorder(monkeypatch, None)
+    np.testing.assert_allclose(
+        run.history["loss"].iloc[-1], train(cards, "rvae", epochs=60).history["loss"].iloc[-1], rtol=0.05
+    )
