@@ -17,10 +17,11 @@ Floats = npt.NDArray[np.float32]
 
 _FIRST_REACH, _REACH = 2.0, 3.0  # radius of the fitted disc in column widths, before and after neighbours are removed
 _FIRST_STEPS = 4
-_ROUNDS, _STEPS = 3, 2  # few steps each time, because the neighbours move as well
+_ROUNDS, _STEPS = 4, 2  # one step each round, because the neighbours move as well; these in the last one
 _SLOW = 6.0  # column widths over which what the columns leave is blurred to the slow background
 _WIDEST = 0.3  # of the spacing; wider columns would not be seen apart
 _ALIKE = 0.15  # columns of one image have widths within about this fraction of each other
+_NARROWEST = 0.3  # px
 _CHUNK = 1024  # atoms fitted together; their windows stay in the processor's cache
 _THREADS = 4  # more would wait for the memory
 _WIDEST_REACH = 0.75  # of the spacing: farther out, what is left of the neighbours weighs more than the column
@@ -107,7 +108,8 @@ def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: fl
             weight = _weights(residual, spots, sigma)
             slow = blur(residual, _SLOW * sigma)  # a slope under a column would pull at its position
         reach = min(_REACH * width, _WIDEST_REACH * spacing)
-        fit = _fit(residual - slow, weight, values, reach, Width(width, _ALIKE), _STEPS, put_back=True)
+        steps = _STEPS if number == _ROUNDS - 1 else 0
+        fit = _fit(residual - slow, weight, values, reach, Width(width, _ALIKE), steps, put_back=True)
     place = np.rint(start[:, 2:4]).astype(np.int64)
     fit.values[:, 1] += slow[place[:, 0], place[:, 1]]
     good = plausible(fit) & np.isfinite(fit.errors).all(axis=1)
@@ -182,16 +184,22 @@ class _Windows:
             self.data = self.data + self._model(alone)[0]
 
     def fit(self, steps: int, width: Width) -> _Fit:
-        """Levenberg–Marquardt from the start; an atom leaves the loop when its steps have become negligible."""
+        """Levenberg–Marquardt from the start; an atom leaves the loop when its steps have become negligible.
+
+        Without steps it is a single one of Gauss and Newton, whose end is not looked at: neighbours move as well.
+        """
         values = self.start.copy()
         damping = np.full(len(values), 1e-3)
         everyone = np.arange(len(values))
         active = everyone
         curvature, slope, loss = self._normal_equations(values, everyone, width)
+        if not steps:
+            values += _solve(curvature, slope, damping)
+            values[:, 4] = np.clip(values[:, 4], _NARROWEST, None)
         for _ in range(steps):
             step = _solve(curvature[active], slope[active], damping[active])
             trial = values[active] + step
-            trial[:, 4] = np.clip(trial[:, 4], 0.3, None)
+            trial[:, 4] = np.clip(trial[:, 4], _NARROWEST, None)
             new = self._normal_equations(trial, active, width)
             better = new[2] <= loss[active]
             kept = active[better]
