@@ -52,7 +52,7 @@ GLANCE = 16  # side of those by which the orientations are ranked
 KEEP = 2  # orientations that are drawn at full resolution
 KEEP_CLASSES = 2  # classes that are
 TOLERANCE = math.radians(1)  # by which a model may differ from what it is told of the angle
-TOLERANCE_LATENT = 0.2  # and of the latents
+TOLERANCE_LATENT = 0.05  # and of the latents; with more they turn against the axes that they are told
 
 
 @dataclass
