@@ -1,4 +1,4 @@
-"""How far atoms are displaced from where their neighbours would have them, and how the lattice around them is strained."""
+"""How far atoms are displaced from where their neighbours would have them, and the local strain."""
 
 from __future__ import annotations
 

@@ -11,23 +11,20 @@ import pandas as pd
 
 from ..errors import InputError
 from ..positions import check_table, frame_numbers
-from .neighbours import apart_by_kind, kinds_of, nearest_within, vector_peaks
+from .lattice_fit import FEWEST, ROWS_ONLY, fit_lattice
+from .neighbours import apart_by_kind, kinds_of, lattice_shell, nearest_within, vector_peaks
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-FEWEST = 12
 _ORDERED = 0.3  # share of the atoms that the best vector must lead to an atom; by chance it is less than a tenth
-_AS_OFTEN = 0.7  # of the best vector: those of the lattice; half of the atoms have a bond of a honeycomb
+_AS_OFTEN = 0.7  # of the best vector: those of the lattice
+_COINCIDENT = 2.05  # times the shortest, up to which shares are compared; grains share longer ones by chance
+_LONGEST = 4.0  # times the shortest, for the other vector
 _COLLINEAR = 0.3  # sine of the angle below which two vectors are no basis
-_REACH = 0.3  # of the spacing or of the shorter vector, within which an atom is where a vector leads
-_SMALLEST_PATCH = 4  # atoms joined by lattice vectors that say something of these
-_OUTLYING = 4.0  # robust standard deviations
+_REACH = 0.3  # of the nearest distance within which an atom is where a vector leads
 _ACUTE = 75.0  # degrees; below, the obtuse angle of the same lattice is told, 120° for a hexagonal one
-_ROUNDS = 4  # of leaving out outliers
-_BLOCKS = 8  # along each side of the picture
-_ROWS_ONLY = "The atoms make rows but no lattice; choose a part with several rows of at least four atoms."
 _SHELL = 1.25  # times the shortest: neighbours that count for the spacing
 
 
@@ -81,9 +78,10 @@ class Lattice:
         if not (np.isfinite(vectors).all() and abs(_sine(*vectors)) > 1e-6):
             raise InputError(f"The vectors {a} and {b} make no lattice; give two that are not collinear.")
         vectors = _reduced(vectors)
-        lengths = np.linalg.norm(vectors, axis=1)
+        lengths = np.linalg.norm(lattice_shell(vectors), axis=1)
+        spacing = float(lengths[lengths <= _SHELL * lengths.min()].mean())
         return cls(
-            _pair(vectors[0]), _pair(vectors[1]), (0.0, 0.0), (0.0, 0.0), float(lengths.min()), 0.0, _angle(vectors),
+            _pair(vectors[0]), _pair(vectors[1]), (0.0, 0.0), (0.0, 0.0), spacing, 0.0, _angle(vectors),
             0.0, 0.0, 0,
         )  # fmt: skip
 
@@ -119,7 +117,7 @@ def measure_lattice(atoms: pd.DataFrame) -> Lattice:
     points = checked_points(atoms)
     frame, kind = frame_numbers(atoms), kinds_of(atoms)
     apart = apart_by_kind(points, frame, kind)
-    vectors, errors, residual, used = _fit(apart, _basis(apart, _spread(apart)))
+    vectors, errors, residual, used = fit_lattice(apart, _basis(apart, _spread(apart)))
     of_any_kind = apart_by_kind(points, frame)
     spacing, spacing_err = _spacing(of_any_kind, _spread(of_any_kind))
     turn = np.einsum("ij,ij->i", errors, np.stack([_across(v) for v in vectors]) ** 2)
@@ -203,15 +201,29 @@ def _basis(apart: Array, near: float) -> Array:
         raise InputError(
             "The atoms make no lattice: no vector leads from atom to atom often; choose a crystalline part."
         )
-    good = np.flatnonzero(share >= _AS_OFTEN * share.max())
+    # A lattice vector leads on as far backwards. A bond of a honeycomb does not.
+    both_ways = (met & _opposite(met, peaks)).sum(axis=0) >= _AS_OFTEN * (met & _opposite(eligible, peaks)).sum(axis=0)
+    length = np.linalg.norm(peaks, axis=1)
+    good = np.flatnonzero(both_ways & (share >= _ORDERED))
+    good = good[length[good] <= _LONGEST * length[good].min(initial=np.inf)]
+    if len(good) < 2:
+        raise InputError(ROWS_ONLY)
+    enough = _AS_OFTEN * share[good[length[good] <= _COINCIDENT * length[good].min()]].max()
+    good = good[share[good] >= enough]
     good = good[np.argsort(np.linalg.norm(peaks[good], axis=1))]
     first = good[0]
     for second in good[1:]:
         both = eligible[:, second] & met[:, first]
         fellows = (met[:, second] & both).sum() / max(both.sum(), 1)  # of one grain, not of two
-        if abs(_sine(peaks[first], peaks[second])) > _COLLINEAR and fellows >= _AS_OFTEN * share.max():
+        if abs(_sine(peaks[first], peaks[second])) > _COLLINEAR and fellows >= enough:
             return _reduced(peaks[[first, second]])
-    raise InputError(_ROWS_ONLY)
+    raise InputError(ROWS_ONLY)
+
+
+def _opposite(values: Bools, peaks: Array) -> Bools:
+    """Values (n, V) for the vectors (V, 2), of those opposite to each."""
+    opposite: Bools = values[:, np.linalg.norm(peaks[:, None] + peaks, axis=2).argmin(axis=1)]
+    return opposite
 
 
 def _meetings(apart: Array, vectors: Array, reach: float) -> tuple[Bools, Bools]:
@@ -226,97 +238,16 @@ def _meetings(apart: Array, vectors: Array, reach: float) -> tuple[Bools, Bools]
     return met, ((target >= low) & (target <= high)).all(axis=2)
 
 
-def _fit(apart: Array, rough: Array) -> tuple[Array, Array, float, int]:
-    """Vectors (2, 2), the variances of their components (2, 2), the residual, and how many atoms were used."""
-    place, patch = _places(apart, rough)
-    used = np.flatnonzero(np.bincount(patch)[patch] >= _SMALLEST_PATCH)
-    for _ in range(_ROUNDS):
-        design, where = _centred(place[used], patch[used]), _centred(apart[used, :2], patch[used])
-        if len(used) < FEWEST / 2 or np.linalg.matrix_rank(design) < 2:
-            raise InputError(_ROWS_ONLY)
-        vectors = np.linalg.lstsq(design, where, rcond=None)[0]
-        left = where - design @ vectors
-        off = np.linalg.norm(left, axis=1)
-        outlying = off > max(_OUTLYING * 0.85 * float(np.median(off)), 1e-6 * float(np.linalg.norm(rough[0])))
-        if not outlying.any():
-            break
-        used = used[~outlying]
-    return vectors, _variances(design, left, where), float(np.sqrt((off**2).mean())), len(off)
-
-
-def _places(apart: Array, vectors: Array) -> tuple[Ints, Ints]:
-    """Whole-numbered places (N, 2) of the atoms along the vectors, and the number (N,) of the patch they are joined in.
-
-    From neighbour to neighbour through a tree that spans each patch. How far an atom is from the root is summed by
-    jumping to the predecessor of the predecessor, so that it takes a dozen rounds, however large the patch is.
-    """
-    from scipy.sparse import csr_matrix
-    from scipy.sparse.csgraph import breadth_first_tree, connected_components
-    from scipy.spatial import cKDTree
-
-    n = len(apart)
-    reach = _REACH * float(np.linalg.norm(vectors, axis=1).min())
-    ends = nearest_within(cKDTree(apart), apart[:, None, :2] + vectors, apart[:, 2], reach)
-    start, along = np.nonzero(ends >= 0)
-    stop = ends[start, along]
-    joined = csr_matrix((np.ones(len(start)), (start, stop)), shape=(n, n))
-    patch = connected_components(joined, directed=False)[1].astype(np.int64)
-    root = np.unique(patch, return_index=True)[1]
-    # One more node, joined to a root in every patch, makes one tree of all.
-    rows, columns = np.concatenate([start, np.full(len(root), n)]), np.concatenate([stop, root])
-    step = np.concatenate([along + 1, np.full(len(root), 3)])
-    tree = breadth_first_tree(
-        csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(n + 1, n + 1)), n, directed=False
-    )
-    steps = csr_matrix((np.r_[step, -step], (np.r_[rows, columns], np.r_[columns, rows])), shape=(n + 1, n + 1))
-    before, after = tree.nonzero()
-    taken = np.asarray(steps[before, after]).ravel().astype(np.int64)
-    place, previous = np.zeros((n + 1, 2), dtype=np.int64), np.full(n + 1, n)
-    previous[after] = before
-    for axis in (0, 1):
-        place[after, axis] = np.sign(taken) * (np.abs(taken) == axis + 1)
-    while (previous != n).any():
-        place, previous = place + place[previous], previous[previous]
-    return place[:n], patch
-
-
-def _centred(values: npt.NDArray, patch: Ints) -> Array:
-    """Values (N, 2) less their mean over each patch."""
-    name = np.unique(patch, return_inverse=True)[1]
-    count = np.bincount(name)
-    mean = np.column_stack([np.bincount(name, column) / count for column in values.T])
-    centred: Array = values - mean[name]
-    return centred
-
-
-def _variances(design: Array, left: Array, where: Array) -> Array:
-    """Variances (2, 2) of the components of the vectors.
-
-    What slow distortion leaves is alike in neighbouring atoms, so that the usual formula would promise too much. The
-    residuals are therefore summed over blocks of the picture, as if only these were independent (Liang & Zeger 1986);
-    the larger of the two estimates counts.
-    """
-    inverse = np.linalg.inv(design.T @ design)
-    plain = np.diag(inverse)[:, None] * (left**2).sum(axis=0) / max(len(left) - 4, 1)
-    side = int(min(_BLOCKS, np.sqrt(len(left)) / 4))
-    if side < 3:
-        return plain
-    low, high = where.min(axis=0), where.max(axis=0)
-    cell = ((where - low) / (high - low + 1e-9) * side).astype(np.int64)
-    block = np.unique(cell[:, 0] * side + cell[:, 1], return_inverse=True)[1]
-    sums = np.stack([[np.bincount(block, d * r) for r in left.T] for d in design.T])  # (vector, axis, block)
-    influence = np.einsum("vw,wab->vab", inverse, sums)
-    return np.maximum(plain, (influence**2).sum(axis=2))
-
-
 def _spacing(apart: Array, near: float) -> tuple[float, float]:
-    """Mean distance of neighbouring atoms and its error, from the mean vectors to them, which noise does not lengthen."""
+    """Mean distance of neighbours and its error, from the mean vectors to them, which noise does not lengthen."""
     peaks = vector_peaks(apart, near)
     common = peaks.count >= 0.25 * peaks.count.max()
     close = common & (peaks.lengths <= _SHELL * peaks.lengths[common].min())
     weight = peaks.count[close] / peaks.count[close].sum()
     error = np.sqrt((weight**2 * peaks.scatter[close] ** 2 / peaks.count[close]).sum())
-    return float(weight @ peaks.lengths[close]), float(error)
+    return float(weight @ peaks.lengths[close]), float(
+        np.sqrt(2) * error
+    )  # every vector was counted from both its ends
 
 
 def _reduced(vectors: Array) -> Array:

@@ -21,10 +21,11 @@ _FAINT = 0.1  # of the commonest vector, below which none is looked at
 _CLOSEST = 0.5  # of the nearest distance, for a vector to another atom and not to the same
 _OF_PEAK = 0.3  # of the nearest distance around a peak
 _SHELL = 1.45  # times the longer lattice vector: diagonals of a square, but not of a rhombus
-_REACH = 0.25  # of the shell's shortest vector within which the atom at its end is found; a square fits itself turned at 0.29
+# Of the shortest vector of a shell, within which the atom at its end is found. A square turned by 45° fits at 0.29.
+_REACH = 0.25
 _SURE = 0.8  # of this reach in other orientations, of which there are many to fit by chance
 _STEP = 10.0  # degrees between the orientations that are tried for atoms that the lattice does not fit as it lies
-_POOR = 0.5  # share of neighbours found below which other orientations are tried
+_POOR = 0.5  # share of neighbours found up to which other orientations are tried
 
 
 def kinds_of(atoms: pd.DataFrame) -> Ints:
@@ -152,11 +153,11 @@ def surroundings(apart: Array, shell: Array, others: Array | None = None, turn: 
     turn = np.zeros(len(apart))
     ends = _ends(tree, apart, shell, turn, reach)
     for seed in _orientations(shell)[1:]:
-        poor = np.flatnonzero((ends >= 0).mean(axis=1) < _POOR)
+        poor = np.flatnonzero((ends >= 0).mean(axis=1) <= _POOR)
         if not len(poor):
             break
         tried = _ends(tree, apart[poor], shell, np.full(len(poor), seed), _SURE * reach)
-        better = (tried >= 0).sum(axis=1) > np.maximum((ends[poor] >= 0).sum(axis=1), 2)
+        better = (tried >= 0).mean(axis=1) > _POOR
         ends[poor[better]], turn[poor[better]] = tried[better], seed
     turn = turn + _left_over(tree.data, apart, shell, ends, turn)
     return Surroundings(shell, _ends(tree, apart, shell, turn, reach), turn)

@@ -76,7 +76,7 @@ def _size(shape: Any) -> Array | None:
     """Rows and columns as an array."""
     if shape is None:
         return None
-    size = np.asarray(getattr(shape, "shape", shape), dtype=float)[-2:]
+    size = np.atleast_1d(np.asarray(getattr(shape, "shape", shape), dtype=float))[-2:]
     if size.shape != (2,) or not (size > 0).all():
         raise InputError(f"The shape of the image is (rows, columns), not {shape!r}.")
     return size
@@ -132,7 +132,7 @@ def _grouped(apart: Array, reach: float) -> tuple[Ints, Ints]:
 
 
 def _beyond(place: Array, shell: Array, size: Array) -> tuple[Array, Ints]:
-    """Vectors of the shells (M, 2H, 2) around the sites (M, 2) that lead out of the image, and which site each is of."""
+    """Vectors of the shells (M, 2H, 2) around the sites (M, 2) that lead out of the image, and their sites."""
     target = place[:, None] + shell
     site, end = np.nonzero(((target < 0) | (target > size - 1)).any(axis=2))
     return shell[site, end], site
@@ -147,7 +147,7 @@ def _expected(points: Array, around: Surroundings) -> Array:
     there = (around.ends >= 0).astype(float)
     target = points[around.ends] - points[:, None]
     shell = turned(around.vectors, around.turn)
-    design = np.concatenate([np.ones(there.shape + (1,)), shell], axis=2)  # (N, 2H, 3)
+    design = np.concatenate([np.ones((*there.shape, 1)), shell], axis=2)  # (N, 2H, 3)
     length = float((around.vectors**2).sum(axis=1).mean())
     prior = _PRIOR * np.diag([1.0, length, length])
     normal = np.einsum("nk,nki,nkj->nij", there, design, design) + prior

@@ -1,0 +1,226 @@
+"""What a crystal is, against the truth: lattice vectors, vacancies, displacements, strain, brightness."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial import cKDTree
+
+from napari_vae import assign_sublattices, detect_atoms
+from napari_vae.analysis.displacements import measure_displacements
+from napari_vae.analysis.intensities import voronoi_intensities
+from napari_vae.analysis.lattice_vectors import Lattice, measure_lattice
+from napari_vae.analysis.vacancies import find_vacancies
+from napari_vae.errors import InputError
+from napari_vae.samples import micrograph
+
+SQUARE = np.array([[0.0, 20.0], [-20.0, 0.0]])
+OBLIQUE = np.array([[1.0, 20.0], [-18.0, 4.0]])
+NEAR = 4.0  # px
+
+
+def lattice_points(vectors, n=20, basis=((0.0, 0.0),)):
+    """Table of n × n cells with a sublattice for every site of the basis."""
+    cells = np.mgrid[:n, :n].reshape(2, -1).T @ vectors
+    tables = [pd.DataFrame(cells + np.array(site) @ vectors, columns=["y", "x"]) for site in basis]
+    return pd.concat([t.assign(sublattice=k) for k, t in enumerate(tables)], ignore_index=True)
+
+
+@pytest.fixture(scope="module", params=["graphene", "perovskite"])
+def crystal(request):
+    image, truth = micrograph(request.param, size=640, seed=1, dopants=0.0)
+    atoms = assign_sublattices(detect_atoms(image))
+    distance, index = cKDTree(truth[["y", "x"]]).query(atoms[["y", "x"]])
+    assert (distance < NEAR).mean() > 0.95  # the others are centred outside the image
+    return request.param, image, truth, atoms, truth.iloc[index].reset_index(drop=True)
+
+
+def test_vectors_of_a_perfect_lattice():
+    lattice = measure_lattice(lattice_points(OBLIQUE))
+    np.testing.assert_allclose(lattice.vectors, Lattice.ideal(*OBLIQUE).vectors, atol=1e-9)
+    assert lattice.residual < 1e-9
+    assert lattice.n_atoms == 400
+    assert lattice.spacing == pytest.approx(Lattice.ideal(*OBLIQUE).spacing)
+
+
+def test_errors_of_the_vectors_are_those_of_the_noise():
+    standardised = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        atoms = lattice_points(OBLIQUE, 24)
+        atoms[["y", "x"]] += rng.normal(0, 0.5, (len(atoms), 2))
+        lattice = measure_lattice(atoms[rng.random(len(atoms)) > 0.05])
+        off = (lattice.vectors - Lattice.ideal(*OBLIQUE).vectors) / np.array([lattice.a_err, lattice.b_err])
+        spacing = (lattice.spacing - Lattice.ideal(*OBLIQUE).spacing) / lattice.spacing_err
+        turn = (lattice.angle - Lattice.ideal(*OBLIQUE).angle) / lattice.angle_err
+        standardised.append([*off.ravel(), spacing, turn])
+    assert (np.std(standardised, axis=0) < 1.35).all()
+    assert (np.delete(np.std(standardised, axis=0), 4) > 0.7).all()  # that of the spacing may be on the safe side
+
+
+def test_strays_and_a_second_grain_do_no_harm():
+    rng = np.random.default_rng(0)
+    atoms = lattice_points(SQUARE, 20)[["y", "x"]]
+    turn = np.deg2rad(30)
+    other = lattice_points(SQUARE @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]), 10)
+    other = other[["y", "x"]] + [0, 700]
+    strays = pd.DataFrame(rng.uniform([-400, 0], [0, 400], (30, 2)), columns=["y", "x"])
+    lattice = measure_lattice(pd.concat([atoms, other, strays], ignore_index=True))
+    np.testing.assert_allclose(np.linalg.norm(lattice.vectors, axis=1), 20, atol=0.02)
+    assert (np.abs(lattice.vectors).min(axis=1) < 0.1).all()
+
+
+def test_vectors_of_the_samples(crystal):
+    kind, _, _, atoms, _ = crystal
+    lattice = measure_lattice(atoms)
+    bond, length, angle = (12.35, 21.39, 120) if kind == "graphene" else (22.98, 32.5, 90)
+    assert np.linalg.norm(lattice.vectors, axis=1) == pytest.approx(length, rel=0.005)
+    assert lattice.spacing == pytest.approx(bond, rel=0.005)
+    assert lattice.angle == pytest.approx(angle, abs=0.5)
+
+
+def test_frames_of_a_movie_share_a_lattice():
+    one = lattice_points(SQUARE, 6)
+    movie = pd.concat([one.assign(frame=0), one.assign(frame=1, y=one.y + 7)], ignore_index=True)
+    np.testing.assert_allclose(np.sort(np.abs(measure_lattice(movie).vectors)), np.sort(np.abs(SQUARE)), atol=1e-9)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_vacancies_of_the_samples(crystal, known):
+    _, image, truth, atoms, _ = crystal
+    found = find_vacancies(atoms if known else atoms.drop(columns="sublattice"), image)
+    size = np.array(image.shape) - 1
+    true = np.array(truth.attrs["vacancies"])
+    places = found[["y", "x"]].to_numpy()
+    assert (cKDTree(true).query(places)[0] < NEAR).mean() >= 0.95
+    inside = ((true > 12) & (true < size - 12)).all(axis=1)
+    assert (cKDTree(places).query(true[inside])[0] < NEAR).mean() >= 0.95
+
+
+@pytest.mark.parametrize("kind", ["graphene", "perovskite"])
+def test_vacancies_of_a_strained_crystal(kind):
+    image, truth = micrograph(kind, size=640, strain_field=0.05, seed=2)
+    places = find_vacancies(detect_atoms(image), image.shape)[["y", "x"]].to_numpy()
+    true = np.array(truth.attrs["vacancies"])
+    true = true[((true > 16) & (true < 640 - 17)).all(axis=1)]
+    assert (cKDTree(places).query(true)[0] < NEAR).mean() >= 0.95
+    assert len(places) <= len(truth.attrs["vacancies"])
+
+
+def test_the_rim_of_a_particle_and_a_hole_are_no_vacancies():
+    atoms = lattice_points(SQUARE, 30)
+    from_centre = np.hypot(*(atoms[["y", "x"]] - atoms[["y", "x"]].mean()).to_numpy().T)
+    ring = atoms[(from_centre < 250) & (from_centre > 80)]
+    assert len(find_vacancies(ring)) == 0
+    lacking = ring.drop(index=ring.index[len(ring) // 4])
+    assert len(find_vacancies(lacking)) == 1
+
+
+def test_static_displacements(crystal):
+    kind, _, _, atoms, truth = crystal
+    measured = measure_displacements(atoms)
+    same = truth.sublattice.to_numpy()
+    for axis in "yx":
+        known = measured[f"displacement_{axis}"].notna()
+        true = truth[f"d{axis}"] - truth[f"polar_{axis}"]
+        assert np.corrcoef(measured[f"displacement_{axis}"][known], true[known])[0, 1] > 0.8
+        if kind == "perovskite":
+            known = measured[f"polarisation_{axis}"].notna() & (same == 1)
+            assert known.sum() > 0.8 * (same == 1).sum()
+            assert np.corrcoef(measured[f"polarisation_{axis}"][known], truth[f"d{axis}"][known])[0, 1] > 0.9
+            slope = np.polyfit(truth[f"polar_{axis}"][known], measured[f"polarisation_{axis}"][known], 1)[0]
+            assert slope == pytest.approx(1, abs=0.15)
+
+
+def test_one_displaced_atom():
+    atoms = lattice_points(SQUARE, 9)
+    atoms.loc[40, ["y", "x"]] += [1.0, -2.0]
+    measured = measure_displacements(atoms, Lattice.ideal(*map(tuple, SQUARE)))
+    assert measured.loc[40, "displacement_y"] == pytest.approx(1.0)
+    assert measured.loc[40, "displacement_x"] == pytest.approx(-2.0)
+    on_border = (measured[["y", "x"]].abs().isin([0, 160])).any(axis=1)
+    assert measured.loc[on_border, "strain_xx"].isna().all()
+    assert measured.loc[~on_border, "strain_xx"].notna().all()
+
+
+@pytest.mark.parametrize("basis", [((0.0, 0.0),), ((0.0, 0.0), (0.5, 0.5))])
+def test_known_strain_and_rotation(basis):
+    turn = np.deg2rad(4)
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])  # (row, column): on screen ccw
+    xx, xy, dilation = 0.02, -0.015, 0.01
+    screen = np.array([[-xx, -xy], [-xy, xx]])  # (row, column), y up
+    exact = np.exp(dilation) * (np.eye(2) + screen + screen @ screen / 2) @ rotation
+    atoms = lattice_points(SQUARE, 12, basis)
+    atoms[["y", "x"]] = atoms[["y", "x"]].to_numpy() @ exact.T
+    measured = measure_displacements(atoms, Lattice.ideal(*map(tuple, SQUARE)))
+    typical = measured[["strain_xx", "strain_xy", "dilation", "local_rotation"]].median()
+    np.testing.assert_allclose(typical, [xx, xy, dilation, 4.0], atol=1e-4)
+    assert measured["displacement_x"].abs().max() < 1e-9
+
+
+def test_strain_field_of_a_sample():
+    image, truth = micrograph("perovskite", size=640, strain_field=0.06, displacement=0.0, polar=0.0, dopants=0.0)
+    atoms = measure_displacements(assign_sublattices(detect_atoms(image)))
+    truth = truth.iloc[cKDTree(truth[["y", "x"]]).query(atoms[["y", "x"]])[1]].reset_index(drop=True)
+    names = {"local_rotation": "rotation"} | {name: name for name in ("strain_xx", "strain_xy", "dilation")}
+    for measured, true in names.items():
+        known = atoms[measured].notna()
+        assert np.corrcoef(atoms[measured][known], truth[true][known])[0, 1] > 0.97
+
+
+def test_another_grain_is_told_by_its_rotation():
+    one = lattice_points(SQUARE, 14)
+    turn = np.deg2rad(25)
+    other = lattice_points(SQUARE @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]).T, 9)
+    other["x"] += 500
+    measured = measure_displacements(pd.concat([one, other], ignore_index=True))
+    assert measured["local_rotation"][: len(one)].median() == pytest.approx(0, abs=0.1)
+    assert measured["local_rotation"][len(one) :].median() == pytest.approx(25, abs=0.1)
+    assert measured["strain_xx"].abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("background", ["none", "fitted"])
+def test_intensities_are_electrons_of_the_columns(crystal, background):
+    _, image, _, atoms, truth = crystal
+    bright = voronoi_intensities(image, atoms, background=background)
+    known = bright["intensity"].notna() & (truth["vacant_neighbours"] == 0)
+    true = truth["peak"] * 2 * np.pi * truth["sigma"] ** 2
+    if background == "none":
+        true = true + 10 * bright["cell_area"]
+    assert (bright["intensity"] / true)[known].median() == pytest.approx(1, abs=0.02)
+    assert 0.02 < bright["intensity"].isna().mean() < 0.2
+
+
+def test_cells_are_those_of_voronoi():
+    atoms = lattice_points(SQUARE, 5)[["y", "x"]] + [90, 10]
+    found = voronoi_intensities(np.ones((101, 101)) + np.eye(101), atoms, radius=15)
+    closed = found["cell_area"].notna()
+    assert closed.sum() == 9
+    np.testing.assert_allclose(found["cell_area"][closed], 400, atol=41)
+
+
+def test_movies_frame_by_frame():
+    one = lattice_points(SQUARE, 8)[["y", "x"]]
+    lacking = one.drop(index=27)
+    movie = pd.concat([one.assign(frame=0), lacking.assign(frame=1), one[:3].assign(frame=2)], ignore_index=True)
+    found = find_vacancies(movie)
+    assert found["frame"].tolist() == [1]
+    assert np.allclose(found[["y", "x"]], one.loc[[27]])
+    strained = measure_displacements(movie)
+    assert strained["strain_xx"].notna().groupby(movie["frame"]).sum().tolist() == [36, 35, 0]
+
+
+def test_what_cannot_be_measured_is_one_sentence():
+    atoms = lattice_points(SQUARE, 6)
+    scattered = pd.DataFrame(np.random.default_rng(0).uniform(0, 500, (300, 2)), columns=["y", "x"])
+    row = pd.DataFrame({"y": 0.0, "x": np.arange(20) * 10.0})
+    for bad in (atoms[:11], atoms.assign(y=np.nan), scattered, row, atoms.assign(y=0.0, x=0.0)):
+        for measure in (measure_lattice, find_vacancies, measure_displacements):
+            with pytest.raises(InputError):
+                measure(bad)
+    with pytest.raises(InputError, match="collinear"):
+        Lattice.ideal((0, 1), (0, 2))
+    with pytest.raises(InputError, match="shape"):
+        find_vacancies(atoms, 512)
+    for options in ({"radius": -1}, {"background": "guessed"}, {"background": "fitted"}):
+        with pytest.raises(InputError):
+            voronoi_intensities(np.eye(200), atoms, **options)
