@@ -15,7 +15,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 #: The modules that compute with torch, and may import it at their top.
 TORCH = {
     *("checkpoint", "curriculum", "device", "latent_table", "run"),
-    *("schedule", "session", "sorting", "supply", "teaching", "training"),
+    *("schedule", "session", "sorting", "stepping", "supply", "teaching", "training"),
     "atoms.network",
     *(f"models.{path.stem}" for path in (PACKAGE / "models").glob("*.py")),
 } - {"models.config", "models.given", "models.images"}

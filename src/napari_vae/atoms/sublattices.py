@@ -18,10 +18,11 @@ Ints = npt.NDArray[np.int64]
 
 _NEIGHBOURS = 24  # averaged over for the local brightness, which follows thickness and contamination
 _FEWEST = 12
-_SMALLEST_SHARE = 0.1  # a sublattice holds at least this fraction of the atoms; less are dopants
+_SMALLEST_SHARE, _SMALLEST = 0.1, 10  # of the atoms, and how many of them, are in a sublattice; fewer are dopants
 _APART = 2.5  # Ashman's D from which two groups of brightness count as separate
 _MOST = 4
 _NO_CONTRAST = 0.02  # atoms whose brightness differs by less than 2 % are all of one kind
+_BORDER = 0.5  # of the nearest distance, from the outermost atoms; within it columns may be cut by the edge
 _HONEYCOMB = 0.6  # median of |mean exp(3iθ)| over three neighbours: 1 in a honeycomb, about 1/3 elsewhere
 
 
@@ -76,14 +77,14 @@ def _one_frame(atoms: pd.DataFrame, image: Any, number: int, n: int | str) -> In
     brightness = _brightness(atoms, position, image, number)
     if n == 1 or len(position) < max(_FEWEST, 3 * (n if isinstance(n, int) else 1)):
         return np.zeros(len(position), dtype=np.int64)
-    contrast = _local_contrast(position, brightness)
+    contrast, whole = _local_contrast(position, brightness), _away_from_border(position)
     if n == "auto":
-        groups = _separate_groups(contrast)
+        groups = _separate_groups(contrast, whole)
         return _honeycomb(position)[1] if groups is None else groups
     flips, sides = _honeycomb(position)
-    if n == 2 and flips > _HONEYCOMB and _separate_groups(contrast) is None:
+    if n == 2 and flips > _HONEYCOMB and _separate_groups(contrast, whole) is None:
         return sides
-    return _ordered(contrast, _mixture(contrast, int(n)).label)
+    return _ordered(contrast, _mixture(contrast[whole], int(n)).labels(contrast))
 
 
 def _brightness(atoms: pd.DataFrame, position: Array, image: Any, number: int) -> Array:
@@ -113,42 +114,63 @@ def _local_contrast(position: Array, brightness: Array) -> Array:
     return contrast.clip(*np.quantile(contrast, [0.02, 0.98]))
 
 
+def _away_from_border(position: Array) -> npt.NDArray[np.bool_]:
+    """Atoms that are not among the outermost, which the edge of the image may cut; all, if too few are left."""
+    from scipy.spatial import cKDTree
+
+    margin = _BORDER * float(np.median(cKDTree(position).query(position, 2)[0][:, 1]))
+    low, high = position.min(axis=0) + margin, position.max(axis=0) - margin
+    whole = ((position >= low) & (position <= high)).all(axis=1)
+    return whole if whole.sum() >= _FEWEST else np.ones(len(position), dtype=bool)
+
+
 @dataclass(frozen=True)
 class _Mixture:
-    """Gaussians on a line, in increasing order: `mean`, `variance`, `weight` (n,), and the `label` of each value."""
+    """Gaussians on a line, in increasing order: `mean`, `variance`, `weight` (n,)."""
 
     mean: Array
     variance: Array
     weight: Array
-    label: Ints
+
+    def shares(self, values: Array) -> Array:
+        """How likely each value comes from each of the Gaussians (N, n)."""
+        log = np.log(self.weight / np.sqrt(self.variance)) - 0.5 * (values[:, None] - self.mean) ** 2 / self.variance
+        share = np.exp(log - log.max(axis=1, keepdims=True))
+        result: Array = share / share.sum(axis=1, keepdims=True)
+        return result
+
+    def labels(self, values: Array) -> Ints:
+        """The likeliest Gaussian of each value (N,)."""
+        return np.argmax(self.shares(values), axis=1).astype(np.int64)
 
 
 def _mixture(values: Array, n: int, steps: int = 100) -> _Mixture:
     """Fit n Gaussians by expectation and maximisation, from quantiles."""
-    mean = np.quantile(values, (np.arange(n) + 0.5) / n)
     spread = max(float(values.var()), np.finfo(float).tiny)
-    variance, weight = np.full(n, spread / n**2), np.full(n, 1 / n)
+    mixture = _Mixture(np.quantile(values, (np.arange(n) + 0.5) / n), np.full(n, spread / n**2), np.full(n, 1 / n))
     for _ in range(steps):
-        log = np.log(weight / np.sqrt(variance)) - 0.5 * (values[:, None] - mean) ** 2 / variance
-        share = np.exp(log - log.max(axis=1, keepdims=True))
-        share /= share.sum(axis=1, keepdims=True)
+        share = mixture.shares(values)
         total = np.maximum(share.sum(axis=0), 1e-9)
         mean = (share * values[:, None]).sum(axis=0) / total
         variance = (share * (values[:, None] - mean) ** 2).sum(axis=0) / total + 1e-4 * spread
-        weight = total / len(values)
-    order = np.argsort(mean)
-    return _Mixture(mean[order], variance[order], weight[order], np.argmax(share[:, order], axis=1).astype(np.int64))
+        mixture = _Mixture(mean, variance, total / len(values))
+    order = np.argsort(mixture.mean)
+    return _Mixture(mixture.mean[order], mixture.variance[order], mixture.weight[order])
 
 
-def _separate_groups(values: Array) -> Ints | None:
-    """Labels of the largest number of groups that are all big and apart; None when there is one group only."""
-    if np.ptp(values) < _NO_CONTRAST:
+def _separate_groups(values: Array, whole: npt.NDArray[np.bool_]) -> Ints | None:
+    """Labels of the largest number of groups that are all big and apart; None when there is one group only.
+
+    The groups are those of the values of `whole` atoms, the others are sorted in.
+    """
+    if np.ptp(values[whole]) < _NO_CONTRAST:
         return None
     for n in range(_MOST, 1, -1):
-        mixture = _mixture(values, n)
+        mixture = _mixture(values[whole], n)
         apart = np.diff(mixture.mean) / np.sqrt((mixture.variance[1:] + mixture.variance[:-1]) / 2)
-        if mixture.weight.min() >= _SMALLEST_SHARE and apart.min() >= _APART:
-            return _ordered(values, mixture.label)
+        smallest = max(_SMALLEST_SHARE, _SMALLEST / int(whole.sum()))
+        if mixture.weight.min() >= smallest and apart.min() >= _APART:
+            return _ordered(values, mixture.labels(values))
     return None
 
 
