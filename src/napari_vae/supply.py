@@ -14,14 +14,14 @@ from torch import Tensor
 HELD_OUT, MOST_HELD_OUT = 0.1, 500  # share and number of images that the model never learns from
 RESIDENT = 2**31  # images up to this many bytes live on the device
 LOOK = 100  # images that are looked at at once, at least
-LABELLED = 4  # one image in so many of a batch is a labelled one
+LABELLED = 0.25  # share of a batch that is labelled, at least
 
 
 class Supply:
     """Batches of images and of what is given with them.
 
-    Where labels are given for some images, each batch is joined by a small one of labelled images, in which all classes
-    are equally frequent; the other images come without labels.
+    Where labels are given for some images, part of each batch are labelled images, in which all classes are equally
+    frequent: a quarter, or as large a share as there are of them. The other images come without labels.
 
     Parameters
     ----------
@@ -61,10 +61,13 @@ class Supply:
         # Rows lie where the images are: a GPU that had to be sent them would make every step wait.
         self.held_out, self.rows = order.to(self._images.device).tensor_split([n_held_out])
         # By default about 20 steps an epoch, of 20 … 100 images: few images need many small steps.
-        wanted = min(100, max(20, len(self.rows) // 20)) if batch_size == "auto" else int(batch_size)
-        self.batch_size = min(wanted, len(self.rows) + len(self.labelled))
+        learnt = len(self.rows) + len(self.labelled)
+        self.batch_size = min(100, max(20, learnt // 20)) if batch_size == "auto" else int(batch_size)
+        self.batch_size = min(self.batch_size, learnt)
         self.look_size = max(LOOK, self.batch_size)  # images at once where nothing is learnt, which takes less memory
-        self.n_labelled = math.ceil(self.batch_size / LABELLED) if len(self.labelled) else 0
+        share = max(LABELLED, len(self.labelled) / learnt)
+        part = max(1, min(math.ceil(share * self.batch_size), self.batch_size - 1))
+        self.n_labelled = part if len(self.labelled) else 0
         self.steps_per_epoch = math.ceil(len(self.rows) / max(1, self.batch_size - self.n_labelled))
 
     @property
