@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .atoms import detect_atoms as detect_atoms
     from .atoms import estimate_spacing as estimate_spacing
     from .atoms import iter_detect_atoms as iter_detect_atoms
+    from .atoms import link_atoms as link_atoms
     from .errors import InputError as InputError
     from .errors import ReadError as ReadError
     from .errors import TrainingError as TrainingError
@@ -84,6 +85,7 @@ _HOME = {
     "iter_detect_atoms": "atoms",
     "iter_fit": "training",
     "label_next": "labelling",
+    "link_atoms": "atoms",
     "list_datasets": "io.reading",
     "load_analysis": "archive",
     "load_run": "run",

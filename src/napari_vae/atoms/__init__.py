@@ -1,7 +1,8 @@
-"""Atoms: where they are, how far apart, and which sublattice they belong to."""
+"""Atoms: where they are, how far apart, which sublattice they belong to, and which is which in a movie."""
 
 from .detect import detect_atoms, iter_detect_atoms
 from .lattice import estimate_spacing
+from .linking import link_atoms
 from .sublattices import assign_sublattices
 
-__all__ = ["assign_sublattices", "detect_atoms", "estimate_spacing", "iter_detect_atoms"]
+__all__ = ["assign_sublattices", "detect_atoms", "estimate_spacing", "iter_detect_atoms", "link_atoms"]
