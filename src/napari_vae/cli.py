@@ -145,13 +145,19 @@ def analyze(
     _finish(outcomes)
 
 
-@app.command(epilog="Example: [bold]napari-vae detect survey.dm3 --polarity dark --out atoms[/]")
+@app.command(
+    epilog="Example: [bold]napari-vae detect survey.dm3 --polarity dark --out atoms[/]\n\n"
+    "Of a movie, with a number for every atom: [bold]napari-vae detect movie.tif --follow[/]"
+)
 def detect(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the tables, one FILE-atoms.csv each.")] = Path(),
     polarity: Polarity = "auto",
     spacing: Spacing = None,
     threshold: Threshold = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Follow atoms through the frames of a movie: column track.")
+    ] = False,
     dataset: Dataset = None,
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
@@ -165,7 +171,7 @@ def detect(
     with progress_bars() as bars:
 
         def work(path: Path) -> str:
-            atoms = find_atoms(read(path, dataset=dataset), options, bars)
+            atoms = find_atoms(read(path, dataset=dataset), options, bars, follow)
             return f"{len(atoms)} atoms in {write_table(atoms, tables[path])}"
 
         outcomes = for_each(tables, work, bars)

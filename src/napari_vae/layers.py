@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LayerData = tuple[Any, dict[str, Any], str]
 KEY = "napari_vae"  # where our provenance lies in the metadata of a layer
 MOST_LABELS = 255  # classes that an 8-bit label image can tell apart, 0 being none
+NO_TRACK = -1  # track of a point that is added by hand
 NO_CLASS = ""  # class of a point without latents; napari cannot colour by a column with missing text
 ATOM_COLOR = "#00e5ff"
 # Okabe and Ito's colours, which people with any colour vision tell apart; black left out
@@ -225,6 +226,8 @@ def blank_row(features: pd.DataFrame) -> dict[str, Any]:
     for name, column in features.items():
         if pd.api.types.is_float_dtype(column.dtype):
             blanks[str(name)] = float("nan")
+        elif name == "track":
+            blanks[str(name)] = NO_TRACK
         elif NO_CLASS in getattr(column.dtype, "categories", ()) or pd.api.types.is_string_dtype(column.dtype):
             blanks[str(name)] = NO_CLASS
     return blanks

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import InputError
-from .layers import KEY, LayerData
+from .layers import KEY, NO_TRACK, LayerData
 from .positions import frame_numbers
 
 if TYPE_CHECKING:
@@ -74,5 +74,5 @@ def tracks_to_layer(atoms: pd.DataFrame, placement: Placement, *, name: str = "t
 def _tracked(atoms: pd.DataFrame) -> pd.DataFrame:
     """Track, frame and position of the atoms that are seen more than once, in the order of napari."""
     rows = atoms[["track", "y", "x"]].assign(frame=frame_numbers(atoms))
-    again = rows["track"].duplicated(keep=False)
+    again = rows["track"].duplicated(keep=False) & (rows["track"] != NO_TRACK)
     return rows[again].sort_values(["track", "frame"], ignore_index=True)

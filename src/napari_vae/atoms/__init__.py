@@ -2,7 +2,14 @@
 
 from .detect import detect_atoms, iter_detect_atoms
 from .lattice import estimate_spacing
-from .linking import link_atoms
+from .linking import iter_link_atoms, link_atoms
 from .sublattices import assign_sublattices
 
-__all__ = ["assign_sublattices", "detect_atoms", "estimate_spacing", "iter_detect_atoms", "link_atoms"]
+__all__ = [
+    "assign_sublattices",
+    "detect_atoms",
+    "estimate_spacing",
+    "iter_detect_atoms",
+    "iter_link_atoms",
+    "link_atoms",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from .spots import flatten
 
 Array = npt.NDArray[np.float64]
 
+_NOWHERE = np.zeros(2)
 _NEAREST = 9  # atoms of the next frame around each whose vectors are counted: out to the second shell of a lattice
 _BIN = 0.1  # of the spacing, of the histogram of vectors
 _BLUR = 1.0  # bins
@@ -25,8 +26,8 @@ _OVERLAP = 0.5  # of either side, at least, of two images that are compared
 _SURE = 5.0  # standard errors by which a large shift must agree better with the images than the smallest possible
 
 
-def sample_drift(points: Sequence[Array], spacing: float, image: Micrograph | None = None) -> Array:
-    """Where the sample is in every frame, relative to the first.
+def iter_drift(points: Sequence[Array], spacing: float, image: Micrograph | None = None) -> Generator[int, None, Array]:
+    """Measure where the sample is in every frame, relative to the first; yields the number of every frame it has done.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def sample_drift(points: Sequence[Array], spacing: float, image: Micrograph | No
         To be subtracted from the positions of each frame.
     """
     filled = [frame for frame, atoms in enumerate(points) if len(atoms)]
-    if len(filled) < 2:
+    if len(filled) < 2 or not spacing > 0:
         return np.zeros((len(points), 2))
     path = np.zeros((len(filled), 2))
     before: Array | None = None
@@ -53,6 +54,7 @@ def sample_drift(points: Sequence[Array], spacing: float, image: Micrograph | No
         if i:
             path[i] = path[i - 1] + _step(points[filled[i - 1]], points[frame], spacing, before, now)
         before = now
+        yield frame
     return np.column_stack([np.interp(np.arange(len(points)), filled, axis) for axis in path.T])
 
 
@@ -68,7 +70,7 @@ def _step(first: Array, second: Array, spacing: float, before: Array | None, now
     return seen if agreement(before, now, seen / block, smallest / block, spacing / block) > _SURE else smallest
 
 
-def positions_shift(first: Array, second: Array, spacing: float, around: npt.ArrayLike = (0.0, 0.0)) -> Array:
+def positions_shift(first: Array, second: Array, spacing: float, around: Array = _NOWHERE) -> Array:
     """The shift (2,) nearest to `around` that carries most atoms of one frame (N, 2) onto atoms of another (M, 2).
 
     All vectors from every atom to those near it in the other frame are counted; the true shift is the vector that most
@@ -84,9 +86,9 @@ def positions_shift(first: Array, second: Array, spacing: float, around: npt.Arr
     reach = _NEAREST**0.5 * spacing
     vectors = vectors[(np.abs(vectors) < reach).all(axis=1)]
     if not len(vectors):
-        return np.asarray(around, dtype=np.float64)
+        return around
     bins = 2 * round(reach / (_BIN * spacing)) + 1
-    counts, *_ = np.histogram2d(*vectors.T, bins=bins, range=[(-reach, reach)] * 2)
+    counts = np.histogram2d(vectors[:, 0], vectors[:, 1], bins, np.array([[-reach, reach]] * 2))[0]
     counts = gaussian_filter(counts, _BLUR, mode="constant")
     peaks = np.argwhere((counts == maximum_filter(counts, 3)) & (counts > counts.max() / 3))
     at = (peaks + 0.5) * (2 * reach / bins) - reach

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +13,19 @@ import pandas as pd
 from ..errors import InputError
 from ..micrograph import Micrograph
 from ..positions import check_table, frame_numbers, table_spacing
-from .drift import sample_drift
+from ..progress import drain, never
+from .drift import iter_drift
 from .frames import open_frames
 
 Array = npt.NDArray[np.float64]
+Result = TypeVar("Result")
 Ints = npt.NDArray[np.int64]
 
 REACH = 0.45  # of the spacing: an atom that stays on its site is never nearer to a neighbouring one
+
+# Losing an atom that was there in the frame before counts so much more than leaving one lost that already was: of two
+# that may have moved to one place, it is rather the first.
+_LOST = 1.25
 
 
 def link_atoms(
@@ -74,26 +81,74 @@ def link_atoms(
     >>> tracks["track"].nunique() < 1.2 * truth["track"].nunique()
     True
     """
+    return drain(iter_link_atoms(atoms, image=image, reach=reach, memory=memory, drift=drift))
+
+
+def iter_link_atoms(
+    atoms: pd.DataFrame,
+    *,
+    stop: Callable[[], bool] = never,
+    image: Any = None,
+    reach: float | Literal["auto"] = "auto",
+    memory: int = 1,
+    drift: npt.ArrayLike | Literal["auto"] | None = "auto",
+) -> Generator[tuple[int, int], None, pd.DataFrame]:
+    """Follow atoms like `link_atoms`: yields (steps done, steps in all) and returns the table.
+
+    Parameters
+    ----------
+    stop : callable
+        Asked after every frame; when it returns True, the table comes back as it was.
+    atoms, image, reach, memory, drift
+        As in `link_atoms`.
+
+    Raises
+    ------
+    InputError
+        As `link_atoms`, when the first event is asked for.
+    """
     movie = None if image is None else open_frames(image)
     frames, points = _checked(atoms, movie)
     spacing = table_spacing(atoms)
-    distance = _reach(reach, spacing)
+    distance = _reach(reach, spacing, several=len(np.unique(frames)) > 1)
     _check_memory(memory)
     order = np.argsort(frames, kind="stable")
     n_frames = int(frames.max(initial=-1)) + 1 if movie is None else movie.n_frames
     edges = np.searchsorted(frames[order], np.arange(n_frames + 1))
     by_frame = [points[order[start:end]] for start, end in pairwise(edges)]
-    path = _path(drift, by_frame, spacing, movie)
-    tracks = np.empty(len(atoms), dtype=np.int64)
-    tracks[order] = _follow([p - d for p, d in zip(by_frame, path, strict=True)], distance, memory)
+    path = _given_path(drift, n_frames)
+    if path is None:
+        measuring = iter_drift(by_frame, spacing, movie)
+        path = yield from _counted(measuring, 0, 2 * n_frames, stop)
+    if path is not None:
+        following = _follow([p - d for p, d in zip(by_frame, path, strict=True)], distance, memory)
+        numbers = yield from _counted(following, n_frames, 2 * n_frames, stop)
     result = atoms.copy()
+    if path is None or numbers is None:  # stopped
+        return result
+    tracks = np.empty(len(atoms), dtype=np.int64)
+    tracks[order] = numbers
     result["track"] = tracks
     known = dict(atoms.attrs.get("napari_vae", {}))
     result.attrs = {**atoms.attrs, "napari_vae": known | {"drift": path.tolist(), "reach": distance}}
     return result
 
 
-def _follow(frames: list[Array], reach: float, memory: int) -> Ints:
+def _counted(
+    work: Generator[int, None, Result], before: int, total: int, stop: Callable[[], bool]
+) -> Generator[tuple[int, int], None, Result | None]:
+    """Hand on what a generator of frame numbers returns, or None when it is to stop."""
+    while not stop():
+        try:
+            frame = next(work)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        yield before + frame + 1, total
+    return None
+
+
+def _follow(frames: list[Array], reach: float, memory: int) -> Generator[int, None, Ints]:
     """Track (N,) of every atom of all frames, one frame after the other; positions without drift."""
     place, track, seen = np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros(0, np.int64)  # atoms that may come back
     found, total = [np.zeros(0, np.int64)], 0
@@ -102,7 +157,8 @@ def _follow(frames: list[Array], reach: float, memory: int) -> Ints:
             continue
         alive = frame - seen <= memory + 1
         place, track, seen = place[alive], track[alive], seen[alive]
-        earlier, later = assign(place, points, reach)
+        alone = reach**2 * np.where(seen == seen.max(initial=0), _LOST, 1.0)
+        earlier, later = assign(place, points, reach, alone)
         numbers = np.full(len(points), -1, dtype=np.int64)
         numbers[later] = track[earlier]
         new = numbers < 0
@@ -114,13 +170,14 @@ def _follow(frames: list[Array], reach: float, memory: int) -> Ints:
         track = np.concatenate([track[missing], numbers])
         seen = np.concatenate([seen[missing], np.full(len(points), frame)])
         found.append(numbers)
+        yield frame
     return np.concatenate(found)
 
 
-def assign(first: Array, second: Array, reach: float) -> tuple[Ints, Ints]:
+def assign(first: Array, second: Array, reach: float, alone: Array) -> tuple[Ints, Ints]:
     """Pairs of points (N, 2) and (M, 2) no farther apart than `reach`, each point in one at most.
 
-    The least sum of squared distances, where a point of the first without a partner counts ``reach²``.
+    The least sum of squared distances, where points of the first without a partner count as much as `alone` (N,) says.
 
     Returns
     -------
@@ -135,15 +192,15 @@ def assign(first: Array, second: Array, reach: float) -> tuple[Ints, Ints]:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     pairs = cKDTree(first).sparse_distance_matrix(cKDTree(second), reach, output_type="ndarray")
     rows, columns, cost = pairs["i"], pairs["j"], pairs["v"] ** 2
-    alone = (np.bincount(rows, minlength=len(first))[rows] == 1) & (
+    only = (np.bincount(rows, minlength=len(first))[rows] == 1) & (
         np.bincount(columns, minlength=len(second))[columns] == 1
     )
-    sure, rows, columns, cost = (rows[alone], columns[alone]), rows[~alone], columns[~alone], cost[~alone]
+    sure, rows, columns, cost = (rows[only], columns[only]), rows[~only], columns[~only], cost[~only]
     if len(rows):
         # Every contested point of the first gets a partner of its own that stands for none, so that all have one.
         names, row = np.unique(rows, return_inverse=True)
         nobody = len(second) + np.arange(len(names))
-        weight = np.append(cost, np.full(len(names), reach**2)) + reach**2  # a weight of 0 would be no edge
+        weight = np.append(cost, alone[names]) + reach**2  # a weight of 0 would be no edge
         table = (weight, (np.append(row, np.arange(len(names))), np.append(columns, nobody)))
         chosen, partner = min_weight_full_bipartite_matching(
             csr_array(table, shape=(len(names), len(second) + len(names)))
@@ -153,20 +210,19 @@ def assign(first: Array, second: Array, reach: float) -> tuple[Ints, Ints]:
     return sure[0].astype(np.int64), sure[1].astype(np.int64)
 
 
-def _path(drift: Any, points: list[Array], spacing: float, movie: Micrograph | None) -> Array:
-    """The drift (frames, 2), measured or as given."""
+def _given_path(drift: Any, n_frames: int) -> Array | None:
+    """The drift (frames, 2) as given; None when it is to be measured."""
     if isinstance(drift, str) and drift == "auto":
-        known = np.isfinite(spacing) and spacing > 0
-        return sample_drift(points, spacing, movie) if known else np.zeros((len(points), 2))
+        return None
     if drift is None:
-        return np.zeros((len(points), 2))
+        return np.zeros((n_frames, 2))
     try:
         given = np.asarray(drift, dtype=np.float64)
     except (TypeError, ValueError):
         given = np.zeros(0)
-    if given.shape != (len(points), 2) or not np.isfinite(given).all():
+    if given.shape != (n_frames, 2) or not np.isfinite(given).all():
         raise InputError(
-            f'The drift must be "auto", None or one finite (row, column) per frame, an array ({len(points)}, 2) here.'
+            f'The drift must be "auto", None or one finite (row, column) per frame, an array ({n_frames}, 2) here.'
         )
     return given
 
@@ -188,9 +244,12 @@ def _checked(atoms: Any, movie: Micrograph | None) -> tuple[Ints, Array]:
     return frames, points
 
 
-def _reach(reach: Any, spacing: float) -> float:
+def _reach(reach: Any, spacing: float, several: bool) -> float:
+    """The reach in pixels; of a single frame any will do."""
     if isinstance(reach, str) and reach == "auto":
-        return REACH * spacing if np.isfinite(spacing) else 0.0
+        if several and not spacing > 0:
+            raise InputError("No frame has two atoms apart, so there is no spacing to go by; give the reach in pixels.")
+        return REACH * spacing if spacing > 0 else 0.0
     try:
         distance = float(reach)
     except (TypeError, ValueError):

@@ -21,6 +21,7 @@ from .jobs import Job
 from .panel import Panel
 from .preview import Preview
 from .progress_box import ProgressBox
+from .track_lines import show_tracks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +148,8 @@ class DetectWidget(Panel):
             self.progress.say(sentence)
             show_error(sentence)
             return
-        add_atoms(self._viewer, atoms, request)
+        points = add_atoms(self._viewer, atoms, request)
+        show_tracks(self._viewer, atoms, points, request.placement)
         frames = atoms["frame"].nunique()
         where = f" in {frames} frames" if frames > 1 else ""
         contrast = CONTRASTS[atoms.attrs[KEY]["polarity"]]

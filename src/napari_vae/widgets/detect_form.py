@@ -50,13 +50,15 @@ class DetectForm(Form):
         self.refine = QCheckBox("fit a peak to every atom")
         self.refine.setChecked(True)
         self.frames = _choices(FRAMES)
+        self.follow = QCheckBox("follow atoms through the frames")
         self.sublattices = _choices(SUBLATTICES)
         self._spacing_by_hand = self._threshold_by_hand = False
         self._candidates: Candidates | None = None
         self._lay_out()
         self._connect()
         kept = {"method": self.method, "polarity": self.polarity, "preview": self.preview, "refine": self.refine}
-        remember("detection", {**kept, "frames": self.frames, "sublattices": self.sublattices})
+        kept |= {"frames": self.frames, "follow": self.follow, "sublattices": self.sublattices}
+        remember("detection", kept)
         self._on_image_changed()
 
     def request(self) -> DetectionRequest:
@@ -81,6 +83,7 @@ class DetectForm(Form):
             refine=self.refine.isChecked(),
             frame=self.frame_in_view() if one_frame else None,
             sublattices=self.sublattices.currentData(),
+            follow=self.follow.isChecked() and placement_of(layer).ndim == 3 and not one_frame,
         )
 
     def frame_in_view(self) -> int:
@@ -161,6 +164,11 @@ class DetectForm(Form):
         )
         self.add("Frames", self.frames, "Search the whole movie, or only the frame that is shown.")
         self.add(
+            "Tracks",
+            self.follow,
+            "Give each atom one number through all frames, the drift of the sample taken out, and show where it goes.",
+        )
+        self.add(
             "Sublattices", self.sublattices, "Sort the atoms by their surroundings, as A and B sites of a perovskite."
         )
 
@@ -176,7 +184,8 @@ class DetectForm(Form):
     def _on_image_changed(self) -> None:
         layer = self.image.layer()
         self.spacing.setSuffix("" if layer is None else f" {_unit(layer)}")
-        self.set_row_visible(self.frames, layer is not None and placement_of(layer).ndim == 3)
+        for control in (self.frames, self.follow):
+            self.set_row_visible(control, layer is not None and placement_of(layer).ndim == 3)
         self._forget()
 
     def _on_kind_changed(self, index: int) -> None:

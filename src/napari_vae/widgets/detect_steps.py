@@ -33,6 +33,7 @@ class DetectionRequest:
     refine: bool = True
     frame: int | None = None
     sublattices: int | Literal["auto"] = 1
+    follow: bool = False
 
     @property
     def options(self) -> dict[str, Any]:
@@ -75,7 +76,25 @@ def detect_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generat
         found = atoms.attrs
         atoms = assign_sublattices(atoms, image, n=request.sublattices)
         atoms.attrs = found
+    if request.follow:
+        atoms = yield from follow_steps(stop, atoms, image)
     return atoms
+
+
+def follow_steps(
+    stop: Callable[[], bool], atoms: pd.DataFrame, image: Micrograph
+) -> Generator[Step, None, pd.DataFrame]:
+    """Number the atoms through the frames; when stopped the table is as it was."""
+    from ..atoms import iter_link_atoms
+
+    linking = iter_link_atoms(atoms, stop=stop, image=image)
+    while True:
+        try:
+            done, total = next(linking)
+        except StopIteration as end:
+            followed: pd.DataFrame = end.value
+            return followed
+        yield Step("Following atoms …", done / total)
 
 
 def candidate_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generator[Step, None, Candidates]:
