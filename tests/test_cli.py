@@ -85,6 +85,15 @@ def test_analyze_goes_on_after_a_broken_file(command, images, tmp_path):
     assert "cut short" in page
 
 
+def test_detect_follows_the_atoms_of_a_movie(command, tmp_path):
+    movie, truth = nv.samples.movie("graphene", frames=4, size=96, drift=4)
+    nv.write_image(movie.data, tmp_path / "movie.tif", pixel_size=movie.pixel_size, units="nm")
+    assert command("detect", tmp_path / "movie.tif", "--follow", "--out", tmp_path)[0] == 0
+    table = nv.read_table(tmp_path / "movie-atoms.csv")
+    assert set(table["frame"]) == {0, 1, 2, 3}
+    assert 0.8 < table["track"].nunique() / truth["track"].nunique() < 1.3
+
+
 def test_detect_train_encode(command, images, tmp_path):
     code, text, _ = command("detect", images / "one.tif", images / "two.tif", "--out", tmp_path)
     assert (code, text.count("atoms in")) == (0, 2)

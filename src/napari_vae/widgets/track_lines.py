@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from ..layers import KEY
 from ..placement import Placement
@@ -25,19 +26,19 @@ def show_tracks(viewer: Any, atoms: pd.DataFrame, points: Any, placement: Placem
     placement : Placement
         Of the movie.
     """
-    made = {name: points.metadata[KEY][name] for name in ("source", "digest")}
-    others = [layer.metadata.get(KEY, {}) for layer in viewer.layers if layer is not points]
-    kept = [(other.get("source"), other.get("digest")) for other in others if other.get("kind") == "atoms"]
+    there = {layer.metadata.get(KEY, {}).get("tracks") for layer in viewer.layers}
     for layer in list(viewer.layers):
-        old = layer.metadata.get(KEY, {})
-        mine = old.get("kind") == "tracks" and old.get("source") == made["source"]
-        if mine and (old["source"], old["digest"]) not in kept:
+        made = layer.metadata.get(KEY, {})
+        if made.get("kind") == "tracks" and made["of"] not in there:
             viewer.layers.remove(layer)
-    found = tracks_to_layer(atoms, placement, name=f"tracks of {made['source']}") if "track" in atoms else None
+    source = points.metadata[KEY]["source"]
+    found = tracks_to_layer(atoms, placement, name=f"tracks of {source}") if "track" in atoms else None
     if found is None:
         return
     data, options, _ = found
-    options["metadata"][KEY] |= made
+    ticket = uuid4().hex  # names change, and points of another detection may lie at the same places
+    points.metadata = {**points.metadata, KEY: {**points.metadata[KEY], "tracks": ticket}}
+    options["metadata"][KEY] |= {"source": source, "of": ticket}
     viewer.add_tracks(data, **options)
     viewer.layers.move(viewer.layers.index(points), -1)
     viewer.layers.selection = [points]
