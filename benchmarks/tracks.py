@@ -101,7 +101,7 @@ def large_movie(frames: int = 200, side: int = 71, spacing: float = 12.0) -> pd.
 
 def measure_speed(trackpy: bool) -> None:
     """Print how long 200 × 5000 atoms take."""
-    print("\n| 200 × 5000 atoms | links found | false | s |\n|---|---|---|---|")
+    print("\n| 200 × 5000 atoms | links found | false | processor, s |\n|---|---|---|---|")
     truth, spacing = large_movie(), 12.0
     tries: dict[str, Callable[[], pd.DataFrame]] = {
         "napari-vae": lambda: nv.link_atoms(truth, memory=MEMORY),
@@ -126,7 +126,7 @@ def main() -> None:
     trackpy = importlib.util.find_spec("trackpy") is not None
     if not trackpy:
         print("trackpy is not installed here; its lines are left out.\n")
-    print("| sample | drift, spacings a frame | from | links found, worst | false, worst | drift off by, px | s |")
+    print("| sample | drift, spacings a frame | from | links found, worst | false, worst | drift off by, px | processor, s |")
     print("|---|---|---|---|---|---|---|")
     for kind in BOND:
         for drift in DRIFTS:
