@@ -126,7 +126,8 @@ def main() -> None:
     trackpy = importlib.util.find_spec("trackpy") is not None
     if not trackpy:
         print("trackpy is not installed here; its lines are left out.\n")
-    print("| sample | drift, spacings a frame | from | links found, worst | false, worst | drift off by, px | processor, s |")
+    print("| sample | drift, spacings a frame | from | links found, worst | false, worst", end=" | ")
+    print("drift off by, px | processor, s |")
     print("|---|---|---|---|---|---|---|")
     for kind in BOND:
         for drift in DRIFTS:
