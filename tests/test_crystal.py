@@ -5,11 +5,15 @@ import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
-from napari_vae import assign_sublattices, detect_atoms
-from napari_vae.analysis.displacements import measure_displacements
-from napari_vae.analysis.intensities import voronoi_intensities
-from napari_vae.analysis.lattice_vectors import Lattice, measure_lattice
-from napari_vae.analysis.vacancies import find_vacancies
+from napari_vae import (
+    Lattice,
+    assign_sublattices,
+    detect_atoms,
+    find_vacancies,
+    measure_displacements,
+    measure_lattice,
+    voronoi_intensities,
+)
 from napari_vae.errors import InputError
 from napari_vae.samples import micrograph
 
