@@ -68,7 +68,7 @@ def arrows(
         "name": f"{kind} of {source}",
         "length": factor,
         "features": features,
-        "edge_width": max(1.0, 0.07 * spacing),
+        "edge_width": max(1.0, 0.1 * spacing),
         "vector_style": "arrow",
         "edge_color": "direction",
         "edge_colormap": "hsv",

@@ -89,11 +89,14 @@ class Lattice:
         """The lattice in words, for lengths in `unit`.
 
         >>> print(Lattice.ideal((0, 8), (-8, 0)).describe())
-        a 8 px, b 8 px, angle 90°; neighbours 8 px apart
+        a = 8 px
+        b = 8 px
+        angle = 90°
+        spacing = 8 px
         """
         a, b = (with_error(*told) for told in zip(self.lengths, self.length_errors, strict=True))
         angle, spacing = with_error(self.angle, self.angle_err), with_error(self.spacing, self.spacing_err)
-        return f"a {a} {unit}, b {b} {unit}, angle {angle}°; neighbours {spacing} {unit} apart"
+        return f"a = {a} {unit}\nb = {b} {unit}\nangle = {angle}°\nspacing = {spacing} {unit}"
 
     @classmethod
     def ideal(cls, a: tuple[float, float], b: tuple[float, float]) -> Lattice:
