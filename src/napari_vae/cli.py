@@ -228,7 +228,7 @@ def train(
     with progress_bars() as bars:
         image = read(file, dataset=dataset)
         patches = extract_patches(image, find_atoms(image, {}, bars) if table is None else table, window=size)
-        run = trainmodel_of(patches, *configurations, bars, given)
+        run = train_model(patches, *configurations, bars, given)
     run.save(out)
     say(f"The model trained on {len(patches)} windows is in {out}; apply it with: napari-vae encode {out} FILES")
 
@@ -250,7 +250,7 @@ def encode(
     model, tables = load_run(run), tables_for(files, out, "latents")
     given, table = given_of(None, condition, None), None if atoms is None else read_table(atoms)
     told = given.values(table).get("condition")
-    encodinggiven_of(model.model_config, model.scale, 0 if table is None else len(table), None, told)
+    encoding_given(model.model_config, model.scale, 0 if table is None else len(table), None, told)
     with progress_bars() as bars:
 
         def work(path: Path) -> str:

@@ -43,6 +43,8 @@ def crystal_layers(
     for kind, column in ARROWS.items():
         if f"{column}_y" in crystal.atoms and crystal.atoms[f"{column}_y"].notna().any():
             made.append(arrows(crystal.atoms, kind, placement, source=source, factor=factor))
+    for _, options, _ in made[:-1]:
+        options["visible"] = False  # one kind of arrow at a time, the polarisations where there are any
     if crystal.vacancies is not None and len(crystal.vacancies):
         made.append(vacancies_to_points(crystal.vacancies, placement, table_spacing(crystal.atoms), source=source))
     return made
@@ -68,7 +70,7 @@ def arrows(
         "name": f"{kind} of {source}",
         "length": factor,
         "features": features,
-        "edge_width": max(1.0, 0.1 * spacing),
+        "edge_width": max(1.0, 0.06 * spacing),
         "vector_style": "arrow",
         "edge_color": "direction",
         "edge_colormap": "hsv",
