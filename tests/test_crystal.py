@@ -82,6 +82,11 @@ def test_vectors_of_the_samples(crystal):
     assert lattice.angle == pytest.approx(angle, abs=0.5)
 
 
+def test_the_edge_does_not_bias_the_spacing():
+    image, truth = micrograph("graphene", size=160, seed=0)
+    assert measure_lattice(detect_atoms(image)).spacing == pytest.approx(measure_lattice(truth).spacing, abs=0.03)
+
+
 def test_frames_of_a_movie_share_a_lattice():
     one = lattice_points(SQUARE, 6)
     movie = pd.concat([one.assign(frame=0), one.assign(frame=1, y=one.y + 7)], ignore_index=True)

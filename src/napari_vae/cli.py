@@ -216,7 +216,7 @@ def train(
     from .io.reading import read
     from .io.writing import read_table
     from .patches import extract_patches
-    from .pipeline import find_atoms
+    from .pipeline import find_atoms, train_model
 
     if out.exists():
         raise InputError(f"{out} exists already; give a new folder for the model.")
@@ -245,6 +245,7 @@ def encode(
     """Apply a trained model to other images and write the latents as tables."""
     from .batch import encode_file, for_each, tables_for
     from .io.writing import read_table
+    from .models.given import encoding_given
     from .run import load_run
 
     model, tables = load_run(run), tables_for(files, out, "latents")

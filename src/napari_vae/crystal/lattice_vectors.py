@@ -12,12 +12,13 @@ from ..errors import InputError
 from ..positions import check_table, frame_numbers
 from .lattice import SHELL, Lattice, angle_between, angle_error, pair, reduced, sine
 from .lattice_fit import FEWEST, ROWS_ONLY, fit_lattice
-from .neighbours import apart_by_kind, kinds_of, nearest_within, vector_peaks
+from .neighbours import apart_by_kind, kinds_of, meetings, vector_peaks
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+_MOST = 4000  # atoms that are asked where vectors lead
 _ORDERED = 0.3  # share of the atoms that the best vector must lead to an atom; by chance it is less than a tenth
 _AS_OFTEN = 0.7  # of the best vector: those of the lattice
 _COINCIDENT = 2.05  # times the shortest, up to which shares are compared; grains share longer ones by chance
@@ -134,7 +135,8 @@ def _spread(apart: Array) -> float:
 def _basis(apart: Array, near: float) -> Array:
     """Two shortest vectors that most atoms share, as rows (2, 2)."""
     peaks = vector_peaks(apart, near).vectors
-    met, eligible = _meetings(apart, peaks, _REACH * near)
+    some = apart if len(apart) <= _MOST else apart[np.random.default_rng(0).choice(len(apart), _MOST, replace=False)]
+    met, eligible = meetings(apart, some, peaks, _REACH * near)
     share = (met & eligible).sum(axis=0) / np.maximum(eligible.sum(axis=0), FEWEST / 2)
     if share.max(initial=0) < _ORDERED:
         raise InputError(
@@ -165,20 +167,15 @@ def _opposite(values: Bools, peaks: Array) -> Bools:
     return opposite
 
 
-def _meetings(apart: Array, vectors: Array, reach: float) -> tuple[Bools, Bools]:
-    """Whether each of N vectors from each atom meets an atom (n, V), and whether it stays within the picture (n, V)."""
-    from scipy.spatial import cKDTree
-
-    most = 4000
-    some = apart if len(apart) <= most else apart[np.random.default_rng(0).choice(len(apart), most, replace=False)]
-    target = some[:, None, :2] + vectors
-    met = nearest_within(cKDTree(apart), target, some[:, 2], reach) >= 0
-    low, high = apart[:, :2].min(axis=0) - reach, apart[:, :2].max(axis=0) + reach
-    return met, ((target >= low) & (target <= high)).all(axis=2)
-
-
 def _spacing(apart: Array, near: float) -> tuple[float, float]:
-    """Mean distance of neighbours and its error, from the mean vectors to them, which noise does not lengthen."""
+    """Mean distance of neighbours and its error, from the mean vectors to them, which noise does not lengthen.
+
+    The outermost atoms are left out: cut by the edge of the image, they were found too far inside.
+    """
+    margin = 0.5 * near
+    low, high = apart[:, :2].min(axis=0) + margin, apart[:, :2].max(axis=0) - margin
+    whole = apart[((apart[:, :2] >= low) & (apart[:, :2] <= high)).all(axis=1)]
+    apart = whole if len(whole) >= FEWEST else apart
     peaks = vector_peaks(apart, near)
     common = peaks.count >= 0.25 * peaks.count.max()
     close = common & (peaks.lengths <= SHELL * peaks.lengths[common].min())

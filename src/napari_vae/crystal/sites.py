@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..errors import InputError
 from .lattice_vectors import measure_lattice
-from .neighbours import apart_by_kind, lattice_shell, nearest_within, vector_peaks
+from .neighbours import apart_by_kind, lattice_shell, meetings, vector_peaks
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -27,6 +27,7 @@ _SMALLEST_GRAIN, _SMALLEST_PART = 24, 0.05  # atoms, and of all atoms
 _PATCHES, _PATCH = 6, 200  # parts whose lattices are tried as well, and how many atoms they have
 _SAMPLED = 3000  # atoms that the lattices are compared on
 _GRAINS = 12  # looked for at most
+_AROUND = 9  # claimed atoms, the atom itself included, that say which grain it is in
 _FARTHEST = 1.3  # times the longer lattice vector, for the vectors that sites are told by
 _SMALLEST_SHARE = 0.06  # of the atoms, on each site
 _EXPLAINED = 0.6  # share of the atoms inside that must see just what a site sees; else the sites are not told
@@ -46,40 +47,65 @@ def sites_in_cell(points: Array) -> Ints:
     points : array (N, 2)
         Positions (y, x) in pixels.
     """
-    from scipy.spatial import cKDTree
-
-    site, claimed = np.zeros(len(points), dtype=np.int64), np.zeros(len(points), dtype=bool)
-    grains: list[Ints] = []
-    for _ in range(_GRAINS):
-        left = np.flatnonzero(~claimed)
-        if len(left) < _SMALLEST_PART * len(points):
-            break
-        grain = _largest_grain(points[left])
-        if grain is None or len(grain.member) < _SMALLEST_PART * len(points):
-            break
-        site[left[grain.member]] = grain.site
-        claimed[left[grain.member]] = True
-        grains.append(left[grain.member])
-    rest = np.flatnonzero(~claimed)
-    if len(grains) and len(rest):
-        known = np.concatenate(grains)
-        site[rest] = site[known[cKDTree(points[known]).query(points[rest])[1]]]
+    grains, number = _grains(points)
+    site = np.zeros(len(points), dtype=np.int64)
+    for index, grain in enumerate(grains):
+        rows = np.flatnonzero(number == index)
+        site[rows] = grain.sites(points, rows)
     return site
 
 
 @dataclass(frozen=True)
 class _Grain:
-    """Rows ``member`` (M,) of the atoms of a grain and the ``site`` (M,) of each."""
+    """How the sites of a grain are told.
 
-    member: Ints
-    site: Ints
+    ``vectors`` (V, 2) between sites, ``group`` (V,) which of them are the same modulo the lattice, ``pattern`` (K, G)
+    at which of these the atoms of each site see an atom, and the ``reach`` in pixels for that.
+    """
+
+    vectors: Array
+    group: Ints
+    pattern: Array
+    reach: float
+
+    def sites(self, points: Array, rows: Ints) -> Ints:
+        """The site of each of some of the atoms: that whose pattern is most like what it sees."""
+        if len(self.pattern) < 2:
+            return np.zeros(len(rows), dtype=np.int64)
+        apart = apart_by_kind(points)
+        seen = _seen(*meetings(apart, apart[rows], self.vectors, self.reach), self.group)
+        unlike: Any = np.abs(np.where(np.isnan(seen), 0.5, seen)[:, None] - self.pattern).sum(axis=2)
+        return np.asarray(unlike.argmin(axis=1), dtype=np.int64)
 
 
-def _largest_grain(points: Array) -> _Grain | None:
-    """The largest of the grains with its sites, None where there is no lattice."""
+def _grains(points: Array) -> tuple[list[_Grain], Ints]:
+    """The grains, the largest first, and the number (N,) of that which each atom lies in: as most around it do."""
     from scipy.spatial import cKDTree
 
-    if len(points) < _SMALLEST_GRAIN:
+    grains: list[_Grain] = []
+    number = np.full(len(points), -1, dtype=np.int64)
+    for _ in range(_GRAINS):
+        left = np.flatnonzero(number < 0)
+        smallest = max(_SMALLEST_GRAIN, _SMALLEST_PART * len(points))
+        found = _largest_lattice(points[left], smallest)
+        if found is None:
+            break
+        basis, member, near = found
+        number[left[member]] = len(grains)
+        grains.append(_told_by(points[left[member]], basis, near))
+    if len(grains) < 2:
+        return grains, np.zeros(len(points), dtype=np.int64)
+    claimed = np.flatnonzero(number >= 0)
+    around = number[claimed[cKDTree(points[claimed]).query(points, _AROUND)[1]]]
+    votes = np.stack([(around == index).sum(axis=1) for index in range(len(grains))])
+    return grains, votes.argmax(axis=0).astype(np.int64)
+
+
+def _largest_lattice(points: Array, smallest: float) -> tuple[Array, Ints, float] | None:
+    """Vectors (2, 2) of the lattice of most atoms, which atoms (M,) these are, and how far apart; None without one."""
+    from scipy.spatial import cKDTree
+
+    if len(points) < smallest:
         return None
     near = float(np.median(cKDTree(points).query(points, 2)[0][:, 1]))
     rng = np.random.default_rng(0)
@@ -94,9 +120,7 @@ def _largest_grain(points: Array) -> _Grain | None:
     if basis is None:
         return None
     member = np.flatnonzero(_share(points, points, basis, near) >= _OF_GRAIN)
-    if len(member) < _SMALLEST_GRAIN:
-        return None
-    return _Grain(member, _sites_of_grain(points[member], basis, near))
+    return None if len(member) < smallest else (basis, member, near)
 
 
 def _local_lattices(points: Array, rng: np.random.Generator) -> Iterator[Array]:
@@ -113,27 +137,27 @@ def _local_lattices(points: Array, rng: np.random.Generator) -> Iterator[Array]:
 
 def _share(points: Array, some: Array, basis: Array, near: float) -> Array:
     """Share of the nearest lattice vectors that lead from each of some atoms (M, 2) to another one."""
-    met, eligible = _meetings(points, some, lattice_shell(basis), _REACH * near)
+    met, eligible = meetings(apart_by_kind(points), apart_by_kind(some), lattice_shell(basis), _REACH * near)
     share: Array = (met & eligible).sum(axis=1) / np.maximum(eligible.sum(axis=1), 1)
     return share
 
 
-def _sites_of_grain(points: Array, basis: Array, near: float) -> Ints:
-    """Site (N,) of each atom of one grain."""
+def _told_by(points: Array, basis: Array, near: float) -> _Grain:
+    """How the sites of the one grain of these atoms (N, 2) are told."""
     vectors, group = _between_sites(points, basis, near)
+    one = _Grain(vectors, group, np.zeros((1, 0)), _REACH * near)
     if not len(vectors):
-        return np.zeros(len(points), dtype=np.int64)
-    seen = _seen(*_meetings(points, points, vectors, _REACH * near), group)
+        return one
+    apart = apart_by_kind(points)
+    seen = _seen(*meetings(apart, apart, vectors, _REACH * near), group)
     inside = ~np.isnan(seen).any(axis=1)
     if not inside.any():
-        return np.zeros(len(points), dtype=np.int64)
+        return one
     pattern, count = np.unique(seen[inside] > 0.5, axis=0, return_counts=True)
     common = count >= _SMALLEST_SHARE * inside.sum()
     if count[common].sum() < _EXPLAINED * inside.sum():
-        return np.zeros(len(points), dtype=np.int64)
-    pattern = pattern[common][::-1].astype(float)
-    unlike: Any = np.abs(np.where(np.isnan(seen), 0.5, seen)[:, None] - pattern).sum(axis=2)
-    return np.asarray(unlike.argmin(axis=1), dtype=np.int64)
+        return one
+    return replace(one, pattern=pattern[common][::-1].astype(float))
 
 
 def _between_sites(points: Array, basis: Array, near: float) -> tuple[Array, Ints]:
@@ -156,16 +180,6 @@ def _modulo(vectors: Array, basis: Array) -> Array:
     corner = np.floor(cell)[:, None] + np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     distance: Array = np.linalg.norm((cell[:, None] - corner) @ basis, axis=2).min(axis=1)
     return distance
-
-
-def _meetings(points: Array, some: Array, vectors: Array, reach: float) -> tuple[Bools, Bools]:
-    """Whether each vector from each of some atoms (M, 2) meets an atom, and stays among the atoms: both (M, V)."""
-    from scipy.spatial import cKDTree
-
-    target = some[:, None] + vectors
-    met = nearest_within(cKDTree(apart_by_kind(points)), target, np.zeros(len(some)), reach) >= 0
-    within = (target >= points.min(axis=0) - reach) & (target <= points.max(axis=0) + reach)
-    return met, within.all(axis=2)
 
 
 def _seen(met: Bools, eligible: Bools, group: Ints) -> Array:
