@@ -41,7 +41,7 @@ def test_words_columns_and_layers(viewer, scene, box, qtbot):
     points.features = points.features.assign(mine=1)
     measure(qtbot, box)
     words = box.told.text()
-    assert "b = 0.39" in words and "±" in words and " nm" in words and "spacing = 0.275" in words
+    assert "b = 0.39" in words and "±" in words and " nm" in words and "spacing = 0.274" in words
     assert f"{len(made(viewer)['vacancies'].data)} vacanc" in words
     assert {"mine", "strain_xx", "displacement_y", "polarisation_x", "intensity"} <= set(points.features)
     assert {"displacements", "polarisations", "vacancies"} <= set(made(viewer))

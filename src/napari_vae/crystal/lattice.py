@@ -13,7 +13,8 @@ from .neighbours import lattice_shell
 Array = npt.NDArray[np.float64]
 
 SHELL = 1.25  # times the shortest: neighbours that count for the spacing
-_ACUTE = 75.0  # degrees; below, the obtuse angle of the same lattice is told, 120° for a hexagonal one
+_AS_SHORT = 1.1  # times the longer of two vectors, for a third that may be told instead
+_ACUTE, _OBTUSE = 70.0, 125.0  # degrees, between the vectors that are told: 120° for a hexagonal lattice, not 60°
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Lattice:
     Attributes
     ----------
     a, b : (float, float)
-        Lattice vectors (y, x), the shortest ones. `a` points to the right and `b` lies counter-clockwise from it on
-        screen, by 75° to 120°.
+        Lattice vectors (y, x), two of the shortest. `a` is the one most nearly to the right, and `b` lies
+        counter-clockwise from it on screen, by 70° to 125°.
     a_err, b_err : (float, float)
         Their standard errors, which follow also from slow distortion and not from noise alone.
     spacing, spacing_err : float
@@ -120,17 +121,21 @@ class Lattice:
 
 
 def reduced(vectors: Array) -> Array:
-    """The shortest basis of the same lattice, `a` to the right and `b` counter-clockwise from it by 75° to 120°."""
+    """The shortest basis of the same lattice, `a` most nearly to the right and `b` counter-clockwise from it."""
     a, b = sorted(vectors, key=lambda v: float(v @ v))
     while True:
         b = b - np.rint(a @ b / (a @ a)) * a
         if b @ b >= (1 - 1e-9) * (a @ a):
             break
         a, b = b, a
-    b = b if sine(a, b) > 0 else -b
-    if angle_between(np.array([a, b])) < _ACUTE:
-        a, b = b, -a
-    return np.array([a, b]) * (1 if a[1] > 0 or (a[1] == 0 and a[0] < 0) else -1)
+    short = [a, b]
+    for third in (a + b, a - b):  # of a nearly hexagonal lattice
+        if np.linalg.norm(third) <= _AS_SHORT * np.linalg.norm(b):
+            short.append(third)
+    short += [-v for v in short]
+    pairs = [np.array([one, other]) for one in short for other in short if sine(one, other) > 1e-6]
+    told = [pair for pair in pairs if _ACUTE <= angle_between(pair) <= _OBTUSE] or pairs
+    return max(told, key=lambda pair: float(pair[0, 1] / np.linalg.norm(pair[0])))
 
 
 def sine(a: Array, b: Array) -> float:

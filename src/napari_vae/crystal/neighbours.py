@@ -52,7 +52,7 @@ def nearest_within(tree: Any, target: Array, level: Array, reach: float) -> Ints
 
 
 def meetings(apart: Array, some: Array, vectors: Array, reach: float) -> tuple[Bools, Bools]:
-    """Whether each vector (V, 2) from each of some atoms (M, 3) meets one of all (N, 3), and stays among them: (M, V)."""
+    """Whether each vector (V, 2) from some atoms (M, 3) meets one of all (N, 3), and stays among them: (M, V)."""
     from scipy.spatial import cKDTree
 
     target = some[:, None, :2] + vectors
