@@ -100,5 +100,7 @@ def test_columns_of_the_user_stay():
     features = pd.DataFrame({"mine": range(99), "dilation": "mine too"})
     first, written = add_columns(features, crystal)
     assert {"mine", "dilation", "vae_dilation", "strain_xx"} <= set(first) and "vae_dilation" in written
-    second, _ = add_columns(first, crystal, tuple(written))
+    second, _ = add_columns(first, crystal, written)
     assert list(second) == list(first) and (second["dilation"] == "mine too").all()
+    third, owned = add_columns(second, describe_crystal(square(), quantities=["lattice"]), written)
+    assert list(third) == list(second) and owned == written  # what is not measured again stays

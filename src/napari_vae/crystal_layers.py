@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 VACANCY_COLOR = "#ff3d7f"
 ARROWS = {"displacements": "displacement", "polarisations": "polarisation"}  # kind of layer: columns without _y, _x
+_POLARISATION = ("polarisation_y", "polarisation_x")  # of an earlier measurement, when sublattices were told apart
 _LONG = 0.5  # of the spacing, that the longer arrows are drawn with
 
 
@@ -103,14 +104,22 @@ def vacancies_to_points(vacancies: pd.DataFrame, placement: Placement, spacing: 
 
 def add_columns(
     features: pd.DataFrame, crystal: Crystal, owned: tuple[str, ...] = ()
-) -> tuple[pd.DataFrame, list[str]]:
-    """Join what was measured to the features of the points, one row each, and say what the columns are called there.
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Join what was measured to the features of the points, one row each, and say which columns are then ours.
 
-    `owned` columns, which an earlier measurement wrote, are replaced; others are the user's and stay, as in
-    `add_latents`.
+    Those of the `owned` columns, which earlier measurements wrote, that are measured again are replaced. Others are the
+    user's and stay, as in `add_latents`.
     """
-    joined, written = add_latents(features, crystal.columns.reset_index(drop=True), owned=owned)
-    return joined, list(written.values())
+    fresh = {*crystal.columns, *(_POLARISATION if "displacement_y" in crystal.atoms else ())}
+    again = tuple(name for name in owned if name.removeprefix("vae_") in fresh)
+    joined, written = add_latents(features, crystal.columns.reset_index(drop=True), owned=again)
+    return joined, (*(name for name in owned if name not in again), *written.values())
+
+
+def measured_kinds(crystal: Crystal) -> set[str]:
+    """The kinds of layers that a measurement takes the place of, whether or not it makes them."""
+    kinds = set(ARROWS) if "displacement_y" in crystal.atoms else set()
+    return kinds if crystal.vacancies is None else {*kinds, "vacancies"}
 
 
 def is_untouched(layer_data: npt.NDArray[np.float64], metadata: dict[str, object]) -> bool:

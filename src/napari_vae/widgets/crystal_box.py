@@ -9,7 +9,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QVBoxLayout, QWidget
 
-from ..crystal_layers import ARROWS, add_columns, crystal_layers, is_untouched
+from ..crystal_layers import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
 from ..errors import InputError
 from ..layers import BORDER, KEY, atoms_from_points, blank_row, latent_style, micrograph_from_layer, placement_of
 from ..micrograph import first_channel
@@ -149,7 +149,7 @@ class CrystalBox(QWidget):
             return
         write_columns(points, crystal)
         layers = crystal_layers(crystal, request.placement, source=points.name, factor=self.factor.value() or None)
-        add_around(self._viewer, points, layers)
+        add_around(self._viewer, points, layers, measured_kinds(crystal))
         self._offer_colors()
         self.told.setText(in_words(crystal, request.placement, layers))
         self.told.show()
@@ -198,18 +198,18 @@ TOOLTIPS = {
 
 
 def write_columns(points: Any, crystal: Crystal) -> None:
-    """Columns of an earlier measurement are replaced, those of the user kept."""
+    """Columns that were measured before are replaced, those of the user kept."""
     ours = points.metadata.get(KEY, {})
     features, written = add_columns(points.features, crystal, tuple(ours.get("crystal_columns", ())))
     points.features = features
     points.feature_defaults = blank_row(features)
-    points.metadata = {**points.metadata, KEY: {**ours, "crystal_columns": tuple(written)}}
+    points.metadata = {**points.metadata, KEY: {**ours, "crystal_columns": written}}
 
 
-def add_around(viewer: Any, points: Any, layers: list[Any]) -> None:
-    """Add arrows above the points and vacancies below; they take the place of earlier ones that nobody touched."""
+def add_around(viewer: Any, points: Any, layers: list[Any], replaced: set[str]) -> None:
+    """Add arrows above the points and vacancies below; they take the place of those `replaced` that nobody touched."""
     for layer in _ours(viewer, points.name):
-        if is_untouched(layer.data, layer.metadata):
+        if layer.metadata[KEY]["kind"] in replaced and is_untouched(layer.data, layer.metadata):
             viewer.layers.remove(layer)
     for data, options, kind in layers:
         made = getattr(viewer, f"add_{kind}")(data, **options)
