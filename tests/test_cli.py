@@ -1,5 +1,6 @@
 """The command line: what it writes, and that bad input is one line and exit code 2, never a traceback."""
 
+import json
 import shutil
 import sys
 
@@ -11,7 +12,7 @@ from napari_vae import cli, showing
 from napari_vae.batch import Outcome, _write_index, places
 from napari_vae.io.reading import FORMATS
 
-COMMANDS = ("demo", "analyze", "advise", "detect", "train", "encode", "open")
+COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open")
 FAST = ("--epochs", "2", "--device", "cpu")
 
 
@@ -109,6 +110,22 @@ def test_detect_train_encode(command, images, tmp_path):
     code, _, _ = command("encode", tmp_path / "run", images / "one.tif", images / "two.tif", "--out", tmp_path)
     assert code == 0
     assert {"z1", "z2", "y", "x"} <= set(nv.read_table(tmp_path / "two-latents.csv"))
+
+
+def test_crystal_writes_tables_and_the_lattice(command, images, tmp_path):
+    code, text, _ = command("crystal", images / "one.tif", images / "broken.tif", images / "two.tif", "--out", tmp_path)
+    assert (code, text.count("spacing = 0.14")) == (2, 2)
+    assert {"strain_xx", "intensity", "sublattice"} <= set(nv.read_table(tmp_path / "one-crystal.csv"))
+    assert {"y", "x", "neighbours"} <= set(nv.read_table(tmp_path / "one-vacancies.csv"))
+    lattice = json.loads((tmp_path / "two-lattice.json").read_text(encoding="utf-8"))
+    assert lattice["unit"] == "nm"
+    assert lattice["spacing"] == pytest.approx(0.142, rel=0.005)
+    assert lattice["in_pixels"]["spacing"] == pytest.approx(12.35, rel=0.005)
+
+    options = ("--atoms", tmp_path / "one-crystal.csv", "--sublattices", 1, "--out", tmp_path / "again")
+    assert command("crystal", images / "one.tif", *options)[0] == 0
+    code, _, errors = command("crystal", images / "one.tif", images / "two.tif", *options)
+    assert (code, "belongs to one image" in last_line(errors)) == (2, True)
 
 
 @pytest.fixture(scope="module")

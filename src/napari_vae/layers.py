@@ -22,6 +22,7 @@ MOST_LABELS = 255  # classes that an 8-bit label image can tell apart, 0 being n
 NO_TRACK = -1  # track of a point that is added by hand
 NO_CLASS = ""  # class of a point without latents; napari cannot colour by a column with missing text
 ATOM_COLOR = "#00e5ff"
+BORDER = 0.12  # width of the circles, of their size
 # Okabe and Ito's colours, which people with any colour vision tell apart; black left out
 CLASS_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 
@@ -105,7 +106,7 @@ def atoms_to_points(
         "size": _symbol_size(spacing),
         "face_color": "transparent",
         "border_color": ATOM_COLOR,
-        "border_width": 0.12,
+        "border_width": BORDER,
         "metadata": {KEY: {"kind": "atoms", **found}},
         **placement.kwargs(),
     }

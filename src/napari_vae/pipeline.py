@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .columns import Given, name_classes, set_aside
 from .errors import InputError
-from .micrograph import Micrograph, as_micrograph
+from .micrograph import Micrograph, as_micrograph, first_channel
 from .progress import drain
 
 if TYPE_CHECKING:
@@ -218,9 +218,10 @@ def find_atoms(
     """Detect atoms, of channels on the first one, and follow them if asked, saying how far it is."""
     from .atoms import iter_detect_atoms, iter_link_atoms
 
-    first = Micrograph(image.data[0], image.pixel_size, image.units, name=image.name) if image.axes == "CYX" else image
     say(Stage("detect atoms"))
-    atoms = drain(iter_detect_atoms(first, **options), lambda done: say(Stage("detect atoms", done[0] / done[1])))
+    atoms = drain(
+        iter_detect_atoms(first_channel(image), **options), lambda done: say(Stage("detect atoms", done[0] / done[1]))
+    )
     say(Stage("detect atoms", 1.0, f"{len(atoms)} atoms"))
     if follow:
         linking = iter_link_atoms(atoms, image=first)

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..crystal.deformation import strain_of
 from ..errors import InputError
 from ..micrograph import Micrograph
 from .crystals import Crystal, Layout, crystal_site_names, graphene, perovskite
 from .scan import Scan, contamination, render
-from .strain_field import StrainField, strain_of
+from .strain_field import StrainField
 
 Array = npt.NDArray[np.float64]
 

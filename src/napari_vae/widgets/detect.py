@@ -15,10 +15,11 @@ from qtpy.QtWidgets import QWidget
 
 from ..errors import InputError
 from ..layers import KEY, atoms_to_points
+from .crystal_box import CrystalBox
 from .detect_form import CONTRASTS, DetectForm
 from .detect_steps import Candidates, DetectionRequest, candidate_steps, detect_steps
 from .jobs import Job
-from .panel import Panel
+from .panel import Panel, folded
 from .preview import Preview
 from .progress_box import ProgressBox
 from .track_lines import show_tracks
@@ -50,6 +51,8 @@ class DetectWidget(Panel):
         self._timer = QTimer(self, singleShot=True, interval=200)
         self.column.addWidget(self.form)
         self.column.addWidget(self.progress)
+        self.crystal = CrystalBox(napari_viewer, self.form.image)
+        self.column.addWidget(folded("Crystal", self.crystal))
         self.column.addStretch()
         self._connect()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..layers import KEY
-from ..micrograph import Micrograph
+from ..micrograph import Micrograph, first_channel
 from ..placement import Placement
 from .jobs import Step
 from .torch_loading import import_torch
@@ -61,7 +61,7 @@ def detect_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generat
     yield Step("Looking for atoms …")
     _prepare(request)
     begun = time.monotonic()
-    image = _without_channels(request.micrograph)
+    image = first_channel(request.micrograph)
     events = iter_detect_atoms(image, threshold=request.threshold, refine=request.refine, stop=stop, **request.options)
     while True:
         try:
@@ -103,7 +103,7 @@ def candidate_steps(stop: Callable[[], bool], request: DetectionRequest) -> Gene
 
     yield Step("Looking at this frame …")
     _prepare(request)
-    image = _without_channels(request.micrograph)
+    image = first_channel(request.micrograph)
     chosen = detect_atoms(image, refine=False, **request.options)
     found = chosen.attrs[KEY]
     yield Step("Looking at this frame …", 0.5)
@@ -117,10 +117,3 @@ def _prepare(request: DetectionRequest) -> None:
     """Load what the learned detector may need, so that the window does not freeze over it."""
     if request.method == "learned":
         import_torch()
-
-
-def _without_channels(image: Micrograph) -> Micrograph:
-    """The first channel of a stack of channels, which is where atoms are looked for."""
-    if image.axes != "CYX":
-        return image
-    return Micrograph(image.data[0], image.pixel_size, image.units, name=image.name)
