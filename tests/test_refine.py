@@ -6,7 +6,8 @@ import pytest
 
 from measuring import detection
 from napari_vae import detect_atoms
-from napari_vae.atoms.refine import draw_spots, refine_spots
+from napari_vae.atoms.drawn import draw_spots
+from napari_vae.atoms.refine import refine_spots
 from napari_vae.samples import micrograph
 
 

@@ -44,6 +44,9 @@ Window = Annotated[str, typer.Option(help="Window around each atom in pixels, or
 Polarity = Annotated[str, typer.Option(help="bright or dark columns, or auto.")]
 Spacing = Annotated[float | None, typer.Option(help="Distance between neighbours in pixels; estimated by default.")]
 Threshold = Annotated[float | None, typer.Option(help="Lowest score of an atom; chosen by default.")]
+Refine = Annotated[
+    str, typer.Option(help="Positions from a gaussian, an elliptical one, the “centre of mass” (quick), or none.")
+]
 Dataset = Annotated[str | None, typer.Option(help="Name or number of the image in files with several.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an analysis that is there already.")]
 Atoms = Annotated[Path | None, typer.Option(help="Table of atoms (columns y, x) instead of detecting them.")]
@@ -118,6 +121,7 @@ def analyze(
     polarity: Polarity = "auto",
     spacing: Spacing = None,
     threshold: Threshold = None,
+    refine: Refine = "gaussian",
     dataset: Dataset = None,
     epochs: Epochs = "auto",
     device: Device = "auto",
@@ -138,7 +142,7 @@ def analyze(
         "train": _training(epochs, device, seed),
         "window": _auto_or_int(window, "--window"),
         "n_classes": _auto_or_int(classes, "--classes"),
-        "detection": {"polarity": polarity, "spacing": spacing, "threshold": threshold},
+        "detection": {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine},
     }
     with progress_bars() as bars:
         outcomes = analyze_files(files, out, options, dataset=dataset, overwrite=overwrite, bars=bars)
@@ -152,6 +156,7 @@ def detect(
     polarity: Polarity = "auto",
     spacing: Spacing = None,
     threshold: Threshold = None,
+    refine: Refine = "gaussian",
     dataset: Dataset = None,
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
@@ -160,7 +165,7 @@ def detect(
     from .io.writing import write_table
     from .pipeline import find_atoms
 
-    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
+    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine}
     tables = tables_for(files, out, "atoms")
     with progress_bars() as bars:
 
