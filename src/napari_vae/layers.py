@@ -217,7 +217,8 @@ def class_names(classes: pd.Series) -> pd.Series:
 def blank_row(features: pd.DataFrame) -> dict[str, Any]:
     """What a point that is added by hand is to have in each column.
 
-    Of numbers and words nothing, of what is true or false false; of columns without a blank what the last point has, which is napari's default for all.
+    Of numbers and words nothing; false of what is true or false; of columns without a blank what the last point has,
+    which is napari's default for all.
     """
     import pandas as pd
 

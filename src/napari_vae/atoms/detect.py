@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..progress import drain
+from ..errors import InputError
+from ..micrograph import Micrograph
+from ..progress import drain, never
 from .filtered import Filtered
 from .frames import checked_frame, frame_list, open_frames
 from .lattice import ISOLATED, Scale, measure_scale, skew
@@ -18,6 +20,7 @@ from .placing import blank_table, place_atoms
 from .recipe import SIGNS, Frames, Options, Recipe, options_of
 from .spots import standing
 from .threshold import isolated_threshold, lattice_threshold
+from .tiles import Tile, each, is_large, put_together, samples_of, tiles_of, typical
 
 Array = npt.NDArray[np.float64]
 
@@ -107,7 +110,8 @@ def iter_detect_atoms(
     Parameters
     ----------
     stop : callable, optional
-        Asked before every frame; when it returns True, the frames done so far are returned.
+        Asked before every frame, and every tile of large ones; when it returns True, the frames done so far are
+        returned.
     **options
         Those of `detect_atoms`.
 
@@ -124,16 +128,46 @@ def iter_detect_atoms(
     for done, number in enumerate(numbers):
         if stop is not None and stop():
             break
-        frame = checked_frame(micrograph, number, blank_ok=recipe is not None)
-        if recipe is None:
-            recipe, filtered = _measure(frame, asked)
-        else:
-            filtered = Filtered(frame, recipe.sigma)
-        tables.append(_detect(filtered, recipe, number, asked.placing))
+        recipe, found = _detect_frame(micrograph, number, recipe, asked, stop or never)
+        if found is None:
+            break
+        tables.append(found)
         yield done + 1, len(numbers)
     table = pd.concat(tables, ignore_index=True) if tables else blank_table(0, 0, asked.placing)
     table.attrs["napari_vae"] = {"method": asked.method} | (recipe.summary if recipe else {})
     return table
+
+
+def _detect_frame(
+    micrograph: Micrograph, number: int, recipe: Recipe | None, asked: Options, stop: Callable[[], bool]
+) -> tuple[Recipe, pd.DataFrame | None]:
+    """The recipe, measured on this frame if there is none yet, and the atoms of the frame; None where stopped."""
+    shape = micrograph.shape[-2:]
+    if not is_large(shape):
+        frame = checked_frame(micrograph, number, blank_ok=recipe is not None)
+        recipe, filtered = (recipe, Filtered(frame, recipe.sigma)) if recipe else _measure(frame, asked)
+        return recipe, _detect(filtered, recipe, number, asked.placing)
+    known = recipe or _measure_large(micrograph, number, asked)
+
+    def part(tile: Tile) -> pd.DataFrame | None:
+        if stop():
+            return None
+        frame = checked_frame(micrograph, number, blank_ok=True, window=tile.window)
+        return _detect(Filtered(frame, known.sigma), known, number, asked.placing)
+
+    tiles = tiles_of(shape, known)
+    parts = [table for table in each(tiles, part) if table is not None]
+    return known, put_together(parts, tiles) if len(parts) == len(tiles) else None
+
+
+def _measure_large(micrograph: Micrograph, number: int, asked: Options) -> Recipe:
+    """The recipe of a large frame, from parts of it that have any contrast."""
+    windows = samples_of(micrograph.shape[-2:])
+    parts = [checked_frame(micrograph, number, blank_ok=True, window=window) for window in windows]
+    parts = [part for part in parts if np.ptp(part) > 0]
+    if not parts:
+        raise InputError("The image is constant in its middle and towards its corners; choose one with contrast there.")
+    return typical([_measure(part, asked)[0] for part in parts])
 
 
 def _measure(frame: Array, asked: Options) -> tuple[Recipe, Filtered]:
