@@ -202,6 +202,8 @@ def test_bad_images_are_refused_in_one_sentence(image, sentence):
         ({"spacing": 0.5}, "at least 2 pixels"),
         ({"threshold": np.nan}, "finite"),
         ({"frames": 3}, "no frame 3"),
+        ({"refine": "magic"}, "centre of mass"),
+        ({"refine": 3}, "gaussian"),
         ({"spacing": "wide"}, "at least 2 pixels"),
         ({"treshold": 5}, "no detection option treshold; there are method, polarity"),
     ],

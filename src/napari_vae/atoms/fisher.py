@@ -14,6 +14,7 @@ Ints = npt.NDArray[np.int64]
 # Column widths up to which neighbours count in the errors, and how many of them: beyond, they hardly overlap.
 _OVERLAP, _OVERLAPPING = 5.0, 6
 _SINGULAR = 1e-9  # smallest determinant of a Fisher matrix with ones on its diagonal
+_LEFT = 0.1  # of the information, at least, beside neighbours
 _SQUARE_OF_MAD = 2.2  # variance of a normal distribution over its squared median absolute deviation
 _DOUBT = 5.0  # over the number of columns: squared relative error of a variance that is found so
 
@@ -38,9 +39,22 @@ def standard_errors(fit: Fit, weight: Floats, reach: float) -> Array:
     def shared(part: slice) -> Array:
         return _shared(Discs(weight.shape, fit.values[part], reach), weight, fit.values, part, near[part], known, own)
 
-    inverse, usable = inverted(fit.curvature - np.concatenate(in_threads(shared, len(near))))
-    variances = np.einsum("nii->ni", inverse)[:, Y : X + 1] * fit.variance[:, None]
-    return np.where(usable[:, None], np.sqrt(np.maximum(variances, 0)), np.nan)
+    inverse, usable = inverted(fit.curvature)
+    variances = _variances(inverse[usable], np.concatenate(in_threads(shared, len(near)))[usable])
+    errors = np.full((len(usable), 2), np.nan)
+    errors[usable] = np.sqrt(variances[:, Y : X + 1] * fit.variance[usable, None])
+    return errors
+
+
+def _variances(inverse: Array, lost: Array) -> Array:
+    """Diagonals (N, P) of the inverses of Fisher matrices less what they lose, from their inverses.
+
+    In the directions in which neighbours, taken one by one, would leave next to nothing, `_LEFT` is left: in a crowd
+    they share their ignorance, and the sum counts it more than once.
+    """
+    root = np.linalg.cholesky(inverse)
+    share, axes = np.linalg.eigh(root.transpose(0, 2, 1) @ lost @ root)
+    return np.asarray(((root @ axes) ** 2 / np.maximum(1 - share, _LEFT)[:, None]).sum(axis=2))
 
 
 def _shared(

@@ -23,7 +23,7 @@ _ANEW = (0, 2)  # rounds in which noise and slow background are measured
 _SLOW = 6.0  # column widths over which what the columns leave is blurred to the slow background
 _WIDEST = 0.3  # of the spacing; wider columns would not be seen apart
 _ALIKE, _ROUND = 0.15, 0.3  # scatter of widths, as a fraction, and of flatness that columns of one image stay within
-_WIDEST_REACH = 1.0  # of the spacing: farther out, what is left of the neighbours weighs more than the column
+_WIDEST_REACH = 0.9  # of the spacing: farther out, what is left of the neighbours weighs more than the column
 # Of the spacing and of the width, from the maximum: a fit that ends beyond either has followed something else.
 _FARTHEST, _ASTRAY = 0.25, 1.25
 _OWN = ("y", "x", "amplitude", "background", "fitted")  # known of an atom without a fit
@@ -120,7 +120,7 @@ def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: fl
         if number in _ANEW:
             grown = grown_together(image, values, weight, _SLOW * sigma)
             values[:, (0, WIDTH)] *= grown
-            width *= grown[1]
+            width = min(width * float(grown[1]), widest)
         spots = draw_spots(image.shape, values)
         residual = image - spots
         if number in _ANEW:
