@@ -18,8 +18,10 @@ Floats = npt.NDArray[np.float32]
 
 _FIRST_REACH, _REACH = 2.0, 4.0  # radius of the fitted disc in column widths, before and after neighbours are removed
 _FIRST_STEPS = 4
-_ROUNDS, _STEPS = 4, 2  # one step each round, because the neighbours move as well; these in the last one
-_ANEW = (0, 2)  # rounds in which noise and slow background are measured
+# Rounds, and at most how many until half of the columns are settled within this fraction of their error. In every
+# second one noise and slow background are measured anew.
+_ROUNDS, _MOST_ROUNDS, _SETTLED = 4, 12, 0.2
+_STEPS = 2  # after the first rounds; before, one step each, because the neighbours move as well
 _SLOW = 6.0  # column widths over which what the columns leave is blurred to the slow background
 _WIDEST = 0.3  # of the spacing; wider columns would not be seen apart
 _ALIKE, _ROUND = 0.15, 0.3  # scatter of widths, as a fraction, and of flatness that columns of one image stay within
@@ -112,31 +114,33 @@ def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: fl
     prior = anything = _anything(start.shape[1], min(sigma, widest))
     weight = np.full(image.shape, 1 / _noise_variance(image), dtype=np.float32)
     fit = fit_gaussians(image, weight, start, _FIRST_REACH * sigma, anything, _FIRST_STEPS)
-    for number in range(_ROUNDS):
+    for number in range(_MOST_ROUNDS):
+        anew = number % 2 == 0
         good = plausible(fit)
         values = np.where(good[:, None], fit.values, start)
-        prior = in_common(fit, prior, good, anything, _shared(number, start.shape[1]))
-        width = min(float(prior.value[WIDTH]), widest)
-        if number in _ANEW:
+        prior = in_common(fit, prior, good, anything, _shared(number, anew, start.shape[1]))
+        if anew:
             grown = grown_together(image, values, weight, _SLOW * sigma)
             values[:, (0, WIDTH)] *= grown
-            width = min(width * float(grown[1]), widest)
+            prior.value[WIDTH] *= grown[1]
         spots = draw_spots(image.shape, values)
         residual = image - spots
-        if number in _ANEW:
+        if anew:
             slow = blur(residual, _SLOW * sigma)  # a slope under a column would pull at its position
             weight = _weights(residual - slow, spots + slow)
-        prior.value[WIDTH] = width
+        prior.value[WIDTH] = width = min(prior.value[WIDTH], widest)
         reach = min(_REACH * width, _WIDEST_REACH * spacing)
-        steps = _STEPS if number == _ROUNDS - 1 else 0
-        fit = fit_gaussians(residual - slow, weight, values, reach, prior, steps, put_back=True)
+        last = number >= _ROUNDS - 1
+        fit = fit_gaussians(residual - slow, weight, values, reach, prior, _STEPS if last else 0, put_back=True)
+        if last and not anew and _moved(fit, values) < _SETTLED:
+            break
     place = np.rint(start[:, Y : X + 1]).astype(np.int64)
     fit.values[:, BACKGROUND] += slow[place[:, 0], place[:, 1]]
     good = plausible(fit)
     fit = replace(fit, values=np.where(good[:, None], fit.values, start))
-    errors = standard_errors(fit, weight, reach)
-    good &= np.isfinite(errors).all(axis=1)
-    return np.where(good[:, None], fit.values, start), np.where(good[:, None], errors, np.nan)
+    errors = np.where(good[:, None], standard_errors(fit, weight, reach), np.nan)
+    known = np.isfinite(errors).all(axis=1)
+    return np.where(known[:, None], fit.values, start), errors
 
 
 def _anything(n: int, width: float) -> Prior:
@@ -146,13 +150,19 @@ def _anything(n: int, width: float) -> Prior:
     return Prior(value, spread)
 
 
-def _shared(number: int, n: int) -> list[int]:
+def _moved(fit: Fit, before: Array) -> float:
+    """How far columns typically moved in a round, in standard errors of columns that stand alone."""
+    precision = np.einsum("nii->ni", fit.curvature)[:, Y : X + 1]
+    return float(np.median(np.abs(fit.values - before)[:, Y : X + 1] * np.sqrt(precision)))
+
+
+def _shared(number: int, anew: bool, n: int) -> list[int]:
     """Of which of n parameters the fits before a round tell what columns have in common.
 
     Of none where neighbours still made them look wider or narrower; and what a background was above the former slow
     one says nothing about the new one.
     """
-    return [k for k in (BACKGROUND, *range(WIDTH, n)) if number and (k != BACKGROUND or number not in _ANEW)]
+    return [k for k in (BACKGROUND, *range(WIDTH, n)) if number and not (anew and k == BACKGROUND)]
 
 
 def _noise_variance(image: Floats) -> float:
