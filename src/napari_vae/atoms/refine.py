@@ -139,7 +139,7 @@ def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: fl
     good = plausible(fit)
     fit = replace(fit, values=np.where(good[:, None], fit.values, start))
     errors = np.where(good[:, None], standard_errors(fit, weight, reach), np.nan)
-    known = np.isfinite(errors).all(axis=1)
+    known = np.asarray(np.isfinite(errors).all(axis=1))
     return np.where(known[:, None], fit.values, start), errors
 
 
