@@ -155,3 +155,21 @@ def test_tiles_refuse_what_frames_refuse_and_can_be_stopped(monkeypatch):
         detect_atoms(holed, frames=0)
     with pytest.raises(InputError, match="constant"):
         detect_atoms(np.ones((300, 300)))
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.08])
+def test_widths_differ_as_much_as_the_columns_do(scatter):
+    """The prior follows the sample: alike columns get one width, others keep their own."""
+    rng = np.random.default_rng(2)
+    sites = np.stack(np.mgrid[10:300:14, 10:300:14], axis=-1).reshape(-1, 2) + rng.uniform(-0.5, 0.5, (441, 2))
+    truth = np.column_stack([np.ones(441), np.zeros(441), sites, 3 * np.exp(scatter * rng.normal(size=441))])
+    image = rng.poisson(200 * (draw_spots((300, 300), truth) + 0.1)).astype(float)
+    start = pd.DataFrame({"amplitude": 200.0, "background": 20.0, "y": sites[:, 0].round(), "x": sites[:, 1].round()})
+    fit = refine_spots(image, start, 2.8, 14.0)
+    assert fit.fitted.all()
+    assert fit.sigma.median() == pytest.approx(3, rel=0.01)
+    if scatter:
+        assert np.corrcoef(fit.sigma, truth[:, 4])[0, 1] > 0.95
+        assert fit.sigma.std() == pytest.approx(truth[:, 4].std(), rel=0.15)
+    else:
+        assert fit.sigma.std() < 0.02  # 0.03 if each column were fitted alone
