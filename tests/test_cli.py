@@ -99,7 +99,11 @@ def test_detect_train_encode(command, images, tmp_path):
     code, text, _ = command("detect", images / "one.tif", images / "two.tif", "--out", tmp_path)
     assert (code, text.count("atoms in")) == (0, 2)
     atoms = tmp_path / "one-atoms.csv"
-    assert {"y", "x", "score"} <= set(nv.read_table(atoms))
+    table = nv.read_table(atoms)
+    assert {"y", "x", "score"} <= set(table) and table["fitted"].dtype == bool
+    assert command("detect", images / "one.tif", "--refine", "elliptical", "--out", tmp_path / "ellipses")[0] == 0
+    assert "orientation" in nv.read_table(tmp_path / "ellipses" / "one-atoms.csv")
+    assert command("detect", images / "one.tif", "--refine", "magic", "--out", tmp_path / "magic")[0] == 2
 
     code, _, _ = command(
         "train", images / "one.tif", "--atoms", atoms, "--out", tmp_path / "run", "--model", "vae", *FAST

@@ -21,6 +21,7 @@ from .options import (
     Model,
     Overwrite,
     Polarity,
+    Refine,
     Seed,
     Spacing,
     Sublattices,
@@ -106,6 +107,7 @@ def analyze(
     polarity: Polarity = "auto",
     spacing: Spacing = None,
     threshold: Threshold = None,
+    refine: Refine = "gaussian",
     dataset: Dataset = None,
     epochs: Epochs = "auto",
     device: Device = "auto",
@@ -126,7 +128,7 @@ def analyze(
         "train": training_of(epochs, device, seed),
         "window": auto_or_int(window, "--window"),
         "n_classes": auto_or_int(classes, "--classes"),
-        "detection": {"polarity": polarity, "spacing": spacing, "threshold": threshold},
+        "detection": {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine},
     }
     with progress_bars() as bars:
         outcomes = analyze_files(files, out, options, dataset=dataset, overwrite=overwrite, bars=bars)
@@ -146,6 +148,7 @@ def detect(
     follow: Annotated[
         bool, typer.Option("--follow", help="Follow atoms through the frames of a movie: column track.")
     ] = False,
+    refine: Refine = "gaussian",
     dataset: Dataset = None,
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
@@ -154,7 +157,7 @@ def detect(
     from .io.writing import write_table
     from .pipeline import find_atoms
 
-    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
+    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine}
     tables = tables_for(files, out, "atoms")
     with progress_bars() as bars:
 

@@ -219,7 +219,8 @@ def class_names(classes: pd.Series) -> pd.Series:
 def blank_row(features: pd.DataFrame) -> dict[str, Any]:
     """What a point that is added by hand is to have in each column.
 
-    Of numbers and words nothing; of columns without a blank what the last point has, which is napari's default for all.
+    Of numbers and words nothing; false of what is true or false; of columns without a blank what the last point has,
+    which is napari's default for all.
     """
     import pandas as pd
 
@@ -229,6 +230,8 @@ def blank_row(features: pd.DataFrame) -> dict[str, Any]:
             blanks[str(name)] = float("nan")
         elif name == "track":
             blanks[str(name)] = NO_TRACK
+        elif pd.api.types.is_bool_dtype(column.dtype):
+            blanks[str(name)] = False
         elif NO_CLASS in getattr(column.dtype, "categories", ()) or pd.api.types.is_string_dtype(column.dtype):
             blanks[str(name)] = NO_CLASS
     return blanks

@@ -31,6 +31,9 @@ Window = Annotated[str, typer.Option(help="Window around each atom in pixels, or
 Polarity = Annotated[str, typer.Option(help="bright or dark columns, or auto.")]
 Spacing = Annotated[float | None, typer.Option(help="Distance between neighbours in pixels; estimated by default.")]
 Threshold = Annotated[float | None, typer.Option(help="Lowest score of an atom; chosen by default.")]
+Refine = Annotated[
+    str, typer.Option(help="Positions from a gaussian, an elliptical one, the “centre of mass” (quick), or none.")
+]
 Dataset = Annotated[str | None, typer.Option(help="Name or number of the image in files with several.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an analysis that is there already.")]
 Atoms = Annotated[Path | None, typer.Option(help="Table of atoms (columns y, x) instead of detecting them.")]

@@ -9,19 +9,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..progress import drain
+from ..errors import InputError
+from ..micrograph import Micrograph
+from ..progress import drain, never
 from .filtered import Filtered
 from .frames import checked_frame, frame_list, open_frames
 from .lattice import ISOLATED, Scale, measure_scale, skew
 from .learned import learned_threshold
+from .placing import blank_table, place_atoms
 from .recipe import SIGNS, Frames, Options, Recipe, options_of
-from .refine import refine_spots
 from .spots import standing
 from .threshold import isolated_threshold, lattice_threshold
+from .tiles import Tile, each, is_large, put_together, samples_of, tiles_of, typical
 
 Array = npt.NDArray[np.float64]
 
-COLUMNS = ("frame", "y", "x", "amplitude", "sigma", "background", "y_err", "x_err", "score")
 _CLOSEST = 0.3  # of the spacing: nearer than this, the weaker of two maxima is not a column
 
 
@@ -32,7 +34,7 @@ def detect_atoms(
     polarity: str = "auto",
     spacing: float | None = None,
     threshold: float | None = None,
-    refine: bool = True,
+    refine: bool | str = True,
     frames: Frames = None,
 ) -> pd.DataFrame:
     """Find the atoms of an image or a movie and fit a 2-D Gaussian to each.
@@ -56,8 +58,10 @@ def detect_atoms(
     threshold : float, optional
         Smallest score of an atom: standard errors for the filter, a probability for the network. By default it is found
         from the scores of the first frame.
-    refine : bool
-        Fit sub-pixel Gaussians; otherwise positions come from a parabola through the maximum.
+    refine : bool or {"gaussian", "elliptical", "centre of mass", "none"}
+        How to find the positions to a fraction of a pixel: fit round Gaussians (``True``) or elliptical ones; take the
+        centre of mass around each maximum, which is quick but knows no errors; or a parabola through the maximum
+        (``False``).
     frames : int, slice or sequence of int, optional
         Frames of a movie to look at; all by default.
 
@@ -65,10 +69,12 @@ def detect_atoms(
     -------
     pandas.DataFrame
         One row per atom: ``frame``, ``y``, ``x`` (pixels), ``amplitude``, ``sigma`` (pixels), ``background``,
-        ``y_err``, ``x_err`` (standard errors in pixels), ``score``. Amplitude and background are in the units of the
-        image; the amplitude of dark columns is negative. What is not known is NaN: an atom whose fit fails stays at
-        its maximum with NaN errors. ``attrs["napari_vae"]`` holds spacing, polarity, threshold and
-        the method that was used.
+        ``y_err``, ``x_err`` (standard errors in pixels), ``score``, ``fitted`` (whether the position was refined). Of
+        ellipses also ``sigma_major``, ``sigma_minor`` (pixels; ``sigma`` is their geometric mean) and ``orientation``
+        of the longer axis, in degrees counter-clockwise from the horizontal. Amplitude and background are in the
+        units of the image; the amplitude of dark columns is negative. What is not known is NaN: an atom whose fit
+        fails stays at its maximum with NaN errors, and ``fitted`` False. ``attrs["napari_vae"]`` holds spacing,
+        polarity, threshold and the method that was used.
 
     Raises
     ------
@@ -104,7 +110,8 @@ def iter_detect_atoms(
     Parameters
     ----------
     stop : callable, optional
-        Asked before every frame; when it returns True, the frames done so far are returned.
+        Asked before every frame, and every tile of large ones; when it returns True, the frames done so far are
+        returned.
     **options
         Those of `detect_atoms`.
 
@@ -121,16 +128,46 @@ def iter_detect_atoms(
     for done, number in enumerate(numbers):
         if stop is not None and stop():
             break
-        frame = checked_frame(micrograph, number, blank_ok=recipe is not None)
-        if recipe is None:
-            recipe, filtered = _measure(frame, asked)
-        else:
-            filtered = Filtered(frame, recipe.sigma)
-        tables.append(_detect(filtered, recipe, number, asked.refine))
+        recipe, found = _detect_frame(micrograph, number, recipe, asked, stop or never)
+        if found is None:
+            break
+        tables.append(found)
         yield done + 1, len(numbers)
-    table = pd.concat(tables, ignore_index=True) if tables else _table(0, 0)
+    table = pd.concat(tables, ignore_index=True) if tables else blank_table(0, 0, asked.placing)
     table.attrs["napari_vae"] = {"method": asked.method} | (recipe.summary if recipe else {})
     return table
+
+
+def _detect_frame(
+    micrograph: Micrograph, number: int, recipe: Recipe | None, asked: Options, stop: Callable[[], bool]
+) -> tuple[Recipe, pd.DataFrame | None]:
+    """The recipe, measured on this frame if there is none yet, and the atoms of the frame; None where stopped."""
+    shape = micrograph.shape[-2:]
+    if not is_large(shape):
+        frame = checked_frame(micrograph, number, blank_ok=recipe is not None)
+        recipe, filtered = (recipe, Filtered(frame, recipe.sigma)) if recipe else _measure(frame, asked)
+        return recipe, _detect(filtered, recipe, number, asked.placing)
+    known = recipe or _measure_large(micrograph, number, asked)
+
+    def part(tile: Tile) -> pd.DataFrame | None:
+        if stop():
+            return None
+        frame = checked_frame(micrograph, number, blank_ok=True, window=tile.window)
+        return _detect(Filtered(frame, known.sigma), known, number, asked.placing)
+
+    tiles = tiles_of(shape, known)
+    parts = [table for table in each(tiles, part) if table is not None]
+    return known, put_together(parts, tiles) if len(parts) == len(tiles) else None
+
+
+def _measure_large(micrograph: Micrograph, number: int, asked: Options) -> Recipe:
+    """The recipe of a large frame, from parts of it that have any contrast."""
+    windows = samples_of(micrograph.shape[-2:])
+    parts = [checked_frame(micrograph, number, blank_ok=True, window=window) for window in windows]
+    parts = [part for part in parts if np.ptp(part) > 0]
+    if not parts:
+        raise InputError("The image is constant in its middle and towards its corners; choose one with contrast there.")
+    return typical([_measure(part, asked)[0] for part in parts])
 
 
 def _measure(frame: Array, asked: Options) -> tuple[Recipe, Filtered]:
@@ -169,24 +206,22 @@ def _sign(filtered: Filtered, scale: Scale) -> int:
     return 1 if filtered.prominence(1) >= filtered.prominence(-1) else -1
 
 
-def _detect(filtered: Filtered, recipe: Recipe, number: int, refine: bool) -> pd.DataFrame:
+def _detect(filtered: Filtered, recipe: Recipe, number: int, placing: str) -> pd.DataFrame:
     """The atoms of one frame; none in a blank one."""
     if filtered.blank:
-        return _table(0, number)
+        return blank_table(0, number, placing)
     maps, sign = filtered.maps, recipe.sign
     found = filtered.found(recipe.method, sign, recipe.periodic)
     kept = np.flatnonzero(found.score >= recipe.threshold)
     height = sign * maps.amplitude[tuple(found.at[kept].T)]
     kept = kept[standing(found.at[kept], height, _CLOSEST * recipe.spacing)]
     at = tuple(found.at[kept].T)
-    table = _table(len(kept), number)
+    table = blank_table(len(kept), number, placing)
     table["score"] = found.score[kept]
     table["amplitude"] = maps.amplitude[at].astype(np.float64) * filtered.unit
     table["background"] = maps.background[at].astype(np.float64) * filtered.unit + filtered.slow[at]
     table[["y", "x"]] = found.place[kept]
-    if refine and len(table):
-        fit = refine_spots(filtered.frame, table, recipe.sigma, recipe.spacing, sign)
-        table[list(fit.columns)] = fit
+    place_atoms(filtered.frame, table, recipe, placing)
     return table
 
 
@@ -199,10 +234,3 @@ def _measured_spacing(peaks: Array, scale: Scale) -> float:
     if len(peaks) < 8:
         return scale.ring
     return float(np.median(cKDTree(peaks).query(peaks, 2)[0][:, 1]))
-
-
-def _table(length: int, number: int) -> pd.DataFrame:
-    """A table of `length` atoms about which nothing is known but the frame."""
-    columns: dict[str, npt.NDArray] = {name: np.full(length, np.nan) for name in COLUMNS}
-    columns["frame"] = np.full(length, number, dtype=np.int64)
-    return pd.DataFrame(columns)
