@@ -224,7 +224,7 @@ def find_atoms(
     )
     say(Stage("detect atoms", 1.0, f"{len(atoms)} atoms"))
     if follow:
-        linking = iter_link_atoms(atoms, image=first)
+        linking = iter_link_atoms(atoms, image=first_channel(image))
         atoms = drain(linking, lambda done: say(Stage("follow atoms", done[0] / done[1])))
         say(Stage("follow atoms", 1.0, f"{atoms['track'].nunique()} tracks"))
     return atoms
