@@ -14,6 +14,7 @@ from .filtered import Filtered
 from .frames import checked_frame, frame_list, open_frames
 from .lattice import ISOLATED, Scale, measure_scale, skew
 from .learned import learned_threshold
+from .mending import Mended, mend
 from .recipe import SIGNS, Frames, Options, Recipe, options_of
 from .refine import refine_spots
 from .spots import standing
@@ -121,7 +122,7 @@ def iter_detect_atoms(
     for done, number in enumerate(numbers):
         if stop is not None and stop():
             break
-        frame = checked_frame(micrograph, number, blank_ok=recipe is not None)
+        frame = mend(checked_frame(micrograph, number, blank_ok=recipe is not None))
         if recipe is None:
             recipe, filtered = _measure(frame, asked)
         else:
@@ -133,10 +134,10 @@ def iter_detect_atoms(
     return table
 
 
-def _measure(frame: Array, asked: Options) -> tuple[Recipe, Filtered]:
+def _measure(frame: Mended, asked: Options) -> tuple[Recipe, Filtered]:
     """Fill in what the user left open from a frame."""
     spacing, threshold = asked.spacing, asked.threshold
-    scale = measure_scale(frame)
+    scale = measure_scale(frame.frame)
     sigma = scale.sigma if spacing is None else float(np.clip(scale.sigma, 0.1 * spacing, 0.25 * spacing))
     filtered = Filtered(frame, sigma)
     sign = SIGNS.get(asked.polarity) or _sign(filtered, scale)

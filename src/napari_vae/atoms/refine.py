@@ -97,7 +97,7 @@ def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: fl
     for number in range(_ROUNDS):
         values = np.where(plausible(fit)[:, None], fit.values, start)
         # The prior holds the width back, so the median has come only about half of the way.
-        width = min(width + 2 * (float(np.median(values[:, 4])) - width), widest)
+        width = float(np.clip(width + 2 * (np.median(values[:, 4]) - width), 0.3 * sigma, widest))
         spots = draw_spots(image.shape, values)
         residual = image - spots
         if number in (0, _ROUNDS // 2):

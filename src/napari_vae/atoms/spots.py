@@ -11,6 +11,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 WINDOW = 2.0  # width of the Gaussian window of the local fit, in column widths
+_ORDER, _SAMPLED = 3, 64  # of the surface under an image; lines of pixels along either axis that it is fitted to
 SEPARATION = 1.5  # two maxima closer than this many column widths are one
 
 
@@ -67,8 +68,24 @@ def flatten(image: npt.NDArray[np.float64], sigma: float) -> tuple[Floats, Float
     origin = float(np.median(image))
     unit = float(image.std())
     scaled = ((image - origin) / unit).astype(np.float32)
-    slow = blur(scaled, 6 * sigma)
+    trend = _trend(scaled)
+    slow = trend + blur(scaled - trend, 6 * sigma)
     return scaled - slow, slow * np.float32(unit) + np.float32(origin), unit
+
+
+def _trend(image: Floats) -> Floats:
+    """Surface of third order through an image; a slope that goes on beyond the border is none for a blur."""
+    axes = [np.linspace(-1, 1, n, dtype=np.float32) for n in image.shape]
+    down, across = (np.polynomial.legendre.legvander(axis, _ORDER).astype(np.float32) for axis in axes)
+    few = [max(1, n // _SAMPLED) for n in image.shape]
+    sample = image[few[0] // 2 :: few[0], few[1] // 2 :: few[1]]
+    terms = [(i, j) for i in range(_ORDER + 1) for j in range(_ORDER + 1 - i)]
+    rows, columns = down[few[0] // 2 :: few[0]], across[few[1] // 2 :: few[1]]
+    design = np.stack([np.outer(rows[:, i], columns[:, j]).ravel() for i, j in terms], axis=1)
+    found = np.linalg.lstsq(design, sample.ravel(), rcond=None)[0]
+    weights = np.zeros((_ORDER + 1, _ORDER + 1), dtype=np.float32)
+    weights[tuple(np.transpose(terms))] = found
+    return np.asarray(down @ weights @ across.T, dtype=np.float32)
 
 
 def blur(image: Floats, width: float) -> Floats:
