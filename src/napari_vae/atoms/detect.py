@@ -19,6 +19,7 @@ from .recipe import SIGNS, Frames, Options, Recipe, options_of
 from .refine import refine_spots
 from .spots import standing
 from .threshold import isolated_threshold, lattice_threshold
+from .weak import add_weak
 
 Array = npt.NDArray[np.float64]
 
@@ -35,6 +36,7 @@ def detect_atoms(
     threshold: float | None = None,
     refine: bool = True,
     frames: Frames = None,
+    weak: bool = False,
 ) -> pd.DataFrame:
     """Find the atoms of an image or a movie and fit a 2-D Gaussian to each.
 
@@ -61,6 +63,9 @@ def detect_atoms(
         Fit sub-pixel Gaussians; otherwise positions come from a parabola through the maximum.
     frames : int, slice or sequence of int, optional
         Frames of a movie to look at; all by default.
+    weak : bool
+        Look a second time, at what is left after the fitted columns are subtracted, for weak ones between them; the
+        table then has a column ``found_in``, 1 or 2.
 
     Returns
     -------
@@ -93,6 +98,7 @@ def detect_atoms(
         threshold=threshold,
         refine=refine,
         frames=frames,
+        weak=weak,
     )
     return drain(events)
 
@@ -127,7 +133,7 @@ def iter_detect_atoms(
             recipe, filtered = _measure(frame, asked)
         else:
             filtered = Filtered(frame, recipe.sigma)
-        tables.append(_detect(filtered, recipe, number, asked.refine))
+        tables.append(_detect(filtered, recipe, number, asked))
         yield done + 1, len(numbers)
     table = pd.concat(tables, ignore_index=True) if tables else _table(0, 0)
     table.attrs["napari_vae"] = {"method": asked.method} | (recipe.summary if recipe else {})
@@ -170,7 +176,7 @@ def _sign(filtered: Filtered, scale: Scale) -> int:
     return 1 if filtered.prominence(1) >= filtered.prominence(-1) else -1
 
 
-def _detect(filtered: Filtered, recipe: Recipe, number: int, refine: bool) -> pd.DataFrame:
+def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> pd.DataFrame:
     """The atoms of one frame; none in a blank one."""
     if filtered.blank:
         return _table(0, number)
@@ -185,10 +191,10 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, refine: bool) -> pd
     table["amplitude"] = maps.amplitude[at].astype(np.float64) * filtered.unit
     table["background"] = maps.background[at].astype(np.float64) * filtered.unit + filtered.slow[at]
     table[["y", "x"]] = found.place[kept]
-    if refine and len(table):
+    if asked.refine and len(table):
         fit = refine_spots(filtered.frame, table, recipe.sigma, recipe.spacing, sign)
         table[list(fit.columns)] = fit
-    return table
+    return add_weak(filtered, table, recipe) if asked.weak else table
 
 
 def _measured_spacing(peaks: Array, scale: Scale) -> float:

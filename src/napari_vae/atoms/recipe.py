@@ -26,12 +26,15 @@ class Options:
     threshold: float | None = None
     refine: bool = True
     frames: Frames = None
+    weak: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InputError(f'There is no detection method "{self.method}"; choose "auto", "filter" or "learned".')
         if self.polarity not in ("auto", *SIGNS):
             raise InputError(f'The polarity is "auto", "bright" or "dark", not "{self.polarity}".')
+        if self.weak and not self.refine:
+            raise InputError("Weak columns are looked for in what the fitted ones leave; leave refine on, or weak off.")
         spacing, threshold = self.spacing, self.threshold
         if spacing is not None and not (_is_number(spacing) and spacing >= 2):
             raise InputError(
