@@ -152,6 +152,7 @@ def detect(
     polarity: Polarity = "auto",
     spacing: Spacing = None,
     threshold: Threshold = None,
+    weak: Annotated[bool, typer.Option("--weak", help="Look again, for weak columns between heavy ones.")] = False,
     dataset: Dataset = None,
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
@@ -160,13 +161,16 @@ def detect(
     from .io.writing import write_table
     from .pipeline import find_atoms
 
-    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
+    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "weak": weak}
     tables = tables_for(files, out, "atoms")
     with progress_bars() as bars:
 
         def work(path: Path) -> str:
             atoms = find_atoms(read(path, dataset=dataset), options, bars)
-            return f"{len(atoms)} atoms in {write_table(atoms, tables[path])}"
+            table = write_table(atoms, tables[path])
+            if atoms.empty:
+                return f"nothing stands out of noise and texture as atoms do; a lower --threshold may help ({table})"
+            return f"{len(atoms)} atoms in {table}"
 
         outcomes = for_each(tables, work, bars)
     _finish(outcomes)
