@@ -11,7 +11,7 @@ from .learned import learned_candidates
 from .mending import Mended
 from .spots import flatten, local_maxima, spot_maps, sub_pixel
 from .texture import score_above_texture
-from .threshold import lattice_threshold
+from .threshold import NOISE_FLOOR, lattice_threshold
 
 Array = npt.NDArray[np.float64]
 
@@ -70,11 +70,10 @@ class Filtered:
         return self._told[sign]
 
     def prominence(self, sign: int) -> float:
-        """Median and upper quartile of score and amplitude of the candidates, all multiplied."""
+        """Median and upper quartile of score and amplitude of the candidates above the noise, all multiplied."""
         peaks, scores = self.candidates(sign)
-        amplitudes = np.abs(self.maps.amplitude[tuple(peaks.T)])
-        return (
-            float(np.prod([np.quantile(v, q) for v in (scores, amplitudes) for q in (0.5, 0.75)]))
-            if len(peaks)
-            else 0.0
-        )
+        seen = scores >= NOISE_FLOOR
+        if not seen.any():
+            return 0.0
+        amplitudes = np.abs(self.maps.amplitude[tuple(peaks[seen].T)])
+        return float(np.prod([np.quantile(v, q) for v in (scores[seen], amplitudes) for q in (0.5, 0.75)]))

@@ -79,7 +79,8 @@ def measure_scale(frame: Array) -> Scale:
 
     Slow background is taken out first, from narrow to wide, until it is wide enough for the columns that are left: so
     neither a tilted plane nor contamination nor the outline of a particle passes for a column. What repeats along one
-    direction only (noise of scan lines, hum, fringes) is no lattice. Without a lattice the width is the one at which the spots stand out best: the skewness of the filtered image levels off there.
+    direction only (noise of scan lines, hum, fringes) is no lattice. Without a lattice the width is the one at which
+    the spots stand out best: the skewness of the filtered image levels off there.
     """
     for background in _BACKGROUNDS:
         if background > min(frame.shape) / 64:
@@ -118,7 +119,8 @@ def radial_autocorrelation(image: npt.NDArray, stripes: bool = True) -> Array:
 def _evened(columns: npt.NDArray[np.float32], width: float) -> npt.NDArray[np.float32]:
     """Columns with the contrast of strong places brought down to the usual, so that a particle outweighs no lattice."""
     contrast = np.sqrt(np.maximum(blur(columns * columns, width), 0))
-    return columns / np.maximum(contrast, np.median(contrast))
+    usual = max(float(np.median(contrast)), float(np.finfo(np.float32).tiny))
+    return np.asarray(columns / np.maximum(contrast, usual), dtype=np.float32)
 
 
 def _off_axis(power: npt.NDArray, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
@@ -184,5 +186,5 @@ def skew(values: npt.NDArray) -> float:
     """Third standardised moment."""
     centred = values.astype(np.float64).ravel()
     centred -= centred.mean()
-    spread = np.mean(centred**2)
-    return float(np.mean(centred**3) / max(spread, np.finfo(float).tiny) ** 1.5)
+    spread = float(np.mean(centred**2))
+    return float(np.mean(centred**3) / max(spread, 1e-30) ** 1.5)

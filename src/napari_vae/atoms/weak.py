@@ -51,7 +51,9 @@ def add_weak(filtered: Filtered, strong: pd.DataFrame, recipe: Recipe) -> pd.Dat
     rest, slow, unit = flatten(filtered.frame - draw_spots(filtered.frame.shape, values), sigma)
     maps = spot_maps(rest, sigma)
     heavy = table[["y", "x"]].to_numpy()
-    at, decoys = (_clear(s * maps.amplitude, sigma, heavy, recipe.spacing, filtered) for s in (recipe.sign, -recipe.sign))
+    at, decoys = (
+        _clear(s * maps.amplitude, sigma, heavy, recipe.spacing, filtered) for s in (recipe.sign, -recipe.sign)
+    )
     score = recipe.sign * maps.score[tuple(at.T)].astype(np.float64)
     kept = score >= residual_threshold(score, -recipe.sign * maps.score[tuple(decoys.T)].astype(np.float64))
     if not kept.any():
