@@ -132,6 +132,15 @@ def test_crystal_writes_tables_and_the_lattice(command, images, tmp_path):
     assert (code, "belongs to one image" in last_line(errors)) == (2, True)
 
 
+def test_where_there_are_no_atoms_a_sentence_says_so(command, tmp_path):
+    noise = np.random.default_rng(0).normal(size=(128, 128))
+    np.save(tmp_path / "noise.npy", noise)
+    code, text, _ = command("detect", tmp_path / "noise.npy", "--weak", "--out", tmp_path)
+    assert code == 0
+    assert "nothing stands out of noise" in text
+    assert len(nv.read_table(tmp_path / "noise-atoms.csv")) == 0
+
+
 @pytest.fixture(scope="module")
 def atoms(images, tmp_path_factory):
     """A table of the atoms of the first image, with a species for some and a dose for all."""

@@ -149,6 +149,7 @@ def detect(
         bool, typer.Option("--follow", help="Follow atoms through the frames of a movie: column track.")
     ] = False,
     refine: Refine = "gaussian",
+    weak: Annotated[bool, typer.Option("--weak", help="Look again, for weak columns between heavy ones.")] = False,
     dataset: Dataset = None,
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
@@ -157,13 +158,16 @@ def detect(
     from .io.writing import write_table
     from .pipeline import find_atoms
 
-    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine}
+    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine, "weak": weak}
     tables = tables_for(files, out, "atoms")
     with progress_bars() as bars:
 
         def work(path: Path) -> str:
             atoms = find_atoms(read(path, dataset=dataset), options, bars, follow)
-            return f"{len(atoms)} atoms in {write_table(atoms, tables[path])}"
+            table = write_table(atoms, tables[path])
+            if atoms.empty:
+                return f"nothing stands out of noise and texture as atoms do; a lower --threshold may help ({table})"
+            return f"{len(atoms)} atoms in {table}"
 
         outcomes = for_each(tables, work, bars)
     _finish(outcomes)

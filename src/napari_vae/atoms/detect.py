@@ -16,11 +16,13 @@ from .filtered import Filtered
 from .frames import checked_frame, frame_list, open_frames
 from .lattice import ISOLATED, Scale, measure_scale, skew
 from .learned import learned_threshold
+from .mending import Mended, mend
 from .placing import blank_table, place_atoms
 from .recipe import SIGNS, Frames, Options, Recipe, options_of
 from .spots import standing
 from .threshold import isolated_threshold, lattice_threshold
 from .tiles import Tile, each, is_large, put_together, samples_of, tiles_of, typical
+from .weak import add_weak
 
 Array = npt.NDArray[np.float64]
 
@@ -36,6 +38,7 @@ def detect_atoms(
     threshold: float | None = None,
     refine: bool | str = True,
     frames: Frames = None,
+    weak: bool = False,
 ) -> pd.DataFrame:
     """Find the atoms of an image or a movie and fit a 2-D Gaussian to each.
 
@@ -64,6 +67,9 @@ def detect_atoms(
         (``False``).
     frames : int, slice or sequence of int, optional
         Frames of a movie to look at; all by default.
+    weak : bool
+        Look a second time, at what is left after the fitted columns are subtracted, for weak ones between them; the
+        table then has a column ``found_in``, 1 or 2.
 
     Returns
     -------
@@ -98,6 +104,7 @@ def detect_atoms(
         threshold=threshold,
         refine=refine,
         frames=frames,
+        weak=weak,
     )
     return drain(events)
 
@@ -144,16 +151,16 @@ def _detect_frame(
     """The recipe, measured on this frame if there is none yet, and the atoms of the frame; None where stopped."""
     shape = micrograph.shape[-2:]
     if not is_large(shape):
-        frame = checked_frame(micrograph, number, blank_ok=recipe is not None)
+        frame = mend(checked_frame(micrograph, number, blank_ok=recipe is not None))
         recipe, filtered = (recipe, Filtered(frame, recipe.sigma)) if recipe else _measure(frame, asked)
-        return recipe, _detect(filtered, recipe, number, asked.placing)
+        return recipe, _detect(filtered, recipe, number, asked)
     known = recipe or _measure_large(micrograph, number, asked)
 
     def part(tile: Tile) -> pd.DataFrame | None:
         if stop():
             return None
-        frame = checked_frame(micrograph, number, blank_ok=True, window=tile.window)
-        return _detect(Filtered(frame, known.sigma), known, number, asked.placing)
+        frame = mend(checked_frame(micrograph, number, blank_ok=True, window=tile.window))
+        return _detect(Filtered(frame, known.sigma), known, number, asked)
 
     tiles = tiles_of(shape, known)
     parts = [table for table in each(tiles, part) if table is not None]
@@ -167,13 +174,13 @@ def _measure_large(micrograph: Micrograph, number: int, asked: Options) -> Recip
     parts = [part for part in parts if np.ptp(part) > 0]
     if not parts:
         raise InputError("The image is constant in its middle and towards its corners; choose one with contrast there.")
-    return typical([_measure(part, asked)[0] for part in parts])
+    return typical([_measure(mend(part), asked)[0] for part in parts])
 
 
-def _measure(frame: Array, asked: Options) -> tuple[Recipe, Filtered]:
+def _measure(frame: Mended, asked: Options) -> tuple[Recipe, Filtered]:
     """Fill in what the user left open from a frame."""
     spacing, threshold = asked.spacing, asked.threshold
-    scale = measure_scale(frame)
+    scale = measure_scale(frame.frame)
     sigma = scale.sigma if spacing is None else float(np.clip(scale.sigma, 0.1 * spacing, 0.25 * spacing))
     filtered = Filtered(frame, sigma)
     sign = SIGNS.get(asked.polarity) or _sign(filtered, scale)
@@ -206,23 +213,23 @@ def _sign(filtered: Filtered, scale: Scale) -> int:
     return 1 if filtered.prominence(1) >= filtered.prominence(-1) else -1
 
 
-def _detect(filtered: Filtered, recipe: Recipe, number: int, placing: str) -> pd.DataFrame:
+def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> pd.DataFrame:
     """The atoms of one frame; none in a blank one."""
     if filtered.blank:
-        return blank_table(0, number, placing)
+        return blank_table(0, number, asked.placing)
     maps, sign = filtered.maps, recipe.sign
     found = filtered.found(recipe.method, sign, recipe.periodic)
     kept = np.flatnonzero(found.score >= recipe.threshold)
     height = sign * maps.amplitude[tuple(found.at[kept].T)]
     kept = kept[standing(found.at[kept], height, _CLOSEST * recipe.spacing)]
     at = tuple(found.at[kept].T)
-    table = blank_table(len(kept), number, placing)
+    table = blank_table(len(kept), number, asked.placing)
     table["score"] = found.score[kept]
     table["amplitude"] = maps.amplitude[at].astype(np.float64) * filtered.unit
     table["background"] = maps.background[at].astype(np.float64) * filtered.unit + filtered.slow[at]
     table[["y", "x"]] = found.place[kept]
-    place_atoms(filtered.frame, table, recipe, placing)
-    return table
+    place_atoms(filtered.frame, table, recipe, asked.placing)
+    return add_weak(filtered, table, recipe, asked.placing) if asked.weak else table
 
 
 def _measured_spacing(peaks: Array, scale: Scale) -> float:

@@ -27,6 +27,7 @@ class Options:
     threshold: float | None = None
     refine: bool | str = True
     frames: Frames = None
+    weak: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -37,6 +38,8 @@ class Options:
             raise InputError(
                 f'Positions are refined by "gaussian", "elliptical", "centre of mass" or "none", not "{self.refine}".'
             )
+        if self.weak and self.placing not in ("gaussian", "elliptical"):
+            raise InputError("Weak columns are looked for in what the fitted ones leave; leave refine on, or weak off.")
         spacing, threshold = self.spacing, self.threshold
         if spacing is not None and not (_is_number(spacing) and spacing >= 2):
             raise InputError(

@@ -58,6 +58,11 @@ def isolated_threshold(scores: Array, decoys: Array) -> float:
     return max(ISOLATED_FLOOR, min(strict, lenient, outstanding))
 
 
+def residual_threshold(scores: Array, decoys: Array) -> float:
+    """Threshold for what stands out of a residual: hardly any expected to be false, by the decoys of the other sign."""
+    return max(ISOLATED_FLOOR, first_score(scores, decoys, _FEW_FALSE))
+
+
 def first_score(scores: Array, decoys: Array, share: float) -> float:
     """Lowest score above which at most this share is expected to be false; infinite if there is none."""
     order = np.sort(scores)[::-1]
