@@ -15,6 +15,7 @@ import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import napari_vae as nv
@@ -25,47 +26,52 @@ sys.path.append(str(ROOT / "benchmarks"))
 from truth.limit import cramer_rao  # noqa: E402
 from truth.matching import judge, pair  # noqa: E402
 
-BLUE, YELLOW, RED, GREEN = "#4477aa", "#ccbb44", "#ee6677", "#228833"
-CROP = slice(20, 150)
+BLUE, YELLOW, RED, GREEN = "#4477aa", "#eecc44", "#ee6677", "#44bb66"
+CROP = slice(20, 140)
 NEAR = 6.0  # px, within which a single atom counts as found
 
 
 def main(out: Path) -> None:
     for name, draw in (("steps", draw_steps), ("precision", draw_precision), ("texture", draw_texture)):
         figure = draw()
-        figure.savefig(out / f"detection-{name}.png", dpi=80, bbox_inches="tight")
+        path = out / f"detection-{name}.png"
+        figure.savefig(path, dpi=80, bbox_inches="tight")
         plt.close(figure)
+        # Noise makes large files; of the methods of Pillow this one keeps the few pixels of the marks coloured.
+        Image.open(path).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 
 def draw_steps() -> plt.Figure:
     """Image, score, threshold and atoms of a perovskite at a low dose."""
-    image, truth = nv.samples.micrograph("perovskite", size=512, dose=3.0, seed=2, jitter=0, drift=0, vacancies=0.03)
+    image, truth = nv.samples.micrograph("perovskite", size=512, dose=1.2, seed=2, jitter=0, drift=0, vacancies=0.03)
     atoms = nv.detect_atoms(image)
-    told = atoms.attrs["napari_vae"]
+    threshold = atoms.attrs["napari_vae"]["threshold"]
     filtered = Filtered(np.asarray(image.data, dtype=np.float64), float(truth["sigma"].iloc[0]))
-    figure, axes = plt.subplots(1, 4, figsize=(15, 3.9), layout="constrained", width_ratios=(1, 1.16, 1.1, 1))
-    axes[0].imshow(image.data[CROP, CROP], cmap="gray")
-    axes[0].set_title("image, 3 electrons per pixel of peak")
-    picture = axes[1].imshow(filtered.maps.score[CROP, CROP], cmap="magma", vmin=-4)
-    figure.colorbar(picture, ax=axes[1], label="standard errors", shrink=0.9)
-    axes[1].set_title("score")
+    figure, axes = plt.subplots(2, 2, figsize=(9, 8.2), layout="constrained")
+    axes[0, 0].imshow(image.data[CROP, CROP], cmap="gray", extent=_extent())
+    axes[0, 0].set_title("image, 1.2 electrons per pixel at the peak")
+    picture = axes[0, 1].imshow(filtered.maps.score[CROP, CROP], cmap="magma", vmin=0, extent=_extent())
+    figure.colorbar(picture, ax=axes[0, 1], label="score, standard errors", shrink=0.9)
+    axes[0, 1].set_title("score")
     scores = filtered.lattice_scores(1)
-    axes[2].hist(scores, bins=np.linspace(0, np.quantile(scores, 0.998), 70), color=BLUE)
-    axes[2].axvline(told["threshold"], color=RED)
-    axes[2].annotate("threshold", (told["threshold"], 0.93), (5, 0), ("data", "axes fraction"), "offset points", color=RED)
-    axes[2].set(xlabel="score of the maximum", ylabel="maxima", title="noise, threshold, columns")
-    show_found(axes[3], image.data, truth, atoms)
+    axes[1, 0].hist(scores, bins=np.linspace(0, np.quantile(scores, 0.998), 60), color=BLUE)
+    axes[1, 0].axvline(threshold, color=RED)
+    axes[1, 0].annotate(
+        "threshold", (threshold, 0.95), (6, 0), ("data", "axes fraction"), "offset points", color=RED, va="top"
+    )
+    axes[1, 0].set(xlabel="score of the maximum, standard errors", ylabel="number of maxima", title="threshold")
+    axes[1, 1].imshow(image.data[CROP, CROP], cmap="gray", alpha=0.55, extent=_extent())
+    axes[1, 1].scatter(truth["x"], truth["y"], s=90, facecolors="none", edgecolors=BLUE, linewidths=1.5, label="true")
+    axes[1, 1].scatter(atoms["x"], atoms["y"], s=45, marker="+", c=RED, linewidths=1.5, label="found")
+    axes[1, 1].set(xlim=_extent()[:2], ylim=_extent()[2:], title="atoms, after the sub-pixel fit")
+    axes[1, 1].legend(loc="upper right", framealpha=1)
+    for ax in (axes[0, 0], axes[0, 1], axes[1, 1]):
+        ax.set(xlabel="x, pixels", ylabel="y, pixels")
     return figure
 
 
-def show_found(ax: plt.Axes, image: np.ndarray, truth, atoms) -> None:
-    """A crop with the true and the found positions."""
-    ax.imshow(image[CROP, CROP], cmap="gray", alpha=0.55)
-    for table, style in ((truth, {"s": 60, "facecolors": "none", "edgecolors": BLUE}), (atoms, {"s": 22, "marker": "+", "c": RED})):
-        y, x = (table[axis].to_numpy() - CROP.start for axis in "yx")
-        ax.scatter(x, y, **style)
-    width = CROP.stop - CROP.start
-    ax.set(xlim=(-0.5, width - 0.5), ylim=(width - 0.5, -0.5), title="found (+) and true (o)")
+def _extent() -> tuple[float, float, float, float]:
+    return CROP.start - 0.5, CROP.stop - 0.5, CROP.stop - 0.5, CROP.start - 0.5
 
 
 def draw_precision() -> plt.Figure:
@@ -98,8 +104,8 @@ def precision_at(kind: str, electrons: float) -> tuple[float, float, float, floa
 
 def draw_texture() -> plt.Figure:
     """Single atoms on a smooth support and on supports with a texture as coarse as the atoms."""
-    figure, axes = plt.subplots(1, 3, figsize=(12, 4.3), layout="constrained")
-    for ax, texture in zip(axes, (0.0, 0.15, 0.4), strict=True):
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4.6), layout="constrained", sharey=True)
+    for ax, texture in zip(axes, (0.0, 0.12, 0.25), strict=True):
         image, truth = single_atoms(texture)
         found = nv.detect_atoms(image)[["y", "x"]].to_numpy()
         partner = pair(found, truth, NEAR)
@@ -110,9 +116,13 @@ def draw_texture() -> plt.Figure:
             (truth[missed], YELLOW, "missed"),
             (found[partner < 0], RED, "texture"),
         ):
-            ax.scatter(points[:, 1], points[:, 0], s=70, facecolors="none", edgecolors=colour, label=f"{len(points)} {label}")
-        ax.set_title(f"texture {texture:.0%} of an atom" if texture else "no texture")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=3, frameon=False, handletextpad=0.1)
+            label = f"{len(points)} {label}"
+            ax.scatter(
+                points[:, 1], points[:, 0], s=90, facecolors="none", edgecolors=colour, linewidths=1.5, label=label
+            )
+        ax.set(xlabel="x, pixels", title=f"texture of {texture:.0%} of an atom" if texture else "no texture")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False, handletextpad=0.1)
+    axes[0].set_ylabel("y, pixels")
     return figure
 
 
