@@ -28,7 +28,7 @@ from skimage.feature import peak_local_max
 
 CROP = 320  # px
 REPEATS = 3  # of the fast programs, of which the shortest counts
-CLOSEST = 0.4  # of the spacing, between two maxima
+CLOSEST = 0.3  # of the spacing, between two maxima
 trackpy.quiet()
 hs.set_log_level("CRITICAL")  # a fit that fails is a position off, which counts
 

@@ -65,8 +65,8 @@ class Judged:
 
     @property
     def rms(self) -> float:
-        """2-D RMS error in pixels."""
-        return float(np.sqrt((self.errors**2).sum(axis=1).mean()))
+        """2-D RMS error in pixels; NaN where none is right."""
+        return float(np.sqrt((self.errors**2).sum(axis=1).mean())) if len(self.errors) else np.nan
 
 
 def judge(found: np.ndarray, truth: np.ndarray, shape: tuple[int, ...]) -> Judged:
