@@ -4,9 +4,12 @@ import importlib.util
 import sys
 from pathlib import Path
 
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+sys.path.append(str(BENCHMARKS))  # they share what is in its folders
+
 
 def _benchmark(name):
-    path = Path(__file__).parent.parent / "benchmarks" / f"{name}.py"
+    path = BENCHMARKS / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"{name}_benchmark", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
