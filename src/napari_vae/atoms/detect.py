@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..micrograph import Micrograph
 from ..progress import drain
+from ..region import Mask, inside, region_mask
 from .filtered import Filtered
 from .frames import checked_frame, frame_list, open_frames
 from .lattice import ISOLATED, Scale, measure_scale, skew
@@ -34,6 +37,7 @@ def detect_atoms(
     threshold: float | None = None,
     refine: bool = True,
     frames: Frames = None,
+    region: Any = None,
 ) -> pd.DataFrame:
     """Find the atoms of an image or a movie and fit a 2-D Gaussian to each.
 
@@ -60,6 +64,9 @@ def detect_atoms(
         Fit sub-pixel Gaussians; otherwise positions come from a parabola through the maximum.
     frames : int, slice or sequence of int, optional
         Frames of a movie to look at; all by default.
+    region : array of bool (rows, columns), or sequence of polygons (N, 2), optional
+        Part of every frame in which atoms are wanted: a mask, or corners (row, column) in pixels. Spacing, threshold
+        and contrast are still those of the whole frame, and every atom is where it is without a region.
 
     Returns
     -------
@@ -92,6 +99,7 @@ def detect_atoms(
         threshold=threshold,
         refine=refine,
         frames=frames,
+        region=region,
     )
     return drain(events)
 
@@ -116,6 +124,7 @@ def iter_detect_atoms(
     micrograph = open_frames(image)
     asked = options_of(options)
     numbers = frame_list(micrograph, asked.frames)
+    region = _region(micrograph, asked)
     recipe: Recipe | None = None
     tables: list[pd.DataFrame] = []
     for done, number in enumerate(numbers):
@@ -126,10 +135,27 @@ def iter_detect_atoms(
             recipe, filtered = _measure(frame, asked)
         else:
             filtered = Filtered(frame, recipe.sigma)
-        tables.append(_detect(filtered, recipe, number, asked.refine))
+        tables.append(_within(region, _detect(filtered, recipe, number, asked.refine)))
         yield done + 1, len(numbers)
     table = pd.concat(tables, ignore_index=True) if tables else _table(0, 0)
     table.attrs["napari_vae"] = {"method": asked.method} | (recipe.summary if recipe else {})
+    return table
+
+
+def candidate_atoms(image: Any, **options: Any) -> pd.DataFrame:
+    """Everything that may be an atom on the first of the frames asked for, whatever its score, without a fit.
+
+    Parameters
+    ----------
+    image, **options
+        As in `detect_atoms`. The threshold in the attributes is what detection would take.
+    """
+    micrograph, asked = open_frames(image), options_of(options)
+    number = frame_list(micrograph, asked.frames)[0]
+    region = _region(micrograph, asked)
+    recipe, filtered = _measure(checked_frame(micrograph, number), asked)
+    table = _within(region, _detect(filtered, replace(recipe, threshold=0.0), number, False))
+    table.attrs["napari_vae"] = recipe.summary
     return table
 
 
@@ -188,6 +214,15 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, refine: bool) -> pd
         fit = refine_spots(filtered.frame, table, recipe.sigma, recipe.spacing, sign)
         table[list(fit.columns)] = fit
     return table
+
+
+def _region(micrograph: Micrograph, asked: Options) -> Mask | None:
+    return None if asked.region is None else region_mask(asked.region, micrograph.shape[-2:])
+
+
+def _within(region: Mask | None, table: pd.DataFrame) -> pd.DataFrame:
+    """The atoms inside; those beyond were fitted too, so that each is where it is in the whole image."""
+    return table if region is None else table[inside(region, table[["y", "x"]])]
 
 
 def _measured_spacing(peaks: Array, scale: Scale) -> float:

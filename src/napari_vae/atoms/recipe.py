@@ -26,6 +26,7 @@ class Options:
     threshold: float | None = None
     refine: bool = True
     frames: Frames = None
+    region: Any = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
