@@ -28,7 +28,7 @@ def shown(scene, show_widget, qtbot):
     from napari_vae.widgets.detect import DetectWidget
 
     widget = show_widget(DetectWidget)
-    qtbot.waitUntil(lambda: widget.form.threshold.isEnabled(), timeout=LONG)
+    qtbot.waitUntil(lambda: widget.form.threshold.slider.isEnabled(), timeout=LONG)
     return widget
 
 
@@ -56,13 +56,13 @@ def test_spacing_is_shown_in_the_unit_of_the_layer(viewer, shown, qtbot):
 
 def test_preview_follows_the_threshold_and_leaves_with_the_widget(viewer, shown, qtbot):
     marks = viewer.layers["preview of atoms"]
-    many = len(marks.data)
+    many = marks.shown.sum()
     assert f": {many}" in shown.form.preview.text()
-    shown.form.threshold.setValue(950)
-    assert 0 <= len(marks.data) < many
-    assert shown.form.request().threshold == pytest.approx(shown.form.score())
-    shown.form.automatic.click()
-    assert len(marks.data) == many and shown.form.request().threshold is None
+    shown.form.threshold.slider.setValue(950)
+    assert 0 <= marks.shown.sum() < many
+    assert shown.form.request().threshold == pytest.approx(shown.form.threshold.score())
+    shown.form.threshold.automatic.click()
+    assert marks.shown.sum() == many and shown.form.request().threshold is None
     shown.form.preview.setChecked(False)
     assert "preview of atoms" not in viewer.layers
     shown.form.preview.setChecked(True)
@@ -71,7 +71,7 @@ def test_preview_follows_the_threshold_and_leaves_with_the_widget(viewer, shown,
 
 
 def test_preview_counts_what_detection_finds(viewer, shown, qtbot):
-    counted = len(viewer.layers["preview of atoms"].data)
+    counted = viewer.layers["preview of atoms"].shown.sum()
     detect(qtbot, shown)
     assert len(viewer.layers["atoms of lattice"].data) == counted
 
@@ -88,9 +88,9 @@ def test_what_was_chosen_automatically_is_said(viewer, scene, shown, qtbot):
 def test_the_method_is_said_and_can_be_chosen(viewer, shown, qtbot):
     assert shown.form.method.currentText() == "automatic: matched filter"
     shown.form.method.setCurrentText("learned")
-    qtbot.waitUntil(lambda: shown.form.threshold.isEnabled(), timeout=LONG)
-    assert 0 <= shown.form.score() <= 1
-    shown.form.threshold.setValue(500)
+    qtbot.waitUntil(lambda: shown.form.threshold.slider.isEnabled(), timeout=LONG)
+    assert 0 <= shown.form.threshold.score() <= 1
+    shown.form.threshold.slider.setValue(500)
     assert shown.form.request().method == "learned"
     detect(qtbot, shown)
     assert viewer.layers["atoms of lattice"].metadata["napari_vae"]["method"] == "learned"
@@ -103,36 +103,16 @@ def test_a_preview_that_fails_says_so_in_the_panel_only(viewer, scene, shown, qt
     assert not notifications
 
 
-def test_detecting_again_never_overwrites_edited_points(viewer, widget, qtbot):
-    detect(qtbot, widget)
-    detect(qtbot, widget)
-    assert [layer.name for layer in viewer.layers] == ["lattice", "atoms of lattice"]  # untouched: replaced
-    edited = viewer.layers["atoms of lattice"]
-    edited.add([[33.3, 44.4]])
-    before = edited.data.copy()
-    detect(qtbot, widget)
-    assert edited in viewer.layers and np.array_equal(edited.data, before)
-    assert len(viewer.layers) == 3
-
-
-def test_points_with_columns_of_the_user_are_kept(viewer, widget, qtbot):
-    detect(qtbot, widget)
-    points = viewer.layers["atoms of lattice"]
-    points.features = points.features.assign(mine=1)
-    detect(qtbot, widget)
-    assert points in viewer.layers and len(viewer.layers) == 3
-
-
 def test_movies_frame_in_view_or_all(viewer, open_widget, qtbot, lattice):
     movie = np.stack([lattice[0], np.roll(lattice[0], 3, axis=1), lattice[0]])
     viewer.add_image(movie, name="movie", scale=(1, 0.02, 0.02), units=("pixel", "nm", "nm"))
     widget = open_widget("Detect atoms")
     viewer.dims.set_current_step(0, 1)
-    widget.form.frames.setCurrentIndex(1)
+    widget.form.where.setCurrentIndex(1)
     detect(qtbot, widget)
     points = viewer.layers["atoms of movie"]
     assert points.ndim == 3 and set(points.data[:, 0]) == {1}
-    widget.form.frames.setCurrentIndex(0)
+    widget.form.where.setCurrentIndex(0)
     detect(qtbot, widget)
     assert set(viewer.layers["atoms of movie"].data[:, 0]) == {0, 1, 2}
     assert "3 frames" in widget.progress.words.text()

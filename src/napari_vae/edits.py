@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -137,6 +137,8 @@ def merge(earlier: Earlier, new: pd.DataFrame, scope: Scope) -> Merged:
     scope : Scope
         Where that was looked for.
     """
+    clash = tuple(name for name in earlier.own if name in new)
+    earlier = replace(earlier, made=(*earlier.made, *clash))
     now, found = places_of(earlier.atoms), places_of(new)
     edits, covered = edits_of(earlier.detected, now), scope.covers(now)
     outside, placed = np.flatnonzero(~covered), np.flatnonzero(covered & edits.placed)
@@ -153,7 +155,7 @@ def merge(earlier: Earlier, new: pd.DataFrame, scope: Scope) -> Merged:
     atoms = _joined(earlier, new.iloc[taken], source, unchanged, slice(begin, end))
     gone = scope.covers(edits.deleted) & (_nearest(edits.deleted, found, reach)[0] == len(found))
     detected = [earlier.detected[~scope.covers(earlier.detected)], found, edits.deleted[gone]]
-    complete = _keeps(earlier, candidates, follows, follows[same])
+    complete = not clash and _keeps(earlier, candidates, follows, follows[same])
     return Merged(atoms, source, np.concatenate(detected), complete)
 
 
@@ -161,17 +163,16 @@ def _joined(earlier: Earlier, new: pd.DataFrame, source: Rows, unchanged: Rows, 
     """Columns of the detection, of the user and of the model; rows `fresh` are those of `new`."""
     import pandas as pd
 
-    before, own = earlier.atoms, earlier.own
-    table = new.rename(columns={name: f"detected_{name}" for name in own})
-    made = [name for name in table if name not in PLACE]
+    before = earlier.atoms
+    made = [name for name in new if name not in PLACE]
     rows = np.arange(len(source))
     left = _taken(before.reindex(columns=[*PLACE, *made]), np.where(rows < fresh.start, source, -1))
     left.loc[rows >= fresh.stop, PLACE] = places_of(before)[source[fresh.stop :]]
-    parts = [left.iloc[: fresh.start], table.set_axis(rows[fresh], axis=0), left.iloc[fresh.stop :]]
+    parts = [left.iloc[: fresh.start], new.set_axis(rows[fresh], axis=0), left.iloc[fresh.stop :]]
     joined = pd.concat([part for part in parts if len(part)] or [left]).astype({"frame": np.int64})
-    for name in table.columns.difference(PLACE):
-        joined[name] = _without_gaps(joined[name], table[name])
-    columns = [joined, _taken(before[own], source), _taken(before[earlier.results], unchanged)]
+    for name in made:
+        joined[name] = _without_gaps(joined[name], new[name])
+    columns = [joined, _taken(before[earlier.own], source), _taken(before[earlier.results], unchanged)]
     atoms = pd.concat(columns, axis=1)
     atoms.attrs = dict(new.attrs)
     return atoms
@@ -203,8 +204,14 @@ def _without_gaps(column: pd.Series, like: pd.Series) -> pd.Series:
 def _keeps(earlier: Earlier, candidates: Rows, followed: Rows, unchanged: Rows) -> bool:
     """Whether no row of `candidates` had a value that it loses, being followed by none or changed."""
     vanished, changed = np.setdiff1d(candidates, followed), np.setdiff1d(candidates, unchanged)
-    own, results = earlier.atoms[earlier.own].iloc[vanished], earlier.atoms[earlier.results].iloc[changed]
-    return not any((part.notna() & part.astype(object).ne(NO_CLASS)).to_numpy().any() for part in (own, results))
+    lost = earlier.atoms[earlier.own].iloc[vanished], earlier.atoms[earlier.results].iloc[changed]
+    return not any(map(_written, lost))
+
+
+def _written(table: pd.DataFrame) -> bool:
+    """Whether any field holds a value."""
+    values = table.to_numpy(object)
+    return bool((table.notna().to_numpy(bool) & (values != NO_CLASS).astype(bool)).any())
 
 
 def _nearest(places: Floats, former: Floats, reach: float) -> tuple[Rows, Floats]:
