@@ -1,4 +1,4 @@
-"""How lively the window stays: opening a widget, the event loop during training, and Stop.
+"""How lively the window stays: opening a widget, moving the threshold, the event loop during training, and Stop.
 
 xvfb-run -a -s "-screen 0 1920x1200x24" python benchmarks/window.py
 """
@@ -12,7 +12,7 @@ import numpy as np
 from napari.settings import get_plugin_settings
 from qtpy.QtCore import QEventLoop, QObject, QTimer
 
-BARS = {"open": 1.0, "stall": 0.1, "stop": 0.5}
+BARS = {"open": 1.0, "marks": 0.2, "stall": 0.1, "stop": 0.5}
 
 
 class Heartbeat(QObject):
@@ -67,6 +67,37 @@ def opening(viewer, name):
     return widget, seconds
 
 
+def until_drawn(viewer, act):
+    """Seconds from an action to the end of the next frame on the screen."""
+    view = viewer.window._qt_viewer.canvas  # nothing public says that a frame is drawn
+    begun = time.perf_counter()
+    act()
+    acted = time.perf_counter() - begun
+    view.native.repaint()
+    return acted, time.perf_counter() - begun
+
+
+def marking(viewer, detect):
+    """Moving the slider of “Detect atoms”: (updating the marks, until they are drawn), the median and the longest."""
+    slider, times = detect.form.threshold.slider, []
+    wait_until(lambda: slider.isEnabled() and not detect.preview_job.running)
+    low, high = slider.value(), slider.maximum()
+    for value in np.linspace(low, high, 12).astype(int)[1:]:
+        wait(0.3)
+        times.append(until_drawn(viewer, lambda value=value: slider.setValue(value)))
+    slider.setValue(low)
+    return np.median(times, axis=0), np.max(times, axis=0)
+
+
+def looking(detect):
+    """Seconds from asking for candidates of the frame in view to their marks."""
+    detect.form.estimate.click()
+    begun = time.perf_counter()
+    wait_until(lambda: detect.preview_job.running)
+    wait_until(lambda: not detect.preview_job.running)
+    return time.perf_counter() - begun
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=1024)
@@ -83,6 +114,13 @@ def main():
         widget, seconds = opening(viewer, name)
         rows.append((f"opening {name}, first time, torch not imported", seconds, BARS["open"]))
         wait(1.5)
+        if name == "Detect atoms":
+            rows.append((f"finding the candidates on the frame in view, {options.size}²", looking(widget), None))
+            usual, longest = marking(viewer, widget)
+            n = len(viewer.layers["preview of atoms"].data)
+            rows.append((f"moving the threshold until the marks are updated, {n} candidates", longest[0], BARS["marks"]))
+            rows.append(("the same until they are drawn, median", usual[1], BARS["marks"]))
+            rows.append(("the same until they are drawn, longest", longest[1], BARS["marks"]))
     heart = Heartbeat()
     heart.phase = "start"
     widget.train()

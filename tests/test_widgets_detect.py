@@ -54,6 +54,58 @@ def test_spacing_is_shown_in_the_unit_of_the_layer(viewer, shown, qtbot):
     assert shown.form.request().spacing == pytest.approx(15)
 
 
+@pytest.mark.parametrize(
+    "unit, pixel, shown_spacing", [("pm", 20.0, 240), ("angstrom", 0.2, 2.4), ("um", 2e-5, 2.4e-4), ("pixel", 1.0, 12)]
+)
+def test_spacing_in_any_unit(viewer, scene, shown, unit, pixel, shown_spacing):
+    scene.units, scene.scale = (unit, unit), (pixel, pixel)
+    words = {"angstrom": "Å", "um": "µm", "pixel": "px"}.get(unit, unit)
+    assert shown.form.spacing.suffix() == f" {words}"
+    assert shown.form.spacing.value() == pytest.approx(shown_spacing, rel=0.05)
+    assert shown.form.request().spacing is None  # the estimate does not become an order
+    shown.form.spacing.setValue(1.5 * shown_spacing)
+    assert shown.form.request().spacing == pytest.approx(18)
+
+
+def test_spacing_with_oblong_pixels_and_what_keeps_it(viewer, scene, shown, qtbot):
+    scene.scale = (0.01, 0.04)
+    shown.form.spacing.setValue(0.3)
+    assert shown.form.request().spacing == pytest.approx(15)  # pixels of a side of 0.02
+    for box in (shown.form.method, shown.form.polarity):
+        box.setCurrentIndex(1)
+    viewer.add_image(np.zeros((8, 8)), name="another")
+    shown.form.image.choose(scene)
+    qtbot.waitUntil(lambda: shown.form.threshold.slider.isEnabled(), timeout=LONG)
+    assert shown.form.spacing.value() == pytest.approx(0.3)
+    assert shown.form.request().spacing == pytest.approx(15)
+    shown.form.estimate.click()
+    assert shown.form.request().spacing is None
+
+
+def test_histogram_and_slider_are_one(viewer, shown):
+    box = shown.form.threshold
+    assert box.histogram.line.value() == box.slider.value()
+    everything = box.histogram.left.opts["height"].copy()
+    assert np.expm1(everything).sum() == pytest.approx(len(viewer.layers["preview of atoms"].data))
+    box.histogram.line.setValue(700)  # as dragged
+    assert box.slider.value() == 700 and box.by_hand
+    taken = np.expm1(box.histogram.taken.opts["height"]).sum()
+    assert taken == pytest.approx(viewer.layers["preview of atoms"].shown.sum(), abs=2)
+    box.slider.setValue(300)
+    assert box.histogram.line.value() == 300
+    assert np.array_equal(box.histogram.left.opts["height"], everything)
+    box.automatic.click()
+    assert box.histogram.line.value() == box.slider.value() != 300
+
+
+def test_a_threshold_by_hand_stays_when_the_frame_cannot_show_it(shown):
+    box = shown.form.threshold
+    box.slider.setValue(800)
+    score = box.score()
+    box.show_scores([1.0, 2.0], chosen=1.5)
+    assert box.score() == score and box.slider.value() == 1000
+
+
 def test_preview_follows_the_threshold_and_leaves_with_the_widget(viewer, shown, qtbot):
     marks = viewer.layers["preview of atoms"]
     many = marks.shown.sum()
@@ -86,7 +138,7 @@ def test_what_was_chosen_automatically_is_said(viewer, scene, shown, qtbot):
 
 
 def test_the_method_is_said_and_can_be_chosen(viewer, shown, qtbot):
-    assert shown.form.method.currentText() == "automatic: matched filter"
+    assert shown.form.method.currentText() == "automatic: filter"
     shown.form.method.setCurrentText("learned")
     qtbot.waitUntil(lambda: shown.form.threshold.slider.isEnabled(), timeout=LONG)
     assert 0 <= shown.form.threshold.score() <= 1

@@ -59,12 +59,12 @@ def deliver(viewer: Any, atoms: pd.DataFrame, request: DetectionRequest, scope: 
     if not merged.complete:
         history.note(_add(viewer, layer_data), None)
         return OWN_LAYER
+    if not len(merged.atoms):
+        return ALL_DELETED
     before = PointsState.of(layer)
     _update(layer, before, merged, layer_data)
     history.note(layer, before)
     viewer.layers.selection = [layer]
-    if not len(layer.data):
-        return ALL_DELETED
     return KEPT if edited else ""
 
 

@@ -99,8 +99,7 @@ class DetectForm(Form):
         if self.polarity.currentData() == "auto":
             self.polarity.setItemText(0, f"{AUTOMATIC}: {candidates.polarity}")
         if self.method.currentData() == "auto":
-            words = next(words for words, name in METHODS.items() if name == candidates.method)
-            self.method.setItemText(0, f"{AUTOMATIC}: {words}")
+            self.method.setItemText(0, f"{AUTOMATIC}: {candidates.method}")
         self.spacing.show_estimate(candidates.spacing)
         self.threshold.show_scores(candidates.atoms["score"], candidates.threshold)
 

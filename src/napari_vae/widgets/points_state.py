@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -75,9 +76,11 @@ class PointsState:
         for name in set(COLORS) - set(mapped):
             setattr(layer, name, "white")  # no longer by a column, of which napari would miss the values
         layer.data = self.data
-        layer.features = self.features
+        with warnings.catch_warnings():  # of colours by a column that is gone: napari says so even of former ones
+            warnings.filterwarnings("ignore", "property used for", RuntimeWarning)
+            layer.features = self.features
         layer.feature_defaults = self.defaults
-        for name in [*LOOKS, *(name for name in COLORS if name not in mapped)]:
+        for name in [*LOOKS, *(name for name in COLORS if name not in mapped)] if len(self.data) else ():
             setattr(layer, name, self.looks[name])
         for name, value in self.placement.kwargs().items():
             setattr(layer, name, value)
