@@ -54,16 +54,16 @@ def test_spacing_is_shown_in_the_unit_of_the_layer(viewer, shown, qtbot):
     assert shown.form.request().spacing == pytest.approx(15)
 
 
-@pytest.mark.parametrize(
-    "unit, pixel, shown_spacing", [("pm", 20.0, 240), ("angstrom", 0.2, 2.4), ("um", 2e-5, 2.4e-4), ("pixel", 1.0, 12)]
-)
-def test_spacing_in_any_unit(viewer, scene, shown, unit, pixel, shown_spacing):
-    scene.units, scene.scale = (unit, unit), (pixel, pixel)
-    words = {"angstrom": "Å", "um": "µm", "pixel": "px"}.get(unit, unit)
-    assert shown.form.spacing.suffix() == f" {words}"
-    assert shown.form.spacing.value() == pytest.approx(shown_spacing, rel=0.05)
-    assert shown.form.request().spacing is None  # the estimate does not become an order
-    shown.form.spacing.setValue(1.5 * shown_spacing)
+def test_spacing_in_any_unit(scene, shown):
+    units = {"pm": (20.0, "pm"), "angstrom": (0.2, "Å"), "um": (2e-5, "µm"), "pixel": (1.0, "px")}
+    for unit, (pixel, words) in units.items():
+        scene.units, scene.scale = (unit, unit), (pixel, pixel)
+        assert shown.form.spacing.suffix() == f" {words}"
+        assert shown.form.spacing.value() == pytest.approx(12 * pixel, rel=0.05)
+        assert shown.form.request().spacing is None  # the estimate does not become an order
+    shown.form.spacing.setValue(18)
+    scene.units, scene.scale = ("nm", "nm"), (0.02, 0.02)
+    assert shown.form.spacing.value() == pytest.approx(0.36)
     assert shown.form.request().spacing == pytest.approx(18)
 
 
@@ -96,13 +96,9 @@ def test_histogram_and_slider_are_one(viewer, shown):
     assert np.array_equal(box.histogram.left.opts["height"], everything)
     box.automatic.click()
     assert box.histogram.line.value() == box.slider.value() != 300
-
-
-def test_a_threshold_by_hand_stays_when_the_frame_cannot_show_it(shown):
-    box = shown.form.threshold
     box.slider.setValue(800)
     score = box.score()
-    box.show_scores([1.0, 2.0], chosen=1.5)
+    box.show_scores([1.0, 2.0], chosen=1.5)  # on a frame where all are below it
     assert box.score() == score and box.slider.value() == 1000
 
 

@@ -59,7 +59,10 @@ def test_edits_survive_every_further_detection(viewer, widget, points, qtbot):
         assert not any(has(points, place, within=3) for place in deleted)
         assert len(points.data) == before - 1
         assert points.features["score"].isna().sum() == 2
-        assert "stays so" in widget.progress.words.text()
+        assert (
+            widget.progress.words.text().startswith(f"{before - 1} atoms")
+            and "stays so" in widget.progress.words.text()
+        )
     assert viewer.layers.selection == {points}
 
 
@@ -175,15 +178,40 @@ def test_what_lies_outside_of_the_region_stays(viewer, scene, widget, points, qt
     assert changed.sum() > 40 and (points.data[changed] > 58).all()
 
 
-def test_where_there_is_no_region_it_is_said_how_to_draw_one(viewer, widget, notifications):
+def test_where_there_is_no_region_it_is_said_how_to_draw_one(viewer, widget, qtbot, notifications):
     widget.form.where.setCurrentText("drawn region")
     widget.detect()
     assert len(notifications) == 1 and "add a Shapes layer" in notifications[0]
     viewer.add_shapes([[[900, 900], [900, 950], [950, 950]]], shape_type="polygon", **TURNED)
     widget.detect()
     assert "no pixel" in notifications[-1]
-    viewer.add_shapes([[[20, 20], [90, 90]]], shape_type="line", **TURNED)
-    viewer.layers.selection = []
+    viewer.layers[-1].data = [[[11, 11], [11, 13], [13, 13], [13, 11]]]  # between atoms
+    detect(qtbot, widget)
+    assert "inside the region" in notifications[-1] and NAME not in viewer.layers
+
+
+def test_of_several_shapes_layers_the_selected_one_counts(viewer, scene, widget, notifications):
+    small, large = (np.array([[1, 1], [1, n], [n, n], [n, 1]]) * 10 for n in (3, 9))
+    drawn = [viewer.add_shapes([corners], shape_type="polygon", **TURNED) for corners in (small, large)]
+    widget.form.where.setCurrentText("drawn region")
+    assert widget.form.request().region.sum() == 80**2
+    viewer.layers.selection = [drawn[0]]
+    assert widget.form.request().region.sum() == 20**2
+    viewer.layers.selection = [scene]  # the last one still counts
+    assert widget.form.request().region.sum() == 20**2
+    viewer.add_shapes([small + 40], shape_type="polygon", **TURNED)
+    for layer in drawn[:1] + viewer.layers[-1:]:
+        viewer.layers.remove(layer)
+    assert widget.form.request().region.sum() == 80**2
+    assert not notifications
+
+
+def test_without_a_choice_between_shapes_layers_it_is_asked_for(viewer, scene, open_widget, notifications):
+    for _ in range(2):
+        viewer.add_shapes([[[0, 0], [0, 9], [9, 9]]], shape_type="polygon", **TURNED)
+    viewer.layers.selection = [scene]
+    widget = open_widget("Detect atoms")
+    widget.form.where.setCurrentText("drawn region")
     widget.detect()
     assert "several Shapes layers" in notifications[-1]
 
@@ -201,6 +229,9 @@ def test_marks_follow_the_region_while_it_is_drawn(viewer, show_widget, scene, q
     qtbot.waitUntil(lambda: marks.shown.sum() > 10, timeout=LONG)
     assert viewer.layers.selection == {drawing}  # adding a layer would have ended the drawing
     assert (marks.data[:, 0] < marks.data[:, 1] + 1).all() and not widget.progress.words.text()
+    detect(qtbot, widget)
+    qtbot.wait(300)
+    assert not widget.preview_job.running and not len(marks.data)  # until there is something else to mark
 
 
 def test_movies_frame_by_frame(viewer, open_widget, qtbot, lattice):

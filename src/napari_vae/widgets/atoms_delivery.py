@@ -29,8 +29,10 @@ ELSEWHERE = (
 )
 
 
-def deliver(viewer: Any, atoms: pd.DataFrame, request: DetectionRequest, scope: Scope, history: History) -> str:
-    """Put atoms into the viewer; returns a remark on what became of an earlier layer of the same image.
+def deliver(
+    viewer: Any, atoms: pd.DataFrame, request: DetectionRequest, scope: Scope, history: History
+) -> tuple[int, str]:
+    """Put atoms into the viewer.
 
     Parameters
     ----------
@@ -43,29 +45,37 @@ def deliver(viewer: Any, atoms: pd.DataFrame, request: DetectionRequest, scope: 
         Where was looked.
     history : History
         Gets to know how to take it back.
+
+    Returns
+    -------
+    n : int
+        Atoms that there are now where was looked.
+    remark : str
+        What became of an earlier layer of the same image, if something did.
     """
     layer = _earlier_layer(viewer, request)
     if layer is None:
         history.note(_add(viewer, _layer_data(atoms, places_of(atoms), request)), None)
-        return ""
+        return len(atoms), ""
     earlier = _earlier(layer)
     edits = edits_of(earlier.detected, places_of(earlier.atoms))
     edited = bool(edits.placed.any() or len(edits.deleted))
     if not _lie_alike(layer, request.placement) and (edited or earlier.own or earlier.results):
         history.note(_add(viewer, _layer_data(atoms, places_of(atoms), request)), None)
-        return ELSEWHERE
+        return len(atoms), ELSEWHERE
     merged = merge(earlier, atoms, scope)
+    n = int(scope.covers(places_of(merged.atoms)).sum())
     layer_data = _layer_data(merged.atoms, merged.detected, request, earlier)
     if not merged.complete:
         history.note(_add(viewer, layer_data), None)
-        return OWN_LAYER
+        return n, OWN_LAYER
     if not len(merged.atoms):
-        return ALL_DELETED
+        return n, ALL_DELETED
     before = PointsState.of(layer)
     _update(layer, before, merged, layer_data)
     history.note(layer, before)
     viewer.layers.selection = [layer]
-    return KEPT if edited else ""
+    return n, KEPT if edited else ""
 
 
 def _earlier_layer(viewer: Any, request: DetectionRequest) -> Points | None:

@@ -175,13 +175,13 @@ class DetectWidget(Panel):
             return
         frames = frozenset(atoms["frame"]) if self.job.stopping else _frames(request)
         scope = Scope(frames, request.region)
-        remark = deliver(self._viewer, atoms, request, scope, self.history)
-        self.undo_button.setEnabled(True)
+        count, remark = deliver(self._viewer, atoms, request, scope, self.history)
+        self.undo_button.setEnabled(len(self.history) > 0)
         n = atoms["frame"].nunique()
         where = " in this region" if request.region is not None else f" in {n} frames" if n > 1 else ""
         contrast = CONTRASTS[atoms.attrs[KEY]["polarity"]]
         then = remark or "Edit them by hand if you like, then open Train VAE."
-        self.progress.say(f"{len(atoms)} atoms{where}, {contrast}. {then}")
+        self.progress.say(f"{count} atoms{where}, {contrast}. {then}")
 
     def undo(self) -> None:
         """Take the last detection back."""

@@ -36,10 +36,11 @@ class WhereBox(QComboBox):
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
+        self._drawing: Shapes | None = None
         self._fill(OF_MOVIE)
         self.currentIndexChanged.connect(self._on_index_changed)
         follow_layers(viewer, self._on_layers_changed)
-        viewer.layers.selection.events.changed.connect(self._on_drawn)
+        viewer.layers.selection.events.changed.connect(self._on_layers_changed)
         self._on_layers_changed()
 
     def offer(self, frames: bool) -> None:
@@ -56,7 +57,9 @@ class WhereBox(QComboBox):
         """
         if self.currentData() != REGION:
             return None
-        polygons = drawn_polygons(shapes_layer(self._viewer), placement, frame)
+        if self._drawing is None and self._shapes_layers():
+            raise InputError(WHICH)
+        polygons = [] if self._drawing is None else drawn_polygons(self._drawing, placement, frame)
         if not polygons:
             raise InputError(HOW_TO_DRAW)
         return region_mask(polygons, shape)
@@ -73,33 +76,26 @@ class WhereBox(QComboBox):
         self.changed.emit()
 
     def _on_layers_changed(self, event: Any = None) -> None:
+        """Take the Shapes layer that is selected, else the one that was, else the only one."""
         if not isalive(self):
             return
-        for layer in self._viewer.layers:
-            if isinstance(layer, Shapes):
-                layer.events.data.connect(self._on_drawn)  # napari does not connect the same twice
-        self._on_drawn()
+        before, layers = self._drawing, self._shapes_layers()
+        selected = [layer for layer in layers if layer in self._viewer.layers.selection]
+        if len(selected) == 1:
+            self._drawing = selected[0]
+        elif before not in layers:
+            self._drawing = layers[0] if len(layers) == 1 else None
+        for layer in layers:
+            layer.events.data.connect(self._on_drawn)  # napari does not connect the same twice
+        if self._drawing != before:
+            self._on_drawn()
 
     def _on_drawn(self, event: Any = None) -> None:
         if isalive(self) and self.currentData() == REGION:
             self.redrawn.emit()
 
-
-def shapes_layer(viewer: Any) -> Shapes:
-    """The selected Shapes layer, or the only one.
-
-    Raises
-    ------
-    InputError
-        If there is none, or it is not clear which.
-    """
-    layers = [layer for layer in viewer.layers if isinstance(layer, Shapes)]
-    found = [layer for layer in layers if layer in viewer.layers.selection] or layers
-    if len(found) > 1:
-        raise InputError(WHICH)
-    if not found:
-        raise InputError(HOW_TO_DRAW)
-    return found[0]
+    def _shapes_layers(self) -> list[Shapes]:
+        return [layer for layer in self._viewer.layers if isinstance(layer, Shapes)]
 
 
 def drawn_polygons(layer: Shapes, placement: Placement, frame: int) -> list[npt.NDArray[np.float64]]:
