@@ -79,15 +79,14 @@ def until_drawn(canvas, act):
 
 
 def marking(detect):
-    """Moving the slider of “Detect atoms” to the right: medians of `until_drawn`, and of drawing without any change."""
+    """Moving the slider of “Detect atoms” to the right: medians of `until_drawn`."""
     (canvas,) = (w for top in QApplication.topLevelWidgets() for w in top.findChildren(QOpenGLWidget))
-    slider, moved, unmoved = detect.form.threshold.slider, [], []
+    slider, moved = detect.form.threshold.slider, []
     wait_until(lambda: slider.isEnabled() and not detect.preview_job.running)
     for value in np.linspace(slider.value(), slider.maximum(), 22).astype(int)[1:]:
         wait(0.1)
         moved.append(until_drawn(canvas, lambda value=value: slider.setValue(value)))
-        unmoved.append(until_drawn(canvas, lambda: None)[1])
-    return *np.median(moved, axis=0), float(np.median(unmoved))
+    return np.median(moved, axis=0)
 
 
 def looking(detect):
@@ -117,11 +116,10 @@ def main():
         wait(1.5)
         if name == "Detect atoms":
             rows.append((f"finding the candidates on the frame in view, {options.size}²", looking(widget), None))
-            updated, drawn, anyway = marking(widget)
+            updated, drawn = marking(widget)
             n = len(viewer.layers["preview of atoms"].data)
             rows.append((f"moving the threshold until the marks are updated, {n} candidates", updated, BARS["marks"]))
             rows.append(("the same until they are drawn", drawn, BARS["marks"]))
-            rows.append(("drawing the canvas without any change, for comparison", anyway, None))
     heart = Heartbeat()
     heart.phase = "start"
     widget.train()

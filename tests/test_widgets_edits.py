@@ -68,7 +68,7 @@ def test_edits_survive_every_further_detection(viewer, widget, points, qtbot):
 
 def test_columns_and_looks_of_the_user_follow_the_atoms(widget, points, qtbot):
     mine = np.arange(len(points.data))
-    points.features = points.features.assign(mine=mine)
+    points.features = points.features.assign(mine=mine.astype(float))
     size = np.where(mine % 2, 5.0, 9.0)
     points.size = size
     points.face_color = "red"
@@ -80,15 +80,10 @@ def test_columns_and_looks_of_the_user_follow_the_atoms(widget, points, qtbot):
     assert [at[tuple(place)] for place in points.data] == points.features["mine"].tolist()
     assert np.array_equal(points.size, np.where(points.features["mine"] % 2, 5.0, 9.0))
     assert np.array_equal(np.unique(points.face_color, axis=0), [[1, 0, 0, 1]])
-
-
-def test_colours_by_a_column_stay_so(widget, points, qtbot):
-    points.features = points.features.assign(z1=np.linspace(0, 1, len(points.data)).astype(np.float32))
-    points.face_color = "z1"
-    edit(points)
+    points.face_color = "mine"
+    points.add([[84.0, 78.0]])
     detect(qtbot, widget)
-    assert points.face_color_mode == "colormap"
-    assert len(np.unique(points.face_color, axis=0)) > 50
+    assert points.face_color_mode == "colormap" and len(np.unique(points.face_color, axis=0)) > 50
 
 
 def test_sublattices_are_coloured_and_their_colours_leave_with_them(widget, points, qtbot):
@@ -128,7 +123,9 @@ def test_an_image_that_has_moved(viewer, scene, widget, points, qtbot):
     assert "has moved" in widget.progress.words.text()
 
 
-def test_nothing_found_leaves_the_atoms_alone(viewer, widget, points, qtbot, notifications):
+def test_nothing_found_leaves_the_atoms_alone_and_all_deleted_stay_deleted(
+    viewer, widget, points, qtbot, notifications
+):
     before = points.data.copy()
     widget.form.threshold.by_hand = True
     widget.form.threshold._score = 1e9
@@ -136,11 +133,9 @@ def test_nothing_found_leaves_the_atoms_alone(viewer, widget, points, qtbot, not
     assert points in viewer.layers and np.array_equal(points.data, before)
     assert len(notifications) == 1 and notifications[0].startswith("No atoms were found")
     assert len(widget.history) == 1
-
-
-def test_all_deleted_stay_deleted_and_that_is_said(widget, points, qtbot):
     points.selected_data = set(range(len(points.data)))
     points.remove_selected()
+    widget.form.threshold.by_hand = False
     detect(qtbot, widget)
     assert len(points.data) == 0 and "start afresh" in widget.progress.words.text()
 
