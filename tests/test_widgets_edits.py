@@ -303,4 +303,8 @@ def test_undo_when_layers_were_deleted(viewer, widget, points, qtbot):
     assert np.array_equal(back.data, first) and np.allclose(back.rotate, viewer.layers["lattice"].rotate)
     assert "deleted meanwhile" in widget.progress.words.text()
     widget.undo()
-    assert "nothing to undo" in widget.progress.words.text() and back in viewer.layers
+    assert len(viewer.layers) == 1 and not widget.undo_button.isEnabled()
+    detect(qtbot, widget)
+    viewer.layers.remove(viewer.layers[NAME])
+    widget.undo()
+    assert "nothing to undo" in widget.progress.words.text() and len(viewer.layers) == 1
