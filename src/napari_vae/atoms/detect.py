@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 from ..errors import InputError
 from ..micrograph import Micrograph
 from ..progress import drain, never
+from ..region import Mask, inside, region_mask
 from .filtered import Filtered
 from .frames import checked_frame, frame_list, open_frames
 from .lattice import ISOLATED, Scale, measure_scale, skew
@@ -39,6 +41,7 @@ def detect_atoms(
     refine: bool | str = True,
     frames: Frames = None,
     weak: bool = False,
+    region: Any = None,
 ) -> pd.DataFrame:
     """Find the atoms of an image or a movie and fit a 2-D Gaussian to each.
 
@@ -70,6 +73,9 @@ def detect_atoms(
     weak : bool
         Look a second time, at what is left after the fitted columns are subtracted, for weak ones between them; the
         table then has a column ``found_in``, 1 or 2.
+    region : array of bool (rows, columns), or sequence of polygons (N, 2), optional
+        Part of every frame in which atoms are wanted: a mask, or corners (row, column) in pixels. Spacing, threshold
+        and contrast are still those of the whole frame, and every atom is where it is without a region.
 
     Returns
     -------
@@ -105,6 +111,7 @@ def detect_atoms(
         refine=refine,
         frames=frames,
         weak=weak,
+        region=region,
     )
     return drain(events)
 
@@ -130,6 +137,7 @@ def iter_detect_atoms(
     micrograph = open_frames(image)
     asked = options_of(options)
     numbers = frame_list(micrograph, asked.frames)
+    region = _region(micrograph, asked)
     recipe: Recipe | None = None
     tables: list[pd.DataFrame] = []
     for done, number in enumerate(numbers):
@@ -138,7 +146,7 @@ def iter_detect_atoms(
         recipe, found = _detect_frame(micrograph, number, recipe, asked, stop or never)
         if found is None:
             break
-        tables.append(found)
+        tables.append(_within(region, found))
         yield done + 1, len(numbers)
     table = pd.concat(tables, ignore_index=True) if tables else blank_table(0, 0, asked.placing)
     table.attrs["napari_vae"] = {"method": asked.method} | (recipe.summary if recipe else {})
@@ -175,6 +183,30 @@ def _measure_large(micrograph: Micrograph, number: int, asked: Options) -> Recip
     if not parts:
         raise InputError("The image is constant in its middle and towards its corners; choose one with contrast there.")
     return typical([_measure(mend(part), asked)[0] for part in parts])
+
+
+def candidate_atoms(image: Any, **options: Any) -> pd.DataFrame:
+    """Everything that may be an atom on the first of the frames asked for, whatever its score, without a fit.
+
+    Parameters
+    ----------
+    image, **options
+        As in `detect_atoms`. The threshold in the attributes is what detection would take.
+    """
+    micrograph, asked = open_frames(image), options_of(options)
+    number = frame_list(micrograph, asked.frames)[0]
+    region = _region(micrograph, asked)
+    quick = replace(asked, refine=False, weak=False)
+    if is_large(micrograph.shape[-2:]):
+        recipe = _measure_large(micrograph, number, asked)
+        found = _detect_frame(micrograph, number, replace(recipe, threshold=0.0), quick, never)[1]
+        table = blank_table(0, number, "none") if found is None else found
+    else:
+        recipe, filtered = _measure(mend(checked_frame(micrograph, number)), asked)
+        table = _detect(filtered, replace(recipe, threshold=0.0), number, quick)
+    table = _within(region, table)
+    table.attrs["napari_vae"] = recipe.summary
+    return table
 
 
 def _measure(frame: Mended, asked: Options) -> tuple[Recipe, Filtered]:
@@ -230,6 +262,15 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> 
     table[["y", "x"]] = found.place[kept]
     place_atoms(filtered.frame, table, recipe, asked.placing)
     return add_weak(filtered, table, recipe, asked.placing) if asked.weak else table
+
+
+def _region(micrograph: Micrograph, asked: Options) -> Mask | None:
+    return None if asked.region is None else region_mask(asked.region, micrograph.shape[-2:])
+
+
+def _within(region: Mask | None, table: pd.DataFrame) -> pd.DataFrame:
+    """The atoms inside; those beyond were fitted too, so that each is where it is in the whole image."""
+    return table if region is None else table[inside(region, table[["y", "x"]])]
 
 
 def _measured_spacing(peaks: Array, scale: Scale) -> float:

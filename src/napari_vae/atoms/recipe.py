@@ -28,6 +28,7 @@ class Options:
     refine: bool | str = True
     frames: Frames = None
     weak: bool = False
+    region: Any = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..layers import KEY
 from ..micrograph import Micrograph, first_channel
 from ..placement import Placement
+from ..region import Mask
 from .jobs import Step
 from .torch_loading import import_torch
 
@@ -32,6 +33,7 @@ class DetectionRequest:
     threshold: float | None = None
     refine: bool = True
     frame: int | None = None
+    region: Mask | None = None
     sublattices: int | Literal["auto"] = 1
     follow: bool = False
 
@@ -39,7 +41,8 @@ class DetectionRequest:
     def options(self) -> dict[str, Any]:
         """Keyword arguments of the detection."""
         frames = None if self.frame is None else [self.frame]
-        return {"method": self.method, "polarity": self.polarity, "spacing": self.spacing, "frames": frames}
+        where = {"frames": frames, "region": self.region}
+        return {"method": self.method, "polarity": self.polarity, "spacing": self.spacing} | where
 
 
 @dataclass(frozen=True)
@@ -99,18 +102,14 @@ def follow_steps(
 
 def candidate_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generator[Step, None, Candidates]:
     """Find every candidate on one frame, for the preview."""
-    from ..atoms import detect_atoms
+    from ..atoms.detect import candidate_atoms
 
     yield Step("Looking at this frame …")
     _prepare(request)
-    image = first_channel(request.micrograph)
-    chosen = detect_atoms(image, refine=False, **request.options)
-    found = chosen.attrs[KEY]
-    yield Step("Looking at this frame …", 0.5)
-    known = {name: found[name] for name in ("method", "polarity", "spacing")}
-    options = replace(request, **known).options
-    atoms = detect_atoms(image, refine=False, threshold=0.0, **options)
-    return Candidates(request, atoms, float(found["threshold"]), **known)
+    atoms = candidate_atoms(first_channel(request.micrograph), **request.options)
+    found = atoms.attrs[KEY]
+    known = {name: found[name] for name in ("threshold", "spacing", "polarity", "method")}
+    return Candidates(request, atoms, **known)
 
 
 def _prepare(request: DetectionRequest) -> None:

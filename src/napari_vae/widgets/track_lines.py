@@ -22,7 +22,7 @@ def show_tracks(viewer: Any, atoms: pd.DataFrame, points: Any, placement: Placem
     atoms : DataFrame
         With the column ``track`` if the atoms were followed.
     points : Points layer
-        Of these atoms, as `add_atoms` made it.
+        Of these atoms, as `deliver` made it.
     placement : Placement
         Of the movie.
     """
