@@ -36,9 +36,9 @@ def test_the_check_box_is_for_movies_and_is_remembered(viewer, movie, lattice, s
     assert form.follow.isVisible() and not form.request().follow
     form.follow.setChecked(True)
     assert form.request().follow and remembered.detection.follow
-    form.frames.setCurrentIndex(1)
+    form.where.setCurrentIndex(1)
     assert not form.request().follow  # one frame has nothing to follow
-    form.frames.setCurrentIndex(0)
+    form.where.setCurrentIndex(0)
     viewer.layers.remove(movie)
     viewer.add_image(lattice[0], name="single")
     assert not form.follow.isVisible() and not form.request().follow
@@ -72,11 +72,12 @@ def test_the_lines_go_with_the_points_that_they_are_of(viewer, widget, qtbot):
     edited.add([[0, 33.3, 44.4]])
     assert edited.features["track"].iloc[-1] == -1
     detect(qtbot, widget)
-    assert len(viewer.layers) == 5  # the edited points keep their lines
+    assert [layer.name for layer in viewer.layers] == ["movie", "tracks of movie", "atoms of movie"]
+    assert edited in viewer.layers and np.allclose(edited.data[-1], [0, 33.3, 44.4])
     widget.form.follow.setChecked(False)
     detect(qtbot, widget)
-    assert len(viewer.layers) == 4 and edited in viewer.layers
-    assert sum("track" in layer.features for layer in viewer.layers if layer.name.startswith("atoms")) == 1
+    assert [layer.name for layer in viewer.layers] == ["movie", "atoms of movie"]
+    assert "track" not in edited.features
 
 
 def test_stopping_keeps_the_atoms(widget):
