@@ -230,8 +230,9 @@ def _threshold(filtered: Filtered, method: str, sign: int, scale: Scale) -> floa
     if method == "learned":
         decoys = np.zeros(0) if scale.periodic else filtered.found(method, -sign, False).score
         return learned_threshold(filtered.found(method, sign, scale.periodic).score, decoys)
-    scores = filtered.candidates(sign)[1]
-    return lattice_threshold(scores) if scale.periodic else isolated_threshold(scores, filtered.candidates(-sign)[1])
+    if scale.periodic:
+        return lattice_threshold(filtered.candidates(sign)[1])
+    return isolated_threshold(filtered.isolated_scores(sign), filtered.isolated_scores(-sign))
 
 
 def _sign(filtered: Filtered, scale: Scale) -> int:

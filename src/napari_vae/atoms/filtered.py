@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .clutter import score_above_clutter
 from .learned import learned_candidates
 from .mending import Mended
 from .spots import flatten, local_maxima, spot_maps, sub_pixel
@@ -35,6 +36,7 @@ class Filtered:
             self.columns, self.slow, self.unit = flatten(self.frame, sigma)
             self.maps = spot_maps(self.columns, sigma)
         self._found: dict[int, tuple[npt.NDArray[np.int64], Array]] = {}
+        self._clear: npt.NDArray[np.float32] | None = None
         self._told: dict[int, Array] = {}
         self._learned: dict[int, Candidates] = {}
 
@@ -55,9 +57,15 @@ class Filtered:
                 place, probability = place[there], probability[there]
                 self._learned[sign] = Candidates(np.rint(place).astype(np.int64), place, probability)
             return self._learned[sign]
-        at, scores = self.candidates(sign)
+        at = self.candidates(sign)[0]
         place = sub_pixel(sign * self.maps.amplitude, at)
-        return Candidates(at, place, self.lattice_scores(sign) if periodic else scores)
+        return Candidates(at, place, self.lattice_scores(sign) if periodic else self.isolated_scores(sign))
+
+    def isolated_scores(self, sign: int) -> Array:
+        """Scores of the candidates as single atoms on a support."""
+        if self._clear is None:
+            self._clear = score_above_clutter(self.maps, self.sigma)
+        return sign * self._clear[tuple(self.candidates(sign)[0].T)].astype(np.float64)
 
     def lattice_scores(self, sign: int) -> Array:
         """Scores of the candidates with those of an uneven support told from the columns of the lattice."""
