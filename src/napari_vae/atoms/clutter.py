@@ -30,7 +30,7 @@ def score_above_clutter(maps: SpotMaps, sigma: float) -> Floats:
     """
     square = maps.amplitude**2
     for _ in range(2):  # the first pass says what an outlier is
-        variance = blur(square, _AROUND * sigma)
+        variance = blur(square, _AROUND * sigma, slopes=False)
         square = np.minimum(square, _OUTLIER**2 * variance)
-    level = np.sqrt(np.maximum(blur(square, _AROUND * sigma), np.finfo(np.float32).tiny))
+    level = np.sqrt(np.maximum(blur(square, _AROUND * sigma, slopes=False), np.finfo(np.float32).tiny))
     return np.asarray(np.sign(maps.score) * np.sqrt(np.abs(maps.score * maps.amplitude) / level))

@@ -118,7 +118,7 @@ def radial_autocorrelation(image: npt.NDArray, stripes: bool = True) -> Array:
 
 def _evened(columns: npt.NDArray[np.float32], width: float) -> npt.NDArray[np.float32]:
     """Columns with the contrast of strong places brought down to the usual, so that a particle outweighs no lattice."""
-    contrast = np.sqrt(np.maximum(blur(columns * columns, width), 0))
+    contrast = np.sqrt(np.maximum(blur(columns * columns, width, slopes=False), 0))
     usual = max(float(np.median(contrast)), float(np.finfo(np.float32).tiny))
     return np.asarray(columns / np.maximum(contrast, usual), dtype=np.float32)
 

@@ -75,8 +75,11 @@ def flatten(image: npt.NDArray[np.float64], sigma: float) -> tuple[Floats, Float
     return columns, slow * np.float32(unit) + np.float32(origin), unit
 
 
-def blur(image: Floats, width: float) -> Floats:
-    """Gaussian blur by many pixels, done on block means and interpolated back; at the border slopes go on."""
+def blur(image: Floats, width: float, *, slopes: bool = True) -> Floats:
+    """Gaussian blur by many pixels, done on block means and interpolated back.
+
+    At the border slopes go on; without `slopes` it is a mean of what is there, so that variances stay positive.
+    """
     from scipy.ndimage import gaussian_filter
 
     block = max(1, min(int(width / 4), *image.shape))
@@ -84,7 +87,7 @@ def blur(image: Floats, width: float) -> Floats:
         return np.asarray(gaussian_filter(image, width, truncate=2.5), dtype=np.float32)
     rows, columns = (n // block for n in image.shape)
     means = image[: rows * block, : columns * block].reshape(rows, block, columns, block).mean(axis=(1, 3))
-    down, across = (_smoother(n, width / block) for n in means.shape)
+    down, across = (_smoother(n, width / block, slopes) for n in means.shape)
     small = down @ means @ across.T
     for axis, length in enumerate(image.shape):
         place = (np.arange(length) + 0.5) / block - 0.5
@@ -96,8 +99,8 @@ def blur(image: Floats, width: float) -> Floats:
     return np.asarray(small, dtype=np.float32)
 
 
-def _smoother(n: int, width: float) -> Floats:
-    """Matrix (n, n) that puts a Gaussian-weighted straight line through the values around each of n.
+def _smoother(n: int, width: float, slopes: bool) -> Floats:
+    """Matrix (n, n) that puts a Gaussian-weighted straight line, or level, through the values around each of n.
 
     Away from the ends it is a blur. There, where a blur would see a slope as bright or dark, the line is not level.
     """
@@ -105,6 +108,8 @@ def _smoother(n: int, width: float) -> Floats:
     offset = place - place[:, None]
     weight = np.exp(-0.5 * (offset / width) ** 2) * (np.abs(offset) <= 3 * width)
     weight /= weight.sum(axis=1, keepdims=True)
+    if not slopes:
+        return weight.astype(np.float32)
     mean = (weight * offset).sum(axis=1, keepdims=True)
     spread = (weight * (offset - mean) ** 2).sum(axis=1, keepdims=True)
     return np.asarray(weight * (1 - mean * (offset - mean) / np.maximum(spread, 1e-12)), dtype=np.float32)
