@@ -99,7 +99,7 @@ class ScatterPlot(QWidget):
         self._draw_selection()
 
     def set_backdrop(self, image: npt.NDArray[Any] | None, rect: Rect | None = None) -> None:
-        """Show an image (H, W) or (H, W, 3 or 4), its first row at the top, behind the points; ``None`` takes it away."""
+        """Show an image (H, W) or (H, W, 3 or 4) behind the points, its first row at the top; ``None`` takes it away."""
         self._backdrop.setVisible(image is not None)
         if image is not None and rect is not None:
             self._backdrop.setImage(np.flipud(image), axisOrder="row-major")
