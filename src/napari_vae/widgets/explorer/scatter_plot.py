@@ -50,6 +50,9 @@ class ScatterPlot(QWidget):
         menu = self.plot.getPlotItem().ctrlMenu
         menu.setParent(self, menu.windowFlags())  # pyqtgraph leaves it without a parent, so it would outlive us
         self.plot.hideButtons()
+        self.plot.setCacheMode(self.plot.CacheModeFlag.CacheNone)  # the background changes with the theme
+        for side in ("left", "bottom"):
+            self.plot.getAxis(side).enableAutoSIPrefix(False)  # "z1 (x0.001)" reads like another quantity
         self._backdrop, self._points, self._chosen = pg.ImageItem(), pg.ImageItem(), pg.ImageItem()
         for item in (self._backdrop, self._points, self._chosen):
             self.box.addItem(item, ignoreBounds=True)
@@ -64,6 +67,15 @@ class ScatterPlot(QWidget):
     def selection(self) -> Rows:
         """The selected rows."""
         return self._selected
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the points are on the screen."""
+        return self._raster is not None
+
+    def shown_rows(self) -> Rows:
+        """Rows that are drawn."""
+        return np.arange(len(self._x)) if self._shown is None else self._shown
 
     def set_points(self, x: npt.ArrayLike, y: npt.ArrayLike, *, names: tuple[str, str] = ("", "")) -> None:
         """Show other points, all of them in grey and none selected; the view holds them all.
@@ -94,12 +106,13 @@ class ScatterPlot(QWidget):
         self._draw()
 
     def set_selection(self, rows: npt.ArrayLike) -> None:
-        """Select rows from outside; ``selection_changed`` keeps still."""
-        self._selected = np.asarray(rows, dtype=np.int64).reshape(-1)
+        """Select rows from outside; ``selection_changed`` keeps still. Rows that are not there (yet) are left out."""
+        rows = np.asarray(rows, dtype=np.int64).reshape(-1)
+        self._selected = rows[rows < len(self._x)]
         self._draw_selection()
 
     def set_backdrop(self, image: npt.NDArray[Any] | None, rect: Rect | None = None) -> None:
-        """Show an image (H, W) or (H, W, 3 or 4) behind the points, its first row at the top; ``None`` takes it away."""
+        """Show an image (H, W) or (H, W, 3 or 4) behind the points, first row at the top; ``None`` takes it away."""
         self._backdrop.setVisible(image is not None)
         if image is not None and rect is not None:
             self._backdrop.setImage(np.flipud(image), axisOrder="row-major")

@@ -49,7 +49,7 @@ class SelectBox(pg.ViewBox):
             self._corners = [(a, b), (c, b), (c, d), (a, d)]
         elif event.isStart():
             self._corners, self._last = [(start.x(), start.y())], event.buttonDownPos()
-        elif (event.pos() - self._last).manhattanLength() >= STEP:
+        elif event.isFinish() or (event.pos() - self._last).manhattanLength() >= STEP:
             self._corners.append((here.x(), here.y()))
             self._last = event.pos()
         corners = np.array(self._corners)

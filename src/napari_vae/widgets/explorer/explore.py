@@ -1,0 +1,222 @@
+"""Dock widget “Explore latents”: a plot of the atoms that is linked with the canvas in both directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QPushButton, QWidget
+
+from ...analysis.coloring import color_by
+from ...errors import InputError
+from ...layer_table import check_plottable, color_columns, has_table, numeric_columns, table_of
+from ...open_runs import OpenRun, run_of
+from ..layer_box import LayerBox
+from ..panel import Form, Panel, sentence, side_by_side
+from .color_key import ColorKey
+from .hover_card import HoverCard
+from .linking import LayerLink
+from .scatter_plot import ScatterPlot
+
+Rows = npt.NDArray[np.int64]
+
+PLOT_HEIGHT = 300
+MODES = {
+    "Move": ("pan", "Drag moves the view, the wheel zooms; click a point to select it"),
+    "Lasso": ("lasso", "Drag around points to select them; Shift adds, Alt takes away"),
+    "Box": ("rectangle", "Drag a rectangle over points to select them; Shift adds, Alt takes away"),
+}
+NOTHING = "Open an image, detect atoms and train a model; or choose a layer of points with columns of numbers."
+
+
+class ExploreWidget(Panel):
+    """Plots any two columns of a layer, coloured by a third, and keeps its selection and that of the canvas the same.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer that the widget is docked in.
+    """
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self.layer_box = LayerBox(napari_viewer, has_table)
+        self.x, self.y, self.color = _column_box(), _column_box(), _column_box()
+        self.plot = ScatterPlot()
+        self.plot.setFixedHeight(PLOT_HEIGHT)
+        self.key = ColorKey()
+        self.words = sentence()
+        self.card = HoverCard()
+        self.link = LayerLink(napari_viewer, self)
+        self.opened: OpenRun | None = None
+        self._table = pd.DataFrame()
+        self._windows: Rows = np.zeros(0, dtype=np.int64)
+        self._lay_out()
+        self._connect()
+        self._on_layer_changed()
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """What is plotted, one row per point or label."""
+        return self._table
+
+    def _lay_out(self) -> None:
+        form = Form()
+        form.add("Layer", self.layer_box, "Points or labels whose columns are plotted; from any program.")
+        axes = QHBoxLayout()
+        axes.addWidget(self.x, 1)
+        axes.addWidget(self.y, 1)
+        form.add("Axes", side_by_side(axes), "Columns along the horizontal and the vertical axis.")
+        form.add("Colour", self.color, "Column that colours the points: numbers on a bar, classes by name.")
+        self.x.setToolTip("Column along the horizontal axis")
+        self.y.setToolTip("Column along the vertical axis")
+        tools = QHBoxLayout()
+        tools.setContentsMargins(0, 0, 0, 0)
+        self.modes = QButtonGroup(self)
+        for text, (mode, tip) in MODES.items():
+            button = QPushButton(text)
+            button.setCheckable(True)
+            button.setToolTip(tip)
+            button.setProperty("mode", mode)
+            self.modes.addButton(button)
+            tools.addWidget(button)
+        self.modes.buttons()[0].setChecked(True)
+        self.fit_button, self.clear_button = QPushButton("Fit"), QPushButton("Clear")
+        self.fit_button.setToolTip("Show all points again")
+        self.clear_button.setToolTip("Select nothing")
+        tools.addWidget(self.fit_button)
+        tools.addWidget(self.clear_button)
+        for widget in (form, side_by_side(tools), self.plot, self.key, self.words, self.card):
+            self.column.addWidget(widget)
+        self.column.addStretch()
+
+    def _connect(self) -> None:
+        self.layer_box.layer_changed.connect(self._on_layer_changed)
+        self.x.currentIndexChanged.connect(self._show_points)
+        self.y.currentIndexChanged.connect(self._show_points)
+        self.color.currentIndexChanged.connect(self._show_colors)
+        self.modes.buttonClicked.connect(self._on_mode)
+        self.fit_button.clicked.connect(self.plot.reset_view)
+        self.clear_button.clicked.connect(self._on_clear)
+        self.link.selection_changed.connect(self._on_selected_elsewhere)
+        self.link.table_changed.connect(self._on_table_changed)
+        self.link.frame_changed.connect(self._show_frame)
+        self.plot.selection_changed.connect(self._on_selected_here)
+        self.plot.hovered.connect(self._on_hovered)
+        self.plot.double_clicked.connect(self.link.centre_on)
+
+    def _on_layer_changed(self) -> None:
+        self.link.follow(self.layer_box.layer())
+        for box in (self.x, self.y, self.color):
+            with QSignalBlocker(box):
+                box.clear()
+        self._on_table_changed()
+
+    def _on_table_changed(self) -> None:
+        """Read the table of the layer anew; choices stay where the columns are still there."""
+        layer = self.link.layer
+        self._table = pd.DataFrame() if layer is None else table_of(layer)
+        self.opened = None if layer is None else run_of(self._viewer, layer)
+        self._windows = np.full(len(self._table), -1) if self.opened is None else self.opened.windows_of(layer)
+        self.card.clear()
+        try:
+            if layer is None:
+                raise InputError(NOTHING)
+            check_plottable(self._table)
+        except InputError as error:
+            self._show_nothing(str(error))
+            return
+        numbers = numeric_columns(self._table)
+        _offer(self.x, numbers, numbers[0])
+        _offer(self.y, numbers, numbers[1])
+        _offer(self.color, color_columns(self._table), _color_to_begin_with(self._table))
+        self._show_points()
+
+    def _show_nothing(self, words: str) -> None:
+        self.plot.set_points([], [])
+        self.key.show_coloring(None)
+        self.words.setText(words)
+
+    def _show_points(self, index: int = 0) -> None:
+        x, y = self.x.currentText(), self.y.currentText()
+        if x not in self._table or y not in self._table:
+            return
+        self.plot.set_points(self._table[x].to_numpy(float), self._table[y].to_numpy(float), names=(x, y))
+        self._show_colors()
+        self._show_frame()
+        self.plot.set_selection(self.link.selection())
+        self._say()
+
+    def _show_colors(self, index: int = 0) -> None:
+        name = self.color.currentText()
+        if name not in self._table:
+            return
+        try:
+            coloring = color_by(self._table[name])
+        except InputError as error:
+            self.words.setText(str(error))
+            show_error(str(error))
+            return
+        self.plot.set_colors(coloring.rgba)
+        self.key.show_coloring(coloring)
+
+    def _show_frame(self) -> None:
+        self.plot.set_shown(self.link.in_frame())
+
+    def _on_mode(self, button: QPushButton) -> None:
+        self.plot.set_mode(button.property("mode"))
+
+    def _on_clear(self) -> None:
+        nothing = np.zeros(0, dtype=np.int64)
+        self.plot.set_selection(nothing)
+        self._on_selected_here(nothing)
+
+    def _on_selected_here(self, rows: Rows) -> None:
+        self.link.select(rows)
+        self._say()
+
+    def _on_selected_elsewhere(self, rows: Rows) -> None:
+        self.plot.set_selection(rows)
+        self._say()
+
+    def _on_hovered(self, row: int) -> None:
+        if row < 0 or row >= len(self._table):
+            self.card.clear()
+            return
+        names = dict.fromkeys([self.color.currentText(), self.x.currentText(), self.y.currentText()])
+        self.card.show_atom(row, self._table.loc[row, list(names)], self.opened, int(self._windows[row]))
+
+    def _say(self) -> None:
+        x, y = self._table[self.x.currentText()], self._table[self.y.currentText()]
+        missing = int((~(np.isfinite(x.to_numpy(float)) & np.isfinite(y.to_numpy(float)))).sum())
+        chosen = len(self.plot.selection)
+        words = f"{len(self._table)} points"
+        words += f", {missing} without a value" if missing else ""
+        self.words.setText(words + (f"; {chosen} selected." if chosen else "."))
+
+
+def _column_box() -> QComboBox:
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(7)
+    return box
+
+
+def _offer(box: QComboBox, names: list[str], first: str) -> None:
+    """Offer columns; what is chosen stays so, and where that is not there, `first` is chosen."""
+    before = box.currentText()
+    with QSignalBlocker(box):
+        box.clear()
+        box.addItems(names)
+        box.setCurrentText(before if before in names else first)
+
+
+def _color_to_begin_with(table: pd.DataFrame) -> str:
+    """The classes where there are any, else the first latent."""
+    names = color_columns(table)
+    return next((name for name in ("class_name", "class", *numeric_columns(table)) if name in names), names[0])
