@@ -55,7 +55,7 @@ def test_certainty_becomes_opacity():
 
 
 def test_a_million_classes_are_one_sentence():
-    with pytest.raises(InputError, match="“id” has 1000000 different values.*at most 255"):
+    with pytest.raises(InputError, match=r"“id” has 1000000 different values.*at most 255"):
         color_by(pd.Series(np.arange(1_000_000).astype(str), name="id"))
 
 

@@ -130,8 +130,10 @@ def _stamped(
     opacity = (rgba[:, 3] / np.float32(255))[:, None] * weight[used].astype(np.float32)
     values = (opacity * rgba[:, channel, None] for channel in range(3))
     pixels = shape[0] * shape[1]
-    colour = np.stack([np.bincount(at, value[there], minlength=pixels) for value in values], axis=1)
-    return np.bincount(at, opacity[there], minlength=pixels), colour
+    colour: npt.NDArray[np.float64] = np.stack(
+        [np.bincount(at, value[there], minlength=pixels) for value in values], axis=1, dtype=np.float64
+    )
+    return np.bincount(at, opacity[there], minlength=pixels).astype(np.float64), colour
 
 
 def _blended(cover: npt.NDArray[np.float64], colour: npt.NDArray[np.float64], crowded: bool) -> npt.NDArray[np.uint8]:

@@ -9,17 +9,21 @@ import numpy.typing as npt
 import pandas as pd
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QButtonGroup, QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from ...analysis.coloring import color_by
 from ...errors import InputError
 from ...layer_table import check_plottable, color_columns, has_table, numeric_columns, table_of
-from ...open_runs import OpenRun, run_of
+from ...layers import KEY, LayerData
+from ...open_runs import OpenRun, keep_run, run_of
+from ..jobs import Job
 from ..layer_box import LayerBox
-from ..panel import Form, Panel, sentence, side_by_side
+from ..panel import Form, Panel, folded, sentence, side_by_side
 from .color_key import ColorKey
 from .hover_card import HoverCard
 from .linking import LayerLink
+from .manifold_section import ManifoldSection
+from .run_loading import open_steps, read_source
 from .scatter_plot import ScatterPlot
 
 Rows = npt.NDArray[np.int64]
@@ -53,6 +57,8 @@ class ExploreWidget(Panel):
         self.words = sentence()
         self.card = HoverCard()
         self.link = LayerLink(napari_viewer, self)
+        self.manifold = ManifoldSection()
+        self.job = Job(self)
         self.opened: OpenRun | None = None
         self._table = pd.DataFrame()
         self._windows: Rows = np.zeros(0, dtype=np.int64)
@@ -93,6 +99,9 @@ class ExploreWidget(Panel):
         tools.addWidget(self.clear_button)
         for widget in (form, side_by_side(tools), self.plot, self.key, self.words, self.card):
             self.column.addWidget(widget)
+        self.sections = {"Manifold": folded("Manifold", self.manifold)}
+        for section in self.sections.values():
+            self.column.addWidget(section)
         self.column.addStretch()
 
     def _connect(self) -> None:
@@ -109,6 +118,13 @@ class ExploreWidget(Panel):
         self.plot.selection_changed.connect(self._on_selected_here)
         self.plot.hovered.connect(self._on_hovered)
         self.plot.double_clicked.connect(self.link.centre_on)
+        self.plot.cursor_moved.connect(self.manifold.show_at)
+        self.manifold.backdrop_changed.connect(self.plot.set_backdrop)
+        self.manifold.layer_made.connect(self._add_layer)
+        self.manifold.load_asked.connect(self._on_load_asked)
+        self.job.progressed.connect(self._on_progress)
+        self.job.succeeded.connect(self._on_run_loaded)
+        self.job.failed.connect(self.words.setText)
 
     def _on_layer_changed(self) -> None:
         self.link.follow(self.layer_box.layer())
@@ -124,6 +140,7 @@ class ExploreWidget(Panel):
         self.opened = None if layer is None else run_of(self._viewer, layer)
         self._windows = np.full(len(self._table), -1) if self.opened is None else self.opened.windows_of(layer)
         self.card.clear()
+        self.manifold.set_run(self.opened)
         try:
             if layer is None:
                 raise InputError(NOTHING)
@@ -147,6 +164,7 @@ class ExploreWidget(Panel):
         if x not in self._table or y not in self._table:
             return
         self.plot.set_points(self._table[x].to_numpy(float), self._table[y].to_numpy(float), names=(x, y))
+        self.manifold.set_axes(x, y)
         self._show_colors()
         self._show_frame()
         self.plot.set_selection(self.link.selection())
@@ -159,14 +177,49 @@ class ExploreWidget(Panel):
         try:
             coloring = color_by(self._table[name])
         except InputError as error:
-            self.words.setText(str(error))
-            show_error(str(error))
+            self._refuse(error)
             return
         self.plot.set_colors(coloring.rgba)
         self.key.show_coloring(coloring)
 
     def _show_frame(self) -> None:
         self.plot.set_shown(self.link.in_frame())
+
+    def load_run(self, folder: str) -> None:
+        """Read a saved model and tie it to the layer; bad input ends in a notification."""
+        if self.job.running or self.link.layer is None:
+            return
+        try:
+            source = read_source(self._viewer, self.link.layer)
+        except InputError as error:
+            self._refuse(error)
+            return
+        self.job.start(open_steps, folder, *source)
+
+    def _on_load_asked(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Load a model: choose its folder")
+        if folder:
+            self.load_run(folder)
+
+    def _on_progress(self, step: Any) -> None:
+        self.words.setText(step.message)
+
+    def _on_run_loaded(self, opened: OpenRun) -> None:
+        layer = self.link.layer
+        if layer is not None:
+            ours = layer.metadata.get(KEY, {}) | {"run": keep_run(self._viewer, opened)}
+            layer.metadata = {**layer.metadata, KEY: ours}
+            self._on_table_changed()
+
+    def _add_layer(self, made: LayerData) -> None:
+        data, options, kind = made
+        selected = list(self._viewer.layers.selection)
+        getattr(self._viewer, f"add_{kind}")(data, **options)
+        self._viewer.layers.selection = selected
+
+    def _refuse(self, error: InputError) -> None:
+        self.words.setText(str(error))  # the notification goes away
+        show_error(str(error))
 
     def _on_mode(self, button: QPushButton) -> None:
         self.plot.set_mode(button.property("mode"))
