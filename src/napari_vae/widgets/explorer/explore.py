@@ -12,6 +12,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from ...analysis.coloring import color_by
+from ...analysis.quality import certainty_of
 from ...errors import InputError
 from ...layer_table import check_plottable, color_columns, has_table, numeric_columns, table_of
 from ...layers import KEY, LayerData
@@ -23,8 +24,10 @@ from .color_key import ColorKey
 from .hover_card import HoverCard
 from .linking import LayerLink
 from .manifold_section import ManifoldSection
-from .run_loading import open_steps, read_source
+from .quality_section import QualitySection
+from .run_loading import open_steps, read_source, source_image
 from .scatter_plot import ScatterPlot
+from .value_layer import column_map
 
 Rows = npt.NDArray[np.int64]
 
@@ -57,7 +60,7 @@ class ExploreWidget(Panel):
         self.words = sentence()
         self.card = HoverCard()
         self.link = LayerLink(napari_viewer, self)
-        self.manifold = ManifoldSection()
+        self.manifold, self.quality = ManifoldSection(), QualitySection()
         self.job = Job(self)
         self.opened: OpenRun | None = None
         self._table = pd.DataFrame()
@@ -99,7 +102,8 @@ class ExploreWidget(Panel):
         tools.addWidget(self.clear_button)
         for widget in (form, side_by_side(tools), self.plot, self.key, self.words, self.card):
             self.column.addWidget(widget)
-        self.sections = {"Manifold": folded("Manifold", self.manifold)}
+        parts = {"Manifold": self.manifold, "Quality": self.quality}
+        self.sections = {title: folded(title, part) for title, part in parts.items()}
         for section in self.sections.values():
             self.column.addWidget(section)
         self.column.addStretch()
@@ -122,6 +126,9 @@ class ExploreWidget(Panel):
         self.manifold.backdrop_changed.connect(self.plot.set_backdrop)
         self.manifold.layer_made.connect(self._add_layer)
         self.manifold.load_asked.connect(self._on_load_asked)
+        self.quality.row_chosen.connect(self._on_row_chosen)
+        self.quality.certainty_toggled.connect(self._show_colors)
+        self.quality.map_asked.connect(self._on_map_asked)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_run_loaded)
         self.job.failed.connect(self.words.setText)
@@ -141,6 +148,7 @@ class ExploreWidget(Panel):
         self._windows = np.full(len(self._table), -1) if self.opened is None else self.opened.windows_of(layer)
         self.card.clear()
         self.manifold.set_run(self.opened)
+        self.quality.show_table(self._table, self.opened)
         try:
             if layer is None:
                 raise InputError(NOTHING)
@@ -170,12 +178,13 @@ class ExploreWidget(Panel):
         self.plot.set_selection(self.link.selection())
         self._say()
 
-    def _show_colors(self, index: int = 0) -> None:
+    def _show_colors(self, _: Any = None) -> None:
         name = self.color.currentText()
         if name not in self._table:
             return
         try:
-            coloring = color_by(self._table[name])
+            sure = certainty_of(self._table, name) if self.quality.certainty.isChecked() else None
+            coloring = color_by(self._table[name], certainty=sure)
         except InputError as error:
             self._refuse(error)
             return
@@ -214,8 +223,27 @@ class ExploreWidget(Panel):
     def _add_layer(self, made: LayerData) -> None:
         data, options, kind = made
         selected = list(self._viewer.layers.selection)
-        getattr(self._viewer, f"add_{kind}")(data, **options)
-        self._viewer.layers.selection = selected
+        layer, layers = getattr(self._viewer, f"add_{kind}")(data, **options), self._viewer.layers
+        if options["metadata"][KEY]["kind"] == "map" and self.link.layer in layers:
+            layers.move(layers.index(layer), layers.index(self.link.layer))  # the points stay on top
+        layers.selection = selected
+
+    def _on_row_chosen(self, row: int) -> None:
+        rows = np.array([row], dtype=np.int64)
+        self.plot.set_selection(rows)
+        self._on_selected_here(rows)
+        self._on_hovered(row)
+        self.link.centre_on(row)
+
+    def _on_map_asked(self) -> None:
+        """Make an image layer of the column that colours the points."""
+        name = self.color.currentText()
+        try:
+            made = column_map(source_image(self._viewer, self.link.layer), self.link.layer, name)
+        except InputError as error:
+            self._refuse(error)
+            return
+        self._add_layer(made)
 
     def _refuse(self, error: InputError) -> None:
         self.words.setText(str(error))  # the notification goes away
