@@ -26,7 +26,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_vae import ModelConfig, TrainConfig, fit, samples
-from peers.setup import PYTHON, is_ready
+from peers.setup import PYROVED
 
 BATCH, EPOCHS, CLASSES, LABELLED, BAR = 50, 2, 4, 800, 40
 TURNS, WIDTHS = 4, (128, 128)
@@ -79,7 +79,7 @@ def theirs(name: str, images: np.ndarray, suits: np.ndarray, device: str, second
         np.save(files[0], images)
         np.save(files[1], suits)
         options = ["--models", name, "--batch", str(BATCH), "--device", device, "--seconds", str(seconds)]
-        done = subprocess.run([PYTHON, PEER, *files, *options], capture_output=True, text=True, check=True)
+        done = subprocess.run([PYROVED.python, PEER, *files, *options], capture_output=True, text=True, check=True)
     return float(json.loads(done.stdout)[name])
 
 
@@ -92,7 +92,7 @@ def main() -> None:
     cards = samples.cards(3000, 120, 20)
     order = np.random.default_rng(0).permutation(len(cards))
     images, suits = cards.images[order], cards.suit[order]
-    if not is_ready():
+    if not PYROVED.is_ready():
         print("pyroVED is not set up, so it is left out; run `python benchmarks/peers/setup.py` first.\n")
     roof = peak(chosen.device)
     print(
@@ -102,7 +102,7 @@ def main() -> None:
     for name in chosen.models:
         peer, same, own = [], [], []
         for _ in range(TURNS):
-            if is_ready():
+            if PYROVED.is_ready():
                 peer.append(theirs(name, images, suits, chosen.device, chosen.seconds))
             same.append(ours(name, images, suits, chosen.device, WIDTHS))
             own.append(ours(name, images, suits, chosen.device, ModelConfig().hidden))

@@ -1,5 +1,6 @@
 """The command line: what it writes, and that bad input is one line and exit code 2, never a traceback."""
 
+import json
 import shutil
 import sys
 
@@ -11,7 +12,7 @@ from napari_vae import cli, showing
 from napari_vae.batch import Outcome, _write_index, places
 from napari_vae.io.reading import FORMATS
 
-COMMANDS = ("demo", "analyze", "advise", "detect", "train", "encode", "open")
+COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open")
 FAST = ("--epochs", "2", "--device", "cpu")
 
 
@@ -85,11 +86,24 @@ def test_analyze_goes_on_after_a_broken_file(command, images, tmp_path):
     assert "cut short" in page
 
 
+def test_detect_follows_the_atoms_of_a_movie(command, tmp_path):
+    movie, truth = nv.samples.movie("graphene", frames=4, size=96, drift=4)
+    nv.write_image(movie.data, tmp_path / "movie.tif", pixel_size=movie.pixel_size, units="nm")
+    assert command("detect", tmp_path / "movie.tif", "--follow", "--out", tmp_path)[0] == 0
+    table = nv.read_table(tmp_path / "movie-atoms.csv")
+    assert set(table["frame"]) == {0, 1, 2, 3}
+    assert 0.8 < table["track"].nunique() / truth["track"].nunique() < 1.3
+
+
 def test_detect_train_encode(command, images, tmp_path):
     code, text, _ = command("detect", images / "one.tif", images / "two.tif", "--out", tmp_path)
     assert (code, text.count("atoms in")) == (0, 2)
     atoms = tmp_path / "one-atoms.csv"
-    assert {"y", "x", "score"} <= set(nv.read_table(atoms))
+    table = nv.read_table(atoms)
+    assert {"y", "x", "score"} <= set(table) and table["fitted"].dtype == bool
+    assert command("detect", images / "one.tif", "--refine", "elliptical", "--out", tmp_path / "ellipses")[0] == 0
+    assert "orientation" in nv.read_table(tmp_path / "ellipses" / "one-atoms.csv")
+    assert command("detect", images / "one.tif", "--refine", "magic", "--out", tmp_path / "magic")[0] == 2
 
     code, _, _ = command(
         "train", images / "one.tif", "--atoms", atoms, "--out", tmp_path / "run", "--model", "vae", *FAST
@@ -100,6 +114,31 @@ def test_detect_train_encode(command, images, tmp_path):
     code, _, _ = command("encode", tmp_path / "run", images / "one.tif", images / "two.tif", "--out", tmp_path)
     assert code == 0
     assert {"z1", "z2", "y", "x"} <= set(nv.read_table(tmp_path / "two-latents.csv"))
+
+
+def test_crystal_writes_tables_and_the_lattice(command, images, tmp_path):
+    code, text, _ = command("crystal", images / "one.tif", images / "broken.tif", images / "two.tif", "--out", tmp_path)
+    assert (code, text.count("spacing = 0.14")) == (2, 2)
+    assert {"strain_xx", "intensity", "sublattice"} <= set(nv.read_table(tmp_path / "one-crystal.csv"))
+    assert {"y", "x", "neighbours"} <= set(nv.read_table(tmp_path / "one-vacancies.csv"))
+    lattice = json.loads((tmp_path / "two-lattice.json").read_text(encoding="utf-8"))
+    assert lattice["unit"] == "nm"
+    assert lattice["spacing"] == pytest.approx(0.142, rel=0.005)
+    assert lattice["in_pixels"]["spacing"] == pytest.approx(12.35, rel=0.005)
+
+    options = ("--atoms", tmp_path / "one-crystal.csv", "--sublattices", 1, "--out", tmp_path / "again")
+    assert command("crystal", images / "one.tif", *options)[0] == 0
+    code, _, errors = command("crystal", images / "one.tif", images / "two.tif", *options)
+    assert (code, "belongs to one image" in last_line(errors)) == (2, True)
+
+
+def test_where_there_are_no_atoms_a_sentence_says_so(command, tmp_path):
+    noise = np.random.default_rng(0).normal(size=(128, 128))
+    np.save(tmp_path / "noise.npy", noise)
+    code, text, _ = command("detect", tmp_path / "noise.npy", "--weak", "--out", tmp_path)
+    assert code == 0
+    assert "nothing stands out of noise" in text
+    assert len(nv.read_table(tmp_path / "noise-atoms.csv")) == 0
 
 
 @pytest.fixture(scope="module")

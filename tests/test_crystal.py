@@ -5,11 +5,15 @@ import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
-from napari_vae import assign_sublattices, detect_atoms
-from napari_vae.analysis.displacements import measure_displacements
-from napari_vae.analysis.intensities import voronoi_intensities
-from napari_vae.analysis.lattice_vectors import Lattice, measure_lattice
-from napari_vae.analysis.vacancies import find_vacancies
+from napari_vae import (
+    Lattice,
+    assign_sublattices,
+    detect_atoms,
+    find_vacancies,
+    measure_displacements,
+    measure_lattice,
+    voronoi_intensities,
+)
 from napari_vae.errors import InputError
 from napari_vae.samples import micrograph
 
@@ -76,6 +80,11 @@ def test_vectors_of_the_samples(crystal):
     assert np.linalg.norm(lattice.vectors, axis=1) == pytest.approx(length, rel=0.005)
     assert lattice.spacing == pytest.approx(bond, rel=0.005)
     assert lattice.angle == pytest.approx(angle, abs=0.5)
+
+
+def test_the_edge_does_not_bias_the_spacing():
+    image, truth = micrograph("graphene", size=160, seed=0)
+    assert measure_lattice(detect_atoms(image)).spacing == pytest.approx(measure_lattice(truth).spacing, abs=0.03)
 
 
 def test_frames_of_a_movie_share_a_lattice():

@@ -14,6 +14,7 @@ from napari_vae.layers import (
     add_latents,
     atoms_from_points,
     atoms_to_points,
+    blank_row,
     class_labels,
     classes_to_labels,
     latent_style,
@@ -264,3 +265,7 @@ def test_classes_with_names_are_named_where_the_points_and_the_areas_tell(atoms)
         names=("bulk", "defect", "none seen"),
     )
     assert layer[1]["features"]["class"] == ["", "bulk", "defect"]
+
+
+def test_points_added_by_hand_are_not_fitted():
+    assert blank_row(pd.DataFrame({"sigma": [2.0], "fitted": [True]}))["fitted"] is False

@@ -6,11 +6,12 @@ from scipy.ndimage import gaussian_filter
 
 from measuring import detection
 from napari_vae import detect_atoms
-from napari_vae.atoms.refine import draw_spots
+from napari_vae.atoms.drawn import draw_spots
 from napari_vae.atoms.texture import repeated_vectors, score_above_texture
 from napari_vae.samples import micrograph
 
 SIZE, SPACING, WIDTH = 512, 24.0, 5.0
+TURNED = np.array([[np.cos(0.1), -np.sin(0.1)], [np.sin(0.1), np.cos(0.1)]])
 
 
 def hexagonal(angle, rng):
@@ -110,3 +111,14 @@ def test_vectors_repeat_in_a_lattice_and_not_among_random_points():
 def test_a_few_maxima_keep_their_scores():
     scores = np.array([5.0, 6.0, 7.0])
     assert score_above_texture(np.eye(3, 2), scores, scores) is scores
+
+
+def test_maxima_squeezed_between_columns_need_better_evidence():
+    rng = np.random.default_rng(0)
+    sites = hexagonal(0.1, rng)
+    hollow = sites[rng.choice(len(sites), 40, replace=False)] + np.array([0.0, SPACING / np.sqrt(3)]) @ TURNED.T
+    scores = np.concatenate([rng.normal(20, 1, len(sites)), np.full(20, 9.0), np.full(20, 12.0)])
+    told = score_above_texture(np.concatenate([sites, hollow]), scores, scores)
+    assert (told[: len(sites)] == scores[: len(sites)]).all()
+    assert (told[len(sites) : -20] < 3).all()
+    assert (told[-20:] == 12).all()

@@ -28,7 +28,7 @@ def shown(scene, show_widget, qtbot):
     from napari_vae.widgets.detect import DetectWidget
 
     widget = show_widget(DetectWidget)
-    qtbot.waitUntil(lambda: widget.form.threshold.isEnabled(), timeout=LONG)
+    qtbot.waitUntil(lambda: widget.form.threshold.slider.isEnabled(), timeout=LONG)
     return widget
 
 
@@ -54,15 +54,63 @@ def test_spacing_is_shown_in_the_unit_of_the_layer(viewer, shown, qtbot):
     assert shown.form.request().spacing == pytest.approx(15)
 
 
+def test_spacing_in_any_unit(scene, shown):
+    units = {"pm": (20.0, "pm"), "angstrom": (0.2, "Å"), "um": (2e-5, "µm"), "pixel": (1.0, "px")}
+    for unit, (pixel, words) in units.items():
+        scene.units, scene.scale = (unit, unit), (pixel, pixel)
+        assert shown.form.spacing.suffix() == f" {words}"
+        assert shown.form.spacing.value() == pytest.approx(12 * pixel, rel=0.05)
+        assert shown.form.request().spacing is None  # the estimate does not become an order
+    shown.form.spacing.setValue(18)
+    scene.units, scene.scale = ("nm", "nm"), (0.02, 0.02)
+    assert shown.form.spacing.value() == pytest.approx(0.36)
+    assert shown.form.request().spacing == pytest.approx(18)
+
+
+def test_spacing_with_oblong_pixels_and_what_keeps_it(viewer, scene, shown, qtbot):
+    scene.scale = (0.01, 0.04)
+    shown.form.spacing.setValue(0.3)
+    assert shown.form.request().spacing == pytest.approx(15)  # pixels of a side of 0.02
+    for box in (shown.form.method, shown.form.polarity):
+        box.setCurrentIndex(1)
+    viewer.add_image(np.zeros((8, 8)), name="another")
+    shown.form.image.choose(scene)
+    qtbot.waitUntil(lambda: shown.form.threshold.slider.isEnabled(), timeout=LONG)
+    assert shown.form.spacing.value() == pytest.approx(0.3)
+    assert shown.form.request().spacing == pytest.approx(15)
+    shown.form.estimate.click()
+    assert shown.form.request().spacing is None
+
+
+def test_histogram_and_slider_are_one(viewer, shown):
+    box = shown.form.threshold
+    assert box.histogram.line.value() == box.slider.value()
+    everything = box.histogram.left.opts["height"].copy()
+    assert np.expm1(everything).sum() == pytest.approx(len(viewer.layers["preview of atoms"].data))
+    box.histogram.line.setValue(700)  # as dragged
+    assert box.slider.value() == 700 and box.by_hand
+    taken = np.expm1(box.histogram.taken.opts["height"]).sum()
+    assert taken == pytest.approx(viewer.layers["preview of atoms"].shown.sum(), abs=2)
+    box.slider.setValue(300)
+    assert box.histogram.line.value() == 300
+    assert np.array_equal(box.histogram.left.opts["height"], everything)
+    box.automatic.click()
+    assert box.histogram.line.value() == box.slider.value() != 300
+    box.slider.setValue(800)
+    score = box.score()
+    box.show_scores([1.0, 2.0], chosen=1.5)  # on a frame where all are below it
+    assert box.score() == score and box.slider.value() == 1000
+
+
 def test_preview_follows_the_threshold_and_leaves_with_the_widget(viewer, shown, qtbot):
     marks = viewer.layers["preview of atoms"]
-    many = len(marks.data)
+    many = marks.shown.sum()
     assert f": {many}" in shown.form.preview.text()
-    shown.form.threshold.setValue(950)
-    assert 0 <= len(marks.data) < many
-    assert shown.form.request().threshold == pytest.approx(shown.form.score())
-    shown.form.automatic.click()
-    assert len(marks.data) == many and shown.form.request().threshold is None
+    shown.form.threshold.slider.setValue(950)
+    assert 0 <= marks.shown.sum() < many
+    assert shown.form.request().threshold == pytest.approx(shown.form.threshold.score())
+    shown.form.threshold.automatic.click()
+    assert marks.shown.sum() == many and shown.form.request().threshold is None
     shown.form.preview.setChecked(False)
     assert "preview of atoms" not in viewer.layers
     shown.form.preview.setChecked(True)
@@ -71,7 +119,7 @@ def test_preview_follows_the_threshold_and_leaves_with_the_widget(viewer, shown,
 
 
 def test_preview_counts_what_detection_finds(viewer, shown, qtbot):
-    counted = len(viewer.layers["preview of atoms"].data)
+    counted = viewer.layers["preview of atoms"].shown.sum()
     detect(qtbot, shown)
     assert len(viewer.layers["atoms of lattice"].data) == counted
 
@@ -86,11 +134,11 @@ def test_what_was_chosen_automatically_is_said(viewer, scene, shown, qtbot):
 
 
 def test_the_method_is_said_and_can_be_chosen(viewer, shown, qtbot):
-    assert shown.form.method.currentText() == "automatic: matched filter"
+    assert shown.form.method.currentText() == "automatic: filter"
     shown.form.method.setCurrentText("learned")
-    qtbot.waitUntil(lambda: shown.form.threshold.isEnabled(), timeout=LONG)
-    assert 0 <= shown.form.score() <= 1
-    shown.form.threshold.setValue(500)
+    qtbot.waitUntil(lambda: shown.form.threshold.slider.isEnabled(), timeout=LONG)
+    assert 0 <= shown.form.threshold.score() <= 1
+    shown.form.threshold.slider.setValue(500)
     assert shown.form.request().method == "learned"
     detect(qtbot, shown)
     assert viewer.layers["atoms of lattice"].metadata["napari_vae"]["method"] == "learned"
@@ -103,36 +151,16 @@ def test_a_preview_that_fails_says_so_in_the_panel_only(viewer, scene, shown, qt
     assert not notifications
 
 
-def test_detecting_again_never_overwrites_edited_points(viewer, widget, qtbot):
-    detect(qtbot, widget)
-    detect(qtbot, widget)
-    assert [layer.name for layer in viewer.layers] == ["lattice", "atoms of lattice"]  # untouched: replaced
-    edited = viewer.layers["atoms of lattice"]
-    edited.add([[33.3, 44.4]])
-    before = edited.data.copy()
-    detect(qtbot, widget)
-    assert edited in viewer.layers and np.array_equal(edited.data, before)
-    assert len(viewer.layers) == 3
-
-
-def test_points_with_columns_of_the_user_are_kept(viewer, widget, qtbot):
-    detect(qtbot, widget)
-    points = viewer.layers["atoms of lattice"]
-    points.features = points.features.assign(mine=1)
-    detect(qtbot, widget)
-    assert points in viewer.layers and len(viewer.layers) == 3
-
-
 def test_movies_frame_in_view_or_all(viewer, open_widget, qtbot, lattice):
     movie = np.stack([lattice[0], np.roll(lattice[0], 3, axis=1), lattice[0]])
     viewer.add_image(movie, name="movie", scale=(1, 0.02, 0.02), units=("pixel", "nm", "nm"))
     widget = open_widget("Detect atoms")
     viewer.dims.set_current_step(0, 1)
-    widget.form.frames.setCurrentIndex(1)
+    widget.form.where.setCurrentIndex(1)
     detect(qtbot, widget)
     points = viewer.layers["atoms of movie"]
     assert points.ndim == 3 and set(points.data[:, 0]) == {1}
-    widget.form.frames.setCurrentIndex(0)
+    widget.form.where.setCurrentIndex(0)
     detect(qtbot, widget)
     assert set(viewer.layers["atoms of movie"].data[:, 0]) == {0, 1, 2}
     assert "3 frames" in widget.progress.words.text()

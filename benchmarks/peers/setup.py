@@ -1,8 +1,10 @@
-"""Set pyroVED up in an environment of its own, to be timed against: ``python benchmarks/peers/setup.py``.
+"""Set other programs up in environments of their own, to be measured against.
 
-The environment is ``benchmarks/peers/.venv``, which git ignores; run again, the script ends at once. Pyro asks for
-torch itself, so torch comes first, in the version of ``constraints.txt``: both are timed on the same build.
-Torchvision, which pyroVED needs for its figures alone, is left out: one of another build than torch's fails.
+    python benchmarks/peers/setup.py [--only pyroved|detection]
+
+``pyroved`` is timed by ``benchmarks/speed.py``; ``detection`` holds trackpy, scikit-image and Atomap for
+``benchmarks/detection.py``. The environments are folders next to this file, which git
+ignores; run again, the script ends at once.
 """
 
 from __future__ import annotations
@@ -11,48 +13,81 @@ import argparse
 import subprocess
 import sys
 import venv
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ENVIRONMENT = HERE / ".venv"
-PYTHON = ENVIRONMENT / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 CONSTRAINTS = HERE.parents[1] / "constraints.txt"
-PEER = "pyroved==0.3.0"
-NEEDS = ("pyro-ppl==1.9.1", "matplotlib")  # all that it declares but torchvision
-WORKS = "import importlib.metadata, pyro; importlib.metadata.version('pyroved')"
 
 
-def is_ready() -> bool:
-    """Whether pyroVED and what it trains with are in their environment."""
-    return PYTHON.exists() and _python("-c", WORKS) is None
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment: the pip installations that make it, and a line of Python that works where it is whole."""
+
+    name: str
+    folder: Path
+    installations: tuple[tuple[str, ...], ...]
+    works: str
+
+    @property
+    def python(self) -> Path:
+        """The interpreter."""
+        return self.folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+    def is_ready(self) -> bool:
+        """Whether everything is there."""
+        return self.python.exists() and self._run("-c", self.works) is None
+
+    def set_up(self) -> str | None:
+        """Make the environment; returns why that was not possible, or None."""
+        if self.is_ready():
+            return None
+        print(f"Setting {self.name} up in {self.folder} (a few minutes).", file=sys.stderr)
+        try:
+            venv.create(self.folder, with_pip=True, clear=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            return f"there is no room or no venv module for an environment ({error})"
+        steps = [("-m", "pip", "install", "--quiet", *packages) for packages in self.installations]
+        return next(filter(None, (self._run(*step) for step in (*steps, ("-c", self.works)))), None)
+
+    def _run(self, *arguments: str) -> str | None:
+        """Run the interpreter; the last line of its complaint, or None."""
+        done = subprocess.run([self.python, *arguments], capture_output=True, text=True, check=False)
+        return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
 
 
-def set_up() -> str | None:
-    """Make the environment; returns why that was not possible, or None."""
-    if is_ready():
-        return None
-    print(f"Setting pyroVED up in {ENVIRONMENT} (a few minutes).", file=sys.stderr)
-    try:
-        venv.create(ENVIRONMENT, with_pip=True, clear=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        return f"there is no room or no venv module for an environment ({error})"
-    pip = ("-m", "pip", "install", "--quiet", "-c", str(CONSTRAINTS))
-    steps = ((*pip, "torch"), (*pip, *NEEDS), (*pip, "--no-deps", PEER), ("-c", WORKS))
-    return next(filter(None, (_python(*step) for step in steps)), None)
-
-
-def _python(*arguments: str) -> str | None:
-    """Run the environment's interpreter; the last line of its complaint, or None."""
-    done = subprocess.run([PYTHON, *arguments], capture_output=True, text=True, check=False)
-    return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+# Pyro asks for torch itself, so torch comes first, in the version of constraints.txt: both are timed on the same build.
+# Torchvision, which pyroVED needs for its figures alone, is left out: one of another build than torch's fails.
+PYROVED = Environment(
+    "pyroVED",
+    HERE / ".venv",
+    (
+        ("-c", str(CONSTRAINTS), "torch"),
+        ("-c", str(CONSTRAINTS), "pyro-ppl==1.9.1", "matplotlib"),
+        ("-c", str(CONSTRAINTS), "--no-deps", "pyroved==0.3.0"),
+    ),
+    "import importlib.metadata, pyro; importlib.metadata.version('pyroved')",
+)
+DETECTION = Environment(
+    "trackpy, scikit-image and Atomap",
+    HERE / ".venv-detection",
+    (("trackpy==0.7", "numba", "atomap==0.4.2", "hyperspy", "scikit-image"),),
+    "import numba, trackpy, skimage, atomap.api",
+)
+ENVIRONMENTS = {"pyroved": PYROVED, "detection": DETECTION}
 
 
 def main() -> int:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    fault = set_up()
-    if fault is not None:
-        print(f"pyroVED cannot be set up here, so it will not be timed: {fault}.", file=sys.stderr)
-    return 0 if fault is None else 1
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=ENVIRONMENTS)
+    only = parser.parse_args().only
+    faults = 0
+    for environment in [ENVIRONMENTS[only]] if only else ENVIRONMENTS.values():
+        fault = environment.set_up()
+        if fault is not None:
+            faults += 1
+            print(f"{environment.name} cannot be set up here and will not be measured: {fault}.", file=sys.stderr)
+    return min(faults, 1)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import napari
 from napari.settings import get_plugin_settings
 from qtpy.QtCore import QEventLoop, QTimer
 
-STAGES = ("detect", "train", "advanced", "suggested", "labels", "training", "trained")
+STAGES = ("detect", "crystal", "train", "advanced", "suggested", "labels", "training", "trained")
 
 
 def open_viewer(sample):
@@ -46,8 +46,13 @@ def stage(viewer, name, epochs):
     wait_for(detect.preview_job)
     if name == "detect":
         return
+    if name == "crystal":
+        detect.form.sublattices.setCurrentIndex(1)
     detect.detect()
     wait_for(detect.job)
+    if name == "crystal":
+        measure_crystal(viewer, detect)
+        return
     train = dock(viewer, "Train VAE")
     wait(0.5)
     if name == "advanced":
@@ -69,6 +74,17 @@ def stage(viewer, name, epochs):
         wait(3)
         viewer.reset_view()
         wait(1)
+
+
+def measure_crystal(viewer, detect):
+    """Open the section, measure, and scroll to it."""
+    section = detect.crystal.parent().parent()
+    section.expand(animate=False)
+    detect.crystal.measure()
+    wait_for(detect.crystal.job)
+    viewer.scene.camera.zoom *= 3
+    detect.verticalScrollBar().setValue(detect.verticalScrollBar().maximum())
+    wait(1)
 
 
 def label_some(train):

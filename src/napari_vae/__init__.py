@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from .atoms import detect_atoms as detect_atoms
     from .atoms import estimate_spacing as estimate_spacing
     from .atoms import iter_detect_atoms as iter_detect_atoms
+    from .atoms import link_atoms as link_atoms
+    from .crystal.description import Crystal as Crystal
+    from .crystal.description import describe_crystal as describe_crystal
+    from .crystal.displacements import measure_displacements as measure_displacements
+    from .crystal.intensities import voronoi_intensities as voronoi_intensities
+    from .crystal.lattice import Lattice as Lattice
+    from .crystal.lattice_vectors import measure_lattice as measure_lattice
+    from .crystal.vacancies import find_vacancies as find_vacancies
     from .errors import InputError as InputError
     from .errors import ReadError as ReadError
     from .errors import TrainingError as TrainingError
@@ -59,7 +67,9 @@ if TYPE_CHECKING:
 _HOME = {
     "Advice": "adviser",
     "Analysis": "pipeline",
+    "Crystal": "crystal.description",
     "InputError": "errors",
+    "Lattice": "crystal.lattice",
     "Likeness": "likeness",
     "Micrograph": "micrograph",
     "ModelConfig": "models.config",
@@ -76,21 +86,27 @@ _HOME = {
     "assign_sublattices": "atoms",
     "cluster": "analysis.clusters",
     "compare": "likeness",
+    "describe_crystal": "crystal.description",
     "detect_atoms": "atoms",
     "estimate_spacing": "atoms",
     "extract_patches": "patches",
+    "find_vacancies": "crystal.vacancies",
     "fit": "training",
     "iter_advise": "adviser",
     "iter_detect_atoms": "atoms",
     "iter_fit": "training",
     "label_next": "labelling",
+    "link_atoms": "atoms",
     "list_datasets": "io.reading",
     "load_analysis": "archive",
     "load_run": "run",
+    "measure_displacements": "crystal.displacements",
+    "measure_lattice": "crystal.lattice_vectors",
     "paste_patches": "patches",
     "read": "io.reading",
     "read_table": "io.writing",
     "samples": "",
+    "voronoi_intensities": "crystal.intensities",
     "write_image": "io.writing",
     "write_table": "io.writing",
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from urllib.parse import quote
 from .archive import RECORD, check_folder, check_writable
 from .errors import InputError
 from .io.reading import read
+from .io.writing import replacing
 from .terminal import StageBars, exit_code, sentence
 
 if TYPE_CHECKING:
@@ -141,6 +143,42 @@ def encode_file(
     encoded = encode_patches(run, patches, given)
     latents = pd.concat([patches.atoms.drop(columns=list(encoded), errors="ignore"), encoded], axis=1)
     return f"{len(latents)} atoms in {write_table(latents, target)}"
+
+
+def crystal_file(
+    path: Path,
+    target: Path,
+    dataset: str | None,
+    table: Path | None,
+    sublattices: int | str,
+    options: dict[str, Any],
+    bars: StageBars,
+) -> str:
+    """Measure the crystal of one file; write the table of atoms, that of the vacancies, and the lattice."""
+    from .atoms import assign_sublattices
+    from .crystal.description import Crystal, iter_describe_crystal
+    from .io.writing import write_table
+    from .micrograph import first_channel
+    from .pipeline import Stage
+    from .progress import drain
+
+    image = first_channel(read(path, dataset=dataset))
+    atoms = atoms_of(image, table, options, bars)
+    if sublattices != 1 and "sublattice" not in atoms:
+        atoms = assign_sublattices(atoms, image, n=sublattices)
+    job = iter_describe_crystal(atoms, image)
+    crystal: Crystal = drain(job, lambda done: bars(Stage("measure the crystal", done[1], done[0])))
+    bars(Stage("measure the crystal", 1.0))
+    assert crystal.lattice is not None and crystal.vacancies is not None  # nothing was left out
+    write_table(crystal.atoms, target)
+    stem = target.name.removesuffix("-crystal.csv")
+    write_table(crystal.vacancies, target.with_name(f"{stem}-vacancies.csv"))
+    calibrated = crystal.lattice.scaled(image.scale)
+    record = {"unit": image.units, **asdict(calibrated), "in_pixels": asdict(crystal.lattice)}
+    with replacing(target.with_name(f"{stem}-lattice.json")) as temporary:
+        temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
+    words = ", ".join(calibrated.describe(image.units).splitlines())
+    return f"{len(atoms)} atoms, {len(crystal.vacancies)} vacancies, {words}; see {target}"
 
 
 def places(files: Sequence[Path], out: Path) -> list[Path]:

@@ -8,12 +8,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import InputError
+from .options import (
+    Atoms,
+    Classes,
+    Condition,
+    Dataset,
+    Device,
+    Epochs,
+    Files,
+    Labels,
+    Latents,
+    Model,
+    Overwrite,
+    Polarity,
+    Refine,
+    Seed,
+    Spacing,
+    Sublattices,
+    Targets,
+    Threshold,
+    Window,
+    auto_or_int,
+    given_of,
+    model_of,
+    training_of,
+)
 from .terminal import one_line_errors, progress_bars, say, warn
 
 if TYPE_CHECKING:
     from .batch import Outcome
-    from .columns import Given
-    from .models.config import ModelConfig, TrainConfig
 
 app = typer.Typer(
     name="napari-vae",
@@ -25,40 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Files = Annotated[
-    list[Path], typer.Argument(help="Images: tif, png, jpg, npy, dm3, dm4, emd, ser, emi, mrc, hspy, hdf5.")
-]
-Model = Annotated[
-    str,
-    typer.Option(
-        help="vae, or with r(otation), t(ranslation), s(cale): rvae, trvae, trsvae …, strain-rvae; "
-        "conditional crvae …, semi-supervised ss-rvae …, joint j-rvae …"
-    ),
-]
-Latents = Annotated[int, typer.Option("--latents", min=1, help="How many latents describe a window.")]
-Epochs = Annotated[str, typer.Option(help="Passes over the data, or auto.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
-Window = Annotated[str, typer.Option(help="Window around each atom in pixels, or auto: two lattice spacings.")]
-Polarity = Annotated[str, typer.Option(help="bright or dark columns, or auto.")]
-Spacing = Annotated[float | None, typer.Option(help="Distance between neighbours in pixels; estimated by default.")]
-Threshold = Annotated[float | None, typer.Option(help="Lowest score of an atom; chosen by default.")]
-Dataset = Annotated[str | None, typer.Option(help="Name or number of the image in files with several.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an analysis that is there already.")]
-Atoms = Annotated[Path | None, typer.Option(help="Table of atoms (columns y, x) instead of detecting them.")]
-Labels = Annotated[
-    str | None, typer.Option(help="Column of the table of atoms with classes, blank where unknown (ss- models).")
-]
-Condition = Annotated[
-    str | None, typer.Option(help="Columns of the table of atoms that the model is told: COLUMN[,COLUMN] (crvae …).")
-]
-Targets = Annotated[
-    str | None, typer.Option(help="Columns with numbers, blank where unknown: COLUMN[,COLUMN] (ss- models).")
-]
-Classes = Annotated[
-    int | None, typer.Option("--n-classes", help="Classes that a joint or semi-supervised model looks for.")
-]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -118,6 +107,7 @@ def analyze(
     polarity: Polarity = "auto",
     spacing: Spacing = None,
     threshold: Threshold = None,
+    refine: Refine = "gaussian",
     dataset: Dataset = None,
     epochs: Epochs = "auto",
     device: Device = "auto",
@@ -129,29 +119,37 @@ def analyze(
     from .io.writing import read_table
 
     table = None if atoms is None else read_table(atoms)
-    config, given = _model(model, latents, n_classes), _given(labels, condition, targets)
+    config, given = model_of(model, latents, n_classes), given_of(labels, condition, targets)
     given.check(config, table)
     options: dict[str, Any] = {
         "model": config,
         "atoms": table,
         **given.names(),
-        "train": _training(epochs, device, seed),
-        "window": _auto_or_int(window, "--window"),
-        "n_classes": _auto_or_int(classes, "--classes"),
-        "detection": {"polarity": polarity, "spacing": spacing, "threshold": threshold},
+        "train": training_of(epochs, device, seed),
+        "window": auto_or_int(window, "--window"),
+        "n_classes": auto_or_int(classes, "--classes"),
+        "detection": {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine},
     }
     with progress_bars() as bars:
         outcomes = analyze_files(files, out, options, dataset=dataset, overwrite=overwrite, bars=bars)
     _finish(outcomes)
 
 
-@app.command(epilog="Example: [bold]napari-vae detect survey.dm3 --polarity dark --out atoms[/]")
+@app.command(
+    epilog="Example: [bold]napari-vae detect survey.dm3 --polarity dark --out atoms[/]\n\n"
+    "Of a movie, with a number for every atom: [bold]napari-vae detect movie.tif --follow[/]"
+)
 def detect(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the tables, one FILE-atoms.csv each.")] = Path(),
     polarity: Polarity = "auto",
     spacing: Spacing = None,
     threshold: Threshold = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Follow atoms through the frames of a movie: column track.")
+    ] = False,
+    refine: Refine = "gaussian",
+    weak: Annotated[bool, typer.Option("--weak", help="Look again, for weak columns between heavy ones.")] = False,
     dataset: Dataset = None,
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
@@ -160,13 +158,45 @@ def detect(
     from .io.writing import write_table
     from .pipeline import find_atoms
 
-    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
+    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine, "weak": weak}
     tables = tables_for(files, out, "atoms")
     with progress_bars() as bars:
 
         def work(path: Path) -> str:
-            atoms = find_atoms(read(path, dataset=dataset), options, bars)
-            return f"{len(atoms)} atoms in {write_table(atoms, tables[path])}"
+            atoms = find_atoms(read(path, dataset=dataset), options, bars, follow)
+            table = write_table(atoms, tables[path])
+            if atoms.empty:
+                return f"nothing stands out of noise and texture as atoms do; a lower --threshold may help ({table})"
+            return f"{len(atoms)} atoms in {table}"
+
+        outcomes = for_each(tables, work, bars)
+    _finish(outcomes)
+
+
+@app.command(epilog="Example: [bold]napari-vae crystal survey.dm3 --out tables[/]")
+def crystal(
+    files: Files,
+    out: Annotated[
+        Path, typer.Option(help="Folder for FILE-crystal.csv, FILE-vacancies.csv, FILE-lattice.json.")
+    ] = Path(),
+    atoms: Atoms = None,
+    sublattices: Sublattices = "auto",
+    polarity: Polarity = "auto",
+    spacing: Spacing = None,
+    threshold: Threshold = None,
+    dataset: Dataset = None,
+) -> None:
+    """Measure lattice, vacancies, displacements, strain and intensities of the columns."""
+    from .batch import crystal_file, for_each, tables_for
+
+    if atoms is not None and len(set(files)) > 1:
+        raise InputError("A table of atoms belongs to one image; measure one file at a time with --atoms.")
+    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
+    number, tables = auto_or_int(sublattices, "--sublattices"), tables_for(files, out, "crystal")
+    with progress_bars() as bars:
+
+        def work(path: Path) -> str:
+            return crystal_file(path, tables[path], dataset, atoms, number, options, bars)
 
         outcomes = for_each(tables, work, bars)
     _finish(outcomes)
@@ -204,9 +234,9 @@ def train(
     if out.exists():
         raise InputError(f"{out} exists already; give a new folder for the model.")
     check_folder(out)
-    configurations = _model(model, latents, n_classes), _training(epochs, device, seed, checkpoint)
-    size = _auto_or_int(window, "--window")
-    table, given = None if atoms is None else read_table(atoms), _given(labels, condition, targets)
+    configurations = model_of(model, latents, n_classes), training_of(epochs, device, seed, checkpoint)
+    size = auto_or_int(window, "--window")
+    table, given = None if atoms is None else read_table(atoms), given_of(labels, condition, targets)
     given.check(configurations[0], table)
     with progress_bars() as bars:
         image = read(file, dataset=dataset)
@@ -232,7 +262,7 @@ def encode(
     from .run import load_run
 
     model, tables = load_run(run), tables_for(files, out, "latents")
-    given, table = _given(None, condition, None), None if atoms is None else read_table(atoms)
+    given, table = given_of(None, condition, None), None if atoms is None else read_table(atoms)
     told = given.values(table).get("condition")
     encoding_given(model.model_config, model.scale, 0 if table is None else len(table), None, told)
     with progress_bars() as bars:
@@ -257,7 +287,7 @@ def advise(
     from .io.reading import read
     from .io.writing import read_table
 
-    train, table = _training("auto", device, seed), None if atoms is None else read_table(atoms)
+    train, table = training_of("auto", device, seed), None if atoms is None else read_table(atoms)
     with progress_bars() as bars:
         advice = advise_on(read(file, dataset=dataset), table, train, bars)
     model = advice.model
@@ -292,31 +322,3 @@ def _finish(outcomes: list[Outcome]) -> None:
     codes = {outcome.code for outcome in outcomes if outcome.failed}
     if codes:
         raise typer.Exit(min(codes))
-
-
-def _model(name: str, latents: int, n_classes: int | None) -> ModelConfig:
-    from .models.config import ModelConfig
-
-    return ModelConfig.preset(name, latent_dim=latents, n_classes=n_classes)
-
-
-def _given(labels: str | None, condition: str | None, targets: str | None) -> Given:
-    """Columns by name; of several the names are separated by commas."""
-    from .columns import Given
-
-    lists = ([name.strip() for name in text.split(",")] if text else None for text in (condition, targets))
-    return Given.of(labels, *lists)
-
-
-def _training(epochs: str, device: str, seed: int, checkpoint: Path | None = None) -> TrainConfig:
-    from .models.config import TrainConfig
-
-    return TrainConfig(epochs=_auto_or_int(epochs, "--epochs"), device=device, seed=seed, checkpoint=checkpoint)
-
-
-def _auto_or_int(text: str, option: str) -> Any:
-    if text == "auto":
-        return "auto"
-    if not text.isdigit() or int(text) == 0:
-        raise InputError(f"{option} must be auto or a whole number above 0, not {text!r}.")
-    return int(text)

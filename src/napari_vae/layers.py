@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 LayerData = tuple[Any, dict[str, Any], str]
 KEY = "napari_vae"  # where our provenance lies in the metadata of a layer
 MOST_LABELS = 255  # classes that an 8-bit label image can tell apart, 0 being none
+NO_TRACK = -1  # track of a point that is added by hand
 NO_CLASS = ""  # class of a point without latents; napari cannot colour by a column with missing text
 ATOM_COLOR = "#00e5ff"
+BORDER = 0.12  # width of the circles, of their size
 # Okabe and Ito's colours, which people with any colour vision tell apart; black left out
 CLASS_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 
@@ -104,7 +106,7 @@ def atoms_to_points(
         "size": _symbol_size(spacing),
         "face_color": "transparent",
         "border_color": ATOM_COLOR,
-        "border_width": 0.12,
+        "border_width": BORDER,
         "metadata": {KEY: {"kind": "atoms", **found}},
         **placement.kwargs(),
     }
@@ -217,7 +219,8 @@ def class_names(classes: pd.Series) -> pd.Series:
 def blank_row(features: pd.DataFrame) -> dict[str, Any]:
     """What a point that is added by hand is to have in each column.
 
-    Of numbers and words nothing; of columns without a blank what the last point has, which is napari's default for all.
+    Of numbers and words nothing; false of what is true or false; of columns without a blank what the last point has,
+    which is napari's default for all.
     """
     import pandas as pd
 
@@ -225,6 +228,10 @@ def blank_row(features: pd.DataFrame) -> dict[str, Any]:
     for name, column in features.items():
         if pd.api.types.is_float_dtype(column.dtype):
             blanks[str(name)] = float("nan")
+        elif name == "track":
+            blanks[str(name)] = NO_TRACK
+        elif pd.api.types.is_bool_dtype(column.dtype):
+            blanks[str(name)] = False
         elif NO_CLASS in getattr(column.dtype, "categories", ()) or pd.api.types.is_string_dtype(column.dtype):
             blanks[str(name)] = NO_CLASS
     return blanks

@@ -124,6 +124,13 @@ def as_micrograph(image: Any) -> Micrograph:
     return Micrograph(image)
 
 
+def first_channel(image: Micrograph) -> Micrograph:
+    """The first channel of a stack of channels, which is where atoms are looked for; anything else as it is."""
+    if image.axes != "CYX":
+        return image
+    return Micrograph(image.data[0], image.pixel_size, image.units, name=image.name)
+
+
 def _pixel_size(value: Any) -> tuple[float, float] | None:
     if value is None:
         return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .columns import Given, name_classes, set_aside
 from .errors import InputError
-from .micrograph import Micrograph, as_micrograph
+from .micrograph import Micrograph, as_micrograph, first_channel
 from .progress import drain
 
 if TYPE_CHECKING:
@@ -212,14 +212,21 @@ def analyze(
     return Analysis(image, set_aside(atoms, results), patches, run, latents, settings)
 
 
-def find_atoms(image: Micrograph, options: dict[str, Any], say: Callable[[Stage], None]) -> pd.DataFrame:
-    """Detect atoms, of channels on the first one, saying how far it is."""
-    from .atoms import iter_detect_atoms
+def find_atoms(
+    image: Micrograph, options: dict[str, Any], say: Callable[[Stage], None], follow: bool = False
+) -> pd.DataFrame:
+    """Detect atoms, of channels on the first one, and follow them if asked, saying how far it is."""
+    from .atoms import iter_detect_atoms, iter_link_atoms
 
-    first = Micrograph(image.data[0], image.pixel_size, image.units, name=image.name) if image.axes == "CYX" else image
     say(Stage("detect atoms"))
-    atoms = drain(iter_detect_atoms(first, **options), lambda done: say(Stage("detect atoms", done[0] / done[1])))
+    atoms = drain(
+        iter_detect_atoms(first_channel(image), **options), lambda done: say(Stage("detect atoms", done[0] / done[1]))
+    )
     say(Stage("detect atoms", 1.0, f"{len(atoms)} atoms"))
+    if follow:
+        linking = iter_link_atoms(atoms, image=first_channel(image))
+        atoms = drain(linking, lambda done: say(Stage("follow atoms", done[0] / done[1])))
+        say(Stage("follow atoms", 1.0, f"{atoms['track'].nunique()} tracks"))
     return atoms
 
 

@@ -1,7 +1,15 @@
-"""Atoms: where they are, how far apart, and which sublattice they belong to."""
+"""Atoms: where they are, how far apart, which sublattice they belong to, and which is which in a movie."""
 
 from .detect import detect_atoms, iter_detect_atoms
 from .lattice import estimate_spacing
+from .linking import iter_link_atoms, link_atoms
 from .sublattices import assign_sublattices
 
-__all__ = ["assign_sublattices", "detect_atoms", "estimate_spacing", "iter_detect_atoms"]
+__all__ = [
+    "assign_sublattices",
+    "detect_atoms",
+    "estimate_spacing",
+    "iter_detect_atoms",
+    "iter_link_atoms",
+    "link_atoms",
+]

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..progress import drain
+from ..errors import InputError
+from ..micrograph import Micrograph
+from ..progress import drain, never
+from ..region import Mask, inside, region_mask
 from .filtered import Filtered
 from .frames import checked_frame, frame_list, open_frames
 from .lattice import ISOLATED, Scale, measure_scale, skew
 from .learned import learned_threshold
+from .mending import Mended, mend
+from .placing import blank_table, place_atoms
 from .recipe import SIGNS, Frames, Options, Recipe, options_of
-from .refine import refine_spots
 from .spots import standing
 from .threshold import isolated_threshold, lattice_threshold
+from .tiles import Tile, each, is_large, put_together, samples_of, tiles_of, typical
+from .weak import add_weak
 
 Array = npt.NDArray[np.float64]
 
-COLUMNS = ("frame", "y", "x", "amplitude", "sigma", "background", "y_err", "x_err", "score")
 _CLOSEST = 0.3  # of the spacing: nearer than this, the weaker of two maxima is not a column
 
 
@@ -32,8 +38,10 @@ def detect_atoms(
     polarity: str = "auto",
     spacing: float | None = None,
     threshold: float | None = None,
-    refine: bool = True,
+    refine: bool | str = True,
     frames: Frames = None,
+    weak: bool = False,
+    region: Any = None,
 ) -> pd.DataFrame:
     """Find the atoms of an image or a movie and fit a 2-D Gaussian to each.
 
@@ -56,19 +64,29 @@ def detect_atoms(
     threshold : float, optional
         Smallest score of an atom: standard errors for the filter, a probability for the network. By default it is found
         from the scores of the first frame.
-    refine : bool
-        Fit sub-pixel Gaussians; otherwise positions come from a parabola through the maximum.
+    refine : bool or {"gaussian", "elliptical", "centre of mass", "none"}
+        How to find the positions to a fraction of a pixel: fit round Gaussians (``True``) or elliptical ones; take the
+        centre of mass around each maximum, which is quick but knows no errors; or a parabola through the maximum
+        (``False``).
     frames : int, slice or sequence of int, optional
         Frames of a movie to look at; all by default.
+    weak : bool
+        Look a second time, at what is left after the fitted columns are subtracted, for weak ones between them; the
+        table then has a column ``found_in``, 1 or 2.
+    region : array of bool (rows, columns), or sequence of polygons (N, 2), optional
+        Part of every frame in which atoms are wanted: a mask, or corners (row, column) in pixels. Spacing, threshold
+        and contrast are still those of the whole frame, and every atom is where it is without a region.
 
     Returns
     -------
     pandas.DataFrame
         One row per atom: ``frame``, ``y``, ``x`` (pixels), ``amplitude``, ``sigma`` (pixels), ``background``,
-        ``y_err``, ``x_err`` (standard errors in pixels), ``score``. Amplitude and background are in the units of the
-        image; the amplitude of dark columns is negative. What is not known is NaN: an atom whose fit fails stays at
-        its maximum with NaN errors. ``attrs["napari_vae"]`` holds spacing, polarity, threshold and
-        the method that was used.
+        ``y_err``, ``x_err`` (standard errors in pixels), ``score``, ``fitted`` (whether the position was refined). Of
+        ellipses also ``sigma_major``, ``sigma_minor`` (pixels; ``sigma`` is their geometric mean) and ``orientation``
+        of the longer axis, in degrees counter-clockwise from the horizontal. Amplitude and background are in the
+        units of the image; the amplitude of dark columns is negative. What is not known is NaN: an atom whose fit
+        fails stays at its maximum with NaN errors, and ``fitted`` False. ``attrs["napari_vae"]`` holds spacing,
+        polarity, threshold and the method that was used.
 
     Raises
     ------
@@ -92,6 +110,8 @@ def detect_atoms(
         threshold=threshold,
         refine=refine,
         frames=frames,
+        weak=weak,
+        region=region,
     )
     return drain(events)
 
@@ -104,7 +124,8 @@ def iter_detect_atoms(
     Parameters
     ----------
     stop : callable, optional
-        Asked before every frame; when it returns True, the frames done so far are returned.
+        Asked before every frame, and every tile of large ones; when it returns True, the frames done so far are
+        returned.
     **options
         Those of `detect_atoms`.
 
@@ -116,27 +137,82 @@ def iter_detect_atoms(
     micrograph = open_frames(image)
     asked = options_of(options)
     numbers = frame_list(micrograph, asked.frames)
+    region = _region(micrograph, asked)
     recipe: Recipe | None = None
     tables: list[pd.DataFrame] = []
     for done, number in enumerate(numbers):
         if stop is not None and stop():
             break
-        frame = checked_frame(micrograph, number, blank_ok=recipe is not None)
-        if recipe is None:
-            recipe, filtered = _measure(frame, asked)
-        else:
-            filtered = Filtered(frame, recipe.sigma)
-        tables.append(_detect(filtered, recipe, number, asked.refine))
+        recipe, found = _detect_frame(micrograph, number, recipe, asked, stop or never)
+        if found is None:
+            break
+        tables.append(_within(region, found))
         yield done + 1, len(numbers)
-    table = pd.concat(tables, ignore_index=True) if tables else _table(0, 0)
+    table = pd.concat(tables, ignore_index=True) if tables else blank_table(0, 0, asked.placing)
     table.attrs["napari_vae"] = {"method": asked.method} | (recipe.summary if recipe else {})
     return table
 
 
-def _measure(frame: Array, asked: Options) -> tuple[Recipe, Filtered]:
+def _detect_frame(
+    micrograph: Micrograph, number: int, recipe: Recipe | None, asked: Options, stop: Callable[[], bool]
+) -> tuple[Recipe, pd.DataFrame | None]:
+    """The recipe, measured on this frame if there is none yet, and the atoms of the frame; None where stopped."""
+    shape = micrograph.shape[-2:]
+    if not is_large(shape):
+        frame = mend(checked_frame(micrograph, number, blank_ok=recipe is not None))
+        recipe, filtered = (recipe, Filtered(frame, recipe.sigma)) if recipe else _measure(frame, asked)
+        return recipe, _detect(filtered, recipe, number, asked)
+    known = recipe or _measure_large(micrograph, number, asked)
+
+    def part(tile: Tile) -> pd.DataFrame | None:
+        if stop():
+            return None
+        frame = mend(checked_frame(micrograph, number, blank_ok=True, window=tile.window))
+        return _detect(Filtered(frame, known.sigma), known, number, asked)
+
+    tiles = tiles_of(shape, known)
+    parts = [table for table in each(tiles, part) if table is not None]
+    return known, put_together(parts, tiles) if len(parts) == len(tiles) else None
+
+
+def _measure_large(micrograph: Micrograph, number: int, asked: Options) -> Recipe:
+    """The recipe of a large frame, from parts of it that have any contrast."""
+    windows = samples_of(micrograph.shape[-2:])
+    parts = [checked_frame(micrograph, number, blank_ok=True, window=window) for window in windows]
+    parts = [part for part in parts if np.ptp(part) > 0]
+    if not parts:
+        raise InputError("The image is constant in its middle and towards its corners; choose one with contrast there.")
+    return typical([_measure(mend(part), asked)[0] for part in parts])
+
+
+def candidate_atoms(image: Any, **options: Any) -> pd.DataFrame:
+    """Everything that may be an atom on the first of the frames asked for, whatever its score, without a fit.
+
+    Parameters
+    ----------
+    image, **options
+        As in `detect_atoms`. The threshold in the attributes is what detection would take.
+    """
+    micrograph, asked = open_frames(image), options_of(options)
+    number = frame_list(micrograph, asked.frames)[0]
+    region = _region(micrograph, asked)
+    quick = replace(asked, refine=False, weak=False)
+    if is_large(micrograph.shape[-2:]):
+        recipe = _measure_large(micrograph, number, asked)
+        found = _detect_frame(micrograph, number, replace(recipe, threshold=0.0), quick, never)[1]
+        table = blank_table(0, number, "none") if found is None else found
+    else:
+        recipe, filtered = _measure(mend(checked_frame(micrograph, number)), asked)
+        table = _detect(filtered, replace(recipe, threshold=0.0), number, quick)
+    table = _within(region, table)
+    table.attrs["napari_vae"] = recipe.summary
+    return table
+
+
+def _measure(frame: Mended, asked: Options) -> tuple[Recipe, Filtered]:
     """Fill in what the user left open from a frame."""
     spacing, threshold = asked.spacing, asked.threshold
-    scale = measure_scale(frame)
+    scale = measure_scale(frame.frame)
     sigma = scale.sigma if spacing is None else float(np.clip(scale.sigma, 0.1 * spacing, 0.25 * spacing))
     filtered = Filtered(frame, sigma)
     sign = SIGNS.get(asked.polarity) or _sign(filtered, scale)
@@ -154,8 +230,9 @@ def _threshold(filtered: Filtered, method: str, sign: int, scale: Scale) -> floa
     if method == "learned":
         decoys = np.zeros(0) if scale.periodic else filtered.found(method, -sign, False).score
         return learned_threshold(filtered.found(method, sign, scale.periodic).score, decoys)
-    scores = filtered.candidates(sign)[1]
-    return lattice_threshold(scores) if scale.periodic else isolated_threshold(scores, filtered.candidates(-sign)[1])
+    if scale.periodic:
+        return lattice_threshold(filtered.candidates(sign)[1])
+    return isolated_threshold(filtered.isolated_scores(sign), filtered.isolated_scores(-sign))
 
 
 def _sign(filtered: Filtered, scale: Scale) -> int:
@@ -169,25 +246,32 @@ def _sign(filtered: Filtered, scale: Scale) -> int:
     return 1 if filtered.prominence(1) >= filtered.prominence(-1) else -1
 
 
-def _detect(filtered: Filtered, recipe: Recipe, number: int, refine: bool) -> pd.DataFrame:
+def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> pd.DataFrame:
     """The atoms of one frame; none in a blank one."""
     if filtered.blank:
-        return _table(0, number)
+        return blank_table(0, number, asked.placing)
     maps, sign = filtered.maps, recipe.sign
     found = filtered.found(recipe.method, sign, recipe.periodic)
     kept = np.flatnonzero(found.score >= recipe.threshold)
     height = sign * maps.amplitude[tuple(found.at[kept].T)]
     kept = kept[standing(found.at[kept], height, _CLOSEST * recipe.spacing)]
     at = tuple(found.at[kept].T)
-    table = _table(len(kept), number)
+    table = blank_table(len(kept), number, asked.placing)
     table["score"] = found.score[kept]
     table["amplitude"] = maps.amplitude[at].astype(np.float64) * filtered.unit
     table["background"] = maps.background[at].astype(np.float64) * filtered.unit + filtered.slow[at]
     table[["y", "x"]] = found.place[kept]
-    if refine and len(table):
-        fit = refine_spots(filtered.frame, table, recipe.sigma, recipe.spacing, sign)
-        table[list(fit.columns)] = fit
-    return table
+    place_atoms(filtered.frame, table, recipe, asked.placing)
+    return add_weak(filtered, table, recipe, asked.placing) if asked.weak else table
+
+
+def _region(micrograph: Micrograph, asked: Options) -> Mask | None:
+    return None if asked.region is None else region_mask(asked.region, micrograph.shape[-2:])
+
+
+def _within(region: Mask | None, table: pd.DataFrame) -> pd.DataFrame:
+    """The atoms inside; those beyond were fitted too, so that each is where it is in the whole image."""
+    return table if region is None else table[inside(region, table[["y", "x"]])]
 
 
 def _measured_spacing(peaks: Array, scale: Scale) -> float:
@@ -199,10 +283,3 @@ def _measured_spacing(peaks: Array, scale: Scale) -> float:
     if len(peaks) < 8:
         return scale.ring
     return float(np.median(cKDTree(peaks).query(peaks, 2)[0][:, 1]))
-
-
-def _table(length: int, number: int) -> pd.DataFrame:
-    """A table of `length` atoms about which nothing is known but the frame."""
-    columns: dict[str, npt.NDArray] = {name: np.full(length, np.nan) for name in COLUMNS}
-    columns["frame"] = np.full(length, number, dtype=np.int64)
-    return pd.DataFrame(columns)

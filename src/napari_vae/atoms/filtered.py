@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .clutter import score_above_clutter
 from .learned import learned_candidates
+from .mending import Mended
 from .spots import flatten, local_maxima, spot_maps, sub_pixel
 from .texture import score_above_texture
-from .threshold import lattice_threshold
+from .threshold import NOISE_FLOOR, lattice_threshold
 
 Array = npt.NDArray[np.float64]
 
@@ -25,15 +27,16 @@ class Candidates:
 
 
 class Filtered:
-    """A (rows, columns) frame seen through the filter for columns of width `sigma`; each search is made once."""
+    """A frame seen through the filter for columns of width `sigma`; each search is made once."""
 
-    def __init__(self, frame: Array, sigma: float) -> None:
-        self.frame, self.sigma = frame, sigma
-        self.blank = bool(np.ptp(frame) == 0)
+    def __init__(self, mended: Mended, sigma: float) -> None:
+        self.mended, self.frame, self.sigma = mended, mended.frame, sigma
+        self.blank = bool(np.ptp(self.frame) == 0)
         if not self.blank:
-            self.columns, self.slow, self.unit = flatten(frame, sigma)
+            self.columns, self.slow, self.unit = flatten(self.frame, sigma)
             self.maps = spot_maps(self.columns, sigma)
         self._found: dict[int, tuple[npt.NDArray[np.int64], Array]] = {}
+        self._clear: npt.NDArray[np.float32] | None = None
         self._told: dict[int, Array] = {}
         self._learned: dict[int, Candidates] = {}
 
@@ -41,6 +44,7 @@ class Filtered:
         """Maxima (N, 2) of the fitted amplitude of this sign and their scores."""
         if sign not in self._found:
             peaks = local_maxima(sign * self.maps.amplitude, self.sigma)
+            peaks = peaks[~self.mended.in_gap(peaks, 2 * self.sigma)]
             self._found[sign] = peaks, sign * self.maps.score[tuple(peaks.T)].astype(np.float64)
         return self._found[sign]
 
@@ -49,11 +53,19 @@ class Filtered:
         if method == "learned":
             if sign not in self._learned:
                 place, probability = learned_candidates(sign * self.columns, self.sigma)
+                there = ~self.mended.in_gap(place, 2 * self.sigma)
+                place, probability = place[there], probability[there]
                 self._learned[sign] = Candidates(np.rint(place).astype(np.int64), place, probability)
             return self._learned[sign]
-        at, scores = self.candidates(sign)
+        at = self.candidates(sign)[0]
         place = sub_pixel(sign * self.maps.amplitude, at)
-        return Candidates(at, place, self.lattice_scores(sign) if periodic else scores)
+        return Candidates(at, place, self.lattice_scores(sign) if periodic else self.isolated_scores(sign))
+
+    def isolated_scores(self, sign: int) -> Array:
+        """Scores of the candidates as single atoms on a support."""
+        if self._clear is None:
+            self._clear = score_above_clutter(self.maps, self.sigma)
+        return sign * self._clear[tuple(self.candidates(sign)[0].T)].astype(np.float64)
 
     def lattice_scores(self, sign: int) -> Array:
         """Scores of the candidates with those of an uneven support told from the columns of the lattice."""
@@ -66,11 +78,10 @@ class Filtered:
         return self._told[sign]
 
     def prominence(self, sign: int) -> float:
-        """Median and upper quartile of score and amplitude of the candidates, all multiplied."""
+        """Median and upper quartile of score and amplitude of the candidates above the noise, all multiplied."""
         peaks, scores = self.candidates(sign)
-        amplitudes = np.abs(self.maps.amplitude[tuple(peaks.T)])
-        return (
-            float(np.prod([np.quantile(v, q) for v in (scores, amplitudes) for q in (0.5, 0.75)]))
-            if len(peaks)
-            else 0.0
-        )
+        seen = scores >= NOISE_FLOOR
+        if not seen.any():
+            return 0.0
+        amplitudes = np.abs(self.maps.amplitude[tuple(peaks[seen].T)])
+        return float(np.prod([np.quantile(v, q) for v in (scores[seen], amplitudes) for q in (0.5, 0.75)]))

@@ -62,23 +62,27 @@ def frame_list(micrograph: Micrograph, frames: int | slice | Iterable[int] | Non
         raise InputError(f"There is no frame {max(wanted)}; the image has {len(everything)}, counted from 0.") from None
 
 
-def checked_frame(micrograph: Micrograph, number: int, blank_ok: bool = False) -> npt.NDArray[np.float64]:
-    """One frame as (rows, columns) float64 in memory; `blank_ok` lets pass a frame without contrast.
+def checked_frame(
+    micrograph: Micrograph, number: int, blank_ok: bool = False, window: tuple[slice, slice] | None = None
+) -> npt.NDArray[np.float64]:
+    """One frame, or a window of it, as (rows, columns) float64 in memory; `blank_ok` lets pass one without contrast.
 
     Raises
     ------
     InputError
         If it has NaN or infinite pixels, or no contrast at all.
     """
+    rows, columns = micrograph.shape[-2:]
     data = micrograph.data[number] if micrograph.axes == "TYX" else micrograph.data
-    frame = np.asarray(data).astype(np.float64).reshape(micrograph.shape[-2:])
+    frame = np.asarray(data.reshape(rows, columns)[window or ...]).astype(np.float64)
     which = f"Frame {number}" if micrograph.axes == "TYX" else "The image"
     bad = frame.size - int(np.isfinite(frame).sum())
     if bad:
+        where = "" if window is None else " around row {}, column {}".format(*(side.start for side in window))
         raise InputError(
-            f"{which} has {bad} NaN or infinite pixels; replace them first, for example with "
+            f"{which} has {bad} NaN or infinite pixels{where}; replace them first, for example with "
             "np.nan_to_num(image, nan=np.nanmedian(image))."
         )
-    if np.ptp(frame) == 0 and not blank_ok:
+    if not blank_ok and np.ptp(frame) == 0:
         raise InputError(f"{which} is constant; choose an image with contrast.")
     return frame

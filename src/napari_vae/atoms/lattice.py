@@ -9,12 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from .frames import checked_frame, open_frames
-from .spots import SpotMaps, flatten, local_maxima, spot_maps
+from .mending import mend
+from .spots import SpotMaps, blur, flatten, local_maxima, spot_maps
 
 Array = npt.NDArray[np.float64]
 
 # A lattice shows as rings of positive correlation. Texture and isolated atoms stay below this fraction of the centre.
+# Without its strongest direction half of that must be left.
 _RING = 0.035
+_PATCH = 3.0  # assumed column widths over which contrast is evened out
+_STRIPE = 3.0  # steps of frequency by which the spectrum of stripes may be off its line, as the window widens it
 _BACKGROUNDS = (1.5, 3.0, 6.0, 12.0, 24.0)  # column widths that background is removed for, in pixels
 _RESOLVED = 1.7  # columns up to this much wider than assumed are not yet narrowed by removing the background
 _WIDTHS, _GAIN = 9, 0.05  # widths tried for isolated spots, and the relative gain that counts as none
@@ -67,36 +71,42 @@ def estimate_spacing(image: Any, *, polarity: str = "auto") -> float:
 
 def first_scale(image: Any) -> Scale:
     """The scale of the first frame of an image."""
-    return measure_scale(checked_frame(open_frames(image), 0))
+    return measure_scale(mend(checked_frame(open_frames(image), 0)).frame)
 
 
 def measure_scale(frame: Array) -> Scale:
     """Column width and periodicity of a (rows, columns) frame from its radial autocorrelation.
 
     Slow background is taken out first, from narrow to wide, until it is wide enough for the columns that are left: so
-    neither a tilted plane nor contamination nor the outline of a particle passes for a column. Without a lattice the
-    width is the one at which the spots stand out best: the skewness of the filtered image levels off there.
+    neither a tilted plane nor contamination nor the outline of a particle passes for a column. What repeats along one
+    direction only (noise of scan lines, hum, fringes) is no lattice. Without a lattice the width is the one at which
+    the spots stand out best: the skewness of the filtered image levels off there.
     """
     for background in _BACKGROUNDS:
         if background > min(frame.shape) / 64:
             break
-        profile = radial_autocorrelation(flatten(frame, background)[0])
-        sigma, ring, height = _read_profile(profile)
+        columns = _evened(flatten(frame, background)[0], _PATCH * background)
+        sigma, ring, height = _read_profile(radial_autocorrelation(columns))
         if height >= _RING and sigma <= _RESOLVED * background:
+            if _read_profile(radial_autocorrelation(columns, stripes=False))[2] < _RING / 2:
+                break
             return Scale(sigma, True, ring)
     return Scale(_width_of_spots(frame), False, float("nan"))
 
 
-def radial_autocorrelation(image: npt.NDArray) -> Array:
+def radial_autocorrelation(image: npt.NDArray, stripes: bool = True) -> Array:
     """Autocorrelation of a (rows, columns) image against distance in pixels, up to a quarter of its smaller side.
 
-    Normalised to 1 at distance 0 (where white noise adds a spike).
+    Normalised to 1 at distance 0 (where white noise adds a spike). Without `stripes`, what varies along the strongest
+    direction of the image only is left out.
     """
     from scipy.fft import irfft2, rfft2
 
     window = np.hanning(image.shape[0])[:, None] * np.hanning(image.shape[1])
     tapered = ((image - image.mean()) * window).astype(np.float32)
     power = np.abs(rfft2(tapered)) ** 2
+    if not stripes:
+        power *= _off_axis(power, image.shape)
     correlation = irfft2(power, s=image.shape)
     reach = max(4, min(image.shape) // 4)
     lag = np.arange(-reach, reach + 1)
@@ -104,6 +114,22 @@ def radial_autocorrelation(image: npt.NDArray) -> Array:
     total = np.bincount(distance, correlation[np.ix_(lag, lag)].ravel())
     profile = (total / np.bincount(distance))[: reach + 1]
     return profile / max(profile[0], np.finfo(np.float32).tiny)
+
+
+def _evened(columns: npt.NDArray[np.float32], width: float) -> npt.NDArray[np.float32]:
+    """Columns with the contrast of strong places brought down to the usual, so that a particle outweighs no lattice."""
+    contrast = np.sqrt(np.maximum(blur(columns * columns, width, slopes=False), 0))
+    usual = max(float(np.median(contrast)), float(np.finfo(np.float32).tiny))
+    return np.asarray(columns / np.maximum(contrast, usual), dtype=np.float32)
+
+
+def _off_axis(power: npt.NDArray, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Frequencies (as of `rfft2`) away from the line through the origin along which the strongest ones lie."""
+    down, across = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])
+    weight = (power / power.max()) ** 2
+    tensor = [[float((weight * one * other).sum()) for other in (down, across)] for one in (down, across)]
+    normal = np.linalg.eigh(tensor)[1][:, 0]
+    return np.abs(normal[0] * down + normal[1] * across) > _STRIPE / min(shape)
 
 
 def _read_profile(profile: Array) -> tuple[float, float, float]:
@@ -123,7 +149,7 @@ def _read_profile(profile: Array) -> tuple[float, float, float]:
     sigma = max(1.0, radius / (2 * np.sqrt(np.log(2))))
     beyond = smooth[valley : 3 * valley]
     top = valley + int(np.argmax(beyond))
-    height = float(beyond.max() / centre) if centre > 0.01 else 0.0
+    height = float((beyond.max() - max(smooth[valley], 0)) / centre) if centre > 0.01 else 0.0
     return float(sigma), float(top), height
 
 
@@ -160,5 +186,5 @@ def skew(values: npt.NDArray) -> float:
     """Third standardised moment."""
     centred = values.astype(np.float64).ravel()
     centred -= centred.mean()
-    spread = np.mean(centred**2)
-    return float(np.mean(centred**3) / max(spread, np.finfo(float).tiny) ** 1.5)
+    spread = float(np.mean(centred**2))
+    return float(np.mean(centred**3) / max(spread, 1e-30) ** 1.5)

@@ -50,7 +50,7 @@ def normalized(image: Floats) -> Floats:
     channels = []
     for brightness, contrast in _EVEN:
         rest = centred - blur(centred, brightness)
-        spread = np.sqrt(np.maximum(blur(rest * rest, contrast), 0)) + np.float32(_FLOOR)
+        spread = np.sqrt(np.maximum(blur(rest * rest, contrast, slopes=False), 0)) + np.float32(_FLOOR)
         channels.append(np.arcsinh(rest / spread))
     return np.stack(channels)
 

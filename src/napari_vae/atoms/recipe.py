@@ -13,6 +13,7 @@ from ..errors import InputError
 Frames = int | slice | Iterable[int] | None
 
 METHODS = ("auto", "filter", "learned")
+REFINEMENTS = ("none", "centre of mass", "gaussian", "elliptical")
 SIGNS = {"bright": 1, "dark": -1}
 
 
@@ -24,14 +25,22 @@ class Options:
     polarity: str = "auto"
     spacing: float | None = None
     threshold: float | None = None
-    refine: bool = True
+    refine: bool | str = True
     frames: Frames = None
+    weak: bool = False
+    region: Any = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InputError(f'There is no detection method "{self.method}"; choose "auto", "filter" or "learned".')
         if self.polarity not in ("auto", *SIGNS):
             raise InputError(f'The polarity is "auto", "bright" or "dark", not "{self.polarity}".')
+        if self.placing not in REFINEMENTS:
+            raise InputError(
+                f'Positions are refined by "gaussian", "elliptical", "centre of mass" or "none", not "{self.refine}".'
+            )
+        if self.weak and self.placing not in ("gaussian", "elliptical"):
+            raise InputError("Weak columns are looked for in what the fitted ones leave; leave refine on, or weak off.")
         spacing, threshold = self.spacing, self.threshold
         if spacing is not None and not (_is_number(spacing) and spacing >= 2):
             raise InputError(
@@ -43,6 +52,11 @@ class Options:
             raise InputError(
                 f"The score of the learned method is a probability; give a threshold of at most 1, not {threshold}."
             )
+
+    @property
+    def placing(self) -> str:
+        """How positions are refined: one of `REFINEMENTS`."""
+        return {True: "gaussian", False: "none"}[self.refine] if isinstance(self.refine, bool) else self.refine
 
 
 @dataclass(frozen=True)

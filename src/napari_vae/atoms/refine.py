@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .gaussians import Fit, Width, fit_gaussians, standard_errors
+from .drawn import draw_spots, grown_together
+from .fisher import in_common, standard_errors
+from .gaussians import BACKGROUND, CIRCULAR, ELLIPTICAL, WIDTH, Fit, Prior, X, Y, fit_gaussians
 from .spots import blur
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
-_FIRST_REACH, _REACH = 2.0, 3.0  # radius of the fitted disc in column widths, before and after neighbours are removed
+_FIRST_REACH, _REACH = 2.0, 4.0  # radius of the fitted disc in column widths, before and after neighbours are removed
 _FIRST_STEPS = 4
-_ROUNDS, _STEPS = 4, 2  # one step each round, because the neighbours move as well; these in the last one
+# Rounds, and at most how many until half of the columns are settled within this fraction of their error. In every
+# second one noise and slow background are measured anew.
+_ROUNDS, _MOST_ROUNDS, _SETTLED = 4, 12, 0.2
+_STEPS = 2  # after the first rounds; before, one step each, because the neighbours move as well
 _SLOW = 6.0  # column widths over which what the columns leave is blurred to the slow background
 _WIDEST = 0.3  # of the spacing; wider columns would not be seen apart
-_ALIKE = 0.15  # columns of one image have widths within about this fraction of each other
-_CHUNK = 4096  # atoms drawn together
-_WIDEST_REACH = 0.75  # of the spacing: farther out, what is left of the neighbours weighs more than the column
+_ALIKE, _ROUND = 0.15, 0.3  # scatter of widths, as a fraction, and of flatness that columns of one image stay within
+_WIDEST_REACH = 0.9  # of the spacing: farther out, what is left of the neighbours weighs more than the column
 # Of the spacing and of the width, from the maximum: a fit that ends beyond either has followed something else.
 _FARTHEST, _ASTRAY = 0.25, 1.25
+_OWN = ("y", "x", "amplitude", "background", "fitted")  # known of an atom without a fit
 
 
-def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float, sign: int = 1) -> pd.DataFrame:
+def refine_spots(
+    frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float, sign: int = 1, elliptical: bool = False
+) -> pd.DataFrame:
     """Fit amplitude, background, width and position of every atom by weighted least squares.
 
     A first fit in small discs gives every column its Gaussian. Then the image of all of them is subtracted, each
@@ -32,6 +41,9 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float
     for background. What varies slowly in the rest (thickness, contamination, the halo of a particle) is subtracted too.
     The variance of a pixel is taken as linear in the expected intensity (shot noise plus a constant), both coefficients
     measured on the residual of the first fit. Levenberg–Marquardt steps are taken for all atoms together.
+
+    What columns of one image have in common, their width and the background between them, is learnt from all of them:
+    one step for the whole image (`grown_together`), and then a prior as wide as they differ (`in_common`).
 
     The errors are those of the inverse Fisher matrix with overlapping neighbours as unknown as the atom itself, scaled
     by the residual variance.
@@ -48,37 +60,45 @@ def refine_spots(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float
         Distance of neighbouring columns in pixels.
     sign : int
         1 for bright columns, −1 for dark ones.
+    elliptical : bool
+        Fit two widths and an orientation in place of one width.
 
     Returns
     -------
     pandas.DataFrame
-        y, x, amplitude, sigma, background, y_err, x_err in the order of `atoms`. Where the fit fails, the candidate's
-        own values with NaN for sigma and errors.
+        y, x, amplitude, sigma, background, y_err, x_err, fitted in the order of `atoms`; of ellipses also sigma_major,
+        sigma_minor, and the orientation of the longer axis, degrees counter-clockwise on screen from the horizontal.
+        Where the fit fails, the candidate's own values with NaN for widths and errors, and fitted False.
     """
     origin, unit = float(np.median(frame)), float(frame.std())
     image = (sign * (frame - origin) / unit).astype(np.float32)
-    start = np.column_stack(
-        [
-            sign * atoms["amplitude"] / unit,
-            sign * (atoms["background"] - origin) / unit,
-            atoms["y"],
-            atoms["x"],
-            np.full(len(atoms), sigma),
-        ]
-    )
+    start = np.zeros((len(atoms), ELLIPTICAL if elliptical else CIRCULAR))
+    start[:, 0] = sign * atoms["amplitude"] / unit
+    start[:, BACKGROUND] = sign * (atoms["background"] - origin) / unit
+    start[:, Y], start[:, X], start[:, WIDTH] = atoms["y"], atoms["x"], sigma
     values, errors = _fit_among_neighbours(image, start, sigma, spacing)
-    good = np.isfinite(errors).all(axis=1)
-    return pd.DataFrame(
-        {
-            "y": values[:, 2],
-            "x": values[:, 3],
-            "amplitude": sign * values[:, 0] * unit,
-            "sigma": np.where(good, values[:, 4], np.nan),
-            "background": sign * values[:, 1] * unit + origin,
-            "y_err": errors[:, 0],
-            "x_err": errors[:, 1],
-        }
-    )
+    good = np.asarray(np.isfinite(errors).all(axis=1))
+    columns = {
+        "y": values[:, Y],
+        "x": values[:, X],
+        "amplitude": sign * values[:, 0] * unit,
+        "sigma": values[:, WIDTH],
+        "background": sign * values[:, BACKGROUND] * unit + origin,
+        "y_err": errors[:, 0],
+        "x_err": errors[:, 1],
+    }
+    table = pd.DataFrame(columns | (_axes(values) if elliptical else {}) | {"fitted": good})
+    table.loc[~good, [name for name in table if name not in _OWN]] = np.nan
+    return table
+
+
+def _axes(values: Array) -> dict[str, Array]:
+    """Widths along both axes of ellipses, their geometric mean, and the direction of the longer one."""
+    width, flatness, slant = values[:, WIDTH:].T
+    flat = np.hypot(flatness, slant)
+    major, minor = width / np.sqrt(1 - flat), width / np.sqrt(1 + flat)
+    orientation = np.rad2deg(np.arctan2(slant, flatness)) / 2
+    return {"sigma": np.sqrt(major * minor), "sigma_major": major, "sigma_minor": minor, "orientation": orientation}
 
 
 def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: float) -> tuple[Array, Array]:
@@ -91,42 +111,58 @@ def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: fl
         return _plausible(fit.values, start, sigma, spacing, image.shape)
 
     widest = _WIDEST * spacing
-    width = min(sigma, widest)
-    noise = np.full(image.shape, 1 / _noise_variance(image), dtype=np.float32)
-    fit = fit_gaussians(image, noise, start, _FIRST_REACH * sigma, Width(width, _ALIKE), _FIRST_STEPS)
-    for number in range(_ROUNDS):
-        values = np.where(plausible(fit)[:, None], fit.values, start)
-        # The prior holds the width back, so the median has come only about half of the way.
-        width = min(width + 2 * (float(np.median(values[:, 4])) - width), widest)
+    prior = anything = _anything(start.shape[1], min(sigma, widest))
+    weight = np.full(image.shape, 1 / _noise_variance(image), dtype=np.float32)
+    fit = fit_gaussians(image, weight, start, _FIRST_REACH * sigma, anything, _FIRST_STEPS)
+    for number in range(_MOST_ROUNDS):
+        anew = number % 2 == 0
+        good = plausible(fit)
+        values = np.where(good[:, None], fit.values, start)
+        prior = in_common(fit, prior, good, anything, _shared(number, anew, start.shape[1]))
+        if anew:
+            grown = grown_together(image, values, weight, _SLOW * sigma)
+            values[:, (0, WIDTH)] *= grown
+            prior.value[WIDTH] *= grown[1]
         spots = draw_spots(image.shape, values)
         residual = image - spots
-        if number in (0, _ROUNDS // 2):
-            weight = _weights(residual, spots, sigma)
+        if anew:
             slow = blur(residual, _SLOW * sigma)  # a slope under a column would pull at its position
+            weight = _weights(residual - slow, spots + slow)
+        prior.value[WIDTH] = width = min(prior.value[WIDTH], widest)
         reach = min(_REACH * width, _WIDEST_REACH * spacing)
-        steps = _STEPS if number == _ROUNDS - 1 else 0
-        fit = fit_gaussians(residual - slow, weight, values, reach, Width(width, _ALIKE), steps, put_back=True)
-    place = np.rint(start[:, 2:4]).astype(np.int64)
-    fit.values[:, 1] += slow[place[:, 0], place[:, 1]]
-    errors = standard_errors(fit, weight, reach)
-    good = plausible(fit) & np.isfinite(errors).all(axis=1)
-    return np.where(good[:, None], fit.values, start), np.where(good[:, None], errors, np.nan)
+        last = number >= _ROUNDS - 1
+        fit = fit_gaussians(residual - slow, weight, values, reach, prior, _STEPS if last else 0, put_back=True)
+        if last and not anew and _moved(fit, values) < _SETTLED:
+            break
+    place = np.rint(start[:, Y : X + 1]).astype(np.int64)
+    fit.values[:, BACKGROUND] += slow[place[:, 0], place[:, 1]]
+    good = plausible(fit)
+    fit = replace(fit, values=np.where(good[:, None], fit.values, start))
+    errors = np.where(good[:, None], standard_errors(fit, weight, reach), np.nan)
+    known = np.asarray(np.isfinite(errors).all(axis=1))
+    return np.where(known[:, None], fit.values, start), errors
 
 
-def draw_spots(shape: tuple[int, ...], values: Array) -> Floats:
-    """Sum of Gaussians (N, 5: amplitude, background, y, x, width) without backgrounds, on a (rows, columns) grid."""
-    reach = int(np.ceil(3.5 * np.quantile(values[:, 4], 0.95)))
-    offset = np.arange(-reach, reach + 1)
-    total = np.zeros(shape[0] * shape[1])
-    for begin in range(0, len(values), _CHUNK):
-        height, _, y, x, width = values[begin : begin + _CHUNK].T[:, :, None]
-        rows, columns = np.rint(y).astype(np.int64) + offset, np.rint(x).astype(np.int64) + offset
-        down = height * np.exp(-0.5 * ((rows - y) / width) ** 2) * ((rows >= 0) & (rows < shape[0]))
-        across = np.exp(-0.5 * ((columns - x) / width) ** 2) * ((columns >= 0) & (columns < shape[1]))
-        spots = down[:, :, None] * across[:, None, :]
-        pixel = rows.clip(0, shape[0] - 1)[:, :, None] * shape[1] + columns.clip(0, shape[1] - 1)[:, None, :]
-        total += np.bincount(pixel.ravel(), spots.ravel(), minlength=len(total))
-    return total.reshape(shape).astype(np.float32)
+def _anything(n: int, width: float) -> Prior:
+    """What is known of n parameters of columns of about this width before any fit."""
+    value, spread = np.zeros(n), np.full(n, np.inf)
+    value[WIDTH], spread[WIDTH], spread[WIDTH + 1 :] = width, _ALIKE * width, _ROUND
+    return Prior(value, spread)
+
+
+def _moved(fit: Fit, before: Array) -> float:
+    """How far columns typically moved in a round, in standard errors of columns that stand alone."""
+    precision = np.einsum("nii->ni", fit.curvature)[:, Y : X + 1]
+    return float(np.median(np.abs(fit.values - before)[:, Y : X + 1] * np.sqrt(precision)))
+
+
+def _shared(number: int, anew: bool, n: int) -> list[int]:
+    """Of which of n parameters the fits before a round tell what columns have in common.
+
+    Of none where neighbours still made them look wider or narrower; and what a background was above the former slow
+    one says nothing about the new one.
+    """
+    return [k for k in (BACKGROUND, *range(WIDTH, n)) if number and not (anew and k == BACKGROUND)]
 
 
 def _noise_variance(image: Floats) -> float:
@@ -136,29 +172,25 @@ def _noise_variance(image: Floats) -> float:
     return float(np.mean(both**2) / 36 + np.finfo(np.float32).eps)
 
 
-def _weights(residual: Floats, spots: Floats, sigma: float) -> Floats:
+def _weights(residual: Floats, expected: Floats) -> Floats:
     """Inverse variance of every pixel: shot noise linear in the expected intensity, plus a constant."""
-    from scipy.ndimage import gaussian_filter
-
-    background = gaussian_filter(residual, 2 * sigma, truncate=3.0)
-    expected = spots + background
-    square = (residual - background) ** 2
-    sample = expected.ravel()[:: max(1, expected.size // 200_000)]
-    squares = square.ravel()[:: max(1, expected.size // 200_000)]
+    every = max(1, expected.size // 200_000)
+    sample, squares = expected.ravel()[::every], residual.ravel()[::every] ** 2
     edges = np.quantile(sample, np.linspace(0, 1, 33))
     group = np.searchsorted(edges[1:-1], sample)
     count = np.maximum(np.bincount(group, minlength=32), 1)
     level, spread = (np.bincount(group, v, minlength=32) / count for v in (sample, squares))
     gain, offset = np.polyfit(level, spread, 1)
-    variance = np.maximum(max(gain, 0.0) * expected + (offset if gain > 0 else spread.mean()), 0.05 * spread.mean())
-    return (1 / np.maximum(variance, np.finfo(np.float32).tiny)).astype(np.float32)
+    least = max(0.05 * spread.mean(), np.finfo(np.float32).eps)  # no pixel is better than float32 can tell
+    variance = max(gain, 0.0) * expected + (offset if gain > 0 else spread.mean())
+    return (1 / np.maximum(variance, least)).astype(np.float32)
 
 
 def _plausible(
     values: Array, start: Array, sigma: float, spacing: float, shape: tuple[int, ...]
 ) -> npt.NDArray[np.bool_]:
     """Fits that ended near their maximum and inside the image, upright, with about the width of a column."""
-    near = np.hypot(*(values[:, 2:4] - start[:, 2:4]).T) <= min(_FARTHEST * spacing, _ASTRAY * sigma)
-    wide = (values[:, 4] > 0.3 * sigma) & (values[:, 4] < 2.5 * sigma)
-    inside = ((values[:, 2:4] > -0.5) & (values[:, 2:4] < np.asarray(shape) - 0.5)).all(axis=1)
+    near = np.hypot(*(values[:, Y : X + 1] - start[:, Y : X + 1]).T) <= min(_FARTHEST * spacing, _ASTRAY * sigma)
+    wide = (values[:, WIDTH] > 0.3 * sigma) & (values[:, WIDTH] < 2.5 * sigma)
+    inside = ((values[:, Y : X + 1] > -0.5) & (values[:, Y : X + 1] < np.asarray(shape) - 0.5)).all(axis=1)
     return np.asarray(near & wide & inside & (values[:, 0] > 0) & np.isfinite(values).all(axis=1))

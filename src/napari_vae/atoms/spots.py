@@ -11,6 +11,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 WINDOW = 2.0  # width of the Gaussian window of the local fit, in column widths
+_RESOLUTION = 1e-5  # of the contrast of a frame; float32 tells little below
 SEPARATION = 1.5  # two maxima closer than this many column widths are one
 
 
@@ -68,27 +69,50 @@ def flatten(image: npt.NDArray[np.float64], sigma: float) -> tuple[Floats, Float
     unit = float(image.std())
     scaled = ((image - origin) / unit).astype(np.float32)
     slow = blur(scaled, 6 * sigma)
-    return scaled - slow, slow * np.float32(unit) + np.float32(origin), unit
+    columns = scaled - slow
+    if columns.std() < _RESOLUTION:  # a bare slope, and what rounding left of it
+        columns = np.zeros_like(columns)
+    return columns, slow * np.float32(unit) + np.float32(origin), unit
 
 
-def blur(image: Floats, width: float) -> Floats:
-    """Gaussian blur by many pixels, done on block means and interpolated back."""
+def blur(image: Floats, width: float, *, slopes: bool = True) -> Floats:
+    """Gaussian blur by many pixels, done on block means and interpolated back.
+
+    At the border slopes go on; without `slopes` it is a mean of what is there, so that variances stay positive.
+    """
     from scipy.ndimage import gaussian_filter
 
-    block = max(1, int(width / 4))
+    block = max(1, min(int(width / 4), *image.shape))
     if block == 1:
         return np.asarray(gaussian_filter(image, width, truncate=2.5), dtype=np.float32)
-    padded = np.pad(image, [(0, -n % block) for n in image.shape], mode="reflect")
-    means = padded.reshape(padded.shape[0] // block, block, padded.shape[1] // block, block).mean(axis=(1, 3))
-    small = gaussian_filter(means, width / block, truncate=3.0)
+    rows, columns = (n // block for n in image.shape)
+    means = image[: rows * block, : columns * block].reshape(rows, block, columns, block).mean(axis=(1, 3))
+    down, across = (_smoother(n, width / block, slopes) for n in means.shape)
+    small = down @ means @ across.T
     for axis, length in enumerate(image.shape):
         place = (np.arange(length) + 0.5) / block - 0.5
-        lower = np.floor(place).astype(np.int64)
+        lower = np.floor(place).astype(np.int64).clip(0, max(small.shape[axis] - 2, 0))
         part = (place - lower).astype(np.float32)
         part = part[:, None] if axis == 0 else part
-        first, second = (np.take(small, (lower + k).clip(0, small.shape[axis] - 1), axis=axis) for k in (0, 1))
+        first, second = (np.take(small, np.minimum(lower + k, small.shape[axis] - 1), axis=axis) for k in (0, 1))
         small = first + (second - first) * part
     return np.asarray(small, dtype=np.float32)
+
+
+def _smoother(n: int, width: float, slopes: bool) -> Floats:
+    """Matrix (n, n) that puts a Gaussian-weighted straight line, or level, through the values around each of n.
+
+    Away from the ends it is a blur. There, where a blur would see a slope as bright or dark, the line is not level.
+    """
+    place = np.arange(n, dtype=np.float64)
+    offset = place - place[:, None]
+    weight = np.exp(-0.5 * (offset / width) ** 2) * (np.abs(offset) <= 3 * width)
+    weight /= weight.sum(axis=1, keepdims=True)
+    if not slopes:
+        return weight.astype(np.float32)
+    mean = (weight * offset).sum(axis=1, keepdims=True)
+    spread = (weight * (offset - mean) ** 2).sum(axis=1, keepdims=True)
+    return np.asarray(weight * (1 - mean * (offset - mean) / np.maximum(spread, 1e-12)), dtype=np.float32)
 
 
 def local_maxima(values: Floats, sigma: float) -> Ints:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..crystal.sites import sites_in_cell
 from ..errors import InputError
 from ..positions import check_table, frame_numbers
 from .frames import checked_frame, open_frames
@@ -19,19 +20,24 @@ Ints = npt.NDArray[np.int64]
 _NEIGHBOURS = 24  # averaged over for the local brightness, which follows thickness and contamination
 _FEWEST = 12
 _SMALLEST_SHARE, _SMALLEST = 0.1, 10  # of the atoms, and how many of them, are in a sublattice; fewer are dopants
-_APART = 2.5  # Ashman's D from which two groups of brightness count as separate
+_APART = 3.5  # Ashman's D from which two groups of brightness count as separate; an even spread, cut in parts, has 3.46
 _MOST = 4
 _NO_CONTRAST = 0.02  # atoms whose brightness differs by less than 2 % are all of one kind
 _BORDER = 0.5  # of the nearest distance, from the outermost atoms; within it columns may be cut by the edge
-_HONEYCOMB = 0.6  # median of |mean exp(3iθ)| over three neighbours: 1 in a honeycomb, about 1/3 elsewhere
 
 
-def assign_sublattices(atoms: pd.DataFrame, image: Any = None, n: int | str = "auto") -> pd.DataFrame:
-    """Tell the sublattices of a crystal apart, by brightness and by the directions of the neighbours.
+def assign_sublattices(
+    atoms: pd.DataFrame,
+    image: Any = None,
+    n: int | str = "auto",
+    *,
+    by: Literal["auto", "brightness", "position"] = "auto",
+) -> pd.DataFrame:
+    """Tell the sublattices of a crystal apart, by brightness or by position in the unit cell.
 
-    The brightness of each atom relative to its surroundings is grouped by a Gaussian mixture. In a honeycomb of
-    equally bright atoms (graphene) the two sublattices see their three neighbours in opposite directions, which
-    tells them apart within a grain.
+    The brightness of each atom relative to its surroundings is grouped by a Gaussian mixture. Equally bright atoms
+    (graphene, dumbbells of silicon) are told apart by where, modulo the measured lattice vectors, their neighbours
+    lie; the numbers then hold within a grain.
 
     Parameters
     ----------
@@ -41,16 +47,19 @@ def assign_sublattices(atoms: pd.DataFrame, image: Any = None, n: int | str = "a
         Where the table has no amplitudes (points set by hand), brightness is measured in it.
     n : int or "auto"
         Number of sublattices; ``"auto"`` takes as many as are clearly apart.
+    by : {"auto", "brightness", "position"}
+        What tells them apart. ``"auto"``: brightness where it does, else the position in the cell.
 
     Returns
     -------
     pandas.DataFrame
-        A copy of `atoms` with the column ``sublattice`` (int, 0 = brightest).
+        A copy of `atoms` with the column ``sublattice`` (int; by brightness, 0 is the brightest).
 
     Raises
     ------
     InputError
-        Without positions, with neither amplitudes nor an image, or for a number of sublattices below 1.
+        Without positions, with neither amplitudes nor an image unless by position, for a number of sublattices below
+        1, or where the positions make another number of sublattices than asked for.
 
     Examples
     --------
@@ -62,29 +71,42 @@ def assign_sublattices(atoms: pd.DataFrame, image: Any = None, n: int | str = "a
     check_table(atoms)
     if n != "auto" and (not isinstance(n, int | np.integer) or n < 1):
         raise InputError(f'The number of sublattices is "auto" or at least 1, not {n!r}.')
+    if by not in ("auto", "brightness", "position"):
+        raise InputError(f'Sublattices are told by "auto", "brightness" or "position", not {by!r}.')
     frames = frame_numbers(atoms)
     labels = np.zeros(len(atoms), dtype=np.int64)
     for number in np.unique(frames):
         here = frames == number
-        labels[here] = _one_frame(atoms[here], image, int(number), n)
+        labels[here] = _one_frame(atoms[here], image, int(number), n, by)
     result = atoms.assign(sublattice=labels)
     result.attrs = dict(atoms.attrs)
     return result
 
 
-def _one_frame(atoms: pd.DataFrame, image: Any, number: int, n: int | str) -> Ints:
+def _one_frame(atoms: pd.DataFrame, image: Any, number: int, n: int | str, by: str) -> Ints:
     position = atoms[["y", "x"]].to_numpy(dtype=float)
+    if by == "position":
+        return _by_position(position, n)
     brightness = _brightness(atoms, position, image, number)
     if n == 1 or len(position) < max(_FEWEST, 3 * (n if isinstance(n, int) else 1)):
         return np.zeros(len(position), dtype=np.int64)
     contrast, whole = _local_contrast(position, brightness), _away_from_border(position)
+    groups = _separate_groups(contrast, whole)
+    if groups is None and by == "auto":
+        sites = sites_in_cell(position)
+        if n in ("auto", sites.max() + 1):
+            return sites
     if n == "auto":
-        groups = _separate_groups(contrast, whole)
-        return _honeycomb(position)[1] if groups is None else groups
-    flips, sides = _honeycomb(position)
-    if n == 2 and flips > _HONEYCOMB and _separate_groups(contrast, whole) is None:
-        return sides
+        return np.zeros(len(position), dtype=np.int64) if groups is None else groups
     return _ordered(contrast, _mixture(contrast[whole], int(n)).labels(contrast))
+
+
+def _by_position(position: Array, n: int | str) -> Ints:
+    sites = np.zeros(len(position), dtype=np.int64) if n == 1 else sites_in_cell(position)
+    found = int(sites.max(initial=0)) + 1
+    if len(position) and n not in ("auto", found):
+        raise InputError(f'By their positions the atoms make {found} sublattices, not {n}; take n="auto".')
+    return sites
 
 
 def _brightness(atoms: pd.DataFrame, position: Array, image: Any, number: int) -> Array:
@@ -179,17 +201,3 @@ def _ordered(values: Array, labels: npt.NDArray) -> Ints:
     names = np.unique(labels)
     rank = np.argsort(np.argsort([-values[labels == name].mean() for name in names]))
     return np.asarray(rank[np.searchsorted(names, labels)], dtype=np.int64)
-
-
-def _honeycomb(position: Array) -> tuple[float, Ints]:
-    """How much of a honeycomb it is, and on which of its two sublattices each atom sits (all 0 if it is none)."""
-    from scipy.spatial import cKDTree
-
-    near = cKDTree(position).query(position, 4)[1][:, 1:]
-    y, x = (position[near] - position[:, None]).transpose(2, 0, 1)
-    triple = np.exp(3j * np.arctan2(y, x)).mean(axis=1)
-    strength = float(np.median(np.abs(triple)))
-    if strength < _HONEYCOMB:
-        return strength, np.zeros(len(position), dtype=np.int64)
-    axis = np.sqrt(np.mean(triple**2))  # squaring removes the sign that tells the sublattices apart
-    return strength, (np.real(triple * np.conj(axis)) < 0).astype(np.int64)

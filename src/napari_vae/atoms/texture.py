@@ -11,6 +11,7 @@ _NEIGHBOURS = 12  # whose vectors are looked for again
 _AROUND = 8  # nearest maxima, which with the maximum itself are its region
 _SAME = 0.25  # of the spacing within which a vector leads to a maximum; hits one in six times by chance
 _ALONE, _DISORDERED, _ORDERED = 0.25, 0.33, 0.4  # repeated vectors: of a maximum, of its region, of a column
+_SQUEEZED, _EVIDENT = 0.7, 0.5  # of the spacing: no room for a column; of a column's typical score: no proof of one
 _FEWEST, _COLUMNS = 8, 0.2  # maxima that make a texture; share of the maxima that makes a lattice
 _WEAK = 0.75  # of the typical column: an amorphous part of the same material is as bright as the crystal
 _TYPICAL = 12  # maxima of the texture that its strength is measured from, so that it may differ from place to place
@@ -27,6 +28,9 @@ def score_above_texture(points: Array, amplitude: Array, score: Array) -> Array:
     around it, unless it stands out so far that it is an atom by itself. Vacancies, dopants, edges and grain
     boundaries have ordered surroundings and keep their scores; so does everything in an image without a plain lattice.
 
+    Inside the lattice a maximum without such neighbours that is squeezed between the columns is an atom too many
+    (contamination, a light column that stands out by chance), unless it scores at least half as much as the columns.
+
     Parameters
     ----------
     points, amplitude, score : (N, 2), (N,), (N,) arrays
@@ -37,16 +41,20 @@ def score_above_texture(points: Array, amplitude: Array, score: Array) -> Array:
     if len(points) <= _NEIGHBOURS:
         return score
     distance, near = cKDTree(points).query(points, _NEIGHBOURS + 1)
-    order = repeated_vectors(points, near[:, 1:], _SAME * float(np.median(distance[:, 1])))
-    texture = (order < _ALONE) & (order[near[:, : _AROUND + 1]].mean(axis=1) < _DISORDERED)
-    column = order >= _ORDERED
-    if texture.sum() < _FEWEST or column.mean() < _COLUMNS:
+    spacing = float(np.median(distance[:, 1]))
+    order = repeated_vectors(points, near[:, 1:], _SAME * spacing)
+    column, alone = order >= _ORDERED, order < _ALONE
+    if column.mean() < _COLUMNS:
         return score
-    if np.median(amplitude[texture]) > _WEAK * np.median(amplitude[column]):
-        return score
+    result = score.copy()
+    enough = _EVIDENT * float(np.median(score[column]))
+    squeezed = alone & (distance[:, 1] < _SQUEEZED * spacing) & (score < enough)
+    result[squeezed] = np.minimum(score, STANDS_OUT * score / enough)[squeezed]
+    texture = alone & (order[near[:, : _AROUND + 1]].mean(axis=1) < _DISORDERED)
+    if texture.sum() < _FEWEST or np.median(amplitude[texture]) > _WEAK * np.median(amplitude[column]):
+        return result
     fellows = cKDTree(points[texture]).query(points[texture], min(_TYPICAL + 1, int(texture.sum())))[1]
     height = amplitude[texture] / np.median(amplitude[texture][fellows], axis=1)
-    result = score.copy()
     result[texture] = np.where(height < STANDS_OUT, np.minimum(height, score[texture]), score[texture])
     return result
 

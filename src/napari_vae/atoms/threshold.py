@@ -9,8 +9,8 @@ Array = npt.NDArray[np.float64]
 
 NOISE_FLOOR = 3.0  # in lattices, where every candidate already stands at a column width from the others
 ISOLATED_FLOOR = 5.0  # elsewhere; of the 10⁴ independent places of an image of white noise none reaches it
-_CLEAR = 10.0  # a spot that explains about a fifth of the variance around it, at the usual widths
-_FEW_FALSE, _SOME_FALSE, _OUTSTANDING = 0.02, 0.25, 2.0
+_CLEAR = 6.0  # a spot that nobody would take for noise, though maybe for texture
+_FEW_FALSE, _SOME_FALSE, _OUTSTANDING = 0.02, 0.15, 2.0
 _LOWEST, _NOISIEST = 1.5, 7.0  # scores between which noise and weak texture have their mode
 _NOISE_SHARE = 0.08  # a group of fewer candidates is no noise but atoms beside bright dopants, at the edge, …
 _BANDWIDTH = 0.12  # of the density of log(score)
@@ -56,6 +56,11 @@ def isolated_threshold(scores: Array, decoys: Array) -> float:
     lenient = max(_CLEAR, first_score(scores, decoys, _SOME_FALSE))
     outstanding = _OUTSTANDING * float(decoys.max(initial=0))
     return max(ISOLATED_FLOOR, min(strict, lenient, outstanding))
+
+
+def residual_threshold(scores: Array, decoys: Array) -> float:
+    """Threshold for what stands out of a residual: hardly any expected to be false, by the decoys of the other sign."""
+    return max(ISOLATED_FLOOR, first_score(scores, decoys, _FEW_FALSE))
 
 
 def first_score(scores: Array, decoys: Array, share: float) -> float:

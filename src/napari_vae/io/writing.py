@@ -37,7 +37,7 @@ def write_table(table: pd.DataFrame, path: str | PathLike[str]) -> Path:
     >>> write_table(pd.DataFrame({"y": [1.5], "x": [2.0]}), "atoms.csv")  # doctest: +SKIP
     """
     path = Path(path)
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         table.to_csv(temporary, index_label="atom")
     return path
 
@@ -97,13 +97,14 @@ def write_image(
         unit = units.replace("µ", "u").replace("Å", "angstrom")  # ImageJ's descriptions are ASCII
         options["metadata"]["unit"] = unit.encode("ascii", "backslashreplace").decode()
     path = Path(path)
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         tifffile.imwrite(temporary, array.astype(np.uint16 if whole else np.float32), imagej=True, **options)
     return path
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside the file, which takes its place when all is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     try:

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .micrographs import micrograph
+    from .movies import movie
     from .playing_cards import Cards, cards
 
-__all__ = ["Cards", "cards", "micrograph"]
+_HOME = {"Cards": "playing_cards", "cards": "playing_cards", "micrograph": "micrographs", "movie": "movies"}
+
+__all__ = ["Cards", "cards", "micrograph", "movie"]
 
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    module = {"Cards": "playing_cards", "cards": "playing_cards", "micrograph": "micrographs"}.get(name)
-    if module is None:
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{module}", __name__), name)
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

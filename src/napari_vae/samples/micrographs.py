@@ -8,16 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..crystal.deformation import strain_of
 from ..errors import InputError
 from ..micrograph import Micrograph
 from .crystals import Crystal, Layout, crystal_site_names, graphene, perovskite
 from .scan import Scan, contamination, render
-from .strain_field import StrainField, strain_of
+from .strain_field import StrainField
 
 Array = npt.NDArray[np.float64]
 
-_CRYSTALS = {"graphene": graphene, "perovskite": perovskite}
-_VACANT = "vacancy"
+CRYSTALS = {"graphene": graphene, "perovskite": perovskite}
+VACANT = "vacancy"
 _MOST_STRAIN = 0.2
 
 
@@ -112,13 +113,13 @@ def micrograph(
     >>> image.shape, image.units, len(truth) > 250
     ((256, 256), 'nm', True)
     """
-    shape = _checked(kind, size, dose, grains, {"vacancies": vacancies, "dopants": dopants}, pixel_size)
+    shape = checked(kind, size, dose, grains, {"vacancies": vacancies, "dopants": dopants}, pixel_size)
     if not 0 <= strain_field <= _MOST_STRAIN:
         raise InputError(f"strain_field is a strain between 0 and {_MOST_STRAIN}, such as 0.03, not {strain_field}.")
     rng = np.random.default_rng(seed)
     layout = Layout(shape, angle, grains, strain, margin=strain_field * max(shape))
-    crystal: Crystal = _CRYSTALS[kind](layout, pixel_size, polar, rng)
-    species = _occupy(crystal, vacancies, dopants, rng)
+    crystal: Crystal = CRYSTALS[kind](layout, pixel_size, polar, rng)
+    species = occupy(crystal, vacancies, dopants, rng)
     shift = crystal.polar + rng.normal(0.0, displacement / crystal.pixel_size, crystal.sites.shape)
     scan = Scan.random(shape[0], jitter, drift, rng)
     field = StrainField.random(shape, strain_field, rng.spawn(1)[0])
@@ -133,19 +134,19 @@ def micrograph(
 
     table = _truth(crystal, species, position, shift, peak).assign(**strain_of(deformation))
     inside = ((position >= 0) & (position <= np.array(shape) - 1)).all(axis=1)
-    empty = species == _VACANT
+    empty = species == VACANT
     truth = table[inside & ~empty].reset_index(drop=True)
     truth.attrs["vacancies"] = [tuple(p) for p in position[inside & empty].tolist()]
     settings: dict[str, Any] = {"kind": kind, "dose": dose, "seed": seed, "simulated": True}
     return Micrograph(image, crystal.pixel_size, "nm", "YX", f"simulated {kind}", settings), truth
 
 
-def _checked(
+def checked(
     kind: str, size: Any, dose: float, grains: int, fractions: dict[str, float], pixel_size: float | None
 ) -> tuple[int, int]:
-    """Refuse what cannot be simulated; return the image shape."""
-    if kind not in _CRYSTALS:
-        raise InputError(f'There is no sample "{kind}"; choose one of {", ".join(map(repr, _CRYSTALS))}.')
+    """Refuse what cannot be simulated, and return the image shape."""
+    if kind not in CRYSTALS:
+        raise InputError(f'There is no sample "{kind}"; choose one of {", ".join(map(repr, CRYSTALS))}.')
     shape = tuple(int(n) for n in np.broadcast_to(size, (2,)))
     if min(shape) < 16:
         raise InputError(f"An image of {shape[0]} × {shape[1]} pixels holds no lattice; give a size of at least 16.")
@@ -159,18 +160,18 @@ def _checked(
     return shape[0], shape[1]
 
 
-def _occupy(crystal: Crystal, vacancies: float, dopants: float, rng: np.random.Generator) -> npt.NDArray[np.str_]:
+def occupy(crystal: Crystal, vacancies: float, dopants: float, rng: np.random.Generator) -> npt.NDArray[np.str_]:
     """Draw which species sits on every site."""
     host, guest = crystal_site_names(crystal)
     draw = rng.random(len(crystal.sites))
     species = np.where(draw < vacancies + dopants, guest(rng), host)
-    return np.where(draw < vacancies, _VACANT, species)
+    return np.where(draw < vacancies, VACANT, species)
 
 
 def _truth(crystal: Crystal, species: npt.NDArray[np.str_], position: Array, shift: Array, peak: Array) -> pd.DataFrame:
     """The table of all sites, empty ones and those outside the image included."""
     hosts = np.asarray(crystal.hosts)[crystal.sublattice]
-    vacant, doped = species == _VACANT, (species != hosts) & (species != _VACANT)
+    vacant, doped = species == VACANT, (species != hosts) & (species != VACANT)
     return pd.DataFrame(
         {
             "y": position[:, 0],

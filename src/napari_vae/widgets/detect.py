@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.utils.notifications import show_error
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
+from ..edits import Scope
 from ..errors import InputError
-from ..layers import KEY, atoms_to_points
+from ..layers import KEY, placement_of
+from .atoms_delivery import deliver
+from .crystal_box import CrystalBox
 from .detect_form import CONTRASTS, DetectForm
 from .detect_steps import Candidates, DetectionRequest, candidate_steps, detect_steps
+from .drawn_region import REGION
 from .jobs import Job
-from .panel import Panel
+from .panel import Panel, folded
 from .preview import Preview
 from .progress_box import ProgressBox
+from .track_lines import show_tracks
+from .undo import History
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+NOTHING = "No atoms were found; move the threshold to the left or choose the other contrast."
+NOTHING_INSIDE = "No atoms were found inside the region; move the threshold to the left or draw it elsewhere."
+UNDO = "Bring the atoms back as they were before the last detection; once more for the one before it"
 
 
 class DetectWidget(Panel):
@@ -43,12 +52,20 @@ class DetectWidget(Panel):
         self.job = Job(self)
         self.preview_job = Job(self, notify=False)
         self.preview = Preview(napari_viewer)
+        self.history = History(napari_viewer)
+        self.undo_button = QPushButton("Undo")
+        self.undo_button.setToolTip(UNDO)
+        self.undo_button.setEnabled(False)
+        self.progress.buttons.addWidget(self.undo_button)
         self._request: DetectionRequest | None = None
         self._candidates: Candidates | None = None
         self._stale = False
+        self._complaint = ""
         self._timer = QTimer(self, singleShot=True, interval=200)
         self.column.addWidget(self.form)
         self.column.addWidget(self.progress)
+        self.crystal = CrystalBox(napari_viewer, self.form.image)
+        self.column.addWidget(folded("Crystal", self.crystal))
         self.column.addStretch()
         self._connect()
 
@@ -60,7 +77,7 @@ class DetectWidget(Panel):
             self.progress.say(str(error))  # the notification may be cut off, and goes away
             show_error(str(error))
             return
-        self.preview.hide()
+        self._unmark()
         self.progress.begin("Looking for atoms …")
         self.job.start(detect_steps, self._request)
 
@@ -77,6 +94,7 @@ class DetectWidget(Panel):
 
     def _connect(self) -> None:
         self.form.changed.connect(self._on_form_changed)
+        self.form.redrawn.connect(self._timer.start)
         self.form.threshold_changed.connect(self._show_preview)
         self.form.preview.toggled.connect(self._on_preview_toggled)
         self._viewer.dims.events.current_step.connect(self._on_frame_changed)
@@ -86,6 +104,7 @@ class DetectWidget(Panel):
         self.preview_job.ended.connect(self._on_preview_ended)
         self.progress.start_clicked.connect(self.detect)
         self.progress.stop_clicked.connect(self.job.stop)
+        self.undo_button.clicked.connect(self.undo)
         self.job.progressed.connect(self.progress.show_step)
         self.job.succeeded.connect(self._on_atoms)
         self.job.failed.connect(self.progress.say)
@@ -116,8 +135,12 @@ class DetectWidget(Panel):
         try:
             request = self.form.request()
         except InputError as error:
-            self.progress.say(str(error))
+            self._unmark()
+            self._complaint = str(error)
+            self.progress.say(self._complaint)
             return
+        if self.progress.words.text() == self._complaint:
+            self.progress.say("")
         self.preview_job.start(candidate_steps, _on_frame(request, self.form.frame_in_view()))
 
     def _on_candidates(self, candidates: Candidates) -> None:
@@ -132,10 +155,17 @@ class DetectWidget(Panel):
             self._stale = False
             self._timer.start()
 
+    def _unmark(self) -> None:
+        layer = self.form.image.layer()
+        if layer is not None and self.form.where.currentData() == REGION and self.form.preview.isChecked():
+            self.preview.clear(placement_of(layer))  # the user may be drawing
+        else:
+            self.preview.hide()
+
     def _show_preview(self) -> None:
         if self._candidates is None or self.job.running:
             return
-        score = self.form.score()
+        score = self.form.threshold.score()
         self.form.show_count(int((self._candidates.atoms["score"] >= score).sum()))
         if self.form.preview.isChecked() and self.isVisible():
             self.preview.show(self._candidates, score)
@@ -143,45 +173,31 @@ class DetectWidget(Panel):
     def _on_atoms(self, atoms: pd.DataFrame) -> None:
         request = self._request
         if not len(atoms):
-            sentence = "No atoms were found; move the threshold to the left or choose the other contrast."
+            sentence = NOTHING_INSIDE if request.region is not None else NOTHING
             self.progress.say(sentence)
             show_error(sentence)
             return
-        add_atoms(self._viewer, atoms, request)
-        frames = atoms["frame"].nunique()
-        where = f" in {frames} frames" if frames > 1 else ""
+        frames = frozenset(atoms["frame"]) if self.job.stopping else _frames(request)
+        scope = Scope(frames, request.region)
+        layer, count, remark = deliver(self._viewer, atoms, request, scope, self.history)
+        if layer is not None:
+            show_tracks(self._viewer, atoms, layer, request.placement)
+        self.undo_button.setEnabled(len(self.history) > 0)
+        n = atoms["frame"].nunique()
+        where = " in this region" if request.region is not None else f" in {n} frames" if n > 1 else ""
         contrast = CONTRASTS[atoms.attrs[KEY]["polarity"]]
-        self.progress.say(f"{len(atoms)} atoms{where}, {contrast}. Edit them by hand if you like, then open Train VAE.")
+        then = remark or "Edit them by hand if you like, then open Train VAE."
+        self.progress.say(f"{count} atoms{where}, {contrast}. {then}")
 
-
-def add_atoms(viewer: Any, atoms: pd.DataFrame, request: DetectionRequest) -> Any:
-    """Add a Points layer of the atoms; it takes the place of an earlier one that nobody touched.
-
-    A layer whose points or columns were changed since it was made stays as it is.
-    """
-    data, options, _ = atoms_to_points(atoms, request.placement, name=f"atoms of {request.micrograph.name}")
-    made = {"source": request.micrograph.name, "digest": _digest(data), "features": tuple(options["features"])}
-    options["metadata"][KEY] |= made
-    for layer in [layer for layer in viewer.layers if _untouched(layer, request.micrograph.name)]:
-        viewer.layers.remove(layer)
-    layer = viewer.add_points(data, **options)
-    viewer.layers.selection = [layer]
-    return layer
-
-
-def _untouched(layer: Any, source: str) -> bool:
-    made = layer.metadata.get(KEY, {})
-    return (
-        made.get("kind") == "atoms"
-        and made.get("source") == source
-        and made.get("digest") == _digest(layer.data)
-        and made.get("features") == tuple(layer.features)
-    )
-
-
-def _digest(positions: Any) -> str:
-    return hashlib.sha256(np.ascontiguousarray(positions, dtype=np.float64).tobytes()).hexdigest()
+    def undo(self) -> None:
+        """Take the last detection back."""
+        self.progress.say(self.history.undo())
+        self.undo_button.setEnabled(len(self.history) > 0)
 
 
 def _on_frame(request: DetectionRequest, frame: int) -> DetectionRequest:
-    return replace(request, frame=frame, threshold=None, refine=False, sublattices=1)
+    return replace(request, frame=frame, threshold=None)
+
+
+def _frames(request: DetectionRequest) -> frozenset[int] | None:
+    return None if request.frame is None else frozenset([request.frame])

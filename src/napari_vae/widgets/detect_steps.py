@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..layers import KEY
-from ..micrograph import Micrograph
+from ..micrograph import Micrograph, first_channel
 from ..placement import Placement
+from ..region import Mask
 from .jobs import Step
 from .torch_loading import import_torch
 
@@ -32,13 +33,16 @@ class DetectionRequest:
     threshold: float | None = None
     refine: bool = True
     frame: int | None = None
+    region: Mask | None = None
     sublattices: int | Literal["auto"] = 1
+    follow: bool = False
 
     @property
     def options(self) -> dict[str, Any]:
         """Keyword arguments of the detection."""
         frames = None if self.frame is None else [self.frame]
-        return {"method": self.method, "polarity": self.polarity, "spacing": self.spacing, "frames": frames}
+        where = {"frames": frames, "region": self.region}
+        return {"method": self.method, "polarity": self.polarity, "spacing": self.spacing} | where
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def detect_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generat
     yield Step("Looking for atoms …")
     _prepare(request)
     begun = time.monotonic()
-    image = _without_channels(request.micrograph)
+    image = first_channel(request.micrograph)
     events = iter_detect_atoms(image, threshold=request.threshold, refine=request.refine, stop=stop, **request.options)
     while True:
         try:
@@ -75,33 +79,40 @@ def detect_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generat
         found = atoms.attrs
         atoms = assign_sublattices(atoms, image, n=request.sublattices)
         atoms.attrs = found
+    if request.follow:
+        atoms = yield from follow_steps(stop, atoms, image)
     return atoms
+
+
+def follow_steps(
+    stop: Callable[[], bool], atoms: pd.DataFrame, image: Micrograph
+) -> Generator[Step, None, pd.DataFrame]:
+    """Number the atoms through the frames; when stopped the table is as it was."""
+    from ..atoms import iter_link_atoms
+
+    linking = iter_link_atoms(atoms, stop=stop, image=image)
+    while True:
+        try:
+            done, total = next(linking)
+        except StopIteration as end:
+            followed: pd.DataFrame = end.value
+            return followed
+        yield Step("Following atoms …", done / total)
 
 
 def candidate_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generator[Step, None, Candidates]:
     """Find every candidate on one frame, for the preview."""
-    from ..atoms import detect_atoms
+    from ..atoms.detect import candidate_atoms
 
     yield Step("Looking at this frame …")
     _prepare(request)
-    image = _without_channels(request.micrograph)
-    chosen = detect_atoms(image, refine=False, **request.options)
-    found = chosen.attrs[KEY]
-    yield Step("Looking at this frame …", 0.5)
-    known = {name: found[name] for name in ("method", "polarity", "spacing")}
-    options = replace(request, **known).options
-    atoms = detect_atoms(image, refine=False, threshold=0.0, **options)
-    return Candidates(request, atoms, float(found["threshold"]), **known)
+    atoms = candidate_atoms(first_channel(request.micrograph), **request.options)
+    found = atoms.attrs[KEY]
+    known = {name: found[name] for name in ("threshold", "spacing", "polarity", "method")}
+    return Candidates(request, atoms, **known)
 
 
 def _prepare(request: DetectionRequest) -> None:
     """Load what the learned detector may need, so that the window does not freeze over it."""
     if request.method == "learned":
         import_torch()
-
-
-def _without_channels(image: Micrograph) -> Micrograph:
-    """The first channel of a stack of channels, which is where atoms are looked for."""
-    if image.axes != "CYX":
-        return image
-    return Micrograph(image.data[0], image.pixel_size, image.units, name=image.name)

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from .plot import StillPlot
 
 HEIGHT = 170
 CURVES = {"reconstruction": "#56b4e9", "kl": "#e69f00"}
@@ -28,12 +30,7 @@ class LossPlot(QWidget):
         self.setToolTip(TOOLTIP)
         self.setFixedHeight(HEIGHT)
         self.setMinimumWidth(150)
-        self._plot = pg.PlotWidget(background=None, enableMenu=False)
-        self._plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # it would like 640 × 480
-        menu = self._plot.getPlotItem().ctrlMenu
-        menu.setParent(self, menu.windowFlags())  # pyqtgraph leaves it without a parent, so it would outlive us
-        self._plot.setMouseEnabled(False, False)
-        self._plot.hideButtons()
+        self._plot = StillPlot(self)
         self._plot.setLogMode(y=True)  # the two differ by orders of magnitude
         self._plot.getAxis("left").setWidth(34)
         self.curves = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from .panel import sentence
 
@@ -37,8 +37,11 @@ class ProgressBox(QWidget):
         self.words.setToolTip("What is being done, and how long it still takes")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.button, self.bar, self.words):
-            column.addWidget(widget)
+        self.buttons = QHBoxLayout()
+        self.buttons.addWidget(self.button, 1)
+        column.addLayout(self.buttons)
+        column.addWidget(self.bar)
+        column.addWidget(self.words)
         self.bar.hide()
         self.button.clicked.connect(self._on_clicked)
 

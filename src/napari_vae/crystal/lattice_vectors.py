@@ -1,9 +1,8 @@
-"""The lattice of a crystal: its vectors, angle and spacing with errors, from the positions of the atoms alone."""
+"""Measuring the lattice of a crystal: vectors, angle and spacing with errors, from the positions of the atoms alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,79 +10,21 @@ import pandas as pd
 
 from ..errors import InputError
 from ..positions import check_table, frame_numbers
+from .lattice import SHELL, Lattice, angle_between, angle_error, pair, reduced, sine
 from .lattice_fit import FEWEST, ROWS_ONLY, fit_lattice
-from .neighbours import apart_by_kind, kinds_of, lattice_shell, nearest_within, vector_peaks
+from .neighbours import apart_by_kind, kinds_of, meetings, vector_peaks
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+_MOST = 4000  # atoms that are asked where vectors lead
 _ORDERED = 0.3  # share of the atoms that the best vector must lead to an atom; by chance it is less than a tenth
 _AS_OFTEN = 0.7  # of the best vector: those of the lattice
 _COINCIDENT = 2.05  # times the shortest, up to which shares are compared; grains share longer ones by chance
 _LONGEST = 4.0  # times the shortest, for the other vector
 _COLLINEAR = 0.3  # sine of the angle below which two vectors are no basis
 _REACH = 0.3  # of the nearest distance within which an atom is where a vector leads
-_ACUTE = 75.0  # degrees; below, the obtuse angle of the same lattice is told, 120° for a hexagonal one
-_SHELL = 1.25  # times the shortest: neighbours that count for the spacing
-
-
-@dataclass(frozen=True)
-class Lattice:
-    """The mean lattice of a crystal, in pixels.
-
-    Attributes
-    ----------
-    a, b : (float, float)
-        Lattice vectors (y, x), the shortest ones. `a` points to the right and `b` lies counter-clockwise from it on
-        screen, by 75° to 120°.
-    a_err, b_err : (float, float)
-        Their standard errors, which follow also from slow distortion and not from noise alone.
-    spacing, spacing_err : float
-        Distance of neighbouring atoms, whatever their sublattice, and its standard error.
-    angle, angle_err : float
-        From `a` to `b`, in degrees.
-    residual : float
-        Root mean square distance of the atoms from the lattice (static displacements, noise and slow distortion).
-    n_atoms : int
-        How many atoms it was fitted to; the others are joined to too few, or lie apart.
-    """
-
-    a: tuple[float, float]
-    b: tuple[float, float]
-    a_err: tuple[float, float]
-    b_err: tuple[float, float]
-    spacing: float
-    spacing_err: float
-    angle: float
-    angle_err: float
-    residual: float
-    n_atoms: int
-
-    @property
-    def vectors(self) -> Array:
-        """`a` and `b` as the rows of a (2, 2) array, (y, x)."""
-        return np.array([self.a, self.b])
-
-    @classmethod
-    def ideal(cls, a: tuple[float, float], b: tuple[float, float]) -> Lattice:
-        """A lattice that is known, without errors, for example as the reference for strain.
-
-        Raises
-        ------
-        InputError
-            If the vectors are collinear or not finite.
-        """
-        vectors = np.array([a, b], dtype=float)
-        if not (np.isfinite(vectors).all() and abs(_sine(*vectors)) > 1e-6):
-            raise InputError(f"The vectors {a} and {b} make no lattice; give two that are not collinear.")
-        vectors = _reduced(vectors)
-        lengths = np.linalg.norm(lattice_shell(vectors), axis=1)
-        spacing = float(lengths[lengths <= _SHELL * lengths.min()].mean())
-        return cls(
-            _pair(vectors[0]), _pair(vectors[1]), (0.0, 0.0), (0.0, 0.0), spacing, 0.0, _angle(vectors),
-            0.0, 0.0, 0,
-        )  # fmt: skip
 
 
 def measure_lattice(atoms: pd.DataFrame) -> Lattice:
@@ -120,16 +61,15 @@ def measure_lattice(atoms: pd.DataFrame) -> Lattice:
     vectors, errors, residual, used = fit_lattice(apart, _basis(apart, _spread(apart)))
     of_any_kind = apart_by_kind(points, frame)
     spacing, spacing_err = _spacing(of_any_kind, _spread(of_any_kind))
-    turn = np.einsum("ij,ij->i", errors, np.stack([_across(v) for v in vectors]) ** 2)
     return Lattice(
-        a=_pair(vectors[0]),
-        b=_pair(vectors[1]),
-        a_err=_pair(np.sqrt(errors[0])),
-        b_err=_pair(np.sqrt(errors[1])),
+        a=pair(vectors[0]),
+        b=pair(vectors[1]),
+        a_err=pair(np.sqrt(errors[0])),
+        b_err=pair(np.sqrt(errors[1])),
         spacing=spacing,
         spacing_err=spacing_err,
-        angle=_angle(vectors),
-        angle_err=float(np.degrees(np.sqrt(turn.sum()))),
+        angle=angle_between(vectors),
+        angle_err=angle_error(vectors, np.sqrt(errors)),
         residual=residual,
         n_atoms=used,
     )
@@ -195,7 +135,8 @@ def _spread(apart: Array) -> float:
 def _basis(apart: Array, near: float) -> Array:
     """Two shortest vectors that most atoms share, as rows (2, 2)."""
     peaks = vector_peaks(apart, near).vectors
-    met, eligible = _meetings(apart, peaks, _REACH * near)
+    some = apart if len(apart) <= _MOST else apart[np.random.default_rng(0).choice(len(apart), _MOST, replace=False)]
+    met, eligible = meetings(apart, some, peaks, _REACH * near)
     share = (met & eligible).sum(axis=0) / np.maximum(eligible.sum(axis=0), FEWEST / 2)
     if share.max(initial=0) < _ORDERED:
         raise InputError(
@@ -215,8 +156,8 @@ def _basis(apart: Array, near: float) -> Array:
     for second in good[1:]:
         both = eligible[:, second] & met[:, first]
         fellows = (met[:, second] & both).sum() / max(both.sum(), 1)  # of one grain, not of two
-        if abs(_sine(peaks[first], peaks[second])) > _COLLINEAR and fellows >= enough:
-            return _reduced(peaks[[first, second]])
+        if abs(sine(peaks[first], peaks[second])) > _COLLINEAR and fellows >= enough:
+            return reduced(peaks[[first, second]])
     raise InputError(ROWS_ONLY)
 
 
@@ -226,59 +167,20 @@ def _opposite(values: Bools, peaks: Array) -> Bools:
     return opposite
 
 
-def _meetings(apart: Array, vectors: Array, reach: float) -> tuple[Bools, Bools]:
-    """Whether each of N vectors from each atom meets an atom (n, V), and whether it stays within the picture (n, V)."""
-    from scipy.spatial import cKDTree
-
-    most = 4000
-    some = apart if len(apart) <= most else apart[np.random.default_rng(0).choice(len(apart), most, replace=False)]
-    target = some[:, None, :2] + vectors
-    met = nearest_within(cKDTree(apart), target, some[:, 2], reach) >= 0
-    low, high = apart[:, :2].min(axis=0) - reach, apart[:, :2].max(axis=0) + reach
-    return met, ((target >= low) & (target <= high)).all(axis=2)
-
-
 def _spacing(apart: Array, near: float) -> tuple[float, float]:
-    """Mean distance of neighbours and its error, from the mean vectors to them, which noise does not lengthen."""
+    """Mean distance of neighbours and its error, from the mean vectors to them, which noise does not lengthen.
+
+    The outermost atoms are left out: cut by the edge of the image, they were found too far inside.
+    """
+    margin = 0.5 * near
+    low, high = apart[:, :2].min(axis=0) + margin, apart[:, :2].max(axis=0) - margin
+    whole = apart[((apart[:, :2] >= low) & (apart[:, :2] <= high)).all(axis=1)]
+    apart = whole if len(whole) >= FEWEST else apart
     peaks = vector_peaks(apart, near)
     common = peaks.count >= 0.25 * peaks.count.max()
-    close = common & (peaks.lengths <= _SHELL * peaks.lengths[common].min())
+    close = common & (peaks.lengths <= SHELL * peaks.lengths[common].min())
     weight = peaks.count[close] / peaks.count[close].sum()
     error = np.sqrt((weight**2 * peaks.scatter[close] ** 2 / peaks.count[close]).sum())
     return float(weight @ peaks.lengths[close]), float(
         np.sqrt(2) * error
     )  # every vector was counted from both its ends
-
-
-def _reduced(vectors: Array) -> Array:
-    """The shortest basis of the same lattice, `a` to the right and `b` counter-clockwise from it by 75° to 120°."""
-    a, b = sorted(vectors, key=lambda v: float(v @ v))
-    while True:
-        b = b - np.rint(a @ b / (a @ a)) * a
-        if b @ b >= (1 - 1e-9) * (a @ a):
-            break
-        a, b = b, a
-    b = b if _sine(a, b) > 0 else -b
-    if _angle(np.array([a, b])) < _ACUTE:
-        a, b = b, -a
-    return np.array([a, b]) * (1 if a[1] > 0 or (a[1] == 0 and a[0] < 0) else -1)
-
-
-def _sine(a: Array, b: Array) -> float:
-    """Sine of the angle from a to b, counter-clockwise on screen, where rows run down."""
-    return float((a[0] * b[1] - a[1] * b[0]) / (np.linalg.norm(a) * np.linalg.norm(b)))
-
-
-def _angle(vectors: Array) -> float:
-    """Angle between the vectors in degrees."""
-    a, b = vectors
-    return float(np.degrees(np.arctan2(abs(a[0] * b[1] - a[1] * b[0]), a @ b)))
-
-
-def _across(vector: Array) -> Array:
-    """What a change of the vector by one pixel along y and x turns it by, in radians."""
-    return np.array([vector[1], -vector[0]]) / (vector @ vector)
-
-
-def _pair(values: Array) -> tuple[float, float]:
-    return float(values[0]), float(values[1])

@@ -51,6 +51,16 @@ def nearest_within(tree: Any, target: Array, level: Array, reach: float) -> Ints
     return np.where(found < tree.n, found, -1).astype(np.int64)
 
 
+def meetings(apart: Array, some: Array, vectors: Array, reach: float) -> tuple[Bools, Bools]:
+    """Whether each vector (V, 2) from some atoms (M, 3) meets one of all (N, 3), and stays among them: (M, V)."""
+    from scipy.spatial import cKDTree
+
+    target = some[:, None, :2] + vectors
+    met = nearest_within(cKDTree(apart), target, some[:, 2], reach) >= 0
+    low, high = apart[:, :2].min(axis=0) - reach, apart[:, :2].max(axis=0) + reach
+    return met, ((target >= low) & (target <= high)).all(axis=2)
+
+
 @dataclass(frozen=True)
 class VectorPeaks:
     """Vectors (P, 2) that many pairs of atoms share, how many (P,), and their scatter along an axis (P,), in pixels."""

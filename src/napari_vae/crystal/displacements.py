@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..samples.strain_field import strain_of
-from .lattice_vectors import Lattice, frame_lattices
+from .deformation import strain_of
+from .lattice import Lattice
+from .lattice_vectors import frame_lattices
 from .neighbours import Surroundings, apart_by_kind, kinds_of, lattice_shell, surroundings, vector_peaks
 
 Array = npt.NDArray[np.float64]
@@ -60,7 +61,7 @@ def measure_displacements(atoms: pd.DataFrame, reference: Lattice | None = None)
     >>> y, x = np.mgrid[:10, :10].reshape(2, -1) * 8.0
     >>> atoms = pd.DataFrame({"y": y, "x": x})
     >>> atoms.loc[44, "x"] += 1.0
-    >>> round(measure_displacements(atoms).loc[44, "displacement_x"], 3)
+    >>> float(measure_displacements(atoms).loc[44, "displacement_x"].round(3))
     1.0
     """
     polar = "sublattice" in atoms

@@ -1,0 +1,47 @@
+"""Positions to a fraction of a pixel, in one of the ways there are."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .centres import centres_of_mass
+from .recipe import Recipe
+from .refine import refine_spots
+
+COLUMNS = ("frame", "y", "x", "amplitude", "sigma", "background", "y_err", "x_err", "score", "fitted")
+_AXES = ("sigma_major", "sigma_minor", "orientation")
+
+
+def place_atoms(frame: npt.NDArray[np.float64], atoms: pd.DataFrame, recipe: Recipe, how: str) -> None:
+    """Refine the positions in a table of candidates; what comes with them (widths, errors, `fitted`) is filled in.
+
+    Parameters
+    ----------
+    frame : (rows, columns) array
+        The image.
+    atoms : pandas.DataFrame
+        Made by `blank_table`, with y, x, amplitude and background known.
+    recipe : Recipe
+        Width and spacing of the columns, and their polarity.
+    how : str
+        One of `REFINEMENTS`.
+    """
+    if how == "none" or not len(atoms):
+        return
+    scale = (recipe.sigma, recipe.spacing, recipe.sign)
+    if how == "centre of mass":
+        placed = centres_of_mass(frame, atoms, *scale)
+    else:
+        placed = refine_spots(frame, atoms, *scale, elliptical=how == "elliptical")
+    atoms[list(placed.columns)] = placed
+
+
+def blank_table(length: int, number: int, how: str) -> pd.DataFrame:
+    """A table of `length` atoms about which nothing is known but the frame."""
+    names = [*COLUMNS[:5], *(_AXES if how == "elliptical" else ()), *COLUMNS[5:]]
+    columns: dict[str, npt.NDArray] = {name: np.full(length, np.nan) for name in names}
+    columns["frame"] = np.full(length, number, dtype=np.int64)
+    columns["fitted"] = np.zeros(length, dtype=bool)
+    return pd.DataFrame(columns)

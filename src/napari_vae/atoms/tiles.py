@@ -1,0 +1,85 @@
+"""Frames too large to be looked at in one piece: overlapping tiles, read one by one, and their atoms put together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from .recipe import Recipe
+from .spots import standing
+
+Window = tuple[slice, slice]
+Part = TypeVar("Part")
+
+TILE = 2048  # px, side of a tile without its margin; frames of more than two such tiles are divided
+_SAMPLE = 1024  # px, side of the parts that tell width, spacing, polarity and threshold
+_MARGIN, _NEIGHBOURS = 20.0, 4.0  # column widths, and spacings, that tiles reach beyond their own part
+_SEAM = 1.5  # px on either side of a seam where one atom may be seen from two tiles
+_AT_ONCE = 2  # tiles in memory
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A `window` of the frame to look at, and its `own` part, whose atoms it tells (row and column, low and high)."""
+
+    window: Window
+    own: tuple[tuple[int, int], tuple[int, int]]
+
+
+def is_large(shape: tuple[int, ...]) -> bool:
+    """Whether a (rows, columns) frame is divided."""
+    return shape[0] * shape[1] > 2 * TILE**2
+
+
+def tiles_of(shape: tuple[int, ...], recipe: Recipe) -> list[Tile]:
+    """Tiles of about equal size that cover a frame and overlap by what an atom may feel."""
+    margin = int(np.ceil(max(_MARGIN * recipe.sigma, _NEIGHBOURS * recipe.spacing)))
+
+    def parts(length: int) -> Iterator[tuple[slice, tuple[int, int]]]:
+        edges = np.linspace(0, length, -(-length // TILE) + 1).astype(np.int64).tolist()
+        for low, high in pairwise(edges):
+            yield slice(max(0, low - margin), min(length, high + margin)), (low, high)
+
+    return [Tile((y[0], x[0]), (y[1], x[1])) for y in parts(shape[0]) for x in parts(shape[1])]
+
+
+def samples_of(shape: tuple[int, ...]) -> list[Window]:
+    """Three parts of a large frame, from corner to corner, to measure it on."""
+    side = [min(n, _SAMPLE) for n in shape]
+    low = [[round(place * (n - s)) for n, s in zip(shape, side, strict=True)] for place in (0.5, 0.2, 0.8)]
+    return [(slice(y, y + side[0]), slice(x, x + side[1])) for y, x in low]
+
+
+def typical(recipes: Sequence[Recipe]) -> Recipe:
+    """The recipe of median column width; one of a lattice where there is any."""
+    lattices = [recipe for recipe in recipes if recipe.periodic] or list(recipes)
+    return sorted(lattices, key=lambda recipe: recipe.sigma)[(len(lattices) - 1) // 2]
+
+
+def each(tiles: Sequence[Tile], call: Callable[[Tile], Part]) -> Iterator[Part]:
+    """The call for every tile in order, few of them at a time."""
+    with ThreadPoolExecutor(min(_AT_ONCE, os.cpu_count() or 1)) as pool:
+        yield from pool.map(call, tiles)
+
+
+def put_together(tables: Sequence[pd.DataFrame], tiles: Sequence[Tile]) -> pd.DataFrame:
+    """One table of the atoms of all tiles, each in pixels of its window: those of its own part, none of them twice."""
+    parts = []
+    for table, tile in zip(tables, tiles, strict=True):
+        points = table[["y", "x"]].to_numpy() + [side.start for side in tile.window]
+        low, high = np.array(tile.own).T
+        kept = ((points >= low - _SEAM) & (points < high + _SEAM)).all(axis=1)
+        part = table.assign(y=points[:, 0], x=points[:, 1])[kept]
+        inner = ((points >= low + _SEAM) & (points < high - _SEAM)).all(axis=1)
+        parts.append(part.assign(seam=~inner[kept]))
+    whole = pd.concat(parts, ignore_index=True)
+    seam = np.flatnonzero(whole["seam"])
+    twice = ~standing(whole.loc[seam, ["y", "x"]].to_numpy(), whole.loc[seam, "score"].to_numpy(), _SEAM)
+    return whole.drop(columns="seam").drop(index=seam[twice]).reset_index(drop=True)

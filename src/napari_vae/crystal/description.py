@@ -1,0 +1,140 @@
+"""Everything that is measured of a crystal, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..errors import InputError
+from ..positions import check_table, frame_numbers
+from ..progress import drain, never
+from .displacements import measure_displacements
+from .intensities import voronoi_intensities
+from .lattice import Lattice
+from .lattice_vectors import measure_lattice
+from .vacancies import find_vacancies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+QUANTITIES = ("lattice", "vacancies", "displacements", "intensities")
+COLUMNS = (
+    "displacement_y", "displacement_x", "strain_xx", "strain_xy", "dilation", "local_rotation", "polarisation_y",
+    "polarisation_x", "intensity", "cell_area",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """What was measured of a crystal.
+
+    Parameters
+    ----------
+    atoms : pandas.DataFrame
+        The table of atoms with the new columns.
+    lattice : Lattice or None
+        The mean lattice, in pixels.
+    vacancies : pandas.DataFrame or None
+        One row per missing atom, as of `find_vacancies`.
+    """
+
+    atoms: pd.DataFrame
+    lattice: Lattice | None = None
+    vacancies: pd.DataFrame | None = None
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """Those columns of `atoms` that are measured here."""
+        return self.atoms[[name for name in COLUMNS if name in self.atoms]]
+
+
+def describe_crystal(
+    atoms: pd.DataFrame,
+    image: Any = None,
+    *,
+    quantities: Sequence[str] | None = None,
+    reference: Lattice | None = None,
+) -> Crystal:
+    """Measure lattice, vacancies, displacements with strain, and column intensities of a table of atoms.
+
+    Parameters
+    ----------
+    atoms : pandas.DataFrame
+        Table with ``y``, ``x`` in pixels, as of `detect_atoms`; its column ``sublattice`` is made use of.
+    image : Micrograph or array, optional
+        What the atoms are on, for the intensities and to find vacancies near its edge.
+    quantities : sequence of str, optional
+        Any of ``"lattice"``, ``"vacancies"``, ``"displacements"``, ``"intensities"``; by default all, the last only
+        with an image.
+    reference : Lattice, optional
+        What is unstrained, as in `measure_displacements`; by default the mean lattice.
+
+    Returns
+    -------
+    Crystal
+
+    Raises
+    ------
+    InputError
+        For an unknown quantity, intensities without an image, and as the functions themselves.
+
+    Examples
+    --------
+    >>> from napari_vae import samples, detect_atoms
+    >>> image, truth = samples.micrograph("graphene", size=256)
+    >>> crystal = describe_crystal(detect_atoms(image), image)
+    >>> round(crystal.lattice.angle), "strain_xx" in crystal.atoms
+    (120, True)
+
+    See Also
+    --------
+    measure_lattice, find_vacancies, measure_displacements, voronoi_intensities, assign_sublattices
+    """
+    return drain(iter_describe_crystal(atoms, image, quantities=quantities, reference=reference))
+
+
+def iter_describe_crystal(
+    atoms: pd.DataFrame,
+    image: Any = None,
+    *,
+    quantities: Sequence[str] | None = None,
+    reference: Lattice | None = None,
+    stop: Callable[[], bool] = never,
+) -> Generator[tuple[str, float], None, Crystal]:
+    """Describe like `describe_crystal`: yields (quantity, share done) before each, and returns what was measured."""
+    check_table(atoms)
+    wanted = _checked(quantities, image)
+    if image is not None:
+        frame_numbers(atoms, getattr(image, "n_frames", None))
+    before = [name for name in COLUMNS if name in atoms]
+    table, lattice, vacancies = atoms.drop(columns=before), None, None
+    table.attrs = dict(atoms.attrs)
+    for number, name in enumerate(wanted):
+        if stop():
+            break
+        yield name, number / len(wanted)
+        if name == "lattice":
+            lattice = measure_lattice(table)
+        elif name == "vacancies":
+            vacancies = find_vacancies(table, None if image is None else image)
+        elif name == "displacements":
+            table = measure_displacements(table, reference)
+        else:
+            table = voronoi_intensities(image, table)
+    return Crystal(table, lattice, vacancies)
+
+
+def _checked(quantities: Sequence[str] | None, image: Any) -> list[str]:
+    """The quantities in the order of the work."""
+    if quantities is None:
+        return [name for name in QUANTITIES if image is not None or name != "intensities"]
+    if isinstance(quantities, str) or not set(quantities) <= set(QUANTITIES):
+        raise InputError(f"The quantities are a list of {', '.join(QUANTITIES)}, not {quantities!r}.")
+    if not quantities:
+        raise InputError("Nothing is chosen to be measured; choose one of lattice, vacancies, displacements and so on.")
+    if "intensities" in quantities and image is None:
+        raise InputError("Intensities are summed over an image, and there is none; give the image as well.")
+    return [name for name in QUANTITIES if name in quantities]

@@ -1,0 +1,78 @@
+"""Tables of atoms that were followed through a movie as napari Tracks layer data; needs neither napari nor Qt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import InputError
+from .layers import KEY, NO_TRACK, LayerData
+from .positions import frame_numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .placement import Placement
+
+TAIL = 30  # frames that a track stays visible
+
+
+def tracks_to_layer(atoms: pd.DataFrame, placement: Placement, *, name: str = "tracks") -> LayerData | None:
+    """Tracks layer data of all atoms that are seen in more than one frame, coloured by how far each has moved.
+
+    Parameters
+    ----------
+    atoms : DataFrame
+        With the column ``track`` of `link_atoms`.
+    placement : Placement
+        Of the movie, three axes.
+    name : str
+        Of the layer.
+
+    Returns
+    -------
+    data, options, "tracks"
+        ``data`` is (N, 4): track, frame, row and column. The features are ``moved``, the distance in pixels from where
+        the track began with the drift of the sample taken out, and ``length``, the frames in which it is seen.
+        ``None`` when no atom is seen twice.
+
+    Raises
+    ------
+    InputError
+        If the table has no tracks, or the placement is that of a single image.
+    """
+    if "track" not in atoms:
+        raise InputError("The atoms have no column track; follow them with link_atoms first.")
+    if placement.ndim != 3:
+        raise InputError("Tracks lie in a movie of three axes (frame, row, column), and this is a single image.")
+    rows = _tracked(atoms)
+    if not len(rows):
+        return None
+    by_track = rows.groupby("track")
+    moved = rows[["y", "x"]] - by_track[["y", "x"]].transform("first")
+    drift = np.asarray(atoms.attrs.get(KEY, {}).get("drift", np.zeros((rows["frame"].max() + 1, 2))))
+    start = by_track["frame"].transform("first").to_numpy()
+    moved = moved.to_numpy() - drift[rows["frame"]] + drift[start]
+    features = {
+        "moved": np.linalg.norm(moved, axis=1).astype(np.float32),
+        "length": by_track["frame"].transform("size").to_numpy(),
+    }
+    options: dict[str, Any] = {
+        "name": name,
+        "features": features,
+        "color_by": "moved",
+        "colormap": "viridis",
+        "tail_length": TAIL,
+        "blending": "translucent",
+        "metadata": {KEY: {"kind": "tracks"}},
+        **placement.kwargs(),
+    }
+    return rows[["track", "frame", "y", "x"]].to_numpy(float), options, "tracks"
+
+
+def _tracked(atoms: pd.DataFrame) -> pd.DataFrame:
+    """Track, frame and position of the atoms that are seen more than once, in the order of napari."""
+    rows = atoms[["track", "y", "x"]].assign(frame=frame_numbers(atoms))
+    again = rows["track"].duplicated(keep=False) & (rows["track"] != NO_TRACK)
+    return rows[again].sort_values(["track", "frame"], ignore_index=True)

@@ -1,0 +1,256 @@
+"""The section “Crystal”: lattice, vacancies, displacements with strain, and intensities of the atoms of a layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QVBoxLayout, QWidget
+
+from ..crystal_layers import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
+from ..errors import InputError
+from ..layers import BORDER, KEY, atoms_from_points, blank_row, latent_style, micrograph_from_layer, placement_of
+from ..micrograph import first_channel
+from ..placement import Placement
+from .crystal_steps import CrystalRequest, crystal_steps
+from .data_form import is_atoms
+from .jobs import Job
+from .layer_box import LayerBox
+from .memory import remember
+from .panel import Form, sentence, side_by_side
+from .progress_box import ProgressBox
+
+if TYPE_CHECKING:
+    from ..crystal.description import Crystal
+
+CHANGED = "The points were changed or deleted meanwhile; measure again."
+REFERENCES = {"mean of the image": "mean", "the selected points": "selected"}
+NOTHING = "nothing"
+KINDS = (*ARROWS, "vacancies")
+
+
+class CrystalBox(QWidget):
+    """Measures the atoms of a Points layer, writes columns into it and adds layers beside it.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : LayerBox
+        Where the image that the atoms are on is chosen.
+    """
+
+    def __init__(self, viewer: Any, image: LayerBox, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._image = viewer, image
+        self._points: Any | None = None
+        self._request: CrystalRequest | None = None
+        self.atoms = LayerBox(viewer, _is_crystal)
+        self.quantities = {
+            "lattice": QCheckBox("lattice"),
+            "vacancies": QCheckBox("vacancies"),
+            "displacements": QCheckBox("displacements, strain"),
+            "intensities": QCheckBox("intensities"),
+        }
+        self.reference = QComboBox()
+        for words, name in REFERENCES.items():
+            self.reference.addItem(words, name)
+        self.factor = QDoubleSpinBox()
+        self.factor.setRange(0, 10_000)
+        self.factor.setPrefix("× ")
+        self.factor.setSpecialValueText("automatic")
+        self.color = QComboBox()
+        self.progress = ProgressBox("Measure", "Write columns into the points and add layers of arrows and vacancies")
+        self.told = sentence()
+        self.told.setToolTip("What was measured; select it to copy it")
+        self.job = Job(self)
+        self._lay_out()
+        self._connect()
+        for check in self.quantities.values():
+            check.setChecked(True)
+        remember("crystal", self.quantities)
+        self._offer_colors()
+
+    def measure(self) -> None:
+        """Check the input, then start the job; bad input ends in a notification."""
+        try:
+            request = self._asked()
+        except InputError as error:
+            self.progress.say(str(error))
+            show_error(str(error))
+            return
+        self._points, self._request = self.atoms.layer(), request
+        self.told.hide()
+        self.progress.begin("Measuring …")
+        self.job.start(crystal_steps, request)
+
+    def _asked(self) -> CrystalRequest:
+        points, image = self.atoms.layer(), self._image.layer()
+        if points is None:
+            raise InputError("There are no atoms to measure; press Detect first, or add points by hand.")
+        quantities = tuple(name for name, check in self.quantities.items() if check.isChecked())
+        if not quantities:
+            raise InputError("Nothing is chosen to be measured; tick at least one box under Crystal.")
+        if "intensities" in quantities and image is None:
+            raise InputError("Intensities are summed over an image, and none is open; open it, or untick intensities.")
+        chosen = None
+        if self.reference.currentData() == "selected" and "displacements" in quantities:
+            chosen = tuple(sorted(points.selected_data))
+            if not chosen:
+                raise InputError("No point is selected; select those of an unstrained part on the canvas first.")
+        placement = Placement.of_layer(points) if image is None else placement_of(image)
+        return CrystalRequest(
+            atoms=atoms_from_points(points, placement),
+            placement=placement,
+            image=None if image is None else first_channel(micrograph_from_layer(image)),
+            quantities=quantities,
+            unstrained=chosen,
+        )
+
+    def _lay_out(self) -> None:
+        checks = QGridLayout()
+        for number, (name, tooltip) in enumerate(TOOLTIPS.items()):
+            self.quantities[name].setToolTip(tooltip)
+            checks.addWidget(self.quantities[name], number // 2, number % 2)
+        form = Form()
+        form.add("Atoms", self.atoms, "The Points layer to measure. With sublattices told apart, more is measured.")
+        form.add("Measure", side_by_side(checks), "What to measure.")
+        form.add(
+            "Unstrained",
+            self.reference,
+            "What strain is measured against: the mean lattice, or that of the points that are selected on the canvas.",
+        )
+        form.add("Arrows", self.factor, "How many times as long as they are the displacements are drawn.")
+        form.add("Colour by", self.color, "Colour the points by one of the measured columns.")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for widget in (form, self.progress, self.told):
+            column.addWidget(widget)
+        self.told.hide()
+
+    def _connect(self) -> None:
+        self.atoms.layer_changed.connect(self._offer_colors)
+        self.factor.valueChanged.connect(self._on_factor_changed)
+        self.color.currentIndexChanged.connect(self._on_color_chosen)
+        self.progress.start_clicked.connect(self.measure)
+        self.progress.stop_clicked.connect(self.job.stop)
+        self.job.progressed.connect(self.progress.show_step)
+        self.job.succeeded.connect(self._on_crystal)
+        self.job.failed.connect(self.progress.say)
+        self.job.ended.connect(self.progress.end)
+
+    def _on_crystal(self, crystal: Crystal) -> None:
+        points, request = self._points, self._request
+        self._points = self._request = None
+        if not _unchanged(self._viewer, points, request):
+            self.progress.say(CHANGED)
+            show_error(CHANGED)
+            return
+        write_columns(points, crystal)
+        layers = crystal_layers(crystal, request.placement, source=points.name, factor=self.factor.value() or None)
+        add_around(self._viewer, points, layers, measured_kinds(crystal))
+        self._offer_colors()
+        self.told.setText(in_words(crystal, request.placement, layers))
+        self.told.show()
+        self.progress.say(
+            "Measured. " + ("The columns are in the features of the points." if len(crystal.columns.columns) else "")
+        )
+
+    def _on_factor_changed(self, factor: float) -> None:
+        """Draw the arrows that there are with another length."""
+        points = self.atoms.layer()
+        if points is None or not factor:
+            return
+        for layer in _ours(self._viewer, points.name):
+            if layer.metadata[KEY]["kind"] in ARROWS:
+                layer.length = factor
+                layer.metadata = {**layer.metadata, KEY: {**layer.metadata[KEY], "factor": factor}}
+
+    def _offer_colors(self) -> None:
+        points = self.atoms.layer()
+        columns = () if points is None else points.metadata.get(KEY, {}).get("crystal_columns", ())
+        with QSignalBlocker(self.color):
+            before = self.color.currentText()
+            self.color.clear()
+            self.color.addItems([NOTHING, *(name for name in columns if name in points.features)])
+            self.color.setCurrentIndex(max(0, self.color.findText(before)))
+        self.color.setEnabled(self.color.count() > 1)
+
+    def _on_color_chosen(self, index: int) -> None:
+        points, column = self.atoms.layer(), self.color.currentText()
+        if points is None:
+            return
+        points.face_color = "transparent"
+        points.border_width = BORDER if column == NOTHING else 0.0
+        if column != NOTHING:
+            for name, value in latent_style(points.features, column).items():
+                setattr(points, name, value)
+        points.face_colorbar.visible = column != NOTHING
+
+
+TOOLTIPS = {
+    "lattice": "Lattice vectors, their angle, and the distance of neighbours, with standard errors.",
+    "vacancies": "List the sites where the neighbours on all sides expect an atom and there is none.",
+    "displacements": "How far every atom is from the middle of its neighbours, and how these are strained and turned.",
+    "intensities": "Sum the image over the Voronoi cell of every atom.",
+}
+
+
+def write_columns(points: Any, crystal: Crystal) -> None:
+    """Columns that were measured before are replaced, those of the user kept."""
+    ours = points.metadata.get(KEY, {})
+    features, written = add_columns(points.features, crystal, tuple(ours.get("crystal_columns", ())))
+    points.features = features
+    points.feature_defaults = blank_row(features)
+    points.metadata = {**points.metadata, KEY: {**ours, "crystal_columns": written}}
+
+
+def add_around(viewer: Any, points: Any, layers: list[Any], replaced: set[str]) -> None:
+    """Add arrows above the points and vacancies below; they take the place of those `replaced` that nobody touched."""
+    for layer in _ours(viewer, points.name):
+        if layer.metadata[KEY]["kind"] in replaced and is_untouched(layer.data, layer.metadata):
+            viewer.layers.remove(layer)
+    for data, options, kind in layers:
+        made = getattr(viewer, f"add_{kind}")(data, **options)
+        if kind == "points":  # below, so that other widgets take the atoms for the atoms
+            viewer.layers.move(viewer.layers.index(made), viewer.layers.index(points))
+    viewer.layers.selection = [points]
+
+
+def in_words(crystal: Crystal, placement: Placement, layers: list[Any]) -> str:
+    """What was measured, lengths in the unit of the layer."""
+    words = []
+    if crystal.lattice is not None:
+        pixel = np.abs(placement.scale[-2:])
+        words.append(crystal.lattice.scaled((float(pixel[0]), float(pixel[1]))).describe(_unit(placement)))
+    if crystal.vacancies is not None:
+        n = len(crystal.vacancies)
+        words.append(f"{n} vacanc{'y' if n == 1 else 'ies'}." if n else "No vacancies.")
+    factors = [options["length"] for _, options, kind in layers if kind == "vectors"]
+    if factors:
+        words.append(f"Arrows are drawn {' and '.join(f'{f:g}' for f in dict.fromkeys(factors))} times as long.")
+    return "\n".join(words)
+
+
+def _ours(viewer: Any, source: str) -> list[Any]:
+    made = [(layer, layer.metadata.get(KEY, {})) for layer in viewer.layers]
+    return [layer for layer, of in made if of.get("kind") in KINDS and of.get("source") == source]
+
+
+def _unchanged(viewer: Any, points: Any, request: CrystalRequest) -> bool:
+    if points not in viewer.layers:
+        return False
+    now = atoms_from_points(points, request.placement)[["frame", "y", "x"]].to_numpy(float)
+    return np.array_equal(now, request.atoms[["frame", "y", "x"]].to_numpy(float))
+
+
+def _is_crystal(layer: Any) -> bool:
+    return is_atoms(layer) and layer.metadata.get(KEY, {}).get("kind") != "vacancies"
+
+
+def _unit(placement: Placement) -> str:
+    import pint
+
+    name = placement.units[-1]
+    return "px" if name == "pixel" else f"{pint.get_application_registry().Unit(name):~}"

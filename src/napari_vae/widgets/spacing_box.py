@@ -1,0 +1,87 @@
+"""The distance between neighbouring atoms, in the unit of a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.compat import isalive
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QWidget
+
+
+class SpacingBox(QDoubleSpinBox):
+    """Shows the estimate from the image until a spacing is typed in; ``chosen`` says that one was, or taken back.
+
+    What counts is the distance in pixels: it stays when scale or unit of the layer are corrected.
+    """
+
+    chosen = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setRange(0, 1e9)
+        self.setSpecialValueText("automatic")
+        self.setKeyboardTracking(False)
+        self._layer: Any | None = None
+        self._pixels = 0.0
+        self._by_hand = False
+        self.valueChanged.connect(self._on_value_changed)
+
+    def pixels(self) -> float | None:
+        """Spacing that was typed in, in pixels; ``None`` while it is estimated."""
+        return self._pixels if self._by_hand else None
+
+    def follow(self, layer: Any | None) -> None:
+        """Show distances in this layer, of which nothing is known yet."""
+        if self._layer is not None:
+            for event in _calibration(self._layer):
+                event.disconnect(self._on_calibrated)
+        self._layer = layer
+        if layer is not None:
+            for event in _calibration(layer):
+                event.connect(self._on_calibrated)
+        self.forget()
+        self._on_calibrated()
+
+    def forget(self) -> None:
+        """Have the spacing estimated again."""
+        self._by_hand = False
+        self._show(0.0)
+
+    def show_estimate(self, pixels: float) -> None:
+        """Show what was estimated, unless a spacing was typed in."""
+        if not self._by_hand:
+            self._show(pixels)
+
+    def _show(self, pixels: float) -> None:
+        self._pixels = pixels
+        with QSignalBlocker(self):
+            self.setValue(pixels * _pixel_size(self._layer))
+
+    def _on_value_changed(self, value: float) -> None:
+        self._by_hand = value > 0
+        self._pixels = value / _pixel_size(self._layer)
+        self.chosen.emit()
+
+    def _on_calibrated(self, event: Any = None) -> None:
+        if not isalive(self):
+            return
+        with QSignalBlocker(self):
+            self.setDecimals(int(np.clip(2 - np.floor(np.log10(_pixel_size(self._layer))), 1, 12)))
+            self.setSuffix("" if self._layer is None else f" {_unit(self._layer)}")
+        self.setSingleStep(10.0 ** -max(self.decimals() - 2, 0))
+        self._show(self._pixels)
+
+
+def _calibration(layer: Any) -> tuple[Any, ...]:
+    return layer.events.scale, layer.events.units
+
+
+def _pixel_size(layer: Any | None) -> float:
+    """Side of a pixel in the unit of the layer; of an oblong one that of the square of the same area."""
+    return 1.0 if layer is None else float(np.sqrt(np.abs(np.prod(layer.scale[-2:]))))
+
+
+def _unit(layer: Any) -> str:
+    return "px" if str(layer.units[-1]) == "pixel" else f"{layer.units[-1]:~}"

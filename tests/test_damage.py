@@ -1,0 +1,119 @@
+"""Images that hold no atoms, and images that are damaged: what is found must not depend on the damage."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from measuring import detection
+from napari_vae import detect_atoms
+from napari_vae.atoms.lattice import first_scale
+from napari_vae.atoms.mending import mend
+from napari_vae.samples import micrograph
+
+SIZE = 256
+Y, X = np.mgrid[:SIZE, :SIZE].astype(float)
+
+
+@pytest.fixture(scope="module", params=["graphene", "perovskite"])
+def lattice(request):
+    """A micrograph and the positions of its atoms."""
+    image, truth = micrograph(request.param, size=SIZE, dose=200)
+    return image.data.astype(float), truth[["y", "x"]].to_numpy()
+
+
+def agreement(image, truth, discs=()):
+    spacing = detection.spacing_of(truth)
+    found = detect_atoms(image, refine=False)[["y", "x"]].to_numpy()
+    sample = detection.Labelled("", image, truth, discs)
+    return detection.compare(sample, found, 0.25 * spacing, spacing)
+
+
+def without_atoms(name):
+    rng = np.random.default_rng(2)
+    noise = rng.normal(size=(SIZE, SIZE))
+    texture = gaussian_filter(noise, 2)
+    return {
+        "slope": Y + 2 * X,
+        "noisy slope": Y + 2 * X + 3 * noise,
+        "photograph": 100 * np.exp(-((Y - 90) ** 2 + (X - 150) ** 2) / (2 * 80**2)) + X / 5 + noise,
+        "amorphous support": rng.poisson((20 + 5 * texture / texture.std()).clip(0)),
+        "scan lines": 2 * rng.normal(size=(SIZE, 1)) + noise,
+        "hum": 2 * np.sin(2 * np.pi * (X / 37 + 0.61 * Y)) + noise,
+        "fringes": 2 * np.sin(2 * np.pi * (X / 9.3 + Y / 21)) + noise,
+        "edge": 50 * (X > 128) + noise,
+    }[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["slope", "noisy slope", "photograph", "amorphous support", "scan lines", "hum", "fringes", "edge"],
+)
+def test_where_there_are_no_atoms_none_are_found(name):
+    assert len(detect_atoms(without_atoms(name))) == 0
+
+
+def hot_pixels(image):
+    damaged = image.copy()
+    rng = np.random.default_rng(0)
+    damaged[rng.integers(0, SIZE, 40), rng.integers(0, SIZE, 40)] = 20 * image.max()
+    damaged[100, 131] = 1e6 * image.max()
+    damaged[60, 80] = 0
+    return damaged
+
+
+DAMAGES = {
+    "plane": lambda image: image + 10 * np.ptp(image) * (Y + X / 2) / SIZE,
+    "hot pixels": hot_pixels,
+    "saturated": lambda image: np.minimum(image, np.quantile(image, 0.93)),
+    "clipped": lambda image: image.clip(*np.quantile(image, [0.1, 0.85])),
+    "four grey levels": lambda image: np.round(3 * (image - image.min()) / np.ptp(image)).astype(np.uint8),
+    "lost lines": lambda image: np.where(np.isin(Y, [40, 41, 42, 150]), 0, image),
+    "repeated columns": lambda image: np.where((X > 99) & (X < 103), image[:, 99:100], image),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_hides_no_atoms_and_makes_none(lattice, damage):
+    image, truth = lattice
+    agreed = agreement(DAMAGES[damage](image), truth)
+    assert agreed.precision >= 0.99
+    assert agreed.recall >= 0.98
+
+
+def test_a_flat_top_is_one_atom_near_its_centre():
+    truth = np.stack(np.meshgrid(np.arange(20, 240, 30), np.arange(20, 240, 30)), -1).reshape(-1, 2) + 0.4
+    image = sum(np.exp(-((Y - y) ** 2 + (X - x) ** 2) / (2 * 5**2)) for y, x in truth).clip(0, 0.4)
+    found = detect_atoms(np.round(255 * image / 0.4).astype(np.uint8))[["y", "x"]].to_numpy()
+    found = found[(found < SIZE - 5).all(axis=1)]  # of the next column only the flank is in the image
+    assert len(found) == len(truth)
+    assert (detection.pair(found, truth, 1.0) >= 0).all()
+
+
+@pytest.mark.parametrize("shape", ["round", "flat"])
+def test_a_bright_particle_is_not_all_that_is_seen(lattice, shape):
+    image, truth = lattice
+    distance = np.hypot(Y - 0.4 * SIZE, X - 0.6 * SIZE)
+    particle = 5 * np.exp(-(distance**2) / (2 * 9**2)) if shape == "round" else 20 * (distance < 15)
+    discs = ((0.4 * SIZE, 0.6 * SIZE, 40.0),)
+    assert first_scale(image + image.max() * particle).sigma == pytest.approx(first_scale(image).sigma, rel=0.1)
+    agreed = agreement(image + image.max() * particle, truth, discs)
+    assert agreed.precision >= 0.98
+    assert agreed.recall >= 0.98
+
+
+@pytest.mark.parametrize("value", ["zero", "repeated"])
+def test_no_atoms_in_a_wide_gap_or_along_its_edges(lattice, value):
+    image, truth = lattice
+    image = image.copy()
+    image[120:150] = 0 if value == "zero" else image[119]
+    found = detect_atoms(image)[["y", "x"]].to_numpy()
+    assert not ((found[:, 0] > 119) & (found[:, 0] < 150)).any()
+    far = np.abs(truth[:, 0] - 134.5) > 22
+    partner = detection.pair(truth[far], found, 3.0)
+    assert (partner >= 0).mean() > 0.97
+    assert len(found) <= len(truth)
+
+
+def test_what_is_not_damaged_stays_as_it_is():
+    for image in (micrograph("graphene", size=128, dose=0.5)[0].data, np.tile(X[:64], 2), gaussian_filter(X % 17, 1)):
+        assert (mend(image).frame == image).all()

@@ -1,0 +1,94 @@
+"""Atoms followed through a movie in a real window: the check box, the column, the lines behind the points."""
+
+import numpy as np
+import pytest
+
+LONG = 60_000  # milliseconds
+NM = {
+    "scale": (1, 0.02, 0.02),
+    "translate": (0, 5.0, -3.0),
+    "units": ("pixel", "nm", "nm"),
+    "axis_labels": tuple("tyx"),
+}
+
+
+def detect(qtbot, widget):
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.detect()
+
+
+@pytest.fixture
+def movie(viewer, lattice):
+    """The lattice, moving by (1, 3) px a frame."""
+    frames = [np.roll(lattice[0], (n, 3 * n), axis=(0, 1)) for n in range(4)]
+    return viewer.add_image(np.stack(frames), name="movie", **NM)
+
+
+@pytest.fixture
+def widget(movie, open_widget):
+    return open_widget("Detect atoms")
+
+
+def test_the_check_box_is_for_movies_and_is_remembered(viewer, movie, lattice, show_widget, remembered):
+    from napari_vae.widgets.detect import DetectWidget
+
+    form = show_widget(DetectWidget).form
+    assert form.follow.isVisible() and not form.request().follow
+    form.follow.setChecked(True)
+    assert form.request().follow and remembered.detection.follow
+    form.where.setCurrentIndex(1)
+    assert not form.request().follow  # one frame has nothing to follow
+    form.where.setCurrentIndex(0)
+    viewer.layers.remove(movie)
+    viewer.add_image(lattice[0], name="single")
+    assert not form.follow.isVisible() and not form.request().follow
+
+
+def test_tracks_are_a_column_and_lines_behind_the_points(viewer, movie, widget, qtbot):
+    widget.form.follow.setChecked(True)
+    detect(qtbot, widget)
+    assert [layer.name for layer in viewer.layers] == ["movie", "tracks of movie", "atoms of movie"]
+    _, lines, points = viewer.layers
+    assert viewer.layers.selection == {points}
+    assert np.allclose(lines.scale, movie.scale) and np.allclose(lines.translate, movie.translate)
+    assert lines.units == movie.units and lines.axis_labels == movie.axis_labels
+    steps = np.diff(points.metadata["napari_vae"]["drift"], axis=0)
+    assert np.allclose(steps, [1, 3], atol=0.1)
+    tracks = points.features["track"]
+    whole = tracks.value_counts() == 4
+    assert whole.sum() > 100
+    place = points.data[:, 1:] - np.outer(points.data[:, 0], [1, 3])
+    for track in whole[whole].index[:20]:
+        assert np.ptp(place[tracks == track], axis=0).max() < 1
+    assert set(lines.data[:, 0]) <= set(tracks) and np.percentile(lines.features["moved"], 95) < 1
+
+
+def test_the_lines_go_with_the_points_that_they_are_of(viewer, widget, qtbot):
+    widget.form.follow.setChecked(True)
+    detect(qtbot, widget)
+    detect(qtbot, widget)
+    assert [layer.name for layer in viewer.layers] == ["movie", "tracks of movie", "atoms of movie"]
+    edited = viewer.layers["atoms of movie"]
+    edited.add([[0, 33.3, 44.4]])
+    assert edited.features["track"].iloc[-1] == -1
+    detect(qtbot, widget)
+    assert [layer.name for layer in viewer.layers] == ["movie", "tracks of movie", "atoms of movie"]
+    assert edited in viewer.layers and np.allclose(edited.data[-1], [0, 33.3, 44.4])
+    widget.form.follow.setChecked(False)
+    detect(qtbot, widget)
+    assert [layer.name for layer in viewer.layers] == ["movie", "atoms of movie"]
+    assert "track" not in edited.features
+
+
+def test_stopping_keeps_the_atoms(widget):
+    from napari_vae.widgets.detect_steps import detect_steps
+
+    widget.form.follow.setChecked(True)
+    told = []
+    steps = detect_steps(lambda: "Following atoms …" in told, widget.form.request())
+    with pytest.raises(StopIteration) as end:
+        while True:
+            told.append(next(steps).message)
+    atoms = end.value.value
+    assert told.count("Following atoms …") == 1
+    assert "track" not in atoms and set(atoms["frame"]) == {0, 1, 2, 3}
