@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .adviser import advise as advise
     from .adviser import iter_advise as iter_advise
     from .analysis.clusters import cluster as cluster
+    from .analysis.figures import FigureData as FigureData
+    from .analysis.figures import save_figures as save_figures
     from .archive import load_analysis as load_analysis
     from .atoms import assign_sublattices as assign_sublattices
     from .atoms import detect_atoms as detect_atoms
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Advice": "adviser",
     "Analysis": "pipeline",
+    "FigureData": "analysis.figures",
     "InputError": "errors",
     "Likeness": "likeness",
     "Micrograph": "micrograph",
@@ -91,6 +94,7 @@ _HOME = {
     "read": "io.reading",
     "read_table": "io.writing",
     "samples": "",
+    "save_figures": "analysis.figures",
     "write_image": "io.writing",
     "write_table": "io.writing",
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import InputError
+from .publishing import add_commands
 from .terminal import one_line_errors, progress_bars, say, warn
 
 if TYPE_CHECKING:
@@ -283,6 +284,9 @@ def open_(
         take_screenshot(analysis, screenshot)
     elif problem := save_screenshot(folder, screenshot):
         raise InputError(problem)
+
+
+add_commands(app)
 
 
 def _finish(outcomes: list[Outcome]) -> None:

@@ -1,61 +1,116 @@
-"""Results as files: tables as CSV, images as calibrated TIFF, each written whole or not at all."""
+"""Results as files: tables as CSV, parquet or AnnData, images as calibrated TIFF, each written whole or not at all."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ReadError
+from ..errors import InputError, ReadError
+from ..folders import replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
+TABLE_ENDINGS = (".csv", ".parquet", ".h5ad")
 
-def write_table(table: pd.DataFrame, path: str | PathLike[str]) -> Path:
-    """Write a table of atoms or latents as CSV, its index as the column ``atom``.
+
+def write_table(
+    table: pd.DataFrame,
+    path: str | PathLike[str],
+    *,
+    pixel_size: tuple[float, float] | None = None,
+    units: str = "px",
+    provenance: dict[str, Any] | None = None,
+) -> Path:
+    """Write a table of atoms or latents, or the features of any layer, in the format that the file name ends in.
 
     Parameters
     ----------
     table : DataFrame
         One row per atom; positions in pixels.
     path : path
-        The file; an existing one is replaced when the new one is complete.
+        The file; an existing one is replaced when the new one is complete. ``.csv``, with the index as the column
+        ``atom``; ``.parquet``, the same with the types of the columns; ``.h5ad``, an AnnData: ``X`` the latents (of a
+        table without, all its numbers), ``obs`` the other columns, ``obsm["spatial"]`` x and y in pixels,
+        ``obsm["spatial_nm"]`` in nanometres where the pixels have a size, ``uns["napari_vae"]`` where it came from.
+    pixel_size : (float, float), optional
+        Along rows and columns, in `units`; used by ``.h5ad`` only, as is `provenance`.
+    units : str
+    provenance : dict, optional
+        Settings and versions to keep with the table.
 
     Returns
     -------
     Path
         Where it was written.
 
+    Raises
+    ------
+    InputError
+        If the name ends otherwise, or a package for the format is not installed; the message says which.
+
     Examples
     --------
     >>> import pandas as pd
     >>> write_table(pd.DataFrame({"y": [1.5], "x": [2.0]}), "atoms.csv")  # doctest: +SKIP
     """
+    from . import tables
+
     path = Path(path)
-    with _replacing(path) as temporary:
-        table.to_csv(temporary, index_label="atom")
+    check_table_name(path)
+    with replace_file(path) as temporary:
+        if path.suffix.lower() == ".h5ad":
+            tables.write_anndata(table, temporary, pixel_size, units, provenance or {})
+        elif path.suffix.lower() == ".parquet":
+            tables.write_parquet(table, temporary)
+        else:
+            table.to_csv(temporary, index_label="atom")
     return path
 
 
+def check_table_name(path: str | PathLike[str]) -> None:
+    """Refuse a name that no table can be written under, before any work.
+
+    Raises
+    ------
+    InputError
+        If it ends otherwise than tables do, or a package for the format is not installed; the message says which.
+    """
+    from . import tables
+
+    ending = Path(path).suffix.lower()
+    if ending not in TABLE_ENDINGS:
+        raise InputError(f"Tables are written as {', '.join(TABLE_ENDINGS)}; let the name end in one of these.")
+    tables.check_installed(ending)
+
+
 def read_table(path: str | PathLike[str]) -> pd.DataFrame:
-    """Read a table written by `write_table`, or any CSV with a header; a column ``atom`` becomes the index.
+    """Read a table written by `write_table`, or any CSV or parquet with a header.
+
+    A column ``atom`` becomes the index.
 
     Raises
     ------
     ReadError
         If the file is missing or not a table.
+    InputError
+        If a package for the format is not installed; the message says which.
     """
     import pandas as pd
 
+    from . import tables
+
+    ending = Path(path).suffix.lower()
+    tables.check_installed(ending)
     try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:  # pandas' own parsing errors are ValueErrors
-        raise ReadError(f"{path} is missing or not a CSV table; give one with the columns y and x.") from error
+        if ending == ".h5ad":
+            return tables.read_anndata(path)
+        table = pd.read_parquet(path) if ending == ".parquet" else pd.read_csv(path)
+    except (OSError, ValueError, KeyError) as error:  # parsing errors of pandas and pyarrow are ValueErrors
+        raise ReadError(f"{path} is missing or not a table; give one with the columns y and x.") from error
     return table.set_index("atom").rename_axis(None) if "atom" in table else table
 
 
@@ -97,17 +152,6 @@ def write_image(
         unit = units.replace("µ", "u").replace("Å", "angstrom")  # ImageJ's descriptions are ASCII
         options["metadata"]["unit"] = unit.encode("ascii", "backslashreplace").decode()
     path = Path(path)
-    with _replacing(path) as temporary:
+    with replace_file(path) as temporary:
         tifffile.imwrite(temporary, array.astype(np.uint16 if whole else np.float32), imagej=True, **options)
     return path
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
