@@ -79,7 +79,7 @@ def test_the_picture_has_the_shape_of_the_sample_and_discs_are_round(data):
     corners = axes.transData.transform([[0, 0], [1, 1]])
     across, down = np.abs(corners[1] - corners[0])
     discs = axes.collections[0]
-    assert 2 * discs._widths[0] * across == pytest.approx(2 * discs._heights[0] * down)
+    assert discs.get_widths()[0] * across == pytest.approx(discs.get_heights()[0] * down)
 
 
 def test_scale_bar_is_as_long_as_it_says(data):
@@ -180,13 +180,12 @@ def test_strain_is_taken_back_too(joint):
 
 
 def test_mean_windows_are_those_of_their_class(data):
-    means = class_means(replace(data, table=data.table.drop(columns="angle"), color="species"))
+    seen = FigureData(data.table.drop(columns="angle"), data.micrograph, color="species")
+    means = class_means(seen)
     assert [(name, n) for name, _, n, _ in means] == [("Sr", 72), ("Ti", 72)]
     centre = [mean[mean.shape[0] // 2, mean.shape[1] // 2] for *_, mean in means]
     assert centre[1] > 1.6 * centre[0]
-    assert "Mean windows as they were seen." in texts(
-        class_means_figure(replace(data, table=data.table.drop(columns="angle"), color="species"))
-    )
+    assert "Mean windows as they were seen." in texts(class_means_figure(seen))
 
 
 def test_the_manifold_has_a_plane_for_every_class(joint):
@@ -201,6 +200,15 @@ def test_the_manifold_has_a_plane_for_every_class(joint):
     figure = manifold_figure(FigureData.of(joint))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["class 0", "class 1"]
     np.testing.assert_allclose(figure.axes[0].get_xlim(), joint.run.latent_range[0], rtol=1e-6)
+
+
+def test_a_model_of_one_number_has_three_planes(joint):
+    dose = np.linspace(1, 3, len(joint.patches))
+    train = nv.TrainConfig(epochs=1, device="cpu")
+    run = nv.fit(joint.patches, nv.ModelConfig(kind="conditional"), train, condition=dose)
+    planes = class_manifolds(run, 2)
+    assert list(planes) == [f"condition {2 + step * dose.std():.3g}" for step in (-1, 0, 1)]
+    np.testing.assert_allclose(planes["condition 2"], run.manifold(2), atol=1e-6)
 
 
 def test_the_layer_of_the_manifold_shows_every_class(joint):
@@ -272,6 +280,8 @@ def test_what_is_missing_is_said(data, tmp_path):
         replace(data, table=data.table[:0])
     with pytest.raises(nv.InputError, match="holds no numbers"):
         replace(data, plane=("species", "size"))
+    with pytest.raises(nv.InputError, match="columns y and x"):
+        save_figures(replace(data, table=data.table.drop(columns="x")), tmp_path, which=["overlay"])
     many = data.table.assign(name=[f"n{i % 300}" for i in range(len(data.table))])
     many = pd.concat([many, many.assign(name=[f"m{i}" for i in range(len(many))])], ignore_index=True)
     with pytest.raises(nv.InputError, match="more than colours can tell apart"):

@@ -17,6 +17,8 @@ from .windows import class_means_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+NO_PLACES = "Needs the places of the atoms: columns y and x."
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -41,6 +43,8 @@ class Entry:
 def _lacks_map(data: FigureData) -> str:
     if data.micrograph is None:
         return "Needs the micrograph that the atoms lie on."
+    if not data.has_places:
+        return NO_PLACES
     return "" if data.color else "Needs a column that colours the atoms."
 
 
@@ -51,7 +55,11 @@ def _lacks_angles(data: FigureData) -> str:
 def _lacks_windows(data: FigureData) -> str:
     if not data.classes:
         return "Needs classes: a column of words, or groups of the latents."
-    return "" if data.patches is not None or data.micrograph is not None else "Needs the micrograph."
+    if data.patches is not None:
+        return ""
+    if data.micrograph is None:
+        return "Needs the micrograph that the atoms lie on."
+    return "" if data.has_places else NO_PLACES
 
 
 def _lacks_run(data: FigureData) -> str:

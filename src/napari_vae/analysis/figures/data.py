@@ -33,6 +33,7 @@ class FigureData:
     ----------
     table : DataFrame
         One row per atom: columns ``y`` and ``x`` in pixels of the micrograph, ``frame`` of a movie, and any others.
+        Without ``y`` and ``x`` there are only the figures that need no places.
     micrograph : Micrograph, optional
         What the atoms lie on.
     patches : Patches, optional
@@ -86,6 +87,11 @@ class FigureData:
     def colored(self, column: str) -> Self:
         """The same, coloured by another column."""
         return replace(self, color=column)
+
+    @property
+    def has_places(self) -> bool:
+        """Whether the table says where the atoms are."""
+        return {"y", "x"} <= set(self.table)
 
     @property
     def latents(self) -> list[str]:
@@ -148,13 +154,9 @@ class FigureData:
         return [(name, color, names == name) for name, color, n in self.coloring(self.classes).classes if n]
 
     def _first_color(self) -> str:
-        return next(iter([*self.latents, *self._angles(), *self._class_columns(), *self.numbers]), "")
-
-    def _angles(self) -> list[str]:
-        return [name for name in self.numbers if is_angle(name)]
-
-    def _class_columns(self) -> list[str]:
-        return [name for name in CLASSES if name in self.table]
+        angles = [name for name in self.numbers if is_angle(name)]
+        classes = [name for name in CLASSES if name in self.table]
+        return next(iter([*self.latents, *angles, *classes, *self.numbers]), "")
 
 
 def coloring_of(column: pd.Series, period: float = 360.0) -> Coloring:

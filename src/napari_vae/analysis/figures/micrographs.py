@@ -70,7 +70,8 @@ def on_micrograph(data: FigureData, coloring: Coloring | None) -> tuple[Figure, 
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
     picture_frame(axes)
     draw_scale_bar(axes, image)
-    return figure, axes, np.flatnonzero(frames == frame)
+    placed = np.isfinite(data.table[["y", "x"]].to_numpy(float)).all(1)
+    return figure, axes, np.flatnonzero((frames == frame) & placed)
 
 
 def draw_scale_bar(axes: Axes, micrograph: Micrograph, *, share: float = 0.2) -> None:

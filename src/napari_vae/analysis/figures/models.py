@@ -25,6 +25,7 @@ LEFT, BELOW, TITLE, GAP = 10.0, 7.0, 4.5, 2.0  # mm
 PANELS = {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}
 PANEL = 24.0  # mm
 WIDE = 5.0  # largest by smallest value from which on an axis is logarithmic
+FAR = 100.0  # and from which on it names powers of ten only
 
 
 def manifold_figure(data: FigureData) -> Figure:
@@ -122,6 +123,6 @@ def _draw_curve(axes: Axes, epochs: npt.NDArray[np.float64], history: pd.DataFra
         axes.yaxis.set_major_locator(MaxNLocator(4))
         return
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if highest < FAR * lowest else (1,)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())

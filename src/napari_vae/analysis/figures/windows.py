@@ -115,7 +115,7 @@ def examples_figure(patches: Patches, rebuilt: npt.NDArray[np.float32], error: n
     spread = float(np.abs(windows - drawn).max()) or 1.0
     grey: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1}
     difference: dict[str, Any] = {"cmap": "PiYG", "vmin": -spread, "vmax": spread}
-    kinds = (("window", windows, grey), ("model", drawn, grey), ("difference", windows - drawn, difference))
+    kinds = (("window", windows, grey), ("model", drawn, grey), ("residual", windows - drawn, difference))
     for line, (name, images, look) in enumerate(kinds):
         bottom = (2 - line) * (height + 0.6) + MARGIN / 2
         for place, image in enumerate(images):

@@ -34,7 +34,7 @@ class FigureSection(QWidget):
         from ...analysis.figures import CATALOGUE, FORMATS
 
         self._source: Source | None = None
-        self._job = Job(self)
+        self.job = Job(self)
         self.boxes = {name: _ticked(entry.title) for name, entry in CATALOGUE.items()}
         self.formats = {kind: _ticked(kind.upper()) for kind in FORMATS}
         self.progress = ProgressBox("Save figures …", "Draw the ticked figures and save them in a folder")
@@ -63,8 +63,8 @@ class FigureSection(QWidget):
             missing = reason if data is None else CATALOGUE[name].missing(data)
             box.setEnabled(not missing)
             box.setToolTip(f"{CATALOGUE[name].about} {missing}".strip())
-        self.table_button.setEnabled(data is not None and not self._job.running)
-        if not self._job.running:
+        self.table_button.setEnabled(data is not None and not self.job.running)
+        if not self.job.running:
             self.progress.button.setEnabled(any(box.isEnabled() for box in self.boxes.values()))
 
     def save_figures(self, folder: str | Path) -> None:
@@ -99,7 +99,7 @@ class FigureSection(QWidget):
 
     def _begin(self, words: str, steps: Steps, *args: Any) -> None:
         self.progress.begin(words)
-        self._job.start(steps, *args)
+        self.job.start(steps, *args)
         self.table_button.setEnabled(False)
 
     def _lay_out(self) -> None:
@@ -117,12 +117,12 @@ class FigureSection(QWidget):
 
     def _connect(self) -> None:
         self.progress.start_clicked.connect(self._on_save_clicked)
-        self.progress.stop_clicked.connect(self._job.stop)
+        self.progress.stop_clicked.connect(self.job.stop)
         self.table_button.clicked.connect(self._on_table_clicked)
-        self._job.progressed.connect(self.progress.show_step)
-        self._job.succeeded.connect(self.progress.say)
-        self._job.failed.connect(self.progress.say)
-        self._job.ended.connect(self._on_ended)
+        self.job.progressed.connect(self.progress.show_step)
+        self.job.succeeded.connect(self.progress.say)
+        self.job.failed.connect(self.progress.say)
+        self.job.ended.connect(self._on_ended)
 
     def _on_save_clicked(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Save the figures: choose a folder")
