@@ -49,7 +49,7 @@ def data():
 @pytest.fixture(scope="module")
 def joint():
     """An analysis with a model that has two classes of its own."""
-    image, truth = nv.samples.micrograph("perovskite", size=160, seed=1)
+    image, truth = nv.samples.micrograph("perovskite", size=128, seed=1)
     atoms = truth[["y", "x"]].reset_index(drop=True)
     patches = nv.extract_patches(image, atoms, window=16)
     run = nv.fit(patches, nv.ModelConfig.preset("j-rvae", n_classes=2), nv.TrainConfig(epochs=1, device="cpu"))
