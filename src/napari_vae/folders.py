@@ -1,4 +1,4 @@
-"""Folders and files that appear whole or not at all."""
+"""Folders that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -55,22 +55,3 @@ def replace_folder(target: str | Path, marker: str) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
-
-
-@contextmanager
-def replace_file(path: str | Path) -> Iterator[Path]:
-    """Write a file under another name; it takes its own, or the place of a former file, when the block ends well.
-
-    Parameters
-    ----------
-    path : path
-        The file; its folder is made if it is not there.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError, ReadError
-from ..folders import replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +62,7 @@ def write_table(
 
     path = Path(path)
     check_table_name(path)
-    with replace_file(path) as temporary:
+    with replacing(path) as temporary:
         if path.suffix.lower() == ".h5ad":
             tables.write_anndata(table, temporary, pixel_size, units, provenance or {})
         elif path.suffix.lower() == ".parquet":
@@ -152,6 +153,18 @@ def write_image(
         unit = units.replace("µ", "u").replace("Å", "angstrom")  # ImageJ's descriptions are ASCII
         options["metadata"]["unit"] = unit.encode("ascii", "backslashreplace").decode()
     path = Path(path)
-    with replace_file(path) as temporary:
+    with replacing(path) as temporary:
         tifffile.imwrite(temporary, array.astype(np.uint16 if whole else np.float32), imagej=True, **options)
     return path
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside the file, which takes its place when all is written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

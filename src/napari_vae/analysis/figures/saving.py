@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...archive import check_writable
 from ...errors import InputError
-from ...folders import replace_file
+from ...io.writing import replacing
 from ...progress import drain
 from .catalogue import CATALOGUE, chosen
 from .data import FigureData
@@ -83,7 +83,7 @@ def _save(data: FigureData, folder: Path, formats: list[str], names: list[str]) 
         figure = CATALOGUE[name].draw(data)
         for kind in formats:
             path = folder / f"{file_stem(name, data)}.{kind}"
-            with replace_file(path) as temporary:
+            with replacing(path) as temporary:
                 temporary.write_bytes(figure_bytes(figure, kind))
             written.append(path)
     return written
