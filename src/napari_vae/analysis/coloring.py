@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..errors import InputError
 from ..layers import CLASS_COLORS, MOST_LABELS, NO_CLASS
+from .circular import wrapped
 
 COLORMAP, CYCLIC = "viridis", "twilight_shifted"
 NOTHING = (128, 128, 128, 60)  # colour of what has no value
@@ -40,7 +41,9 @@ class Coloring:
     classes: tuple[tuple[str, str, int], ...] = field(default=())
 
 
-def color_by(column: pd.Series, *, certainty: npt.NDArray[np.float64] | None = None) -> Coloring:
+def color_by(
+    column: pd.Series, *, certainty: npt.NDArray[np.float64] | None = None, period: float | None = None
+) -> Coloring:
     """Colours by a column: words and classes one colour each, numbers on a colour map.
 
     The limits of numbers leave out the outermost hundredth at either end, so that rare extremes do not wash out the
@@ -52,6 +55,9 @@ def color_by(column: pd.Series, *, certainty: npt.NDArray[np.float64] | None = N
         Words, categories, booleans; or numbers.
     certainty : array (N,) in [0, 1], optional
         Becomes the opacity.
+    period : float, optional
+        Of angles: they are told modulo it, and their colours go once around in it. Otherwise once around in their
+        range.
 
     Raises
     ------
@@ -63,7 +69,7 @@ def color_by(column: pd.Series, *, certainty: npt.NDArray[np.float64] | None = N
     >>> color_by(pd.Series(["a", "b", "a"], name="kind")).classes
     (('a', '#e69f00', 2), ('b', '#56b4e9', 1))
     """
-    colors = _by_class(column) if is_categorical(column) else _by_number(column)
+    colors = _by_class(column) if is_categorical(column) else _by_number(column, period)
     if certainty is None:
         return colors
     opacity = FAINTEST + (1 - FAINTEST) * np.nan_to_num(np.clip(certainty, 0, 1))
@@ -106,13 +112,15 @@ def _by_class(column: pd.Series) -> Coloring:
     return Coloring(table[codes], str(column.name), classes=classes)
 
 
-def _by_number(column: pd.Series) -> Coloring:
+def _by_number(column: pd.Series, period: float | None) -> Coloring:
     from matplotlib import colormaps
 
     values = column.to_numpy(dtype=float)
     known = np.isfinite(values)
     cyclic = "angle" in str(column.name) and not str(column.name).endswith("_sd")
     limits = _limits(values[known], cyclic)
+    if cyclic and period:
+        values, limits = wrapped(values, period), (-period / 2, period / 2)
     name = CYCLIC if cyclic else COLORMAP
     table = (colormaps[name](np.linspace(0, 1, 256)) * 255).astype(np.uint8)
     share = (np.where(known, values, limits[0]) - limits[0]) / (limits[1] - limits[0])
