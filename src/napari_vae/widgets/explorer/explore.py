@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ from ..jobs import Job
 from ..layer_box import LayerBox
 from ..panel import Form, Panel, folded, sentence, side_by_side
 from .color_key import ColorKey
+from .figure_section import FigureSection
+from .figure_source import figure_data
 from .hover_card import HoverCard
 from .linking import LayerLink
 from .manifold_section import ManifoldSection
@@ -28,6 +30,9 @@ from .quality_section import QualitySection
 from .run_loading import open_steps, read_source, source_image
 from .scatter_plot import ScatterPlot
 from .value_layer import column_map
+
+if TYPE_CHECKING:
+    from ...analysis.figures import FigureData
 
 Rows = npt.NDArray[np.int64]
 
@@ -60,7 +65,7 @@ class ExploreWidget(Panel):
         self.words = sentence()
         self.card = HoverCard()
         self.link = LayerLink(napari_viewer, self)
-        self.manifold, self.quality = ManifoldSection(), QualitySection()
+        self.manifold, self.quality, self.figures = ManifoldSection(), QualitySection(), FigureSection()
         self.job = Job(self)
         self.opened: OpenRun | None = None
         self._table = pd.DataFrame()
@@ -102,7 +107,7 @@ class ExploreWidget(Panel):
         tools.addWidget(self.clear_button)
         for widget in (form, side_by_side(tools), self.plot, self.key, self.words, self.card):
             self.column.addWidget(widget)
-        parts = {"Manifold": self.manifold, "Quality": self.quality}
+        parts = {"Manifold": self.manifold, "Quality": self.quality, "Figures and tables": self.figures}
         self.sections = {title: folded(title, part) for title, part in parts.items()}
         for section in self.sections.values():
             self.column.addWidget(section)
@@ -129,6 +134,7 @@ class ExploreWidget(Panel):
         self.quality.row_chosen.connect(self._on_row_chosen)
         self.quality.certainty_toggled.connect(self._show_colors)
         self.quality.map_asked.connect(self._on_map_asked)
+        self.figures.set_source(self._figure_data)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_run_loaded)
         self.job.failed.connect(self.words.setText)
@@ -164,6 +170,7 @@ class ExploreWidget(Panel):
 
     def _show_nothing(self, words: str) -> None:
         self.plot.set_points([], [])
+        self.figures.refresh()
         self.key.show_coloring(None)
         self.words.setText(words)
 
@@ -176,6 +183,7 @@ class ExploreWidget(Panel):
         self._show_colors()
         self._show_frame()
         self.plot.set_selection(self.link.selection())
+        self.figures.refresh()
         self._say()
 
     def _show_colors(self, _: Any = None) -> None:
@@ -184,12 +192,16 @@ class ExploreWidget(Panel):
             return
         try:
             sure = certainty_of(self._table, name) if self.quality.certainty.isChecked() else None
-            coloring = color_by(self._table[name], certainty=sure)
+            coloring = color_by(self._table[name], certainty=sure, period=self._period())
         except InputError as error:
             self._refuse(error)
             return
         self.plot.set_colors(coloring.rgba)
         self.key.show_coloring(coloring)
+
+    def _period(self) -> float | None:
+        """Degrees after which angles are the same again, if the model knows."""
+        return None if self.opened is None else 360 / self.opened.run.symmetry
 
     def _show_frame(self) -> None:
         self.plot.set_shown(self.link.in_frame())
@@ -244,6 +256,12 @@ class ExploreWidget(Panel):
             self._refuse(error)
             return
         self._add_layer(made)
+
+    def _figure_data(self) -> FigureData:
+        """What the figures are drawn from, as it is now."""
+        plane = self.x.currentText(), self.y.currentText()
+        frame = self.link.frame()
+        return figure_data(self._viewer, self.link.layer, self.opened, self.color.currentText(), plane, frame)
 
     def _refuse(self, error: InputError) -> None:
         self.words.setText(str(error))  # the notification goes away

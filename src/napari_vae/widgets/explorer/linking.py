@@ -78,8 +78,14 @@ class LayerLink(QObject):
         layer = self._layer
         if layer is None or not hasattr(layer, "selected_data") or layer.ndim < 3:
             return None
-        frame = round(float(layer.world_to_data(self._viewer.dims.point[-layer.ndim :])[0]))
-        return np.asarray(np.rint(np.asarray(layer.data)[:, -3]) == frame)
+        return np.asarray(np.rint(np.asarray(layer.data)[:, -3]) == self.frame())
+
+    def frame(self) -> int | None:
+        """The frame of a movie that is in view."""
+        layer = self._layer
+        if layer is None or layer.ndim < 3:
+            return None
+        return round(float(layer.world_to_data(self._viewer.dims.point[-layer.ndim :])[0]))
 
     def centre_on(self, row: int) -> None:
         """Move the canvas to a point, in its frame."""
