@@ -15,13 +15,12 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d, map_coordinates
 
 from napari_vae.atoms.drawn import draw_spots
 from napari_vae.atoms.learned import SIGMA
-from napari_vae.atoms.spots import local_maxima, spot_maps, standing
+from napari_vae.atoms.spots import spot_maps, standing
 
-WRONG_BY = (-0.35, 0.5)  # logarithm of the true width over the measured one, which texture makes too small
+WRONG_BY = 0.3  # logarithm by which the measured column width may be off
 RESOLVED = 2.3  # column widths that two atoms must be apart to be two marks
 ALONE, ORDERED = 4.5, 2.5  # height over noise and texture from which a single atom, or a column, must be found
 LOST = 0.6  # of these: below, it must not be found
-BEYOND, STRONGEST = 1.25, 0.97  # a single atom is sure when so much higher than this quantile of the other maxima
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Specimen:
 
 def scene(rng: np.random.Generator, size: int) -> Scene:
     """Draw one image: a crystal, a particle on a support, single atoms on a support, or a support only."""
-    sigma = SIGMA * np.exp(rng.uniform(*WRONG_BY))
+    sigma = SIGMA * np.exp(rng.uniform(-WRONG_BY, WRONG_BY))
     kinds: tuple[Callable[..., Specimen], ...] = (crystal, particle, single_atoms, bare)
     specimen = kinds[rng.choice(4, p=(0.14, 0.26, 0.47, 0.13))](rng, size, sigma)
     return image_of(rng, specimen, sigma)
@@ -93,7 +92,6 @@ def particle(rng: np.random.Generator, size: int, sigma: float) -> Specimen:
     place, height = np.concatenate(places), np.concatenate(heights)
     glow = rng.uniform(0, 4) * gaussian_filter(np.minimum(halo, 1), rng.uniform(1, 4) * sigma)
     support = rng.uniform(0.05, 0.5) * texture(rng, size, sigma) + glow + slow(rng, size, rng.uniform(0, 1.0))
-    height = height * np.exp(rng.normal(0, rng.uniform(0, 0.4), len(height)))  # not all of one thickness
     return Specimen(place, height, widths(rng, len(place), sigma), support)
 
 
@@ -109,16 +107,12 @@ def single_atoms(rng: np.random.Generator, size: int, sigma: float) -> Specimen:
     apart = rng.uniform(1.6, 3.2) * sigma
     place = place[standing(place, rng.random(len(place)), apart)]
     height = np.exp(rng.normal(0, rng.uniform(0.1, 0.4), len(place)))
-    if rng.random() < 0.3:  # here and there two or three atoms on top of each other, or a heavier one
-        height = height * np.where(rng.random(len(place)) < 0.15, rng.uniform(1.5, 4.0), 1)
-    support = texture(rng, size, sigma) * np.exp(rng.uniform(np.log(0.04), np.log(0.3)))
+    support = texture(rng, size, sigma) * np.exp(rng.uniform(np.log(0.04), np.log(0.4)))
     support = support + slow(rng, size, rng.uniform(0, 4))
     if rng.random() < 0.25:  # the support ends within the image
         ground = np.clip((smooth(rng, size, 0.35 * size) + rng.uniform(0, 1.2)) * rng.uniform(1, 6), 0, 1)
         support = (support + rng.uniform(1, 5)) * ground
         height = height * (ground[tuple(place.clip(0, size - 1).astype(int).T)] > 0.2)
-    if rng.random() < 0.5:
-        support = support + streaks(rng, place, height, size, sigma)
     return Specimen(place, height, widths(rng, len(place), sigma), support, ALONE)
 
 
@@ -129,8 +123,8 @@ def bare(rng: np.random.Generator, size: int, sigma: float) -> Specimen:
 
 
 def widths(rng: np.random.Generator, n: int, sigma: float) -> np.ndarray:
-    """Width of every column; atoms that move, or out of focus, are wider."""
-    return sigma * np.exp(rng.normal(0, rng.uniform(0, 0.12), n) + rng.uniform(0, 0.4) * rng.random(n))
+    """Width of every column."""
+    return sigma * np.exp(rng.normal(0, rng.uniform(0, 0.12), n))
 
 
 # What they lie on ----------------------------------------------------------------------------------------------------
@@ -157,32 +151,9 @@ def texture(rng: np.random.Generator, size: int, sigma: float) -> np.ndarray:
     if rng.random() < 0.4:  # few scatterers in projection: a longer tail to the bright side
         tail = rng.uniform(0.1, 0.5)
         field = (np.exp(tail * field) - np.exp(tail**2 / 2)) / tail
-    if rng.random() < 0.5:  # light atoms one by one, as wide as the probe, and more than one here and there
-        field = field + rng.uniform(0.4, 1.5) * scatterers(rng, size, sigma)
     if rng.random() < 0.4:  # thicker here, thinner there
         field = field * np.exp(rng.uniform(0.1, 0.6) * smooth(rng, size, 0.2 * size))
     return field
-
-
-def scatterers(rng: np.random.Generator, size: int, sigma: float) -> np.ndarray:
-    """Spots like those of atoms, of any height up to a few times the common one, standard deviation about 1."""
-    density = np.exp(rng.uniform(np.log(0.12), np.log(1.0))) / sigma**2
-    field = rng.gamma(rng.uniform(0.5, 3.0), size=(size, size)) * (rng.random((size, size)) < density)
-    field = gaussian_filter(field, rng.uniform(0.8, 1.5) * sigma, mode="wrap")
-    return (field - field.mean()) / max(float(field.std()), 1e-9)
-
-
-def streaks(rng: np.random.Generator, place: np.ndarray, height: np.ndarray, size: int, sigma: float) -> np.ndarray:
-    """Rows in which an atom that moves was met away from its place."""
-    field = np.zeros((size, size))
-    moving = rng.random(len(place)) < rng.choice([0.1, 0.5])
-    for (y, x), high in zip(place[moving], height[moving], strict=True):
-        for _ in range(rng.integers(1, 6)):
-            row, length = int(np.rint(y + rng.normal(0, 1.5 * sigma))), rng.uniform(1.5, 6.0) * sigma
-            start = x + rng.normal(0, 2.5 * sigma) - length / 2
-            if 0 <= row < size:
-                field[row, int(np.clip(start, 0, size)) : int(np.clip(start + length, 0, size))] += high
-    return rng.uniform(0.2, 1.0) * gaussian_filter1d(field, 0.5 * sigma, axis=1)
 
 
 def slow(rng: np.random.Generator, size: int, height: float) -> np.ndarray:
@@ -223,11 +194,11 @@ def image_of(rng: np.random.Generator, specimen: Specimen, sigma: float) -> Scen
 
 def scanned(rng: np.random.Generator, spots: np.ndarray, sigma: float) -> np.ndarray:
     """Atoms that flicker from row to row, rows out of place, and a slow detector."""
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         gain = gaussian_filter1d(rng.normal(size=spots.shape), 1.5 * sigma, axis=1) * np.sqrt(
             2 * np.sqrt(np.pi) * 1.5 * sigma
         )
-        spots = spots * np.exp(rng.uniform(0.1, 0.8) * gain)
+        spots = spots * np.exp(rng.uniform(0.1, 0.6) * gain)
     if rng.random() < 0.5:
         y, x = np.mgrid[: spots.shape[0], : spots.shape[1]].astype(float)
         offset = rng.normal(0, rng.uniform(0.05, 0.5) * sigma, spots.shape[0])
@@ -258,8 +229,5 @@ def visible(specimen: Specimen, rest: np.ndarray, sigma: float) -> tuple[np.ndar
     around = spot_maps(rest.astype(np.float32), sigma).amplitude
     level = np.sqrt(gaussian_filter(around**2, 8 * sigma))[tuple(np.rint(place).astype(int).T)]
     standout = height / np.maximum(level, 1e-9)
-    if specimen.sure == ALONE:  # no neighbours speak for it: it must beat what passes for an atom
-        strongest = np.quantile(around[tuple(local_maxima(around, sigma).T)], STRONGEST)
-        standout = np.minimum(standout, ALONE / BEYOND * height / max(float(strongest), 1e-9))
     seen = (standout >= specimen.sure) & standing(place, height, RESOLVED * sigma)
     return place[seen], place[~seen & (standout > LOST * specimen.sure)]
