@@ -111,6 +111,10 @@ class ScatterPlot(QWidget):
         self._selected = rows[rows < len(self._x)]
         self._draw_selection()
 
+    def select_within(self, outline: npt.ArrayLike, how: str = "replace") -> None:
+        """Select what lies inside an outline (V, 2), as if the user had drawn it, or ``"add"`` or ``"remove"`` it."""
+        self._choose(rows_within(outline, self._x, self._y), how)
+
     def set_backdrop(self, image: npt.NDArray[Any] | None, rect: Rect | None = None) -> None:
         """Show an image (H, W) or (H, W, 3 or 4) behind the points, first row at the top; ``None`` takes it away."""
         self._backdrop.setVisible(image is not None)
@@ -148,7 +152,7 @@ class ScatterPlot(QWidget):
     def _connect(self) -> None:
         self._timer.timeout.connect(self._draw)
         self.box.sigRangeChanged.connect(self._on_range_changed)
-        self.box.outlined.connect(self._on_outlined)
+        self.box.outlined.connect(self.select_within)
         self.box.clicked.connect(self._on_clicked)
         self.box.double_clicked.connect(self._on_double_clicked)
         self.box.moved.connect(self._on_moved)
@@ -165,9 +169,6 @@ class ScatterPlot(QWidget):
         (x0, x1), (y0, y1) = self.box.viewRange()
         drawn = None if self._raster is None else self._raster.rect
         return drawn is None or x0 < drawn[0] or y0 < drawn[1] or x1 > drawn[2] or y1 > drawn[3]
-
-    def _on_outlined(self, outline: Any, how: str) -> None:
-        self._choose(rows_within(outline, self._x, self._y), how)
 
     def _on_clicked(self, place: QPointF, how: str) -> None:
         row = self._at(place)
