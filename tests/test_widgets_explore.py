@@ -91,16 +91,17 @@ def test_what_is_outlined_is_selected_on_the_canvas(explore, groups, qtbot, tool
     mode(qtbot, explore, tool)
     corners = [LOW[0], LOW[2]] if tool == "Box" else LOW
     drag(qtbot, explore, corners)
-    assert groups.selected_data == set(range(30))
+    qtbot.waitUntil(lambda: groups.selected_data == set(range(30)), timeout=2000)
     assert "30 selected" in explore.words.text()
     left = [(-1.36, -1.36), (-1.0, -1.36), (-1.0, -0.4), (-1.36, -0.4)]
     drag(qtbot, explore, left[::2] if tool == "Box" else left, Qt.KeyboardModifier.AltModifier)
-    assert 0 < len(groups.selected_data) < 30
+    qtbot.waitUntil(lambda: 0 < len(groups.selected_data) < 30, timeout=2000)
     high = [(0.4, 0.4), (1.25, 0.4), (1.25, 1.4), (0.4, 1.4)]
     drag(qtbot, explore, high[::2] if tool == "Box" else high, Qt.KeyboardModifier.ShiftModifier)
-    assert set(range(30, 60)) <= groups.selected_data
+    qtbot.waitUntil(lambda: set(range(30, 60)) <= groups.selected_data, timeout=2000)
     qtbot.mouseClick(explore.clear_button, Qt.MouseButton.LeftButton)
-    assert not groups.selected_data and "selected" not in explore.words.text()
+    qtbot.waitUntil(lambda: not groups.selected_data, timeout=2000)
+    assert "selected" not in explore.words.text()
 
 
 def test_what_is_selected_on_the_canvas_is_selected_here(explore, groups, qtbot):
@@ -115,7 +116,7 @@ def test_a_click_selects_one_and_a_double_click_goes_there(explore, groups, view
     place = pixel(explore, *groups.features.loc[7, ["z1", "z2"]])
     view = explore.plot.plot.viewport()
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
-    assert len(groups.selected_data) == 1
+    qtbot.waitUntil(lambda: len(groups.selected_data) == 1, timeout=2000)
     row = next(iter(groups.selected_data))
     explore.plot.double_clicked.emit(row)
     assert np.allclose(viewer.scene.camera.center[-2:], groups.data_to_world(groups.data[row]))
@@ -174,15 +175,16 @@ def test_frames_of_a_movie(viewer, show_widget, qtbot):
     assert widget.plot.shown_rows().tolist() == [2]
 
 
-def test_labels_with_features(viewer, show_widget):
+def test_labels_with_features(viewer, show_widget, qtbot):
     from napari_vae.widgets.explorer.explore import ExploreWidget
 
     features = pd.DataFrame({"index": [0, 1, 2], "area": [0.0, 4.0, 6.0], "mean": [0.0, 1.0, 0.5]})
     labels = viewer.add_labels(np.repeat([[0, 1, 2]], 3, axis=0), features=features)
     widget = show_widget(ExploreWidget)
     widget.x.setCurrentText("area")
+    widget.plot.set_selection([2])
     widget.plot.selection_changed.emit(np.array([2]))
-    assert labels.selected_label == 2
+    qtbot.waitUntil(lambda: labels.selected_label == 2, timeout=2000)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QSignalBlocker
+from qtpy.QtCore import QSignalBlocker, QTimer
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from ...analysis.coloring import color_by
@@ -65,6 +65,7 @@ class ExploreWidget(Panel):
         self.words = sentence()
         self.card = HoverCard()
         self.link = LayerLink(napari_viewer, self)
+        self._handing_over = QTimer(self, singleShot=True, interval=0)  # the plot shows it first
         self.manifold, self.quality, self.figures = ManifoldSection(), QualitySection(), FigureSection()
         self.job = Job(self)
         self.opened: OpenRun | None = None
@@ -125,6 +126,7 @@ class ExploreWidget(Panel):
         self.link.table_changed.connect(self._on_table_changed)
         self.link.frame_changed.connect(self._show_frame)
         self.plot.selection_changed.connect(self._on_selected_here)
+        self._handing_over.timeout.connect(self._hand_over)
         self.plot.hovered.connect(self._on_hovered)
         self.plot.double_clicked.connect(self.link.centre_on)
         self.plot.cursor_moved.connect(self.manifold.show_at)
@@ -276,8 +278,12 @@ class ExploreWidget(Panel):
         self._on_selected_here(nothing)
 
     def _on_selected_here(self, rows: Rows) -> None:
-        self.link.select(rows)
+        self._handing_over.start()
         self._say()
+
+    def _hand_over(self) -> None:
+        """Select on the canvas what is selected here."""
+        self.link.select(self.plot.selection)
 
     def _on_selected_elsewhere(self, rows: Rows) -> None:
         self.plot.set_selection(rows)

@@ -66,8 +66,9 @@ class LayerLink(QObject):
         self._busy = True
         try:
             if hasattr(layer, "selected_data"):
-                layer.selected_data = set(rows.tolist())
-                layer.refresh(extent=False, thumbnail=False)
+                # The setter would also look for colours and sizes that all of them share, which takes long for many.
+                layer.selected_data.replace_selection(set(rows.tolist()))
+                layer.refresh(extent=False, thumbnail=False, data_displayed=False)
             elif len(rows):
                 layer.selected_label = int(label_numbers(layer)[rows[0]])
         finally:
