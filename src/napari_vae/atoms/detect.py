@@ -134,6 +134,8 @@ def iter_detect_atoms(
     InputError
         As `detect_atoms`, when the first event is asked for.
     """
+    from threadpoolctl import threadpool_limits
+
     micrograph = open_frames(image)
     asked = options_of(options)
     numbers = frame_list(micrograph, asked.frames)
@@ -143,7 +145,8 @@ def iter_detect_atoms(
     for done, number in enumerate(numbers):
         if stop is not None and stop():
             break
-        recipe, found = _detect_frame(micrograph, number, recipe, asked, stop or never)
+        with threadpool_limits(1, user_api="blas"):  # the threads of our own are enough; more would wait for each other
+            recipe, found = _detect_frame(micrograph, number, recipe, asked, stop or never)
         if found is None:
             break
         tables.append(_within(region, found))
