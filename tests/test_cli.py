@@ -12,7 +12,7 @@ from napari_vae import cli, showing
 from napari_vae.batch import Outcome, _write_index, places
 from napari_vae.io.reading import FORMATS
 
-COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open")
+COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open", "figures", "export")
 FAST = ("--epochs", "2", "--device", "cpu")
 
 
@@ -363,6 +363,41 @@ def test_a_model_that_could_not_be_saved_is_not_trained(command, images, monkeyp
     code, _, errors = command("train", images / "one.tif", "--out", images / "two.tif" / "run")
     assert code == 2
     assert "is a file" in errors
+
+
+def test_figures_of_an_analysis_are_written(command, results, tmp_path):
+    only = ("--only", "overlay,angles,loss", "--format", "svg", "--color", "angle")
+    code, text, errors = command("figures", results, "--out", tmp_path / "new", *only)
+    assert code == 0, errors
+    names = {path.name for path in (tmp_path / "new").iterdir()}
+    assert names == {"overlay-angle.svg", "angles-angle.svg", "loss.svg"}
+    assert all(name in text for name in names)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--color", "hue"), "no column hue"),
+        (("--only", "map"), "choose of overlay"),
+        (("--format", "bmp"), "png or svg, not bmp"),
+        (("--axes", "z1"), "two columns"),
+    ],
+)
+def test_figures_that_cannot_be_drawn_are_one_line(command, results, tmp_path, options, words):
+    code, _, errors = command("figures", results, "--out", tmp_path / "new", *options)
+    assert code == 2
+    assert words in errors
+    assert not (tmp_path / "new").exists()
+
+
+def test_export_writes_the_latents_or_all_atoms(command, results, tmp_path):
+    analysis = nv.load_analysis(results)
+    for options, n in (((), len(analysis.latents)), (("--atoms",), len(analysis.atoms))):
+        assert command("export", results, "--to", tmp_path / "table.csv", *options)[0] == 0
+        assert len(nv.read_table(tmp_path / "table.csv")) == n
+    code, _, errors = command("export", results, "--to", tmp_path / "table.xls")
+    assert code == 2
+    assert ".csv, .parquet, .h5ad" in errors
 
 
 def test_open_takes_its_picture_on_a_virtual_screen_where_there_is_no_display(command, monkeypatch, results, tmp_path):

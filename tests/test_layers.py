@@ -23,6 +23,8 @@ from napari_vae.layers import (
     placement_of,
 )
 from napari_vae.micrograph import Micrograph
+from napari_vae.models.config import ModelConfig
+from napari_vae.models.given import Scale
 from napari_vae.patches import extract_patches
 from napari_vae.placement import Placement
 from napari_vae.results import result_layers, tile
@@ -53,11 +55,13 @@ def scene():
 
 class FakeRun:
     provenance: ClassVar = {"version": "1"}
+    model_config: ClassVar = ModelConfig()
+    scale: ClassVar = Scale()
 
     def reconstruct(self, patches):
         return patches.data * 0.5
 
-    def manifold(self):
+    def manifold(self, n):
         return np.zeros((3, 3, 16, 16), np.float32)
 
 

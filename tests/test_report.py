@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
-from napari_vae.analysis.figures import figures, round_length
+from napari_vae.analysis.figures.micrographs import round_length
+from napari_vae.analysis.figures.reported import figures
 from napari_vae.analysis.report import table_html, write_report
 from napari_vae.pipeline import Analysis
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .adviser import advise as advise
     from .adviser import iter_advise as iter_advise
     from .analysis.clusters import cluster as cluster
+    from .analysis.figures import FigureData as FigureData
+    from .analysis.figures import save_figures as save_figures
     from .archive import load_analysis as load_analysis
     from .atoms import assign_sublattices as assign_sublattices
     from .atoms import detect_atoms as detect_atoms
@@ -68,6 +70,7 @@ _HOME = {
     "Advice": "adviser",
     "Analysis": "pipeline",
     "Crystal": "crystal.description",
+    "FigureData": "analysis.figures",
     "InputError": "errors",
     "Lattice": "crystal.lattice",
     "Likeness": "likeness",
@@ -107,6 +110,7 @@ _HOME = {
     "read_table": "io.writing",
     "samples": "",
     "voronoi_intensities": "crystal.intensities",
+    "save_figures": "analysis.figures",
     "write_image": "io.writing",
     "write_table": "io.writing",
 }

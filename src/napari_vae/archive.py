@@ -150,7 +150,7 @@ def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     """Reconstruction, residual and classes in the frame of the micrograph, and the manifold, each with its axes."""
     from .layers import class_labels
     from .patches import paste_patches
-    from .results import CELL_RADIUS, symbol_spacing, tile
+    from .results import CELL_RADIUS, class_manifolds, side_by_side, symbol_spacing
 
     patches, axes, shape = analysis.patches, analysis.micrograph.axes, analysis.frame_shape
     rebuilt = patches.normalization.undo(analysis.reconstruction)
@@ -160,7 +160,7 @@ def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     images: dict[str, tuple[Any, str]] = {
         "reconstruction": (paste_patches(rebuilt, patches.atoms, shape), axes),
         "residual": (paste_patches(residual, patches.atoms, shape), axes),
-        "manifold": (tile(analysis.run.manifold()), "YX"),
+        "manifold": (side_by_side(class_manifolds(analysis.run)), "YX"),
     }
     if analysis.classes is not None:
         radius = CELL_RADIUS * symbol_spacing(patches)

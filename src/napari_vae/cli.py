@@ -33,6 +33,7 @@ from .options import (
     model_of,
     training_of,
 )
+from .publishing import add_commands
 from .terminal import one_line_errors, progress_bars, say, warn
 
 if TYPE_CHECKING:
@@ -313,6 +314,9 @@ def open_(
         take_screenshot(analysis, screenshot)
     elif problem := save_screenshot(folder, screenshot):
         raise InputError(problem)
+
+
+add_commands(app)
 
 
 def _finish(outcomes: list[Outcome]) -> None:

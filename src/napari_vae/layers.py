@@ -262,20 +262,27 @@ def class_labels(
     array uint8
         Class + 1, and 0 where there is no atom.
     """
-    from scipy.spatial import cKDTree
-
     if int(classes.max()) >= MOST_LABELS:
         raise InputError("There are more than 255 classes; group the latents into fewer.")
-    labels = np.zeros((shape[0] if len(shape) == 3 else 1, *shape[-2:]), np.uint8)
-    frames = frame_numbers(atoms, len(labels))
-    values = np.append(classes.to_numpy(int) + 1, 0).astype(np.uint8)
+    return value_map(atoms, (classes.to_numpy(int) + 1).astype(np.uint8), shape, radius, np.uint8(0))
+
+
+def value_map(
+    atoms: pd.DataFrame, values: npt.NDArray[Any], shape: tuple[int, ...], radius: float, empty: Any
+) -> npt.NDArray[Any]:
+    """Image in which the cell of each atom, as `class_labels` has it, holds the atom's value; `empty` elsewhere."""
+    from scipy.spatial import cKDTree
+
+    picture = np.full((shape[0] if len(shape) == 3 else 1, *shape[-2:]), empty, values.dtype)
+    frames = frame_numbers(atoms, len(picture))
+    known = np.append(values, np.array(empty, values.dtype))
     pixels = np.indices(shape[-2:]).reshape(2, -1).T
     for frame in np.unique(frames):
         rows = np.flatnonzero(frames == frame)
         tree = cKDTree(atoms[["y", "x"]].to_numpy(float)[rows])
         nearest = tree.query(pixels, distance_upper_bound=radius)[1]
-        labels[frame] = values[np.append(rows, len(classes))[nearest]].reshape(shape[-2:])
-    return labels if len(shape) == 3 else labels[0]
+        picture[frame] = known[np.append(rows, len(values))[nearest]].reshape(shape[-2:])
+    return picture if len(shape) == 3 else picture[0]
 
 
 def classes_to_labels(

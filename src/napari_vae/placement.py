@@ -89,6 +89,25 @@ class Placement:
             axis_labels=self.axis_labels[-n:],
         )
 
+    def stacked(self, label: str) -> Placement:
+        """The placement with one more axis in front, of steps that have no unit."""
+        n = self.ndim + 1
+
+        def block(matrix: Floats) -> Floats:
+            larger = np.eye(len(matrix) + 1)
+            larger[1:, 1:] = matrix
+            return larger
+
+        return Placement(
+            scale=np.r_[1.0, self.scale],
+            translate=np.r_[0.0, self.translate],
+            rotate=block(self.rotate),
+            shear=block(_shear_matrix(self.shear, self.ndim))[_above(n)],
+            affine=block(self.affine),
+            units=("pixel", *self.units),
+            axis_labels=(label, *self.axis_labels),
+        )
+
     def beside(self, offset: npt.ArrayLike) -> Placement:
         """The placement moved by `offset` (n,) pixels of the layer; its scale, translate and units stay as they are."""
         move = np.eye(self.ndim + 1)

@@ -75,7 +75,9 @@ def result_layers(
             names=names,
         )
     )
-    layers.append(manifold_layer(run.manifold(), placement, shape, name=patches.name))
+    planes = class_manifolds(run)
+    layers.append(manifold_layer(side_by_side(planes), placement, shape, name=patches.name))
+    layers[-1][1]["metadata"][KEY]["classes"] = tuple(filter(None, planes))
     for _, options, _ in layers:
         options["metadata"][KEY] |= {"source": patches.name, **run.provenance}
     return layers
@@ -108,16 +110,55 @@ def pasted_layers(
     return layers
 
 
-def manifold_layer(tiles: npt.NDArray[Any], placement: Placement, shape: tuple[int, ...], *, name: str) -> LayerData:
-    """The decoded plane of latents (n, n, H, W), or (n, n, C, H, W), as one picture to the right of the frame."""
-    picture = tile(tiles)
+def class_manifolds(run: Run, n: int = 9) -> dict[str, npt.NDArray[np.float32]]:
+    """Decoded planes of the first two latents (n, n, H, W) by the name of what each shows.
+
+    A model of classes has one for each of them; a model of one number has one for its mean over the training images and
+    one standard deviation to either side; any other model has one, without a name.
+    """
+    scale, config = run.scale, run.model_config
+    if config.n_classes:
+        names = scale.names or [f"class {number}" for number in range(config.n_classes)]
+        return {name: run.manifold(n, label=number) for number, name in enumerate(names)}
+    if scale.n == 1:
+        (centre,), (spread,) = scale.centre, scale.spread
+        word = "condition" if config.kind == "conditional" else "target"
+        values = [centre - spread, centre, centre + spread]
+        return {f"{word} {value:.3g}": run.manifold(n, condition=[value]) for value in values}
+    return {"": run.manifold(n)}
+
+
+def blocks_across(n: int) -> int:
+    """Blocks in a row of `n` that are to look well together: rows of equal length where that is possible."""
+    widest = max(1, round(n**0.5 + 0.4))
+    return next((width for width in range(widest, widest + 2) if n % width == 0), widest)
+
+
+def side_by_side(planes: dict[str, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """Planes as one picture, a tenth of a plane apart, clear (NaN) in between."""
+    pictures = [tile(tiles) for tiles in planes.values()]
+    if len(pictures) == 1:
+        return pictures[0]
+    height, width = pictures[0].shape
+    across, gap = blocks_across(len(pictures)), max(2, round(0.1 * width))
+    down = -(-len(pictures) // across)
+    whole = np.full((down * (height + gap) - gap, across * (width + gap) - gap), np.nan, np.float32)
+    for number, picture in enumerate(pictures):
+        row, column = divmod(number, across)
+        top, left = row * (height + gap), column * (width + gap)
+        whole[top : top + height, left : left + width] = picture
+    return whole
+
+
+def manifold_layer(picture: npt.NDArray[Any], placement: Placement, shape: tuple[int, ...], *, name: str) -> LayerData:
+    """Decoded planes of latents, as one picture (H, W), to the right of the frame."""
     flat = placement.last(2)
     gap = 0.04 * shape[-1]
     options = {
         "name": f"manifold of {name}",
         "colormap": "gray",
         "contrast_limits": _limits(picture),
-        "metadata": {KEY: {"kind": "manifold", "tiles": tuple(tiles.shape[:2])}},
+        "metadata": {KEY: {"kind": "manifold"}},
         **flat.beside([0, shape[-1] + gap]).kwargs(),
     }
     return picture, options, "image"
@@ -139,5 +180,5 @@ def symbol_spacing(patches: Patches) -> float:
 
 def _limits(values: npt.NDArray[Any]) -> tuple[float, float]:
     """Range of the values, for display; never empty."""
-    low, high = float(values.min()), float(values.max())
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
     return (low, high) if high > low else (low, low + (abs(low) or 1.0))

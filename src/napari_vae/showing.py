@@ -53,9 +53,15 @@ def make_viewer(analysis: Analysis) -> Any:
         viewer = napari.Viewer(title=f"napari-vae: {analysis.micrograph.name}", ndisplay=2)
     except ImportError as error:
         raise InputError('The window needs Qt; install it with: pip install "napari-vae[all]"') from error
+    from .layers import KEY
+    from .open_runs import OpenRun, keep_run
+    from .placement import Placement
     from .results import points_name
 
+    opened = OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph))
     for data, options, kind in analysis.layers():
+        if kind == "points":
+            options["metadata"][KEY]["run"] = keep_run(viewer, opened)
         getattr(viewer, f"add_{kind}")(data, **options)
     viewer.layers.selection.active = viewer.layers[points_name(analysis.patches)]
     colors = viewer.layers.selection.active.face_colorbar

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..archive import describe
-from .figures import figures
+from .figures.data import is_latent
+from .figures.reported import figures
+from .figures.saving import figure_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from ..pipeline import Analysis
 
@@ -73,7 +73,7 @@ def write_report(analysis: Analysis, folder: Path) -> Path:
     (folder / "pictures").mkdir()
     pictures = []
     for name, (figure, caption) in figures(analysis).items():
-        png = _png(figure)
+        png = figure_bytes(figure)
         (folder / "pictures" / f"{name}.png").write_bytes(png)
         pictures.append(_picture(png, caption))
     files = {name: text for name, text in FILES.items() if (folder / name).exists()}
@@ -164,17 +164,13 @@ def _latents_table(latents: pd.DataFrame) -> str:
 
 def _classes_table(analysis: Analysis) -> str:
     latents = analysis.latents
-    shown = [c for c in latents if str(c) in ("amplitude", "reconstruction_error") or _is_latent(str(c))]
+    shown = [c for c in latents if str(c) in ("amplitude", "reconstruction_error") or is_latent(str(c))]
     groups = latents.groupby("class_name" if "class_name" in latents else "class")
     rows = [
         [str(label), len(group), 100 * len(group) / len(latents), *(float(group[c].median()) for c in shown)]
         for label, group in groups
     ]
     return table_html(rows, ["class", "atoms", "%", *(f"median {c}" for c in shown)])
-
-
-def _is_latent(column: str) -> bool:
-    return column[:1] == "z" and column[1:].isdigit()
 
 
 def _origin(record: dict[str, Any]) -> dict[str, Any]:
@@ -200,12 +196,6 @@ def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_text(item) for item in value) or "none"
     return "–" if value is None or value == "" else str(value)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.05)
-    return buffer.getvalue()
 
 
 def _picture(png: bytes, caption: str) -> str:

@@ -1,4 +1,4 @@
-"""Results as files: tables as CSV, images as calibrated TIFF, each written whole or not at all."""
+"""Results as files: tables as CSV, parquet or AnnData, images as calibrated TIFF, each written whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,52 +10,108 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ReadError
+from ..errors import InputError, ReadError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+TABLE_ENDINGS = (".csv", ".parquet", ".h5ad")
 
-def write_table(table: pd.DataFrame, path: str | PathLike[str]) -> Path:
-    """Write a table of atoms or latents as CSV, its index as the column ``atom``.
+
+def write_table(
+    table: pd.DataFrame,
+    path: str | PathLike[str],
+    *,
+    pixel_size: tuple[float, float] | None = None,
+    units: str = "px",
+    provenance: dict[str, Any] | None = None,
+) -> Path:
+    """Write a table of atoms or latents, or the features of any layer, in the format that the file name ends in.
 
     Parameters
     ----------
     table : DataFrame
         One row per atom; positions in pixels.
     path : path
-        The file; an existing one is replaced when the new one is complete.
+        The file; an existing one is replaced when the new one is complete. ``.csv``, with the index as the column
+        ``atom``; ``.parquet``, the same with the types of the columns; ``.h5ad``, an AnnData: ``X`` the latents (of a
+        table without, all its numbers), ``obs`` the other columns, ``obsm["spatial"]`` x and y in pixels,
+        ``obsm["spatial_nm"]`` in nanometres where the pixels have a size, ``uns["napari_vae"]`` where it came from.
+    pixel_size : (float, float), optional
+        Along rows and columns, in `units`; used by ``.h5ad`` only, as is `provenance`.
+    units : str
+    provenance : dict, optional
+        Settings and versions to keep with the table.
 
     Returns
     -------
     Path
         Where it was written.
 
+    Raises
+    ------
+    InputError
+        If the name ends otherwise, or a package for the format is not installed; the message says which.
+
     Examples
     --------
     >>> import pandas as pd
     >>> write_table(pd.DataFrame({"y": [1.5], "x": [2.0]}), "atoms.csv")  # doctest: +SKIP
     """
+    from . import tables
+
     path = Path(path)
+    check_table_name(path)
     with replacing(path) as temporary:
-        table.to_csv(temporary, index_label="atom")
+        if path.suffix.lower() == ".h5ad":
+            tables.write_anndata(table, temporary, pixel_size, units, provenance or {})
+        elif path.suffix.lower() == ".parquet":
+            tables.write_parquet(table, temporary)
+        else:
+            table.to_csv(temporary, index_label="atom")
     return path
 
 
+def check_table_name(path: str | PathLike[str]) -> None:
+    """Refuse a name that no table can be written under, before any work.
+
+    Raises
+    ------
+    InputError
+        If it ends otherwise than tables do, or a package for the format is not installed; the message says which.
+    """
+    from . import tables
+
+    ending = Path(path).suffix.lower()
+    if ending not in TABLE_ENDINGS:
+        raise InputError(f"Tables are written as {', '.join(TABLE_ENDINGS)}; let the name end in one of these.")
+    tables.check_installed(ending)
+
+
 def read_table(path: str | PathLike[str]) -> pd.DataFrame:
-    """Read a table written by `write_table`, or any CSV with a header; a column ``atom`` becomes the index.
+    """Read a table written by `write_table`, or any CSV or parquet with a header.
+
+    A column ``atom`` becomes the index.
 
     Raises
     ------
     ReadError
         If the file is missing or not a table.
+    InputError
+        If a package for the format is not installed; the message says which.
     """
     import pandas as pd
 
+    from . import tables
+
+    ending = Path(path).suffix.lower()
+    tables.check_installed(ending)
     try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:  # pandas' own parsing errors are ValueErrors
-        raise ReadError(f"{path} is missing or not a CSV table; give one with the columns y and x.") from error
+        if ending == ".h5ad":
+            return tables.read_anndata(path)
+        table = pd.read_parquet(path) if ending == ".parquet" else pd.read_csv(path)
+    except (OSError, ValueError, KeyError) as error:  # parsing errors of pandas and pyarrow are ValueErrors
+        raise ReadError(f"{path} is missing or not a table; give one with the columns y and x.") from error
     return table.set_index("atom").rename_axis(None) if "atom" in table else table
 
 

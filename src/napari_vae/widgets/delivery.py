@@ -9,6 +9,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..layers import KEY, LayerData, add_latents, atoms_from_points, blank_row, class_cycle, latent_style
+from ..open_runs import OpenRun, keep_run
 from .training_steps import Described
 
 OWN_LAYER = "The points were changed or deleted meanwhile, so the latents are in a layer of their own."
@@ -49,9 +50,13 @@ class Delivery(QObject):
         if self._points is not None and not _unchanged(self._viewer, self._points, result):
             self._points, self._remark = None, OWN_LAYER
             _points_options(result.layers)["name"] = f"latents of {result.patches.name}"
+        opened = OpenRun(result.run, result.patches, result.source.placement, result.condition)
+        key = keep_run(self._viewer, opened)
         if self._points is not None:
-            write_latents(self._points, result)
+            write_latents(self._points, result, key)
             self._waiting = [layer for layer in self._waiting if layer[2] != "points"]
+        else:
+            _points_options(result.layers)["metadata"][KEY]["run"] = key
         self._timer.start()
 
     def _next(self) -> None:
@@ -75,11 +80,12 @@ class Delivery(QObject):
         self.done.emit(result, " ".join(filter(None, [_headline(result), *remarks, result.patches.describe_dropped()])))
 
 
-def write_latents(points: Any, result: Described) -> None:
-    """Latents and class as columns of a Points layer, coloured by the first latent."""
-    ours = points.metadata.get(KEY, {})
+def write_latents(points: Any, result: Described, key: str) -> None:
+    """Latents and class as columns of a Points layer, coloured by the first latent; the run is open under `key`."""
+    ours = points.metadata.get(KEY, {}) | {"run": key}
     owned = tuple(name for name in ours.get("columns", ()) if name != result.source.given.column)
     features, names = add_latents(points.features, result.latents, result.classes, owned, result.names)
+    points.metadata = {**points.metadata, KEY: ours}
     points.face_color = "white"  # napari maps a colour column that changes its type under its old rule, and fails
     points.features = features
     points.feature_defaults = blank_row(features)

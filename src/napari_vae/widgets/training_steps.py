@@ -38,6 +38,7 @@ class Described:
     layers: list[LayerData]
     source: Source
     names: tuple[str, ...] = ()  # of the classes
+    condition: npt.NDArray[Any] | None = None  # what the model was told of each window
     stopped: bool = False
     warning: str = ""
 
@@ -114,14 +115,15 @@ def _describe(run: Run, patches: Patches, source: Source) -> Generator[Step, Non
     from ..results import result_layers
 
     yield Step(f"Reading the latents of {len(patches)} {source.noun} …", 1.0)
-    latents, rebuilt = run.describe(patches, condition=_given(source, patches).get("condition"))
+    condition = _given(source, patches).get("condition")
+    latents, rebuilt = run.describe(patches, condition=condition)
     yield Step(f"Grouping the {source.noun} …", 1.0)
     sorts = run.model_config.sorts
     classes = latents.pop("class").astype(int) if sorts else cluster(latents)
     names = run.scale.names if sorts else ()
     yield Step("Drawing the layers …", 1.0)
     layers = result_layers(run, patches, latents, classes, source.shape, source.placement, rebuilt, names)
-    return Described(run, patches, latents, classes, layers, source, names)
+    return Described(run, patches, latents, classes, layers, source, names, condition)
 
 
 @contextmanager

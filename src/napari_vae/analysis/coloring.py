@@ -1,0 +1,141 @@
+"""Colours of points by a column of their table, the same in plots, Points and Labels layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..errors import InputError
+from ..layers import CLASS_COLORS, MOST_LABELS, NO_CLASS
+from .circular import wrapped
+
+COLORMAP, CYCLIC = "viridis", "twilight_shifted"
+NOTHING = (128, 128, 128, 60)  # colour of what has no value
+FAINTEST = 0.15  # opacity of the least certain
+
+
+@dataclass(frozen=True)
+class Coloring:
+    """Colours of N points.
+
+    Attributes
+    ----------
+    rgba : array (N, 4) uint8
+    name : str
+        Of the column.
+    limits : (float, float), optional
+        Values at the ends of the colour map, of numbers.
+    colormap : str
+        Name in matplotlib, of numbers.
+    classes : tuple of (str, str, int)
+        Name, colour and number of members of every class, of words.
+    """
+
+    rgba: npt.NDArray[np.uint8]
+    name: str = ""
+    limits: tuple[float, float] | None = None
+    colormap: str = ""
+    classes: tuple[tuple[str, str, int], ...] = field(default=())
+
+
+def color_by(
+    column: pd.Series, *, certainty: npt.NDArray[np.float64] | None = None, period: float | None = None
+) -> Coloring:
+    """Colours by a column: words and classes one colour each, numbers on a colour map.
+
+    The limits of numbers leave out the outermost hundredth at either end, so that rare extremes do not wash out the
+    rest. Angles in degrees have a cyclic colour map.
+
+    Parameters
+    ----------
+    column : Series
+        Words, categories, booleans; or numbers.
+    certainty : array (N,) in [0, 1], optional
+        Becomes the opacity.
+    period : float, optional
+        Of angles: they are told modulo it, and their colours go once around in it. Otherwise once around in their
+        range.
+
+    Raises
+    ------
+    InputError
+        For more classes than colours can tell apart.
+
+    Examples
+    --------
+    >>> color_by(pd.Series(["a", "b", "a"], name="kind")).classes
+    (('a', '#e69f00', 2), ('b', '#56b4e9', 1))
+    """
+    colors = _by_class(column) if is_categorical(column) else _by_number(column, period)
+    if certainty is None:
+        return colors
+    opacity = FAINTEST + (1 - FAINTEST) * np.nan_to_num(np.clip(certainty, 0, 1))
+    rgba = colors.rgba.copy()
+    rgba[:, 3] = (rgba[:, 3] * opacity).astype(np.uint8)
+    return Coloring(rgba, colors.name, colors.limits, colors.colormap, colors.classes)
+
+
+def is_categorical(column: pd.Series) -> bool:
+    """Whether a column names classes rather than numbers."""
+    return (
+        isinstance(column.dtype, pd.CategoricalDtype)
+        or not pd.api.types.is_numeric_dtype(column.dtype)
+        or (pd.api.types.is_bool_dtype(column.dtype))
+    )
+
+
+def class_order(column: pd.Series) -> list[str]:
+    """Names of the classes of a column in the order of their colours: that of its categories, else of the alphabet."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        names = [str(name) for name in column.cat.categories]
+    else:
+        names = sorted({str(name) for name in column.dropna().unique()})
+    return [name for name in names if name != NO_CLASS]
+
+
+def _by_class(column: pd.Series) -> Coloring:
+    names = class_order(column)
+    if len(names) > MOST_LABELS:
+        raise InputError(
+            f"The column “{column.name}” has {len(names)} different values, more than colours can tell apart; choose "
+            f"a column of numbers or of at most {MOST_LABELS} classes."
+        )
+    colors = [CLASS_COLORS[number % len(CLASS_COLORS)] for number in range(len(names))]
+    table = np.array([*(_rgba(color) for color in colors), NOTHING], dtype=np.uint8)
+    where = {name: number for number, name in enumerate(names)}
+    codes = column.astype(object).map(lambda value: where.get(str(value), -1)).fillna(-1).to_numpy(dtype=np.int64)
+    counts = np.bincount(codes[codes >= 0], minlength=len(names))
+    classes = tuple((name, color, int(n)) for name, color, n in zip(names, colors, counts, strict=True))
+    return Coloring(table[codes], str(column.name), classes=classes)
+
+
+def _by_number(column: pd.Series, period: float | None) -> Coloring:
+    from matplotlib import colormaps
+
+    values = column.to_numpy(dtype=float)
+    known = np.isfinite(values)
+    cyclic = "angle" in str(column.name) and not str(column.name).endswith("_sd")
+    limits = _limits(values[known], cyclic)
+    if cyclic and period:
+        values, limits = wrapped(values, period), (-period / 2, period / 2)
+    name = CYCLIC if cyclic else COLORMAP
+    table = (colormaps[name](np.linspace(0, 1, 256)) * 255).astype(np.uint8)
+    share = (np.where(known, values, limits[0]) - limits[0]) / (limits[1] - limits[0])
+    rgba = table[(share * 255).clip(0, 255).astype(np.intp)]
+    rgba[~known] = NOTHING
+    return Coloring(rgba, str(column.name), limits, name)
+
+
+def _limits(values: npt.NDArray[np.float64], cyclic: bool) -> tuple[float, float]:
+    if not len(values):
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(values, [0, 100] if cyclic else [1, 99]))
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _rgba(color: str) -> tuple[int, int, int, int]:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return red, green, blue, 255

@@ -1,0 +1,111 @@
+"""What a trained model can be asked to draw: its latents, its pose, its classes, each with a range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from .run import Run
+
+FRAMES = 21  # of a traverse
+WIDER = 0.25  # of the range of a latent, beyond which images were not seen
+_SHIFT = 0.25  # of the window
+_SCALE, _STRAIN = (0.6, 1.6), 0.4
+
+
+@dataclass(frozen=True)
+class Freedom:
+    """One number that a model draws by: `name`, range, the value that changes nothing, `unit`, and what it `means`."""
+
+    name: str
+    low: float
+    high: float
+    neutral: float
+    unit: str
+    means: str
+
+
+def freedoms(run: Run) -> list[Freedom]:
+    """Everything that can be chosen of an image that a run draws, besides its class: latents, pose, numbers."""
+    found = []
+    for number, (low, high) in enumerate(run.latent_range, start=1):
+        more = WIDER * (high - low)
+        words = "Latent; the range is that of the atoms that the model learnt from, and a quarter more on either side"
+        found.append(Freedom(f"z{number}", low - more, high + more, (low + high) / 2, "", words))
+    height, width = run.window
+    for kind in run.model_config.invariances:
+        found += {
+            "rotation": [Freedom("angle", -180.0, 180.0, 0.0, "°", "Rotation, counter-clockwise")],
+            "translation": [
+                Freedom("shift y", -_SHIFT * height, _SHIFT * height, 0.0, "px", "Shift down"),
+                Freedom("shift x", -_SHIFT * width, _SHIFT * width, 0.0, "px", "Shift to the right"),
+            ],
+            "scale": [Freedom("scale", *_SCALE, 1.0, "", "Size; 1 is the mean")],
+            "strain": [
+                Freedom("strain xx", -_STRAIN, _STRAIN, 0.0, "", "Stretch along the object's horizontal axis"),
+                Freedom("strain xy", -_STRAIN, _STRAIN, 0.0, "", "Shear of the object"),
+            ],
+        }[kind]
+    for number, (centre, spread) in enumerate(zip(run.scale.centre, run.scale.spread, strict=True), start=1):
+        name = "given" if len(run.scale.centre) == 1 else f"given {number}"
+        words = "The number that the model is told"
+        found.append(Freedom(name, centre - 2.5 * spread, centre + 2.5 * spread, centre, "", words))
+    return found
+
+
+def class_names_of(run: Run) -> tuple[str, ...]:
+    """Names of the classes that a run can be asked to draw; none if it knows no classes."""
+    n = run.model_config.n_classes or 0
+    return run.scale.names or tuple(str(number) for number in range(n))
+
+
+def draw(run: Run, values: dict[str, float], label: int | None = None) -> npt.NDArray[np.float32]:
+    """Draw one image (H, W), its first channel, in [0, 1], from values by the names of `freedoms`."""
+    return _draw(run, {name: np.array([value]) for name, value in values.items()}, label)[0]
+
+
+def traverse(run: Run, values: dict[str, float], along: Freedom, label: int | None = None) -> npt.NDArray[np.float32]:
+    """Images (`FRAMES`, H, W) while one of the values runs over its range and the others stay."""
+    steps = np.linspace(along.low, along.high, FRAMES)
+    return _draw(run, {n: steps if n == along.name else np.full(FRAMES, v) for n, v in values.items()}, label)
+
+
+def _draw(run: Run, values: dict[str, npt.NDArray[np.float64]], label: int | None) -> npt.NDArray[np.float32]:
+    def pair(*names: str) -> npt.NDArray[np.float64]:
+        return np.column_stack([values.get(name, np.zeros(n)) for name in names])
+
+    k = run.model_config.latent_dim
+    n = len(values["z1"])
+    given = [values[name] for name in values if name.startswith("given")]
+    images = run.decode(
+        np.column_stack([values[f"z{i + 1}"] for i in range(k)]),
+        label=label,
+        condition=np.column_stack(given) if given else None,
+        angle=values.get("angle", np.zeros(n)),
+        shift=pair("shift y", "shift x"),
+        scale=values.get("scale", np.ones(n)),
+        strain=pair("strain xx", "strain xy"),
+    )
+    return images if images.ndim == 3 else images[:, 0]
+
+
+def grid(run: Run, x: str, y: str, n: int, values: dict[str, Any], label: int | None = None) -> tuple[Any, Any] | None:
+    """Images over the plane of two latents as one picture, and the rectangle (x0, y0, x1, y1) that it covers there.
+
+    ``None`` where `x` and `y` are no two latents.
+    """
+    from .results import tile
+
+    names = [f"z{i + 1}" for i in range(run.model_config.latent_dim)]
+    if x not in names or y not in names or x == y:
+        return None
+    axes = names.index(x), names.index(y)
+    given = [values[name] for name in values if name.startswith("given")] or None
+    pictures = run.manifold(n, label=label, condition=given, axes=axes)
+    (x0, x1), (y0, y1) = (run.latent_range[axis] for axis in axes)
+    dx, dy = (0.5 * (high - low) / max(n - 1, 1) for low, high in ((x0, x1), (y0, y1)))
+    return tile(pictures), (x0 - dx, y0 - dy, x1 + dx, y1 + dy)

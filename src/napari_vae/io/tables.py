@@ -1,0 +1,144 @@
+"""Tables in formats that need a package more: parquet and AnnData."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError
+from .calibration import calibrate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NEEDED = {".parquet": "pyarrow", ".h5ad": "anndata"}
+KEY = "napari_vae"
+PLACES = ("y", "x")
+
+
+def check_installed(ending: str) -> None:
+    """Refuse a format whose package is missing.
+
+    Raises
+    ------
+    InputError
+        With the command that installs it.
+    """
+    package = NEEDED.get(ending)
+    if package and find_spec(package) is None:
+        raise InputError(
+            f'Files that end in {ending} need the package {package}; type pip install "napari-vae[tables]", or let the '
+            "name end in .csv."
+        )
+
+
+def write_parquet(table: pd.DataFrame, path: str | PathLike[str]) -> None:
+    """Write a table with the types of its columns, its index as the column ``atom``."""
+    named = table.rename(columns=str).rename_axis("atom")
+    words = {str(name): _words(column) for name, column in named.items() if column.dtype == object}
+    named.assign(**words).reset_index().to_parquet(path, engine="pyarrow", index=False)
+
+
+def write_anndata(
+    table: pd.DataFrame,
+    path: str | PathLike[str],
+    pixel_size: tuple[float, float] | None,
+    units: str,
+    provenance: dict[str, Any],
+) -> None:
+    """Write a table as AnnData; see `write_table`."""
+    import pandas as pd
+    from anndata import AnnData
+
+    variables = _variables(table)
+    others = table.drop(columns=[*variables, *PLACES], errors="ignore")
+    data = AnnData(
+        X=table[variables].to_numpy(np.float32),
+        obs=pd.DataFrame({str(name): _plain(column) for name, column in others.items()}).set_axis(
+            _object_index(table.index), axis=0
+        ),
+        var=pd.DataFrame(index=_object_index(variables)),
+        obsm=_places(table, pixel_size, units),
+    )
+    data.uns[KEY] = _origin(pixel_size, units, provenance)
+    data.write_h5ad(path)
+
+
+def read_anndata(path: str | PathLike[str]) -> pd.DataFrame:
+    """The table in an AnnData file: positions, the columns of ``obs`` and of ``X``; rows as they were numbered."""
+    from anndata import read_h5ad
+
+    data = read_h5ad(path)
+    table = data.obs.copy()
+    for name, values in zip(data.var_names, np.asarray(data.X).T, strict=True):
+        table[str(name)] = values
+    if "spatial" in data.obsm:
+        x, y = np.asarray(data.obsm["spatial"], float)[:, :2].T
+        table.insert(0, "y", y)
+        table.insert(1, "x", x)
+    numbered = all(str(label).isdecimal() for label in table.index)
+    return table.set_axis(table.index.astype(np.int64), axis=0) if numbered else table
+
+
+def _variables(table: pd.DataFrame) -> list[str]:
+    """Columns for ``X``: the latents, or all numbers of a table that has none."""
+    latents = [name for name in table if str(name)[:1] == "z" and str(name)[1:].isdigit()]
+    numbers = [name for name in table.select_dtypes("number") if name not in (*PLACES, "frame", "class")]
+    return [str(name) for name in latents or numbers]
+
+
+def _places(table: pd.DataFrame, pixel_size: tuple[float, float] | None, units: str) -> dict[str, Any]:
+    if not set(PLACES) <= set(table):
+        return {}
+    pixels = table[["x", "y"]].to_numpy(float)
+    places = {"spatial": pixels}
+    size = calibrate(pixel_size, (units, units)) if pixel_size else None
+    if size is not None and size.pixel_size and size.units == "nm":
+        places["spatial_nm"] = pixels * np.array(size.pixel_size[::-1])
+    return places
+
+
+def _origin(pixel_size: tuple[float, float] | None, units: str, provenance: dict[str, Any]) -> dict[str, Any]:
+    from .. import __version__
+
+    origin: dict[str, Any] = {"version": __version__, "units": units}
+    if pixel_size:
+        origin["pixel_size"] = np.asarray(pixel_size, float)  # along rows and columns
+    return origin | {"provenance": json.dumps(provenance, default=_as_json)}
+
+
+def _plain(column: pd.Series) -> Any:
+    """Numbers as they are, anything else as categories of text, in types that every version of anndata writes."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column.dtype) and isinstance(column.dtype, np.dtype):
+        return column.to_numpy()
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return pd.Categorical.from_codes(column.cat.codes, _object_index(column.cat.categories))
+    if pd.api.types.is_numeric_dtype(column.dtype):  # with missing values of pandas' own
+        return column.to_numpy(float, na_value=np.nan)
+    words = _words(column)
+    return pd.Categorical(words, categories=_object_index(sorted(set(words.dropna()))))
+
+
+def _words(column: pd.Series) -> pd.Series:
+    import pandas as pd
+
+    return pd.Series(
+        [None if value is None or value != value else str(value) for value in column], column.index, object
+    )
+
+
+def _object_index(values: Any) -> pd.Index:
+    """Labels as text in Python strings: anndata knows no other text of pandas 3."""
+    import pandas as pd
+
+    return pd.Index([str(value) for value in values], dtype=object)
+
+
+def _as_json(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -1,0 +1,94 @@
+"""Which trained model, and which windows, the columns of a layer came from, as long as the viewer is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from .layers import KEY, atoms_from_points
+from .placement import Placement
+
+if TYPE_CHECKING:
+    from .patches import Patches
+    from .run import Run
+
+SAME = 1e-3  # px within which a point is the one that a window was cut around
+
+#: By viewer, weakly, so that models and windows go with it.
+_OPEN: WeakKeyDictionary[Any, dict[str, OpenRun]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, eq=False)
+class OpenRun:
+    """A run that described the points of a layer.
+
+    Attributes
+    ----------
+    run : Run
+    patches : Patches
+        The windows that it described.
+    placement : Placement
+        Of the image that they were cut from.
+    condition : array (N,) or (N, d), optional
+        What the run was told of every window.
+    """
+
+    run: Run
+    patches: Patches
+    placement: Placement
+    condition: npt.NDArray[Any] | None = None
+
+    def window(self, number: int) -> npt.NDArray[np.float32]:
+        """One window (H, W), its first channel, in [0, 1]."""
+        pixels: npt.NDArray[np.float32] = self.patches.data[number, 0]
+        return pixels
+
+    def rebuilt(self, number: int) -> npt.NDArray[np.float32]:
+        """What the model makes of that window (H, W), in [0, 1]."""
+        one = slice(number, number + 1)
+        window = replace(self.patches, data=self.patches.data[one], atoms=self.patches.atoms.iloc[one])
+        told = None if self.condition is None else self.condition[one]
+        pixels: npt.NDArray[np.float32] = self.run.reconstruct(window, condition=told)[0, 0]
+        return pixels
+
+    def windows_of(self, layer: Any) -> npt.NDArray[np.int64]:
+        """Number of the window of each point (N,) of a Points layer, −1 for points added or moved since."""
+        from scipy.spatial import cKDTree
+
+        columns = ["frame", "y", "x"]
+        points = atoms_from_points(layer, self.placement)[columns].to_numpy(float)
+        known = self.patches.atoms.reindex(columns=columns, fill_value=0).to_numpy(float)
+        if not len(points) or not len(known):
+            return np.full(len(points), -1, dtype=np.int64)
+        distance, number = cKDTree(known).query(points)
+        return np.where(distance <= SAME, number, -1).astype(np.int64)
+
+
+def keep_run(viewer: Any, opened: OpenRun) -> str:
+    """Keep a run open, and return its key, which belongs in ``metadata[KEY]["run"]`` of the layer that it described.
+
+    Runs that no layer of the viewer has any more are forgotten.
+    """
+    key = uuid4().hex
+    used = {layer.metadata.get(KEY, {}).get("run") for layer in viewer.layers}
+    runs = _OPEN.setdefault(_unwrapped(viewer), {})
+    for old in [old for old in runs if old not in used]:
+        del runs[old]
+    runs[key] = opened
+    return key
+
+
+def run_of(viewer: Any, layer: Any) -> OpenRun | None:
+    """The run that wrote the columns of a layer, if it is open in this viewer."""
+    key = layer.metadata.get(KEY, {}).get("run")
+    return _OPEN.get(_unwrapped(viewer), {}).get(key)
+
+
+def _unwrapped(viewer: Any) -> Any:
+    """The viewer itself: each widget is given a proxy of its own."""
+    return getattr(viewer, "__wrapped__", viewer)

@@ -1,0 +1,65 @@
+"""Colours of columns: the same in plots and layers; tables of layers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_vae.analysis.coloring import NOTHING, color_by
+from napari_vae.errors import InputError
+from napari_vae.layer_table import color_columns, numeric_columns
+from napari_vae.layers import class_colors, class_cycle, class_names, latent_style
+
+
+def hex_of(rgba):
+    return "#{:02x}{:02x}{:02x}".format(*rgba[:3])
+
+
+def test_classes_have_the_colours_of_the_points_layer():
+    column = class_names(pd.Series([0, 2, 1, -1, 2])).rename("class")
+    coloring = color_by(column)
+    cycle = class_cycle(3)
+    assert [hex_of(c) for c in coloring.rgba[[0, 1, 2]]] == [cycle["0"], cycle["2"], cycle["1"]]
+    assert tuple(coloring.rgba[3]) == NOTHING
+    assert [(name, n) for name, _, n in coloring.classes] == [("0", 1), ("1", 1), ("2", 2)]
+
+
+def test_words_in_the_order_of_the_alphabet():
+    coloring = color_by(pd.Series(["vacancy", "bulk", "vacancy"], name="kind"))
+    assert coloring.classes == (("bulk", class_colors(2)[0], 1), ("vacancy", class_colors(2)[1], 2))
+
+
+def test_numbers_have_the_limits_of_the_points_layer():
+    values = np.r_[np.random.default_rng(0).normal(size=500), 1e6]
+    table = pd.DataFrame({"z1": values})
+    coloring = color_by(table["z1"])
+    assert coloring.limits == pytest.approx(latent_style(table, "z1")["face_contrast_limits"])
+    order = np.argsort(values)
+    assert coloring.rgba[order[-1], 0] > 240 and coloring.rgba[order[0], 2] > 60  # yellow at the top, violet below
+
+
+def test_what_has_no_value_is_faint_and_constants_have_limits():
+    coloring = color_by(pd.Series([1.0, np.nan, 1.0], name="z1"))
+    assert tuple(coloring.rgba[1]) == NOTHING
+    assert coloring.limits == (0.5, 1.5)
+    assert color_by(pd.Series([np.nan, np.nan], name="z1")).limits == (0.0, 1.0)
+
+
+def test_angles_go_round_in_a_circle():
+    coloring = color_by(pd.Series(np.linspace(-180, 180, 101), name="angle"))
+    assert np.abs(coloring.rgba[0].astype(int) - coloring.rgba[-1]).max() < 12
+
+
+def test_certainty_becomes_opacity():
+    coloring = color_by(pd.Series([1.0, 2.0, 3.0], name="z1"), certainty=np.array([0.0, 0.5, 1.0]))
+    assert coloring.rgba[0, 3] < coloring.rgba[1, 3] < coloring.rgba[2, 3] == 255
+
+
+def test_a_million_classes_are_one_sentence():
+    with pytest.raises(InputError, match=r"“id” has 1000000 different values.*at most 255"):
+        color_by(pd.Series(np.arange(1_000_000).astype(str), name="id"))
+
+
+def test_columns_to_choose_from():
+    table = pd.DataFrame({"score": [1.0], "kind": ["a"], "z2": [0.0], "y": [3.0], "z1": [0.0], "seen": [True]})
+    assert numeric_columns(table) == ["z1", "z2", "score", "y"]
+    assert color_columns(table) == ["kind", "seen", "z1", "z2", "score", "y"]

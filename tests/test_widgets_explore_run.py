@@ -1,0 +1,161 @@
+"""Explore latents with a model: pictures under the cursor, traversals, the worst atoms, maps, figures."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_vae import Micrograph, ModelConfig, TrainConfig, extract_patches, fit
+from napari_vae.layers import KEY
+from napari_vae.open_runs import OpenRun, keep_run, run_of
+from napari_vae.placement import Placement
+from training_widget import TURNED
+
+LONG = 60_000
+
+
+@pytest.fixture(scope="module")
+def opened(lattice):
+    image, positions, bright = lattice
+    atoms = pd.DataFrame(positions, columns=["y", "x"])
+    patches = extract_patches(Micrograph(image), atoms, window=24)  # those on the border have none
+    config = ModelConfig.preset("ss-rvae", hidden=(32, 32))
+    labels = np.where(np.arange(len(patches)) % 3, "", np.where(bright[patches.atoms.index], "strong", "weak"))
+    return fit(patches, config, TrainConfig(epochs=2), labels=labels), patches
+
+
+@pytest.fixture
+def points(viewer, lattice, opened):
+    image, positions, _ = lattice
+    run, patches = opened
+    layer = viewer.add_image(image, name="lattice", **TURNED)
+    latents = run.encode(patches)
+    features = latents.drop(columns="class").reindex(range(len(positions)))
+    key = keep_run(viewer, OpenRun(run, patches, Placement.of_layer(layer)))
+    metadata = {KEY: {"kind": "atoms", "source": "lattice", "run": key}}
+    return viewer.add_points(positions, name="atoms", features=features, metadata=metadata, **TURNED)
+
+
+@pytest.fixture
+def explore(points, show_widget, qtbot):
+    from napari_vae.widgets.explorer.explore import ExploreWidget
+
+    widget = show_widget(ExploreWidget)
+    for section in widget.sections.values():
+        section.expand(animate=False)
+    widget.resize(380, 1400)
+    qtbot.waitUntil(lambda: widget.plot.drawn, timeout=5000)
+    return widget
+
+
+def test_windows_belong_to_the_points_that_they_were_cut_around(viewer, points, opened):
+    run, patches = opened
+    open_run = run_of(viewer, points)
+    assert open_run.run is run
+    windows = open_run.windows_of(points)
+    assert (windows >= 0).sum() == len(patches)
+    assert np.array_equal(patches.atoms.index[windows[windows >= 0]], np.flatnonzero(windows >= 0))
+    points.data = np.vstack([points.data[1:], [[80.0, 81.0]]])
+    moved = open_run.windows_of(points)
+    assert np.array_equal(moved[:-1], windows[1:]) and moved[-1] == -1
+
+
+def test_the_model_draws_what_lies_under_the_cursor(explore, opened):
+    run, _ = opened
+    (x0, x1), (y0, y1) = run.latent_range
+    explore.plot.cursor_moved.emit((x0 + x1) / 2, (y0 + y1) / 2)
+    assert explore.manifold.knobs["z1"].value == pytest.approx((x0 + x1) / 2, abs=0.02 * (x1 - x0))
+    before = explore.manifold.picture.pixmap().toImage()
+    explore.manifold.knobs["angle"].slider.setValue(30)
+    assert explore.manifold.picture.pixmap().toImage() != before
+    explore.manifold.follow.setChecked(False)
+    value = explore.manifold.knobs["z2"].value
+    explore.plot.cursor_moved.emit(x1, y1)
+    assert explore.manifold.knobs["z2"].value == value
+
+
+def test_every_class_can_be_drawn(explore, qtbot):
+    assert [explore.manifold.classes.itemText(i) for i in range(explore.manifold.classes.count())] == ["strong", "weak"]
+    before = explore.manifold.picture.pixmap().toImage()
+    explore.manifold.classes.setCurrentIndex(1)
+    assert explore.manifold.label() == 1 and explore.manifold.picture.pixmap().toImage() != before
+
+
+@pytest.mark.parametrize("button, ndim", [("image_button", 2), ("grid_button", 2), ("traverse_button", 3)])
+def test_what_is_drawn_becomes_a_layer(viewer, explore, points, qtbot, button, ndim):
+    selected = set(viewer.layers.selection)
+    qtbot.mouseClick(getattr(explore.manifold, button), Qt.MouseButton.LeftButton)
+    layer = next(layer for layer in viewer.layers if layer.metadata.get(KEY, {}).get("kind") == "decoded")
+    assert layer.ndim == ndim and np.allclose(layer.scale[-2:], points.scale) and layer.units[-1] == points.units[-1]
+    assert set(viewer.layers.selection) == selected
+
+
+def test_the_grid_lies_behind_the_plot_of_two_latents_only(explore):
+    seen = []
+    explore.manifold.backdrop_changed.connect(lambda picture, rect: seen.append(rect))
+    explore.manifold.behind.setChecked(True)
+    assert seen[-1] is not None
+    explore.y.setCurrentText("angle")
+    assert seen[-1] is None
+
+
+def test_hovering_shows_window_and_reconstruction(explore, points, viewer):
+    row = int(np.flatnonzero(run_of(viewer, points).windows_of(points) >= 0)[3])
+    explore.plot.hovered.emit(row)
+    assert not explore.card.window_picture.pixmap().isNull() and not explore.card.rebuilt_picture.pixmap().isNull()
+    border = int(np.flatnonzero(run_of(viewer, points).windows_of(points) < 0)[0])
+    explore.plot.hovered.emit(border)
+    assert explore.card.window_picture.pixmap().isNull() and f"no. {border}" in explore.card.words.text()
+
+
+def test_the_worst_atom_is_first_and_a_click_goes_there(viewer, explore, points, qtbot):
+    worst = int(points.features["elbo"].idxmin())
+    item = explore.quality.unusual.item(0)
+    assert f"no. {worst}:" in item.text()
+    place = explore.quality.unusual.visualItemRect(item).center()
+    qtbot.mouseClick(explore.quality.unusual.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: points.selected_data == {worst}, timeout=2000)
+    assert np.allclose(viewer.scene.camera.center[-2:], points.data_to_world(points.data[worst]))
+    assert "Active" in explore.quality.latents.text()
+
+
+def test_what_is_unsure_is_less_opaque(explore, points, qtbot):
+    explore.color.setCurrentText("z1")
+    points.features = points.features.assign(z1_sd=np.linspace(0, points.features["z1"].std(), len(points.features)))
+    rgba = []
+    explore.plot.set_colors = rgba.append
+    explore.quality.certainty.setChecked(True)
+    qtbot.waitUntil(lambda: len(np.unique(rgba[-1][:, 3])) > 5, timeout=2000)
+
+
+def test_a_map_of_a_column(viewer, explore, points, qtbot, notifications):
+    explore.color.setCurrentText("reconstruction_error")
+    qtbot.mouseClick(explore.quality.map_button, Qt.MouseButton.LeftButton)
+    layer = viewer.layers["reconstruction_error of atoms"]
+    assert viewer.layers.index(layer) < viewer.layers.index(points)
+    known = points.features["reconstruction_error"].notna().to_numpy()
+    row, column = np.rint(points.data[known]).astype(int).T
+    values = points.features["reconstruction_error"][known]
+    np.testing.assert_allclose(layer.data[row, column], values, rtol=1e-5)
+    assert not notifications
+
+
+def test_figures_of_what_is_explored(explore, tmp_path, qtbot):
+    assert explore.figures.boxes["overlay"].isEnabled()
+    with qtbot.waitSignal(explore.figures.job.ended, timeout=LONG):
+        explore.figures.save_figures(tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".png", ".svg"}
+
+
+def test_a_saved_model_for_points_without_one(viewer, explore, points, opened, tmp_path, qtbot, notifications):
+    other = viewer.add_points(points.data, name="other", features={"a": points.data[:, 0], "b": points.data[:, 1]},
+                              **TURNED)  # fmt: skip
+    explore.layer_box.choose(other)
+    assert explore.manifold.load_button.isVisible()
+    with qtbot.waitSignal(explore.job.ended, timeout=LONG):
+        explore.load_run(str(tmp_path / "moved"))
+    assert len(notifications) == 1 and "is not the folder of a run" in notifications[0]
+    opened[0].save(tmp_path / "run")
+    with qtbot.waitSignal(explore.job.ended, timeout=LONG):
+        explore.load_run(str(tmp_path / "run"))
+    assert explore.opened is not None and explore.manifold.picture.isVisible()

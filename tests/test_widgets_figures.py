@@ -1,0 +1,74 @@
+"""Figures and tables saved from the window: what is possible is offered, what is missing is said."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+import napari_vae as nv
+from napari_vae.widgets.explorer.figure_section import FigureSection
+
+LONG = 60_000  # milliseconds
+
+
+@pytest.fixture
+def section(viewer, show_widget, lattice):
+    """The section by itself, on a lattice of two kinds of atoms without a model."""
+    image, positions, bright = lattice
+    table = pd.DataFrame(positions, columns=["y", "x"]).assign(size=np.arange(len(positions)), kind=bright)
+    widget = show_widget(lambda viewer: FigureSection())
+    widget.set_source(lambda: nv.FigureData(table, nv.Micrograph(image, 0.02, "nm"), color="kind"))
+    return widget
+
+
+def offered(section):
+    return {name for name, box in section.boxes.items() if box.isEnabled()}
+
+
+def finish(qtbot, section, start):
+    with qtbot.waitSignal(section.job.ended, timeout=LONG):
+        start()
+
+
+def test_only_what_is_possible_is_offered(section):
+    assert offered(section) == {"overlay", "classes"}
+    assert "trained model" in section.boxes["loss"].toolTip()
+    section.set_source(None)
+    assert not offered(section) and not section.progress.button.isEnabled() and not section.table_button.isEnabled()
+    assert "choose a Points or Labels layer" in section.boxes["overlay"].toolTip()
+
+    def broken():
+        raise nv.InputError("The layer was deleted.")
+
+    section.set_source(broken)
+    assert "The layer was deleted." in section.boxes["overlay"].toolTip()
+
+
+def test_figures_are_saved_by_the_button(section, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: str(tmp_path))
+    section.formats["svg"].setChecked(False)
+    finish(qtbot, section, lambda: qtbot.mouseClick(section.progress.button, Qt.MouseButton.LeftButton))
+    assert {path.name for path in tmp_path.iterdir()} == {"overlay-kind.png", "classes.png"}
+    assert section.progress.words.text() == f"2 files saved in {tmp_path}."
+    assert section.progress.button.text() == "Save figures …" and section.table_button.isEnabled()
+
+
+def test_the_table_is_saved_in_the_chosen_format(section, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(tmp_path / "atoms"), "CSV table (*.csv)"))
+    finish(qtbot, section, lambda: qtbot.mouseClick(section.table_button, Qt.MouseButton.LeftButton))
+    assert len(nv.read_table(tmp_path / "atoms.csv")) == 13**2
+    assert "169 rows saved in" in section.progress.words.text()
+
+
+def test_what_cannot_be_saved_is_said(section, qtbot, tmp_path, monkeypatch, notifications):
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: str(tmp_path))
+    for box in section.formats.values():
+        box.setChecked(False)
+    qtbot.mouseClick(section.progress.button, Qt.MouseButton.LeftButton)
+    assert "Tick at least one" in section.progress.words.text() and "Tick at least one" in notifications[-1]
+    with pytest.raises(nv.InputError, match="let the name end"):
+        section.save_table(tmp_path / "atoms.xls")
+    (tmp_path / "file").write_text("")
+    finish(qtbot, section, lambda: section.save_table(tmp_path / "file" / "atoms.csv"))
+    assert "could not be written" in section.progress.words.text()
