@@ -294,10 +294,14 @@ def classes_to_labels(
     radius: float,
     name: str,
     names: Sequence[str] = (),
+    palette: Sequence[str] = (),
 ) -> LayerData:
-    """Labels layer data of `class_labels`, in the colours that the points have when coloured by class."""
-    n = int(classes.max()) + 1
-    colors = {None: "transparent", 0: "transparent"} | dict(enumerate(class_colors(n), start=1))
+    """Labels layer data of `class_labels`, in the colours that the points have when coloured by class.
+
+    `names` and `palette` are those of the classes, where these have any.
+    """
+    n = max(int(classes.max()) + 1, len(palette))
+    colors = {None: "transparent", 0: "transparent"} | dict(enumerate(palette or class_colors(n), start=1))
     options = {
         "name": name,
         "colormap": colors,

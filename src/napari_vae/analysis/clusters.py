@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
+_LATENT = re.compile(r"z\d+")
 MOST_CLASSES = 8
 MOST_ROWS = 5_000  # the mixture is fitted to at most so many, and then labels all
 STARTS = 3  # of each mixture, of which the best is kept
@@ -24,6 +27,8 @@ def cluster(
     method: Literal["gmm", "kmeans", "hdbscan"] = "gmm",
     n: int | Literal["auto"] = "auto",
     *,
+    columns: Sequence[str] | None = None,
+    symmetry: int = 1,
     seed: int = 0,
 ) -> pd.Series:
     """Group images by their latents.
@@ -37,13 +42,19 @@ def cluster(
         Gaussian mixture, k-means, or density peaks (which finds `n` itself and labels outliers −1).
     n : int or "auto"
         Number of classes; ``"auto"`` takes the Gaussian mixture of 1 … 8 components with the lowest BIC (Schwarz 1978).
+    columns : sequence of str, optional
+        Of a DataFrame, the columns to group by; those that are not all latents are scaled to unit variance. Angles
+        (``angle``, in degrees) go in as places on a circle. Rows in which a value is missing get −1.
+    symmetry : int
+        Order of the motif's symmetry, modulo which angles are the same.
     seed : int
         Seed of the starting points.
 
     Returns
     -------
     Series of int
-        Class of each row, numbered from 0 in the order of decreasing size; index as `latents`.
+        Class of each row, numbered from 0 in the order of decreasing size; index as `latents`. Where the number was
+        found, ``attrs["bic"]`` holds the BIC of every number that was tried.
 
     Raises
     ------
@@ -57,7 +68,18 @@ def cluster(
     >>> cluster(z, n=2).value_counts().tolist()
     [30, 20]
     """
+    if columns is not None:
+        if not isinstance(latents, pd.DataFrame):
+            raise InputError("Columns are chosen of a table; give a DataFrame, or leave `columns` out.")
+        return _of_columns(latents, list(columns), method, n, symmetry, seed)
     values, index = _values(latents)
+    return _grouped(values, index, method, n, seed)
+
+
+def _grouped(
+    values: npt.NDArray[np.float64], index: pd.Index, method: str, n: int | Literal["auto"], seed: int
+) -> pd.Series:
+    """Classes of rows (N, k) that are scaled as they are to count."""
     if n != "auto" and not 1 <= n <= len(values):
         raise InputError(f"{n} classes of {len(values)} rows are not possible; choose 1 … {len(values)}.")
     if method == "hdbscan":
@@ -68,7 +90,8 @@ def cluster(
         sample = values
         if len(values) > MOST_ROWS:
             sample = values[np.random.default_rng(seed).choice(len(values), MOST_ROWS, replace=False)]
-        labels = _mixture(sample, n, seed).predict(values) if method == "gmm" or n == "auto" else None
+        mixture, bic = _mixture(sample, n, seed) if method == "gmm" or n == "auto" else (None, {})
+        labels = None if mixture is None else mixture.predict(values)
         if method == "kmeans":
             from sklearn.cluster import KMeans
 
@@ -76,12 +99,45 @@ def cluster(
             labels = KMeans(n_classes, n_init=5, random_state=seed).fit(sample).predict(values)
     else:
         raise InputError(f'There is no clustering {method!r}; use "gmm", "kmeans" or "hdbscan".')
-    return pd.Series(_by_size(np.asarray(labels)), index=index, name="class")
+    found = pd.Series(_by_size(np.asarray(labels)), index=index, name="class")
+    if method in ("gmm", "kmeans") and n == "auto":
+        found.attrs["bic"] = bic
+    return found
+
+
+def _of_columns(
+    table: pd.DataFrame, columns: list[str], method: Any, n: int | Literal["auto"], symmetry: int, seed: int
+) -> pd.Series:
+    """`cluster` by some columns of a table; rows with missing values are of no class."""
+    missing = [name for name in columns if name not in table]
+    if missing or not columns:
+        raise InputError(f"There is no column {', '.join(missing) or 'chosen'}; choose columns of numbers to group by.")
+    chosen = table[columns].to_numpy(float)
+    known = np.isfinite(chosen).all(axis=1)
+    chosen = chosen[known]
+    if len(chosen) < 2:
+        raise InputError("Hardly any atom has a value in every chosen column; choose fewer or other columns.")
+    if n != "auto" and not 1 <= n <= len(chosen):
+        raise InputError(f"{n} classes of {len(chosen)} rows are not possible; choose 1 … {len(chosen)}.")
+    latents_only = all(_LATENT.fullmatch(name) for name in columns)
+    parts: list[npt.NDArray[np.float64]] = []
+    for name, values in zip(columns, chosen.T, strict=True):
+        if name.removeprefix("vae_") == "angle":
+            turn = np.deg2rad(values) * symmetry
+            parts += [np.cos(turn), np.sin(turn)]
+        else:
+            parts.append(values if latents_only else (values - values.mean()) / (values.std() or 1.0))
+    grouped = _grouped(np.column_stack(parts), table.index[known], method, n, seed)
+    classes = np.full(len(table), -1, dtype=np.int64)
+    classes[known] = grouped.to_numpy()
+    found = pd.Series(classes, index=table.index, name="class")
+    found.attrs = dict(grouped.attrs)
+    return found
 
 
 def _values(latents: pd.DataFrame | npt.ArrayLike) -> tuple[npt.NDArray[np.float64], pd.Index]:
     if isinstance(latents, pd.DataFrame):
-        table = latents.filter(regex=r"^z\d+$")
+        table = latents.filter(regex=f"^{_LATENT.pattern}$")
         own_scale = table.shape[1] > 0  # the prior gives latents their scale; one that says nothing stays small
         table = table if own_scale else latents.select_dtypes("number")
         values, index = table.to_numpy(float), latents.index
@@ -99,8 +155,10 @@ def _values(latents: pd.DataFrame | npt.ArrayLike) -> tuple[npt.NDArray[np.float
     return values, index
 
 
-def _mixture(sample: npt.NDArray[np.float64], n: int | Literal["auto"], seed: int) -> GaussianMixture:
-    """Gaussian mixture of `n` components, or of the number with the lowest BIC."""
+def _mixture(
+    sample: npt.NDArray[np.float64], n: int | Literal["auto"], seed: int
+) -> tuple[GaussianMixture, dict[int, float]]:
+    """Gaussian mixture of `n` components, or of the number with the lowest BIC; and the BIC of every number."""
     from sklearn.mixture import GaussianMixture
 
     distinct = len(np.unique(sample, axis=0))
@@ -108,7 +166,8 @@ def _mixture(sample: npt.NDArray[np.float64], n: int | Literal["auto"], seed: in
     numbers = range(1, most + 1) if n == "auto" else [min(n, distinct)]
     options = {"reg_covar": FLOOR, "init_params": "k-means++", "n_init": STARTS, "random_state": seed}
     fits = [GaussianMixture(k, **options).fit(sample) for k in numbers]
-    return min(fits, key=lambda fit: fit.bic(sample))
+    bic = {number: float(fit.bic(sample)) for number, fit in zip(numbers, fits, strict=True)}
+    return fits[int(np.argmin(list(bic.values())))], bic
 
 
 def _by_size(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -42,7 +42,11 @@ class Coloring:
 
 
 def color_by(
-    column: pd.Series, *, certainty: npt.NDArray[np.float64] | None = None, period: float | None = None
+    column: pd.Series,
+    *,
+    certainty: npt.NDArray[np.float64] | None = None,
+    period: float | None = None,
+    palette: dict[str, str] | None = None,
 ) -> Coloring:
     """Colours by a column: words and classes one colour each, numbers on a colour map.
 
@@ -58,6 +62,8 @@ def color_by(
     period : float, optional
         Of angles: they are told modulo it, and their colours go once around in it. Otherwise once around in their
         range.
+    palette : dict of str to str, optional
+        Colours of classes by name, ``"#rrggbb"``, where they are not those of their order.
 
     Raises
     ------
@@ -69,7 +75,7 @@ def color_by(
     >>> color_by(pd.Series(["a", "b", "a"], name="kind")).classes
     (('a', '#e69f00', 2), ('b', '#56b4e9', 1))
     """
-    colors = _by_class(column) if is_categorical(column) else _by_number(column, period)
+    colors = _by_class(column, palette or {}) if is_categorical(column) else _by_number(column, period)
     if certainty is None:
         return colors
     opacity = FAINTEST + (1 - FAINTEST) * np.nan_to_num(np.clip(certainty, 0, 1))
@@ -96,17 +102,24 @@ def class_order(column: pd.Series) -> list[str]:
     return [name for name in names if name != NO_CLASS]
 
 
-def _by_class(column: pd.Series) -> Coloring:
+def codes_of(column: pd.Series, names: list[str]) -> npt.NDArray[np.int64]:
+    """Number in `names` of the class of every row (N,), −1 for none of them."""
+    where = {name: number for number, name in enumerate(names)}
+    numbers, values = pd.factorize(column)  # −1 for what is missing
+    table = np.array([*(where.get(str(value), -1) for value in values), -1], dtype=np.int64)
+    return table[numbers]
+
+
+def _by_class(column: pd.Series, palette: dict[str, str]) -> Coloring:
     names = class_order(column)
     if len(names) > MOST_LABELS:
         raise InputError(
             f"The column “{column.name}” has {len(names)} different values, more than colours can tell apart; choose "
             f"a column of numbers or of at most {MOST_LABELS} classes."
         )
-    colors = [CLASS_COLORS[number % len(CLASS_COLORS)] for number in range(len(names))]
+    colors = [palette.get(name, CLASS_COLORS[i % len(CLASS_COLORS)]) for i, name in enumerate(names)]
     table = np.array([*(_rgba(color) for color in colors), NOTHING], dtype=np.uint8)
-    where = {name: number for number, name in enumerate(names)}
-    codes = column.astype(object).map(lambda value: where.get(str(value), -1)).fillna(-1).to_numpy(dtype=np.int64)
+    codes = codes_of(column, names)
     counts = np.bincount(codes[codes >= 0], minlength=len(names))
     classes = tuple((name, color, int(n)) for name, color, n in zip(names, colors, counts, strict=True))
     return Coloring(table[codes], str(column.name), classes=classes)

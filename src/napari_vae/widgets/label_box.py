@@ -132,11 +132,16 @@ class LabelBox(QWidget):
 def show_labels(points: Any, features: pd.DataFrame, column: str) -> None:
     """Set the features of a Points layer and colour it by a column of words, as classes of that order are coloured."""
     names = sorted(set(features[column]) - {BLANK})
+    show_classes(points, features, column, dict(zip(names, class_colors(len(names)), strict=True)))
+
+
+def show_classes(points: Any, features: pd.DataFrame, column: str, palette: dict[str, str]) -> None:
+    """Set the features of a Points layer and colour it by a column of words, each in its colour."""
     others = "transparent" if np.any(points.border_width) else UNLABELLED  # without a border they would be lost
     points.face_color = "white"  # napari maps a colour column that changes its type under its old rule, and fails
     points.features = features
     points.feature_defaults = blank_row(features)
-    points.face_color_cycle = {BLANK: others} | dict(zip(names, class_colors(len(names)), strict=True))
+    points.face_color_cycle = {BLANK: others} | palette
     points.face_color = column
     points.face_colorbar.visible = False
 

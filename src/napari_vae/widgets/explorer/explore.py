@@ -20,6 +20,8 @@ from ...open_runs import OpenRun, keep_run, run_of
 from ..jobs import Job
 from ..layer_box import LayerBox
 from ..panel import Form, Panel, folded, sentence, side_by_side
+from .class_column import ClassColumn
+from .class_section import ClassSection
 from .color_key import ColorKey
 from .figure_section import FigureSection
 from .figure_source import figure_data
@@ -29,7 +31,7 @@ from .manifold_section import ManifoldSection
 from .quality_section import QualitySection
 from .run_loading import open_steps, read_source, source_image
 from .scatter_plot import ScatterPlot
-from .value_layer import column_map
+from .value_layer import class_layer, column_map
 
 if TYPE_CHECKING:
     from ...analysis.figures import FigureData
@@ -66,7 +68,8 @@ class ExploreWidget(Panel):
         self.card = HoverCard()
         self.link = LayerLink(napari_viewer, self)
         self._handing_over = QTimer(self, singleShot=True, interval=0)  # the plot shows it first
-        self.manifold, self.quality, self.figures = ManifoldSection(), QualitySection(), FigureSection()
+        self.manifold, self.classes = ManifoldSection(), ClassSection()
+        self.quality, self.figures = QualitySection(), FigureSection()
         self.job = Job(self)
         self.opened: OpenRun | None = None
         self._table = pd.DataFrame()
@@ -108,7 +111,12 @@ class ExploreWidget(Panel):
         tools.addWidget(self.clear_button)
         for widget in (form, side_by_side(tools), self.plot, self.key, self.words, self.card):
             self.column.addWidget(widget)
-        parts = {"Manifold": self.manifold, "Quality": self.quality, "Figures and tables": self.figures}
+        parts = {
+            "Manifold": self.manifold,
+            "Classes": self.classes,
+            "Quality": self.quality,
+            "Figures and tables": self.figures,
+        }
         self.sections = {title: folded(title, part) for title, part in parts.items()}
         for section in self.sections.values():
             self.column.addWidget(section)
@@ -136,12 +144,16 @@ class ExploreWidget(Panel):
         self.quality.row_chosen.connect(self._on_row_chosen)
         self.quality.certainty_toggled.connect(self._show_colors)
         self.quality.map_asked.connect(self._on_map_asked)
+        self.classes.changed.connect(self._on_classes_changed)
+        self.classes.refused.connect(self._on_refused)
+        self.classes.labels_asked.connect(self._on_labels_asked)
         self.figures.set_source(self._figure_data)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_run_loaded)
         self.job.failed.connect(self.words.setText)
 
     def _on_layer_changed(self) -> None:
+        self._handing_over.stop()
         self.link.follow(self.layer_box.layer())
         for box in (self.x, self.y, self.color):
             with QSignalBlocker(box):
@@ -150,6 +162,8 @@ class ExploreWidget(Panel):
 
     def _on_table_changed(self) -> None:
         """Read the table of the layer anew; choices stay where the columns are still there."""
+        if self._handing_over.isActive():
+            self._hand_over()
         layer = self.link.layer
         self._table = pd.DataFrame() if layer is None else table_of(layer)
         self.opened = None if layer is None else run_of(self._viewer, layer)
@@ -157,6 +171,7 @@ class ExploreWidget(Panel):
         self.card.clear()
         self.manifold.set_run(self.opened)
         self.quality.show_table(self._table, self.opened)
+        self.classes.set_layer(layer, self._table, 1 if self.opened is None else self.opened.run.symmetry)
         try:
             if layer is None:
                 raise InputError(NOTHING)
@@ -180,7 +195,8 @@ class ExploreWidget(Panel):
         x, y = self.x.currentText(), self.y.currentText()
         if x not in self._table or y not in self._table:
             return
-        self.plot.set_points(self._table[x].to_numpy(float), self._table[y].to_numpy(float), names=(x, y))
+        values = self._table[x].to_numpy(float), self._table[y].to_numpy(float)
+        self.plot.set_points(*values, names=(x, y), keep_view=(x, y) == self.plot.names)
         self.manifold.set_axes(x, y)
         self._show_colors()
         self._show_frame()
@@ -194,7 +210,8 @@ class ExploreWidget(Panel):
             return
         try:
             sure = certainty_of(self._table, name) if self.quality.certainty.isChecked() else None
-            coloring = color_by(self._table[name], certainty=sure, period=self._period())
+            palette = {} if self.link.layer is None else ClassColumn(self.link.layer, name).palette()
+            coloring = color_by(self._table[name], certainty=sure, period=self._period(), palette=palette)
         except InputError as error:
             self._refuse(error)
             return
@@ -238,7 +255,7 @@ class ExploreWidget(Panel):
         data, options, kind = made
         selected = list(self._viewer.layers.selection)
         layer, layers = getattr(self._viewer, f"add_{kind}")(data, **options), self._viewer.layers
-        if options["metadata"][KEY]["kind"] == "map" and self.link.layer in layers:
+        if options["metadata"][KEY]["kind"] in ("map", "classes") and self.link.layer in layers:
             layers.move(layers.index(layer), layers.index(self.link.layer))  # the points stay on top
         layers.selection = selected
 
@@ -258,6 +275,30 @@ class ExploreWidget(Panel):
             self._refuse(error)
             return
         self._add_layer(made)
+
+    def _on_classes_changed(self, column: str) -> None:
+        """Colour the points by the classes that were written."""
+        self._on_table_changed()
+        if column in self._table:
+            self.color.setCurrentText(column)
+        self._show_colors()
+
+    def _on_labels_asked(self, column: str) -> None:
+        """Make a Labels layer of a column of classes; an earlier one of that column goes."""
+        points = self.link.layer
+        try:
+            made = class_layer(source_image(self._viewer, points), points, column)
+        except InputError as error:
+            self._refuse(error)
+            return
+        ours = {"kind": "classes", "column": column, "of": points.name}
+        for layer in list(self._viewer.layers):
+            if ours.items() <= layer.metadata.get(KEY, {}).items():
+                self._viewer.layers.remove(layer)
+        self._add_layer(made)
+
+    def _on_refused(self, words: str) -> None:
+        self._refuse(InputError(words))
 
     def _figure_data(self) -> FigureData:
         """What the figures are drawn from, as it is now."""
@@ -280,13 +321,18 @@ class ExploreWidget(Panel):
     def _on_selected_here(self, rows: Rows) -> None:
         self._handing_over.start()
         self._say()
+        self.classes.set_selection(rows)
+        if self.plot.box.mode != "pan":
+            self.classes.outlined(rows)
 
     def _hand_over(self) -> None:
         """Select on the canvas what is selected here."""
+        self._handing_over.stop()
         self.link.select(self.plot.selection)
 
     def _on_selected_elsewhere(self, rows: Rows) -> None:
         self.plot.set_selection(rows)
+        self.classes.set_selection(rows)
         self._say()
 
     def _on_hovered(self, row: int) -> None:

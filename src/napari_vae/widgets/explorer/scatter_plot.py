@@ -45,6 +45,7 @@ class ScatterPlot(QWidget):
         self._selected: Rows = np.zeros(0, dtype=np.int64)
         self._raster: Raster | None = None
         self._under_cursor = -1
+        self.names = ("", "")
         self.box = SelectBox()
         self.plot = pg.PlotWidget(background=None, enableMenu=False, viewBox=self.box)
         menu = self.plot.getPlotItem().ctrlMenu
@@ -77,8 +78,10 @@ class ScatterPlot(QWidget):
         """Rows that are drawn."""
         return np.arange(len(self._x)) if self._shown is None else self._shown
 
-    def set_points(self, x: npt.ArrayLike, y: npt.ArrayLike, *, names: tuple[str, str] = ("", "")) -> None:
-        """Show other points, all of them in grey and none selected; the view holds them all.
+    def set_points(
+        self, x: npt.ArrayLike, y: npt.ArrayLike, *, names: tuple[str, str] = ("", ""), keep_view: bool = False
+    ) -> None:
+        """Show other points, all of them in grey and none selected.
 
         Parameters
         ----------
@@ -86,13 +89,18 @@ class ScatterPlot(QWidget):
             Points that are not finite are left out.
         names : (str, str)
             Of the axes.
+        keep_view : bool
+            Whether the view stays; otherwise it holds them all.
         """
+        keep_view = keep_view and len(self._x) == len(np.asarray(x))
+        self.names = names
         self._x, self._y = (np.asarray(values, dtype=np.float32) for values in (x, y))
         self._rgba = np.full((len(self._x), 4), (160, 160, 160, 255), dtype=np.uint8)
         self._shown, self._selected = None, np.zeros(0, dtype=np.int64)
         self.plot.setLabel("bottom", names[0])
         self.plot.setLabel("left", names[1])
-        self.reset_view()
+        if not keep_view:
+            self.reset_view()
         self._draw()
 
     def set_colors(self, rgba: npt.NDArray[np.uint8]) -> None:

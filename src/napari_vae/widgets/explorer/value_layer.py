@@ -1,17 +1,28 @@
-"""A column of the points as an image: the cell of every atom holds its value."""
+"""A column of the points as a picture: the cell of every atom holds its value, or its class."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...analysis.coloring import color_by, is_categorical
 from ...errors import InputError
 from ...layer_table import table_of
-from ...layers import KEY, LayerData, atoms_from_points, micrograph_from_layer, placement_of, value_map
+from ...layers import (
+    KEY,
+    LayerData,
+    atoms_from_points,
+    classes_to_labels,
+    micrograph_from_layer,
+    placement_of,
+    value_map,
+)
+from ...placement import Placement
 from ...positions import table_spacing
 from ...results import CELL_RADIUS
+from .class_column import ClassColumn
 
 
 def column_map(image: Any, points: Any, name: str) -> LayerData:
@@ -25,9 +36,7 @@ def column_map(image: Any, points: Any, name: str) -> LayerData:
     table = table_of(points)
     if name not in table or is_categorical(table[name]):
         raise InputError("A map shows numbers; choose such a column as colour, for example reconstruction_error.")
-    micrograph, placement = micrograph_from_layer(image), placement_of(image)
-    atoms = atoms_from_points(points, placement)
-    shape = tuple(n for n, axis in zip(micrograph.shape, micrograph.axes, strict=True) if axis != "C")
+    atoms, shape, placement = _cells(image, points)
     radius = CELL_RADIUS * table_spacing(atoms)
     picture = value_map(atoms, table[name].to_numpy(np.float32), shape, radius, np.float32(np.nan))
     options = {
@@ -38,3 +47,36 @@ def column_map(image: Any, points: Any, name: str) -> LayerData:
         "metadata": {KEY: {"kind": "map", "column": name}},
     }
     return picture, options | placement.kwargs(), "image"
+
+
+def class_layer(image: Any, points: Any, name: str) -> LayerData:
+    """Labels layer data of a column of classes, in the colours that they have on the points.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, or no classes in it.
+    """
+    classes = ClassColumn(points, name).read()
+    if classes is None or not classes.names:
+        raise InputError("There are no classes yet; group the atoms or assign some first.")
+    atoms, shape, placement = _cells(image, points)
+    data, options, kind = classes_to_labels(
+        atoms,
+        pd.Series(classes.codes, index=atoms.index),
+        shape,
+        placement,
+        radius=CELL_RADIUS * table_spacing(atoms),
+        name=f"{name} of {points.name}",
+        names=classes.names,
+        palette=classes.colors,
+    )
+    options["metadata"][KEY] |= {"column": name, "of": points.name}
+    return data, options, kind
+
+
+def _cells(image: Any, points: Any) -> tuple[pd.DataFrame, tuple[int, ...], Placement]:
+    """Atoms in pixels of an image layer, its shape without channels, and where it lies."""
+    micrograph, placement = micrograph_from_layer(image), placement_of(image)
+    shape = tuple(n for n, axis in zip(micrograph.shape, micrograph.axes, strict=True) if axis != "C")
+    return atoms_from_points(points, placement), shape, placement

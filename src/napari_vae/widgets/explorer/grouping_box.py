@@ -1,0 +1,134 @@
+"""Groups of atoms by the columns that the user chooses, found in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pandas as pd
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...errors import InputError
+from ...layer_table import AXES, numeric_columns
+from ..jobs import Job, Step
+from ..panel import sentence
+from ..torch_loading import import_clustering
+
+METHODS = {"Gaussian mixture": "gmm", "k-means": "kmeans", "density (HDBSCAN)": "hdbscan"}
+LIST_HEIGHT = 84
+MOST = 50
+
+
+class GroupingBox(QWidget):
+    """A method, a number, a list of columns, and a button."""
+
+    found = Signal(object)  # Series of int, −1 for none
+    refused = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._table, self._symmetry = pd.DataFrame(), 1
+        self.method = QComboBox()
+        for words, name in METHODS.items():
+            self.method.addItem(words, name)
+        self.number = QSpinBox()
+        self.number.setRange(0, MOST)
+        self.number.setSpecialValueText("auto")
+        self.columns = QListWidget()
+        self.columns.setFixedHeight(LIST_HEIGHT)
+        self.button = QPushButton("Group")
+        self.words = sentence()
+        self.job = Job(self)
+        self.method.setToolTip("How groups are found; the density finds their number itself, and leaves outliers out")
+        self.number.setToolTip("How many groups; auto takes the number with the lowest BIC")
+        self.columns.setToolTip("Columns to group by; angles count as places on a circle")
+        self.button.setToolTip("Find groups of atoms and write them as classes into the column below")
+        row = QHBoxLayout()
+        row.addWidget(self.method, 1)
+        row.addWidget(self.number)
+        row.addWidget(self.button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(row)
+        column.addWidget(self.columns)
+        column.addWidget(self.words)
+        self.words.hide()
+        self.method.currentIndexChanged.connect(self._on_method)
+        self.button.clicked.connect(self.group)
+        self.job.succeeded.connect(self._on_found)
+        self.job.failed.connect(self._say)
+        self.job.ended.connect(self._on_ended)
+
+    def set_table(self, table: pd.DataFrame, symmetry: int) -> None:
+        """Offer the columns of another table; what is ticked stays so, latents are ticked at first."""
+        names = [name for name in numeric_columns(table) if name not in AXES]
+        known = {self.columns.item(i).text(): self.columns.item(i).checkState() for i in range(self.columns.count())}
+        self._table, self._symmetry = table, symmetry
+        if names == list(known):
+            return
+        self.columns.clear()
+        for name in names:
+            item = QListWidgetItem(name, self.columns)
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+            latent = name.removeprefix("vae_").removeprefix("z").isdigit()
+            item.setCheckState(known.get(name, Qt.CheckState.Checked if latent else Qt.CheckState.Unchecked))
+
+    def chosen(self) -> list[str]:
+        """Ticked columns."""
+        items = [self.columns.item(i) for i in range(self.columns.count())]
+        return [item.text() for item in items if item.checkState() == Qt.CheckState.Checked]
+
+    def group(self) -> None:
+        """Find groups; bad input is refused."""
+        columns = self.chosen()
+        if self.job.running:
+            return
+        if not columns:
+            self.refused.emit("Tick at least one column to group by.")
+            return
+        self.button.setEnabled(False)
+        self._say("Grouping …")
+        number = self.number.value() or "auto"
+        self.job.start(group_steps, self._table[columns], self.method.currentData(), number, self._symmetry)
+
+    def _say(self, words: str) -> None:
+        self.words.setText(words)
+        self.words.setVisible(bool(words))
+
+    def _on_method(self, index: int) -> None:
+        self.number.setEnabled(self.method.currentData() != "hdbscan")
+
+    def _on_found(self, found: pd.Series) -> None:
+        bic = found.attrs.get("bic")
+        n, left_out = int(found.max()) + 1, int((found < 0).sum())
+        words = f"{n} group{'s' if n != 1 else ''}" + (f", {left_out} atoms in none" if left_out else "")
+        if bic:
+            words += "; BIC " + ", ".join(f"{number}: {value:.0f}" for number, value in bic.items())
+        self._say(f"{words}.")
+        self.found.emit(found)
+
+    def _on_ended(self) -> None:
+        self.button.setEnabled(True)
+
+
+def group_steps(
+    stop: Callable[[], bool], table: pd.DataFrame, method: str, number: Any, symmetry: int
+) -> Generator[Step, None, pd.Series]:
+    """Group the rows of a table by all of its columns."""
+    yield Step("Grouping …")
+    import_clustering()
+    from ...analysis.clusters import cluster
+
+    if method == "hdbscan" and len(table) > 200_000:
+        raise InputError("The density takes too long for more than 200 000 atoms; choose another method.")
+    return cluster(table, method, number, columns=list(table), symmetry=symmetry)  # type: ignore[arg-type]

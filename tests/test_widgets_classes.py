@@ -1,0 +1,143 @@
+"""Classes in the explorer: grouped, assigned, renamed, merged, painted, undone, as a layer and as labels."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import Qt
+
+from training_widget import TURNED
+
+LONG = 60_000
+
+
+@pytest.fixture
+def points(viewer):
+    """Points in two groups of the plane z1, z2, on an image."""
+    rng = np.random.default_rng(0)
+    places = np.stack(np.meshgrid(np.arange(8), np.arange(8), indexing="ij"), -1).reshape(-1, 2) * 12.0 + 6
+    low = np.arange(64) < 30
+    z = rng.normal(0, 0.1, (64, 2)) + np.where(low, -1.0, 1.0)[:, None]
+    viewer.add_image(np.zeros((100, 100)), name="image", **TURNED)
+    return viewer.add_points(places, name="atoms", features=pd.DataFrame(z, columns=["z1", "z2"]), **TURNED)
+
+
+@pytest.fixture
+def explore(points, show_widget, qtbot):
+    from napari_vae.widgets.explorer.explore import ExploreWidget
+
+    widget = show_widget(ExploreWidget)
+    widget.sections["Classes"].expand(animate=False)
+    widget.resize(380, 1300)
+    qtbot.waitUntil(lambda: widget.plot.drawn, timeout=5000)
+    return widget
+
+
+@pytest.fixture
+def grouped(explore, qtbot):
+    with qtbot.waitSignal(explore.classes.grouping.job.ended, timeout=LONG):
+        click(qtbot, explore.classes.grouping.button)
+    return explore.classes
+
+
+def click(qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def names(section):
+    return [section.list.topLevelItem(i).text(0) for i in range(section.list.topLevelItemCount())]
+
+
+def type_name(qtbot, section, name):
+    section.name.clear()
+    qtbot.keyClicks(section.name, name)
+
+
+def test_groups_are_classes_in_one_colour_everywhere(explore, grouped, points):
+    kinds = points.features["class"].astype(str).to_numpy()
+    assert len(set(kinds[:30])) == 1 and len(set(kinds[30:])) == 1 and kinds[0] != kinds[-1]
+    assert "2: " in grouped.grouping.words.text() and "BIC" in grouped.grouping.words.text()
+    assert explore.color.currentText() == "class"
+    color = grouped.classes.palette[kinds[0]]
+    assert np.allclose(points.face_color[0][:3], [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)], atol=0.01)
+    assert color in explore.key.legend.text()
+
+
+def test_selected_atoms_get_a_class(explore, points, qtbot):
+    section = explore.classes
+    explore.plot.select_within([(-2, -2), (0, -2), (0, 0), (-2, 0)])
+    type_name(qtbot, section, "defect")
+    click(qtbot, section.assign_button)
+    assert (points.features["class"] == "defect").sum() == 30 and names(section) == ["defect"]
+    qtbot.waitUntil(lambda: len(points.selected_data) == 30, timeout=2000)
+    points.selected_data = {40, 41}
+    qtbot.waitUntil(lambda: len(explore.plot.selection) == 2, timeout=2000)
+    type_name(qtbot, section, "edge")
+    qtbot.keyClick(section.name, Qt.Key.Key_Return)
+    assert points.features["class"].tolist()[40:42] == ["edge", "edge"]
+
+
+def test_rename_merge_and_undo(grouped, points, qtbot):
+    before = points.features["class"].tolist()
+    item = grouped.list.topLevelItem(0)
+    item.setText(0, "Sr")
+    qtbot.waitUntil(lambda: "Sr" in points.features["class"].tolist(), timeout=2000)
+    assert names(grouped)[0] == "Sr" and (points.features["class"] == "Sr").sum() in (30, 34)
+    grouped.list.selectAll()
+    click(qtbot, grouped.merge_button)
+    assert points.features["class"].nunique() == 1
+    click(qtbot, grouped.undo_button)
+    assert names(grouped) == ["Sr", "1"]
+    click(qtbot, grouped.undo_button)
+    assert points.features["class"].tolist() == before
+    click(qtbot, grouped.undo_button)
+    assert "class" not in points.features and not grouped.undo_button.isEnabled()
+
+
+def test_a_colour_is_that_of_points_and_plot(explore, grouped, points):
+    grouped._put(grouped.classes.recolour("1", "#102030"))
+    row = int(np.flatnonzero(points.features["class"] == "1")[0])
+    assert np.allclose(points.face_color[row][:3], np.array([16, 32, 48]) / 255, atol=0.01)
+    assert "#102030" in explore.key.legend.text()
+
+
+def test_painting_assigns_what_is_outlined(explore, points, qtbot):
+    section = explore.classes
+    type_name(qtbot, section, "left")
+    section.paint.setChecked(True)
+    explore.plot.set_mode("lasso")
+    view = explore.plot.box.viewRange()
+    explore.plot.box.translateBy(x=0.1)
+    moved = explore.plot.box.viewRange()
+    explore.plot.select_within([(-2, -2), (0, -2), (0, 0), (-2, 0)])
+    assert (points.features["class"] == "left").sum() == 30
+    qtbot.wait(100)
+    assert np.allclose(explore.plot.box.viewRange(), moved) and not np.allclose(view, moved), "the view stays"
+
+
+def test_a_labels_layer_of_the_classes(viewer, grouped, points, qtbot):
+    click(qtbot, grouped.layer_button)
+    click(qtbot, grouped.layer_button)
+    (layer,) = (layer for layer in viewer.layers if type(layer).__name__ == "Labels")
+    row, column = points.data.astype(int).T
+    codes = pd.Categorical(points.features["class"].astype(str), categories=names(grouped)).codes
+    assert np.array_equal(layer.data[row, column], codes + 1)
+    color = grouped.classes.colors[0]
+    assert np.allclose(layer.colormap.map(1)[:3], [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)], atol=0.01)
+
+
+def test_classes_are_handed_on_as_labels(grouped, points, qtbot):
+    click(qtbot, grouped.labels_button)
+    assert points.features["label"].astype(str).tolist() == points.features["class"].astype(str).tolist()
+
+
+def test_what_cannot_be_done_is_one_sentence(explore, qtbot, notifications):
+    section = explore.classes
+    for button, words in ((section.assign_button, "No atom is selected"), (section.merge_button, "at least two"),
+                          (section.layer_button, "no classes yet"), (section.labels_button, "no classes yet"),
+                          (section.color_button, "Choose one class")):  # fmt: skip
+        click(qtbot, button)
+        assert words in notifications[-1]
+    for i in range(section.grouping.columns.count()):
+        section.grouping.columns.item(i).setCheckState(Qt.CheckState.Unchecked)
+    click(qtbot, section.grouping.button)
+    assert "Tick at least one column" in notifications[-1]
