@@ -49,7 +49,7 @@ def normalized(image: Floats) -> Floats:
     centred = centred / np.float32(unit or 1.0)
     channels = []
     for brightness, contrast in _EVEN:
-        rest = centred - blur(centred, brightness)
+        rest = centred - blur(centred, brightness, slopes=False)
         spread = np.sqrt(np.maximum(blur(rest * rest, contrast, slopes=False), 0)) + np.float32(_FLOOR)
         channels.append(np.arcsinh(rest / spread))
     return np.stack(channels)
