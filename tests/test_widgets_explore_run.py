@@ -105,7 +105,20 @@ def test_hovering_shows_window_and_reconstruction(explore, points, viewer):
     assert not explore.card.window_picture.pixmap().isNull() and not explore.card.rebuilt_picture.pixmap().isNull()
     border = int(np.flatnonzero(run_of(viewer, points).windows_of(points) < 0)[0])
     explore.plot.hovered.emit(border)
-    assert explore.card.window_picture.pixmap().isNull() and f"no. {border}" in explore.card.words.text()
+    assert explore.card.rebuilt_picture.pixmap().isNull() and f"no. {border}" in explore.card.words.text()
+    assert not explore.card.window_picture.pixmap().isNull(), "it is seen as it lies in the image"
+
+
+def test_pixels_around_a_point_are_those_of_the_image(viewer, points, lattice):
+    from napari_vae.widgets.explorer.surroundings import pixels_around
+
+    row = int(np.flatnonzero((points.data > 30).all(axis=1) & (points.data < 120).all(axis=1))[0])
+    y, x = np.rint(points.data[row]).astype(int)
+    seen = pixels_around(viewer, points, row)
+    cut = lattice[0][y - 12 : y + 13, x - 12 : x + 13]
+    np.testing.assert_allclose(seen, (cut - cut.min()) / np.ptp(cut), atol=1e-5)
+    viewer.layers.remove(viewer.layers["lattice"])
+    assert pixels_around(viewer, points, row) is None
 
 
 def test_the_worst_atom_is_first_and_a_click_goes_there(viewer, explore, points, qtbot):

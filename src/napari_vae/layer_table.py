@@ -16,7 +16,7 @@ AXES = ("frame", "y", "x")
 
 def has_table(layer: Any) -> bool:
     """Whether a layer has rows that can be plotted: points, or labels with features. Helpers of ours are left out."""
-    kind = type(layer).__name__
+    kind = layer.__class__.__name__
     if kind == "Labels":
         return bool(layer.features.select_dtypes("number").shape[1])
     return kind == "Points" and layer.metadata.get(KEY, {}).get("kind") != "preview"
@@ -28,7 +28,7 @@ def table_of(layer: Any) -> pd.DataFrame:
     Positions are in pixels: ``y``, ``x``, of movies also ``frame``. Columns of the features that have such a name stay.
     """
     table = layer.features.reset_index(drop=True)
-    if type(layer).__name__ != "Points":
+    if layer.__class__.__name__ != "Points":
         return table
     points = np.asarray(layer.data, float)
     positions = {name: points[:, -k] for k, name in ((3, "frame"), (2, "y"), (1, "x")) if points.shape[1] >= k}

@@ -65,7 +65,7 @@ class ClassColumn:
         layer.metadata = {**layer.metadata, KEY: ours}
         features[self.name] = classes.column(self.name).to_numpy()
         features[self.name] = pd.Categorical(features[self.name], categories=["", *classes.names])
-        if type(layer).__name__ == "Points":
+        if layer.__class__.__name__ == "Points":
             show_classes(layer, features, self.name, classes.palette)
         else:
             layer.features = features
@@ -73,7 +73,7 @@ class ClassColumn:
     def _take_away(self, features: pd.DataFrame) -> None:
         """Set features without the column; points are coloured by their first numbers instead."""
         numbers = numeric_columns(features)
-        if type(self.layer).__name__ == "Points" and numbers:
+        if self.layer.__class__.__name__ == "Points" and numbers:
             for key, value in latent_style(self.layer.features, numbers[0]).items():
                 setattr(self.layer, key, value)  # before the column goes that napari colours by
         self.layer.features = features

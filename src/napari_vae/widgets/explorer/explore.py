@@ -25,12 +25,13 @@ from .class_section import ClassSection
 from .color_key import ColorKey
 from .figure_section import FigureSection
 from .figure_source import figure_data
-from .hover_card import HoverCard
+from .hover_card import HoverCard, Pixels
 from .linking import LayerLink
 from .manifold_section import ManifoldSection
 from .quality_section import QualitySection
 from .run_loading import open_steps, read_source, source_image
 from .scatter_plot import ScatterPlot
+from .surroundings import pixels_around
 from .value_layer import class_layer, column_map
 
 if TYPE_CHECKING:
@@ -340,7 +341,14 @@ class ExploreWidget(Panel):
             self.card.clear()
             return
         names = dict.fromkeys([self.color.currentText(), self.x.currentText(), self.y.currentText()])
-        self.card.show_atom(row, self._table.loc[row, list(names)], self.opened, int(self._windows[row]))
+        self.card.show_atom(row, self._table.loc[row, list(names)], *self._pictures(row))
+
+    def _pictures(self, row: int) -> tuple[Pixels | None, Pixels | None]:
+        """Window and reconstruction of a point, as far as they are known."""
+        number = int(self._windows[row])
+        if self.opened is not None and number >= 0:
+            return self.opened.window(number), self.opened.rebuilt(number)
+        return pixels_around(self._viewer, self.link.layer, row), None
 
     def _say(self) -> None:
         x, y = self._table[self.x.currentText()], self._table[self.y.currentText()]

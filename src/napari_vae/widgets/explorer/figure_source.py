@@ -44,7 +44,7 @@ def figure_data(
     if layer is None:
         raise InputError("There is no layer of points or labels; choose one first.")
     table, micrograph = table_of(layer), None
-    if type(layer).__name__ == "Points":
+    if layer.__class__.__name__ == "Points":
         micrograph = _image(viewer, layer)
     if micrograph is not None:
         image, placement = micrograph

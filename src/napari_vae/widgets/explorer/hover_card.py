@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
 
-from ...open_runs import OpenRun
+Pixels = npt.NDArray[np.float32]
 
 SIDE = 84  # px
 SHOWN = 6  # values in words
@@ -25,7 +25,7 @@ class HoverCard(QWidget):
         super().__init__(parent)
         self.window_picture, self.rebuilt_picture, self.words = QLabel(), QLabel(), QLabel()
         for picture, tip in (
-            (self.window_picture, "The atom under the cursor, as the model sees it"),
+            (self.window_picture, "The atom under the cursor, as the model sees it, or as it lies in the image"),
             (self.rebuilt_picture, "What the model makes of it"),
         ):
             picture.setFixedSize(SIDE, SIDE)
@@ -48,17 +48,16 @@ class HoverCard(QWidget):
         self.words.setText("<i>Hover over a point to see its atom; double-click goes there.</i>")
         self.words.setWordWrap(True)
 
-    def show_atom(self, row: int, values: pd.Series, opened: OpenRun | None, number: int) -> None:
-        """Show the atom of a row: its values, and window `number` of a run, −1 if it has none."""
+    def show_atom(self, row: int, values: pd.Series, window: Pixels | None, rebuilt: Pixels | None) -> None:
+        """Show the atom of a row: its values, what it looks like, and what the model makes of it."""
         self.words.setWordWrap(False)
         lines = [f"<b>no. {row}</b>", *(f"{escape(str(k))}: {_text(v)}" for k, v in values.items())]
         self.words.setText("<br>".join(lines[: SHOWN + 1]))
-        if opened is None or number < 0:
-            self.window_picture.clear()
-            self.rebuilt_picture.clear()
-            return
-        self.window_picture.setPixmap(picture_of(opened.window(number)))
-        self.rebuilt_picture.setPixmap(picture_of(opened.rebuilt(number)))
+        for label, pixels in ((self.window_picture, window), (self.rebuilt_picture, rebuilt)):
+            if pixels is None:
+                label.clear()
+            else:
+                label.setPixmap(picture_of(pixels))
 
 
 def picture_of(values: npt.NDArray[Any], side: int = SIDE) -> QPixmap:

@@ -27,7 +27,7 @@ def source_image(viewer: Any, layer: Any) -> Any:
     InputError
         If there is none, or the layer is not of points.
     """
-    if type(layer).__name__ != "Points":
+    if layer.__class__.__name__ != "Points":
         raise InputError("A model describes windows around points; choose a Points layer.")
     images = [image for image in reversed(viewer.layers) if is_source_image(image)]
     if not images:
