@@ -114,9 +114,10 @@ def test_painting_assigns_what_is_outlined(explore, points, qtbot):
     assert np.allclose(explore.plot.box.viewRange(), moved) and not np.allclose(view, moved), "the view stays"
 
 
-def test_a_labels_layer_of_the_classes(viewer, grouped, points, qtbot):
-    click(qtbot, grouped.layer_button)
-    click(qtbot, grouped.layer_button)
+def test_a_labels_layer_of_the_classes(viewer, explore, grouped, points, qtbot):
+    for _ in range(2):
+        with qtbot.waitSignal(explore.maker.job.ended, timeout=LONG):
+            click(qtbot, grouped.layer_button)
     (layer,) = (layer for layer in viewer.layers if type(layer).__name__ == "Labels")
     row, column = points.data.astype(int).T
     codes = pd.Categorical(points.features["class"].astype(str), categories=names(grouped)).codes

@@ -85,7 +85,7 @@ def _grouped(
     if n != "auto" and not 1 <= n <= len(values):
         raise InputError(f"{n} classes of {len(values)} rows are not possible; choose 1 … {len(values)}.")
     if method == "hdbscan":
-        labels = _dense(values, seed)
+        labels: npt.NDArray[np.int64] | None = _dense(values, seed)
     elif method in ("gmm", "kmeans"):
         sample = values
         if len(values) > MOST_ROWS:
