@@ -41,7 +41,8 @@ def cluster(
         Of a DataFrame the columns ``z1``, ``z2``, … are used as they are, or all numeric ones if it has none of these.
         Numeric columns and arrays are scaled to unit variance first.
     method : "gmm", "kmeans" or "hdbscan"
-        Gaussian mixture, k-means, or density peaks (which finds `n` itself and labels outliers −1).
+        Gaussian mixture, k-means, or density peaks (which finds `n` itself and labels outliers −1; of more
+        than 20 000 rows in a sample of so many, whose nearest gives the others their class).
     n : int or "auto"
         Number of classes; ``"auto"`` takes the Gaussian mixture of 1 … 8 components with the lowest BIC (Schwarz 1978).
     columns : sequence of str, optional

@@ -92,7 +92,7 @@ class ClassSection(QWidget):
 
     def take_groups(self, found: pd.Series) -> None:
         """Make classes of groups that were found, −1 for none."""
-        if len(found) != self._rows:
+        if self._layer is None or len(found) != len(self._layer.features):
             self.refused.emit(CHANGED)
             return
         self._try(self._put, Classes.of(pd.Series(found.to_numpy(), name="groups")))
@@ -209,15 +209,16 @@ class ClassSection(QWidget):
 
     def _current(self) -> Classes:
         """The classes as they are; none in a new column."""
-        found = self._target().read()
-        return found or Classes(np.full(self._rows, -1, dtype=np.int32))
+        target = self._target()
+        return target.read() or Classes(np.full(len(target.layer.features), -1, dtype=np.int32))
 
     def _assign(self, rows: Rows) -> None:
-        rows = rows[rows < self._rows]
+        classes = self._current()
+        rows = rows[rows < len(classes.codes)]  # points may have been deleted a moment ago
         if not len(rows):
             raise InputError("No atom is selected; outline some on the plot, or select them on the canvas.")
         name = self.name.text().strip()
-        self._put(self._current().assign(rows, name))
+        self._put(classes.assign(rows, name))
         count = f"{len(rows)} atom{'s are' if len(rows) > 1 else ' is'}"
         self.words.setText(f"{count} now “{name}”." if name else f"{count} of no class now.")
 
@@ -258,7 +259,7 @@ class ClassSection(QWidget):
             return
         color = QColorDialog.getColor(QColor(self.classes.palette[chosen[0]]), self, f"Colour of “{chosen[0]}”")
         if color.isValid():
-            self._try(self._put, self.classes.recolour(chosen[0], color.name()))
+            self._try(self._put, self._current().recolour(chosen[0], color.name()))
 
     def _on_layer(self) -> None:
         if self.classes is None or not self.classes.names:
@@ -272,7 +273,7 @@ class ClassSection(QWidget):
     def _copy_to_labels(self) -> None:
         if self.classes is None or not self.classes.names or self._layer is None:
             raise InputError(NO_CLASSES)
-        self._write(ClassColumn(self._layer, LABEL), self.classes)
+        self._write(ClassColumn(self._layer, LABEL), self._current())
         self._show()
         self.words.setText(f"They are in the column “{LABEL}” too; Train VAE takes it for “Labels from” by itself.")
         self.changed.emit(LABEL)

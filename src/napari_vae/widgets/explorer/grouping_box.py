@@ -56,11 +56,11 @@ class GroupingBox(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.method, 1)
         row.addWidget(self.number)
-        row.addWidget(self.button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row)
         column.addWidget(self.columns)
+        column.addWidget(self.button)
         column.addWidget(self.words)
         self.words.hide()
         self.method.currentIndexChanged.connect(self._on_method)
@@ -123,7 +123,8 @@ class GroupingBox(QWidget):
         n, left_out = int(found.max()) + 1, int((found < 0).sum())
         words = f"{n} group{'s' if n != 1 else ''}" + (f", {left_out} atoms in none" if left_out else "")
         if bic:
-            words += "; BIC " + ", ".join(f"{number}: {value:.0f}" for number, value in bic.items())
+            each = [f"{number}:\N{NO-BREAK SPACE}{value:.0f}".replace("-", "−") for number, value in bic.items()]
+            words += "; BIC of each number: " + ", ".join(each)
         self._say(f"{words}.")
         self.found.emit(found)
 

@@ -41,7 +41,7 @@ class LayerMaker(QObject):
         self._make(column_map, points, name)
 
     def make_classes(self, points: Any, name: str) -> None:
-        """Make a Labels layer of a column of classes; an earlier one of that column goes."""
+        """Make a Labels layer of a column of classes; an earlier one of that column goes, others are hidden."""
         self._make(class_layer, points, name)
 
     def add(self, made: LayerData) -> None:
@@ -73,8 +73,11 @@ class LayerMaker(QObject):
         if ours["kind"] == "classes":
             same = {name: ours[name] for name in ("kind", "column", "of")}
             for layer in list(self._viewer.layers):
-                if same.items() <= layer.metadata.get(KEY, {}).items():
+                theirs = layer.metadata.get(KEY, {})
+                if same.items() <= theirs.items():
                     self._viewer.layers.remove(layer)
+                elif theirs.get("kind") == "classes":
+                    layer.visible = False  # two on top of each other mix their colours
         self.add(made)
         self.said.emit(f"The layer “{made[1]['name']}” is made.")
 
