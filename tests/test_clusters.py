@@ -50,3 +50,19 @@ def test_identical_rows_are_one_class():
 def test_bad_input_names_the_remedy(latents, options, sentence):
     with pytest.raises(InputError, match=sentence):
         cluster(latents, **options)
+
+
+def test_a_latent_that_says_nothing_stays_small_beside_other_columns(islands):
+    _, truth = islands
+    rng = np.random.default_rng(1)
+    mixed = pd.DataFrame({"vae_z1": 0.01 * np.where(truth == 0, -1.0, 1.0), "score": rng.normal(0, 300, 350)})
+    mixed["score"] += np.where(truth == 1, 3000, 0)
+    found = cluster(mixed, n=2, columns=["vae_z1", "score"])
+    assert ((found == 1) == (truth == 1)).mean() > 0.98, "the score decides, not a latent without spread"
+
+
+def test_density_of_many_rows_is_that_of_a_sample(monkeypatch, islands):
+    table, truth = islands
+    monkeypatch.setattr("napari_vae.analysis.clusters.MOST_DENSE", 200)
+    found = cluster(table, "hdbscan", columns=["z1", "z2"]).to_numpy()
+    assert (found[found >= 0] == truth[found >= 0]).mean() > 0.98 and (found < 0).mean() < 0.2

@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QColorDialog, QLineEdit
 
+from test_widgets_explore import drag
 from training_widget import TURNED
 
 LONG = 60_000
@@ -55,7 +58,7 @@ def type_name(qtbot, section, name):
 def test_groups_are_classes_in_one_colour_everywhere(explore, grouped, points):
     kinds = points.features["class"].astype(str).to_numpy()
     assert len(set(kinds[:30])) == 1 and len(set(kinds[30:])) == 1 and kinds[0] != kinds[-1]
-    assert "2: " in grouped.grouping.words.text() and "BIC" in grouped.grouping.words.text()
+    assert "2:\N{NO-BREAK SPACE}" in grouped.grouping.words.text() and "BIC" in grouped.grouping.words.text()
     assert explore.color.currentText() == "class"
     color = grouped.classes.palette[kinds[0]]
     assert np.allclose(points.face_color[0][:3], [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)], atol=0.01)
@@ -114,9 +117,10 @@ def test_painting_assigns_what_is_outlined(explore, points, qtbot):
     assert np.allclose(explore.plot.box.viewRange(), moved) and not np.allclose(view, moved), "the view stays"
 
 
-def test_a_labels_layer_of_the_classes(viewer, grouped, points, qtbot):
-    click(qtbot, grouped.layer_button)
-    click(qtbot, grouped.layer_button)
+def test_a_labels_layer_of_the_classes(viewer, explore, grouped, points, qtbot):
+    for _ in range(2):
+        with qtbot.waitSignal(explore.maker.job.ended, timeout=LONG):
+            click(qtbot, grouped.layer_button)
     (layer,) = (layer for layer in viewer.layers if type(layer).__name__ == "Labels")
     row, column = points.data.astype(int).T
     codes = pd.Categorical(points.features["class"].astype(str), categories=names(grouped)).codes
@@ -141,3 +145,107 @@ def test_what_cannot_be_done_is_one_sentence(explore, qtbot, notifications):
         section.grouping.columns.item(i).setCheckState(Qt.CheckState.Unchecked)
     click(qtbot, section.grouping.button)
     assert "Tick at least one column" in notifications[-1]
+
+
+@pytest.fixture
+def described(points):
+    """The same points, with classes of a run."""
+    points.features = points.features.assign(**{"class": pd.Categorical(["0"] * 30 + ["1"] * 34, ["", "0", "1"])})
+    points.metadata = {"napari_vae": {"columns": ("z1", "z2", "class")}}
+    return points
+
+
+def test_a_name_is_changed_with_the_keyboard(grouped, points, qtbot):
+    grouped.list.setCurrentItem(grouped.list.topLevelItem(0))
+    grouped.list.setFocus()
+    qtbot.keyClick(grouped.list, Qt.Key.Key_F2)
+    editor = grouped.list.findChild(QLineEdit)
+    qtbot.keyClicks(editor, "Sr")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: names(grouped) == ["Sr", "1"], timeout=2000)
+    assert (points.features["class"] == "Sr").sum() == 34
+
+
+def test_classes_of_a_run_stay(explore, described, qtbot):
+    section = explore.classes
+    qtbot.waitUntil(lambda: names(section) == ["0", "1"], timeout=2000)
+    before = np.array(described.face_color)
+    section.list.topLevelItem(0).setText(0, "bulk")
+    qtbot.waitUntil(lambda: "class_name" in described.features, timeout=2000)
+    assert section.column.currentText() == "class_name" and names(section) == ["bulk", "1"]
+    assert described.features["class"].tolist() == ["0"] * 30 + ["1"] * 34
+    click(qtbot, section.undo_button)
+    assert "class_name" not in described.features and np.allclose(described.face_color, before)
+
+
+def test_numbers_are_not_overwritten_and_integers_come_back(explore, points, qtbot, notifications):
+    section, numbers = explore.classes, np.arange(64) % 3
+    points.features = points.features.assign(kind=numbers)
+    qtbot.wait(100)
+    points.selected_data = {1, 2}
+    qtbot.waitUntil(lambda: len(explore.plot.selection) == 2, timeout=2000)
+    for column, words in (("z1", "holds numbers, not classes"), ("y", "is a position")):
+        section.column.setCurrentText(column)
+        type_name(qtbot, section, "defect")
+        click(qtbot, section.assign_button)
+        assert words in notifications[-1] and words in section.words.text()
+    assert points.features["z1"].dtype == float
+    section.column.setCurrentText("kind")
+    assert section.words.text() == "" and names(section) == ["0", "1", "2"]
+    click(qtbot, section.assign_button)
+    assert points.features["kind"].tolist()[:4] == ["0", "defect", "defect", "0"]
+    click(qtbot, section.undo_button)
+    assert np.array_equal(points.features["kind"], numbers) and points.features["kind"].dtype == numbers.dtype
+
+
+def test_labels_made_by_hand_come_back(grouped, points, qtbot):
+    mine = ["mine"] + [""] * 63
+    points.features = points.features.assign(label=mine)
+    click(qtbot, grouped.labels_button)
+    assert points.features["label"].astype(str).tolist() == points.features["class"].astype(str).tolist()
+    click(qtbot, grouped.undo_button)
+    assert points.features["label"].tolist() == mine and grouped.column.currentText() == "class"
+
+
+def test_groups_of_another_layer_or_of_other_points_are_not_written(explore, points, viewer, qtbot, notifications):
+    job = explore.classes.grouping.job
+    with qtbot.waitSignal(job.ended, timeout=LONG):
+        click(qtbot, explore.classes.grouping.button)
+        viewer.add_points(points.data, name="other", features=points.features, **TURNED)
+        explore.layer_box.choose(viewer.layers["other"])
+    assert all("class" not in viewer.layers[name].features for name in ("atoms", "other"))
+    with qtbot.waitSignal(job.ended, timeout=LONG):
+        click(qtbot, explore.classes.grouping.button)
+        viewer.layers["other"].add([[1.0, 1.0]])
+        qtbot.wait(100)
+    assert "class" not in viewer.layers["other"].features
+    assert not notifications or "group again" in notifications[-1]
+
+
+def test_deleted_points_end_what_can_be_undone(grouped, points, qtbot):
+    points.selected_data = {3}
+    points.remove_selected()
+    qtbot.waitUntil(lambda: not grouped.undo_button.isEnabled(), timeout=2000)
+    assert sum(grouped.classes.counts) == 63
+
+
+def test_a_colour_is_chosen(grouped, points, qtbot, monkeypatch):
+    monkeypatch.setattr(QColorDialog, "getColor", lambda *a: QColor("#102030"))
+    before = np.array(points.face_color)
+    grouped.list.setCurrentItem(grouped.list.topLevelItem(1))
+    click(qtbot, grouped.color_button)
+    assert grouped.classes.palette["1"] == "#102030"
+    click(qtbot, grouped.undo_button)
+    assert grouped.classes.palette["1"] != "#102030" and np.allclose(points.face_color, before)
+
+
+def test_only_what_is_outlined_is_painted(explore, points, qtbot):
+    section = explore.classes
+    type_name(qtbot, section, "left")
+    section.paint.setChecked(True)
+    explore.plot.set_mode("lasso")
+    explore._on_row_chosen(5)
+    assert "class" not in points.features
+    corners = [(-1.3, -1.25), (0, -1.25), (0, 0), (-1.3, 0)]
+    drag(qtbot, explore, corners)
+    assert (points.features["class"] == "left").sum() == 30

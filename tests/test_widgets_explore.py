@@ -73,7 +73,7 @@ LOW = [(-1.36, -1.36), (-0.4, -1.36), (-0.4, -0.4), (-1.36, -0.4)]
 
 
 def mode(qtbot, widget, text):
-    button = next(button for button in widget.modes.buttons() if button.text() == text)
+    button = next(button for button in widget.tools.modes.buttons() if button.text() == text)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
@@ -99,7 +99,7 @@ def test_what_is_outlined_is_selected_on_the_canvas(explore, groups, qtbot, tool
     high = [(0.4, 0.4), (1.25, 0.4), (1.25, 1.4), (0.4, 1.4)]
     drag(qtbot, explore, high[::2] if tool == "Box" else high, Qt.KeyboardModifier.ShiftModifier)
     qtbot.waitUntil(lambda: set(range(30, 60)) <= groups.selected_data, timeout=2000)
-    qtbot.mouseClick(explore.clear_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(explore.tools.clear, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not groups.selected_data, timeout=2000)
     assert "selected" not in explore.words.text()
 
@@ -126,7 +126,7 @@ def test_dragging_moves_the_view_and_fit_brings_it_back(explore, qtbot):
     before = explore.plot.box.viewRange()
     drag(qtbot, explore, [(0, 0), (0.5, 0.2), (1, 0.4)])
     assert explore.plot.box.viewRange()[0][0] < before[0][0] - 0.2
-    qtbot.mouseClick(explore.fit_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(explore.tools.fit, Qt.MouseButton.LeftButton)
     assert np.allclose(explore.plot.box.viewRange(), before)
 
 

@@ -143,7 +143,8 @@ def test_what_is_unsure_is_less_opaque(explore, points, qtbot):
 
 def test_a_map_of_a_column(viewer, explore, points, qtbot, notifications):
     explore.color.setCurrentText("reconstruction_error")
-    qtbot.mouseClick(explore.quality.map_button, Qt.MouseButton.LeftButton)
+    with qtbot.waitSignal(explore.maker.job.ended, timeout=LONG):
+        qtbot.mouseClick(explore.quality.map_button, Qt.MouseButton.LeftButton)
     layer = viewer.layers["reconstruction_error of atoms"]
     assert viewer.layers.index(layer) < viewer.layers.index(points)
     known = points.features["reconstruction_error"].notna().to_numpy()

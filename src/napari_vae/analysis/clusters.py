@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
 _LATENT = re.compile(r"z\d+")
+_OURS = "vae_"  # before the names of latents where a user's column has such a name
 MOST_CLASSES = 8
 MOST_ROWS = 5_000  # the mixture is fitted to at most so many, and then labels all
+MOST_DENSE = 20_000  # of so many the density is estimated; the others are of the class of the nearest
 STARTS = 3  # of each mixture, of which the best is kept
 FLOOR = 1e-3  # variance added to each column, against collapse on duplicates
 
@@ -39,12 +41,13 @@ def cluster(
         Of a DataFrame the columns ``z1``, ``z2``, … are used as they are, or all numeric ones if it has none of these.
         Numeric columns and arrays are scaled to unit variance first.
     method : "gmm", "kmeans" or "hdbscan"
-        Gaussian mixture, k-means, or density peaks (which finds `n` itself and labels outliers −1).
+        Gaussian mixture, k-means, or density peaks (which finds `n` itself and labels outliers −1; of more
+        than 20 000 rows in a sample of so many, whose nearest gives the others their class).
     n : int or "auto"
         Number of classes; ``"auto"`` takes the Gaussian mixture of 1 … 8 components with the lowest BIC (Schwarz 1978).
     columns : sequence of str, optional
-        Of a DataFrame, the columns to group by; those that are not all latents are scaled to unit variance. Angles
-        (``angle``, in degrees) go in as places on a circle. Rows in which a value is missing get −1.
+        Of a DataFrame, the columns to group by. Latents go in as they are, angles (``angle``, in degrees) as places on
+        a circle, everything else is scaled to unit variance. Rows in which a value is missing get −1.
     symmetry : int
         Order of the motif's symmetry, modulo which angles are the same.
     seed : int
@@ -83,9 +86,7 @@ def _grouped(
     if n != "auto" and not 1 <= n <= len(values):
         raise InputError(f"{n} classes of {len(values)} rows are not possible; choose 1 … {len(values)}.")
     if method == "hdbscan":
-        from sklearn.cluster import HDBSCAN
-
-        labels = HDBSCAN(min_cluster_size=max(5, len(values) // 100), copy=True).fit_predict(values)
+        labels: npt.NDArray[np.int64] | None = _dense(values, seed)
     elif method in ("gmm", "kmeans"):
         sample = values
         if len(values) > MOST_ROWS:
@@ -119,14 +120,14 @@ def _of_columns(
         raise InputError("Hardly any atom has a value in every chosen column; choose fewer or other columns.")
     if n != "auto" and not 1 <= n <= len(chosen):
         raise InputError(f"{n} classes of {len(chosen)} rows are not possible; choose 1 … {len(chosen)}.")
-    latents_only = all(_LATENT.fullmatch(name) for name in columns)
     parts: list[npt.NDArray[np.float64]] = []
     for name, values in zip(columns, chosen.T, strict=True):
-        if name.removeprefix("vae_") == "angle":
+        name = name.removeprefix(_OURS)
+        if name == "angle":
             turn = np.deg2rad(values) * symmetry
             parts += [np.cos(turn), np.sin(turn)]
         else:
-            parts.append(values if latents_only else (values - values.mean()) / (values.std() or 1.0))
+            parts.append(values if _LATENT.fullmatch(name) else (values - values.mean()) / (values.std() or 1.0))
     grouped = _grouped(np.column_stack(parts), table.index[known], method, n, seed)
     classes = np.full(len(table), -1, dtype=np.int64)
     classes[known] = grouped.to_numpy()
@@ -168,6 +169,19 @@ def _mixture(
     fits = [GaussianMixture(k, **options).fit(sample) for k in numbers]
     bic = {number: float(fit.bic(sample)) for number, fit in zip(numbers, fits, strict=True)}
     return fits[int(np.argmin(list(bic.values())))], bic
+
+
+def _dense(values: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.int64]:
+    """Classes of rows (N, k) by density, −1 for outliers."""
+    from scipy.spatial import cKDTree
+    from sklearn.cluster import HDBSCAN
+
+    sample = values
+    if len(values) > MOST_DENSE:
+        sample = values[np.random.default_rng(seed).choice(len(values), MOST_DENSE, replace=False)]
+    labels = HDBSCAN(min_cluster_size=max(5, len(sample) // 100), copy=True).fit_predict(sample)
+    found: npt.NDArray[np.int64] = labels if sample is values else labels[cKDTree(sample).query(values)[1]]
+    return found
 
 
 def _by_size(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

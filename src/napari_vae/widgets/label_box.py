@@ -138,7 +138,8 @@ def show_labels(points: Any, features: pd.DataFrame, column: str) -> None:
 def show_classes(points: Any, features: pd.DataFrame, column: str, palette: dict[str, str]) -> None:
     """Set the features of a Points layer and colour it by a column of words, each in its colour."""
     others = "transparent" if np.any(points.border_width) else UNLABELLED  # without a border they would be lost
-    points.face_color = "white"  # napari maps a colour column that changes its type under its old rule, and fails
+    with points.events.face_color.blocker():  # not to be drawn once more in between
+        points.face_color = "white"  # napari maps a colour column that changes its type under its old rule, and fails
     points.features = features
     points.feature_defaults = blank_row(features)
     points.face_color_cycle = {BLANK: others} | palette

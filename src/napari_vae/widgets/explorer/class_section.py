@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QCheckBox,
     QColorDialog,
@@ -17,8 +17,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QPushButton,
-    QTreeWidget,
-    QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -27,20 +25,22 @@ from ...analysis.classes import Classes
 from ...errors import InputError
 from ..given_form import LABEL
 from ..panel import sentence
-from .class_column import ClassColumn
+from .class_column import ClassColumn, ColumnState
+from .class_list import ClassList
 from .grouping_box import GroupingBox
 
 Rows = npt.NDArray[np.int64]
 
+NEW = "class"  # column where there is none yet
 STEPS = 20  # that can be taken back
-LIST_HEIGHT = 110
 NO_LAYER = "Choose a layer first."
+NO_CLASSES = "There are no classes yet; group the atoms or assign some first."
+CHANGED = "The points were changed meanwhile, so the groups are no longer theirs; group again."
 
 
 class ClassSection(QWidget):
     """A column of classes, as a list that can be edited."""
 
-    said = Signal(str)
     refused = Signal(str)
     changed = Signal(str)  # the column that was written
     labels_asked = Signal(str)  # the column of which a Labels layer is wanted
@@ -49,13 +49,13 @@ class ClassSection(QWidget):
         super().__init__(parent)
         self._layer: Any | None = None
         self._selected: Rows = np.zeros(0, dtype=np.int64)
-        self._past: list[tuple[str, Classes | None]] = []
-        self._typed = ("", "")
-        self._renaming = QTimer(self, singleShot=True, interval=0)
+        self._past: list[ColumnState] = []
+        self._rows = 0
+        self._complains = False  # about the column, in the words below
         self.classes: Classes | None = None
         self.column = QComboBox()
         self.column.setEditable(True)
-        self.list = QTreeWidget()
+        self.list = ClassList()
         self.name = QLineEdit()
         self.paint = QCheckBox("paint: what is outlined gets this class")
         self.assign_button, self.merge_button = QPushButton("Assign"), QPushButton("Merge")
@@ -68,17 +68,17 @@ class ClassSection(QWidget):
 
     def set_layer(self, layer: Any | None, table: pd.DataFrame, symmetry: int) -> None:
         """Edit the classes of another layer, or those of the same as they are now."""
-        if layer is not self._layer and layer != self._layer:
-            self._past.clear()
-        self._layer = layer
+        same = layer == self._layer
+        if not same or len(table) != self._rows:
+            self._past.clear()  # rows that are no longer the same cannot be put back
+        if not same:
+            self.grouping.forget()
+        self._layer, self._rows = layer, len(table)
         self.grouping.set_table(table, symmetry)
         columns = [] if layer is None else ClassColumn.names_in(layer)
         chosen = self.column.currentText()
-        with QSignalBlocker(self.column):
-            self.column.clear()
-            self.column.addItems(columns or ["class"])
-            if chosen and (chosen in columns or layer is None):
-                self.column.setCurrentText(chosen)
+        stays = same and chosen and (chosen in columns or chosen != NEW)
+        self._offer(columns, chosen if stays else "")
         self._read()
 
     def set_selection(self, rows: Rows) -> None:
@@ -92,29 +92,29 @@ class ClassSection(QWidget):
 
     def take_groups(self, found: pd.Series) -> None:
         """Make classes of groups that were found, −1 for none."""
-        names = pd.Series(found.to_numpy(), name=self.column.currentText())
-        self._try(self._put, Classes.of(names))
+        if self._layer is None or len(found) != len(self._layer.features):
+            self.refused.emit(CHANGED)
+            return
+        self._try(self._put, Classes.of(pd.Series(found.to_numpy(), name="groups")))
 
     def undo(self) -> None:
         """Take the last change back."""
         if not self._past or self._layer is None:
             return
-        column, classes = self._past.pop()
-        ClassColumn(self._layer, column).write(classes)
-        with QSignalBlocker(self.column):
-            self.column.setCurrentText(column)
-        self.classes = classes
-        self._show()
-        self.changed.emit(column)
+        if len(self._layer.features) != self._rows:
+            self._past.clear()
+            self.refused.emit("Points were added or deleted since, so the classes cannot be taken back.")
+            self._show()
+            return
+        state = self._past.pop()
+        ClassColumn(self._layer, state.name).restore(state)
+        if state.name != LABEL:
+            self._choose_column(state.name)
+        self._read()
+        self.changed.emit(state.name)
 
     def _lay_out(self) -> None:
         self.column.setToolTip("Column that holds the classes; type a name for a new one")
-        self.list.setColumnCount(2)
-        self.list.setHeaderLabels(["class", "atoms"])
-        self.list.setRootIsDecorated(False)
-        self.list.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
-        self.list.setFixedHeight(LIST_HEIGHT)
-        self.list.setToolTip("Double-click a name to change it; a name that is there already makes the two one class")
         self.name.setPlaceholderText("class, new or chosen above")
         self.name.setToolTip("Class to assign; empty takes the class away")
         tips = {
@@ -149,8 +149,7 @@ class ClassSection(QWidget):
     def _connect(self) -> None:
         self.column.currentTextChanged.connect(self._on_column_changed)
         self.list.itemSelectionChanged.connect(self._on_chosen)
-        self.list.itemChanged.connect(self._on_renamed)
-        self._renaming.timeout.connect(self._rename)
+        self.list.renamed.connect(self._on_renamed)
         self.assign_button.clicked.connect(self._on_assign)
         self.name.returnPressed.connect(self._on_assign)
         self.merge_button.clicked.connect(self._on_merge)
@@ -161,57 +160,67 @@ class ClassSection(QWidget):
         self.grouping.found.connect(self.take_groups)
         self.grouping.refused.connect(self.refused)
 
+    def _offer(self, columns: list[str], chosen: str) -> None:
+        with QSignalBlocker(self.column):
+            self.column.clear()
+            self.column.addItems(columns or [NEW])
+            if chosen:
+                self.column.setCurrentText(chosen)
+
+    def _choose_column(self, name: str) -> None:
+        with QSignalBlocker(self.column):
+            self.column.setCurrentText(name)
+
     def _read(self) -> None:
         """Take the classes from the column."""
-        self.classes = None
+        self.classes, words = None, ""
         if self._layer is not None:
             try:
-                self.classes = ClassColumn(self._layer, self.column.currentText()).read()
+                self.classes = ClassColumn(self._layer, self.column.currentText().strip()).read()
             except InputError as error:
-                self.words.setText(str(error))
+                words = str(error)
+        if words or self._complains:
+            self.words.setText(words)
+        self._complains = bool(words)
         self._show()
 
     def _show(self) -> None:
-        chosen = set(self._chosen())
-        with QSignalBlocker(self.list):
-            self.list.clear()
-            if self.classes is not None:
-                for name, color, n in zip(self.classes.names, self.classes.colors, self.classes.counts, strict=True):
-                    item = QTreeWidgetItem(self.list, [name, str(n)])
-                    item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-                    item.setIcon(0, _swatch(color))
-                    item.setData(0, Qt.ItemDataRole.UserRole, name)
-                    item.setSelected(name in chosen)
+        self.list.show_classes(self.classes)
         self.undo_button.setEnabled(bool(self._past))
 
     def _put(self, classes: Classes) -> None:
         """Write classes, so that they can be taken back."""
-        if self._layer is None:
-            raise InputError(NO_LAYER)
-        column = self.column.currentText().strip() or "class"
-        target = ClassColumn(self._layer, column)
-        self._past = [*self._past[1 - STEPS :], (column, target.before())]
-        target.write(classes)
+        column = self._target().editable()
+        self._write(column, classes)
+        self._choose_column(column.name)
         self.classes = classes
         self._show()
-        self.changed.emit(column)
+        self.changed.emit(column.name)
+
+    def _write(self, column: ClassColumn, classes: Classes) -> None:
+        column.read()  # refuses what is not a column of classes, which would be lost
+        self._past = [*self._past[1 - STEPS :], column.state()]
+        column.write(classes)
+
+    def _target(self) -> ClassColumn:
+        if self._layer is None:
+            raise InputError(NO_LAYER)
+        return ClassColumn(self._layer, self.column.currentText().strip() or NEW)
 
     def _current(self) -> Classes:
         """The classes as they are; none in a new column."""
-        if self._layer is None:
-            raise InputError(NO_LAYER)
-        return self.classes or Classes(np.full(len(self._layer.features), -1, dtype=np.int32))
+        target = self._target()
+        return target.read() or Classes(np.full(len(target.layer.features), -1, dtype=np.int32))
 
     def _assign(self, rows: Rows) -> None:
+        classes = self._current()
+        rows = rows[rows < len(classes.codes)]  # points may have been deleted a moment ago
         if not len(rows):
             raise InputError("No atom is selected; outline some on the plot, or select them on the canvas.")
         name = self.name.text().strip()
-        self._put(self._current().assign(rows, name))
+        self._put(classes.assign(rows, name))
         count = f"{len(rows)} atom{'s are' if len(rows) > 1 else ' is'}"
         self.words.setText(f"{count} now “{name}”." if name else f"{count} of no class now.")
-
-    def _chosen(self) -> list[str]:
-        return [item.data(0, Qt.ItemDataRole.UserRole) for item in self.list.selectedItems()]
 
     def _try(self, action: Any, *arguments: Any) -> None:
         try:
@@ -223,17 +232,12 @@ class ClassSection(QWidget):
         self._read()
 
     def _on_chosen(self) -> None:
-        if len(chosen := self._chosen()) == 1:
+        if len(chosen := self.list.chosen()) == 1:
             self.name.setText(chosen[0])
 
-    def _on_renamed(self, item: QTreeWidgetItem, column: int) -> None:
-        old, new = item.data(0, Qt.ItemDataRole.UserRole), item.text(0).strip()
-        if column == 0 and new != old:
-            self._typed = old, new
-            self._renaming.start()  # the list cannot be filled anew while it tells of one of its items
-
-    def _rename(self) -> None:
-        self._try(self._put_renamed, *self._typed)
+    def _on_renamed(self, old: str, new: str) -> None:
+        if new != old:
+            self._try(self._put_renamed, old, new)
         self._show()
 
     def _put_renamed(self, old: str, new: str) -> None:
@@ -246,33 +250,30 @@ class ClassSection(QWidget):
         self._try(self._merge)
 
     def _merge(self) -> None:
-        self._put(self._current().merge(self._chosen()))
+        self._put(self._current().merge(self.list.chosen()))
 
     def _on_color(self) -> None:
-        chosen = self._chosen()
+        chosen = self.list.chosen()
         if len(chosen) != 1 or self.classes is None:
             self.refused.emit("Choose one class in the list to change its colour.")
             return
         color = QColorDialog.getColor(QColor(self.classes.palette[chosen[0]]), self, f"Colour of “{chosen[0]}”")
         if color.isValid():
-            self._try(self._put, self.classes.recolour(chosen[0], color.name()))
+            self._try(self._put, self._current().recolour(chosen[0], color.name()))
 
     def _on_layer(self) -> None:
         if self.classes is None or not self.classes.names:
-            self.refused.emit("There are no classes yet; group the atoms or assign some first.")
+            self.refused.emit(NO_CLASSES)
             return
-        self.labels_asked.emit(self.column.currentText())
+        self.labels_asked.emit(self.column.currentText().strip())
 
     def _on_labels(self) -> None:
+        self._try(self._copy_to_labels)
+
+    def _copy_to_labels(self) -> None:
         if self.classes is None or not self.classes.names or self._layer is None:
-            self.refused.emit("There are no classes yet; group the atoms or assign some first.")
-            return
-        ClassColumn(self._layer, LABEL).write(self.classes)
-        self.words.setText(f"They are in the column “{LABEL}” too, from which a semi-supervised model learns.")
+            raise InputError(NO_CLASSES)
+        self._write(ClassColumn(self._layer, LABEL), self._current())
+        self._show()
+        self.words.setText(f"They are in the column “{LABEL}” too; Train VAE takes it for “Labels from” by itself.")
         self.changed.emit(LABEL)
-
-
-def _swatch(color: str) -> QIcon:
-    pixmap = QPixmap(12, 12)
-    pixmap.fill(QColor(color))
-    return QIcon(pixmap)

@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QSignalBlocker, QTimer
-from qtpy.QtWidgets import QButtonGroup, QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ...analysis.coloring import color_by
 from ...analysis.quality import certainty_of
 from ...errors import InputError
-from ...layer_table import check_plottable, color_columns, has_table, numeric_columns, table_of
-from ...layers import KEY, LayerData
+from ...layer_table import check_plottable, table_of
+from ...layers import KEY
 from ...open_runs import OpenRun, keep_run, run_of
 from ..jobs import Job
-from ..layer_box import LayerBox
-from ..panel import Form, Panel, folded, sentence, side_by_side
+from ..panel import Panel, folded, sentence
+from .axes_form import AxesForm
 from .class_column import ClassColumn
 from .class_section import ClassSection
 from .color_key import ColorKey
@@ -27,12 +27,13 @@ from .figure_section import FigureSection
 from .figure_source import figure_data
 from .hover_card import HoverCard, Pixels
 from .linking import LayerLink
+from .made_layers import LayerMaker
 from .manifold_section import ManifoldSection
+from .plot_tools import PlotTools
 from .quality_section import QualitySection
-from .run_loading import open_steps, read_source, source_image
+from .run_loading import open_steps, read_source
 from .scatter_plot import ScatterPlot
 from .surroundings import pixels_around
-from .value_layer import class_layer, column_map
 
 if TYPE_CHECKING:
     from ...analysis.figures import FigureData
@@ -40,11 +41,6 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.int64]
 
 PLOT_HEIGHT = 300
-MODES = {
-    "Move": ("pan", "Drag moves the view, the wheel zooms; click a point to select it"),
-    "Lasso": ("lasso", "Drag around points to select them; Shift adds, Alt takes away"),
-    "Box": ("rectangle", "Drag a rectangle over points to select them; Shift adds, Alt takes away"),
-}
 NOTHING = "Open an image, detect atoms and train a model; or choose a layer of points with columns of numbers."
 
 
@@ -60,14 +56,14 @@ class ExploreWidget(Panel):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
-        self.layer_box = LayerBox(napari_viewer, has_table)
-        self.x, self.y, self.color = _column_box(), _column_box(), _column_box()
+        self.axes, self.tools = AxesForm(napari_viewer), PlotTools()
+        self.layer_box, self.x, self.y, self.color = self.axes.layer, self.axes.x, self.axes.y, self.axes.color
         self.plot = ScatterPlot()
         self.plot.setFixedHeight(PLOT_HEIGHT)
         self.key = ColorKey()
         self.words = sentence()
         self.card = HoverCard()
-        self.link = LayerLink(napari_viewer, self)
+        self.link, self.maker = LayerLink(napari_viewer, self), LayerMaker(napari_viewer, self)
         self._handing_over = QTimer(self, singleShot=True, interval=0)  # the plot shows it first
         self.manifold, self.classes = ManifoldSection(), ClassSection()
         self.quality, self.figures = QualitySection(), FigureSection()
@@ -85,32 +81,7 @@ class ExploreWidget(Panel):
         return self._table
 
     def _lay_out(self) -> None:
-        form = Form()
-        form.add("Layer", self.layer_box, "Points or labels whose columns are plotted; from any program.")
-        axes = QHBoxLayout()
-        axes.addWidget(self.x, 1)
-        axes.addWidget(self.y, 1)
-        form.add("Axes", side_by_side(axes), "Columns along the horizontal and the vertical axis.")
-        form.add("Colour", self.color, "Column that colours the points: numbers on a bar, classes by name.")
-        self.x.setToolTip("Column along the horizontal axis")
-        self.y.setToolTip("Column along the vertical axis")
-        tools = QHBoxLayout()
-        tools.setContentsMargins(0, 0, 0, 0)
-        self.modes = QButtonGroup(self)
-        for text, (mode, tip) in MODES.items():
-            button = QPushButton(text)
-            button.setCheckable(True)
-            button.setToolTip(tip)
-            button.setProperty("mode", mode)
-            self.modes.addButton(button)
-            tools.addWidget(button)
-        self.modes.buttons()[0].setChecked(True)
-        self.fit_button, self.clear_button = QPushButton("Fit"), QPushButton("Clear")
-        self.fit_button.setToolTip("Show all points again")
-        self.clear_button.setToolTip("Select nothing")
-        tools.addWidget(self.fit_button)
-        tools.addWidget(self.clear_button)
-        for widget in (form, side_by_side(tools), self.plot, self.key, self.words, self.card):
+        for widget in (self.axes, self.tools, self.plot, self.key, self.words, self.card):
             self.column.addWidget(widget)
         parts = {
             "Manifold": self.manifold,
@@ -128,19 +99,20 @@ class ExploreWidget(Panel):
         self.x.currentIndexChanged.connect(self._show_points)
         self.y.currentIndexChanged.connect(self._show_points)
         self.color.currentIndexChanged.connect(self._show_colors)
-        self.modes.buttonClicked.connect(self._on_mode)
-        self.fit_button.clicked.connect(self.plot.reset_view)
-        self.clear_button.clicked.connect(self._on_clear)
+        self.tools.mode_changed.connect(self.plot.set_mode)
+        self.tools.fit.clicked.connect(self.plot.reset_view)
+        self.tools.clear.clicked.connect(self._on_clear)
         self.link.selection_changed.connect(self._on_selected_elsewhere)
         self.link.table_changed.connect(self._on_table_changed)
         self.link.frame_changed.connect(self._show_frame)
         self.plot.selection_changed.connect(self._on_selected_here)
+        self.plot.selection_changed.connect(self._on_drawn_around)
         self._handing_over.timeout.connect(self._hand_over)
         self.plot.hovered.connect(self._on_hovered)
         self.plot.double_clicked.connect(self.link.centre_on)
         self.plot.cursor_moved.connect(self.manifold.show_at)
         self.manifold.backdrop_changed.connect(self.plot.set_backdrop)
-        self.manifold.layer_made.connect(self._add_layer)
+        self.manifold.layer_made.connect(self.maker.add)
         self.manifold.load_asked.connect(self._on_load_asked)
         self.quality.row_chosen.connect(self._on_row_chosen)
         self.quality.certainty_toggled.connect(self._show_colors)
@@ -148,6 +120,7 @@ class ExploreWidget(Panel):
         self.classes.changed.connect(self._on_classes_changed)
         self.classes.refused.connect(self._on_refused)
         self.classes.labels_asked.connect(self._on_labels_asked)
+        self.maker.said.connect(self.words.setText)
         self.figures.set_source(self._figure_data)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_run_loaded)
@@ -156,15 +129,14 @@ class ExploreWidget(Panel):
     def _on_layer_changed(self) -> None:
         self._handing_over.stop()
         self.link.follow(self.layer_box.layer())
-        for box in (self.x, self.y, self.color):
-            with QSignalBlocker(box):
-                box.clear()
+        self.axes.clear()
         self._on_table_changed()
 
     def _on_table_changed(self) -> None:
         """Read the table of the layer anew; choices stay where the columns are still there."""
         if self._handing_over.isActive():
             self._hand_over()
+        self.link.table_is_read()
         layer = self.link.layer
         self._table = pd.DataFrame() if layer is None else table_of(layer)
         self.opened = None if layer is None else run_of(self._viewer, layer)
@@ -180,10 +152,7 @@ class ExploreWidget(Panel):
         except InputError as error:
             self._show_nothing(str(error))
             return
-        numbers = numeric_columns(self._table)
-        _offer(self.x, numbers, numbers[0])
-        _offer(self.y, numbers, numbers[1])
-        _offer(self.color, color_columns(self._table), _color_to_begin_with(self._table))
+        self.axes.offer(self._table)
         self._show_points()
 
     def _show_nothing(self, words: str) -> None:
@@ -202,6 +171,7 @@ class ExploreWidget(Panel):
         self._show_colors()
         self._show_frame()
         self.plot.set_selection(self.link.selection())
+        self.classes.set_selection(self.plot.selection)
         self.figures.refresh()
         self._say()
 
@@ -252,14 +222,6 @@ class ExploreWidget(Panel):
             layer.metadata = {**layer.metadata, KEY: ours}
             self._on_table_changed()
 
-    def _add_layer(self, made: LayerData) -> None:
-        data, options, kind = made
-        selected = list(self._viewer.layers.selection)
-        layer, layers = getattr(self._viewer, f"add_{kind}")(data, **options), self._viewer.layers
-        if options["metadata"][KEY]["kind"] in ("map", "classes") and self.link.layer in layers:
-            layers.move(layers.index(layer), layers.index(self.link.layer))  # the points stay on top
-        layers.selection = selected
-
     def _on_row_chosen(self, row: int) -> None:
         rows = np.array([row], dtype=np.int64)
         self.plot.set_selection(rows)
@@ -268,14 +230,7 @@ class ExploreWidget(Panel):
         self.link.centre_on(row)
 
     def _on_map_asked(self) -> None:
-        """Make an image layer of the column that colours the points."""
-        name = self.color.currentText()
-        try:
-            made = column_map(source_image(self._viewer, self.link.layer), self.link.layer, name)
-        except InputError as error:
-            self._refuse(error)
-            return
-        self._add_layer(made)
+        self.maker.make_map(self.link.layer, self.color.currentText())
 
     def _on_classes_changed(self, column: str) -> None:
         """Colour the points by the classes that were written."""
@@ -285,18 +240,7 @@ class ExploreWidget(Panel):
         self._show_colors()
 
     def _on_labels_asked(self, column: str) -> None:
-        """Make a Labels layer of a column of classes; an earlier one of that column goes."""
-        points = self.link.layer
-        try:
-            made = class_layer(source_image(self._viewer, points), points, column)
-        except InputError as error:
-            self._refuse(error)
-            return
-        ours = {"kind": "classes", "column": column, "of": points.name}
-        for layer in list(self._viewer.layers):
-            if ours.items() <= layer.metadata.get(KEY, {}).items():
-                self._viewer.layers.remove(layer)
-        self._add_layer(made)
+        self.maker.make_classes(self.link.layer, column)
 
     def _on_refused(self, words: str) -> None:
         self._refuse(InputError(words))
@@ -311,9 +255,6 @@ class ExploreWidget(Panel):
         self.words.setText(str(error))  # the notification goes away
         show_error(str(error))
 
-    def _on_mode(self, button: QPushButton) -> None:
-        self.plot.set_mode(button.property("mode"))
-
     def _on_clear(self) -> None:
         nothing = np.zeros(0, dtype=np.int64)
         self.plot.set_selection(nothing)
@@ -323,6 +264,8 @@ class ExploreWidget(Panel):
         self._handing_over.start()
         self._say()
         self.classes.set_selection(rows)
+
+    def _on_drawn_around(self, rows: Rows) -> None:
         if self.plot.box.mode != "pan":
             self.classes.outlined(rows)
 
@@ -357,25 +300,3 @@ class ExploreWidget(Panel):
         words = f"{len(self._table)} points"
         words += f", {missing} without a value" if missing else ""
         self.words.setText(words + (f"; {chosen} selected." if chosen else "."))
-
-
-def _column_box() -> QComboBox:
-    box = QComboBox()
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(7)
-    return box
-
-
-def _offer(box: QComboBox, names: list[str], first: str) -> None:
-    """Offer columns; what is chosen stays so, and where that is not there, `first` is chosen."""
-    before = box.currentText()
-    with QSignalBlocker(box):
-        box.clear()
-        box.addItems(names)
-        box.setCurrentText(before if before in names else first)
-
-
-def _color_to_begin_with(table: pd.DataFrame) -> str:
-    """The classes where there are any, else the first latent."""
-    names = color_columns(table)
-    return next((name for name in ("class_name", "class", *numeric_columns(table)) if name in names), names[0])

@@ -18,7 +18,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...errors import InputError
 from ...layer_table import AXES, numeric_columns
 from ..jobs import Job, Step
 from ..panel import sentence
@@ -38,6 +37,7 @@ class GroupingBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._table, self._symmetry = pd.DataFrame(), 1
+        self._wanted = False
         self.method = QComboBox()
         for words, name in METHODS.items():
             self.method.addItem(words, name)
@@ -56,11 +56,11 @@ class GroupingBox(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.method, 1)
         row.addWidget(self.number)
-        row.addWidget(self.button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row)
         column.addWidget(self.columns)
+        column.addWidget(self.button)
         column.addWidget(self.words)
         self.words.hide()
         self.method.currentIndexChanged.connect(self._on_method)
@@ -83,6 +83,12 @@ class GroupingBox(QWidget):
             latent = name.removeprefix("vae_").removeprefix("z").isdigit()
             item.setCheckState(known.get(name, Qt.CheckState.Checked if latent else Qt.CheckState.Unchecked))
 
+    def forget(self) -> None:
+        """Make nothing of the groups that are being found, as another layer was chosen."""
+        if self._wanted:
+            self._wanted = False
+            self._say("")
+
     def chosen(self) -> list[str]:
         """Ticked columns."""
         items = [self.columns.item(i) for i in range(self.columns.count())]
@@ -97,6 +103,7 @@ class GroupingBox(QWidget):
             self.refused.emit("Tick at least one column to group by.")
             return
         self.button.setEnabled(False)
+        self._wanted = True
         self._say("Grouping …")
         number = self.number.value() or "auto"
         self.job.start(group_steps, self._table[columns], self.method.currentData(), number, self._symmetry)
@@ -109,11 +116,15 @@ class GroupingBox(QWidget):
         self.number.setEnabled(self.method.currentData() != "hdbscan")
 
     def _on_found(self, found: pd.Series) -> None:
+        if not self._wanted:
+            return
+        self._wanted = False
         bic = found.attrs.get("bic")
         n, left_out = int(found.max()) + 1, int((found < 0).sum())
         words = f"{n} group{'s' if n != 1 else ''}" + (f", {left_out} atoms in none" if left_out else "")
         if bic:
-            words += "; BIC " + ", ".join(f"{number}: {value:.0f}" for number, value in bic.items())
+            each = [f"{number}:\N{NO-BREAK SPACE}{value:.0f}".replace("-", "−") for number, value in bic.items()]
+            words += "; BIC of each number: " + ", ".join(each)
         self._say(f"{words}.")
         self.found.emit(found)
 
@@ -129,6 +140,4 @@ def group_steps(
     import_clustering()
     from ...analysis.clusters import cluster
 
-    if method == "hdbscan" and len(table) > 200_000:
-        raise InputError("The density takes too long for more than 200 000 atoms; choose another method.")
     return cluster(table, method, number, columns=list(table), symmetry=symmetry)  # type: ignore[arg-type]

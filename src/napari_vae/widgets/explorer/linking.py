@@ -51,6 +51,10 @@ class LayerLink(QObject):
             for emitter, slot in self._events(layer):
                 emitter.connect(slot)
 
+    def table_is_read(self) -> None:
+        """Do not tell of changes of the table until now."""
+        self._table_timer.stop()
+
     def selection(self) -> Rows:
         """Rows that are selected on the canvas."""
         chosen = getattr(self._layer, "selected_data", ())

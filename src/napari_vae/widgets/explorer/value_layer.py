@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,10 @@ from ...positions import table_spacing
 from ...results import CELL_RADIUS
 from .class_column import ClassColumn
 
+Making = Callable[[], LayerData]  # draws the picture; may run in a thread, since everything is read before
 
-def column_map(image: Any, points: Any, name: str) -> LayerData:
+
+def column_map(image: Any, points: Any, name: str) -> Making:
     """Image layer data of a column of numbers over the cells of the atoms, clear where no atom is.
 
     Raises
@@ -37,8 +40,6 @@ def column_map(image: Any, points: Any, name: str) -> LayerData:
     if name not in table or is_categorical(table[name]):
         raise InputError("A map shows numbers; choose such a column as colour, for example reconstruction_error.")
     atoms, shape, placement = _cells(image, points)
-    radius = CELL_RADIUS * table_spacing(atoms)
-    picture = value_map(atoms, table[name].to_numpy(np.float32), shape, radius, np.float32(np.nan))
     options = {
         "name": f"{name} of {points.name}",
         "colormap": "viridis",
@@ -46,10 +47,16 @@ def column_map(image: Any, points: Any, name: str) -> LayerData:
         "opacity": 0.8,
         "metadata": {KEY: {"kind": "map", "column": name}},
     }
-    return picture, options | placement.kwargs(), "image"
+    values = table[name].to_numpy(np.float32)
+
+    def make() -> LayerData:
+        picture = value_map(atoms, values, shape, CELL_RADIUS * table_spacing(atoms), np.float32(np.nan))
+        return picture, options | placement.kwargs(), "image"
+
+    return make
 
 
-def class_layer(image: Any, points: Any, name: str) -> LayerData:
+def class_layer(image: Any, points: Any, name: str) -> Making:
     """Labels layer data of a column of classes, in the colours that they have on the points.
 
     Raises
@@ -61,18 +68,23 @@ def class_layer(image: Any, points: Any, name: str) -> LayerData:
     if classes is None or not classes.names:
         raise InputError("There are no classes yet; group the atoms or assign some first.")
     atoms, shape, placement = _cells(image, points)
-    data, options, kind = classes_to_labels(
-        atoms,
-        pd.Series(classes.codes, index=atoms.index),
-        shape,
-        placement,
-        radius=CELL_RADIUS * table_spacing(atoms),
-        name=f"{name} of {points.name}",
-        names=classes.names,
-        palette=classes.colors,
-    )
-    options["metadata"][KEY] |= {"column": name, "of": points.name}
-    return data, options, kind
+    numbers, source = pd.Series(classes.codes, index=atoms.index), points.name
+
+    def make() -> LayerData:
+        data, options, kind = classes_to_labels(
+            atoms,
+            numbers,
+            shape,
+            placement,
+            radius=CELL_RADIUS * table_spacing(atoms),
+            name=f"{name} of {source}",
+            names=classes.names,
+            palette=classes.colors,
+        )
+        options["metadata"][KEY] |= {"column": name, "of": source}
+        return data, options, kind
+
+    return make
 
 
 def _cells(image: Any, points: Any) -> tuple[pd.DataFrame, tuple[int, ...], Placement]:

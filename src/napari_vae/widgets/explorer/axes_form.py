@@ -1,0 +1,65 @@
+"""Which layer is explored, and which of its columns are the axes and the colour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
+
+from ...layer_table import color_columns, has_table, numeric_columns
+from ..layer_box import LayerBox
+from ..panel import Form, side_by_side
+
+
+class AxesForm(Form):
+    """A box for the layer and three for columns."""
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.layer = LayerBox(viewer, has_table)
+        self.x, self.y, self.color = _column_box(), _column_box(), _column_box()
+        self.add("Layer", self.layer, "Points or labels whose columns are plotted; from any program.")
+        axes = QHBoxLayout()
+        axes.addWidget(self.x, 1)
+        axes.addWidget(self.y, 1)
+        self.add("Axes", side_by_side(axes), "Columns along the horizontal and the vertical axis.")
+        self.add("Colour", self.color, "Column that colours the points: numbers on a bar, classes by name.")
+        self.x.setToolTip("Column along the horizontal axis")
+        self.y.setToolTip("Column along the vertical axis")
+
+    def clear(self) -> None:
+        """Choose no columns."""
+        for box in (self.x, self.y, self.color):
+            with QSignalBlocker(box):
+                box.clear()
+
+    def offer(self, table: pd.DataFrame) -> None:
+        """Offer the columns of a table, which has two of numbers; choices stay where they are still there."""
+        numbers = numeric_columns(table)
+        _offer(self.x, numbers, numbers[0])
+        _offer(self.y, numbers, numbers[1])
+        _offer(self.color, color_columns(table), _color_to_begin_with(table))
+
+
+def _column_box() -> QComboBox:
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(7)
+    return box
+
+
+def _offer(box: QComboBox, names: list[str], first: str) -> None:
+    """Offer columns; what is chosen stays so, and where that is not there, `first` is chosen."""
+    before = box.currentText()
+    with QSignalBlocker(box):
+        box.clear()
+        box.addItems(names)
+        box.setCurrentText(before if before in names else first)
+
+
+def _color_to_begin_with(table: pd.DataFrame) -> str:
+    """The classes where there are any, else the first latent."""
+    names = color_columns(table)
+    return next((name for name in ("class_name", "class", *numeric_columns(table)) if name in names), names[0])
