@@ -118,7 +118,7 @@ class ExploreWidget(Panel):
         self.quality.certainty_toggled.connect(self._show_colors)
         self.quality.map_asked.connect(self._on_map_asked)
         self.classes.changed.connect(self._on_classes_changed)
-        self.classes.refused.connect(self._on_refused)
+        self.classes.refused.connect(self._refuse)
         self.classes.labels_asked.connect(self._on_labels_asked)
         self.maker.said.connect(self.words.setText)
         self.figures.set_source(self._figure_data)
@@ -242,16 +242,13 @@ class ExploreWidget(Panel):
     def _on_labels_asked(self, column: str) -> None:
         self.maker.make_classes(self.link.layer, column)
 
-    def _on_refused(self, words: str) -> None:
-        self._refuse(InputError(words))
-
     def _figure_data(self) -> FigureData:
         """What the figures are drawn from, as it is now."""
         plane = self.x.currentText(), self.y.currentText()
         frame = self.link.frame()
         return figure_data(self._viewer, self.link.layer, self.opened, self.color.currentText(), plane, frame)
 
-    def _refuse(self, error: InputError) -> None:
+    def _refuse(self, error: InputError | str) -> None:
         self.words.setText(str(error))  # the notification goes away
         show_error(str(error))
 
