@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from plain_gp import PlainGP
 from scipy.integrate import quad
 from scipy.stats import norm
 
@@ -10,6 +9,7 @@ from napari_vae import InputError
 from napari_vae.learning.acquisition import acquire, entropy, expected_gain
 from napari_vae.learning.batches import JOINT, NOISE, Joint, Rule, choose
 from napari_vae.learning.goals import ACQUISITIONS, Goal
+from plain_gp import PlainGP
 
 MEAN = np.array([-2.0, 0.0, 0.3, 0.9, 1.5, 40.0])
 SD = np.array([0.5, 1.0, 0.1, 0.4, 1e-3, 3.0])
@@ -200,6 +200,8 @@ def test_of_many_candidates_the_best_and_some_at_random_are_drawn_together():
     x = np.random.default_rng(1).random((JOINT + 3000, 2))
     model = PlainGP().fit(x[:10], x[:10, 0])
     open_ = np.arange(10, len(x))
-    batch, score = choose(model, x, open_, model.predict(x[open_], noise=False), Rule("information", Goal(), 2.0, 1.0), batch=2)
+    batch, score = choose(
+        model, x, open_, model.predict(x[open_], noise=False), Rule("information", Goal(), 2.0, 1.0), batch=2
+    )
     assert np.isfinite(score).sum() == JOINT
     assert len(batch) == 2
