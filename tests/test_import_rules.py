@@ -17,6 +17,7 @@ TORCH = {
     *("checkpoint", "curriculum", "device", "latent_table", "run"),
     *("schedule", "session", "sorting", "stepping", "supply", "teaching", "training"),
     "atoms.network",
+    "learning.marginals",
     *(f"models.{path.stem}" for path in (PACKAGE / "models").glob("*.py")),
 } - {"models.config", "models.given", "models.images"}
 HEAVY = ("torch", "napari", "qtpy", "PySide6", "PyQt6", "magicgui", "pyqtgraph")
