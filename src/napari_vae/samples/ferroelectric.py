@@ -25,7 +25,7 @@ MATERIALS = {
     "rhombohedral": (-10.6, 10.2, -10.0),
     "square": (-1.85 / 2, 1.25 / 4, 0.0),
 }
-_CPU_CHUNK, _GPU_CHUNK = 256, 8192  # lattices of 20 × 20 at once; benchmarks/dkl/ferroelectric_speed.py measures others
+_CPU_CHUNK, _GPU_CHUNK = 512, 8192  # lattices of 20 × 20 at once; benchmarks/dkl/ferroelectric_speed.py tries others
 _MOST_STEPS = 100  # from one point of the field to the next
 _ASK = 50  # points of time from one look at the Stop button to the next
 
