@@ -91,7 +91,7 @@ def main() -> None:
     loop = agreement()
     field = samples.field_trajectories(7500).field
     print(f"\n{device}, {torch.get_num_threads()} threads\n")
-    print("| at once | ms each | 7500 take, s | loop/ours | paper/ours | bar, ms | met |\n|---|---|---|---|---|---|---|")
+    print("| at once | ms each | 7500 take, s | loop/ours | paper/ours | bar, ms | met |\n" + "|---" * 7 + "|")
     for chunk in CHUNKS:
         print(row(str(chunk), min(milliseconds(field[:1024], device, chunk) for _ in range(3)), loop), flush=True)
     print(row("all 7500, default", milliseconds(field, device, None), loop))

@@ -30,7 +30,7 @@ class FieldResponse:
     state : (B, n, n, 2) float32
         Polarisation along (y, x) of every site at the end.
     curl : (B,) float32
-        Σ |∂P_x/∂y − ∂P_y/∂x| over the sites at the end, see `polarization_curl`.
+        Sum over the sites of the absolute curl at the end, see `polarization_curl`.
     polarization : (B,) float32
         Total polarisation at the end: length of the sum of P over the sites.
     energy : (B,) float
