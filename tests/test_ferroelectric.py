@@ -216,6 +216,7 @@ def test_trajectories_are_those_of_their_numbers():
     [
         (lambda: Ferroelectric(landau="cubic"), "choose one of tetragonal"),
         (lambda: Ferroelectric(landau=(-1, 1, -3)), "a₃ > −2 a₂"),
+        (lambda: Ferroelectric(landau=(-1, 1)), "a₃ > −2 a₂"),
         (lambda: Ferroelectric(2), "n ≥ 3"),
         (lambda: Ferroelectric(defects=1.5), "within 0 … 1"),
         (lambda: Ferroelectric(coupling=-1), "not be negative"),
@@ -223,6 +224,7 @@ def test_trajectories_are_those_of_their_numbers():
         (lambda: Ferroelectric().drive(np.zeros((0, 9))), r"\(B, T\)"),
         (lambda: Ferroelectric().drive([[0, np.nan]]), "finite numbers"),
         (lambda: Ferroelectric().drive([[0]]), "two points"),
+        (lambda: Ferroelectric().drive([[0, 1]], chunk=0), "one lattice or more"),
         (lambda: Ferroelectric().drive([[0, 1]], duration=100), "points of time or more"),
         (lambda: Ferroelectric().drive([[0, 1]], duration=0), "positive duration"),
         (lambda: Ferroelectric().drive([[0, 1]], start="up"), "remnant"),

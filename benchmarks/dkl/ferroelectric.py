@@ -6,9 +6,9 @@ The experiment of Valleti et al. (arXiv 2303.14554): 100 trajectories at random,
 for the total polarisation at the end (see `samples.FieldResponse`). A candidate is its field at 90 points of time; the
 numbers A, α, ω and B behind it are not shown. Steps are chosen by expected improvement (``ei``) or by the largest
 variance (``variance``) of `DeepKernelGP` as it comes; by expected improvement of a process on two principal components
-(``ei-pca``) or on two latents of a VAE (``ei-vae``), which it may stretch and turn but not bend; or at random. All begin
-with the same 100. Afterwards the same kind of model is fitted from scratch to what each has measured, a deep kernel for
-``random``, and asked about all others. Prints markdown tables, medians over seeds with their range.
+(``ei-pca``) or on two latents of a VAE (``ei-vae``), which it may stretch and turn but not bend; or at random. All
+begin with the same 100. Afterwards the same kind of model is fitted from scratch to what each has measured, a deep
+kernel for ``random``, and asked about all others. Prints markdown tables, medians over seeds with their range.
 
 All targets are simulated beforehand, once, and kept in the file that ``--cache`` names; ``--records`` keeps every
 exploration in a folder, from which a run that was interrupted goes on.

@@ -93,7 +93,7 @@ class Ferroelectric:
     def __post_init__(self) -> None:
         if isinstance(self.landau, str) and self.landau not in MATERIALS:
             raise InputError(f"There is no material {self.landau!r}; choose one of {', '.join(MATERIALS)}.")
-        first, second, third = self.coefficients
+        first, second, third = self.coefficients if len(self.coefficients) == 3 else (0, 0, 0)
         if not (first < 0 < second and third > -2 * second):
             raise InputError(f"Landau's coefficients need a₁ < 0, a₂ > 0 and a₃ > −2 a₂, not {self.coefficients}.")
         if self.n < 3 or not 0 <= self.defects <= 1:
@@ -181,7 +181,7 @@ class Ferroelectric:
         Notes
         -----
         Euler's method takes one step from each point of time to the next, in the field of the latter; or several equal
-        ones where a single one could be unstable.
+        ones where a single one could be unstable, which the strongest field decides for all.
         """
         import torch
 
@@ -191,6 +191,8 @@ class Ferroelectric:
         applied = _checked_field(field)
         begin = self._start(start, len(applied))
         step, repeats = self._steps(applied, begin, duration)
+        if chunk is not None and chunk < 1:
+            raise InputError(f"A chunk holds one lattice or more, not {chunk}.")
         where = choose_device(device)
         size = chunk or max(1, (_CPU_CHUNK if where.type == "cpu" else _GPU_CHUNK) * 400 // self.n**2)
         defects = torch.from_numpy(self.coercive_field * _batch_last(self.defect_fields()[None])).to(where)
@@ -238,7 +240,8 @@ class Ferroelectric:
         """
         first, second, third = self.coefficients
         quartic = 4 * min(second, second / 2 + third / 4)
-        force = self.coercive_field * (np.linalg.norm(applied, axis=-1).max() + self.defect_field)
+        strongest = [np.linalg.norm(fields, axis=-1).max() for fields in (applied, self.defect_fields())]
+        force = self.coercive_field * sum(strongest)
         r = np.sqrt((2 * -first + self.depolarization) / quartic) + np.cbrt(force / quartic)
         r = max(r, np.linalg.norm(begin, axis=-1).max())
         curvature = (max(12 * second, 2 * abs(third)) + 2 * abs(third)) * r**2 + 2 * self.coupling + self.depolarization
