@@ -3,10 +3,10 @@
     python benchmarks/dkl/ferroelectric_speed.py [--device cpu]
 
 Trajectories are those of Valleti et al. (arXiv 2303.14554): 900 points of time, a lattice of 20 × 20 sites with 15 %
-defects; they report 50 s for each, on a machine that they do not name. The loop over sites is the same model written
-out in NumPy and double precision, one site after the other. Prints how far the end of a trajectory is from what the loop
-makes of it, how far steps of half the length lead elsewhere, and milliseconds per trajectory by the number of lattices
-that are simulated at once, the fastest of three runs of 1024 trajectories; the last row is all 7500 in one call, once.
+defects; they report 50 s for each, on another machine. The loop over sites is the same model written out in NumPy and
+double precision, one site after the other. Prints how far the end of a trajectory is from what the loop makes of it, how
+far steps of half the length lead elsewhere, and milliseconds per trajectory by the number of lattices that are simulated
+at once, the fastest of three runs of 1024 trajectories; the last row is all 7500 in one call, once.
 """
 
 from __future__ import annotations
