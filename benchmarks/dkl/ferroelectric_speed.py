@@ -4,9 +4,9 @@
 
 Trajectories are those of Valleti et al. (arXiv 2303.14554): 900 points of time, a lattice of 20 × 20 sites with 15 %
 defects; they report 50 s for each, on another machine. The loop over sites is the same model written out in NumPy and
-double precision, one site after the other. Prints how far the end of a trajectory is from what the loop makes of it, how
-far steps of half the length lead elsewhere, and milliseconds per trajectory by the number of lattices that are simulated
-at once, the fastest of three runs of 1024 trajectories; the last row is all 7500 in one call, once.
+double precision, one site after the other. Prints how far the end of a trajectory is from what the loop makes of it,
+how far steps of half the length lead elsewhere, and milliseconds per trajectory by the number of lattices at once, the
+fastest of three runs of 1024 trajectories; the last row is all 7500 in one call, once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from napari_vae.samples import Ferroelectric
 PAPER_SECONDS, BAR_MS = 50, 50
 CHUNKS = (16, 64, 128, 256, 512, 1024)
 CASES = (
-    ("tetragonal, as in the paper", Ferroelectric(), 900),
+    ("tetragonal, the default", Ferroelectric(), 900),
     ("rhombohedral, periodic", Ferroelectric(10, "rhombohedral", periodic=True), 1800),
     ("square, depolarised, coupling 3", Ferroelectric(10, "square", coupling=3, depolarization=0.5), 300),
 )
