@@ -74,8 +74,8 @@ DETECTION = Environment(
     (("trackpy==0.7", "numba", "atomap==0.4.2", "hyperspy", "scikit-image"),),
     "import numba, trackpy, skimage, atomap.api",
 )
-# gpax 0.1.9 (of 2024, unpinned) takes random_haiku_module from numpyro, which 0.20 and later no longer have or cannot
-# import; numpyro 0.19 needs xla_pmap_p, which JAX 0.10 no longer has.
+# gpax 0.1.9 pins nothing. It takes random_haiku_module from numpyro, which 0.21 no longer has; 0.19 and 0.20 need
+# xla_pmap_p, which JAX 0.10 no longer has.
 GPAX = Environment(
     "gpax",
     HERE / ".venv-gpax",
