@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .io.writing import write_image as write_image
     from .io.writing import write_table as write_table
     from .labelling import label_next as label_next
+    from .learning.deep_kernel import DeepKernelGP as DeepKernelGP
     from .learning.exploration import Exploration as Exploration
     from .learning.loop import ExplorationStep as ExplorationStep
     from .learning.loop import explore as explore
@@ -83,6 +84,7 @@ _HOME = {
     "Advice": "adviser",
     "Analysis": "pipeline",
     "Crystal": "crystal.description",
+    "DeepKernelGP": "learning.deep_kernel",
     "Exploration": "learning.exploration",
     "ExplorationRecord": "learning.record",
     "ExplorationStep": "learning.loop",
