@@ -212,8 +212,13 @@ def next_points(candidates: Candidates, rows: Rows, score: Floats | None = None)
         "features": features,
         "face_color": "transparent",
         "border_color": NEXT_COLOR,
-        "border_width": 0.14,
-        "text": {"string": "{order}", "color": NEXT_COLOR, "size": 12, "anchor": "lower_left"},
+        "border_width": 0.1,
+        "text": {
+            "string": "{order}",
+            "color": NEXT_COLOR,
+            "size": 13,
+            "translation": np.r_[np.zeros(candidates.placement.ndim - 2), -0.8 * size, 0],  # above the ring
+        },
         "metadata": {KEY: {"kind": "next points", "source": candidates.name}},
     }
     options.pop("feature_defaults", None)

@@ -290,6 +290,7 @@ class LearnWidget(Panel):
         ready = idle and (session is None or not session.finished)
         self.form.setEnabled(idle and session is None)
         self.plan.set_fixed(not idle or session is not None)
+        self.plan.set_typed(self.typed)
         self.progress.offer(*(SUGGEST if self.typed else RUN))
         self.progress.button.setEnabled(not idle or (ready and (session is None or not self.typed or session.stale)))
         self.step_button.setVisible(not self.typed)

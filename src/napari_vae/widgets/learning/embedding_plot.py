@@ -35,7 +35,7 @@ class EmbeddingPlot(QWidget):
         super().__init__(parent)
         self.scatter = ScatterPlot()
         self.scatter.setToolTip(TOOLTIP)
-        self.scatter.setMinimumHeight(120)
+        self.scatter.plot.getAxis("bottom").setHeight(40)  # else its name is cut off in so low a plot
         self.color = QComboBox()
         for column, words in COLUMNS.items():
             self.color.addItem(words, column)

@@ -88,6 +88,7 @@ class LearnedLayers:
             name = options["metadata"][KEY]["kind"]
             if name not in self._layers:
                 self._add(name, (data, options, kind))
+                self._to_front("learned")
             elif (layer := self._there(name)) is not None:
                 layer.data = data
                 layer.contrast_limits = options["contrast_limits"]
@@ -116,8 +117,12 @@ class LearnedLayers:
         layer.selected_data = set()
         layer.data = made[0]
         layer.features = next_features(snapshot.upcoming, snapshot.score)
-        layers = self._viewer.layers
-        layers.move(layers.index(layer), -1)
+        self._to_front("next points")
+
+    def _to_front(self, kind: str) -> None:
+        layer, layers = self._there(kind), self._viewer.layers
+        if layer is not None:
+            layers.move(layers.index(layer), -1)
 
     def _there(self, kind: str) -> Any | None:
         layer = self._layers.get(kind)

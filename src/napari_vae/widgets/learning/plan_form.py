@@ -166,6 +166,11 @@ class PlanForm(Form):
         self.acquisition.setEnabled(not fixed)
         self.batch.setEnabled(not fixed)
 
+    def set_typed(self, typed: bool) -> None:
+        """Leave out what is only for measurements that are made without the user, or not."""
+        self.budget.setVisible(not typed)
+        self.set_row_visible(self._until, not typed)
+
     def until(self) -> Stopping | None:
         """The rule that ends a run before the budget is spent."""
         rule, limit = self.rule.currentData(), self.limit.value()
@@ -202,7 +207,8 @@ class PlanForm(Form):
             "What ends Run before the budget is spent: so many measurements without a better one, or an expected gain "
             "or an uncertainty, in the unit of the target, below a limit at every place."
         )
-        self.add("Until", side_by_side(until), words)
+        self._until = side_by_side(until)
+        self.add("Until", self._until, words)
         self.rule.setToolTip(words)
         self.limit.setToolTip("The limit of this rule: a number of measurements, or a value in the unit of the target")
         self.limit.setAccessibleName("Limit of the rule")

@@ -157,7 +157,7 @@ def _enough(session: Session, budget: int, until: Stopping | None) -> str:
         return f"The budget of {budget} is spent."
     if until is None or session.suggestion is None:
         return ""
-    return until.reason(session.exploration, session.suggestion)
+    return until.reached(session.exploration.record) or until.foreseen(session.exploration)
 
 
 def _what_now(session: Session, why: str = "") -> str:
