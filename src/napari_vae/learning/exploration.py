@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .record import ExplorationRecord
+from ..errors import InputError
+from .goals import Goal
+from .record import ExplorationRecord, begin
+from .refitting import Refits, learnable
+from .seeding import check_start, number_of, seed_order
+from .steps import Step
+from .suggesting import Suggesting, Suggestion, candidates, open_candidates
 
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 
-@dataclass(frozen=True)
-class Suggestion:
-    """What to measure next, and why.
-
-    Attributes
-    ----------
-    indices : array (B,) of int
-        Candidates to measure, the most promising first; empty when none is left.
-    phase : str
-        ``"seeds"``: first measurements, no model yet; ``"even"``: all values so far are equal, so the candidate farthest
-        from those measured; ``"model"``: chosen by the acquisition; ``"end"``: no candidate is left.
-    message : str
-        The same in a sentence.
-    score : array (N,) or None
-        The acquisition of every candidate, NaN where it was measured or failed; ``None`` without a model.
-    mean, sd : array (N,), (N, T), or (N, K) of classes, or None
-        Prediction of every candidate and its standard deviation, in units of the target; ``None`` without a model.
-    seconds : float
-        Time it took, refit included.
-    """
-
-    indices: npt.NDArray[np.int64]
-    phase: str
-    message: str
-    score: npt.NDArray[np.float64] | None = None
-    mean: npt.NDArray[np.float64] | None = None
-    sd: npt.NDArray[np.float64] | None = None
-    seconds: float = 0.0
+START = 10  # measurements before there is a model
 
 
 class Exploration:
@@ -55,7 +37,7 @@ class Exploration:
     model : DeepKernelGP, optional
         What predicts the target; anything with its methods will do. It is copied, never changed.
     acquisition : str
-        ``"ei"``, ``"ucb"``, ``"pi"``, ``"variance"``, ``"thompson"``, ``"information"``; see `acquisition.ACQUISITIONS`.
+        ``"ei"``, ``"ucb"``, ``"pi"``, ``"variance"``, ``"thompson"`` or ``"information"``; see `goals.ACQUISITIONS`.
     goal : "max", "min" or float
         Whether large or small values are looked for, or values near a number; of angles the wanted one in degrees, of
         classes the number of the wanted class.
@@ -63,8 +45,10 @@ class Exploration:
         Of several targets the one that is looked at, or a weight for each of them (in their own units).
     kappa : float
         Standard deviations that ``"ucb"`` adds to the mean.
-    start : int, "spread" or sequence of int
-        First measurements: this many at random; ``"spread"``, ten far from each other; or these candidates.
+    start : int or sequence of int
+        How many to measure first, or which.
+    spread : bool
+        Whether the first are far from each other in what the model sees, and not drawn at random.
     batch : int
         How many candidates are suggested at a time.
     refit_every : int
@@ -77,6 +61,12 @@ class Exploration:
     ------
     InputError
         If the candidates or settings cannot be used, or the record is of other ones; before any work.
+
+    Examples
+    --------
+    >>> exploration = Exploration(patches, acquisition="ucb", start=5)  # doctest: +SKIP
+    >>> suggestion = exploration.suggest()  # doctest: +SKIP
+    >>> exploration.tell(suggestion.indices, measure(suggestion.indices))  # doctest: +SKIP
     """
 
     def __init__(
@@ -88,13 +78,92 @@ class Exploration:
         goal: str | float = "max",
         target: int | Sequence[float] = 0,
         kappa: float = 2.0,
-        start: int | str | Sequence[int] = 10,
+        start: int | Sequence[int] = START,
+        spread: bool = False,
         batch: int = 1,
         refit_every: int = 1,
         seed: int = 0,
         record: ExplorationRecord | None = None,
     ) -> None:
-        raise NotImplementedError
+        if model is None:
+            from .deep_kernel import DeepKernelGP
+
+            model = DeepKernelGP(seed=seed)
+        sought = Goal.of(getattr(model, "target", "real"), goal, target, acquisition)
+        _check(kappa, batch, refit_every)
+        self.n_candidates = number_of(x)
+        n_seeds = check_start(start, self.n_candidates)
+        prepared = model.prepare(x)
+        order = seed_order(prepared, start, spread, seed)
+        settings = {
+            "acquisition": acquisition,
+            "goal": sought.wanted,
+            "target": sought.target,
+            "kappa": float(kappa),
+            "start": order[:n_seeds].tolist(),
+            "batch": int(batch),
+            "refit_every": int(refit_every),
+            "seed": int(seed),
+        }
+        self._record = begin(x, settings, model)
+        if record is not None:
+            record.check_same(self._record)
+            self._record = replace(record, reason="")
+        self._refits = Refits(model, prepared, n_seeds, int(refit_every))
+        self._suggesting = Suggesting(self._refits, order, n_seeds)
+        self._suggestion: Suggestion | None = None
+
+    @property
+    def record(self) -> ExplorationRecord:
+        """Everything told so far, with what is needed to go on or to replay it."""
+        return self._record
+
+    @property
+    def measured(self) -> Rows:
+        """Measured candidates (n,), in order."""
+        return self._record.measured
+
+    @property
+    def values(self) -> Floats:
+        """What was measured, (n,), or (n, T) of several targets, in order."""
+        return self._record.values
+
+    @property
+    def failed(self) -> dict[int, str]:
+        """Candidates whose measurement failed, with the reason."""
+        return self._record.failed
+
+    @property
+    def best(self) -> int | None:
+        """The measured candidate nearest to the goal; ``None`` before the first, and where there is no goal."""
+        return self._record.best
+
+    @property
+    def curve(self) -> Floats:
+        """Learning curve (n,): see `ExplorationRecord.curve`."""
+        return self._record.curve
+
+    @property
+    def open(self) -> Rows:
+        """Candidates that were not tried yet, by number."""
+        return open_candidates(self._record, self.n_candidates)
+
+    @property
+    def model(self) -> Any:
+        """The model fitted to what was told; ``None`` while it cannot be fitted."""
+        return self._refits.model(self.measured, self._record.targets) if learnable(self._record.targets) else None
+
+    def predict(self) -> tuple[Floats, Floats] | None:
+        """Mean and sd of every candidate in units of the target; ``None`` while no model can be fitted."""
+        if not learnable(self._record.targets):
+            return None
+        return self._refits.predict(self.measured, self._record.targets)
+
+    def embed(self) -> Floats | None:
+        """Every candidate in the model's embedding (N, d); ``None`` while no model can be fitted."""
+        if not learnable(self._record.targets):
+            return None
+        return self._refits.embed(self.measured, self._record.targets)
 
     def suggest(self) -> Suggestion:
         """The candidates to measure next; the same until something is told.
@@ -106,16 +175,20 @@ class Exploration:
         TrainingError
             If the model cannot be fitted.
         """
-        raise NotImplementedError
+        if self._suggestion is None:
+            began = time.perf_counter()
+            suggestion = self._suggesting.after(self._record)
+            self._suggestion = replace(suggestion, seconds=time.perf_counter() - began)
+        return self._suggestion
 
     def tell(self, indices: npt.ArrayLike, values: npt.ArrayLike, *, seconds: float = 0.0) -> None:
-        """Take in what was measured; of suggested candidates or of any others. One step of the record.
+        """Take in what was measured, of suggested candidates or of any others. One step of the record.
 
         Parameters
         ----------
         indices : int or array (B,) of int
         values : float or array (B,) or (B, T)
-            NaN: the measurement failed.
+            NaN or infinite: the measurement failed.
         seconds : float
             How long the measurement took, for the record.
 
@@ -124,13 +197,46 @@ class Exploration:
         InputError
             If an index is no candidate or measured already, or the values are not as many.
         """
-        raise NotImplementedError
+        rows, table = _numbers(indices), _as_table(values)
+        if table.shape[0] != len(rows) and len(rows) == 1:
+            table = table.reshape(1, -1)
+        if len(table) != len(rows):
+            raise InputError(f"{candidates(len(rows))}, but {len(table)} values; give one, or one row, for each.")
+        self.report(dict(zip(rows, table, strict=True)), seconds=seconds)
 
     def fail(self, indices: npt.ArrayLike, reason: str, *, seconds: float = 0.0) -> None:
-        """Take note that measuring these candidates failed; they are not suggested again. One step of the record."""
-        raise NotImplementedError
+        """Take note that measuring these candidates failed; they are not suggested again. One step of the record.
 
-    def undo(self) -> npt.NDArray[np.int64]:
+        Raises
+        ------
+        InputError
+            If an index is no candidate or measured already.
+        """
+        self.report(dict.fromkeys(_numbers(indices), reason), seconds=seconds)
+
+    def report(self, told: Mapping[int, npt.ArrayLike | str], *, seconds: float = 0.0) -> None:
+        """Take in several measurements as one step of the record: the targets (T,) of each, or why it failed.
+
+        Raises
+        ------
+        InputError
+            As in `tell`.
+        """
+        self._check_open(list(told))
+        n_targets = self._record.targets.shape[1] if len(self.measured) else 0
+        values: list[tuple[float, ...] | None] = []
+        failures = {}
+        for i, given in told.items():
+            row = given if isinstance(given, str) else np.atleast_1d(_as_table(given).squeeze())
+            if not isinstance(row, str):
+                n_targets = n_targets or self._first(len(row))
+                row = self._problem(row, n_targets) or row
+            values.append(None if isinstance(row, str) else tuple(row.tolist()))
+            if isinstance(row, str):
+                failures[i] = row
+        self._follow(Step(tuple(told), tuple(values), failures=failures), seconds)
+
+    def undo(self) -> Rows:
         """Forget the last `tell` or `fail`; returns its candidates, which may be suggested again.
 
         Raises
@@ -138,47 +244,84 @@ class Exploration:
         InputError
             If nothing was told.
         """
-        raise NotImplementedError
+        if not self._record.steps:
+            raise InputError("Nothing was measured yet, so there is nothing to undo.")
+        last = self._record.steps[-1]
+        self._record, self._suggestion = self._record.without_last(), None
+        return np.array(last.indices, np.int64)
 
-    @property
-    def measured(self) -> npt.NDArray[np.int64]:
-        """Measured candidates (n,), in order."""
-        raise NotImplementedError
+    def end(self, reason: str) -> ExplorationRecord:
+        """Note in the record why it ends, and return it."""
+        self._record = replace(self._record, reason=reason)
+        return self._record
 
-    @property
-    def values(self) -> npt.NDArray[np.float64]:
-        """What was measured, (n,) or (n, T), in order."""
-        raise NotImplementedError
+    def _check_open(self, rows: list[int]) -> None:
+        if not rows or min(rows) < 0 or max(rows) >= self.n_candidates:
+            raise InputError(f"Candidates are told by their numbers, from 0 to {self.n_candidates - 1}.")
+        again = sorted({*rows} & {*self.measured.tolist()})
+        if again:
+            raise InputError(f"Candidate {again[0]} is measured already; undo that first.")
 
-    @property
-    def failed(self) -> dict[int, str]:
-        """Candidates whose measurement failed, with the reason."""
-        raise NotImplementedError
+    def _first(self, n_targets: int) -> int:
+        """The number of targets, now that it is known."""
+        self._record.goal.check(n_targets)
+        return n_targets
 
-    @property
-    def best(self) -> int | None:
-        """The measured candidate nearest to the goal; ``None`` before the first and where there is no goal."""
-        raise NotImplementedError
+    def _problem(self, row: Floats, n_targets: int) -> str:
+        """Why a measurement is none; empty if it is one."""
+        if len(row) != n_targets:
+            return f"There are {n_targets} targets, but {len(row)} values."
+        if not np.isfinite(row).all():
+            return "The value is not a number."
+        if self._record.goal.kind == "class" and (row < 0 or row % 1):
+            return "A class is a whole number from 0."
+        return ""
 
-    @property
-    def curve(self) -> npt.NDArray[np.float64]:
-        """The learning curve (n,): the best value of the looked-at target after each measurement."""
-        raise NotImplementedError
+    def _follow(self, step: Step, seconds: float) -> None:
+        """Add a step, with what was known of its candidates before."""
+        asked = self._suggestion
+        if asked is not None:
+            rows = list(step.indices)
+            score = None if asked.score is None else tuple(_known(value) for value in asked.score[rows])
+            step = replace(
+                step,
+                suggested=tuple(asked.indices.tolist()),
+                phase=asked.phase,
+                score=score,
+                mean=_rows(asked.mean, rows),
+                sd=_rows(asked.sd, rows),
+            )
+        told = {"suggest": 0.0 if asked is None else asked.seconds, "measure": float(seconds)}
+        self._record, self._suggestion = self._record.followed_by(replace(step, seconds=told)), None
 
-    @property
-    def model(self) -> Any:
-        """The model fitted to what was told; ``None`` while it cannot be fitted."""
-        raise NotImplementedError
 
-    def predict(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
-        """Mean and sd of every candidate in units of the target; ``None`` while no model can be fitted."""
-        raise NotImplementedError
+def _check(kappa: float, batch: int, refit_every: int) -> None:
+    if not kappa >= 0 or not np.isfinite(kappa):
+        raise InputError(f"kappa is a number of standard deviations from 0, not {kappa}.")
+    if batch < 1 or refit_every < 1:
+        raise InputError("batch and refit_every are whole numbers from 1.")
 
-    def embed(self) -> npt.NDArray[np.float64] | None:
-        """Every candidate in the model's embedding (N, d); ``None`` while no model can be fitted."""
-        raise NotImplementedError
 
-    @property
-    def record(self) -> ExplorationRecord:
-        """Everything told so far, with what is needed to go on or to replay it."""
-        raise NotImplementedError
+def _numbers(indices: npt.ArrayLike) -> list[int]:
+    rows = np.atleast_1d(np.asarray(indices))
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or len(np.unique(rows)) < len(rows):
+        raise InputError("Candidates are told by their numbers, each once.")
+    return [int(i) for i in rows]
+
+
+def _as_table(values: npt.ArrayLike) -> Floats:
+    """Values (n,) or (n, T) as numbers."""
+    try:
+        return np.atleast_1d(np.asarray(values, np.float64))
+    except (TypeError, ValueError) as error:
+        raise InputError("Values are numbers; give classes as numbers from 0.") from error
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _rows(predicted: Floats | None, rows: list[int]) -> tuple[tuple[float, ...], ...] | None:
+    if predicted is None:
+        return None
+    return tuple(tuple(row) for row in predicted[rows].reshape(len(rows), -1).tolist())

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .exploration import Suggestion
-from .record import ExplorationRecord, Step
-
-if TYPE_CHECKING:
-    from .stopping import Stopping
+from ..errors import InputError
+from ..progress import drain, never
+from .exploration import START, Exploration
+from .oracles import Oracle, as_oracle
+from .record import ExplorationRecord
+from .record_files import load_or_new
+from .seeding import check_start, number_of
+from .steps import Step
+from .stopping import Stopping
+from .suggesting import Suggestion
 
 
 @dataclass(frozen=True)
@@ -78,11 +84,12 @@ def explore(
     callback : callable, optional
         Called with an `ExplorationStep` after each step.
     **settings
-        Those of `Exploration`: model, goal, target, kappa, start, batch, refit_every, seed.
+        Those of `Exploration`: model, goal, target, kappa, start, spread, batch, refit_every, seed.
 
     Returns
     -------
     ExplorationRecord
+        Its ``reason`` says why it ended.
 
     Raises
     ------
@@ -90,8 +97,14 @@ def explore(
         If candidates, oracle or settings cannot be used; before any work.
     TrainingError
         If the model cannot be fitted.
+
+    Examples
+    --------
+    >>> record = explore(patches, atoms["strain"], "ei", budget=40, record="exploration")  # doctest: +SKIP
+    >>> record.best, record.curve[-1]  # doctest: +SKIP
     """
-    raise NotImplementedError
+    job = iter_explore(x, oracle, acquisition, budget=budget, until=until, record=record, **settings)
+    return drain(job, callback)
 
 
 def iter_explore(
@@ -109,8 +122,86 @@ def iter_explore(
 
     Parameters
     ----------
+    x, oracle, acquisition, budget, until, record, **settings
+        As in `explore`.
     stop : callable, optional
         Asked before every measurement; when it says True, the exploration ends and keeps what it has.
+
+    Yields
+    ------
+    ExplorationStep
+        After every step.
+
+    Raises
+    ------
+    InputError, TrainingError
+        As in `explore`.
     """
-    raise NotImplementedError
-    yield
+    measure, (before, folder) = as_oracle(oracle, number_of(x)), load_or_new(record)
+    _check_budget(budget, check_start(settings.get("start", START), number_of(x)))
+    exploration = Exploration(x, acquisition=acquisition, record=before, **settings)
+    if not len(exploration.open):
+        raise InputError("All candidates of the record are measured; there is nothing left to explore.")
+    until, stop = until or Stopping(), stop or never
+    until.check(exploration.record)
+    if folder is not None:
+        exploration.record.save(folder)
+    while not (reason := _end(exploration, budget, until, stop)):
+        suggestion = exploration.suggest()
+        if reason := until.foreseen(exploration) or ("" if len(suggestion.indices) else suggestion.message):
+            break
+        _measure(exploration, measure, budget, stop)
+        if folder is not None:
+            exploration.record.save(folder)
+        yield _event(exploration, suggestion, budget)
+    ended = exploration.end(reason)
+    if folder is not None:
+        ended.save(folder)
+    return ended
+
+
+def replay(record: ExplorationRecord, x: Any, *, model: Any = None) -> ExplorationRecord:
+    """Go through the steps of a record again; see `ExplorationRecord.replay`."""
+    names = ("acquisition", "goal", "target", "kappa", "start", "batch", "refit_every", "seed")
+    again = Exploration(x, model=model, **{name: record.settings[name] for name in names})
+    record.check_same(again.record)
+    for step in record.steps:
+        if step.phase:
+            again.suggest()
+        told = {i: step.failures[i] if row is None else row for i, row in zip(step.indices, step.values, strict=True)}
+        again.report(told, seconds=step.seconds.get("measure", 0.0))
+    return again.end(record.reason)
+
+
+def _measure(exploration: Exploration, measure: Oracle, budget: int, stop: Callable[[], bool]) -> None:
+    """Measure what is suggested, seeds no more than a batch at a time, and tell it as one step."""
+    began = time.perf_counter()
+    left = min(exploration.record.settings["batch"], budget - exploration.record.tried)
+    told: dict[int, Any] = {}
+    for i in exploration.suggest().indices[:left].tolist():
+        if told and stop():
+            break
+        told[i] = measure(i)
+    exploration.report(told, seconds=time.perf_counter() - began)
+
+
+def _end(exploration: Exploration, budget: int, until: Stopping, stop: Callable[[], bool]) -> str:
+    """Why to end now; empty to go on."""
+    if stop():
+        return "It was stopped."
+    if exploration.record.tried >= budget:
+        return f"The budget of {budget} measurements is spent."
+    return until.reached(exploration.record)
+
+
+def _check_budget(budget: int, seeds: int) -> None:
+    if budget < seeds:
+        raise InputError(f"The budget of {budget} measurements is less than the {seeds} to start with; raise it.")
+
+
+def _event(exploration: Exploration, suggestion: Suggestion, budget: int) -> ExplorationStep:
+    record = exploration.record
+    step = record.steps[-1]
+    failed = "; ".join(f"candidate {i} failed: {reason}" for i, reason in step.failures.items())
+    message = failed or suggestion.message
+    return ExplorationStep(step, suggestion, len(record.steps), record.tried, budget, record.best, message)

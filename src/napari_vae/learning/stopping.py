@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from .exploration import Exploration
+    from .goals import Floats, Goal
+    from .record import ExplorationRecord
 
 
 @dataclass(frozen=True)
@@ -12,16 +22,87 @@ class Stopping:
     Parameters
     ----------
     value : float, optional
-        The best measurement reaches this; for a goal that is a number: comes within this distance of it.
+        The best measurement reaches this; for a goal that is a number: comes within this distance of it; for a class:
+        so many of it are found.
     patience : int, optional
-        So many measurements without a better one.
+        So many measurements since the seeds without a better one.
     sd : float, optional
-        The largest predicted standard deviation of an open candidate is below this, in units of the target.
+        The largest predicted standard deviation of an open candidate is below this, in units of the target; of classes
+        that of a probability.
     gain : float, optional
         The largest expected improvement of an open candidate is below this, in units of the target.
+
+    Raises
+    ------
+    InputError
+        If a rule can never be asked.
+
+    Examples
+    --------
+    >>> Stopping(value=0.9, patience=20)
+    Stopping(value=0.9, patience=20, sd=None, gain=None)
     """
 
     value: float | None = None
     patience: int | None = None
     sd: float | None = None
     gain: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.patience is not None and self.patience < 1:
+            raise InputError(f"patience is a whole number from 1, not {self.patience}.")
+        for name in ("sd", "gain"):
+            limit = getattr(self, name)
+            if limit is not None and not limit > 0:
+                raise InputError(f"{name} is a number above 0, not {limit}.")
+
+    def check(self, record: ExplorationRecord) -> None:
+        """Refuse rules that need a goal where there is none.
+
+        Raises
+        ------
+        InputError
+        """
+        goal = record.goal
+        if not goal.sought and not (self.value is self.patience is self.gain is None):
+            raise InputError(
+                "Without a goal nothing is better than another; stop at an sd, or at the end of the budget."
+            )
+        if goal.kind == "class" and self.gain is not None:
+            raise InputError("A class cannot be improved on; leave out the least gain.")
+
+    def reached(self, record: ExplorationRecord) -> str:
+        """Why the measurements so far are enough; empty if they are not."""
+        if not len(record.measured) or not record.goal.sought:
+            return ""
+        goal, merit = record.goal, record.goal.merit(record.targets)
+        if self.value is not None:
+            merits = float(merit.sum() if goal.kind == "class" else merit.max())
+            wanted = -abs(self.value) if goal.near else -self.value if goal.wanted == "min" else self.value
+            if merits >= wanted:
+                return "The target is reached."
+        seeds = len(record.settings["start"])
+        since = len(merit) - 1 - max(int(np.argmax(merit)), min(seeds, len(merit)) - 1)
+        if self.patience is not None and since >= self.patience:
+            return f"{since} measurements brought nothing better."
+        return ""
+
+    def foreseen(self, exploration: Exploration) -> str:
+        """Why what the model expects of the next measurements is not worth them; empty if it is."""
+        suggestion, goal = exploration.suggest(), exploration.record.goal
+        if suggestion.mean is None or suggestion.sd is None or not len(suggestion.indices):
+            return ""
+        mean, sd = suggestion.mean[exploration.open], suggestion.sd[exploration.open]
+        if self.sd is not None and float(_spread(goal, mean, sd).max()) < self.sd:
+            return f"Every candidate is known to within {self.sd:g}."
+        if self.gain is not None:
+            from .acquisition import expected_gain
+
+            best = float(goal.merit(exploration.record.targets).max())
+            if float(expected_gain(mean, sd, goal, best).max()) < self.gain:
+                return f"No candidate is expected to improve by {self.gain:g}."
+        return ""
+
+
+def _spread(goal: Goal, mean: Floats, sd: Floats) -> Floats:
+    return sd.max(axis=1) if goal.kind == "class" else goal.expected(mean, sd)[1]

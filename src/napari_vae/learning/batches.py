@@ -1,0 +1,183 @@
+"""Several candidates at a time, none of them twice: what one measurement would tell about the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .acquisition import acquire, acquire_aim
+from .goals import Goal
+
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+JOINT = 2000  # candidates that are drawn together
+DRAWS = 256  # joint draws, for what candidates have in common
+NEW = 0.25  # of its sd must remain to a candidate once the others of its batch are measured
+NOISE = 0.01  # of the mean variance: noise of a measurement, so that one beside another tells nothing
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How candidates are chosen.
+
+    Parameters
+    ----------
+    name : str
+        The acquisition.
+    goal : Goal
+    kappa : float
+    best : float
+        The best merit so far.
+    """
+
+    name: str
+    goal: Goal
+    kappa: float
+    best: float
+
+    def score(self, mean: Floats, sd: Floats) -> Floats:
+        """Score (N,) of each candidate on its own; ``"thompson"`` as if for ``"ucb"``, ``"information"`` by the sd."""
+        alone = {"thompson": "ucb", "information": "variance"}.get(self.name, self.name)
+        return acquire(alone, mean, sd, self.goal, best=self.best, kappa=self.kappa)
+
+
+def choose(
+    model: Any,
+    candidates: Any,
+    open_: Rows,
+    predicted: tuple[Floats, Floats],
+    rule: Rule,
+    *,
+    batch: int = 1,
+    pending: Rows | tuple[int, ...] = (),
+    seed: int = 0,
+) -> tuple[Rows, Floats]:
+    """The candidates to measure next.
+
+    They are chosen one after the other. After each, the uncertainty of all others is what would remain if it were
+    measured and came out as predicted (kriging believer; for ``"ucb"`` this is GP-BUCB, for ``"variance"`` the greedy
+    design of most entropy). How much remains is read from joint draws of the model, so that any model will do. With
+    ``"thompson"`` each candidate is the best of a draw of its own.
+
+    ``"information"`` is the variance that a measurement removes from all candidates, on average: the criterion of Cohn,
+    for Gaussian processes of Seo et al. The information on the function as a whole is largest where the model is least
+    sure (MacKay), which is ``"variance"`` and prefers outliers; this one asks what is of use to the others.
+
+    Parameters
+    ----------
+    model : DeepKernelGP
+        Fitted.
+    candidates : Prepared
+        All of them.
+    open_ : array (N,) of int
+        Those that may be chosen.
+    predicted : (array (N, …), array (N, …))
+        Their mean and sd.
+    rule : Rule
+    batch : int
+    pending : array of int
+        Candidates that count as measured, though the model has not seen them.
+    seed : int
+
+    Returns
+    -------
+    chosen : array (batch,) of int
+        Fewer if fewer are open.
+    score : array (N,)
+        Of the open candidates at the first choice; NaN where joint draws were needed and they were not among the drawn:
+        of more than 2000, the 1000 that are best alone and 1000 at random are.
+
+    References
+    ----------
+    D. Ginsbourger, R. Le Riche, L. Carraro, in "Computational Intelligence in Expensive Optimization Problems" (2010);
+    T. Desautels, A. Krause, J. W. Burdick, JMLR 15, 4053 (2014); K. Kandasamy et al., AISTATS (2018);
+    D. J. C. MacKay, Neural Comput. 4, 590 (1992); D. A. Cohn, Neural Netw. 9, 1071 (1996); S. Seo et al., IJCNN (2000).
+    """
+    mean, sd = predicted
+    alone = rule.score(mean, sd)
+    batch = min(batch, len(open_))
+    if batch == 1 and not len(pending) and rule.name not in ("thompson", "information"):
+        return open_[[np.argmax(alone)]], alone
+    drawn = _shortlist(alone, np.random.default_rng([seed, 1]))
+    rows = np.concatenate([open_[drawn], np.asarray(pending, np.int64)])
+    joint = Joint(model.sample(candidates[rows], max(DRAWS, batch), seed), rule)
+    for last in range(len(drawn), len(rows)):
+        joint.measure(last)
+    chosen: list[int] = []
+    first = alone
+    for number in range(batch):
+        score = joint.score(number, mean[drawn], sd[drawn], len(drawn))
+        if not number and rule.name in ("thompson", "information"):
+            first = np.full(len(open_), np.nan)
+            first[drawn] = score
+        chosen.append(joint.best_new(score, chosen))
+        joint.believe(mean[drawn][chosen[-1]])
+        joint.measure(chosen[-1])
+    return open_[drawn[chosen]], first
+
+
+class Joint:
+    """Candidates drawn together, and what remains uncertain of each while others are measured."""
+
+    def __init__(self, draws: Floats, rule: Rule) -> None:
+        self.rule, self._best = rule, rule.best
+        self._merits = rule.goal.drawn(draws) if rule.name == "thompson" else np.zeros((0, 0))
+        deviations = rule.goal.deviations(draws)
+        self._deviations = deviations / np.sqrt(len(deviations))
+        self._before = np.maximum((self._deviations**2).sum(axis=0), np.finfo(float).tiny)
+        self._noise = NOISE * float(self._before.mean())
+
+    @property
+    def remaining(self) -> Floats:
+        """Share of the sd (N,) that remains."""
+        return np.sqrt((self._deviations**2).sum(axis=0) / self._before)
+
+    def measure(self, candidate: int) -> None:
+        """Take away what measuring this candidate tells about all."""
+        one = self._deviations[:, candidate]
+        told = (one @ self._deviations) / max(float(one @ one), np.finfo(float).tiny)
+        self._deviations = self._deviations - np.outer(one, told)
+
+    def believe(self, mean: Floats) -> None:
+        """Take the best so far as it would be if a candidate came out as predicted."""
+        if self.rule.goal.kind != "class":
+            self._best = max(self._best, float(self.rule.goal.merit(np.atleast_1d(mean)[None])[0]))
+
+    def score(self, number: int, mean: Floats, sd: Floats, n: int) -> Floats:
+        """Score (n,) of the first n candidates, for the choice of this number in the batch."""
+        rule, goal = self.rule, self.rule.goal
+        if rule.name == "thompson":
+            return self._merits[number, :n]
+        if rule.name == "information":
+            return self._removed()[:n]
+        remaining = self.remaining[:n]
+        if goal.kind == "class" or rule.name == "variance":
+            return rule.score(mean, sd) * (remaining if goal.kind != "class" else remaining**2)
+        aim, spread = goal.expected(mean, sd)
+        return acquire_aim(rule.name, aim, spread * remaining, near=goal.near, best=self._best, kappa=rule.kappa)
+
+    def best_new(self, score: Floats, chosen: list[int]) -> int:
+        """The best candidate that is not told by those chosen; the best of the others where all are."""
+        allowed = np.ones(len(score), bool)
+        allowed[chosen] = False
+        new = allowed & (self.remaining[: len(score)] >= NEW)
+        where = new if new.any() else allowed
+        return int(np.flatnonzero(where)[np.argmax(score[where])])
+
+    def _removed(self) -> Floats:
+        """Variance that measuring each candidate removes from the others, on average (N,)."""
+        common = self._deviations.T @ self._deviations
+        return (common**2).mean(axis=1) / (common.diagonal() + self._noise)
+
+
+def _shortlist(score: Floats, random: np.random.Generator) -> Rows:
+    """Numbers of the candidates that are drawn together, in order: all, or the best and some at random."""
+    if len(score) <= JOINT:
+        return np.arange(len(score))
+    best = np.argpartition(-score, JOINT // 2)[: JOINT // 2]
+    others = np.setdiff1d(np.arange(len(score)), best, assume_unique=True)
+    return np.sort(np.concatenate([best, random.choice(others, JOINT - len(best), replace=False)]))

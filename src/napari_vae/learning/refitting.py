@@ -1,0 +1,118 @@
+"""The model as it is after so many measurements, whichever way they were reached."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+FEWEST = 3  # measurements that a model can be fitted to
+GROWTH = 1.25  # so many times more measurements between two fits from scratch
+CHUNK = 16_384  # candidates that are predicted at a time
+
+
+class Refits:
+    """Fits copies of a model to growing numbers of measurements.
+
+    From scratch each time that there are a quarter more of them, and in between warm from there: so the model depends
+    on the measurements and not on how often it was asked, an interrupted exploration goes on as if it had not been, and
+    a network does not stay where its first few examples had put it.
+
+    Parameters
+    ----------
+    template : DeepKernelGP
+        Not fitted; is not changed.
+    candidates : Prepared
+        All of them, as its ``prepare`` made them.
+    first : int
+        Measurements at the first fit.
+    every : int
+        Measurements between two fits.
+
+    References
+    ----------
+    J. Ash, R. P. Adams, "On warm-starting neural network training", NeurIPS (2020).
+    """
+
+    def __init__(self, template: Any, candidates: Any, first: int, every: int) -> None:
+        self.template, self.candidates = template, candidates
+        self.first, self.every = max(first, FEWEST), every
+        self._scratch: tuple[bytes, Any] = (b"", None)
+        self._warm: tuple[bytes, Any] = (b"", None)
+        self._predicted: tuple[bytes, tuple[Floats, Floats] | None] = (b"", None)
+
+    def used(self, values: Floats) -> int:
+        """How many of the measurements (n, T) the model is fitted to; the others wait for the next fit."""
+        n = len(values)
+        kept = n - (n - self.first) % self.every if n > self.first else n
+        return kept if learnable(values[:kept]) else n
+
+    def model(self, measured: Rows, values: Floats) -> Any:
+        """The model after these measurements (n,), (n, T), in their order.
+
+        Raises
+        ------
+        TrainingError
+            If it cannot be fitted.
+        """
+        n = self.used(values)
+        key = _key(measured[:n], values[:n])
+        if self._warm[0] != key:
+            base = self._from_scratch(measured[:n], values[:n])
+            model = copy.deepcopy(base[1])
+            if base[0] != key:
+                model.fit(self.candidates[measured[:n]], _targets(values[:n], model), warm=True)
+            self._warm = key, model
+        return self._warm[1]
+
+    def predict(self, measured: Rows, values: Floats) -> tuple[Floats, Floats]:
+        """Mean and sd of all candidates after these measurements, in chunks."""
+        model = self.model(measured, values)
+        key, known = self._predicted
+        if known is None or key != self._warm[0]:
+            means, sds = zip(*(model.predict(part) for part in self._chunks()), strict=True)
+            known = np.concatenate(means).astype(np.float64), np.concatenate(sds).astype(np.float64)
+            self._predicted = self._warm[0], known
+        return known
+
+    def embed(self, measured: Rows, values: Floats) -> Floats:
+        """All candidates in the embedding after these measurements, in chunks."""
+        model = self.model(measured, values)
+        return np.concatenate([model.embed(part) for part in self._chunks()])
+
+    def _chunks(self) -> Iterator[Any]:
+        rows = np.arange(len(self.candidates))
+        return (self.candidates[rows[k : k + CHUNK]] for k in range(0, len(rows), CHUNK))
+
+    def _from_scratch(self, measured: Rows, values: Floats) -> tuple[bytes, Any]:
+        n, count = len(measured), self.first
+        while math.ceil(count * GROWTH) <= n:
+            count = math.ceil(count * GROWTH)
+        count = count if count <= n and learnable(values[:count]) else n
+        key = _key(measured[:count], values[:count])
+        if self._scratch[0] != key:
+            model = copy.deepcopy(self.template)
+            model.fit(self.candidates[measured[:count]], _targets(values[:count], model))
+            self._scratch = key, model
+        return self._scratch
+
+
+def learnable(values: Floats) -> bool:
+    """Whether a model can be fitted to targets (n, T): at least three, and none of the targets always the same."""
+    return len(values) >= FEWEST and bool((np.ptp(values, axis=0) > 0).all())
+
+
+def _targets(values: Floats, model: Any) -> npt.NDArray[Any]:
+    single = values[:, 0] if values.shape[1] == 1 else values
+    return single.astype(np.int64) if getattr(model, "target", "real") == "class" else single
+
+
+def _key(measured: Rows, values: Floats) -> bytes:
+    return measured.tobytes() + values.tobytes()
