@@ -88,3 +88,11 @@ def test_columns_are_numbers_or_classes():
 def test_what_teaches_nothing_is_refused(values, sentence):
     with pytest.raises(InputError, match=sentence):
         Target("strain", np.array(values, float)).check()
+
+
+def test_angles_and_classes_are_off_in_their_own_way():
+    angle = column_target(pd.Series([179.0, -90.0, np.nan], name="angle"))
+    assert angle.kind == "angle" and angle.off([0, 1], np.array([-179.0, -80.0])).tolist() == [2, 10]
+    kind = column_target(pd.Series(["a", "b", "b"], name="kind"))
+    assert kind.off([0, 2], np.array([[0.9, 0.1], [0.6, 0.4]])).tolist() == [0, 1]
+    assert kind.at([2, 0]).values.tolist() == [1, 0] and kind.at([2, 0]).kind == "class"

@@ -247,4 +247,4 @@ def _named(codes: Floats, classes: tuple[str, ...]) -> pd.Categorical:
     import pandas as pd
 
     numbers: npt.NDArray[np.int64] = np.where(np.isfinite(codes), codes + 1, 0).astype(np.int64)
-    return pd.Categorical.from_codes(numbers, categories=[NO_CLASS, *classes])
+    return pd.Categorical.from_codes(numbers, categories=pd.Index([NO_CLASS, *classes]))

@@ -96,6 +96,11 @@ def is_categorical(column: pd.Series) -> bool:
     )
 
 
+def is_angle(name: str) -> bool:
+    """Whether a column of this name holds angles in degrees."""
+    return "angle" in name and not name.endswith("_sd")
+
+
 def class_order(column: pd.Series) -> list[str]:
     """Names of the classes of a column in the order of their colours: that of its categories, else of the alphabet."""
     if isinstance(column.dtype, pd.CategoricalDtype):
@@ -133,7 +138,7 @@ def _by_number(column: pd.Series, period: float | None, colormap: str) -> Colori
 
     values = column.to_numpy(dtype=float)
     known = np.isfinite(values)
-    cyclic = "angle" in str(column.name) and not str(column.name).endswith("_sd")
+    cyclic = is_angle(str(column.name))
     limits = _limits(values[known], cyclic)
     if cyclic and period:
         values, limits = wrapped(values, period), (-period / 2, period / 2)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..analysis.circular import wrapped
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
+FULL_TURN = 360.0
 FEWEST = 3  # known values that a model can be fitted to
 FINEST = 20  # samples along the radius of a disc
 AT_ONCE = 2_000_000  # samples of the discs that are looked up together
@@ -34,6 +36,8 @@ class Target:
         Numbers; of classes their position in `classes`. NaN where there is none.
     classes : tuple of str
         Names of the classes; empty for numbers.
+    angle : bool
+        Whether the numbers are degrees on a circle.
 
     Examples
     --------
@@ -44,11 +48,28 @@ class Target:
     name: str
     values: Floats
     classes: tuple[str, ...] = ()
+    angle: bool = False
+
+    @property
+    def kind(self) -> str:
+        """As `DeepKernelGP` has it: ``"class"``, ``"angle"`` or ``"real"``."""
+        return "class" if self.classes else "angle" if self.angle else "real"
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
         """Which candidates have a value (N,)."""
         return np.isfinite(self.values)
+
+    def at(self, rows: npt.ArrayLike) -> Target:
+        """The target of some of the candidates."""
+        return replace(self, values=self.values[np.asarray(rows)])
+
+    def off(self, rows: npt.ArrayLike, mean: Floats) -> Floats:
+        """By how much predictions (n,), or (n, K) of classes, miss some of the candidates; 1 for a wrong class."""
+        truth = self.values[np.asarray(rows)]
+        if self.classes:
+            return np.asarray(mean.argmax(axis=1) != truth, dtype=np.float64)
+        return wrapped(mean - truth, FULL_TURN) if self.angle else mean - truth
 
     def check(self) -> None:
         """Refuse what nothing can be learned from.
@@ -99,13 +120,16 @@ class LayerTarget:
 
 
 def column_target(column: pd.Series) -> Target:
-    """A column of a table as target: classes if it holds words, categories or true and false, numbers otherwise."""
-    from ..analysis.coloring import class_order, codes_of, is_categorical
+    """A column of a table as target: classes if it holds words, categories or true and false, numbers otherwise.
+
+    Numbers of a column with “angle” in its name are degrees on a circle.
+    """
+    from ..analysis.coloring import class_order, codes_of, is_angle, is_categorical
 
     name = str(column.name)
     if not is_categorical(column):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return Target(name, np.where(np.isfinite(values), values, np.nan))
+        return Target(name, np.where(np.isfinite(values), values, np.nan), angle=is_angle(name))
     classes = class_order(column)
     codes = codes_of(column, classes)
     return Target(name, np.where(codes >= 0, codes, np.nan), tuple(classes))

@@ -7,24 +7,20 @@ from typing import Any
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from ..errors import InputError
 from ..layers import placement_of
-from .data_form import DataForm
 from .jobs import Job
-from .learning.curve_plot import CurvePlot
-from .learning.embedding_plot import EmbeddingPlot
-from .learning.features_form import FeaturesForm
 from .learning.instrument_box import InstrumentBox
-from .learning.kernel_form import KernelForm
 from .learning.learned_layers import LearnedLayers
-from .learning.plan_form import PlanForm, StartForm
+from .learning.live_view import LiveView
+from .learning.plan_form import PlanForm
 from .learning.record_box import RecordBox
 from .learning.reopening import read_record
 from .learning.session import Session, Snapshot
-from .learning.steps import SetUp, ask_steps, begin_and_run_steps, begin_steps, load_run_steps, run_steps
-from .learning.target_form import NEAR, TargetForm
+from .learning.setup_form import SetUpForm
+from .learning.steps import ask_steps, begin_and_run_steps, begin_steps, load_run_steps, run_steps
 from .panel import Panel, folded
 from .progress_box import ProgressBox
 from .window_square import WindowSquare
@@ -46,13 +42,11 @@ class LearnWidget(Panel):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
-        self.data, self.features = DataForm(napari_viewer), FeaturesForm(napari_viewer)
-        self.target, self.start, self.plan = TargetForm(napari_viewer), StartForm(napari_viewer), PlanForm()
-        self.kernel = KernelForm()
+        self.form, self.plan = SetUpForm(napari_viewer), PlanForm()
         self.progress = ProgressBox(*RUN)
         self.step_button, self.undo_button = QPushButton("Step"), QPushButton("Undo")
         self.instrument = InstrumentBox()
-        self.embedding, self.curve = EmbeddingPlot(), CurvePlot()
+        self.live = LiveView()
         self.records = RecordBox()
         self.layers = LearnedLayers(napari_viewer)
         self.job = Job(self)
@@ -62,13 +56,12 @@ class LearnWidget(Panel):
         self._square_timer = QTimer(self, singleShot=True, interval=150)
         self._lay_out()
         self._connect()
-        self._on_atoms_changed()
         self._refresh()
 
     @property
     def typed(self) -> bool:
         """Whether the user is the instrument."""
-        return self.target.typed if self.session is None else self.session.target is None
+        return self.form.target.typed if self.session is None else self.session.target is None
 
     def run(self) -> None:
         """Go on until the budget or a rule ends it; of a user who measures, suggest where to begin."""
@@ -111,7 +104,7 @@ class LearnWidget(Panel):
     def open_record(self, folder: str) -> None:
         """Go on with an exploration that was saved, of what is chosen above; bad input ends in a notification."""
         try:
-            read_record(folder, self.target, self.plan, self.kernel)
+            read_record(folder, self.form, self.plan)
         except InputError as error:
             self._refuse(error)
             return
@@ -148,26 +141,18 @@ class LearnWidget(Panel):
         for button in (self.step_button, self.undo_button):
             button.setMinimumHeight(30)
             self.progress.buttons.addWidget(button, 1)
-        advanced = _column(self.data.advanced, self.kernel)
-        self.advanced = folded("Advanced", advanced)
-        self.form = _column(self.data, self.features, self.target, self.start, self.advanced)
         self.setup = folded("What is explored", self.form)
         self.setup.setToolTip("Images, places, target and first measurements; fixed from the first step to Start over")
         self.setup.expand(animate=False)
-        self.embedding.setFixedHeight(230)
-        self.curve.setFixedHeight(150)
-        self.live = _column(self.embedding, self.curve)
-        self.live.hide()
         for widget in (self.setup, self.plan, self.progress, self.instrument, self.live, self.records):
             self.column.addWidget(widget)
         self.column.addStretch()
 
     def _connect(self) -> None:
-        self.data.changed.connect(self._square_timer.start)
+        self.form.window_changed.connect(self._square_timer.start)
         self._square_timer.timeout.connect(self._draw_square)
-        self.data.atoms.layer_changed.connect(self._on_atoms_changed)
-        self.features.load_asked.connect(self.load_run)
-        self.target.changed.connect(self._on_target_changed)
+        self.form.features.load_asked.connect(self.load_run)
+        self.form.target.changed.connect(self._on_target_changed)
         self.progress.start_clicked.connect(self.run)
         self.progress.stop_clicked.connect(self.job.stop)
         self.step_button.clicked.connect(self.step)
@@ -175,8 +160,8 @@ class LearnWidget(Panel):
         self.instrument.measured.connect(self.tell)
         self.instrument.failed.connect(self.fail)
         self.instrument.shown.connect(self.layers.go_to_next)
-        self.embedding.color_changed.connect(self._on_color_changed)
-        self.embedding.row_chosen.connect(self.layers.go_to_candidate)
+        self.live.embedding.color_changed.connect(self._on_color_changed)
+        self.live.embedding.row_chosen.connect(self.layers.go_to_candidate)
         self.records.over_clicked.connect(self.start_over)
         self.records.open_asked.connect(self.open_record)
         self.records.said.connect(self.progress.say)
@@ -185,39 +170,10 @@ class LearnWidget(Panel):
         self.job.failed.connect(self.progress.say)
         self.job.ended.connect(self._on_end)
 
-    def _set_up(self) -> SetUp:
-        """Everything that is chosen, as plain values.
-
-        Raises
-        ------
-        InputError
-            If something is missing or does not fit.
-        """
-        features, seed = self.features.read(), self.kernel.seed.value()
-        window = None if features.run is None else features.run.window
-        source = self.data.source(window)
-        settings = {
-            "acquisition": self.plan.acquisition.currentData(),
-            "kappa": self.kernel.kappa.value(),
-            "batch": self.plan.batch.value(),
-            "spread": self.start.spread,
-            "seed": seed,
-        }
-        return SetUp(
-            source=source,
-            window=window or self.data.window_px.value(),
-            features=features,
-            target=self.target.read(source.placement.ndim),
-            goal=self.target.read_goal(),
-            start=self.start.read(source, seed),
-            model=self.kernel.model(),
-            settings=settings,
-        )
-
     def _begin(self, steps: Any, *more: Any) -> None:
         """Check the input, then begin an exploration; bad input ends in a notification."""
         try:
-            setup = self._set_up()
+            setup = self.form.read(self.plan)
         except InputError as error:
             self._refuse(error)
             return
@@ -259,7 +215,7 @@ class LearnWidget(Panel):
 
     def _on_result(self, result: Any) -> None:
         if not isinstance(result, Snapshot):
-            self.features.set_saved(result, result.model_config.name)
+            self.form.features.set_saved(result, result.model_config.name)
             self.progress.say(f"The encoder of {result.model_config.name} describes the places from now on.")
             return
         if self._shown is None or self._shown.session is not result.session:
@@ -270,14 +226,8 @@ class LearnWidget(Panel):
 
     def _show(self, snapshot: Snapshot, *, passing: bool = False) -> None:
         self._shown = snapshot
-        self.layers.show(snapshot, self.embedding.column, passing=passing)
-        self.embedding.show_table(snapshot.table, snapshot.measured, snapshot.upcoming)
-        goal = snapshot.session.goal
-        classes = snapshot.session.target is not None and bool(snapshot.session.target.classes)
-        values = snapshot.values[:0] if classes else snapshot.values
-        wanted = goal.value if goal.kind == NEAR else None
-        self.curve.show_curve(values, snapshot.line, snapshot.line_words, wanted)
-        self.live.setVisible(bool(len(snapshot.measured)))
+        self.layers.show(snapshot, self.live.embedding.column, passing=passing)
+        self.live.show_snapshot(snapshot)
         self.updateGeometry()
 
     def _on_end(self) -> None:
@@ -320,29 +270,16 @@ class LearnWidget(Panel):
         if self._shown is not None:
             self.layers.color_by(self._shown, column)
 
-    def _on_atoms_changed(self) -> None:
-        points = self.data.atoms.layer()
-        self.features.follow(points)
-        self.target.follow(points)
-
     def _on_target_changed(self) -> None:
-        self.plan.suit(self.target.read_goal())
+        if self.session is None:
+            self.plan.suit(self.form.target.read_purpose())
         self._refresh()
         self.updateGeometry()
 
     def _draw_square(self) -> None:
-        image, centre = self.data.image.layer(), self.data.example_centre()
+        data = self.form.data
+        image, centre = data.image.layer(), data.example_centre()
         if image is None or centre is None or not self.isVisible() or self.session is not None or self.job.running:
             self._square.hide()
             return
-        self._square.show(centre, self.data.window_px.value(), placement_of(image))
-
-
-def _column(*widgets: QWidget) -> QWidget:
-    """Widgets one below the other."""
-    holder = QWidget()
-    rows = QVBoxLayout(holder)
-    rows.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        rows.addWidget(widget)
-    return holder
+        self._square.show(centre, data.window_px.value(), placement_of(image))

@@ -17,7 +17,7 @@ from ..data_form import Source
 from ..drawn_region import HOW_TO_DRAW, WHICH, drawn_polygons
 from ..memory import Control, remember
 from ..panel import Form, side_by_side
-from .target_form import CLASS, EVERYWHERE, Goal
+from .target_form import CLASS, EVERYWHERE, Purpose
 
 RANDOM, SPREAD, REGION, SELECTED = "random", "spread", "region", "selected"
 STARTS = {
@@ -137,17 +137,15 @@ class PlanForm(Form):
         self.budget = _spin(1, 100_000, 50)
         self.rule = _list(RULES)
         self.limit = QDoubleSpinBox()
-        self.limit.setRange(0, 1e9)
-        self.limit.setDecimals(4)
         self.limit.setValue(10)
         self._lay_out()
         self.rule.currentIndexChanged.connect(self._on_rule_changed)
         remember("learning", self._remembered())
         self._on_rule_changed()
 
-    def suit(self, goal: Goal) -> None:
-        """Offer what serves the goal; the choice stays where it does."""
-        names = {EVERYWHERE: OF_KNOWLEDGE, CLASS: OF_CLASS}.get(goal.kind, tuple(CHOICES))
+    def suit(self, purpose: Purpose) -> None:
+        """Offer what serves a purpose; the choice stays where it does."""
+        names = {EVERYWHERE: OF_KNOWLEDGE, CLASS: OF_CLASS}.get(purpose.kind, tuple(CHOICES))
         chosen = self.acquisition.currentData()
         if [self.acquisition.itemData(i) for i in range(self.acquisition.count())] != list(names):
             with QSignalBlocker(self.acquisition):  # what is remembered is what the user chose
@@ -219,7 +217,9 @@ class PlanForm(Form):
     def _on_rule_changed(self, index: int = 0) -> None:
         rule = self.rule.currentData()
         self.limit.setVisible(rule != BUDGET)
-        self.limit.setDecimals(0 if rule == PATIENCE else 4)
+        decimals = 0 if rule == PATIENCE else 4
+        self.limit.setDecimals(decimals)
+        self.limit.setRange(10.0**-decimals, 1e9)
 
 
 def _list(entries: dict[str, str]) -> QComboBox:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...learning_layers import Candidates, results_table
-from .target_form import CLASS, EVERYWHERE, NEAR, Goal
+from .target_form import CLASS, EVERYWHERE, NEAR, Purpose
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,15 +71,15 @@ class Session:
     ----------
     exploration : Exploration
     candidates : Candidates
-    goal : Goal
+    purpose : Purpose
     target : Target, optional
         Of every candidate; ``None`` if the user measures.
     """
 
     def __init__(
-        self, exploration: Exploration, candidates: Candidates, goal: Goal, target: Target | None = None
+        self, exploration: Exploration, candidates: Candidates, purpose: Purpose, target: Target | None = None
     ) -> None:
-        self.exploration, self.candidates, self.goal, self.target = exploration, candidates, goal, target
+        self.exploration, self.candidates, self.purpose, self.target = exploration, candidates, purpose, target
         self.suggestion: Suggestion | None = None
         self._errors: dict[int, float] = {}
 
@@ -168,17 +168,19 @@ class Session:
         n, total = len(exploration.measured), len(self.candidates.atoms)
         words = f"{n} of {total} {self.candidates.noun} measured"
         words += f", {failed} failed" if failed else ""
-        if n and self.goal.kind == CLASS:
-            words += f"; {exploration.curve[-1]:.0f} “{self.goal.sought}” found"
-        elif n and self.goal.kind != EVERYWHERE:
-            words += f"; {'closest' if self.goal.kind == NEAR else 'best'} {exploration.curve[-1]:.4g}"
+        if n and self.purpose.kind == CLASS:
+            words += f"; {exploration.curve[-1]:.0f} “{self.purpose.sought}” found"
+        elif n and self.purpose.kind != EVERYWHERE:
+            words += f"; {'closest' if self.purpose.kind == NEAR else 'best'} {exploration.curve[-1]:.4g}"
         return f"{words}."
 
     def _line(self) -> tuple[Floats, str]:
         """Points of the learning curve and what it shows."""
         n = len(self.exploration.measured)
-        if self.goal.kind != EVERYWHERE:
-            words = {NEAR: "closest so far", CLASS: f"“{self.goal.sought}” found"}.get(self.goal.kind, "best so far")
+        if self.purpose.kind != EVERYWHERE:
+            words = {NEAR: "closest so far", CLASS: f"“{self.purpose.sought}” found"}.get(
+                self.purpose.kind, "best so far"
+            )
             return np.column_stack([np.arange(1, n + 1), self.exploration.curve[:n]]).astype(float), words
         points = [(number, error) for number, error in sorted(self._errors.items()) if np.isfinite(error)]
         return np.array(points, dtype=float).reshape(-1, 2), self._error_words()
@@ -197,7 +199,7 @@ class Session:
     def _error(self) -> float:
         """Of the prediction at places not measured; without the truth, what the model expects of it."""
         suggestion = self.suggestion
-        if suggestion is None or suggestion.mean is None or suggestion.sd is None or self.goal.kind != EVERYWHERE:
+        if suggestion is None or suggestion.mean is None or suggestion.sd is None or self.purpose.kind != EVERYWHERE:
             return float("nan")
         rows = np.delete(np.arange(len(suggestion.mean)), self.exploration.measured)
         if not len(rows):
@@ -206,7 +208,5 @@ class Session:
         if not self._knows_truth:
             return float(sd.mean())
         assert self.target is not None
-        truth = self.target.values[rows]
-        if self.target.classes:
-            return float((mean.argmax(axis=1) != truth).mean())
-        return float(np.sqrt(((mean - truth) ** 2).mean()))
+        off = self.target.off(rows, mean)
+        return float(off.mean() if self.target.classes else np.sqrt((off**2).mean()))

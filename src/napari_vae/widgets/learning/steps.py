@@ -21,7 +21,7 @@ from ..torch_loading import import_torch
 from ..training_steps import spare_core
 from .features_form import Features
 from .session import Session, Snapshot
-from .target_form import Goal
+from .target_form import Purpose
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ class SetUp:
         What describes the places.
     target : Target, LayerTarget or None
         Values at all places of the source, a layer to be read under them, or typed in.
-    goal : Goal
+    purpose : Purpose
     start : int or tuple of int
         First measurements: how many, or rows of the source.
     model : dict
@@ -62,7 +62,7 @@ class SetUp:
     window: int | tuple[int, int]
     features: Features
     target: Target | LayerTarget | None
-    goal: Goal
+    purpose: Purpose
     start: int | tuple[int, ...]
     model: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -83,9 +83,10 @@ def begin_steps(stop: Stop, setup: SetUp, folder: str = "") -> Generator[Any, No
         target = _target(setup, candidates)
         yield Step("Preparing the model …")
         settings = _start(setup, candidates) | setup.settings if record is None else _settings_of(record)
-        settings["goal"] = setup.goal.setting(() if target is None else target.classes)
+        settings["goal"] = setup.purpose.setting(() if target is None else target.classes)
+        _ = candidates.cells  # found here, where it does not stop the window
         exploration = Exploration(x, model=_model(setup, target), record=record, **settings)
-        session = Session(exploration, candidates, setup.goal, target)
+        session = Session(exploration, candidates, setup.purpose, target)
         yield from _ask(stop, session)
         return session.snapshot(_what_now(session))
 
@@ -113,6 +114,8 @@ def run_steps(
     """Measure what is suggested and ask again, until so many were measured, a rule says so, or after so many steps."""
     yield Step("Measuring …")
     with spare_core():
+        if until is not None:
+            until.check(session.exploration.record)
         began, first, done, why = time.monotonic(), session.tried, 0, ""
         last: Snapshot | None = None
         while True:
@@ -207,7 +210,7 @@ def _target(setup: SetUp, candidates: Candidates) -> Target | None:
         axes = ["frame", "y", "x"][-setup.source.placement.ndim :]
         target = target.read(candidates.atoms[axes].to_numpy(float), setup.source.placement)
     else:
-        target = Target(target.name, target.values[candidates.atoms.index], target.classes)
+        target = target.at(candidates.atoms.index)
     target.check()
     return target
 
@@ -234,8 +237,7 @@ def _settings_of(record: ExplorationRecord) -> dict[str, Any]:
 def _model(setup: SetUp, target: Target | None) -> Any:
     from ...learning.deep_kernel import DeepKernelGP
 
-    kind = "class" if target is not None and target.classes else "real"
     options = dict(setup.model)
     if setup.features.run is None:
         options["fine_tune"] = False
-    return DeepKernelGP(setup.features.run, target=kind, **options)
+    return DeepKernelGP(setup.features.run, target="real" if target is None else target.kind, **options)

@@ -33,7 +33,7 @@ BOUND = 1e12
 
 
 @dataclass(frozen=True)
-class Goal:
+class Purpose:
     """What is sought.
 
     Parameters
@@ -74,6 +74,7 @@ class TargetForm(Form):
         super().__init__(parent)
         self._viewer = viewer
         self.points: Any | None = None
+        self._kind, self._classes = "real", ()
         self.target = ColumnBox("choose what is measured", TYPED)
         self.radius = QDoubleSpinBox()
         self.radius.setRange(0, 500)
@@ -143,18 +144,22 @@ class TargetForm(Form):
             return target
         return _layer_target(self._viewer, chosen, ndim, self.radius.value())
 
-    def read_goal(self) -> Goal:
+    def read_purpose(self) -> Purpose:
         """What is sought."""
         chosen = self.goal.currentData()
         if chosen in GOALS:
-            return Goal(chosen, self.value.value())
-        return Goal(CLASS, sought=chosen)
+            return Purpose(chosen, self.value.value())
+        return Purpose(CLASS, sought=chosen)
 
-    def classes(self) -> tuple[str, ...] | None:
-        """Names of the classes of the chosen target; ``None`` if it is one of numbers."""
-        return self._summary(self.target.chosen())[0]
+    def kind(self) -> str:
+        """Of the chosen target: ``"class"``, ``"angle"`` or ``"real"``."""
+        return self._kind
 
-    def choose_goal(self, goal: Goal) -> None:
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes of the chosen target."""
+        return self._classes
+
+    def choose_purpose(self, goal: Purpose) -> None:
         """Choose what is sought, if it is offered."""
         self.goal.setCurrentIndex(max(self.goal.findData(goal.sought or goal.kind), 0))
         self.value.setValue(goal.value)
@@ -175,7 +180,7 @@ class TargetForm(Form):
             "third of the distance between atoms suits a map of atoms; 0 takes the pixel under the place.",
         )
         self.add(
-            "Goal",
+            "Purpose",
             self.goal,
             "What the measurements are for: to find the places with the largest or smallest value or one near a "
             "number, or those of one class; or to know the target everywhere as well as possible.",
@@ -191,8 +196,8 @@ class TargetForm(Form):
     def _on_changed(self, index: int = 0) -> None:
         chosen = self.target.chosen()
         self.set_row_visible(self.radius, isinstance(chosen, Image))
-        classes, words = self._summary(chosen)
-        self._offer_goals(classes)
+        self._kind, self._classes, words = self._summary(chosen)
+        self._offer_goals()
         self.told.setText(words)
         self.set_row_visible(self.told, bool(words))
         self._on_goal_changed()
@@ -201,11 +206,11 @@ class TargetForm(Form):
         self.set_row_visible(self.value, self.goal.currentData() == NEAR)
         self.changed.emit()
 
-    def _offer_goals(self, classes: tuple[str, ...] | None) -> None:
-        entries = dict(GOALS)
-        if classes is not None:
+    def _offer_goals(self) -> None:
+        entries = {kind: words for kind, words in GOALS.items() if self._kind == "real" or kind in (NEAR, EVERYWHERE)}
+        if self._kind == "class":
             entries = {EVERYWHERE: "tell all classes apart"}
-            entries |= {name: f"find “{name}”" for name in classes[:MOST_SOUGHT] if name not in GOALS}
+            entries |= {name: f"find “{name}”" for name in self._classes[:MOST_SOUGHT] if name not in GOALS}
         before = self.goal.currentData()
         with QSignalBlocker(self.goal):
             self.goal.clear()
@@ -213,25 +218,31 @@ class TargetForm(Form):
                 self.goal.addItem(words, value)
             self.goal.setCurrentIndex(max(self.goal.findData(before), 0))
 
-    def _summary(self, chosen: Any) -> tuple[tuple[str, ...] | None, str]:
-        """Names of the classes (``None`` for numbers), and the target in a few words."""
+    def _summary(self, chosen: Any) -> tuple[str, tuple[str, ...], str]:
+        """Kind of the target, names of its classes, and what it holds in a few words."""
         if isinstance(chosen, Labels):
             numbers = np.unique(_slice_in_view(self._viewer, chosen))
-            return tuple(str(number) for number in numbers if number > 0), ""
+            return "class", tuple(str(number) for number in numbers if number > 0), ""
         if not isinstance(chosen, str):
-            return None, ""
+            return "real", (), ""
         try:
             target = column_target(self._column(chosen))
             target.check()
         except InputError as error:
-            return None, str(error)
-        if target.classes:
-            counts = np.bincount(target.values[target.known].astype(int), minlength=len(target.classes))
-            counted = [f"{name} {count}" for name, count in zip(target.classes, counts, strict=True)]
-            return target.classes, f"{', '.join(counted[:4])}{', …' if len(counted) > 4 else ''}"
-        known = target.values[target.known]
-        missing = f"; {len(target.values) - len(known)} without" if len(known) < len(target.values) else ""
-        return None, f"{len(known)} values, {known.min():.4g} to {known.max():.4g}{missing}"
+            return "real", (), str(error)
+        return target.kind, target.classes, _in_words(target)
+
+
+def _in_words(target: Target) -> str:
+    """What a target holds."""
+    known = target.values[target.known]
+    if target.classes:
+        counts = np.bincount(known.astype(int), minlength=len(target.classes))
+        counted = [f"{name} {count}" for name, count in zip(target.classes, counts, strict=True)]
+        return f"{', '.join(counted[:4])}{', …' if len(counted) > 4 else ''}"
+    unit = "°" if target.angle else ""
+    missing = f"; {len(target.values) - len(known)} without" if len(known) < len(target.values) else ""
+    return f"{len(known)} values, {known.min():.4g}{unit} to {known.max():.4g}{unit}{missing}"
 
 
 def _can_be_read(layer: Any) -> bool:
