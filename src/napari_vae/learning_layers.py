@@ -243,7 +243,7 @@ def _best_guess(n: int, mean: Floats | None, sd: Floats | None) -> tuple[Floats,
     return likeliest.astype(float), np.take_along_axis(sd, likeliest[:, None], axis=1)[:, 0]
 
 
-def _named(codes: Floats, classes: tuple[str, ...]) -> pd.Categorical:
+def _named(codes: Floats, classes: tuple[str, ...]) -> pd.Categorical[Any]:
     import pandas as pd
 
     numbers: npt.NDArray[np.int64] = np.where(np.isfinite(codes), codes + 1, 0).astype(np.int64)
