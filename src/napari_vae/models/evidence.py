@@ -84,6 +84,11 @@ class Explanation:
         Of the classes.
     quantity : tuple of Tensor (B, n), or None
         Mean and standard deviation of the numbers that the model guesses.
+    orientation : Tensor (B,)
+        Coarse orientation in which the pose was found.
+    circular : Tensor (B, 4)
+        Means of cos φ, sin φ, cos 2φ, sin 2φ of the angle φ over the competing orientations: the first two are short
+        where the image is the same after half a turn.
     """
 
     mean: Tensor
@@ -93,5 +98,7 @@ class Explanation:
     logits: Tensor
     evidence: Evidence
     y: Tensor
+    orientation: Tensor
+    circular: Tensor
     probabilities: Tensor | None = None
     quantity: tuple[Tensor, Tensor] | None = None

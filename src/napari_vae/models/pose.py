@@ -182,6 +182,12 @@ def wrap(angle: Tensor) -> Tensor:
     return -torch.remainder(math.pi - angle, 2 * math.pi) + math.pi
 
 
+def circular_means(angle: Tensor, weights: Tensor) -> Tensor:
+    """Weighted means (B, 4) of cos φ, sin φ, cos 2φ, sin 2φ over angles (B, K)."""
+    waves = torch.stack([torch.cos(angle), torch.sin(angle), torch.cos(2 * angle), torch.sin(2 * angle)], -1)
+    return (weights[..., None] * waves).sum(1)
+
+
 def pose_of(n: int, angle: npt.ArrayLike, shift: npt.ArrayLike, scale: npt.ArrayLike, strain: npt.ArrayLike) -> Pose:
     """Pose (n, 1) from degrees, screen (row, column) shifts, scales and strains, one or n of each.
 

@@ -44,7 +44,7 @@ from .guide import Told
 from .likelihood import make_likelihood
 from .networks import Encoder, PoseHead, mlp, pad_to_square, shrink
 from .observed import Category, Quantity, make_observed
-from .pose import Pose, turned_copies, wrap
+from .pose import Pose, circular_means, turned_copies, wrap
 from .posterior import Content, PosePosterior, PoseReader
 
 COARSE, COARSE_SIGNAL = 24, 256  # side of the images, or signals, that the encoder sees, in samples
@@ -199,6 +199,8 @@ class InvariantVAE(nn.Module):
             logits=weighed.logits[rows, 0, best],
             evidence=self._sum(look, tried, weighed, given, torch.zeros_like(weighed.posed[:, 0])),
             y=tried.y[:, 0],
+            orientation=turns[rows, best],
+            circular=circular_means(posed.pose.angle, weights),
             probabilities=probabilities,
             quantity=quantity,
         )

@@ -1,0 +1,63 @@
+"""What a deep kernel is fitted to and asked about: images, rows of numbers, or what a trained model says of images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..models.images import raw_images
+
+Floats = npt.NDArray[np.float64]
+TOLD = ("turn", "circular", "orientation")
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Candidates as a model wants them; ``prepared[rows]`` are some of them.
+
+    Attributes
+    ----------
+    values : array (N, F) or (N, C, H, W)
+        Rows of numbers, or images, which stay as they were given until a batch of them is looked at.
+    turn : array (N,) or None
+        By how much the content of each image is turned, in radians, where a trained model told.
+    circular : array (N, 4) or None
+        The same as cos φ, sin φ, cos 2φ, sin 2φ: means over competing angles, so half a turn that leaves the image as it
+        is leaves these as they are.
+    orientation : array (N,) of int or None
+        The coarse orientation in which a trained model saw each image, where its encoder is trained further.
+    """
+
+    values: npt.NDArray[Any]
+    turn: Floats | None = None
+    circular: Floats | None = None
+    orientation: npt.NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: Any) -> Prepared:
+        told = {name: None if (of := getattr(self, name)) is None else of[rows] for name in TOLD}
+        return replace(self, values=self.values[rows], **told)
+
+
+def plain_candidates(x: Any) -> Prepared:
+    """Images (N, H, W) or (N, C, H, W), `Patches`, or rows (N, F), as they are.
+
+    Raises
+    ------
+    InputError
+        If they are no numbers, or not finite.
+    """
+    if not hasattr(x, "atoms") and np.ndim(x) == 2:
+        rows = np.asarray(x)
+        if rows.dtype.kind not in "fiub" or not np.isfinite(rows).all():
+            raise InputError("The candidates hold values that are no finite numbers; leave those rows or columns out.")
+        if not rows.shape[1]:
+            raise InputError("The candidates have no columns; give at least one number for each.")
+        return Prepared(rows)
+    return Prepared(raw_images(x))

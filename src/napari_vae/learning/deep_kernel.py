@@ -1,0 +1,285 @@
+"""Deep kernel learning: a Gaussian process on an embedding that is learned with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ..device import choose_device
+from ..errors import InputError
+from ..progress import never
+from .candidates import Floats, Prepared, plain_candidates
+from .member import Member
+from .networks import NETWORKS, FeatureNetwork
+from .outcomes import TARGETS, Outcome, check_targets, outcome_of
+from .run_encoder import RunEncoder
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+KERNELS = ("matern", "rbf")
+FOLDED = 12  # labels from which on some are held out
+WIDENING = (0.7, 3.0)
+
+
+@dataclass(frozen=True)
+class DeepKernelConfig:
+    """Settings of a `DeepKernelGP`; see there."""
+
+    target: str = "real"
+    embedding_dim: int = 3
+    network: str = "auto"
+    hidden: tuple[int, ...] = (16,)
+    kernel: str = "matern"
+    ensemble: int = 4
+    fine_tune: bool = False
+    steps: int = 300
+    warm_steps: int = 30
+    weight_decay: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(int(width) for width in np.atleast_1d(self.hidden)))
+        for name, allowed in (("target", TARGETS), ("network", NETWORKS), ("kernel", KERNELS)):
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}.")
+        if not 1 <= self.embedding_dim <= 3:
+            raise InputError(f"An embedding has 1 to 3 dimensions, so that it can be looked at; not {self.embedding_dim}.")
+        for name in ("ensemble", "steps", "warm_steps", *(["hidden"] if not min(self.hidden, default=0) > 0 else [])):
+            if name == "hidden" or not getattr(self, name) >= 1:
+                raise InputError(f"{name} must be positive, not {getattr(self, name)!r}.")
+        if not self.weight_decay >= 0:
+            raise InputError(f"weight_decay is 0 or more, not {self.weight_decay!r}.")
+
+
+class DeepKernelGP:
+    """A Gaussian process on a learned embedding of images, for few labels.
+
+    A feature network leads to an embedding of one to three dimensions, on which an exact Gaussian process predicts the
+    target; both maximise its marginal likelihood. An ensemble, whose networks start differently and see different parts of
+    the labels, tells how far the networks agree; the labels that each did not see tell how wide the intervals must be.
+
+    Parameters
+    ----------
+    features : Run, optional
+        A trained model whose encoder is used: its latents and pose are what the network sees. Without one it sees the
+        pixels, or the rows, as they are.
+    target : "real", "angle" or "class"
+        Numbers, one or several; directions on the screen in degrees; or whole numbers from 0.
+    embedding_dim : int
+        1, 2 or 3.
+    network : "auto", "linear", "mlp" or "conv"
+        What leads to the embedding; ``"auto"`` is a small fully connected one.
+    hidden : tuple of int
+        Widths of its layers.
+    kernel : "matern" or "rbf"
+        Matérn with ν = 5/2, or squared exponential; one length scale per dimension.
+    ensemble : int
+        Networks; with 1 there is nothing that widens its intervals.
+    fine_tune : bool
+        Whether the encoder of the run is trained further.
+    steps, warm_steps : int
+        Steps of Adam at most, from scratch and when going on from the former fit.
+    weight_decay : float
+        Of the networks.
+    seed : int
+    device : str
+        Of the networks; the process itself is computed in double precision on the CPU.
+
+    References
+    ----------
+    .. [1] A. G. Wilson, Z. Hu, R. Salakhutdinov, E. P. Xing, "Deep kernel learning", AISTATS (2016).
+    .. [2] M. Valleti, R. K. Vasudevan, M. A. Ziatdinov, S. V. Kalinin, "Deep kernel methods learn better: from cards to
+       process optimization", arXiv 2303.14554.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(40, 5))
+    >>> mean, sd = DeepKernelGP(steps=20).fit(x[:20], x[:20, 0]).predict(x)
+    >>> mean.shape, sd.shape
+    ((40,), (40,))
+    """
+
+    def __init__(self, features: Run | None = None, *, device: str = "auto", **settings: Any) -> None:
+        try:
+            self.config = DeepKernelConfig(**settings)
+        except TypeError as error:
+            raise InputError(f"{error}; settings are {', '.join(DeepKernelConfig.__dataclass_fields__)}.") from error
+        if self.config.fine_tune and features is None:
+            raise InputError("There is no encoder to fine-tune; give a run as features.")
+        if self.config.fine_tune and self.config.network == "conv" or features is not None and self.config.network == "conv":
+            raise InputError('A run tells columns, not images; take network "mlp" or "linear".')
+        self.device = choose_device(device)
+        self.encoder = None if features is None else RunEncoder(features, trainable=self.config.fine_tune)
+        self.members: list[Member] = []
+        self.outcome: Outcome | None = None
+        self.widening: Floats = np.ones(1)  # of the intervals, for each output of the process
+
+    @property
+    def target(self) -> str:
+        """Kind of the target."""
+        return self.config.target
+
+    def prepare(self, x: Any) -> Prepared:
+        """What the network sees of images or rows, computed once; ``prepared[rows]`` are some of them.
+
+        Raises
+        ------
+        InputError
+            If they are no finite numbers, or do not fit the run.
+        """
+        if isinstance(x, Prepared):
+            return x
+        return plain_candidates(x) if self.encoder is None else self.encoder.prepare(x)
+
+    def fit(
+        self, x: Any, y: npt.ArrayLike, *, warm: bool = False, stop: Callable[[], bool] = never
+    ) -> DeepKernelGP:
+        """Learn from labelled images or rows.
+
+        Parameters
+        ----------
+        x : array (n, H, W), (n, C, H, W) or (n, F), Patches, or Prepared
+        y : array (n,) or (n, T)
+            Targets: numbers, angles in degrees, or classes.
+        warm : bool
+            Go on from the former fit, with fewer steps.
+        stop : callable
+            Asked after each step; when it says yes the fit ends with what it has.
+
+        Raises
+        ------
+        InputError
+            If the targets are fewer than three, not finite or all the same, or do not fit the images.
+        TrainingError
+            If the covariance cannot be inverted.
+        """
+        seen = self.prepare(x)
+        values = check_targets(y, len(seen), self.config.target)
+        self._check_shape(seen)
+        warm = warm and bool(self.members)
+        if not warm or self.config.target == "class" and values.max() >= self.outcome.n:  # type: ignore[union-attr]
+            warm, self.outcome = False, outcome_of(self.config.target, values)
+            self.members = [self._member(i, seen) for i in range(self.config.ensemble)]
+        assert self.outcome is not None
+        targets, variance = self.outcome.encode(values, seen)
+        errors = []
+        for member, held_out in zip(self.members, self._folds(len(seen)), strict=True):
+            member.fit(seen, targets, variance, ~held_out, settings=self.config, warm=warm, stop=stop)
+            errors.append(member.errors(seen[held_out], targets[held_out]))
+            member.condition(seen, targets, variance)
+        self.widening = _widening(np.concatenate(errors))
+        return self
+
+    def predict(self, x: Any, *, noise: bool = True) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of the target.
+
+        Parameters
+        ----------
+        x : array (N, H, W), (N, C, H, W) or (N, F), Patches, or Prepared
+        noise : bool
+            Whether the standard deviation is that of a measurement, or of the target behind it.
+
+        Returns
+        -------
+        mean, sd : array (N,), or (N, T) for several targets
+            In the units of the targets; of angles in degrees; of classes the probabilities (N, K).
+
+        Raises
+        ------
+        InputError
+            If the model is not fitted, or the images do not fit it.
+        """
+        seen, outcome = self._asked(x)
+        mean, variance = self._moments(seen, noise)
+        told = outcome.decode(mean, variance, seen)
+        return tuple(part[:, 0] if part.shape[1] == 1 else part for part in told)  # type: ignore[return-value]
+
+    def embed(self, x: Any) -> Floats:
+        """The embedding (N, d) of the first network of the ensemble.
+
+        Raises
+        ------
+        InputError
+            If the model is not fitted, or the images do not fit it.
+        """
+        seen, _ = self._asked(x)
+        return self.members[0].network.embed(seen).numpy()
+
+    def sample(self, x: Any, n: int = 1, *, seed: int = 0) -> Floats:
+        """Joint draws of the target at all of `x`: (n, N), or (n, N, T).
+
+        Each draw is one function of one network; functions of a process are drawn by Matheron's rule, so memory grows with
+        the number of candidates and not with its square.
+
+        Raises
+        ------
+        InputError
+            If the model is not fitted, or the images do not fit it.
+
+        References
+        ----------
+        J. T. Wilson et al., "Efficiently sampling functions from Gaussian process posteriors", ICML (2020).
+        """
+        seen, outcome = self._asked(x)
+        generator = np.random.default_rng(seed)
+        member = generator.integers(len(self.members), size=n)
+        draws = np.stack([self.members[i].draw(seen, int(generator.integers(2**31))) for i in member])
+        told = outcome.draws(draws, seen)
+        return told[..., 0] if told.shape[2] == 1 else told
+
+    def _asked(self, x: Any) -> tuple[Prepared, Outcome]:
+        if self.outcome is None:
+            raise InputError("This model is not fitted yet; call fit with some labelled images first.")
+        seen = self.prepare(x)
+        self._check_shape(seen)
+        return seen, self.outcome
+
+    def _check_shape(self, seen: Prepared) -> None:
+        if self.config.network == "conv" and seen.values.ndim != 4:
+            raise InputError('The network "conv" wants images (N, H, W) or (N, C, H, W); take "mlp" for rows of numbers.')
+        known = self.members[0].shape if self.members else seen.values.shape[1:]
+        if seen.values.shape[1:] != known:
+            raise InputError(f"The model was fitted to inputs of shape {known}, not {seen.values.shape[1:]}.")
+
+    def _member(self, number: int, seen: Prepared) -> Member:
+        config = self.config
+        kind = "mlp" if config.network == "auto" else config.network
+        network = FeatureNetwork(
+            kind,
+            seen,
+            config.embedding_dim,
+            config.hidden,
+            encoder=self.encoder,
+            circular=config.target != "angle",
+            generator=torch.Generator().manual_seed(1000 * config.seed + number),
+        )
+        return Member(network.to(self.device), config.kernel, seen.values.shape[1:])
+
+    def _folds(self, n: int) -> npt.NDArray[np.bool_]:
+        """Which labels each network does not see: (networks, n); none if they are few."""
+        networks = self.config.ensemble
+        if networks == 1 or n < FOLDED:
+            return np.zeros((networks, n), bool)
+        order = np.random.default_rng(self.config.seed).permutation(n)
+        return np.asarray(order % networks == np.arange(networks)[:, None])
+
+    def _moments(self, seen: Prepared, noise: bool) -> tuple[Floats, Floats]:
+        """Mean and variance (N, T) of the mixture of all networks, in the units of the process."""
+        told = [member.moments(seen, noise) for member in self.members]
+        mean = np.mean([m for m, _ in told], axis=0)
+        spread = np.mean([v + (m - mean) ** 2 for m, v in told], axis=0)
+        return mean, spread * self.widening**2
+
+
+def _widening(errors: Floats) -> Floats:
+    """By how much intervals must be wider so that nine of ten standardised errors (n, T) lie within those of 90 %."""
+    if len(errors) < FOLDED:
+        return np.ones(1)
+    return np.clip(np.quantile(np.abs(errors), 0.9, axis=0) / 1.645, *WIDENING)

@@ -1,0 +1,196 @@
+"""One network with a Gaussian process on top: fitted together, asked together."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from botorch.models import SingleTaskGP
+from botorch.sampling.pathwise import draw_matheron_paths
+from gpytorch.constraints import GreaterThan
+from gpytorch.kernels import MaternKernel, RBFKernel, ScaleKernel
+from gpytorch.likelihoods import GaussianLikelihood
+from gpytorch.mlls import ExactMarginalLogLikelihood
+from gpytorch.priors import LogNormalPrior
+from linear_operator.utils.cholesky import psd_safe_cholesky
+from linear_operator.utils.errors import NotPSDError
+from linear_operator.utils.warnings import NumericalWarning
+from torch import Tensor
+
+from ..errors import TrainingError
+from .candidates import Floats, Prepared
+from .networks import FeatureNetwork
+
+if TYPE_CHECKING:
+    from .deep_kernel import DeepKernelConfig
+
+RATE, WARM_RATE = 0.01, 0.005  # of the network
+KERNEL_RATE = 0.05
+CHUNK = 2048
+TINY = 1e-12
+NOISE, LEAST_NOISE = (-4.0, 1.0), 1e-4  # prior of the variance of the noise, of targets of unit variance
+LENGTH = (0.0, 1.0)  # prior of the length scales, as logarithms
+PATIENCE, TOLERANCE = 30, 1e-3  # steps without a gain of this many nats per label
+
+
+class Member:
+    """A feature network and an exact Gaussian process on its embedding, one output for each target.
+
+    The process is in double precision on the CPU, because its Cholesky factors need it.
+
+    Parameters
+    ----------
+    network : FeatureNetwork
+    kernel : "matern" or "rbf"
+    """
+
+    def __init__(self, network: FeatureNetwork, kernel: str, shape: tuple[int, ...]) -> None:
+        self.network, self.kernel, self.shape = network, kernel, shape
+        self.gp: SingleTaskGP | None = None
+
+    def fit(
+        self,
+        seen: Prepared,
+        targets: Floats,
+        variance: Floats | None,
+        rows: npt.NDArray[np.bool_],
+        *,
+        settings: DeepKernelConfig,
+        warm: bool,
+        stop: Callable[[], bool],
+    ) -> None:
+        """Maximise the marginal likelihood of some rows of the targets (n, T), whose variances may be known.
+
+        Raises
+        ------
+        TrainingError
+            If the covariance cannot be inverted, whatever is added to its diagonal.
+        """
+        seen, targets, variance = seen[rows], targets[rows], None if variance is None else variance[rows]
+        warm = warm and self.gp is not None
+        steps, rate = (settings.warm_steps, WARM_RATE) if warm else (settings.steps, RATE)
+        try:
+            self.condition(seen, targets, variance)
+            self._train(seen, steps, settings.weight_decay, rate, stop)
+            self._settle(seen)
+        except NotPSDError as error:
+            raise TrainingError(
+                "The kernel of the Gaussian process could not be inverted; leave out repeated measurements that disagree, "
+                "or choose a smaller embedding."
+            ) from error
+
+    def condition(self, seen: Prepared, targets: Floats, variance: Floats | None) -> None:
+        """Let the process know these labels, whatever it was fitted to."""
+        before = None if self.gp is None else self.gp.state_dict()
+        y, noise = torch.from_numpy(targets), None if variance is None else torch.from_numpy(variance)
+        self.gp = self._process(self.network.embed(seen), y, noise)
+        if before is not None:
+            fixed = {name: value for name, value in self.gp.state_dict().items() if value.shape != before[name].shape}
+            self.gp.load_state_dict(before | fixed)  # known variances belong to the labels
+        self.gp.eval()
+
+    def _process(self, z: Tensor, y: Tensor, variance: Tensor | None) -> SingleTaskGP:
+        batch = torch.Size([y.shape[1]] if y.shape[1] > 1 else [])
+        shape = MaternKernel(2.5, **_lengths(z, batch)) if self.kernel == "matern" else RBFKernel(**_lengths(z, batch))
+        scaled = ScaleKernel(shape, batch_shape=batch, outputscale_prior=LogNormalPrior(0.0, 1.0))
+        likelihood = None
+        if variance is None:
+            likelihood = GaussianLikelihood(
+                noise_prior=LogNormalPrior(*NOISE), noise_constraint=GreaterThan(LEAST_NOISE), batch_shape=batch
+            )
+            likelihood.noise = math.exp(NOISE[0])
+        return SingleTaskGP(z, y, variance, likelihood=likelihood, covar_module=scaled, outcome_transform=None)
+
+    def _train(
+        self, seen: Prepared, steps: int, weight_decay: float, rate: float, stop: Callable[[], bool]
+    ) -> None:
+        gp, network = self.gp, self.network
+        assert gp is not None
+        gp.train()
+        network.train()
+        evidence = ExactMarginalLogLikelihood(gp.likelihood, gp)
+        layers = [p for p in network.parameters() if p.requires_grad]
+        groups = [
+            {"params": layers, "lr": rate, "weight_decay": weight_decay},
+            {"params": list(gp.parameters()), "lr": KERNEL_RATE, "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups)
+        best, since = float("inf"), 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NumericalWarning)  # jitter on the diagonal: what it is there for
+            for _ in range(steps):
+                if stop():
+                    break
+                optimizer.zero_grad()
+                self._place(network(seen).double().cpu())
+                loss = -evidence(gp(*gp.train_inputs), gp.train_targets).sum()
+                loss.backward()
+                optimizer.step()
+                value = float(loss.detach())
+                best, since = (value, 0) if value < best - TOLERANCE else (best, since + 1)
+                if since >= PATIENCE:
+                    break
+
+    def _settle(self, seen: Prepared) -> None:
+        """Leave training: the labelled candidates are where the network now has them."""
+        assert self.gp is not None
+        self.network.eval()
+        self._place(self.network.embed(seen))
+        self.gp.eval()
+
+    @torch.no_grad()
+    def moments(self, seen: Prepared, noise: bool) -> tuple[Floats, Floats]:
+        """Mean and variance (N, T) of candidates, chunk by chunk.
+
+        Each by itself: gpytorch's prediction would take the covariance of every candidate with every other.
+        """
+        gp = self.gp
+        assert gp is not None
+        z_known, y = gp.train_inputs[0], gp.train_targets
+        covariance = gp.likelihood(gp.forward(z_known), z_known).covariance_matrix
+        factor = psd_safe_cholesky(covariance)
+        weights = torch.cholesky_solve((y - gp.mean_module(z_known))[..., None], factor)
+        added = gp.likelihood.noise if noise and isinstance(gp.likelihood, GaussianLikelihood) else torch.zeros(1)
+        parts = []
+        for k in range(0, len(seen), CHUNK):
+            z = self.network.embed(seen[k : k + CHUNK]).expand(*z_known.shape[:-2], -1, -1)
+            cross = gp.covar_module(z, z_known).to_dense()
+            mean = gp.mean_module(z) + (cross @ weights)[..., 0]
+            known = torch.linalg.solve_triangular(factor, cross.mT, upper=False).square().sum(-2)
+            variance = gp.covar_module(z, diag=True) - known
+            parts.append((mean, variance.clamp_min(TINY) + added))
+        mean, variance = (torch.cat(part, -1).reshape(-1, len(seen)).T.numpy() for part in zip(*parts, strict=True))
+        return mean, variance
+
+    def errors(self, seen: Prepared, targets: Floats) -> Floats:
+        """Standardised errors (n, T) of labels that were not seen."""
+        if not len(seen):
+            return targets
+        mean, variance = self.moments(seen, True)
+        return (targets - mean) / np.sqrt(variance)
+
+    @torch.no_grad()
+    def draw(self, seen: Prepared, seed: int) -> Floats:
+        """One function of the process at all candidates (N, T)."""
+        assert self.gp is not None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            path = draw_matheron_paths(self.gp, torch.Size([1]))
+        drawn = path(self.network.embed(seen))  # (1, N), or (1, T, N)
+        return drawn.reshape(-1, len(seen)).T.numpy()
+
+    def _place(self, z: Tensor) -> None:
+        gp = self.gp
+        assert gp is not None
+        if gp.num_outputs > 1:
+            z = z.expand(gp.num_outputs, *z.shape)
+        gp.set_train_data(inputs=z, strict=False)
+
+
+def _lengths(z: Tensor, batch: torch.Size) -> dict[str, Any]:
+    return {"ard_num_dims": z.shape[-1], "batch_shape": batch, "lengthscale_prior": LogNormalPrior(*LENGTH)}

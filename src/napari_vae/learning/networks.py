@@ -1,0 +1,114 @@
+"""What leads from candidates to the embedding that a Gaussian process sees."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ..models.networks import Encoder, initialise, mlp
+from .candidates import Prepared
+from .run_encoder import RunEncoder
+
+NETWORKS = ("auto", "linear", "mlp", "conv")
+CHUNK = 2048  # candidates that the network sees at a time
+
+
+class FeatureNetwork(nn.Module):
+    """Candidates -> embedding (N, d): a linear map, and what a small network adds to it.
+
+    The linear part lets a few labels pick and turn axes that are there already; the rest bends them.
+
+    Parameters
+    ----------
+    kind : "linear", "mlp" or "conv"
+    example : Prepared
+        Candidates that tell the shape of the input, its centre and its spread.
+    dims : int
+        Of the embedding.
+    hidden : tuple of int
+        Widths of the layers between.
+    encoder : RunEncoder, optional
+        Of a trained model; what it tells is neither centred nor scaled, so that a latent that it does not use stays small.
+    circular : bool
+        Whether the embedding may depend on the angle that a trained model told.
+    generator : torch.Generator
+        Of the first weights.
+    """
+
+    centre: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        kind: str,
+        example: Prepared,
+        dims: int,
+        hidden: tuple[int, ...],
+        *,
+        encoder: RunEncoder | None,
+        circular: bool,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.circular = circular and example.circular is not None
+        self.encoder = encoder if encoder is not None and encoder.trainable else None
+        centre, spread = _limits(example.values, scaled=encoder is None)
+        self.register_buffer("centre", torch.from_numpy(centre).float())
+        self.register_buffer("spread", torch.from_numpy(spread).float())
+        width = self._columns(example[:1]).flatten(1).shape[1]
+        self.straight = nn.Linear(width, dims)
+        self.convolutions = self.bent = None
+        if kind == "conv":
+            _, channels, rows, columns = example.values.shape
+            self.convolutions = Encoder("conv", channels, (rows, columns), hidden)
+            self.bent = nn.Linear(hidden[-1], dims)
+        elif kind == "mlp":
+            self.bent = mlp((width, *hidden), end=dims)
+        initialise(self.straight, generator)
+        for part in (self.convolutions, self.bent):
+            if part is not None:
+                initialise(part, generator)
+        if self.bent is not None:  # the embedding starts straight, and is bent where the labels ask for it
+            last = self.bent[-1] if isinstance(self.bent, nn.Sequential) else self.bent
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def forward(self, seen: Prepared) -> Tensor:
+        """Embedding (N, d) of candidates."""
+        columns = self._columns(seen)
+        straight: Tensor = self.straight(columns.flatten(1))
+        if self.bent is None:
+            return straight
+        bent: Tensor = self.bent(columns if self.convolutions is None else self.convolutions(columns))
+        return straight + bent
+
+    @torch.no_grad()
+    def embed(self, seen: Prepared) -> Tensor:
+        """The same without gradients, chunk by chunk: in double precision on the CPU."""
+        rows = range(0, len(seen), CHUNK)
+        return torch.cat([self(seen[k : k + CHUNK]).double().cpu() for k in rows])
+
+    def _columns(self, seen: Prepared) -> Tensor:
+        device = self.centre.device
+        values = torch.from_numpy(np.asarray(seen.values, np.float32)).to(device)
+        if self.encoder is not None:
+            assert seen.orientation is not None
+            values = self.encoder(values, torch.from_numpy(seen.orientation).to(device))
+        else:
+            values = (values - self.centre) / self.spread
+        if self.circular:
+            assert seen.circular is not None
+            values = torch.cat([values, torch.from_numpy(seen.circular).float().to(device)], 1)
+        return values
+
+
+def _limits(values: npt.NDArray[np.float32], *, scaled: bool) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Centre and spread of every column, or of every channel of images."""
+    if not scaled:
+        return np.zeros(1), np.ones(1)
+    axes = (0,) if values.ndim == 2 else (0, 2, 3)
+    given = np.asarray(values, np.float64)
+    spread = given.std(axes, keepdims=True)[0]
+    return given.mean(axes, keepdims=True)[0], np.where(spread > 0, spread, 1.0)

@@ -1,0 +1,217 @@
+"""Targets as a Gaussian process learns them, and its answers in the units of the user: numbers, angles, classes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .candidates import Prepared
+
+Floats = npt.NDArray[np.float64]
+FEWEST = 3
+TARGETS = ("real", "angle", "class")
+STEP = np.deg2rad(2.0)
+GRID = np.deg2rad(np.arange(-180, 180, 2.0))
+CLASS_NOISE = 0.01  # α_ε of Milios et al.: how sure a label is
+DRAWS = 256
+CHUNK = 4096
+
+
+def check_targets(y: npt.ArrayLike, n: int, kind: str) -> Floats:
+    """Targets as (n, T) numbers that a model can be fitted to.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than three, not as many as images, or they are no finite numbers, or all the same.
+    """
+    try:
+        values = np.asarray(y, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError("The targets hold values that are no numbers; give classes as whole numbers from 0.") from error
+    if values.ndim not in (1, 2) or len(values) != n:
+        raise InputError(f"There are {n} images or rows, but targets of shape {values.shape}; give one row for each.")
+    values = values.reshape(n, -1)
+    if n < FEWEST:
+        raise InputError(f"{n} measured targets are too few to learn from; measure at least {FEWEST}.")
+    if not np.isfinite(values).all():
+        raise InputError("Some targets are NaN or infinite; leave those images out.")
+    if kind != "real" and values.shape[1] > 1:
+        raise InputError("Angles and classes are learned one target at a time; give one column.")
+    same = np.flatnonzero(np.ptp(values, axis=0) == 0)
+    if len(same):
+        which = f"of column {same[0]} " if values.shape[1] > 1 else ""
+        raise InputError(f"All targets {which}are {values[0, same[0]]:g}; measure more until they differ.")
+    if kind == "class" and ((values < 0) | (values % 1 != 0)).any():
+        raise InputError("Classes are whole numbers from 0.")
+    return values
+
+
+@dataclass(frozen=True)
+class Real:
+    """Numbers, standardised.
+
+    Parameters
+    ----------
+    centre, spread : tuple of float
+        Of each target.
+    """
+
+    centre: tuple[float, ...]
+    spread: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Floats) -> Real:
+        """As these targets (n, T) are."""
+        return cls(tuple(values.mean(0).tolist()), tuple(values.std(0).tolist()))
+
+    def encode(self, values: Floats, seen: Prepared) -> tuple[Floats, Floats | None]:
+        """What is learned (n, T), and its variance where that is known."""
+        return (values - np.array(self.centre)) / np.array(self.spread), None
+
+    def decode(self, mean: Floats, variance: Floats, seen: Prepared) -> tuple[Floats, Floats]:
+        """Mean and standard deviation (N, T) in the units of the targets."""
+        return mean * self.spread + np.array(self.centre), np.sqrt(variance) * self.spread
+
+    def draws(self, draws: Floats, seen: Prepared) -> Floats:
+        """Joint draws (m, N, T) in the units of the targets."""
+        return draws * np.array(self.spread) + np.array(self.centre)
+
+
+@dataclass(frozen=True)
+class Angle:
+    """Directions on the screen, in degrees, by their first two circular harmonics.
+
+    An angle turns with the image. Where a trained model tells how much each image is turned, what is learned is the angle
+    relative to that, so one example tells of all orientations. The second harmonic still tells the direction of what
+    looks the same after half a turn, where the first one averages out.
+    """
+
+    def encode(self, values: Floats, seen: Prepared) -> tuple[Floats, Floats | None]:
+        """cos, sin of the angle and of its double (n, 4)."""
+        return _waves(np.deg2rad(values[:, 0]) - _turn(seen)), None
+
+    def decode(self, mean: Floats, variance: Floats, seen: Prepared) -> tuple[Floats, Floats]:
+        """The likeliest angle (N, 1) in degrees, in (−180, 180], and the circular spread about it."""
+        found = [_likeliest(mean[k : k + CHUNK], variance[k : k + CHUNK]) for k in range(0, len(mean), CHUNK)]
+        angle, sd = (np.concatenate(part) for part in zip(*found, strict=True))
+        return np.rad2deg(_wrap(angle + _turn(seen)))[:, None], np.rad2deg(sd)[:, None]
+
+    def draws(self, draws: Floats, seen: Prepared) -> Floats:
+        """Joint draws (m, N, 1) in degrees."""
+        first = np.arctan2(draws[..., 1], draws[..., 0])
+        second = np.arctan2(draws[..., 3], draws[..., 2]) / 2
+        near = second + np.pi * np.round((first - second) / np.pi)  # the half turn of the second that fits the first
+        return np.rad2deg(_wrap(near + _turn(seen)))[..., None]
+
+
+@dataclass(frozen=True)
+class Class:
+    """Classes 0 … K − 1, as logarithms of Gamma variables with the labels as counts.
+
+    Parameters
+    ----------
+    n : int
+        Classes.
+
+    References
+    ----------
+    D. Milios et al., "Dirichlet-based Gaussian processes for large-scale calibrated classification", NeurIPS (2018).
+    """
+
+    n: int
+
+    @classmethod
+    def of(cls, values: Floats) -> Class:
+        """As many as these labels (n, 1) need."""
+        return cls(int(values.max()) + 1)
+
+    def encode(self, values: Floats, seen: Prepared) -> tuple[Floats, Floats | None]:
+        """Means and variances (n, K)."""
+        counts = np.eye(self.n)[values[:, 0].astype(int)] + CLASS_NOISE
+        variance = np.log1p(1 / counts)
+        return np.log(counts) - variance / 2, variance
+
+    def decode(self, mean: Floats, variance: Floats, seen: Prepared) -> tuple[Floats, Floats]:
+        """Probabilities (N, K) of the classes and their standard deviations."""
+        noise = np.random.default_rng(0).standard_normal((DRAWS, 1, self.n))  # the same for all: no noise between them
+        found = []
+        for k in range(0, len(mean), CHUNK):
+            shares = _softmax(mean[k : k + CHUNK] + np.sqrt(variance[k : k + CHUNK]) * noise)
+            found.append((shares.mean(0), shares.std(0)))
+        probability, sd = (np.concatenate(part) for part in zip(*found, strict=True))
+        return probability, sd
+
+    def draws(self, draws: Floats, seen: Prepared) -> Floats:
+        """Joint draws (m, N, K) of the probabilities."""
+        return _softmax(draws)
+
+
+Outcome = Real | Angle | Class
+
+
+def outcome_of(kind: str, values: Floats) -> Outcome:
+    """How targets (n, T) of a kind are learned."""
+    return Angle() if kind == "angle" else Class.of(values) if kind == "class" else Real.of(values)
+
+
+def outcome_to_dict(outcome: Outcome) -> dict[str, Any]:
+    """As plain values."""
+    return {"kind": type(outcome).__name__.lower(), **asdict(outcome)}
+
+
+def outcome_from_dict(values: dict[str, Any]) -> Outcome:
+    """From `outcome_to_dict`."""
+    kinds: dict[str, Any] = {"real": Real, "angle": Angle, "class": Class}
+    kind, rest = kinds[values["kind"]], {name: value for name, value in values.items() if name != "kind"}
+    made: Outcome = kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in rest.items()})
+    return made
+
+
+def _turn(seen: Prepared) -> Floats:
+    return np.zeros(len(seen)) if seen.turn is None else seen.turn
+
+
+def _waves(angle: Floats) -> Floats:
+    return np.stack([np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle)], -1)
+
+
+def _wrap(angle: Floats) -> Floats:
+    return np.asarray(np.pi - (np.pi - angle) % (2 * np.pi))
+
+
+def _softmax(values: Floats) -> Floats:
+    grown = np.exp(values - values.max(-1, keepdims=True))
+    return np.asarray(grown / grown.sum(-1, keepdims=True))
+
+
+def _likeliest(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """Mode (N,) and spread about it of the density exp(−Σ |wave(φ) − mean|² / 2 variance) on the circle."""
+    precision = 1 / np.maximum(variance, 1e-6)
+    pull = precision * mean
+    waves = _waves(GRID)
+    # |w − m|² without what does not depend on φ.
+    energy = precision @ (waves**2).T / 2 - pull @ waves.T
+    share = np.exp(-(energy - energy.min(1, keepdims=True)))
+    angle, curvature = _descend(GRID[energy.argmin(1)], precision, pull)
+    away = _wrap(GRID - angle[:, None])
+    elsewhere = np.where(np.abs(away) > np.pi / 4, share, 0) / share.sum(1, keepdims=True)
+    return angle, np.sqrt((1 - elsewhere.sum(1)) / curvature + (elsewhere * away**2).sum(1))
+
+
+def _descend(angle: Floats, precision: Floats, pull: Floats) -> tuple[Floats, Floats]:
+    """Newton's steps from a grid point to the minimum of the energy; also its curvature there."""
+    stiff = precision[:, 1::2] - precision[:, ::2]  # of sin² against cos², for φ and 2φ
+    order = np.array([1.0, 2.0])
+    for _ in range(4):
+        k = order * angle[:, None]
+        cos, sin = np.cos(k), np.sin(k)
+        slope = (order * (stiff * sin * cos + pull[:, ::2] * sin - pull[:, 1::2] * cos)).sum(1)
+        bend = (order**2 * (stiff * (cos**2 - sin**2) + pull[:, ::2] * cos + pull[:, 1::2] * sin)).sum(1)
+        bend = np.maximum(bend, 0.05)
+        angle = angle - np.clip(slope / bend, -STEP, STEP)
+    return angle, bend

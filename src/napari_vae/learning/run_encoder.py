@@ -1,0 +1,120 @@
+"""The encoder of a trained model as the first layers of a deep kernel."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..models.images import model_batches
+from .candidates import Prepared
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+BATCH = 200
+
+
+class RunEncoder(nn.Module):
+    """Latents and pose of images as columns of about unit size.
+
+    The columns are the latents; shift, logarithm of the scale and strain in units of their priors; and the
+    probabilities of the classes, or the numbers, that the model guesses. The angle is told apart from them, because
+    most of what one may want to know does not turn with the image.
+
+    Parameters
+    ----------
+    run : Run
+        Any but a conditional one.
+    trainable : bool
+        Whether a copy of its encoder is trained further; otherwise it stays as it is.
+
+    Raises
+    ------
+    InputError
+        If the run is a conditional one.
+    """
+
+    def __init__(self, run: Run, *, trainable: bool = False) -> None:
+        super().__init__()
+        if run.model_config.kind == "conditional":
+            raise InputError("A conditional model needs its condition for every image; take a run of another kind.")
+        self.run, self.trainable = run, trainable
+        self.model = copy.deepcopy(run._model) if trainable else run._model
+        if trainable:
+            for part in (self.model.features, self.model.content, self.model.pose_head):
+                if part is not None:
+                    part.requires_grad_(True)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RunEncoder:
+        if not self.trainable:
+            return self  # nothing in it ever changes
+        other = RunEncoder(self.run, trainable=True)
+        other.model.load_state_dict(self.model.state_dict())
+        return other
+
+    @property
+    def rotates(self) -> bool:
+        """Whether the model tells how each image is turned."""
+        return "rotation" in self.run.model_config.invariances
+
+    @torch.no_grad()
+    def prepare(self, x: Any) -> Prepared:
+        """Columns of all images; where the encoder is trained further, the images and how they were seen.
+
+        Raises
+        ------
+        InputError
+            If the images do not fit the run.
+        """
+        run, model = self.run, self.run._model
+        columns, turns, circular, seen = [], [], [], []
+        images = []
+        for batch in model_batches(x, run.n_channels, run.window, run.normalization, BATCH):
+            given = torch.from_numpy(batch).to(run.device)
+            told = model.explain(given)
+            seen.append(told.orientation)
+            turns.append(told.pose.angle[:, 0])
+            circular.append(told.circular)
+            if self.trainable:
+                images.append(batch)
+            else:
+                columns.append(self(given, told.orientation))
+        turn, waves = (torch.cat(parts).double().cpu().numpy() for parts in (turns, circular))
+        told_angle = (turn, waves) if self.rotates else (None, None)
+        if self.trainable:
+            return Prepared(np.concatenate(images), *told_angle, torch.cat(seen).cpu().numpy())
+        return Prepared(torch.cat(columns).float().cpu().numpy(), *told_angle)
+
+    def forward(self, images: Tensor, orientation: Tensor) -> Tensor:
+        """Columns (B, F) of images (B, C, H, W), seen in given coarse orientations (B,)."""
+        model = self.model
+        look = model.look(images)
+        y, guessed = self._observed(look.features)
+        mean = model.infer(look.features, y[:, None]).mean[:, 0]
+        pose = model.gauge.to_data(look.posed.pose.select(orientation[:, None]), mean, y)
+        config, has = model.config, model.config.invariances
+        columns = [mean, guessed]
+        if "translation" in has:
+            shift = pose.shift[:, 0] if model.size[0] > 1 else pose.shift[:, 0, :1]
+            columns.append(shift / (config.shift_prior * model.side))
+        if "scale" in has:
+            columns.append(pose.log_scale / config.scale_prior)
+        if "strain" in has:
+            columns.append(pose.strain[:, 0] / config.strain_prior)
+        return torch.cat(columns, 1)
+
+    def _observed(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What the images are drawn with (B, n), and what is told of it as columns."""
+        observed = self.model.observed
+        if observed is None:
+            return features[:, :0], features[:, :0]
+        guess = observed.guess(features)
+        if isinstance(guess, tuple):  # numbers: their means
+            return guess[0], guess[0]
+        shares = torch.exp(guess)
+        return torch.eye(shares.shape[1], device=shares.device)[shares.argmax(1)], shares
