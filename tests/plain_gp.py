@@ -38,11 +38,10 @@ class PlainGP:
         return (mean, sd) if self.many else (mean[:, 0], sd[:, 0])
 
     def sample(self, x, n, seed):
-        values, vectors = np.linalg.eigh(self.covariance(x))
         noise = np.random.default_rng(seed).standard_normal((n, len(x), len(self.unit)))
-        root = vectors * np.sqrt(np.maximum(values, 0))
+        root = np.linalg.cholesky(self.covariance(x) + 1e-8 * np.eye(len(x)))
         mean = self.predict(x)[0].reshape(len(x), -1)
-        draws = mean + np.einsum("ij,njt->nit", root, noise) * self.unit
+        draws = mean + np.tensordot(noise, root, (1, 1)).swapaxes(1, 2) * self.unit
         return draws if self.many else draws[..., 0]
 
     def embed(self, x):

@@ -47,6 +47,13 @@ if TYPE_CHECKING:
     from .io.writing import write_image as write_image
     from .io.writing import write_table as write_table
     from .labelling import label_next as label_next
+    from .learning.exploration import Exploration as Exploration
+    from .learning.loop import ExplorationStep as ExplorationStep
+    from .learning.loop import explore as explore
+    from .learning.loop import iter_explore as iter_explore
+    from .learning.record import ExplorationRecord as ExplorationRecord
+    from .learning.stopping import Stopping as Stopping
+    from .learning.suggesting import Suggestion as Suggestion
     from .likeness import Likeness as Likeness
     from .likeness import compare as compare
     from .micrograph import Micrograph as Micrograph
@@ -70,6 +77,9 @@ _HOME = {
     "Advice": "adviser",
     "Analysis": "pipeline",
     "Crystal": "crystal.description",
+    "Exploration": "learning.exploration",
+    "ExplorationRecord": "learning.record",
+    "ExplorationStep": "learning.loop",
     "FigureData": "analysis.figures",
     "InputError": "errors",
     "Lattice": "crystal.lattice",
@@ -81,6 +91,8 @@ _HOME = {
     "Progress": "progress",
     "ReadError": "errors",
     "Run": "run",
+    "Stopping": "learning.stopping",
+    "Suggestion": "learning.suggesting",
     "TrainConfig": "models.config",
     "TrainingError": "errors",
     "advise": "adviser",
@@ -94,9 +106,11 @@ _HOME = {
     "estimate_spacing": "atoms",
     "extract_patches": "patches",
     "find_vacancies": "crystal.vacancies",
+    "explore": "learning.loop",
     "fit": "training",
     "iter_advise": "adviser",
     "iter_detect_atoms": "atoms",
+    "iter_explore": "learning.loop",
     "iter_fit": "training",
     "label_next": "labelling",
     "link_atoms": "atoms",

@@ -11,6 +11,7 @@ from .goals import Goal
 Floats = npt.NDArray[np.float64]
 
 TINY = 1e-12  # of the spread of the predictions: less is rounding
+FLOOR = 2e-5  # of the largest sd: a candidate whose sd is less is as good as known
 
 
 def acquire(name: str, mean: Floats, sd: Floats, goal: Goal, *, best: float = -np.inf, kappa: float = 2.0) -> Floats:
@@ -60,12 +61,11 @@ def acquire_aim(name: str, aim: Floats, sd: Floats, *, near: bool, best: float, 
     """``"ei"``, ``"pi"`` and ``"ucb"`` from mean and sd (N,) of the aim; as `acquire`."""
     from .marginals import log_improvement, log_probability, upper_bound
 
+    largest = float(sd.max(initial=0.0))
+    unit = max(largest, TINY * float(np.ptp(aim)), np.finfo(float).tiny)  # floors of BoTorch and GPyTorch are absolute
+    aim, sd, best = aim / unit, np.maximum(sd / unit, FLOOR), best / unit
     if name == "ucb":
-        return kappa * sd - np.abs(aim) if near else upper_bound(aim, sd, kappa)
-    unit = max(
-        float(sd.max(initial=0.0)), TINY * float(np.ptp(aim)), np.finfo(float).tiny
-    )  # BoTorch's floors are absolute
-    aim, sd, best = aim / unit, np.maximum(sd / unit, TINY), best / unit
+        return unit * (kappa * sd - np.abs(aim) if near else upper_bound(aim, sd, kappa))
     if name == "pi":
         return _log_band(aim, sd, -best) if near else log_probability(aim, sd, best)
     return np.log(unit) + (_log_closeness(aim, sd, -best) if near else log_improvement(aim, sd, best))

@@ -100,11 +100,12 @@ def choose(
     mean, sd = predicted
     alone = rule.score(mean, sd)
     batch = min(batch, len(open_))
-    if batch == 1 and not len(pending) and rule.name not in ("thompson", "information"):
+    single = batch == 1 and not len(pending) and rule.name != "information"
+    if single and rule.name != "thompson":
         return open_[[np.argmax(alone)]], alone
     drawn = _shortlist(alone, np.random.default_rng([seed, 1]))
     rows = np.concatenate([open_[drawn], np.asarray(pending, np.int64)])
-    joint = Joint(model.sample(candidates[rows], max(DRAWS, batch), seed), rule)
+    joint = Joint(model.sample(candidates[rows], 1 if single else max(DRAWS, batch), seed), rule)
     for last in range(len(drawn), len(rows)):
         joint.measure(last)
     chosen: list[int] = []

@@ -144,6 +144,8 @@ def iter_explore(
         raise InputError("All candidates of the record are measured; there is nothing left to explore.")
     until, stop = until or Stopping(), stop or never
     until.check(exploration.record)
+    if not callable(oracle):
+        exploration.record.goal.check(len(measure(0)))
     if folder is not None:
         exploration.record.save(folder)
     while not (reason := _end(exploration, budget, until, stop)):

@@ -1,0 +1,364 @@
+"""The active-learning loop on functions whose answer is known: what it finds, what it survives, what it keeps."""
+
+import json
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from plain_gp import PlainGP
+
+import napari_vae as nv
+from napari_vae.learning.goals import ACQUISITIONS
+from napari_vae.learning.seeding import spread_order
+
+
+def branin(side=25):
+    """The function of Branin on a grid over its domain, as rows in the unit square; it has three equal minima."""
+    a, b = np.meshgrid(np.linspace(-5, 10, side), np.linspace(0, 15, side), indexing="ij")
+    y = (b - 5.1 / (4 * np.pi**2) * a**2 + 5 / np.pi * a - 6) ** 2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(a) + 10
+    return np.stack([(a.ravel() + 5) / 15, b.ravel() / 15], 1), np.log(y.ravel())
+
+
+X, Y = branin()
+QUICK = {"model": PlainGP(0.3), "goal": "min", "start": 5}
+
+
+def needed(curve, level):
+    """Measurements until a level is reached; one more than all if it is not."""
+    return int(np.argmax([*(curve <= level), True])) + 1
+
+
+@pytest.fixture(scope="module")
+def run():
+    """An exploration of 14 measurements."""
+    return nv.explore(X, Y, budget=14, **QUICK)
+
+
+def told(record):
+    """A record without what the clock says."""
+    return [(s.indices, s.values, s.suggested, s.phase, dict(s.failures), s.score, s.mean, s.sd) for s in record.steps]
+
+
+def test_improvement_finds_the_best_hundredth_with_half_the_measurements_of_chance():
+    level = np.quantile(Y, 0.01)
+    ours, chance = [], []
+    for seed in range(10):
+        ours.append(needed(nv.explore(X, Y, "ei", budget=45, seed=seed, **QUICK).curve, level))
+        order = np.random.default_rng(seed).permutation(len(Y))
+        chance.append(needed(np.minimum.accumulate(Y[order]), level))
+    assert np.mean(ours) < np.mean(chance) / 2
+
+
+@pytest.mark.parametrize("name", ACQUISITIONS)
+def test_every_acquisition_spends_its_budget_on_different_candidates(name):
+    record = nv.explore(X, Y, name, budget=16, batch=3, **QUICK)
+    assert len(set(record.measured.tolist())) == 16
+    assert record.values.tolist() == Y[record.measured].tolist()
+    assert record.reason == "The budget of 16 measurements is spent."
+    assert record.best == record.measured[np.argmin(record.values)]
+
+
+def test_uncertainty_and_information_map_a_function_better_than_chance():
+    gp = PlainGP(0.25)
+    root = np.linalg.cholesky(gp.kernel(X, X) + 1e-8 * np.eye(len(X)))
+    errors = {"variance": [], "information": [], "chance": []}
+    for seed in range(4):
+        random = np.random.default_rng(seed)
+        y = root @ random.standard_normal(len(X))
+        rows = {"chance": random.permutation(len(X))[:22]}
+        for name in ("variance", "information"):
+            rows[name] = nv.explore(X, y, name, model=gp, start=5, budget=22, seed=seed).measured
+        for name, measured in rows.items():
+            mean, _ = PlainGP(0.25).fit(X[measured], y[measured]).predict(X)
+            errors[name].append(np.sqrt(np.mean((mean - y) ** 2)))
+    means = {name: np.mean(values) for name, values in errors.items()}
+    assert means["information"] < means["variance"] < 0.8 * means["chance"]
+
+
+def test_a_number_is_approached_and_a_rule_ends_it():
+    record = nv.explore(
+        X, Y, "ei", model=PlainGP(0.3), goal=2.5, start=5, budget=60, until=nv.Stopping(value=0.02), seed=2
+    )
+    assert record.reason == "The target is reached."
+    assert abs(record.curve[-1] - 2.5) <= 0.02
+    assert record.tried < 60
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (nv.Stopping(value=0.3), "The target is reached"),
+        (nv.Stopping(patience=4), "brought nothing better"),
+        (nv.Stopping(sd=0.9), "known to within 0.9"),
+        (nv.Stopping(gain=0.2), "expected to improve by 0.2"),
+    ],
+)
+def test_rules_end_it_before_the_budget(rule, words):
+    record = nv.explore(X, Y, until=rule, budget=300, **QUICK)
+    assert words in record.reason
+    assert 5 < record.tried < 100
+
+
+def test_stop_ends_it_and_keeps_what_was_measured():
+    answers = iter([False] * 4 + [True] * 9)
+    job = nv.iter_explore(X, Y, stop=lambda: next(answers), budget=50, **QUICK)
+    events = []
+    with pytest.raises(StopIteration) as ended:
+        while True:
+            events.append(next(job))
+    assert ended.value.value.reason == "It was stopped."
+    assert len(events) == ended.value.value.tried == 4
+    assert events[-1].fraction == pytest.approx(4 / 50)
+    assert events[-1].suggestion.phase == "seeds"
+
+
+def test_failures_are_noted_and_not_asked_again():
+    def instrument(i):
+        if i % 3 == 0:
+            raise RuntimeError("beam lost")
+        return Y[i] if i % 3 == 1 else np.nan
+
+    record = nv.explore(X, instrument, budget=30, batch=2, **QUICK)
+    assert record.tried == 30
+    assert (record.measured % 3 == 1).all()
+    reasons = {i % 3: reason for i, reason in record.failed.items()}
+    assert reasons == {0: "RuntimeError: beam lost", 2: "The value is not a number."}
+    asked = [i for step in record.steps for i in step.indices]
+    assert len(set(asked)) == 30
+    assert record.table.failure.ne("").sum() == len(record.failed)
+
+
+def test_too_few_seeds_that_succeed_bring_more_seeds():
+    good = np.flatnonzero(np.arange(len(Y)) % 5 == 0)
+    record = nv.explore(X, np.where(np.arange(len(Y)) % 5, np.nan, Y), budget=60, **QUICK)
+    phases = [step.phase for step in record.steps]
+    assert np.isin(record.measured, good).all()
+    assert [step.values[0] is None for step in record.steps if step.phase == "seeds"].count(False) == 3
+    assert phases.count("seeds") > 5
+    assert "model" in phases
+
+
+def test_equal_values_so_far_lead_far_away_and_not_to_an_error():
+    flat = np.where(np.hypot(*(X - [0.9, 0.9]).T) < 0.15, 1.0, 0.0)
+    record = nv.explore(X, flat, budget=40, model=PlainGP(), start=np.flatnonzero(X.max(1) < 0.2)[:4].tolist())
+    phases = [step.phase for step in record.steps]
+    assert phases[:5] == ["seeds"] * 4 + ["even"]
+    assert phases[-1] == "model"
+    assert phases.count("even") < 15
+    assert record.values.max() == 1
+
+
+def test_when_all_are_measured_it_ends_with_a_sentence():
+    record = nv.explore(X[:30], Y[:30], budget=100, **QUICK)
+    assert sorted(record.measured) == list(range(30))
+    assert record.reason == "All 30 candidates were measured."
+    with pytest.raises(nv.InputError, match="nothing left to explore"):
+        nv.explore(X[:30], Y[:30], budget=200, record=record, **QUICK)
+
+
+def test_an_exploration_is_told_by_hand_and_undone():
+    by_hand = nv.Exploration(X, **QUICK)
+    seeds = by_hand.suggest()
+    assert seeds.phase == "seeds"
+    assert len(seeds.indices) == 5
+    assert by_hand.predict() is None
+    by_hand.tell(seeds.indices[:4], Y[seeds.indices[:4]])
+    by_hand.fail(seeds.indices[4], "drifted away")
+    assert by_hand.failed == {int(seeds.indices[4]): "drifted away"}
+    before = by_hand.suggest()
+    assert before.phase == "model"
+    assert before.mean.shape == before.score.shape == (len(X),)
+    assert np.isnan(before.score[[*by_hand.measured, *by_hand.failed]]).all()
+    assert before.indices[0] == np.nanargmax(before.score)
+    by_hand.tell(before.indices, Y[before.indices])
+    assert by_hand.suggest().indices[0] != before.indices[0]
+    assert by_hand.undo().tolist() == before.indices.tolist()
+    again = by_hand.suggest()
+    assert again.indices.tolist() == before.indices.tolist()
+    np.testing.assert_array_equal(again.score, before.score)
+    assert by_hand.record.steps[0].suggested == tuple(seeds.indices.tolist())
+
+
+def test_values_that_do_not_fit_are_refused_in_a_sentence():
+    exploration = nv.Exploration(X, **QUICK)
+    exploration.tell(3, 0.5)
+    for indices, values, words in [
+        (3, 0.1, "measured already"),
+        (len(X), 0.1, "from 0 to 624"),
+        ([5, 5], [1, 2], "each once"),
+        ([5, 6], [1.0], "2 candidates, but 1 values"),
+        (5, "much", "Values are numbers"),
+    ]:
+        with pytest.raises(nv.InputError, match=words):
+            exploration.tell(indices, values)
+    exploration.undo()
+    with pytest.raises(nv.InputError, match="nothing to undo"):
+        exploration.undo()
+
+
+def test_several_targets_are_learned_together_and_one_is_sought():
+    both = np.stack([Y, X[:, 0]], 1)
+    record = nv.explore(X, both, goal="max", target=1, model=PlainGP(), start=5, budget=12)
+    assert record.values.shape == (12, 2)
+    assert record.curve[-1] == pytest.approx(1.0)
+    weighted = nv.explore(X, lambda i: both[i], goal="min", target=(1.0, 0.0), model=PlainGP(0.3), start=5, budget=12)
+    single = nv.explore(X, Y, budget=12, **QUICK)
+    assert weighted.measured.tolist() == single.measured.tolist()
+
+
+def test_seeds_can_be_far_apart_or_a_region():
+    spread = nv.Exploration(X, spread=True, start=4, model=PlainGP()).suggest().indices
+    gaps = np.linalg.norm(X[spread][:, None] - X[spread][None], axis=-1)[~np.eye(4, dtype=bool)]
+    assert gaps.min() > 0.5
+    assert len(spread_order(X, 10, 0)) == 10
+    region = [7, 8, 9]
+    assert nv.Exploration(X, start=region, model=PlainGP()).suggest().indices.tolist() == region
+
+
+def test_refits_now_and_then_still_choose_apart():
+    model = PlainGP(0.3)
+    record = nv.explore(X, Y, "variance", budget=17, refit_every=4, model=model, start=5)
+    fitted = {step.mean for step in record.steps if step.mean}
+    assert len(record.measured) == 17
+    assert len(fitted) == 12  # other candidates, each with its own prediction
+    apart = np.linalg.norm(X[record.measured[5:9]][:, None] - X[record.measured[5:9]], axis=-1)
+    assert apart[~np.eye(4, dtype=bool)].min() > 0.15
+    assert model.fits == 0  # the model that was given is not changed
+
+
+def test_a_record_comes_back_exactly(run, tmp_path):
+    run.save(tmp_path / "run")
+    back = nv.ExplorationRecord.load(tmp_path / "run")
+    assert told(back) == told(run)
+    assert back.reason == run.reason
+    assert back.curve.tolist() == run.curve.tolist()
+    table = nv.read_table(tmp_path / "run" / "measurements.csv")
+    assert table.index.tolist() == run.measured.tolist()
+    np.testing.assert_allclose(table["value"], run.values)
+    assert {"score", "mean", "sd", "phase", "step"} <= set(table)
+
+
+def test_the_same_seed_gives_the_same_exploration_and_a_replay_the_same_suggestions(run):
+    assert told(nv.explore(X, Y, budget=14, **QUICK)) == told(run)
+    assert nv.explore(X, Y, budget=14, seed=1, **QUICK).measured.tolist() != run.measured.tolist()
+    assert told(run.replay(X, model=PlainGP(0.3))) == told(run)
+    with pytest.raises(nv.InputError, match="other candidates"):
+        run.replay(X + 1, model=PlainGP(0.3))
+    with pytest.raises(nv.InputError, match="another model"):
+        run.replay(X, model=PlainGP(0.1))
+
+
+@pytest.mark.parametrize("name", ["ei", "thompson"])
+def test_what_is_killed_goes_on_as_if_it_had_not_been(tmp_path, name):
+    whole = nv.explore(X, Y, name, budget=20, batch=2, refit_every=3, **QUICK)
+    for killed_at in (3, 9, 14):
+        left = iter(range(killed_at))
+
+        def instrument(i, left=left):
+            next(left)
+            return Y[i]
+
+        folder = tmp_path / f"{name}-{killed_at}"
+        with pytest.raises(KeyboardInterrupt):
+            nv.explore(X, dying(instrument), name, budget=20, batch=2, refit_every=3, record=folder, **QUICK)
+        assert 0 < nv.ExplorationRecord.load(folder).tried <= killed_at
+        resumed = nv.explore(X, Y, name, budget=20, batch=2, refit_every=3, record=folder, **QUICK)
+        assert told(resumed) == told(whole)
+        assert told(nv.ExplorationRecord.load(folder)) == told(whole)
+
+
+def dying(instrument):
+    """An instrument that takes the whole program with it when it ends."""
+
+    def measure(i):
+        try:
+            return instrument(i)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    return measure
+
+
+def test_a_larger_budget_continues_a_record(run):
+    longer = nv.explore(X, Y, budget=18, record=run, **QUICK)
+    assert longer.measured[:14].tolist() == run.measured.tolist()
+    assert told(longer) == told(nv.explore(X, Y, budget=18, **QUICK))
+    with pytest.raises(nv.InputError, match="another acquisition"):
+        nv.explore(X, Y, "ucb", budget=18, record=run, **QUICK)
+
+
+def test_damaged_records_and_other_folders_are_refused_in_a_sentence(run, tmp_path):
+    run.save(tmp_path / "run")
+    marker = tmp_path / "run" / "exploration.json"
+    text = marker.read_text()
+    known = json.loads(text)
+    broken = [text[: len(text) // 2], "[]", "", json.dumps({**known, "steps": [{}]})]
+    broken += [json.dumps({**known, "settings": {}}), json.dumps({**known, "steps": 3})]
+    short = json.loads(text)
+    short["steps"][-1]["values"] = []
+    for damaged in [*broken, json.dumps(short)]:
+        marker.write_text(damaged)
+        with pytest.raises(nv.ReadError, match="damaged"):
+            nv.ExplorationRecord.load(tmp_path / "run")
+    marker.write_text(json.dumps({**known, "format": 99}))
+    with pytest.raises(nv.ReadError, match="newer version"):
+        nv.explore(X, Y, record=tmp_path / "run", **QUICK)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    with pytest.raises(nv.InputError, match="holds other files"):
+        nv.explore(X, Y, record=tmp_path / "other", **QUICK)
+    with pytest.raises(nv.ReadError, match="holds no exploration"):
+        nv.ExplorationRecord.load(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("oracle", "settings", "words"),
+    [
+        (Y[:-1], {}, "625 candidates, but values of shape"),
+        (np.full(625, np.nan), {}, "Only 0 candidates have a value"),
+        (np.where(np.arange(625) < 2, Y, np.nan), {}, "Only 2 candidates have a value"),
+        (np.ones(625), {}, "All values are the same"),
+        (["dark"] * 625, {}, "column of numbers"),
+        (Y, {"acquisition": "eu"}, "no acquisition 'eu'; choose one of ei"),
+        (Y, {"budget": 4}, "less than the 5 to start with"),
+        (Y, {"start": 626, "budget": 700}, "start with 1 to 625"),
+        (Y, {"start": [1, 1]}, "each once"),
+        (Y, {"batch": 0}, "whole numbers from 1"),
+        (Y, {"kappa": -1}, "kappa"),
+        (Y, {"target": 1}, "no target 1"),
+        (Y, {"until": None, "goal": "large"}, '"max", "min" or a number'),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_measured(oracle, settings, words):
+    asked = []
+
+    def never_asked(*_):
+        asked.append(1)
+
+    model = PlainGP()
+    model.fit = never_asked
+    with pytest.raises(nv.InputError, match=words):
+        nv.explore(X, oracle, **{"model": model, "start": 5, **settings})
+    assert not asked
+
+
+def test_a_column_of_a_table_is_an_oracle():
+    column = pd.Series(Y, index=np.arange(len(Y)) + 1000)
+    assert (
+        nv.explore(X, column, budget=6, **QUICK).values.tolist() == nv.explore(X, Y, budget=6, **QUICK).values.tolist()
+    )
+
+
+def test_a_hundred_thousand_candidates_are_predicted_in_parts():
+    x = np.random.default_rng(0).random((100_000, 2))
+    exploration = nv.Exploration(x, model=PlainGP(0.3), start=[*range(20)], batch=4)
+    exploration.tell(np.arange(20), np.sin(6 * x[:20, 0]))
+    fitted, parts = exploration.model, []
+    fitted.predict = lambda part: parts.append(len(part)) or PlainGP.predict(fitted, part)
+    began = time.perf_counter()
+    suggestion = exploration.suggest()
+    assert time.perf_counter() - began < 10
+    assert len(suggestion.indices) == 4
+    assert max(parts) <= 16_384
+    assert sum(parts[:7]) == 100_000  # then those that are drawn together
