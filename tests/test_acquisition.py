@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from plain_gp import PlainGP
 from scipy.integrate import quad
 from scipy.stats import norm
 
@@ -10,6 +9,7 @@ from napari_vae import InputError
 from napari_vae.learning.acquisition import acquire, entropy, expected_gain
 from napari_vae.learning.batches import JOINT, NOISE, Joint, Rule, choose
 from napari_vae.learning.goals import ACQUISITIONS, Goal
+from plain_gp import PlainGP
 
 MEAN = np.array([-2.0, 0.0, 0.3, 0.9, 1.5, 40.0])
 SD = np.array([0.5, 1.0, 0.1, 0.4, 1e-3, 3.0])

@@ -6,11 +6,11 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from plain_gp import PlainGP
 
 import napari_vae as nv
 from napari_vae.learning.goals import ACQUISITIONS
 from napari_vae.learning.seeding import spread_order
+from plain_gp import PlainGP
 
 
 def branin(side=25):

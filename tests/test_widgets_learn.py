@@ -35,6 +35,7 @@ def learn(scene, open_widget):
 def quick(widget, target="strength"):
     widget.form.data.window_px.setValue(11)
     widget.form.kernel.network.setCurrentIndex(widget.form.kernel.network.findData("linear"))
+    widget.form.kernel.ensemble.setValue(1)
     widget.form.target.target.choose(target)
     return widget
 
@@ -313,7 +314,7 @@ def test_choices_are_remembered(viewer, scene, show_widget, remembered):
     first = show_widget(learn_module.LearnWidget)
     first.plan.acquisition.setCurrentIndex(first.plan.acquisition.findData("ucb"))
     first.plan.budget.setValue(77)
-    first.form.kernel.ensemble.setValue(3)
+    first.form.kernel.ensemble.setValue(7)
     second = show_widget(learn_module.LearnWidget)
     assert second.plan.acquisition.currentData() == "ucb"
-    assert (second.plan.budget.value(), second.form.kernel.model()["ensemble"]) == (77, 3)
+    assert (second.plan.budget.value(), second.form.kernel.model()["ensemble"]) == (77, 7)

@@ -81,7 +81,7 @@ class FeatureNetwork(nn.Module):
         straight: Tensor = self.straight(columns.flatten(1))
         if self.bent is None:
             return straight
-        bent: Tensor = self.bent(columns if self.convolutions is None else self.convolutions(columns))
+        bent: Tensor = self.bent(columns.flatten(1) if self.convolutions is None else self.convolutions(columns))
         return straight + bent
 
     @torch.no_grad()

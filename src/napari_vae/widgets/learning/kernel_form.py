@@ -10,7 +10,7 @@ from ..memory import remember
 from ..model_form import DEVICES
 from ..panel import Form
 
-NETWORKS = {"automatic": "auto", "linear": "linear", "dense": "mlp", "convolutional": "conv"}
+NETWORKS = {"automatic": "auto", "linear": "linear", "dense (mlp)": "mlp", "convolutional (conv)": "conv"}
 KERNELS = {"Matérn": "matern", "Gaussian (RBF)": "rbf"}
 
 
@@ -22,7 +22,7 @@ class KernelForm(Form):
         self.network = _list(NETWORKS)
         self.dimensions = _spin(1, 3, 2)
         self.kernel = _list(KERNELS)
-        self.ensemble = _spin(1, 10, 1)
+        self.ensemble = _spin(1, 10, 4)
         self.fine_tune = QCheckBox("train the encoder further")
         self.kappa = QDoubleSpinBox()
         self.kappa.setRange(0, 20)
@@ -63,7 +63,12 @@ class KernelForm(Form):
 
     def _lay_out(self) -> None:
         add = self.add
-        add("Network", self.network, "What turns a window into the embedding. Automatic: by what describes the places.")
+        add(
+            "Network",
+            self.network,
+            "What turns a window, or latents, into the embedding. Automatic is a small dense one; linear learns from the "
+            "fewest measurements; convolutional is for windows only.",
+        )
         add(
             "Embedding",
             self.dimensions,
@@ -74,7 +79,8 @@ class KernelForm(Form):
         add(
             "Ensemble",
             self.ensemble,
-            "Networks that are trained and averaged. More give a surer uncertainty and take as many times as long.",
+            "Networks that are trained and averaged. More take longer; with 1 the uncertainty is not checked on "
+            "measurements held out, and tends to be too small.",
         )
         add(
             "Encoder",

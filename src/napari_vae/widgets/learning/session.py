@@ -81,6 +81,7 @@ class Session:
     ) -> None:
         self.exploration, self.candidates, self.purpose, self.target = exploration, candidates, purpose, target
         self.suggestion: Suggestion | None = None
+        self._embedding: Floats | None = None
         self._errors: dict[int, float] = {}
 
     @property
@@ -112,6 +113,7 @@ class Session:
         if suggestion is None:
             return False
         self.suggestion = suggestion
+        self._embedding = None if suggestion.mean is None else self.exploration.embed()
         self._errors[len(self.exploration.measured)] = self._error()
         return True
 
@@ -130,12 +132,12 @@ class Session:
     def undo(self) -> None:
         """Take back what was told last; what was suggested then is asked for again."""
         self.exploration.undo()
-        self.suggestion = None
+        self.suggestion = self._embedding = None
         n = len(self.exploration.measured)
         self._errors = {number: error for number, error in self._errors.items() if number < n}
 
     def snapshot(self, message: str, fraction: float = 1.0, seconds_left: float | None = None) -> Snapshot:
-        """What is known now; takes its time for many candidates."""
+        """What is known now, by the last suggestion."""
         exploration, suggestion = self.exploration, self.suggestion
         mean, sd, score = (None,) * 3 if suggestion is None else (suggestion.mean, suggestion.sd, suggestion.score)
         table = results_table(
@@ -144,7 +146,7 @@ class Session:
             exploration.values,
             mean,
             sd,
-            None if mean is None else exploration.embed(),
+            self._embedding,
             () if self.target is None else self.target.classes,
         )
         line, words = self._line()
