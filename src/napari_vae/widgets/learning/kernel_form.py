@@ -66,8 +66,8 @@ class KernelForm(Form):
         add(
             "Network",
             self.network,
-            "What turns a window, or latents, into the embedding. Automatic is a small dense one; linear learns from the "
-            "fewest measurements; convolutional is for windows only.",
+            "What turns a window, or latents, into the embedding. Automatic is a small dense one; linear learns from "
+            "the fewest measurements; convolutional is for windows only.",
         )
         add(
             "Embedding",

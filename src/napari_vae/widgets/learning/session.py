@@ -183,7 +183,8 @@ class Session:
             words = {NEAR: "closest so far", CLASS: f"“{self.purpose.sought}” found"}.get(
                 self.purpose.kind, "best so far"
             )
-            return np.column_stack([np.arange(1, n + 1), self.exploration.curve[:n]]).astype(float), words
+            steps = np.column_stack([np.repeat(np.arange(1, n + 1), 2)[1:], np.repeat(self.exploration.curve, 2)[:-1]])
+            return steps.astype(float), words
         points = [(number, error) for number, error in sorted(self._errors.items()) if np.isfinite(error)]
         return np.array(points, dtype=float).reshape(-1, 2), self._error_words()
 
