@@ -1,5 +1,7 @@
 """A Gaussian process in a few lines, with the methods of `DeepKernelGP`: quick, exact, from the textbook."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 
@@ -8,7 +10,7 @@ class PlainGP:
 
     def __init__(self, length=0.2, noise=1e-3, target="real"):
         self.length, self.noise, self.target, self.fits = length, noise, target, 0
-        self.settings = {"length": length, "noise": noise}
+        self.config = SimpleNamespace(length=length, noise=noise)
 
     def prepare(self, x):
         return np.asarray(x, float)
@@ -30,14 +32,14 @@ class PlainGP:
         half = self.inverse @ self.kernel(self.x, x)
         return self.kernel(x, x) - half.T @ half
 
-    def predict(self, x):
+    def predict(self, x, *, noise=True):
         half = self.inverse @ self.kernel(self.x, x)
         variance = np.maximum(1 - (half**2).sum(0), 1e-12)
         mean = self.kernel(x, self.x) @ self.weights * self.unit + self.middle
-        sd = np.sqrt(variance)[:, None] * self.unit
+        sd = np.sqrt(variance + noise * self.noise)[:, None] * self.unit
         return (mean, sd) if self.many else (mean[:, 0], sd[:, 0])
 
-    def sample(self, x, n, seed):
+    def sample(self, x, n=1, *, seed=0):
         noise = np.random.default_rng(seed).standard_normal((n, len(x), len(self.unit)))
         root = np.linalg.cholesky(self.covariance(x) + 1e-8 * np.eye(len(x)))
         mean = self.predict(x)[0].reshape(len(x), -1)

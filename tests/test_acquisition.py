@@ -138,7 +138,7 @@ def fitted():
 def chosen(fitted, name, **options):
     model, x, open_, best = fitted
     rule = Rule(name, Goal(), 2.0, best)
-    return choose(model, x, open_, model.predict(x[open_]), rule, **options)
+    return choose(model, x, open_, model.predict(x[open_], noise=False), rule, **options)
 
 
 def test_information_is_the_variance_removed_from_all_others_in_closed_form(fitted):
@@ -149,7 +149,7 @@ def test_information_is_the_variance_removed_from_all_others_in_closed_form(fitt
     assert np.corrcoef(score, exact)[0, 1] > 0.98
     assert exact[open_ == first] > 0.9 * exact.max()
     inside = np.abs(x[first] - 0.5).max() < 0.45
-    widest = open_[np.argmax(model.predict(x[open_])[1])]
+    widest = open_[np.argmax(model.predict(x[open_], noise=False)[1])]
     assert inside  # the largest sd is on the border, of little use to the others
     assert np.abs(x[widest] - 0.5).max() > 0.45
 
@@ -159,7 +159,7 @@ def test_a_batch_holds_no_twins_though_every_candidate_has_one(fitted, name):
     model, x, open_, best = fitted
     twice = np.concatenate([x, x + 1e-6])
     open_ = np.concatenate([open_, open_ + 400])
-    predicted = model.predict(twice[open_])
+    predicted = model.predict(twice[open_], noise=False)
     batch, score = choose(model, twice, open_, predicted, Rule(name, Goal(), 2.0, best), batch=6, seed=1)
     assert len(set(batch.tolist())) == 6
     assert len(score) == len(open_)
@@ -170,7 +170,7 @@ def test_a_batch_holds_no_twins_though_every_candidate_has_one(fitted, name):
 
 def test_what_remains_uncertain_is_that_of_the_conditioned_process(fitted):
     model, x, open_, best = fitted
-    joint = Joint(model.sample(x[open_], 2000, 0), Rule("variance", Goal(), 2.0, best))
+    joint = Joint(model.sample(x[open_], 2000), Rule("variance", Goal(), 2.0, best))
     joint.measure(40)
     common = model.covariance(x[open_])
     left = 1 - common[40] ** 2 / (common[40, 40] * common.diagonal())
@@ -189,7 +189,7 @@ def test_thompson_follows_its_seed_and_the_posterior(fitted):
     assert chosen(fitted, "thompson", seed=5)[0] == chosen(fitted, "thompson", seed=5)[0]
     picks = [int(chosen(fitted, "thompson", seed=seed)[0][0]) for seed in range(200)]
     model, x, open_, _ = fitted
-    draws = model.sample(x[open_], 4000, 99)
+    draws = model.sample(x[open_], 4000, seed=99)
     often = np.bincount(open_[draws.argmax(1)], minlength=400) / 4000
     assert len(set(picks)) > 5
     top = np.argsort(-often)[:10]
@@ -200,6 +200,6 @@ def test_of_many_candidates_the_best_and_some_at_random_are_drawn_together():
     x = np.random.default_rng(1).random((JOINT + 3000, 2))
     model = PlainGP().fit(x[:10], x[:10, 0])
     open_ = np.arange(10, len(x))
-    batch, score = choose(model, x, open_, model.predict(x[open_]), Rule("information", Goal(), 2.0, 1.0), batch=2)
+    batch, score = choose(model, x, open_, model.predict(x[open_], noise=False), Rule("information", Goal(), 2.0, 1.0), batch=2)
     assert np.isfinite(score).sum() == JOINT
     assert len(batch) == 2

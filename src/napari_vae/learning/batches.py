@@ -88,8 +88,8 @@ def choose(
     chosen : array (batch,) of int
         Fewer if fewer are open.
     score : array (N,)
-        Of the open candidates at the first choice; NaN where joint draws were needed and they were not among the drawn:
-        of more than 2000, the 1000 that are best alone and 1000 at random are.
+        Of the open candidates at the first choice. Batches and ``"information"`` look at no more than 2000 together:
+        the 1000 that are best alone and 1000 at random; NaN for those that were not among them.
 
     References
     ----------
@@ -103,9 +103,9 @@ def choose(
     single = batch == 1 and not len(pending) and rule.name != "information"
     if single and rule.name != "thompson":
         return open_[[np.argmax(alone)]], alone
-    drawn = _shortlist(alone, np.random.default_rng([seed, 1]))
+    drawn = np.arange(len(open_)) if single else _shortlist(alone, np.random.default_rng([seed, 1]))
     rows = np.concatenate([open_[drawn], np.asarray(pending, np.int64)])
-    joint = Joint(model.sample(candidates[rows], 1 if single else max(DRAWS, batch), seed), rule)
+    joint = Joint(model.sample(candidates[rows], 1 if single else max(DRAWS, batch), seed=seed), rule)
     for last in range(len(drawn), len(rows)):
         joint.measure(last)
     chosen: list[int] = []

@@ -229,8 +229,12 @@ class DeepKernelGP:
         """
         seen, outcome = self._asked(x)
         generator = np.random.default_rng(seed)
-        member = generator.integers(len(self.members), size=n)
-        draws = np.stack([self.members[i].draw(seen, int(generator.integers(2**31))) for i in member])
+        numbers, counts = np.unique(generator.integers(len(self.members), size=n), return_counts=True)
+        drawn = [
+            self.members[i].draw(seen, int(count), int(generator.integers(2**31)))
+            for i, count in zip(numbers, counts, strict=True)
+        ]
+        draws = generator.permutation(np.concatenate(drawn))  # the first few are not all of one network
         told = outcome.draws(draws, seen)
         return told[..., 0] if told.shape[2] == 1 else told
 

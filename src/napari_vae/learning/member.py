@@ -175,14 +175,14 @@ class Member:
         return (targets - mean) / np.sqrt(variance)
 
     @torch.no_grad()
-    def draw(self, seen: Prepared, seed: int) -> Floats:
-        """One function of the process at all candidates (N, T)."""
+    def draw(self, seen: Prepared, n: int, seed: int) -> Floats:
+        """Functions of the process at all candidates (n, N, T)."""
         assert self.gp is not None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            path = draw_matheron_paths(self.gp, torch.Size([1]))
-        drawn = path(self.network.embed(seen))  # (1, N), or (1, T, N)
-        return drawn.reshape(-1, len(seen)).T.numpy()
+            paths = draw_matheron_paths(self.gp, torch.Size([n]))
+        drawn = paths(self.network.embed(seen))  # (n, N), or (n, T, N)
+        return drawn.reshape(n, -1, len(seen)).mT.numpy()
 
     def _place(self, z: Tensor) -> None:
         gp = self.gp

@@ -216,9 +216,11 @@ def begin(x: Any, settings: Mapping[str, Any], model: Any) -> ExplorationRecord:
 
 
 def describe_model(model: Any) -> dict[str, Any]:
-    """Name and settings of a model, plain values."""
-    settings = getattr(model, "settings", {})
-    return {"name": type(model).__name__, **json.loads(json.dumps(dict(settings), default=str))}
+    """Name and settings of a model as plain values, and which run its features are of."""
+    settings = json.loads(json.dumps(vars(getattr(model, "config", model)), default=str))
+    run = getattr(getattr(model, "encoder", None), "run", None)
+    origin = {} if run is None else {"features": run.provenance.get("data_sha256", "")}
+    return {"name": type(model).__name__, **settings, **origin}
 
 
 def _named(name: str, values: Sequence[float] | None) -> dict[str, float | None]:

@@ -73,11 +73,11 @@ class Refits:
         return self._warm[1]
 
     def predict(self, measured: Rows, values: Floats) -> tuple[Floats, Floats]:
-        """Mean and sd of all candidates after these measurements, in chunks."""
+        """Mean and sd, without that of the noise, of all candidates after these measurements, in chunks."""
         model = self.model(measured, values)
         key, known = self._predicted
         if known is None or key != self._warm[0]:
-            means, sds = zip(*(model.predict(part) for part in self._chunks()), strict=True)
+            means, sds = zip(*(model.predict(part, noise=False) for part in self._chunks()), strict=True)
             known = np.concatenate(means).astype(np.float64), np.concatenate(sds).astype(np.float64)
             self._predicted = self._warm[0], known
         return known
