@@ -34,8 +34,7 @@ def learn(scene, open_widget):
 
 def quick(widget, target="strength"):
     widget.form.data.window_px.setValue(11)
-    widget.form.kernel.network.setCurrentIndex(widget.form.kernel.network.findData("linear"))
-    widget.form.kernel.ensemble.setValue(1)
+    widget.form.kernel.model = lambda: {"network": "linear", "ensemble": 1, "steps": 40, "warm_steps": 5}
     widget.form.target.target.choose(target)
     return widget
 

@@ -109,8 +109,11 @@ class Session:
 
     def ask(self, stop: Callable[[], bool]) -> bool:
         """Fit and choose what is next; false if that was stopped, and everything is as it was."""
-        suggestion = self.exploration.suggest(stop=stop)
-        if suggestion is None:
+        from ...learning.refitting import Stopped
+
+        try:
+            suggestion = self.exploration.suggest(stop=stop)
+        except Stopped:
             return False
         self.suggestion = suggestion
         self._embedding = None if suggestion.mean is None else self.exploration.embed()
