@@ -49,7 +49,7 @@ def layer_of(viewer, kind):
     return [layer for layer in viewer.layers if layer.metadata.get(KEY, {}).get("kind") == kind][-1]
 
 
-def test_steps_show_what_is_next_and_then_what_was_learned(viewer, scene, learn, qtbot):
+def test_steps_show_what_is_next_and_then_what_was_learned_and_are_undone(viewer, scene, learn, qtbot):
     image, points, strength = scene
     before = points.features.copy()
     done(qtbot, learn, learn.step_button.click)
@@ -70,6 +70,12 @@ def test_steps_show_what_is_next_and_then_what_was_learned(viewer, scene, learn,
     for layer in viewer.layers:
         assert np.allclose(layer.scale, image.scale) and np.allclose(layer.rotate, image.rotate)
         assert np.allclose(layer.translate, image.translate) and layer.units == image.units
+    asked = learn.session.upcoming
+    done(qtbot, learn, learn.step)
+    assert len(learn.session.exploration.measured) == 11 and learn.live.embedding.marks == (11, 1)
+    done(qtbot, learn, learn.undo_button.click)
+    assert len(learn.session.exploration.measured) == 10 and np.array_equal(learn.session.upcoming, asked)
+    assert learn.live.embedding.marks == (10, 1) and np.allclose(upcoming.data, learned.data[asked])
 
 
 def test_a_run_finds_the_largest_within_its_budget(viewer, scene, learn, qtbot):
@@ -102,17 +108,6 @@ def test_stop_reacts_at_once_and_keeps_what_is_there(viewer, learn, qtbot):
     n = len(learn.session.exploration.measured)
     done(qtbot, learn, learn.step)  # fits what was not fitted, or measures
     assert len(learn.session.upcoming) == 1 and len(learn.session.exploration.measured) >= n
-
-
-def test_a_measurement_is_undone(learn, qtbot):
-    for _ in range(3):
-        done(qtbot, learn, learn.step)
-    before = learn.session.upcoming
-    done(qtbot, learn, learn.step)
-    assert len(learn.session.exploration.measured) == 12
-    done(qtbot, learn, learn.undo_button.click)
-    assert len(learn.session.exploration.measured) == 11 and np.array_equal(learn.session.upcoming, before)
-    assert learn.live.embedding.marks == (11, 1)
 
 
 def test_the_user_is_the_instrument(viewer, scene, learn, qtbot):
@@ -247,8 +242,11 @@ def test_a_record_is_saved_and_gone_on_with(viewer, scene, learn, qtbot, tmp_pat
     assert len(learn.session.exploration.measured) == 12
 
 
-def test_when_all_is_measured_it_says_so(learn, qtbot):
-    learn.plan.batch.setValue(100)
+def test_when_all_is_measured_it_says_so(viewer, learn, qtbot):
+    learn.form.data.atoms.setCurrentIndex(learn.form.data.atoms.count() - 1)
+    learn.form.data.step_px.setValue(30)
+    learn.form.target.target.choose(viewer.layers["lattice"])
+    learn.plan.batch.setValue(10)
     learn.plan.budget.setValue(1000)
     done(qtbot, learn, learn.run)
     assert learn.session.finished and "nothing left" in learn.progress.words.text()
