@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import napari_vae.widgets.learn as learn_module
+from napari_vae import ModelConfig, TrainConfig, extract_patches, fit
 from napari_vae.layer_table import numeric_columns
-from napari_vae.layers import KEY
+from napari_vae.layers import KEY, atoms_from_points
 from training_widget import LONG, TURNED, kinds
 
 STRONG = 1.5  # the target of the brightest atoms
@@ -119,6 +120,11 @@ def test_the_user_is_the_instrument(viewer, scene, learn, qtbot):
     assert list(viewer.layers.selection) == [upcoming] and upcoming.selected_data == {0}
     assert np.allclose(viewer.scene.camera.center[-2:], upcoming.data_to_world(upcoming.data[0]))
     assert "2 more" in learn.instrument.words.text()
+    viewer.scene.camera.center = (0, 0, 0)
+    viewer.add_image(np.zeros((9, 9)), name="another")
+    assert tuple(viewer.scene.camera.center) == (0, 0, 0)  # the user looks elsewhere
+    learn.instrument.show_button.click()
+    assert np.allclose(viewer.scene.camera.center[-2:], upcoming.data_to_world(upcoming.data[0]))
     failed = int(learn.session.upcoming[1])
     learn.instrument.value.setValue(7.5)
     learn.instrument.measured_button.click()
@@ -197,12 +203,23 @@ def test_a_regular_grid_is_learned_everywhere(viewer, scene, learn, qtbot):
     assert learn.form.data.atoms.layer() is None  # our own points are not taken for atoms
 
 
-def test_latents_of_the_points_describe_them(viewer, scene, learn, qtbot):
-    learn.form.features.choice.setCurrentIndex(learn.form.features.choice.findData("latents"))
+def test_a_trained_encoder_or_latents_describe_the_places(viewer, scene, learn, qtbot, tmp_path):
+    image, points, strength = scene
+    patches = extract_patches(image.data, atoms_from_points(points), window=12)
+    fit(patches, ModelConfig(latent_dim=2), TrainConfig(epochs=1)).save(tmp_path / "model")
+    choice = learn.form.features.choice
+    assert [choice.itemData(i) for i in range(choice.count())] == ["windows", "latents"]
+    choice.setCurrentIndex(1)
     learn.plan.budget.setValue(12)
     done(qtbot, learn, learn.run)
     table = layer_of(viewer, "learned").features
-    assert np.corrcoef(table["predicted"], scene[2][learn.session.candidates.atoms.index])[0, 1] > 0.9
+    assert np.corrcoef(table["predicted"], strength[learn.session.candidates.atoms.index])[0, 1] > 0.9
+    learn.start_over()
+    done(qtbot, learn, learn.load_run, str(tmp_path / "model"))
+    assert choice.currentData() == "saved" and "encoder" in learn.progress.words.text()
+    done(qtbot, learn, learn.run)
+    assert len(learn.session.exploration.measured) == 12
+    assert learn.session.exploration.record.settings["model"]["features"]  # which run it was
 
 
 def test_layers_deleted_meanwhile_do_no_harm(viewer, scene, learn, qtbot):

@@ -210,7 +210,6 @@ class LearnWidget(Panel):
     def _on_progress(self, event: Any) -> None:
         self.progress.show_step(event)
         if isinstance(event, Snapshot):
-            self.session = event.session
             self._show(event, passing=True)
 
     def _on_result(self, result: Any) -> None:
@@ -218,13 +217,13 @@ class LearnWidget(Panel):
             self.form.features.set_saved(result, result.model_config.name)
             self.progress.say(f"The encoder of {result.model_config.name} describes the places from now on.")
             return
-        if self._shown is None or self._shown.session is not result.session:
-            self.setup.collapse(animate=False)
-        self.session = result.session
         self._show(result)
         self.progress.say(result.message)
 
     def _show(self, snapshot: Snapshot, *, passing: bool = False) -> None:
+        if self.session is not snapshot.session:
+            self.session = snapshot.session
+            self.setup.collapse(animate=False)
         self._shown = snapshot
         self.layers.show(snapshot, self.live.embedding.column, passing=passing)
         self.live.show_snapshot(snapshot)
@@ -252,18 +251,17 @@ class LearnWidget(Panel):
             self._ask_user(session, idle)
 
     def _ask_user(self, session: Session, idle: bool) -> None:
-        if not idle:
-            self.instrument.rest("The next place is being chosen …")
-        elif not len(session.upcoming):
-            self.instrument.rest("Nothing is to be measured now.")
-        else:
-            row, left = int(session.upcoming[0]), len(session.upcoming)
-            atom = session.candidates.atoms.iloc[row]
-            others = f" {left - 1} more after it." if left > 1 else ""
+        row = int(session.upcoming[0]) if idle and len(session.upcoming) else None
+        if row is None:
+            self.instrument.rest("Nothing is to be measured now." if idle else "The next place is being chosen …")
+        elif row != self.instrument.row:  # else the user may be looking elsewhere
+            atom, left = session.candidates.atoms.iloc[row], len(session.upcoming) - 1
+            others = f" {left} more after it." if left else ""
             self.layers.go_to_next()
             self.instrument.ask(
+                row,
                 f"Measure the place in the middle of the canvas: row {atom['y']:.1f}, column {atom['x']:.1f} of the "
-                f"image in pixels.{others}"
+                f"image in pixels.{others}",
             )
 
     def _on_color_changed(self, column: str) -> None:

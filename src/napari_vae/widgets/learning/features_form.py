@@ -22,8 +22,9 @@ WINDOWS, OPEN, SAVED, LATENTS = "windows", "open", "saved", "latents"
 LATENT = re.compile(r"(vae_)?z\d+")
 TOOLTIP = (
     "What the model sees of every place. The window itself: a network is trained here, on your measurements alone. "
-    "The encoder of a model that you have trained in “Train VAE”, open or loaded with the button: knows all windows "
-    "already, so that fewer measurements may be enough. Latents: the columns z1, z2 … of the points, as they are."
+    "The encoder of a model that you have trained in “Train VAE”, open or loaded with the button: it knows all windows "
+    "already, so that fewer measurements may be enough; windows are of its size then. Latents: the columns z1, z2 … of "
+    "the points, as they are."
 )
 
 

@@ -12,7 +12,13 @@ BOUND = 1e12
 
 
 class InstrumentBox(QWidget):
-    """A sentence, a field for the value, and two buttons."""
+    """A sentence, a field for the value, and buttons.
+
+    Attributes
+    ----------
+    row : int or None
+        The candidate that is asked for.
+    """
 
     measured = Signal(float)
     failed = Signal()
@@ -20,6 +26,7 @@ class InstrumentBox(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.row: int | None = None
         self.words = sentence()
         self.words.setToolTip("The place that is selected and in the middle of the canvas")
         self.value = _ValueBox()
@@ -47,8 +54,9 @@ class InstrumentBox(QWidget):
         self.failed_button.clicked.connect(self.failed)
         self.show_button.clicked.connect(self.shown)
 
-    def ask(self, words: str) -> None:
+    def ask(self, row: int, words: str) -> None:
         """Ask for the value of a place."""
+        self.row = row
         self.words.setText(words)
         self.setEnabled(True)
         self.value.setFocus()
@@ -56,6 +64,7 @@ class InstrumentBox(QWidget):
 
     def rest(self, words: str) -> None:
         """Nothing to be measured now."""
+        self.row = None
         self.words.setText(words)
         self.setEnabled(False)
 

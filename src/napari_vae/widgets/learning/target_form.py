@@ -180,7 +180,7 @@ class TargetForm(Form):
             "third of the distance between atoms suits a map of atoms; 0 takes the pixel under the place.",
         )
         self.add(
-            "Purpose",
+            "Goal",
             self.goal,
             "What the measurements are for: to find the places with the largest or smallest value or one near a "
             "number, or those of one class; or to know the target everywhere as well as possible.",
