@@ -200,6 +200,8 @@ def test_of_many_candidates_the_best_and_some_at_random_are_drawn_together():
     x = np.random.default_rng(1).random((JOINT + 3000, 2))
     model = PlainGP().fit(x[:10], x[:10, 0])
     open_ = np.arange(10, len(x))
-    batch, score = choose(model, x, open_, model.predict(x[open_], noise=False), Rule("information", Goal(), 2.0, 1.0), batch=2)
+    batch, score = choose(
+        model, x, open_, model.predict(x[open_], noise=False), Rule("information", Goal(), 2.0, 1.0), batch=2
+    )
     assert np.isfinite(score).sum() == JOINT
     assert len(batch) == 2

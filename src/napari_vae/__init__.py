@@ -23,8 +23,14 @@ if TYPE_CHECKING:
     from .adviser import advise as advise
     from .adviser import iter_advise as iter_advise
     from .analysis.clusters import cluster as cluster
+    from .analysis.embedding_quality import knn_r2 as knn_r2
+    from .analysis.embedding_quality import participation_ratio as participation_ratio
+    from .analysis.embedding_quality import roughness as roughness
     from .analysis.figures import FigureData as FigureData
     from .analysis.figures import save_figures as save_figures
+    from .analysis.regret import mean_regret as mean_regret
+    from .analysis.regret import measurements_to_reach as measurements_to_reach
+    from .analysis.regret import simple_regret as simple_regret
     from .archive import load_analysis as load_analysis
     from .atoms import assign_sublattices as assign_sublattices
     from .atoms import detect_atoms as detect_atoms
@@ -112,19 +118,25 @@ _HOME = {
     "iter_detect_atoms": "atoms",
     "iter_explore": "learning.loop",
     "iter_fit": "training",
+    "knn_r2": "analysis.embedding_quality",
     "label_next": "labelling",
     "link_atoms": "atoms",
     "list_datasets": "io.reading",
     "load_analysis": "archive",
     "load_run": "run",
+    "mean_regret": "analysis.regret",
     "measure_displacements": "crystal.displacements",
     "measure_lattice": "crystal.lattice_vectors",
+    "measurements_to_reach": "analysis.regret",
+    "participation_ratio": "analysis.embedding_quality",
     "paste_patches": "patches",
     "read": "io.reading",
     "read_table": "io.writing",
+    "roughness": "analysis.embedding_quality",
     "samples": "",
-    "voronoi_intensities": "crystal.intensities",
     "save_figures": "analysis.figures",
+    "simple_regret": "analysis.regret",
+    "voronoi_intensities": "crystal.intensities",
     "write_image": "io.writing",
     "write_table": "io.writing",
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import exploring, publishing
 from .errors import InputError
 from .options import (
     Atoms,
@@ -33,7 +34,6 @@ from .options import (
     model_of,
     training_of,
 )
-from .publishing import add_commands
 from .terminal import one_line_errors, progress_bars, say, warn
 
 if TYPE_CHECKING:
@@ -316,7 +316,8 @@ def open_(
         raise InputError(problem)
 
 
-add_commands(app)
+publishing.add_commands(app)
+exploring.add_commands(app)
 
 
 def _finish(outcomes: list[Outcome]) -> None:

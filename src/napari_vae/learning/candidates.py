@@ -26,8 +26,8 @@ class Prepared:
     turn : array (N,) or None
         By how much the content of each image is turned, in radians, where a trained model told.
     circular : array (N, 4) or None
-        The same as cos φ, sin φ, cos 2φ, sin 2φ: means over competing angles, so half a turn that leaves the image as it
-        is leaves these as they are.
+        The same as cos φ, sin φ, cos 2φ, sin 2φ: means over competing angles, so half a turn that leaves the image as
+        it is leaves these as they are.
     orientation : array (N,) of int or None
         The coarse orientation in which a trained model saw each image, where its encoder is trained further.
     """

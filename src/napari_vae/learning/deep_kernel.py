@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,56 +15,24 @@ import torch
 from ..device import choose_device
 from ..errors import InputError
 from ..progress import never
+from .calibration import held_out, mixed, widening
 from .candidates import Floats, Prepared, plain_candidates
+from .config import DeepKernelConfig
 from .member import Member
-from .networks import NETWORKS, FeatureNetwork
-from .outcomes import TARGETS, Outcome, check_targets, outcome_of
+from .networks import FeatureNetwork
+from .outcomes import Class, Outcome, check_targets, outcome_of
 from .run_encoder import RunEncoder
 
 if TYPE_CHECKING:
     from ..run import Run
-
-KERNELS = ("matern", "rbf")
-FOLDED = 12  # labels from which on some are held out
-WIDENING = (0.7, 3.0)
-
-
-@dataclass(frozen=True)
-class DeepKernelConfig:
-    """Settings of a `DeepKernelGP`; see there."""
-
-    target: str = "real"
-    embedding_dim: int = 3
-    network: str = "auto"
-    hidden: tuple[int, ...] = (16,)
-    kernel: str = "matern"
-    ensemble: int = 4
-    fine_tune: bool = False
-    steps: int = 300
-    warm_steps: int = 30
-    weight_decay: float = 1.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(int(width) for width in np.atleast_1d(self.hidden)))
-        for name, allowed in (("target", TARGETS), ("network", NETWORKS), ("kernel", KERNELS)):
-            if getattr(self, name) not in allowed:
-                raise InputError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}.")
-        if not 1 <= self.embedding_dim <= 3:
-            raise InputError(f"An embedding has 1 to 3 dimensions, so that it can be looked at; not {self.embedding_dim}.")
-        for name in ("ensemble", "steps", "warm_steps", *(["hidden"] if not min(self.hidden, default=0) > 0 else [])):
-            if name == "hidden" or not getattr(self, name) >= 1:
-                raise InputError(f"{name} must be positive, not {getattr(self, name)!r}.")
-        if not self.weight_decay >= 0:
-            raise InputError(f"weight_decay is 0 or more, not {self.weight_decay!r}.")
 
 
 class DeepKernelGP:
     """A Gaussian process on a learned embedding of images, for few labels.
 
     A feature network leads to an embedding of one to three dimensions, on which an exact Gaussian process predicts the
-    target; both maximise its marginal likelihood. An ensemble, whose networks start differently and see different parts of
-    the labels, tells how far the networks agree; the labels that each did not see tell how wide the intervals must be.
+    target; both maximise its marginal likelihood. An ensemble, whose networks start differently and see different parts
+    of the labels, tells how far they agree; the labels that each did not see tell how wide the intervals must be.
 
     Parameters
     ----------
@@ -113,8 +83,8 @@ class DeepKernelGP:
             raise InputError(f"{error}; settings are {', '.join(DeepKernelConfig.__dataclass_fields__)}.") from error
         if self.config.fine_tune and features is None:
             raise InputError("There is no encoder to fine-tune; give a run as features.")
-        if self.config.fine_tune and self.config.network == "conv" or features is not None and self.config.network == "conv":
-            raise InputError('A run tells columns, not images; take network "mlp" or "linear".')
+        if features is not None and self.config.network == "conv":
+            raise InputError('The encoder of a run tells columns, not images; take network "mlp" or "linear".')
         self.device = choose_device(device)
         self.encoder = None if features is None else RunEncoder(features, trainable=self.config.fine_tune)
         self.members: list[Member] = []
@@ -138,9 +108,7 @@ class DeepKernelGP:
             return x
         return plain_candidates(x) if self.encoder is None else self.encoder.prepare(x)
 
-    def fit(
-        self, x: Any, y: npt.ArrayLike, *, warm: bool = False, stop: Callable[[], bool] = never
-    ) -> DeepKernelGP:
+    def fit(self, x: Any, y: npt.ArrayLike, *, warm: bool = False, stop: Callable[[], bool] = never) -> DeepKernelGP:
         """Learn from labelled images or rows.
 
         Parameters
@@ -164,17 +132,20 @@ class DeepKernelGP:
         values = check_targets(y, len(seen), self.config.target)
         self._check_shape(seen)
         warm = warm and bool(self.members)
-        if not warm or self.config.target == "class" and values.max() >= self.outcome.n:  # type: ignore[union-attr]
+        if not warm or (isinstance(self.outcome, Class) and values.max() >= self.outcome.n):
             warm, self.outcome = False, outcome_of(self.config.target, values)
-            self.members = [self._member(i, seen) for i in range(self.config.ensemble)]
+            self.members = [self.new_member(i, seen) for i in range(self.config.ensemble)]
         assert self.outcome is not None
         targets, variance = self.outcome.encode(values, seen)
         errors = []
-        for member, held_out in zip(self.members, self._folds(len(seen)), strict=True):
-            member.fit(seen, targets, variance, ~held_out, settings=self.config, warm=warm, stop=stop)
-            errors.append(member.errors(seen[held_out], targets[held_out]))
+        for member, hidden in zip(
+            self.members, held_out(len(seen), self.config.ensemble, self.config.seed), strict=True
+        ):
+            member.fit(seen, targets, variance, ~hidden, settings=self.config, warm=warm, stop=stop)
+            errors.append(member.errors(seen[hidden], targets[hidden]))
             member.condition(seen, targets, variance)
-        self.widening = _widening(np.concatenate(errors))
+        left_out = mixed([member.left_out() for member in self.members])
+        self.widening = np.ones(1) if variance is not None else widening(np.concatenate(errors), targets, *left_out)
         return self
 
     def predict(self, x: Any, *, noise: bool = True) -> tuple[Floats, Floats]:
@@ -215,8 +186,8 @@ class DeepKernelGP:
     def sample(self, x: Any, n: int = 1, *, seed: int = 0) -> Floats:
         """Joint draws of the target at all of `x`: (n, N), or (n, N, T).
 
-        Each draw is one function of one network; functions of a process are drawn by Matheron's rule, so memory grows with
-        the number of candidates and not with its square.
+        Each draw is one function of one network; functions of a process are drawn by Matheron's rule, so memory grows
+        with the number of candidates and not with its square.
 
         Raises
         ------
@@ -247,12 +218,27 @@ class DeepKernelGP:
 
     def _check_shape(self, seen: Prepared) -> None:
         if self.config.network == "conv" and seen.values.ndim != 4:
-            raise InputError('The network "conv" wants images (N, H, W) or (N, C, H, W); take "mlp" for rows of numbers.')
+            raise InputError(
+                'The network "conv" wants images (N, H, W) or (N, C, H, W); take "mlp" for rows of numbers.'
+            )
         known = self.members[0].shape if self.members else seen.values.shape[1:]
         if seen.values.shape[1:] != known:
             raise InputError(f"The model was fitted to inputs of shape {known}, not {seen.values.shape[1:]}.")
 
-    def _member(self, number: int, seen: Prepared) -> Member:
+    def save(self, folder: str | PathLike[str]) -> Path:
+        """Write the fitted model to a folder, with the run whose encoder it uses: whole or not at all.
+
+        Raises
+        ------
+        InputError
+            If the model is not fitted, or the folder holds something else.
+        """
+        from .saving import save_deep_kernel
+
+        return save_deep_kernel(self, folder)
+
+    def new_member(self, number: int, seen: Prepared) -> Member:
+        """The untrained network of that number, for candidates like these."""
         config = self.config
         kind = "mlp" if config.network == "auto" else config.network
         network = FeatureNetwork(
@@ -260,30 +246,19 @@ class DeepKernelGP:
             seen,
             config.embedding_dim,
             config.hidden,
-            encoder=self.encoder,
+            encoder=copy.deepcopy(self.encoder),  # each trains its own, if it is trained
             circular=config.target != "angle",
             generator=torch.Generator().manual_seed(1000 * config.seed + number),
         )
         return Member(network.to(self.device), config.kernel, seen.values.shape[1:])
 
-    def _folds(self, n: int) -> npt.NDArray[np.bool_]:
-        """Which labels each network does not see: (networks, n); none if they are few."""
-        networks = self.config.ensemble
-        if networks == 1 or n < FOLDED:
-            return np.zeros((networks, n), bool)
-        order = np.random.default_rng(self.config.seed).permutation(n)
-        return np.asarray(order % networks == np.arange(networks)[:, None])
+    def blank(self, shape: tuple[int, ...]) -> Prepared:
+        """One candidate of a shape, as `prepare` would make it."""
+        rotates = self.encoder is not None and self.encoder.rotates
+        turn, circular = (np.zeros(1), np.zeros((1, 4))) if rotates else (None, None)
+        return Prepared(np.zeros((1, *shape), np.float32), turn, circular, np.zeros(1, np.int64))
 
     def _moments(self, seen: Prepared, noise: bool) -> tuple[Floats, Floats]:
         """Mean and variance (N, T) of the mixture of all networks, in the units of the process."""
-        told = [member.moments(seen, noise) for member in self.members]
-        mean = np.mean([m for m, _ in told], axis=0)
-        spread = np.mean([v + (m - mean) ** 2 for m, v in told], axis=0)
-        return mean, spread * self.widening**2
-
-
-def _widening(errors: Floats) -> Floats:
-    """By how much intervals must be wider so that nine of ten standardised errors (n, T) lie within those of 90 %."""
-    if len(errors) < FOLDED:
-        return np.ones(1)
-    return np.clip(np.quantile(np.abs(errors), 0.9, axis=0) / 1.645, *WIDENING)
+        mean, variance = mixed([member.moments(seen, noise) for member in self.members])
+        return mean, variance * self.widening**2

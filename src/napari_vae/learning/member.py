@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,19 +17,17 @@ from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.priors import LogNormalPrior
 from linear_operator.utils.cholesky import psd_safe_cholesky
-from linear_operator.utils.errors import NotPSDError
-from linear_operator.utils.warnings import NumericalWarning
+from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
 
 from ..errors import TrainingError
 from .candidates import Floats, Prepared
+from .config import DeepKernelConfig
 from .networks import FeatureNetwork
-
-if TYPE_CHECKING:
-    from .deep_kernel import DeepKernelConfig
 
 RATE, WARM_RATE = 0.01, 0.005  # of the network
 KERNEL_RATE = 0.05
+INHERITED = 0.01  # of the rate, for an encoder that was trained before
 CHUNK = 2048
 TINY = 1e-12
 NOISE, LEAST_NOISE = (-4.0, 1.0), 1e-4  # prior of the variance of the noise, of targets of unit variance
@@ -78,10 +75,10 @@ class Member:
             self.condition(seen, targets, variance)
             self._train(seen, steps, settings.weight_decay, rate, stop)
             self._settle(seen)
-        except NotPSDError as error:
+        except (NotPSDError, NanError) as error:
             raise TrainingError(
-                "The kernel of the Gaussian process could not be inverted; leave out repeated measurements that disagree, "
-                "or choose a smaller embedding."
+                "The kernel of the Gaussian process could not be inverted; leave out labels of the same image that "
+                "disagree, or choose a smaller embedding."
             ) from error
 
     def condition(self, seen: Prepared, targets: Floats, variance: Floats | None) -> None:
@@ -90,8 +87,27 @@ class Member:
         y, noise = torch.from_numpy(targets), None if variance is None else torch.from_numpy(variance)
         self.gp = self._process(self.network.embed(seen), y, noise)
         if before is not None:
-            fixed = {name: value for name, value in self.gp.state_dict().items() if value.shape != before[name].shape}
-            self.gp.load_state_dict(before | fixed)  # known variances belong to the labels
+            self.gp.load_state_dict(before)
+        self.gp.eval()
+
+    def state(self) -> dict[str, Tensor]:
+        """Weights, hyperparameters and what is known, by name."""
+        gp = self.gp
+        assert gp is not None
+        known = {"known.z": gp.train_inputs[0], "known.y": gp.train_targets}
+        if not isinstance(gp.likelihood, GaussianLikelihood):
+            known["known.noise"] = gp.likelihood.noise
+        parts = {"network": self.network.state_dict(), "gp": gp.state_dict()}
+        named = {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
+        return {name: value.detach().cpu().clone().contiguous() for name, value in (named | known).items()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Put everything back as `state` told it."""
+        z, y = state["known.z"], state["known.y"]
+        noise = state.get("known.noise")
+        self.network.load_state_dict(_under("network.", state))
+        self.gp = self._process(z[0] if y.ndim > 1 else z, _rows(y), None if noise is None else _rows(noise))
+        self.gp.load_state_dict(_under("gp.", state))
         self.gp.eval()
 
     def _process(self, z: Tensor, y: Tensor, variance: Tensor | None) -> SingleTaskGP:
@@ -106,35 +122,33 @@ class Member:
             likelihood.noise = math.exp(NOISE[0])
         return SingleTaskGP(z, y, variance, likelihood=likelihood, covar_module=scaled, outcome_transform=None)
 
-    def _train(
-        self, seen: Prepared, steps: int, weight_decay: float, rate: float, stop: Callable[[], bool]
-    ) -> None:
+    def _train(self, seen: Prepared, steps: int, weight_decay: float, rate: float, stop: Callable[[], bool]) -> None:
         gp, network = self.gp, self.network
         assert gp is not None
         gp.train()
         network.train()
         evidence = ExactMarginalLogLikelihood(gp.likelihood, gp)
-        layers = [p for p in network.parameters() if p.requires_grad]
+        inherited = [] if network.encoder is None else [p for p in network.encoder.parameters() if p.requires_grad]
+        layers = [p for p in network.parameters() if p.requires_grad and not any(p is q for q in inherited)]
         groups = [
             {"params": layers, "lr": rate, "weight_decay": weight_decay},
+            {"params": inherited, "lr": rate * INHERITED, "weight_decay": 0.0},  # it knows much already
             {"params": list(gp.parameters()), "lr": KERNEL_RATE, "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups)
         best, since = float("inf"), 0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NumericalWarning)  # jitter on the diagonal: what it is there for
-            for _ in range(steps):
-                if stop():
-                    break
-                optimizer.zero_grad()
-                self._place(network(seen).double().cpu())
-                loss = -evidence(gp(*gp.train_inputs), gp.train_targets).sum()
-                loss.backward()
-                optimizer.step()
-                value = float(loss.detach())
-                best, since = (value, 0) if value < best - TOLERANCE else (best, since + 1)
-                if since >= PATIENCE:
-                    break
+        for _ in range(steps):
+            if stop():
+                break
+            optimizer.zero_grad()
+            self._place(network(seen).double().cpu())
+            loss = -evidence(gp(*gp.train_inputs), gp.train_targets).sum()
+            loss.backward()
+            optimizer.step()
+            value = float(loss.detach())
+            best, since = (value, 0) if value < best - TOLERANCE else (best, since + 1)
+            if since >= PATIENCE:
+                break
 
     def _settle(self, seen: Prepared) -> None:
         """Leave training: the labelled candidates are where the network now has them."""
@@ -149,12 +163,8 @@ class Member:
 
         Each by itself: gpytorch's prediction would take the covariance of every candidate with every other.
         """
-        gp = self.gp
-        assert gp is not None
-        z_known, y = gp.train_inputs[0], gp.train_targets
-        covariance = gp.likelihood(gp.forward(z_known), z_known).covariance_matrix
-        factor = psd_safe_cholesky(covariance)
-        weights = torch.cholesky_solve((y - gp.mean_module(z_known))[..., None], factor)
+        gp, factor = self._factor()
+        z_known, weights = gp.train_inputs[0], torch.cholesky_solve(self._deviations()[..., None], factor)
         added = gp.likelihood.noise if noise and isinstance(gp.likelihood, GaussianLikelihood) else torch.zeros(1)
         parts = []
         for k in range(0, len(seen), CHUNK):
@@ -175,6 +185,21 @@ class Member:
         return (targets - mean) / np.sqrt(variance)
 
     @torch.no_grad()
+    def left_out(self) -> tuple[Floats, Floats]:
+        """Mean and variance (n, T) of each label from all others, by the process; the network saw them all.
+
+        References
+        ----------
+        C. E. Rasmussen, C. K. I. Williams, "Gaussian processes for machine learning" (2006), section 5.4.2.
+        """
+        gp, factor = self._factor()
+        precision = torch.cholesky_inverse(factor)
+        variance = 1 / torch.diagonal(precision, dim1=-2, dim2=-1)
+        mean = gp.train_targets - (precision @ self._deviations()[..., None])[..., 0] * variance
+        n = mean.shape[-1]
+        return mean.reshape(-1, n).T.numpy(), variance.reshape(-1, n).T.numpy()
+
+    @torch.no_grad()
     def draw(self, seen: Prepared, n: int, seed: int) -> Floats:
         """Functions of the process at all candidates (n, N, T)."""
         assert self.gp is not None
@@ -183,6 +208,19 @@ class Member:
             paths = draw_matheron_paths(self.gp, torch.Size([n]))
         drawn = paths(self.network.embed(seen))  # (n, N), or (n, T, N)
         return drawn.reshape(n, -1, len(seen)).mT.numpy()
+
+    def _factor(self) -> tuple[SingleTaskGP, Tensor]:
+        """The process, and the Cholesky factor of the covariance of what it knows."""
+        gp = self.gp
+        assert gp is not None
+        z = gp.train_inputs[0]
+        return gp, psd_safe_cholesky(gp.likelihood(gp.forward(z), z).covariance_matrix)
+
+    def _deviations(self) -> Tensor:
+        """Of what is known, from the mean of the process."""
+        assert self.gp is not None
+        deviations: Tensor = self.gp.train_targets - self.gp.mean_module(self.gp.train_inputs[0])
+        return deviations
 
     def _place(self, z: Tensor) -> None:
         gp = self.gp
@@ -194,3 +232,12 @@ class Member:
 
 def _lengths(z: Tensor, batch: torch.Size) -> dict[str, Any]:
     return {"ard_num_dims": z.shape[-1], "batch_shape": batch, "lengthscale_prior": LogNormalPrior(*LENGTH)}
+
+
+def _rows(values: Tensor) -> Tensor:
+    """Outputs (T, n), or (n,), as (n, T)."""
+    return values.T.contiguous() if values.ndim > 1 else values[:, None]
+
+
+def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

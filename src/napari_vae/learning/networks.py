@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ..models.networks import Encoder, initialise, mlp
-from .candidates import Prepared
+from .candidates import Floats, Prepared
 from .run_encoder import RunEncoder
 
-NETWORKS = ("auto", "linear", "mlp", "conv")
 CHUNK = 2048  # candidates that the network sees at a time
 
 
@@ -30,7 +29,7 @@ class FeatureNetwork(nn.Module):
     hidden : tuple of int
         Widths of the layers between.
     encoder : RunEncoder, optional
-        Of a trained model; what it tells is neither centred nor scaled, so that a latent that it does not use stays small.
+        Of a trained model; what it tells is neither centred nor scaled, so that a latent it does not use stays small.
     circular : bool
         Whether the embedding may depend on the angle that a trained model told.
     generator : torch.Generator
@@ -59,7 +58,8 @@ class FeatureNetwork(nn.Module):
         self.register_buffer("spread", torch.from_numpy(spread).float())
         width = self._columns(example[:1]).flatten(1).shape[1]
         self.straight = nn.Linear(width, dims)
-        self.convolutions = self.bent = None
+        self.convolutions: Encoder | None = None
+        self.bent: nn.Module | None = None
         if kind == "conv":
             _, channels, rows, columns = example.values.shape
             self.convolutions = Encoder("conv", channels, (rows, columns), hidden)
@@ -72,17 +72,16 @@ class FeatureNetwork(nn.Module):
                 initialise(part, generator)
         if self.bent is not None:  # the embedding starts straight, and is bent where the labels ask for it
             last = self.bent[-1] if isinstance(self.bent, nn.Sequential) else self.bent
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, seen: Prepared) -> Tensor:
         """Embedding (N, d) of candidates."""
         columns = self._columns(seen)
-        straight: Tensor = self.straight(columns.flatten(1))
-        if self.bent is None:
-            return straight
-        bent: Tensor = self.bent(columns.flatten(1) if self.convolutions is None else self.convolutions(columns))
-        return straight + bent
+        embedding: Tensor = self.straight(columns.flatten(1))
+        if self.convolutions is not None and self.bent is not None:
+            return embedding + self.bent(self.convolutions(columns))
+        return embedding if self.bent is None else embedding + self.bent(columns.flatten(1))
 
     @torch.no_grad()
     def embed(self, seen: Prepared) -> Tensor:
@@ -104,7 +103,7 @@ class FeatureNetwork(nn.Module):
         return values
 
 
-def _limits(values: npt.NDArray[np.float32], *, scaled: bool) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _limits(values: npt.NDArray[np.float32], *, scaled: bool) -> tuple[Floats, Floats]:
     """Centre and spread of every column, or of every channel of images."""
     if not scaled:
         return np.zeros(1), np.ones(1)

@@ -13,7 +13,6 @@ from .candidates import Prepared
 
 Floats = npt.NDArray[np.float64]
 FEWEST = 3
-TARGETS = ("real", "angle", "class")
 STEP = np.deg2rad(2.0)
 GRID = np.deg2rad(np.arange(-180, 180, 2.0))
 CLASS_NOISE = 0.01  # α_ε of Milios et al.: how sure a label is
@@ -32,7 +31,9 @@ def check_targets(y: npt.ArrayLike, n: int, kind: str) -> Floats:
     try:
         values = np.asarray(y, np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError("The targets hold values that are no numbers; give classes as whole numbers from 0.") from error
+        raise InputError(
+            "The targets hold values that are no numbers; give classes as whole numbers from 0."
+        ) from error
     if values.ndim not in (1, 2) or len(values) != n:
         raise InputError(f"There are {n} images or rows, but targets of shape {values.shape}; give one row for each.")
     values = values.reshape(n, -1)
@@ -86,9 +87,9 @@ class Real:
 class Angle:
     """Directions on the screen, in degrees, by their first two circular harmonics.
 
-    An angle turns with the image. Where a trained model tells how much each image is turned, what is learned is the angle
-    relative to that, so one example tells of all orientations. The second harmonic still tells the direction of what
-    looks the same after half a turn, where the first one averages out.
+    An angle turns with the image. Where a trained model tells how much each image is turned, what is learned is the
+    angle relative to that, so one example tells of all orientations. The second harmonic still tells the direction of
+    what looks the same after half a turn, where the first one averages out.
     """
 
     def encode(self, values: Floats, seen: Prepared) -> tuple[Floats, Floats | None]:

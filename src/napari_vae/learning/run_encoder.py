@@ -84,11 +84,12 @@ class RunEncoder(nn.Module):
                 images.append(batch)
             else:
                 columns.append(self(given, told.orientation))
-        turn, waves = (torch.cat(parts).double().cpu().numpy() for parts in (turns, circular))
-        told_angle = (turn, waves) if self.rotates else (None, None)
+        turn = waves = None
+        if self.rotates:
+            turn, waves = (torch.cat(parts).double().cpu().numpy() for parts in (turns, circular))
         if self.trainable:
-            return Prepared(np.concatenate(images), *told_angle, torch.cat(seen).cpu().numpy())
-        return Prepared(torch.cat(columns).float().cpu().numpy(), *told_angle)
+            return Prepared(np.concatenate(images), turn, waves, torch.cat(seen).cpu().numpy())
+        return Prepared(torch.cat(columns).float().cpu().numpy(), turn, waves)
 
     def forward(self, images: Tensor, orientation: Tensor) -> Tensor:
         """Columns (B, F) of images (B, C, H, W), seen in given coarse orientations (B,)."""

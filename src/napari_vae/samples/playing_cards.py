@@ -108,13 +108,26 @@ def cards(
     shift = rng.uniform(-max_shift, max_shift, (n, 2))
     suit = np.repeat(np.arange(len(SUITS)), n_per_suit)
     scales = np.exp(rng.uniform(np.log(scale[0]), np.log(scale[1]), n))
-    forward = _forward_maps(np.deg2rad(angle), np.deg2rad(shear)) * scales[:, None, None]
+    images = draw_cards(suit, angle, shear, shift, scales, size)
+    return Cards(images, angle, shear, shift, scales, suit)
+
+
+def draw_cards(
+    suit: npt.NDArray[np.int64],
+    angle: npt.NDArray[np.float64],
+    shear: npt.NDArray[np.float64],
+    shift: npt.NDArray[np.float64],
+    scale: npt.NDArray[np.float64],
+    size: int,
+) -> npt.NDArray[np.float32]:
+    """Images (N, size, size) of suits in given poses; each quantity as in `Cards`."""
+    forward = _forward_maps(np.deg2rad(angle), np.deg2rad(shear)) * scale[:, None, None]
     inverse = np.linalg.inv(forward).astype(np.float64)
-    images = np.empty((n, size, size), np.float32)
-    for start in range(0, n, CHUNK):
+    images = np.empty((len(suit), size, size), np.float32)
+    for start in range(0, len(suit), CHUNK):
         part = slice(start, start + CHUNK)
         images[part] = _draw(suit[part], inverse[part], shift[part], size)
-    return Cards(images, angle, shear, shift, scales, suit)
+    return images
 
 
 def _forward_maps(angle: npt.NDArray[np.float64], shear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -1,0 +1,176 @@
+"""Active learning replayed on what is known already, on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .errors import InputError
+from .options import Device, Seed
+from .terminal import progress_bars, say
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    from .run import Run
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add ``explore`` to the command line."""
+    app.command(
+        epilog="Example: [bold]napari-vae explore results --target strain_xx --budget 60 --out exploration[/]\n\n"
+        "On columns of a table: [bold]napari-vae explore latents.csv --columns z1,z2 --target dose --goal min "
+        "--out exploration[/]"
+    )(explore)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Candidates, what is known of each, and the model whose encoder is used.
+
+    Parameters
+    ----------
+    x : Patches or array (N, F)
+    values : array (N,)
+        Numbers; of classes their position in `classes`; NaN where nothing is known.
+    classes : tuple of str
+        Names, of a column of words.
+    run : Run, optional
+    index : Index
+        Of the table: what each candidate is called.
+    """
+
+    x: Any
+    values: npt.NDArray[np.float64]
+    classes: tuple[str, ...]
+    run: Run | None
+    index: pd.Index
+
+
+def explore(
+    source: Annotated[
+        Path, typer.Argument(metavar="RESULTS_OR_TABLE", help="Folder that “analyze” has written, or a csv or parquet.")
+    ],
+    target: Annotated[str, typer.Option(help="Column with what is to be found; it answers as the instrument would.")],
+    out: Annotated[Path, typer.Option(help="Folder for the record; one that was interrupted is continued.")],
+    acquisition: Annotated[str, typer.Option(help="ei, ucb, pi, variance, thompson or information.")] = "ei",
+    goal: Annotated[str, typer.Option(help="max, min, a number to come near to, or the name of a class.")] = "max",
+    budget: Annotated[int, typer.Option(min=1, help="Measurements in all.")] = 50,
+    start: Annotated[int, typer.Option(min=1, help="Measurements at random to begin with.")] = 10,
+    batch: Annotated[int, typer.Option(min=1, help="Measurements between two looks at the model.")] = 1,
+    columns: Annotated[str, typer.Option(help="Columns that the model sees of a table; its latents by default.")] = "",
+    angle: Annotated[bool, typer.Option("--angle", help="The target is an angle in degrees, on its circle.")] = False,
+    model_run: Annotated[
+        Path | None, typer.Option(help="Trained model whose encoder is used; that of the results by default.")
+    ] = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Let a deep kernel choose what is measured next, on values that are known: how many would have been enough?"""
+    from .learning.loop import iter_explore
+    from .pipeline import Stage
+    from .progress import drain
+
+    known = known_of(source, target, columns, model_run)
+    model = _model(known, angle, device, seed)
+    settings = {"goal": _goal(goal, known), "start": start, "batch": batch, "seed": seed, "model": model}
+    with progress_bars() as bars:
+        job = iter_explore(known.x, known.values, acquisition, budget=budget, record=out, **settings)
+        record = drain(job, lambda event: bars(Stage("explore", event.fraction, event.message)))
+    say(record.reason)
+    if record.best is not None:
+        value = record.goal.looked_at(record.targets)[record.measured == record.best][0]
+        words = known.classes[int(value)] if known.classes else f"{value:.4g}"
+        say(f"Best: {target} {words} of atom {known.index[record.best]}.")
+    say(f"{record.tried} measurements, {len(record.failed)} of them without a value; see {out / 'measurements.csv'}")
+
+
+def known_of(source: Path, target: str, columns: str, model_run: Path | None) -> Known:
+    """Candidates and values from a folder of results, or from a table.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or holds no numbers, or a trained model is given for a table.
+    """
+    from .archive import load_analysis
+    from .io.writing import read_table
+    from .run import load_run
+
+    if source.is_dir():
+        analysis = load_analysis(source)
+        if columns:
+            raise InputError("The model sees the windows of an analysis; give its latents.csv to choose columns.")
+        run = analysis.run if model_run is None else load_run(model_run)
+        values, classes = values_of(analysis.latents, target)
+        return Known(analysis.patches, values, classes, run, analysis.latents.index)
+    if model_run is not None:
+        raise InputError("A trained model sees images, and a table has none; give the folder of an analysis.")
+    table = read_table(source)
+    values, classes = values_of(table, target)
+    return Known(_features(table, target, columns), values, classes, None, table.index)
+
+
+def values_of(table: pd.DataFrame, name: str) -> tuple[npt.NDArray[np.float64], tuple[str, ...]]:
+    """A column as numbers (N,), and the names of its classes if it holds words.
+
+    Raises
+    ------
+    InputError
+        If there is no such column; the message names those that exist.
+    """
+    import numpy as np
+
+    from .labelling import is_text
+
+    if name not in table:
+        raise InputError(f"The table has no column {name}; it has {', '.join(str(column) for column in table)}.")
+    column = table[name]
+    if not is_text(column):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan), ()
+    classes = tuple(sorted({str(word) for word in column.dropna()}))
+    codes = [classes.index(str(word)) if word == word and word is not None else np.nan for word in column]
+    return np.array(codes, np.float64), classes
+
+
+def _features(table: pd.DataFrame, target: str, columns: str) -> npt.NDArray[np.float64]:
+    import numpy as np
+
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    names = names or [str(name) for name in table if str(name)[:1] == "z" and str(name)[1:].isdigit()]
+    missing = [name for name in names if name not in table]
+    if missing or not names:
+        what = f"no column {', '.join(missing)}" if missing else "no latents"
+        raise InputError(f"The table has {what}; choose with --columns from {', '.join(str(name) for name in table)}.")
+    if target in names:
+        raise InputError(f"The model would see the target itself; leave {target} out of --columns.")
+    numbers = table[names].select_dtypes("number")
+    if numbers.shape[1] < len(names):
+        raise InputError("The columns that the model sees must hold numbers.")
+    return numbers.to_numpy(np.float64)
+
+
+def _model(known: Known, angle: bool, device: str, seed: int) -> Any:
+    from .learning.deep_kernel import DeepKernelGP
+
+    if angle and known.classes:
+        raise InputError("The target holds words, which are no angles; leave out --angle.")
+    kind = "class" if known.classes else "angle" if angle else "real"
+    return DeepKernelGP(known.run, target=kind, device=device, seed=seed)
+
+
+def _goal(goal: str, known: Known) -> str | float:
+    if goal in known.classes:
+        return float(known.classes.index(goal))
+    if goal in ("max", "min"):
+        return goal
+    try:
+        return float(goal)
+    except ValueError as error:
+        choices = f"one of {', '.join(known.classes)}" if known.classes else "max, min or a number"
+        raise InputError(f"--goal is {choices}, not {goal!r}.") from error

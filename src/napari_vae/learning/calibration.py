@@ -1,0 +1,49 @@
+"""How wide the intervals of an ensemble must be, told by labels that were kept back."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .candidates import Floats
+
+FEWEST = 12  # labels from which on some are kept back
+RANGE = (0.7, 3.0)
+NORMAL_90 = 1.645  # half of the interval that holds 90 % of a normal distribution, in standard deviations
+
+
+def held_out(n: int, networks: int, seed: int) -> npt.NDArray[np.bool_]:
+    """Which of n labels each network does not see: (networks, n), every label once; none if they are few."""
+    if networks == 1 or n < FEWEST:
+        return np.zeros((networks, n), bool)
+    order = np.random.default_rng(seed).permutation(n)
+    return np.asarray(order % networks == np.arange(networks)[:, None])
+
+
+def mixed(told: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Mean and variance of a mixture of equal weights."""
+    mean = np.mean([m for m, _ in told], axis=0)
+    return mean, np.mean([v + (m - mean) ** 2 for m, v in told], axis=0)
+
+
+def widening(unseen: Floats, targets: Floats, mean: Floats, variance: Floats) -> Floats:
+    """By how much intervals must be wider so that those of 90 % hold nine of ten labels, for each output.
+
+    Errors of labels that a network did not see are too large for the ensemble; errors of labels that only the process
+    is made to forget are too small, because the networks know them. Between the two lies their geometric mean.
+
+    Parameters
+    ----------
+    unseen : array (n, T)
+        Standardised errors of labels, each by the network that was fitted without it.
+    targets, mean, variance : array (n, T)
+        Labels, and what the ensemble says of each from all others.
+    """
+    if len(unseen) < FEWEST:
+        return np.ones(1)
+    forgotten = (targets - mean) / np.sqrt(variance)
+    return np.sqrt(np.clip(_width(unseen), *RANGE) * _width(forgotten))
+
+
+def _width(errors: Floats) -> Floats:
+    return np.asarray(np.quantile(np.abs(errors), 0.9, axis=0) / NORMAL_90)
