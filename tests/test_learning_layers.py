@@ -103,3 +103,10 @@ def test_next_points_tell_their_order(atoms):
 def test_nothing_next_is_an_empty_layer(atoms):
     data, options, _ = next_points(atoms, np.zeros(0, int))
     assert len(Points(data, **options).data) == 0
+
+
+def test_of_a_long_movie_no_pictures_are_made():
+    table, *_ = table_of(5)
+    atoms = pd.DataFrame({"frame": 0, "y": np.arange(5.0), "x": 0.0})
+    long = Candidates(atoms, (1000, 512, 512), PLACEMENT.stacked("t"), "movie")
+    assert pictures(long, table) == []

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QThreadPool
 
 import napari_vae.widgets.learn as learn_module
 from napari_vae import ModelConfig, TrainConfig, extract_patches, fit
@@ -94,11 +95,16 @@ def test_a_run_finds_the_largest_within_its_budget(viewer, scene, learn, qtbot):
     assert learn.live.curve.line.getData()[1][-1] == pytest.approx(learn.session.exploration.values.max())
     picture = layer_of(viewer, "prediction")
     assert picture.data.shape == scene[0].data.shape and not picture.visible
+    learn.plan.rule.setCurrentIndex(learn.plan.rule.findData("patience"))
+    learn.plan.limit.setValue(2)
+    learn.plan.budget.setValue(90)
+    done(qtbot, learn, learn.run)
+    assert "nothing better" in learn.progress.words.text() and len(learn.session.exploration.measured) < 90
     learn.live.embedding.color.setCurrentIndex(1)
     assert layer_of(viewer, "learned").face_color_mode == "colormap" and "sd" in learn.live.embedding.key.name.text()
 
 
-def test_stop_reacts_at_once_and_keeps_what_is_there(viewer, learn, qtbot):
+def test_stop_or_closing_the_window_ends_it_at_once_and_keeps_what_is_there(viewer, learn, qtbot):
     learn.plan.budget.setValue(100)
     learn.run()
     qtbot.waitUntil(lambda: "learned" in kinds(viewer), timeout=LONG)
@@ -109,6 +115,10 @@ def test_stop_reacts_at_once_and_keeps_what_is_there(viewer, learn, qtbot):
     n = len(learn.session.exploration.measured)
     done(qtbot, learn, learn.step)  # fits what was not fitted, or measures
     assert len(learn.session.upcoming) == 1 and len(learn.session.exploration.measured) >= n
+    learn.run()
+    qtbot.waitUntil(lambda: len(learn.session.exploration.measured) > n + 1, timeout=LONG)
+    viewer.close()
+    assert QThreadPool.globalInstance().waitForDone(20_000)
 
 
 def test_the_user_is_the_instrument(viewer, scene, learn, qtbot):

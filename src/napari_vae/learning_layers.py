@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 NEXT_COLOR = "#ff3d7f"
+MOST_PIXELS = 64_000_000  # of a movie of which pictures are made
 PICTURES = {"prediction": ("predicted", "viridis"), "uncertainty": ("predicted_sd", "magma")}
 
 
@@ -58,6 +59,11 @@ class Candidates:
         """Distance between neighbours in pixels."""
         spacing = table_spacing(self.atoms)
         return spacing if spacing > 0 else 12.0
+
+    @property
+    def drawable(self) -> bool:
+        """Whether pictures of the candidates fit in memory; those of a grid always do."""
+        return bool(self.step) or int(np.prod(self.shape)) <= MOST_PIXELS
 
     @cached_property
     def cells(self) -> npt.NDArray[np.int32]:
@@ -166,8 +172,13 @@ def color_style(table: pd.DataFrame, column: str) -> dict[str, Any]:
 
 
 def pictures(candidates: Candidates, table: pd.DataFrame) -> list[LayerData]:
-    """Image layer data of the uncertainty and, on top, the prediction; in classes the number of the class from 1."""
+    """Image layer data of the uncertainty and, on top, the prediction; in classes the number of the class from 1.
+
+    None where they would not fit in memory.
+    """
     made: list[LayerData] = []
+    if not candidates.drawable:
+        return made
     for kind in reversed(PICTURES):
         column, colormap = PICTURES[kind]
         values = picture_values(table, column)

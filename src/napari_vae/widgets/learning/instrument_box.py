@@ -51,8 +51,8 @@ class InstrumentBox(QWidget):
             column.addLayout(row)
         self.value.entered.connect(self._on_measured)
         self.measured_button.clicked.connect(self._on_measured)
-        self.failed_button.clicked.connect(self.failed)
-        self.show_button.clicked.connect(self.shown)
+        self.failed_button.clicked.connect(self._on_failed)
+        self.show_button.clicked.connect(self._on_shown)
 
     def ask(self, row: int, words: str) -> None:
         """Ask for the value of a place."""
@@ -71,6 +71,12 @@ class InstrumentBox(QWidget):
     def _on_measured(self) -> None:
         self.value.interpretText()
         self.measured.emit(self.value.value())
+
+    def _on_failed(self) -> None:
+        self.failed.emit()
+
+    def _on_shown(self) -> None:
+        self.shown.emit()
 
 
 class _ValueBox(QDoubleSpinBox):

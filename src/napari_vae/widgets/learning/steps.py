@@ -84,7 +84,8 @@ def begin_steps(stop: Stop, setup: SetUp, folder: str = "") -> Generator[Any, No
         yield Step("Preparing the model …")
         settings = _start(setup, candidates) | setup.settings if record is None else _settings_of(record)
         settings["goal"] = setup.purpose.setting(() if target is None else target.classes)
-        _ = candidates.cells  # found here, where it does not stop the window
+        if candidates.drawable:
+            _ = candidates.cells  # found here, where it does not stop the window
         exploration = Exploration(x, model=_model(setup, target), record=record, **settings)
         session = Session(exploration, candidates, setup.purpose, target)
         yield from _ask(stop, session)
