@@ -173,7 +173,7 @@ def test_labels_are_classes_and_the_rare_one_is_sought(viewer, scene, learn, qtb
     viewer.add_labels(labels, name="grains", **TURNED)
     learn.form.target.target.choose(viewer.layers["grains"])
     learn.form.target.goal.setCurrentIndex(learn.form.target.goal.findData("2"))
-    assert learn.plan.acquisition.findData("ei") < 0
+    assert learn.plan.acquisition.findData("ei") < 0 and learn.plan.acquisition.currentData() == "pi"
     learn.plan.budget.setValue(12)
     done(qtbot, learn, learn.run)
     learned = layer_of(viewer, "learned").features

@@ -21,8 +21,9 @@ Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 NEXT_COLOR = "#ff3d7f"
+UNSURE = "cividis"  # colours of the uncertainty, on which the rings are seen as well as on viridis
 MOST_PIXELS = 64_000_000  # of a movie of which pictures are made
-PICTURES = {"prediction": ("predicted", "viridis"), "uncertainty": ("predicted_sd", "magma")}
+PICTURES = {"prediction": ("predicted", "viridis"), "uncertainty": ("predicted_sd", UNSURE)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +166,7 @@ def color_style(table: pd.DataFrame, column: str) -> dict[str, Any]:
     """Properties of a Points layer that colour it by a column of `results_table`."""
     if table[column].dtype.kind == "f":
         style = latent_style(table, column)
-        return style | {"face_colormap": "magma"} if column == "predicted_sd" else style
+        return style | {"face_colormap": UNSURE} if column == "predicted_sd" else style
     names = [name for name in table[column].cat.categories if name != NO_CLASS]
     colors = dict(zip(names, class_colors(len(names)), strict=True))
     return {"face_color_cycle": {NO_CLASS: "transparent"} | colors, "face_color": column}

@@ -11,8 +11,8 @@ from ..plot import StillPlot
 
 VALUES, LINE, WANTED = "#56b4e9", "#e69f00", "#009e73"
 TOOLTIP = (
-    "Against the number of measurements. Dots: what was measured. Line: the best so far; of a class, how many of it "
-    "were found. Dashed: the value that is sought. Where the target is to be learned everywhere: how far the "
+    "Against the number of measurements. Dots: what was measured. Line: the best so far; of a class, how many were "
+    "found. Dashed: the value that is sought. Where the target is to be learned everywhere: how far the "
     "prediction is off at the places not measured, where their values are known, else its mean uncertainty."
 )
 
@@ -26,7 +26,7 @@ class CurvePlot(QWidget):
         super().__init__(parent)
         self.setToolTip(TOOLTIP)
         self._plot = StillPlot(self)
-        self._plot.getAxis("left").setWidth(40)
+        self._plot.getAxis("left").setWidth(48)
         for side in ("left", "bottom"):
             self._plot.getAxis(side).enableAutoSIPrefix(False)
         self.values = self._plot.plot(pen=None, symbol="o", symbolSize=4, symbolBrush=VALUES, symbolPen=None)
@@ -45,11 +45,15 @@ class CurvePlot(QWidget):
     def show_curve(self, values: Floats, line: Floats, words: str, wanted: float | None = None) -> None:
         """Draw a dot for each value (n,) and a line through points (m, 2) of number and height.
 
-        `words` say what the line is; without values and points there are no axes.
+        `words` say what the line is; without values and points there are no axes. A line alone is shown from 0 on.
         """
         self._plot.getPlotItem().setVisible(bool(len(values) or len(line)))
         self.values.setData(np.arange(1, len(values) + 1, dtype=float), np.asarray(values, float))
         self.line.setData(line[:, 0], line[:, 1])
+        if len(line) and not len(values):
+            self._plot.setYRange(0, float(line[:, 1].max()) or 1.0)
+        else:
+            self._plot.enableAutoRange(y=True)
         self._wanted.setVisible(wanted is not None)
         if wanted is not None:
             self._wanted.setValue(wanted)

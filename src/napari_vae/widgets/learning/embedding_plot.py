@@ -11,7 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from ...analysis.coloring import COLORMAP, color_by
-from ...learning_layers import NEXT_COLOR
+from ...learning_layers import NEXT_COLOR, UNSURE
 from ..explorer.color_key import ColorKey
 from ..explorer.scatter_plot import ScatterPlot
 
@@ -45,7 +45,7 @@ class EmbeddingPlot(QWidget):
         )
         self.color.setAccessibleName("Colour by")
         self.key = ColorKey()
-        self._measured = pg.ScatterPlotItem(symbol="o", size=9, brush=None, pxMode=True)
+        self._measured = pg.ScatterPlotItem(symbol="o", size=7, brush=None, pxMode=True)
         self._next = pg.ScatterPlotItem(symbol="x", size=10, brush=NEXT_COLOR, pen=None, pxMode=True)
         for item in (self._measured, self._next):
             item.setZValue(50)
@@ -72,7 +72,7 @@ class EmbeddingPlot(QWidget):
         x, y = (_numbers(table[name]) for name in ("embedding_1", second))
         self.scatter.set_points(x, y, names=("embedding 1", second.replace("_", " ")))
         self._show_colors()
-        self._measured.setPen(pg.mkPen(self.palette().text().color(), width=1.5))
+        self._measured.setPen(pg.mkPen(self.palette().text().color(), width=1.2))
         self._measured.setData(x[measured], y[measured])
         self._next.setData(x[upcoming], y[upcoming])
 
@@ -101,7 +101,7 @@ class EmbeddingPlot(QWidget):
     def _show_colors(self) -> None:
         assert self._table is not None
         column = self._table[self.column]
-        coloring = color_by(column, colormap="magma" if self.column == "predicted_sd" else COLORMAP)
+        coloring = color_by(column, colormap=UNSURE if self.column == "predicted_sd" else COLORMAP)
         self.scatter.set_colors(coloring.rgba)
         self.key.show_coloring(coloring)
 

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from .curve_plot import CurvePlot
 from .embedding_plot import EmbeddingPlot
 from .session import Snapshot
-from .target_form import NEAR
+from .target_form import CLASS, EVERYWHERE, NEAR
 
 HEIGHTS = 240, 150
 
@@ -28,10 +28,10 @@ class LiveView(QWidget):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Draw what is known after a step."""
         session = snapshot.session
-        has_classes = session.target is not None and bool(session.target.classes)
+        of_values = session.purpose.kind not in (CLASS, EVERYWHERE)
         wanted = session.purpose.value if session.purpose.kind == NEAR else None
         self.embedding.show_table(snapshot.table, snapshot.measured, snapshot.upcoming)
         self.embedding.setVisible("embedding_1" in snapshot.table)
-        values = snapshot.values[:0] if has_classes else snapshot.values
+        values = snapshot.values if of_values else snapshot.values[:0]
         self.curve.show_curve(values, snapshot.line, snapshot.line_words, wanted)
         self.setVisible(bool(len(snapshot.measured)))

@@ -144,15 +144,17 @@ class PlanForm(Form):
         self._on_rule_changed()
 
     def suit(self, purpose: Purpose) -> None:
-        """Offer what serves a purpose; the choice stays where it does."""
+        """Offer what serves a purpose; the choice stays where it is of that kind, of a search or of learning."""
         names = {EVERYWHERE: OF_KNOWLEDGE, CLASS: OF_CLASS}.get(purpose.kind, tuple(CHOICES))
         chosen = self.acquisition.currentData()
-        if [self.acquisition.itemData(i) for i in range(self.acquisition.count())] != list(names):
-            with QSignalBlocker(self.acquisition):  # what is remembered is what the user chose
-                self.acquisition.clear()
-                for name in names:
-                    self.acquisition.addItem(CHOICES[name], name)
-                self.acquisition.setCurrentIndex(max(self.acquisition.findData(chosen), 0))
+        if [self.acquisition.itemData(i) for i in range(self.acquisition.count())] == list(names):
+            return
+        fits = chosen in names and (chosen in OF_KNOWLEDGE) == (purpose.kind == EVERYWHERE)
+        with QSignalBlocker(self.acquisition):  # what is remembered is what the user chose
+            self.acquisition.clear()
+            for name in names:
+                self.acquisition.addItem(CHOICES[name], name)
+            self.acquisition.setCurrentIndex(self.acquisition.findData(chosen) if fits else 0)
 
     def choose(self, acquisition: str, batch: int) -> None:
         """Choose how the next places are chosen, and how many at a time."""
