@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..progress import never
 from .goals import Goal
 from .record import ExplorationRecord, begin
 from .refitting import Refits, learnable
@@ -166,19 +167,30 @@ class Exploration:
             return None
         return self._refits.embed(self.measured, self._record.targets)
 
-    def suggest(self) -> Suggestion:
+    def suggest(self, *, stop: Callable[[], bool] = never) -> Suggestion:
         """The candidates to measure next; the same until something is told.
 
         While seeding, all seeds that are still open. Fits the model when there is something new.
+
+        Parameters
+        ----------
+        stop : callable
+            Asked all the while; when it says yes, it is given up and everything is as it was.
 
         Raises
         ------
         TrainingError
             If the model cannot be fitted.
+        Stopped
+            If it was stopped.
         """
         if self._suggestion is None:
             began = time.perf_counter()
-            suggestion = self._suggesting.after(self._record)
+            self._refits.stop = stop
+            try:
+                suggestion = self._suggesting.after(self._record)
+            finally:
+                self._refits.stop = never
             self._suggestion = replace(suggestion, seconds=time.perf_counter() - began)
         return self._suggestion
 
