@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from .learning.loop import explore as explore
     from .learning.loop import iter_explore as iter_explore
     from .learning.record import ExplorationRecord as ExplorationRecord
+    from .learning.saving import load_deep_kernel as load_deep_kernel
     from .learning.stopping import Stopping as Stopping
     from .learning.suggesting import Suggestion as Suggestion
     from .likeness import Likeness as Likeness
@@ -125,6 +126,7 @@ _HOME = {
     "link_atoms": "atoms",
     "list_datasets": "io.reading",
     "load_analysis": "archive",
+    "load_deep_kernel": "learning.saving",
     "load_run": "run",
     "mean_regret": "analysis.regret",
     "measure_displacements": "crystal.displacements",
