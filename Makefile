@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench docs clean
+.PHONY: help setup demo test lint format bench docs pictures clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -45,6 +45,16 @@ bench: $(READY)  ## Run every script in benchmarks/ (make bench ARGS=benchmarks/
 docs: $(DOCS_READY)  ## Build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+pictures: $(READY)  ## Take the pictures of the window in docs/images anew (some minutes)
+	@scripts/display-packages.sh
+	@set -e; shoot="scripts/with-display.sh $(BIN)/python docs/screenshots"; \
+		$$shoot/tour.py docs/images; \
+		$$shoot/window.py dark docs/images/how-to-dark.png; \
+		$$shoot/window.py few docs/images/how-to-too-few.png --sample perovskite; \
+		$$shoot/window.py labels docs/images/how-to-labels.png --sample perovskite --epochs -1; \
+		$$shoot/window.py instrument docs/images/how-to-next-point.png --sample perovskite; \
+		$$shoot/window.py learning docs/images/active-learning.png --sample perovskite
 
 clean:  ## Remove what was built or cached (not .venv)
 	rm -rf build dist demo-output docs/_build .mypy_cache .ruff_cache .pytest_cache

@@ -14,5 +14,12 @@ numpydoc_show_class_members = False
 autodoc_typehints = "none"  # the docstrings say types with shapes and units
 
 exclude_patterns = ["_build"]
-html_theme = "alabaster"
-html_title = f"napari-vae {release}"
+html_theme = "napari_sphinx_theme"
+html_title = "napari-vae"
+html_theme_options = {
+    "icon_links": [
+        {"name": "Source", "url": "https://github.com/napari-vae/napari-vae", "icon": "fa-brands fa-github"},
+    ],
+    "header_links_before_dropdown": 6,
+    "footer_start": [],  # the links of napari itself, its source among them
+}

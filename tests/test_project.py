@@ -16,7 +16,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
 MANIFEST = ROOT / "src" / "napari_vae" / "napari.yaml"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_readme_links_are_absolute():
         assert link.startswith(("https://", "#")), f"{link}: the hub page shows the README outside of the repository"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_inside_the_repository_lead_somewhere(page):
     ours = re.compile(
         r"https://(?:github\.com/napari-vae/napari-vae/(?:blob|tree)|raw\.githubusercontent\.com/napari-vae/napari-vae)/main/"

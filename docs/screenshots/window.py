@@ -7,10 +7,12 @@ import argparse
 
 import napari
 from napari.settings import get_plugin_settings
-from qtpy.QtCore import QEventLoop, QTimer
+from pictures import SIZE, shoot, wait
 
 STAGES = (
     "detect",
+    "dark",
+    "few",
     "crystal",
     "train",
     "advanced",
@@ -26,20 +28,14 @@ STAGES = (
 def open_viewer(sample):
     get_plugin_settings(path_dir=None)  # forms as they open for the first time
     viewer = napari.Viewer(show=True, show_welcome_screen=False)
-    viewer.window.resize(1366, 768)
+    viewer.window.resize(*SIZE)
     viewer.open_sample("napari-vae", sample)
     viewer.canvas.overlays.scale_bar.visible = True
     wait(0.5)
     return viewer
 
 
-def wait(seconds):
-    loop = QEventLoop()
-    QTimer.singleShot(round(1000 * seconds), loop.quit)
-    loop.exec()
-
-
-def wait_for(job, limit=300):
+def wait_for(job, limit=900):
     for _ in range(limit * 10):
         wait(0.1)
         if not job.running:
@@ -52,10 +48,20 @@ def dock(viewer, name):
 
 
 def stage(viewer, name, epochs):
+    if name == "dark":
+        image = viewer.layers[0]
+        image.data = image.data.max() - image.data
+        image.reset_contrast_limits()
     detect = dock(viewer, "Detect atoms")
     wait(1.5)
     wait_for(detect.preview_job)
-    if name == "detect":
+    if name in ("dark", "few"):
+        viewer.scene.camera.zoom *= 4
+    if name == "few":
+        detect.form.threshold.slider.setValue(600)
+        detect.detect()
+        wait_for(detect.job)
+    if name in ("detect", "dark", "few"):
         return
     if name in ("crystal", "learning"):
         detect.form.sublattices.setCurrentIndex(1)
@@ -78,6 +84,8 @@ def stage(viewer, name, epochs):
         wait(1)
     if name == "labels":
         label_some(train)
+        viewer.scene.camera.zoom *= 2
+        wait(0.5)
     if name in ("training", "trained", "labels") and epochs >= 0:
         train.model.epochs.setValue(epochs)
         train.train()
@@ -141,7 +149,7 @@ def main():
     options = parser.parse_args()
     viewer = open_viewer(options.sample)
     stage(viewer, options.stage, options.epochs)
-    viewer.screenshot(options.picture, canvas_only=False, flash=False)
+    shoot(options.picture)
     viewer.close()
 
 
