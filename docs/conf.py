@@ -23,3 +23,4 @@ html_theme_options = {
     "header_links_before_dropdown": 6,
     "footer_start": [],  # the links of napari itself, its source among them
 }
+html_sidebars = {page: [] for page in ("index", "installation", "getting-started", "troubleshooting")}  # no page below

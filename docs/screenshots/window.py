@@ -129,14 +129,17 @@ def learn(viewer, detect, typed):
 
 
 def label_some(train):
-    """Ten columns of each sublattice, by the buttons."""
+    """Ten columns of each sublattice in the middle of the picture, by the buttons."""
     train.model.choose("ss-rvae")
     points = train.data.atoms.layer()
-    brightest = points.features["amplitude"].to_numpy().argsort()
-    for word, rows in (("B", brightest[::20][:10]), ("A", brightest[::-20][:10])):
+    middle = points.data.mean(axis=0)
+    near = ((points.data - middle) ** 2).sum(axis=1).argsort()[:100]
+    near = near[points.features["amplitude"].to_numpy()[near].argsort()]
+    for word, rows in (("A", near[-50::5]), ("B", near[:50:5])):
         points.selected_data = set(rows.tolist())
         train.labels.name.setText(word)
         train.labels.label_button.click()
+    points.selected_data = set()
     wait(0.5)
 
 
