@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from .batch.running import BatchProgress
     from .pipeline import Stage
 
 BAD_INPUT, OUR_FAULT = 2, 1
@@ -98,6 +99,15 @@ class StageBars:
         """Start with new bars under a title, for example of the next file."""
         self._progress.console.print(title, markup=False, soft_wrap=True)
         self._tasks.clear()
+
+    def show_batch(self, event: BatchProgress) -> None:
+        """Show a file that is begun, or the stage of the work on it."""
+        if event.stage is not None:
+            self(event.stage)
+            return
+        left = "" if event.seconds_left is None else f", about {event.seconds_left:.0f} s left"
+        number = f" ({len(event.outcomes) + 1} of {event.total}{left})" if event.total > 1 else ""
+        self.begin(f"{event.path}{number}")
 
     def __call__(self, stage: Stage) -> None:
         """Show the stage, with a new bar when it is the first of its name."""
