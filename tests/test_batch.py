@@ -1,4 +1,4 @@
-"""Many files: which are meant, that each is done once and whole, what is refused, and the table of what came of them."""
+"""Many files: which are meant, that each is done once and whole, what is refused, and the table of all."""
 
 import os
 import signal
@@ -232,7 +232,7 @@ def graphene(tmp_path_factory):
     """A folder with three images of graphene."""
     folder = tmp_path_factory.mktemp("graphene")
     for seed in range(3):
-        image, _ = nv.samples.micrograph("graphene", size=128, seed=seed)
+        image, _ = nv.samples.micrograph("graphene", size=128, seed=seed, dopants=0.0, vacancies=0.0)
         nv.write_image(image.data, folder / f"{seed}.tif", pixel_size=image.pixel_size, units="nm")
     return folder
 
@@ -262,7 +262,7 @@ def model(graphene, tmp_path_factory):
     """A model trained on the first image of graphene, in its folder."""
     image = nv.read(graphene / "0.tif")
     patches = nv.extract_patches(image, nv.detect_atoms(image))
-    run = nv.fit(patches, nv.ModelConfig.preset("vae"), nv.TrainConfig(epochs=150, device="cpu"))
+    run = nv.fit(patches, nv.ModelConfig.preset("rvae"), nv.TrainConfig(epochs=10, device="cpu"))
     return run.save(tmp_path_factory.mktemp("model") / "run")
 
 
