@@ -50,6 +50,7 @@ def test_a_folder_is_worked_through_and_a_file_opened(viewer, batch, qtbot, tmp_
     assert batch.report_button.isEnabled() and (tmp_path / "results" / "summary.csv").exists()
     assert len(viewer.layers) == 0  # the viewer is the user's
     batch.table.selectRow(1)
+    assert "cut short" in batch.remark.text()
     assert not batch.open_button.isEnabled()
     batch.table.selectRow(2)
     batch.open_button.click()

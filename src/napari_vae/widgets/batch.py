@@ -19,7 +19,7 @@ from .batch_form import BatchForm
 from .batch_steps import Finished, Listed, Opened, Work, batch_steps, open_steps
 from .batch_table import BatchTable
 from .jobs import Job
-from .panel import Panel, side_by_side
+from .panel import Panel, sentence, side_by_side
 from .progress_box import ProgressBox
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class BatchWidget(Panel):
         self.form = BatchForm()
         self.progress = ProgressBox("Start", START)
         self.table = BatchTable()
+        self.remark = sentence()
+        self.remark.setToolTip("What was found in the file of the selected row, or why it failed")
         self.open_button, self.report_button = QPushButton("Open"), QPushButton("Report")
         self.open_button.setToolTip("Show the image of the selected row, and what was found in it, in the viewer")
         self.report_button.setToolTip("Show the page with all files, report.html, in the browser")
@@ -52,7 +54,7 @@ class BatchWidget(Panel):
         self._folder: Path | None = None
         self._lay_out()
         self._connect()
-        self._enable()
+        self._show_chosen()
 
     def start(self) -> None:
         """Check the input, then start the job; bad input ends in a notification."""
@@ -66,7 +68,7 @@ class BatchWidget(Panel):
         self.table.show_files([])
         self.progress.begin("Starting …")
         self.job.start(batch_steps, task, patterns, folder, self.form.replace.isChecked(), self._left)
-        self._enable()
+        self._show_chosen()
 
     def open_chosen(self) -> None:
         """Open what was made of the selected file."""
@@ -86,6 +88,7 @@ class BatchWidget(Panel):
         for widget in (self.form, self.progress):
             self.column.addWidget(widget)
         self.column.addWidget(self.table, 1)
+        self.column.addWidget(self.remark)
         self.column.addWidget(side_by_side(buttons))
 
     def _connect(self) -> None:
@@ -95,7 +98,7 @@ class BatchWidget(Panel):
         self.job.succeeded.connect(self._on_finished)
         self.job.failed.connect(self.progress.say)
         self.job.ended.connect(self._on_end)
-        self.table.itemSelectionChanged.connect(self._enable)
+        self.table.itemSelectionChanged.connect(self._show_chosen)
         self.table.open_asked.connect(self.open)
         self.open_button.clicked.connect(self.open_chosen)
         self.report_button.clicked.connect(self._on_report_clicked)
@@ -118,10 +121,12 @@ class BatchWidget(Panel):
     def _on_end(self) -> None:
         self.table.end()
         self.progress.end()
-        self._enable()
+        self._show_chosen()
 
-    def _enable(self) -> None:
-        """Buttons that have something to show."""
+    def _show_chosen(self) -> None:
+        """What there is of the selected row and of the whole: words and buttons."""
+        self.remark.setText(self.table.remark())
+        self.remark.setVisible(bool(self.remark.text()))
         self.open_button.setEnabled(self.table.chosen() is not None)
         written = self._folder is not None and (self._folder / PAGE).is_file()
         self.report_button.setEnabled(written and not self.job.running)

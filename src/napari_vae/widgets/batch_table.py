@@ -80,6 +80,11 @@ class BatchTable(QTableWidget):
         known = 0 <= row < len(self._outcomes) and not self._outcomes[row].failed
         return self._outcomes[row] if known else None
 
+    def remark(self) -> str:
+        """What was found in the selected file, or why it failed."""
+        row = self.currentRow()
+        return self._outcomes[row].message if 0 <= row < len(self._outcomes) else ""
+
     def words(self) -> list[tuple[str, ...]]:
         """What the table shows, row by row."""
         columns = range(self.columnCount())
