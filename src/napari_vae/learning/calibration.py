@@ -26,22 +26,18 @@ def mixed(told: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     return mean, np.mean([v + (m - mean) ** 2 for m, v in told], axis=0)
 
 
-def widening(unseen: Floats, targets: Floats, mean: Floats, variance: Floats) -> Floats:
-    """By how much intervals must be wider so that those of 90 % hold nine of ten labels, for each output.
+def widening(unseen: Floats, forgotten: Floats) -> Floats:
+    """By how much intervals must be wider so that those of 90 % hold nine of ten labels, for each target.
 
     Errors of labels that a network did not see are too large for the ensemble; errors of labels that only the process
     is made to forget are too small, because the networks know them. Between the two lies their geometric mean.
 
     Parameters
     ----------
-    unseen : array (n, T)
-        Standardised errors of labels, each by the network that was fitted without it.
-    targets, mean, variance : array (n, T)
-        Labels, and what the ensemble says of each from all others.
+    unseen, forgotten : array (n, T)
+        Standardised errors of labels, each by the network that was fitted without it, and by the ensemble when only
+        its processes forget the label.
     """
-    if len(unseen) < FEWEST:
-        return np.ones(1)
-    forgotten = (targets - mean) / np.sqrt(variance)
     return np.sqrt(np.clip(_width(unseen), *RANGE) * _width(forgotten))
 
 

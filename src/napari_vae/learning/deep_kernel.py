@@ -89,7 +89,7 @@ class DeepKernelGP:
         self.encoder = None if features is None else RunEncoder(features, trainable=self.config.fine_tune)
         self.members: list[Member] = []
         self.outcome: Outcome | None = None
-        self.widening: Floats = np.ones(1)  # of the intervals, for each output of the process
+        self.widening: Floats = np.ones(1)  # of the intervals, for each target
 
     @property
     def target(self) -> str:
@@ -136,16 +136,21 @@ class DeepKernelGP:
             warm, self.outcome = False, outcome_of(self.config.target, values)
             self.members = [self.new_member(i, seen) for i in range(self.config.ensemble)]
         assert self.outcome is not None
-        targets, variance = self.outcome.encode(values, seen)
+        outcome = self.outcome
+        targets, variance = outcome.encode(values, seen)
         errors = []
         for member, hidden in zip(
             self.members, held_out(len(seen), self.config.ensemble, self.config.seed), strict=True
         ):
             member.fit(seen, targets, variance, ~hidden, settings=self.config, warm=warm, stop=stop)
-            errors.append(member.errors(seen[hidden], targets[hidden]))
+            if hidden.any() and not isinstance(outcome, Class):  # whose labels are no numbers
+                unseen = outcome.decode(*member.moments(seen[hidden], True), seen[hidden])
+                errors.append(outcome.errors(values[hidden], *unseen))
             member.condition(seen, targets, variance)
-        left_out = mixed([member.left_out() for member in self.members])
-        self.widening = np.ones(1) if variance is not None else widening(np.concatenate(errors), targets, *left_out)
+        self.widening = np.ones(1)
+        if errors and not isinstance(outcome, Class):
+            left_out = outcome.decode(*mixed([member.left_out() for member in self.members]), seen)
+            self.widening = widening(np.concatenate(errors), outcome.errors(values, *left_out))
         return self
 
     def predict(self, x: Any, *, noise: bool = True) -> tuple[Floats, Floats]:
@@ -169,8 +174,9 @@ class DeepKernelGP:
         """
         seen, outcome = self._asked(x)
         mean, variance = self._moments(seen, noise)
-        told = outcome.decode(mean, variance, seen)
-        return tuple(part[:, 0] if part.shape[1] == 1 else part for part in told)  # type: ignore[return-value]
+        told, sd = outcome.decode(mean, variance, seen)
+        single = told.shape[1] == 1
+        return (told[:, 0], (sd * self.widening)[:, 0]) if single else (told, sd * self.widening)
 
     def embed(self, x: Any) -> Floats:
         """The embedding (N, d) of the first network of the ensemble.
@@ -260,5 +266,5 @@ class DeepKernelGP:
 
     def _moments(self, seen: Prepared, noise: bool) -> tuple[Floats, Floats]:
         """Mean and variance (N, T) of the mixture of all networks, in the units of the process."""
-        mean, variance = mixed([member.moments(seen, noise) for member in self.members])
-        return mean, variance * self.widening**2
+        noise = noise and not isinstance(self.outcome, Class)
+        return mixed([member.moments(seen, noise) for member in self.members])

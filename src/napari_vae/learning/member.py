@@ -13,7 +13,7 @@ from botorch.models import SingleTaskGP
 from botorch.sampling.pathwise import draw_matheron_paths
 from gpytorch.constraints import GreaterThan
 from gpytorch.kernels import MaternKernel, RBFKernel, ScaleKernel
-from gpytorch.likelihoods import GaussianLikelihood
+from gpytorch.likelihoods import FixedNoiseGaussianLikelihood, GaussianLikelihood
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.priors import LogNormalPrior
 from linear_operator.utils.cholesky import psd_safe_cholesky
@@ -96,7 +96,7 @@ class Member:
         assert gp is not None
         known = {"known.z": gp.train_inputs[0], "known.y": gp.train_targets}
         if not isinstance(gp.likelihood, GaussianLikelihood):
-            known["known.noise"] = gp.likelihood.noise
+            known["known.noise"] = gp.likelihood.noise_covar.noise
         parts = {"network": self.network.state_dict(), "gp": gp.state_dict()}
         named = {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
         return {name: value.detach().cpu().clone().contiguous() for name, value in (named | known).items()}
@@ -114,13 +114,15 @@ class Member:
         batch = torch.Size([y.shape[1]] if y.shape[1] > 1 else [])
         shape = MaternKernel(2.5, **_lengths(z, batch)) if self.kernel == "matern" else RBFKernel(**_lengths(z, batch))
         scaled = ScaleKernel(shape, batch_shape=batch, outputscale_prior=LogNormalPrior(0.0, 1.0))
-        likelihood = None
+        noise = {"noise_prior": LogNormalPrior(*NOISE), "noise_constraint": GreaterThan(LEAST_NOISE)}
         if variance is None:
-            likelihood = GaussianLikelihood(
-                noise_prior=LogNormalPrior(*NOISE), noise_constraint=GreaterThan(LEAST_NOISE), batch_shape=batch
-            )
+            likelihood = GaussianLikelihood(**noise, batch_shape=batch)
             likelihood.noise = math.exp(NOISE[0])
-        return SingleTaskGP(z, y, variance, likelihood=likelihood, covar_module=scaled, outcome_transform=None)
+        else:
+            known = variance.T if len(batch) else variance[:, 0]
+            likelihood = FixedNoiseGaussianLikelihood(known, learn_additional_noise=True, **noise, batch_shape=batch)
+            likelihood.second_noise = math.exp(NOISE[0])
+        return SingleTaskGP(z, y, likelihood=likelihood, covar_module=scaled, outcome_transform=None)
 
     def _train(self, seen: Prepared, steps: int, weight_decay: float, rate: float, stop: Callable[[], bool]) -> None:
         gp, network = self.gp, self.network
@@ -141,8 +143,9 @@ class Member:
             if stop():
                 break
             optimizer.zero_grad()
-            self._place(network(seen).double().cpu())
-            loss = -evidence(gp(*gp.train_inputs), gp.train_targets).sum()
+            z = network(seen).double().cpu()
+            z = z.expand(gp.num_outputs, *z.shape) if gp.num_outputs > 1 else z
+            loss = -evidence(gp.forward(z), gp.train_targets).sum()
             loss.backward()
             optimizer.step()
             value = float(loss.detach())
@@ -165,7 +168,8 @@ class Member:
         """
         gp, factor = self._factor()
         z_known, weights = gp.train_inputs[0], torch.cholesky_solve(self._deviations()[..., None], factor)
-        added = gp.likelihood.noise if noise and isinstance(gp.likelihood, GaussianLikelihood) else torch.zeros(1)
+        learned = gp.likelihood.noise if isinstance(gp.likelihood, GaussianLikelihood) else gp.likelihood.second_noise
+        added = learned if noise else torch.zeros(1)
         parts = []
         for k in range(0, len(seen), CHUNK):
             z = self.network.embed(seen[k : k + CHUNK]).expand(*z_known.shape[:-2], -1, -1)
@@ -177,16 +181,9 @@ class Member:
         mean, variance = (torch.cat(part, -1).reshape(-1, len(seen)).T.numpy() for part in zip(*parts, strict=True))
         return mean, variance
 
-    def errors(self, seen: Prepared, targets: Floats) -> Floats:
-        """Standardised errors (n, T) of labels that were not seen."""
-        if not len(seen):
-            return targets
-        mean, variance = self.moments(seen, True)
-        return (targets - mean) / np.sqrt(variance)
-
     @torch.no_grad()
     def left_out(self) -> tuple[Floats, Floats]:
-        """Mean and variance (n, T) of each label from all others, by the process; the network saw them all.
+        """What `moments` says of each label from all others, by the process; the network saw them all.
 
         References
         ----------
@@ -196,6 +193,8 @@ class Member:
         precision = torch.cholesky_inverse(factor)
         variance = 1 / torch.diagonal(precision, dim1=-2, dim2=-1)
         mean = gp.train_targets - (precision @ self._deviations()[..., None])[..., 0] * variance
+        if not isinstance(gp.likelihood, GaussianLikelihood):
+            variance = variance - gp.likelihood.noise_covar.noise  # of that label
         n = mean.shape[-1]
         return mean.reshape(-1, n).T.numpy(), variance.reshape(-1, n).T.numpy()
 
