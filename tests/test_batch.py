@@ -237,6 +237,15 @@ def graphene(tmp_path_factory):
     return folder
 
 
+def test_settings_are_the_same_however_they_are_told_and_refused_before_the_work(graphene, tmp_path):
+    told = {"polarity": "auto", "spacing": None, "threshold": None, "refine": "gaussian", "weak": False}
+    assert batch.Detect(told).settings() == batch.Detect().settings() != batch.Detect({"refine": False}).settings()
+    for task in (batch.Detect({"polarity": "grey"}), batch.Crystal({"colour": "blue"})):
+        with pytest.raises(nv.InputError):
+            batch.run(task, graphene, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 KILL_ME = "import sys; from napari_vae import batch; batch.run(batch.Detect(), sys.argv[1], sys.argv[2])"
 
 

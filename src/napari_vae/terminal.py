@@ -96,8 +96,10 @@ class StageBars:
         self._tasks: dict[str, TaskID] = {}
 
     def begin(self, title: str) -> None:
-        """Start with new bars under a title, for example of the next file."""
+        """Start with new bars under a title, for example of the next file; those of the last one go."""
         self._progress.console.print(title, markup=False, soft_wrap=True)
+        for task in self._tasks.values():
+            self._progress.remove_task(task)
         self._tasks.clear()
 
     def show_batch(self, event: BatchProgress) -> None:

@@ -15,7 +15,7 @@ from ..io.reading import read
 from ..io.writing import read_table
 from .records import content_hash
 from .running import Found, Say
-from .tabulating import atom_facts, check_atoms
+from .tabulating import atom_facts, check_atoms, detection_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +69,7 @@ class Models:
         known = {name: value for name, value in vars(self).items() if name not in ("model", "train", "given", "atoms")}
         known |= {"model": asdict(self.model), "train": asdict(self.train), "given": asdict(self.given)}
         known["train"].pop("checkpoint")
+        known["detection"] = detection_settings(self.detection)
         return {"task": self.name, "atoms": None if self.atoms is None else content_hash([self.atoms])} | known
 
     def targets(self, places: Sequence[Path], out: Path) -> list[Path]:

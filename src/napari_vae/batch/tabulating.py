@@ -56,7 +56,8 @@ class Tables:
     def settings(self) -> dict[str, Any]:
         """What the table depends on."""
         atoms = None if self.atoms is None else content_hash([self.atoms])
-        return {"task": self.name, "detection": self.detection, "dataset": self.dataset, "atoms": atoms}
+        asked = detection_settings(self.detection)
+        return {"task": self.name, "detection": asked, "dataset": self.dataset, "atoms": atoms}
 
     def targets(self, places: Sequence[Path], out: Path) -> list[Path]:
         """FILE-ending.csv."""
@@ -256,6 +257,14 @@ def check_atoms(atoms: Path | None, n_files: int) -> None:
     if n_files > 1:
         raise InputError("A table of atoms belongs to one image; give one file at a time with --atoms.")
     read_table(atoms)
+
+
+def detection_settings(options: dict[str, Any]) -> dict[str, Any]:
+    """Every option of the detection, also those that were left out; refuses what is none."""
+    from ..atoms.recipe import options_of
+
+    asked = options_of(options)
+    return asdict(asked) | {"refine": asked.placing}
 
 
 def atom_facts(atoms: pd.DataFrame) -> dict[str, Any]:
