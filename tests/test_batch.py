@@ -191,9 +191,12 @@ def test_what_a_killed_program_left_is_done_again(files, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         batch.run(Killed(), files, out)
+    for name in (".a.txt-k3y_9abc", ".a.txt-k3y_9abc-old", ".a.txt-mine"):
+        (out / name).mkdir()
     assert (out / "a.txt").read_text() == "half" and read_record(out / "a.txt").state == "begun"
     assert states(batch.run(Count(), files, out)) == ["done"] * 4
     assert (out / "a.txt").read_text().endswith("bytes")
+    assert [path.name for path in out.glob(".a.txt-*")] == [".a.txt-mine"]
 
 
 class Killed(Count):
@@ -305,7 +308,7 @@ def test_a_run_on_a_folder_is_tables_and_a_summary_with_what_is_unlike(model, gr
     assert table["windows"].tolist() == [
         len(nv.read_table(tmp_path / "tables" / f"{n}-latents.csv")) for n in (1, 2, 3)
     ]
-    assert "1 unlike the training data" in (tmp_path / "tables" / "report.html").read_text()
+    assert "1 with a warning" in (tmp_path / "tables" / "report.html").read_text()
     again = nv.load_run(model)
     again.save(tmp_path / "copy")
     copied = batch.run(batch.Encode(run=tmp_path / "copy"), folder, tmp_path / "tables")

@@ -81,7 +81,7 @@ def test_a_model_for_each_and_one_of_them_for_others(viewer, batch, images, qtbo
     batch.start()
     finish(qtbot, batch.job)
     assert [state for _, state in states(batch)] == ["done", "failed", "done"]
-    assert "quantile of the ELBO" in batch.table.words()[2][2]
+    assert "5 % quantile of the training" in batch.table.words()[2][2]
     batch.table.selectRow(2)
     batch.open_button.click()
     finish(qtbot, batch.open_job)

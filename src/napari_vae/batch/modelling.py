@@ -158,6 +158,8 @@ class Train(Models):
         run = train_model(patches, self.model, self.train, say, self.given)
         say(Stage("train", 1.0, "write"))
         run.save(target)
-        words = f"the model trained on {len(patches)} windows is in {target}"
+        words = (
+            f"the model trained on {len(patches)} windows is in {target}; apply it: napari-vae encode {target} FILES"
+        )
         facts = atom_facts(atoms) | {"windows": len(patches), "warning": run.note}
-        return Found(f"{words}; apply it with: napari-vae encode {target} FILES", facts)
+        return Found(f"{words}. {run.note}" if run.note else words, facts)

@@ -82,7 +82,7 @@ def _page(folder: Path, rows: list[dict[str, Any]]) -> str:
     warned = sum(bool(row.get("warning")) for row in rows)
     counts = [f"{len(rows) - failed} of {len(rows)} files are done"]
     counts += [f"{failed} failed"] if failed else []
-    counts += [f"{warned} unlike the training data"] if warned else []
+    counts += [f"{warned} with a warning"] if warned else []
     columns = [str(name) for name in _table(rows) if name not in ("result", "message", "warning")]
     head = "".join(f"<th>{escape(name)}</th>" for name in [*columns, "what was found, or why it failed"])
     lines = "\n".join(_line(folder, row, columns) for row in rows)
@@ -99,7 +99,7 @@ def _line(folder: Path, row: dict[str, Any], columns: list[str]) -> str:
         target = folder / row["result"]
         link = f"{quote(row['result'])}/{PAGE}" if (target / PAGE).exists() else quote(row["result"])
         cells["file"] = f'<a href="{link}">{cells["file"]}</a>'
-    message = escape(" ".join(filter(None, [row["message"], row.get("warning")])))
+    message = escape(row["message"])
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in [*cells.values(), message]) + "</tr>"
 
 

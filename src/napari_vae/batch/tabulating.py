@@ -21,6 +21,7 @@ from .running import Found, Say
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..likeness import Likeness
     from ..micrograph import Micrograph
     from ..run import Run
 
@@ -284,12 +285,12 @@ def describe_detection(atoms: pd.DataFrame, image: Micrograph) -> str:
     return f"{known['polarity']} columns, {spacing}, threshold {known['threshold']:.3g}"
 
 
-def describe_likeness(likeness: Any) -> str:
+def describe_likeness(likeness: Likeness) -> str:
     """Whether the image looks like the training data, in words and numbers."""
-    numbers = f"{likeness.below_usual:.0%} of the windows below the usual 5 % quantile of the ELBO"
+    numbers = f"ELBO of {likeness.below_usual:.0%} of the windows below the 5 % quantile of the training"
     if likeness.pixel_size_ratio is not None:
         numbers += f", pixels {likeness.pixel_size_ratio:.3g} times as large"
-    return f"{likeness.sentence or 'like the training data'} ({numbers})"
+    return f"{numbers}. {likeness.sentence}" if likeness.sentence else numbers
 
 
 def _finite(value: Any) -> Any:
