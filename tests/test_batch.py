@@ -1,5 +1,6 @@
 """Many files: which are meant, that each is done once and whole, what is refused, and the table of all."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -203,6 +204,16 @@ class Killed(Count):
     def work(self, path, target, say):
         target.write_text("half")
         raise KeyboardInterrupt
+
+
+def test_a_full_disk_is_one_sentence(files, tmp_path):
+    outcome = batch.run(Full(), files / "a.npy", tmp_path)[0]
+    assert (outcome.state, outcome.code) == ("failed", 2) and outcome.message.startswith("No space left (a.txt); make")
+
+
+class Full(Count):
+    def work(self, path, target, say):
+        raise OSError(errno.ENOSPC, "No space left", target.name)
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", '{"file": 3}', '{"file": "a", "task": "", "state": "done", "key": 1}'])

@@ -37,7 +37,7 @@ from .options import (
 from .terminal import one_line_errors, progress_bars, say, warn
 
 if TYPE_CHECKING:
-    from .batch.running import Task
+    from .batch.running import Outcome, Task
 
 app = typer.Typer(
     name="napari-vae",
@@ -294,11 +294,16 @@ exploring.add_commands(app)
 
 
 def _run(task: Task, files: list[Path], out: Path, overwrite: bool) -> None:
-    """Do it on every file and say what became of each; exit code 2 when some failed, or 1 if by a fault of ours."""
+    """Do it on every file and say what became of each."""
     from .batch import run
 
     with progress_bars() as bars:
         outcomes = run(task, files, out, overwrite=overwrite, progress=bars.show_batch)
+    _finish(outcomes)
+
+
+def _finish(outcomes: list[Outcome]) -> None:
+    """Say what became of every file; exit code 2 when some failed, or 1 if one of them by a fault of ours."""
     for outcome in outcomes:
         (warn if outcome.failed else say)(str(outcome))
     if failed := [outcome for outcome in outcomes if outcome.failed]:
