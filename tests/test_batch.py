@@ -171,6 +171,7 @@ def test_a_failed_replacement_leaves_the_result_and_what_is_known_of_it(files, t
 
 def test_stop_keeps_what_is_done_and_the_rest_is_done_later(files, tmp_path):
     seen, out = [], tmp_path / "out"
+    assert batch.run(Count(), files, out, stop=lambda: True) == [] and not out.exists()
 
     def stop():
         return bool(seen) and seen[-1].path.name == "c.npy" and seen[-1].stage is not None

@@ -52,7 +52,7 @@ class Models:
     given: Given = field(default_factory=Given)
 
     name: ClassVar[str] = ""
-    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "train")
+    stages: ClassVar[tuple[str, ...]] = ()
 
     def prepare(self, n_files: int) -> None:
         """Refuse what does not fit the model, and a device that is not there."""
@@ -102,7 +102,7 @@ class Analyze(Models):
     n_classes: Literal["auto"] | int = "auto"
 
     name = "analyze"
-    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "train", "encode")
+    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "train", "encode", "write")
 
     def check(self, target: Path) -> None:
         """Only an analysis may be replaced."""
@@ -116,7 +116,7 @@ class Analyze(Models):
         options: dict[str, Any] = {"window": self.window, "n_classes": self.n_classes, "detection": self.detection}
         options |= self.given.names()
         analysis = analyze(image, model=self.model, train=self.train, atoms=self.table(), progress=say, **options)
-        say(Stage("encode", 1.0, "write"))
+        say(Stage("write"))
         analysis.save(target, overwrite=True)
         classes = None if analysis.classes is None else int(analysis.classes.nunique())
         groups = "" if classes is None else f" in {classes} classes"
@@ -138,10 +138,11 @@ class Train(Models):
     --------
     >>> import napari_vae as nv
     >>> Train(nv.ModelConfig.preset("rvae"), nv.TrainConfig(epochs=5)).stages
-    ('detect atoms', 'train')
+    ('detect atoms', 'train', 'write')
     """
 
     name = "train"
+    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "train", "write")
 
     def check(self, target: Path) -> None:
         """Only a trained model may be replaced."""
@@ -156,7 +157,7 @@ class Train(Models):
         atoms = find_atoms(image, self.detection, say) if table is None else table
         patches = extract_patches(image, atoms, window=self.window)
         run = train_model(patches, self.model, self.train, say, self.given)
-        say(Stage("train", 1.0, "write"))
+        say(Stage("write"))
         run.save(target)
         words = (
             f"the model trained on {len(patches)} windows is in {target}; apply it: napari-vae encode {target} FILES"

@@ -40,8 +40,10 @@ def check_summary(folder: Path) -> None:
 
 
 def write_summary(folder: Path, task: str, outcomes: Sequence[Outcome]) -> None:
-    """Write ``summary.csv``, ``summary.parquet`` where pyarrow is installed, and ``report.html``."""
+    """Write ``summary.csv``, with pyarrow ``summary.parquet``, and ``report.html``, if anything is known."""
     rows = summary_rows(folder, task, outcomes)
+    if not rows:
+        return
     table = _table(rows)
     with replacing(folder / TABLE) as temporary:
         table.to_csv(temporary, index=False)
