@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import batch as batch
     from . import samples as samples
     from .adviser import Advice as Advice
     from .adviser import advise as advise
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from .analysis.regret import mean_regret as mean_regret
     from .analysis.regret import measurements_to_reach as measurements_to_reach
     from .analysis.regret import simple_regret as simple_regret
+    from .applying import Applied as Applied
+    from .applying import apply_run as apply_run
     from .archive import load_analysis as load_analysis
     from .atoms import assign_sublattices as assign_sublattices
     from .atoms import detect_atoms as detect_atoms
@@ -84,6 +87,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Advice": "adviser",
     "Analysis": "pipeline",
+    "Applied": "applying",
     "Crystal": "crystal.description",
     "DeepKernelGP": "learning.deep_kernel",
     "Exploration": "learning.exploration",
@@ -106,8 +110,10 @@ _HOME = {
     "TrainingError": "errors",
     "advise": "adviser",
     "analyze": "pipeline",
+    "apply_run": "applying",
     "as_micrograph": "micrograph",
     "assign_sublattices": "atoms",
+    "batch": "",
     "cluster": "analysis.clusters",
     "compare": "likeness",
     "describe_crystal": "crystal.description",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,14 @@ def check_replaceable(target: str | Path, marker: str) -> None:
     target = Path(target)
     if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / marker).is_file())):
         raise InputError(f"{target} holds other files; choose a new or empty folder.")
+
+
+def sweep(target: Path) -> None:
+    """Remove what a program that was killed within `replace_folder` left beside `target`."""
+    left = re.compile(re.escape(f".{target.name}-") + r"[a-z0-9_]{8}(-old)?")  # as tempfile names them
+    for path in target.parent.iterdir():
+        if left.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
