@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 #: The file that marks a folder as a saved analysis.
 RECORD = "analysis.json"
+FORMAT = 1
 TABLES = ("atoms.csv", "latents.csv")
 
 
@@ -82,6 +83,7 @@ def load_analysis(folder: str | PathLike[str]) -> Analysis:
     --------
     >>> load_analysis("results").latents["class"].value_counts()  # doctest: +SKIP
     """
+    from .io.json_files import read_json
     from .io.writing import read_table
     from .patches import extract_patches
     from .pipeline import Analysis
@@ -90,8 +92,10 @@ def load_analysis(folder: str | PathLike[str]) -> Analysis:
     path = Path(folder).expanduser()
     if not (path / RECORD).is_file():
         raise ReadError(f"{path} holds no analysis; give a folder that “napari-vae analyze” has written.")
+    record = read_json(path / RECORD)
+    if record.get("format", 1) != FORMAT:
+        raise ReadError(f"{path} was written by a newer version; update napari-vae.")
     try:
-        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
         atoms, latents = (read_table(path / name) for name in TABLES)
         image = _load_micrograph(path, record)
         atoms.attrs["napari_vae"] = record["detection"]
@@ -99,8 +103,9 @@ def load_analysis(folder: str | PathLike[str]) -> Analysis:
         patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization)
         if not latents.index.equals(patches.atoms.index) or "z1" not in latents:
             raise ValueError("latents.csv does not fit the atoms")
-    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ReadError(f"The analysis in {path} is not complete ({error}); make it again.") from error
+    except Exception as error:
+        reason = str(error) if isinstance(error, InputError) else type(error).__name__
+        raise ReadError(f"The analysis in {path} is not complete ({reason}); make it again.") from error
     return Analysis(image, atoms, patches, run, latents, record["settings"])
 
 
@@ -111,6 +116,7 @@ def describe(analysis: Analysis) -> dict[str, Any]:
     image = analysis.micrograph
     known = {key: value for key, value in vars(image).items() if key != "data"}
     return {
+        "format": FORMAT,
         "napari_vae": __version__,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "micrograph": {**known, "shape": image.shape, "dtype": str(image.data.dtype)},
@@ -172,7 +178,9 @@ def _load_micrograph(folder: Path, record: dict[str, Any]) -> Micrograph:
     from .io.reading import read
 
     saved, known = folder / "micrograph.tif", record["micrograph"]
-    source = known["metadata"].get("path", "")
+    source = Path(known["metadata"].get("path", ""))
+    beside = folder.absolute().parent / source.name  # where a movie lies that was moved together with its analysis
+    source = source if source.is_file() or not beside.is_file() else beside
     data = read(saved).data if saved.exists() else read(source, dataset=known["metadata"].get("dataset")).data
     data = data.reshape(known["shape"])  # files do not tell a movie of one frame from an image
     return Micrograph(data, **{key: known[key] for key in ("pixel_size", "units", "axes", "name", "metadata")})

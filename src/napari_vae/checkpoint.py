@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .errors import InputError
 from .folders import check_replaceable, replace_folder
+from .io.json_files import read_json
 from .models.guide import Guide
 from .provenance import data_hash
 
@@ -74,7 +75,7 @@ class Checkpoint:
         }
         with replace_folder(self.folder, MARKER) as new:
             save_file(self._tensors(), new / "state.safetensors")
-            (new / MARKER).write_text(json.dumps(state))
+            (new / MARKER).write_text(json.dumps(state), encoding="utf-8")
         self._written = time.monotonic()
 
     def discard(self) -> None:
@@ -98,7 +99,7 @@ class Checkpoint:
         assert self.folder is not None
         s = self.session
         try:
-            state = json.loads((self.folder / MARKER).read_text())
+            state = read_json(self.folder / MARKER)
             tensors = load_file(self.folder / "state.safetensors")
         except Exception as error:
             raise InputError(f"The checkpoint in {self.folder} cannot be read; remove the folder.") from error

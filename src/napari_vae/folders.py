@@ -50,7 +50,12 @@ def replace_folder(target: str | Path, marker: str) -> Iterator[Path]:
         old = new.with_name(new.name + "-old")
         if target.exists():
             target.rename(old)
-        new.rename(target)
+        try:
+            new.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)  # what was there stays there
+            raise
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import ReadError
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, fits, is_large, lazy_frames
+from .hdf5_probe import largest_array
 from .nion import hdf5_nion
 from .vendors import missing_extra, vendor_datasets
 
@@ -27,8 +28,8 @@ def hdf5_datasets(path: Path) -> list[Dataset]:
         import h5py
     except ImportError as error:
         raise missing_extra(path) from error
+    fits(largest_array(path), path)
     with h5py.File(path, "r") as file:
-        _check(file, path)
         if path.suffix.lower() in (".emd", ".hspy") or file.attrs.get("file_format") == "HyperSpy":
             datasets = None
         elif "ImageList" in file:
@@ -60,26 +61,6 @@ def _read_frame(path: Path, name: str, frame: int) -> Any:
 
     with h5py.File(path, "r") as file:
         return file[name][frame]
-
-
-def _check(file: Any, path: Path) -> None:
-    """Refuse links to other files, and arrays that claim more than the file can hold."""
-    import h5py
-
-    elsewhere = ReadError(f"{path.name} refers to other files, which are not opened; export its image as TIFF.")
-
-    def check_link(name: str, link: Any) -> None:
-        if isinstance(link, h5py.ExternalLink):
-            raise elsewhere
-
-    def check_dataset(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            if item.external or item.is_virtual:
-                raise elsewhere
-            fits(item.nbytes or 0, path)
-
-    file.visititems_links(check_link)
-    file.visititems(check_dataset)
 
 
 def _has_properties(data: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import ReadError
 
 #: No settings, calibration or record of ours comes near this.
-MOST_BYTES = 32 << 20
+MOST_BYTES = 64 << 20
 
 
 def read_json(path: str | PathLike[str]) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def read_json(path: str | PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     ReadError
-        If the file is missing, larger than 32 MiB, nested too deeply, or holds no object.
+        If the file is missing, larger than 64 MiB, nested too deeply, or holds no object.
 
     Examples
     --------

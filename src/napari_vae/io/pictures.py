@@ -57,7 +57,7 @@ def _field_of_view(path: Path, rows: int, columns: int) -> Calibration:
     told: Any = read_json(beside)
     view = (told.get("experimental_details") or told).get("spatial_info") or {}
     unit = view.get("field_of_view_units", "")
-    extent = view.get("field_of_view_y"), view.get("field_of_view_x")
-    if not all(isinstance(length, int | float) for length in extent):
+    height, width = view.get("field_of_view_y"), view.get("field_of_view_x")
+    if not isinstance(height, int | float) or not isinstance(width, int | float):
         return Calibration()
-    return calibrate((extent[0] / rows, extent[1] / columns), (unit, unit))
+    return calibrate((height / rows, width / columns), (unit, unit))

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..errors import InputError, ReadError
 from ..folders import replace_folder
+from ..io.json_files import read_json
 from ..provenance import describe_versions
 from ..run import load_run
 from .deep_kernel import DeepKernelGP
@@ -63,7 +64,7 @@ def load_deep_kernel(folder: str | PathLike[str], *, device: str = "auto") -> De
     if not (path / MARKER).is_file():
         raise ReadError(f"{path} is not the folder of a deep kernel: it has no {MARKER}.")
     try:
-        settings = json.loads((path / MARKER).read_text(encoding="utf-8"))
+        settings = read_json(path / MARKER)
         if settings["format"] > FORMAT:
             raise ReadError(f"{path} was written by a newer version; update napari-vae.")
         run = load_run(path / "run", device=device) if (path / "run").is_dir() else None
