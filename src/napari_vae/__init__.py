@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .analysis.regret import mean_regret as mean_regret
     from .analysis.regret import measurements_to_reach as measurements_to_reach
     from .analysis.regret import simple_regret as simple_regret
+    from .archive import list_runs as list_runs
     from .archive import load_analysis as load_analysis
     from .atoms import assign_sublattices as assign_sublattices
     from .atoms import detect_atoms as detect_atoms
@@ -122,6 +123,7 @@ _HOME = {
     "label_next": "labelling",
     "link_atoms": "atoms",
     "list_datasets": "io.reading",
+    "list_runs": "archive",
     "load_analysis": "archive",
     "load_run": "run",
     "mean_regret": "analysis.regret",

@@ -13,6 +13,8 @@ from .errors import InputError, ReadError
 from .micrograph import Micrograph
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .pipeline import Analysis
 
 #: The file that marks a folder as a saved analysis.
@@ -109,6 +111,68 @@ def load_analysis(folder: str | PathLike[str]) -> Analysis:
     return Analysis(image, atoms, patches, run, latents, record["settings"])
 
 
+def list_runs(folder: str | PathLike[str]) -> pd.DataFrame:
+    """The analyses and trained models in a folder and the folders below it, the last first.
+
+    Folders may be renamed and moved: what is told of them is read from them.
+
+    Returns
+    -------
+    DataFrame
+        ``path``; ``kind``, ``"analysis"`` or ``"model"``; ``written``, as text; ``source``, the name of the micrograph;
+        ``model``; ``atoms``, the number of atoms, or of windows that the model learnt from. The model within an
+        analysis has no row of its own, and neither have damaged folders.
+
+    Raises
+    ------
+    ReadError
+        If there is no such folder.
+
+    Examples
+    --------
+    >>> list_runs("results")[["path", "source", "atoms"]]  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    top = Path(folder).expanduser()
+    if not top.is_dir():
+        raise ReadError(f"There is no folder {top}; check its name.")
+    rows = [row for path in (top, *sorted(top.rglob("*"))) if path.is_dir() and (row := _told_of(path))]
+    table = pd.DataFrame(rows, columns=["path", "kind", "written", "source", "model", "atoms"])
+    return table.sort_values("written", ascending=False, kind="stable", ignore_index=True)
+
+
+def _told_of(path: Path) -> dict[str, Any] | None:
+    """What the record of a run folder tells of it; ``None`` if it is no such folder, or a damaged one."""
+    from .io.json_files import read_json
+
+    try:
+        if (path / RECORD).is_file():
+            record = read_json(path / RECORD)
+            settings, name, count = record["settings"].get("model", {}), record["micrograph"]["name"], record["atoms"]
+            kind, written = "analysis", record["written"]
+        elif (path / "run.json").is_file() and not (path.parent / RECORD).is_file():
+            record = read_json(path / "run.json")
+            origin = record["provenance"]
+            settings, name, count = record["model"], origin.get("name"), origin["n_images"]
+            kind, written = "model", origin["created"]
+        else:
+            return None
+    except (ReadError, KeyError, TypeError, AttributeError):
+        return None
+    told = {"path": path, "kind": kind, "written": str(written), "source": name}
+    return told | {"model": _model_name(settings), "atoms": count}
+
+
+def _model_name(settings: dict[str, Any]) -> str:
+    from .models.config import ModelConfig
+
+    try:
+        return ModelConfig.from_dict(settings).name
+    except (InputError, TypeError, KeyError, ValueError):
+        return ""
+
+
 def describe(analysis: Analysis) -> dict[str, Any]:
     """What is written down with an analysis: source, calibration, settings, versions and counts."""
     from . import __version__
@@ -149,7 +213,7 @@ def _write_images(analysis: Analysis, folder: Path) -> None:
     if not hasattr(image.data, "dask"):  # a lazy movie is too large to be copied; its own file is opened again
         write_image(image.data, folder / "micrograph.tif", axes=image.axes, **calibration)
     for name, (data, axes) in result_images(analysis).items():
-        write_image(data, folder / f"{name}.tif", axes=axes, **calibration)
+        write_image(data, folder / f"{name}.tif", axes=axes, labels=name == "classes", **calibration)
 
 
 def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:

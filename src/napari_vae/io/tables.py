@@ -74,6 +74,18 @@ def write_hdf5(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str,
             )
 
 
+def is_table(path: str | PathLike[str]) -> bool:
+    """Whether an HDF5 file is a table of ours, and not an image."""
+    try:
+        import h5py
+
+        largest_array(Path(path))
+        with h5py.File(path, "r") as file:
+            return ORIGIN in file.attrs and "table" in file
+    except (ImportError, OSError, ValueError):  # the reader of images says what is wrong
+        return False
+
+
 def read_hdf5(path: str | PathLike[str]) -> pd.DataFrame:
     """The table in an HDF5 file that `write_hdf5` wrote."""
     import h5py

@@ -26,6 +26,7 @@ def tiff_datasets(path: Path) -> list[Dataset]:
     with tifffile.TiffFile(path) as tiff:
         _check_complete(tiff, path)
         calibration = _calibration(tiff)
+        kind = (tiff.imagej_metadata or {}).get("kind") if tiff.is_imagej else None
         return [
             Dataset(
                 name=series.name or f"series {index}",
@@ -33,6 +34,7 @@ def tiff_datasets(path: Path) -> list[Dataset]:
                 shape=tuple(series.shape),
                 load=partial(_load, path, index),
                 calibration=calibration,
+                metadata={"kind": "labels"} if kind == "labels" else {},
             )
             for index, series in enumerate(tiff.series)
         ]

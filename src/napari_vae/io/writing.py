@@ -15,6 +15,7 @@ from ..errors import InputError, ReadError
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_LABELS = 1 << 24  # up to which float32 has every whole number
 TABLE_ENDINGS = (".csv", ".parquet", ".h5ad", ".h5", ".xyz")
 
 
@@ -128,6 +129,7 @@ def write_image(
     pixel_size: tuple[float, float] | None = None,
     units: str = "px",
     axes: str = "",
+    labels: bool = False,
 ) -> Path:
     """Write an image or a movie as a TIFF that ImageJ, napari and `read` open with its calibration.
 
@@ -144,6 +146,13 @@ def write_image(
         Unit of `pixel_size`.
     axes : str
         One letter per dimension, by default ``"YX"`` or ``"TYX"``.
+    labels : bool
+        Whether the numbers are labels, so that napari shows them as such when it reads the file.
+
+    Raises
+    ------
+    InputError
+        If there are labels above 16 777 216, which TIFF as ImageJ reads it has no room for.
 
     Examples
     --------
@@ -153,7 +162,11 @@ def write_image(
 
     array = np.asarray(data)
     whole = array.dtype.kind in "bui" and array.min(initial=0) >= 0 and array.max(initial=0) <= 65535
+    if labels and array.max(initial=0) > MOST_LABELS:
+        raise InputError(f"There are labels above {MOST_LABELS}; number them from 1 first, or save them as .npy.")
     options: dict[str, Any] = {"metadata": {"axes": axes or "TYX"[-array.ndim :]}}
+    if labels:
+        options["metadata"]["kind"] = "labels"
     if pixel_size:
         options["resolution"] = (1 / pixel_size[1], 1 / pixel_size[0])
         unit = units.replace("µ", "u").replace("Å", "angstrom")  # ImageJ's descriptions are ASCII

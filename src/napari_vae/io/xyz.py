@@ -46,7 +46,8 @@ def write_xyz(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, 
     others = table.drop(columns=["y", "x", "frame", "species"], errors="ignore").rename_axis("atom").reset_index()
     columns = {_plain(name): _column(values) for name, values in others.items()}
     named = "".join(f":{name}:{letter}:1" for name, (letter, _) in columns.items())
-    comment = f'Properties=species:S:1:pos:R:3{named} pbc="F F F" species_from={kind or UNKNOWN} origin={_quoted(json.dumps(origin))}'
+    told = f"species_from={kind or UNKNOWN} origin={_quoted(json.dumps(origin))}"
+    comment = f'Properties=species:S:1:pos:R:3{named} pbc="F F F" {told}'
     rows = list(zip(species, *places, *(values for _, values in columns.values()), strict=True))
     with Path(path).open("w", encoding="utf-8") as file:
         for frame in np.unique(frames) if len(frames) else [0]:
