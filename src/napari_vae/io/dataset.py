@@ -15,8 +15,9 @@ from .calibration import Calibration
 
 #: A stack of more bytes than this is not loaded but read frame by frame.
 LAZY_BYTES = 1 << 30
-#: No image is packed tighter than this; a file that claims more is damaged, or made to fill the memory.
-MOST_PACKED = 200
+#: Bytes that any machine has to spare, and how tightly an image of more may be packed: a file that claims to hold more
+#: than that is damaged, or made to fill the memory.
+SMALL, MOST_PACKED = 1 << 29, 200
 #: Axes with which a file may number its images; all of them become frames.
 FRAME_AXES = "TZIQR"
 #: Weights of red, green and blue in the luminance (Rec. 601, as ImageJ and Pillow use them).
@@ -75,9 +76,9 @@ def fits(nbytes: int, path: Path) -> None:
     Raises
     ------
     ReadError
-        If it would be more than 64 MiB, and more than 200 times the file.
+        If it would be more than half a GiB, and more than 200 times the file.
     """
-    if nbytes > max(1 << 26, MOST_PACKED * path.stat().st_size):
+    if nbytes > max(SMALL, MOST_PACKED * path.stat().st_size):
         raise ReadError(
             f"{path.name} claims to unpack to {nbytes / 2**30:.1f} GiB, which so small a file does not hold; copy it "
             "again from its source."

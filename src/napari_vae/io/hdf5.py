@@ -28,6 +28,8 @@ def hdf5_datasets(path: Path) -> list[Dataset]:
         import h5py
     except ImportError as error:
         raise missing_extra(path) from error
+    if not h5py.is_hdf5(path):
+        raise ReadError(f"{path.name} is cut short or not an HDF5 file; copy or export it again from its source.")
     fits(largest_array(path), path)
     with h5py.File(path, "r") as file:
         if path.suffix.lower() in (".emd", ".hspy") or file.attrs.get("file_format") == "HyperSpy":

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ReadError
 from .calibration import Calibration, calibrate
-from .dataset import Dataset
+from .dataset import Dataset, fits
 from .json_files import read_json
 
 
@@ -18,6 +18,8 @@ def picture_datasets(path: Path) -> list[Dataset]:
     """The picture in a PNG or JPEG file. Its dots per inch concern printers, so there is no pixel size."""
     import imageio.v3 as imageio
 
+    told = imageio.improps(path, plugin="pillow")
+    fits(int(np.prod(told.shape, dtype=object)) * told.dtype.itemsize, path)
     data = np.asarray(imageio.imread(path, plugin="pillow"))
     return [Dataset(path.stem, "YXS"[: data.ndim], data.shape, lambda: data)]
 

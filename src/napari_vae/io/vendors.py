@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import math
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,8 @@ def vendor_datasets(path: Path) -> list[Dataset]:
         reader = importlib.import_module(f"rsciio.{READERS[suffix]}")
     except ImportError as error:
         raise missing_extra(path) from error
+    if suffix == ".mrc":
+        _check_mrc(path)
     options: dict[str, Any] = {"lazy": is_large(path.stat().st_size)}
     if suffix == ".emd":
         options["select_type"] = "images"  # skips the decoding of spectrum images, which takes minutes
@@ -52,6 +56,15 @@ def missing_extra(path: Path) -> ReadError:
     return ReadError(
         f'Reading {path.suffix.lower()} files needs RosettaSciIO; install it with: pip install "napari-vae[formats]"'
     )
+
+
+def _check_mrc(path: Path) -> None:
+    """Refuse sizes that the file cannot hold, over which its reader would go on for hours."""
+    with path.open("rb") as file:
+        header = file.read(12)
+    little, big = (struct.unpack(f"{order}3i", header) if len(header) == 12 else (0, 0, 0) for order in "<>")
+    if not any(min(sizes) > 0 and math.prod(sizes) <= 2 * path.stat().st_size for sizes in (little, big)):
+        raise ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.")
 
 
 def _dataset(signal: dict[str, Any], index: int) -> Dataset | None:
