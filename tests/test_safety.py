@@ -1,4 +1,4 @@
-"""Files made to do harm: nothing in them is executed, nothing is written, no memory filled, and each is one sentence."""
+"""Files made to do harm: nothing is executed or written, no memory is filled, and each ends in one sentence."""
 
 import json
 import pickle
@@ -90,19 +90,18 @@ def test_hdf5_that_reaches_for_other_files(here):
     with h5py.File(here / "secret.h5", "w") as file:
         file["image"] = np.ones((20, 20))
     (here / "secret.bin").write_bytes(bytes(400))
-    for suffix in (".h5", ".emd", ".hspy", ".hdf5", ".dm5", ".nhdf"):
+    for suffix in (".h5", ".emd", ".hspy"):
         with h5py.File(here / f"link{suffix}", "w") as file:
             file["data"] = h5py.ExternalLink("secret.h5", "image")
-        with h5py.File(here / f"raw{suffix}", "w") as file:
-            file.create_dataset("data", (20, 20), "u1", external=[("secret.bin", 0, 400)])
-        with h5py.File(here / f"virtual{suffix}", "w") as file:
-            layout = h5py.VirtualLayout((20, 20), "f8")
-            layout[:] = h5py.VirtualSource("secret.h5", "image", (20, 20))
-            file.create_virtual_dataset("data", layout)
-    for path in here.glob("*l*.*[5fdy]"):
-        if path.stem in ("link", "raw", "virtual"):
-            with pytest.raises(ReadError, match="other files"):
-                read(path)
+    with h5py.File(here / "raw.hdf5", "w") as file:
+        file.create_dataset("data", (20, 20), "u1", external=[("secret.bin", 0, 400)])
+    with h5py.File(here / "virtual.nhdf", "w") as file:
+        layout = h5py.VirtualLayout((20, 20), "f8")
+        layout[:] = h5py.VirtualSource("secret.h5", "image", (20, 20))
+        file.create_virtual_dataset("data", layout)
+    for name in ("link.h5", "link.emd", "link.hspy", "raw.hdf5", "virtual.nhdf"):
+        with pytest.raises(ReadError, match="other files"):
+            read(here / name)
 
 
 def test_a_library_that_hangs_is_given_up(here, monkeypatch):
@@ -113,7 +112,11 @@ def test_a_library_that_hangs_is_given_up(here, monkeypatch):
     assert_refused(here / "a.h5")
 
 
-# ---- claims -----------------------------------------------------------------------------------------------------------
+# ---- claims ---------------------------------------------------------------------------------------------------------
+
+
+def npy_header(file, dtype, shape):
+    np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
 
 
 def bombs(folder):
@@ -121,17 +124,13 @@ def bombs(folder):
     small = np.zeros((64, 64), np.uint8)
     with zipfile.ZipFile(folder / "zeros.ndata", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open("data.npy", "w", force_zip64=True) as file:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": "|u1", "fortran_order": False, "shape": (600, 1 << 20)}
-            )
+            npy_header(file, "|u1", (600, 1 << 20))
             for _ in range(600):
                 file.write(bytes(1 << 20))
         archive.writestr("metadata.json", "{}")
     with zipfile.ZipFile(folder / "claim.ndata", "w") as archive:
         with archive.open("data.npy", "w") as file:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**6)}
-            )
+            npy_header(file, "<f8", (10**6, 10**6))
         archive.writestr("metadata.json", "{}")
     tifffile.imwrite(folder / "claim.tif", small, compression="zlib")
     with tifffile.TiffFile(folder / "claim.tif", mode="r+") as tiff:
@@ -141,11 +140,8 @@ def bombs(folder):
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(100_000))), (b"IEND", b"")]
     png = b"".join(struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks)
     (folder / "claim.png").write_bytes(b"\x89PNG\r\n\x1a\n" + png)
-    (folder / "claim.npy").write_bytes(
-        b"\x93NUMPY\x01\x00\x76\x00"
-        + b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }".ljust(117)
-        + b"\n"
-    )
+    with (folder / "claim.npy").open("wb") as file:
+        npy_header(file, "<f8", (10**6, 10**6))
     (folder / "claim.dat").write_bytes(struct.pack("<2I", 2**31, 2**31) + bytes(800))
     mrc = bytearray(1024 + 400)
     mrc[:16] = struct.pack("<4i", 100_000, 100_000, 100_000, 2)
@@ -183,13 +179,16 @@ def test_bombs_fill_no_memory(here):
             except ReadError as error:
                 if "\\n" in str(error) or time.monotonic() - start > 10:
                     print("BAD", path.name, error)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        status = Path("/proc/self/status")  # what getrusage tells on Linux includes the process that started this one
+        words = status.read_text().split() if status.exists() else []
+        most = words[words.index("VmHWM:") + 1] if words else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        print(most)
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(here)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     *bad, most = done.stdout.splitlines() or [done.stderr]
     assert not bad and done.returncode == 0, done.stdout + done.stderr
-    assert int(most) * (1 if sys.platform == "darwin" else 1024) < 700 << 20
+    assert int(most) < 700 << 10  # KiB
 
 
 def test_json_of_100_mb_and_json_without_end(here):
@@ -214,7 +213,7 @@ def test_json_of_100_mb_and_json_without_end(here):
         read(here / "a.npy")
 
 
-# ---- damage -----------------------------------------------------------------------------------------------------------
+# ---- damage ---------------------------------------------------------------------------------------------------------
 
 
 def samples(folder):
@@ -229,8 +228,8 @@ def samples(folder):
     for suffix in (".png", ".jpg"):
         imageio.imwrite(folder / f"a{suffix}", image.astype(np.uint8))
     (folder / "a.sxm").write_bytes(
-        b":SCANIT_TYPE:\nFLOAT MSBFIRST\n:SCAN_PIXELS:\n32 24\n:SCAN_RANGE:\n1E-9 1E-9\n:DATA_INFO:\n\tName\tUnit\tDirection\n"
-        b"\tZ\tm\tboth\n:SCANIT_END:\n\x1a\x04" + np.stack([image] * 2).astype(">f4").tobytes()
+        b":SCANIT_TYPE:\nFLOAT MSBFIRST\n:SCAN_PIXELS:\n32 24\n:SCAN_RANGE:\n1E-9 1E-9\n:DATA_INFO:\n"
+        b"\tName\tUnit\tDirection\n\tZ\tm\tboth\n:SCANIT_END:\n\x1a\x04" + np.stack([image] * 2).astype(">f4").tobytes()
     )
     properties = json.dumps({"datum_dimension_count": 2, "dimensional_calibrations": [{"scale": 1, "units": "nm"}] * 2})
     with zipfile.ZipFile(folder / "a.ndata", "w") as archive:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from .errors import InputError
@@ -74,7 +74,7 @@ class Checkpoint:
             "phase": s.teaching.phase,
         }
         with replace_folder(self.folder, MARKER) as new:
-            save_file(self._tensors(), new / "state.safetensors")
+            (new / "state.safetensors").write_bytes(save(self._tensors()))
             (new / MARKER).write_text(json.dumps(state), encoding="utf-8")
         self._written = time.monotonic()
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from .device import choose_device, is_out_of_memory
 from .errors import InputError, ReadError, TrainingError
@@ -288,7 +288,7 @@ class Run:
             "provenance": self.provenance,
         }
         with replace_folder(folder, MARKER) as new:
-            save_file(self.state(), new / "weights.safetensors")
+            (new / "weights.safetensors").write_bytes(save(self.state()))
             self.history.to_csv(new / "history.csv", index=False)
             (new / MARKER).write_text(json.dumps(settings, indent=2), encoding="utf-8")
         return Path(folder)

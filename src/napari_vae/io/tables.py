@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from importlib.util import find_spec
 from os import PathLike
@@ -63,7 +64,8 @@ def write_hdf5(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str,
     import h5py
     import pandas as pd
 
-    with h5py.File(path, "w", track_order=True) as file:
+    buffer = io.BytesIO()  # the library for HDF5 cannot be trusted to give up when the disk is full
+    with h5py.File(buffer, "w", track_order=True) as file:
         file.attrs[ORIGIN] = json.dumps(origin)
         group = file.create_group("table", track_order=True)
         for name, column in table.rename(columns=str).rename_axis("atom").reset_index().items():
@@ -72,6 +74,7 @@ def write_hdf5(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str,
             group.create_dataset(
                 str(name).replace("/", "_"), data=values, dtype=None if number else h5py.string_dtype()
             )
+    Path(path).write_bytes(buffer.getvalue())
 
 
 def is_table(path: str | PathLike[str]) -> bool:
@@ -101,8 +104,10 @@ def read_hdf5(path: str | PathLike[str]) -> pd.DataFrame:
 
 def write_anndata(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, Any]) -> None:
     """Write a table as AnnData; see `write_table`."""
+    import h5py
     import pandas as pd
     from anndata import AnnData
+    from anndata.io import write_elem
 
     variables = _variables(table)
     others = table.drop(columns=[*variables, *PLACES], errors="ignore")
@@ -118,7 +123,10 @@ def write_anndata(table: pd.DataFrame, path: str | PathLike[str], origin: dict[s
     data.uns[KEY]["provenance"] = json.dumps(origin["provenance"])
     if origin["pixel_size"]:
         data.uns[KEY]["pixel_size"] = np.asarray(origin["pixel_size"])
-    data.write_h5ad(path)
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        write_elem(file, "/", data)
+    Path(path).write_bytes(buffer.getvalue())
 
 
 def read_anndata(path: str | PathLike[str]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ..errors import InputError, ReadError
@@ -41,7 +41,8 @@ def save_deep_kernel(model: DeepKernelGP, folder: str | PathLike[str]) -> Path:
     }
     with replace_folder(Path(folder), MARKER) as new:
         state = [{f"{i}.{k}": v for k, v in member.state().items()} for i, member in enumerate(model.members)]
-        save_file({name: value for part in state for name, value in part.items()}, new / WEIGHTS)
+        weights = save({name: value for part in state for name, value in part.items()})
+        (new / WEIGHTS).write_bytes(weights)
         if model.encoder is not None:
             model.encoder.run.save(new / "run")
         (new / MARKER).write_text(json.dumps(settings, indent=2), encoding="utf-8")
