@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from .models.config import ModelConfig, TrainConfig
 
 Files = Annotated[
-    list[Path], typer.Argument(help="Images: tif, png, jpg, npy, dm3, dm4, emd, ser, emi, mrc, hspy, hdf5.")
+    list[Path],
+    typer.Argument(
+        help="Images: tif, png, jpg, npy, dat, dm3, dm4, dm5, emd, ser, emi, mrc, hspy, hdf5, h5, nhdf, ndata, sxm."
+    ),
 ]
 Model = Annotated[
     str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class Dataset:
     def micrograph(self, name: str, notes: list[str], metadata: dict[str, Any]) -> Micrograph:
         """Read the pixels as a `Micrograph` called `name`, adding to `notes` what was done to them."""
         data, axes = arrange(self.load(), self.axes)
-        if isinstance(data, np.memmap) and axes[0] in FRAME_AXES and is_large(data.nbytes):
+        if isinstance(data, np.memmap) and axes[0] in FRAME_AXES and data.flags.c_contiguous and is_large(data.nbytes):
             data = _frames_of(data)  # so that what is done to the pixels below is done to one frame at a time
         if axes.endswith("S"):
             data, axes = luminance(data), axes[:-1]
@@ -95,9 +96,14 @@ def lazy_frames(read: Callable[[int], Any], shape: tuple[int, ...], dtype: Any) 
 
 
 def _frames_of(data: Any) -> Any:
-    import dask.array
+    """A mapped stack as lazy frames, each of which maps the file again, so that nothing large lies in the graph."""
+    return lazy_frames(
+        partial(_mapped_frame, data.filename, data.dtype, data.offset, data.shape), data.shape, data.dtype
+    )
 
-    return dask.array.from_array(data, chunks=(1, *data.shape[1:]), name=False)
+
+def _mapped_frame(path: Any, dtype: Any, offset: int, shape: tuple[int, ...], frame: int) -> Any:
+    return np.array(np.memmap(path, dtype, "r", offset, shape)[frame])
 
 
 def arrange(data: Any, axes: str) -> tuple[Any, str]:
