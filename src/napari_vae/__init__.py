@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .analysis.regret import simple_regret as simple_regret
     from .applying import Applied as Applied
     from .applying import apply_run as apply_run
+    from .archive import list_runs as list_runs
     from .archive import load_analysis as load_analysis
     from .atoms import assign_sublattices as assign_sublattices
     from .atoms import detect_atoms as detect_atoms
@@ -131,6 +132,7 @@ _HOME = {
     "label_next": "labelling",
     "link_atoms": "atoms",
     "list_datasets": "io.reading",
+    "list_runs": "archive",
     "load_analysis": "archive",
     "load_deep_kernel": "learning.saving",
     "load_run": "run",

@@ -26,10 +26,12 @@ def check_replaceable(target: str | Path, marker: str) -> None:
 
 
 def sweep(target: Path) -> None:
-    """Remove what a program that was killed within `replace_folder` left beside `target`."""
+    """Remove what a program that was killed within `replace_folder` left beside `target`; the only copy is put back."""
     left = re.compile(re.escape(f".{target.name}-") + r"[a-z0-9_]{8}(-old)?")  # as tempfile names them
-    for path in target.parent.iterdir():
-        if left.fullmatch(path.name):
+    for path in sorted(path for path in target.parent.iterdir() if left.fullmatch(path.name)):
+        if path.name.endswith("-old") and not target.exists():
+            path.rename(target)
+        else:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -59,7 +61,12 @@ def replace_folder(target: str | Path, marker: str) -> Iterator[Path]:
         old = new.with_name(new.name + "-old")
         if target.exists():
             target.rename(old)
-        new.rename(target)
+        try:
+            new.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)  # what was there stays there
+            raise
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)

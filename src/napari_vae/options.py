@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Files = Annotated[
     list[Path],
     typer.Argument(
-        help="Images (tif, png, jpg, npy, dm3, dm4, emd, ser, emi, mrc, hspy, hdf5), folders of them, or patterns: "
-        "'today/*.dm4'. What is finished already is not done again."
+        help="Images (tif, png, jpg, npy, dat, dm3, dm4, dm5, emd, ser, emi, mrc, hspy, hdf5, h5, nhdf, ndata, sxm), "
+        "folders of them, or patterns: 'today/*.dm4'. What is finished already is not done again."
     ),
 ]
 Model = Annotated[

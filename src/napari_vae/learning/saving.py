@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from ..errors import InputError, ReadError
 from ..folders import replace_folder
+from ..io.json_files import read_json
 from ..provenance import describe_versions
 from ..run import load_run
 from .deep_kernel import DeepKernelGP
@@ -36,7 +37,7 @@ def save_deep_kernel(model: DeepKernelGP, folder: str | PathLike[str]) -> Path:
         "versions": describe_versions(),
     }
     with replace_folder(Path(folder), MARKER) as new:
-        save_file(model.ensemble.state(), new / WEIGHTS)
+        (new / WEIGHTS).write_bytes(save(model.ensemble.state()))
         if model.encoder is not None:
             model.encoder.run.save(new / "run")
         (new / MARKER).write_text(json.dumps(settings, indent=2), encoding="utf-8")
@@ -59,7 +60,7 @@ def load_deep_kernel(folder: str | PathLike[str], *, device: str = "auto") -> De
     if not (path / MARKER).is_file():
         raise ReadError(f"{path} is not the folder of a deep kernel: it has no {MARKER}.")
     try:
-        settings = json.loads((path / MARKER).read_text(encoding="utf-8"))
+        settings = read_json(path / MARKER)
         if settings["format"] > FORMAT:
             raise ReadError(f"{path} was written by a newer version; update napari-vae.")
         run = load_run(path / "run", device=device) if (path / "run").is_dir() else None
