@@ -335,3 +335,16 @@ def test_a_model_for_every_file(graphene, tmp_path):
     assert states(batch.run(task, graphene, tmp_path)) == ["finished before", "finished before", "done"]
     with pytest.raises(nv.InputError, match="one image"):
         batch.run(batch.Train(task.model, train, atoms=Path("atoms.csv")), graphene, tmp_path)
+
+
+def test_a_kill_between_two_renames_loses_nothing(tmp_path):
+    from napari_vae.folders import sweep
+
+    (tmp_path / ".result-abcdefgh-old").mkdir()
+    (tmp_path / ".result-abcdefgh-old" / "table.csv").write_text("x\n1\n")
+    (tmp_path / ".result-abcdefgh").mkdir()
+    sweep(tmp_path / "result")
+    assert (tmp_path / "result" / "table.csv").read_text() == "x\n1\n"
+    (tmp_path / ".result-ijklmnop-old").mkdir()
+    sweep(tmp_path / "result")
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
