@@ -61,7 +61,11 @@ class Checkpoint:
 
     def keep(self, *, now: bool = False) -> None:
         """Write the state if it is time, or `now`."""
-        if self.folder is None or (not now and time.monotonic() - self._written < EVERY):
+        if (
+            self.folder is None
+            or not self.session.group.first
+            or (not now and time.monotonic() - self._written < EVERY)
+        ):
             return
         s = self.session
         state = {
@@ -79,7 +83,7 @@ class Checkpoint:
 
     def discard(self) -> None:
         """Remove the folder: the training is done."""
-        if self.folder is not None and (self.folder / MARKER).is_file():
+        if self.folder is not None and self.session.group.first and (self.folder / MARKER).is_file():
             shutil.rmtree(self.folder)
 
     def _tensors(self) -> dict[str, Tensor]:

@@ -206,7 +206,8 @@ def crystal(
 @app.command(
     epilog="Example: [bold]napari-vae train survey.dm3 --model trvae --out run[/]\n\n"
     "Told what is known: [bold]napari-vae train survey.dm3 --atoms atoms.csv --model crvae --condition sublattice "
-    "--out run[/]"
+    "--out run[/]\n\n"
+    "By two processes: [bold]torchrun --nproc-per-node 2 -m napari_vae train survey.dm3 --out run[/]"
 )
 def train(
     file: Annotated[Path, typer.Argument(help="The image or movie to learn from.")],
@@ -231,6 +232,7 @@ def train(
     from .io.writing import read_table
     from .patches import extract_patches
     from .pipeline import find_atoms, train_model
+    from .processes import joined
 
     if out.exists():
         raise InputError(f"{out} exists already; give a new folder for the model.")
@@ -239,12 +241,13 @@ def train(
     size = auto_or_int(window, "--window")
     table, given = None if atoms is None else read_table(atoms), given_of(labels, condition, targets)
     given.check(configurations[0], table)
-    with progress_bars() as bars:
+    with joined(device) as group, progress_bars(quiet=not group.first) as bars:
         image = read(file, dataset=dataset)
         patches = extract_patches(image, find_atoms(image, {}, bars) if table is None else table, window=size)
-        run = train_model(patches, *configurations, bars, given)
-    run.save(out)
-    say(f"The model trained on {len(patches)} windows is in {out}; apply it with: napari-vae encode {out} FILES")
+        run = train_model(patches, *configurations, bars, given, group=group)
+    if group.first:
+        run.save(out)
+        say(f"The model trained on {len(patches)} windows is in {out}; apply it with: napari-vae encode {out} FILES")
 
 
 @app.command(epilog="Example: [bold]napari-vae encode results/run other.dm3 --out tables[/]")
