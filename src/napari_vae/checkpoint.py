@@ -8,14 +8,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .errors import InputError
 from .folders import check_replaceable, replace_folder
 from .models.guide import Guide
+from .models.images import Images
 from .provenance import data_hash
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Checkpoint:
 
     @classmethod
     def attach(
-        cls, session: Session, images: npt.NDArray[np.float32], folder: str | Path | None, before: Run | None = None
+        cls, session: Session, images: Images, folder: str | Path | None, before: Run | None = None
     ) -> Checkpoint:
         """Watch over a session; if `folder` holds the state of the same training, put the session there.
 

@@ -23,6 +23,7 @@ from .options import (
     Overwrite,
     Polarity,
     Refine,
+    Scheduler,
     Seed,
     Spacing,
     Sublattices,
@@ -37,7 +38,10 @@ from .options import (
 from .terminal import one_line_errors, progress_bars, say, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from .batch import Outcome
+    from .cluster.files import FileResult
 
 app = typer.Typer(
     name="napari-vae",
@@ -152,6 +156,7 @@ def detect(
     refine: Refine = "gaussian",
     weak: Annotated[bool, typer.Option("--weak", help="Look again, for weak columns between heavy ones.")] = False,
     dataset: Dataset = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
     from .batch import for_each, tables_for
@@ -160,6 +165,13 @@ def detect(
     from .pipeline import find_atoms
 
     options = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine, "weak": weak}
+    if scheduler is not None:
+        from .cluster.files import detect_files
+
+        if follow:
+            raise InputError("Atoms are followed through a whole movie at once; leave out --follow or --scheduler.")
+        _finish(_frame_by_frame(detect_files, files, out, scheduler=scheduler, dataset=dataset, **options))
+        return
     tables = tables_for(files, out, "atoms")
     with progress_bars() as bars:
 
@@ -258,6 +270,7 @@ def encode(
     atoms: Atoms = None,
     condition: Condition = None,
     dataset: Dataset = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Apply a trained model to other images and write the latents as tables."""
     from .batch import encode_file, for_each, tables_for
@@ -265,6 +278,13 @@ def encode(
     from .models.given import encoding_given
     from .run import load_run
 
+    if scheduler is not None:
+        from .cluster.files import encode_files
+
+        if atoms is not None:
+            raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")
+        _finish(_frame_by_frame(encode_files, run, files, out, scheduler=scheduler, dataset=dataset))
+        return
     model, tables = load_run(run), tables_for(files, out, "latents")
     given, table = given_of(None, condition, None), None if atoms is None else read_table(atoms)
     told = given.values(table).get("condition")
@@ -323,7 +343,17 @@ publishing.add_commands(app)
 exploring.add_commands(app)
 
 
-def _finish(outcomes: list[Outcome]) -> None:
+def _frame_by_frame(call: Callable[..., list[FileResult]], *arguments: Any, **options: Any) -> list[FileResult]:
+    """Call one of `cluster.files`, with a bar for every file."""
+    from .pipeline import Stage
+
+    with progress_bars() as bars:
+        return call(
+            *arguments, **options, progress=lambda p: bars(Stage(p.path.name, p.done / p.total, f"{p.total} frames"))
+        )
+
+
+def _finish(outcomes: Sequence[Outcome | FileResult]) -> None:
     """Say what became of every file; when some failed, exit code 2, or 1 if one of them by a fault of ours."""
     for outcome in outcomes:
         (warn if outcome.failed else say)(str(outcome))

@@ -19,6 +19,7 @@ from .errors import TrainingError
 from .models.config import ModelConfig, TrainConfig
 from .models.draws import Draws
 from .models.evidence import Evidence, Explanation
+from .models.images import Images
 from .models.likelihood import Poisson
 from .models.manifold import decode_manifold
 from .models.networks import initialise
@@ -47,7 +48,7 @@ class Session:
 
     Parameters
     ----------
-    images : array (N, C, H, W) float32
+    images : array (N, C, H, W) float32, or Streamed
         In [0, 1].
     config, train : ModelConfig, TrainConfig
     device : torch.device
@@ -65,7 +66,7 @@ class Session:
 
     def __init__(
         self,
-        images: npt.NDArray[np.float32],
+        images: Images,
         config: ModelConfig,
         train: TrainConfig,
         device: torch.device,

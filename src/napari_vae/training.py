@@ -10,7 +10,7 @@ from .device import choose_device, is_out_of_memory
 from .errors import InputError, TrainingError
 from .models.config import ModelConfig, TrainConfig
 from .models.given import training_given
-from .models.images import choose_likelihood, model_images, training_images
+from .models.images import Images, choose_likelihood, model_images, training_images
 from .processes import ALONE, Group
 from .progress import Progress, drain, never
 from .provenance import describe_data
@@ -18,7 +18,6 @@ from .run import Run
 from .session import Session
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from .normalization import Normalization
@@ -42,7 +41,8 @@ def fit(
     Parameters
     ----------
     data : Patches or array (N, H, W) or (N, C, H, W)
-        At least 20 images. Values outside [0, 1] are normalised by robust percentiles that the run keeps.
+        At least 20 images. Values outside [0, 1] are normalised by robust percentiles that the run keeps. A mapped
+        file, or a dask, zarr or HDF5 array, of more than 2 GiB in 32 bit is read batch by batch; see `open_stack`.
     model : ModelConfig, optional
         Which model; by default a plain VAE.
     train : TrainConfig, optional
@@ -152,9 +152,7 @@ def iter_fit(
         raise TrainingError(f"Training broke off: {error}") from error
 
 
-def _images(
-    data: Patches | npt.ArrayLike, model: ModelConfig, start: Run | None
-) -> tuple[npt.NDArray[np.float32], Normalization]:
+def _images(data: Patches | npt.ArrayLike, model: ModelConfig, start: Run | None) -> tuple[Images, Normalization]:
     """Images to learn from, and what 0 and 1 stand for: to a run that goes on what they stood for before."""
     images, limits = training_images(data)
     if images.shape[2] == 1 and not set(model.invariances) <= {"translation"}:

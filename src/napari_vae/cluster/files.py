@@ -14,6 +14,7 @@ import numpy as np
 from ..archive import check_writable
 from ..errors import InputError
 from ..io.writing import check_table_name, write_table
+from ..terminal import exit_code, sentence
 from .frames import FrameJob, FrameResult, Work, do_frame, jobs_of
 from .parts import Parts
 from .spreading import spreader
@@ -38,6 +39,22 @@ class FileResult:
     frames: int = 0
     rows: int = 0
     problem: Exception | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no table."""
+        return self.problem is not None
+
+    @property
+    def code(self) -> int:
+        """Exit code of the command line: 0, of a failure 2 for bad input and else 1."""
+        return 0 if self.problem is None else exit_code(self.problem)
+
+    def __str__(self) -> str:
+        if self.problem is None:
+            return f"{self.path.name}: {self.rows} atoms on {self.frames} frames in {self.table}"
+        told = sentence(self.problem)
+        return told if self.path.name in told else f"{self.path.name}: {told}"
 
 
 @dataclass(frozen=True)
@@ -134,9 +151,9 @@ def encode_files(
     from ..run import load_run
 
     options_of(options)
-    if load_run(run, device="cpu").model_config.kind == "conditional":
+    folder = Path(run).expanduser().resolve()
+    if load_run(folder, device="cpu").model_config.kind == "conditional":
         raise InputError("A conditional model is told something of every atom; encode a table with it, file by file.")
-    folder = Path(run).resolve()
     version = (folder / "weights.safetensors").stat().st_mtime_ns
     return _do(files, out, "latents", Work(options, str(folder), version, dataset), scheduler, progress)
 

@@ -85,7 +85,7 @@ def do_frame(job: FrameJob) -> FrameResult:
     recipe, table = detect_frame(searched, number, recipe, asked)
     assert table is not None  # nobody stops it
     table = table.reset_index(drop=True)
-    attributes = {KEY: {"method": asked.method} | recipe.summary, COUNT: len(table)}
+    attributes: dict[Any, Any] = {KEY: {"method": asked.method} | recipe.summary, COUNT: len(table)}
     limits = None if job.basis is None else job.basis["limits"]
     if job.work.run:
         table, limits = _encoded(_loaded(job.work.run, job.work.version), image, table, recipe, limits)
