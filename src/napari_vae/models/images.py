@@ -13,7 +13,7 @@ from ..normalization import Normalization
 from .streaming import CHUNK, Lazy, Streamed, float32_bytes, is_lazy, parts, streamed_limits
 
 if TYPE_CHECKING:
-    from ..patches import Patches
+    pass
 
 Images = npt.NDArray[np.float32] | Streamed
 
