@@ -15,7 +15,7 @@ class PlainGP:
     def prepare(self, x):
         return np.asarray(x, float)
 
-    def fit(self, x, y, *, warm=False):
+    def fit(self, x, y, *, warm=False, stop=None):
         targets = np.asarray(y, float).reshape(len(x), -1)
         self.many = np.ndim(y) > 1
         self.x, self.middle, self.unit = x, targets.mean(0), targets.std(0)

@@ -93,6 +93,9 @@ def test_classes_are_asked_where_they_are_least_sure_or_most_probable():
     np.testing.assert_allclose(np.exp(acquire("pi", probabilities, sd, goal)), probabilities[:, 1])
     np.testing.assert_allclose(acquire("ucb", probabilities, sd, goal, kappa=1), probabilities[:, 1] + 0.1)
     assert goal.merit(np.array([[1.0], [2.0]])).tolist() == [1, 0]
+    unseen = Goal("class", 3.0)  # until one of it is measured, doubt leads
+    np.testing.assert_allclose(acquire("pi", probabilities, sd, unseen), entropy(probabilities))
+    np.testing.assert_allclose(unseen.drawn(probabilities[None]), [[0.5, 0.1, 2 / 3]])
 
 
 def test_of_several_targets_one_or_a_weighted_sum_is_looked_at():
@@ -117,6 +120,7 @@ def test_of_several_targets_one_or_a_weighted_sum_is_looked_at():
         (("angle", "max", 0, "ei"), "wanted angle in degrees"),
         (("class", "max", 0, "ei"), "cannot be improved on"),
         (("class", "max", 0, "pi"), "wanted class by its number"),
+        (("class", -1, 0, "pi"), "whole number from 0, not -1"),
     ],
 )
 def test_goals_that_make_no_sense_are_refused_in_a_sentence(settings, words):

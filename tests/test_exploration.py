@@ -9,6 +9,7 @@ import pytest
 
 import napari_vae as nv
 from napari_vae.learning.goals import ACQUISITIONS
+from napari_vae.learning.refitting import Stopped
 from napari_vae.learning.seeding import spread_order
 from plain_gp import PlainGP
 
@@ -178,6 +179,15 @@ def test_an_exploration_is_told_by_hand_and_undone():
     assert again.indices.tolist() == before.indices.tolist()
     np.testing.assert_array_equal(again.score, before.score)
     assert by_hand.record.steps[0].suggested == tuple(seeds.indices.tolist())
+
+
+def test_a_suggestion_that_is_stopped_changes_nothing():
+    told, stopped = (nv.Exploration(X, model=PlainGP(), start=[0, 100, 300], seed=0) for _ in range(2))
+    for exploration in (told, stopped):
+        exploration.tell([0, 100, 300], Y[[0, 100, 300]])
+    with pytest.raises(Stopped):
+        stopped.suggest(stop=lambda: True)
+    assert stopped.suggest().indices.tolist() == told.suggest().indices.tolist()
 
 
 def test_values_that_do_not_fit_are_refused_in_a_sentence():

@@ -1,10 +1,10 @@
 """Set other programs up in environments of their own, to be measured against.
 
-    python benchmarks/peers/setup.py [--only pyroved|detection]
+    python benchmarks/peers/setup.py [--only pyroved|detection|gpax|atomai]
 
 ``pyroved`` is timed by ``benchmarks/speed.py``; ``detection`` holds trackpy, scikit-image and Atomap for
-``benchmarks/detection.py``. The environments are folders next to this file, which git
-ignores; run again, the script ends at once.
+``benchmarks/detection.py``; ``gpax`` and ``atomai`` learn deep kernels for ``benchmarks/dkl/others.py``. The
+environments are folders next to this file, which git ignores; run again, the script ends at once.
 """
 
 from __future__ import annotations
@@ -74,7 +74,28 @@ DETECTION = Environment(
     (("trackpy==0.7", "numba", "atomap==0.4.2", "hyperspy", "scikit-image"),),
     "import numba, trackpy, skimage, atomap.api",
 )
-ENVIRONMENTS = {"pyroved": PYROVED, "detection": DETECTION}
+# gpax 0.1.9 pins nothing. It takes random_haiku_module from numpyro, which 0.21 no longer has; 0.19 and 0.20 need
+# xla_pmap_p, which JAX 0.10 no longer has.
+GPAX = Environment(
+    "gpax",
+    HERE / ".venv-gpax",
+    (("gpax==0.1.9", "numpyro==0.19.0", "jax==0.7.2", "jaxlib==0.7.2"),),
+    "import gpax",
+)
+# AtomAI asks for torch and torchvision; torch comes first as for pyroVED, and torchvision is left out as there. Six is
+# asked for by a package of AtomAI's that does not say so.
+ATOMAI = Environment(
+    "AtomAI",
+    HERE / ".venv-atomai",
+    (
+        ("-c", str(CONSTRAINTS), "torch"),
+        ("-c", str(CONSTRAINTS), "gpytorch==1.15.2", "mendeleev==0.6.1", "six", "matplotlib", "networkx"),
+        ("-c", str(CONSTRAINTS), "opencv-python-headless", "pandas", "progressbar2", "scikit-image", "scikit-learn"),
+        ("-c", str(CONSTRAINTS), "--no-deps", "atomai==0.8.1"),
+    ),
+    "import importlib.metadata, gpytorch, six; importlib.metadata.version('atomai')",
+)
+ENVIRONMENTS = {"pyroved": PYROVED, "detection": DETECTION, "gpax": GPAX, "atomai": ATOMAI}
 
 
 def main() -> int:

@@ -9,7 +9,18 @@ import napari
 from napari.settings import get_plugin_settings
 from qtpy.QtCore import QEventLoop, QTimer
 
-STAGES = ("detect", "crystal", "train", "advanced", "suggested", "labels", "training", "trained")
+STAGES = (
+    "detect",
+    "crystal",
+    "train",
+    "advanced",
+    "suggested",
+    "labels",
+    "training",
+    "trained",
+    "learning",
+    "instrument",
+)
 
 
 def open_viewer(sample):
@@ -46,12 +57,15 @@ def stage(viewer, name, epochs):
     wait_for(detect.preview_job)
     if name == "detect":
         return
-    if name == "crystal":
+    if name in ("crystal", "learning"):
         detect.form.sublattices.setCurrentIndex(1)
     detect.detect()
     wait_for(detect.job)
     if name == "crystal":
         measure_crystal(viewer, detect)
+        return
+    if name in ("learning", "instrument"):
+        learn(viewer, detect, typed=name == "instrument")
         return
     train = dock(viewer, "Train VAE")
     wait(0.5)
@@ -84,6 +98,25 @@ def measure_crystal(viewer, detect):
     wait_for(detect.crystal.job)
     viewer.scene.camera.zoom *= 3
     detect.verticalScrollBar().setValue(detect.verticalScrollBar().maximum())
+    wait(1)
+
+
+def learn(viewer, detect, typed):
+    """Look for the most polarised columns, or let the user measure."""
+    if not typed:
+        detect.crystal.measure()
+        wait_for(detect.crystal.job)
+        for layer in list(viewer.layers)[1:]:
+            layer.visible = False
+    widget = dock(viewer, "Active learning")
+    wait(0.5)
+    target = widget.form.target.target
+    target.choose(target.EXTRA if typed else "polarisation_x")
+    widget.plan.budget.setValue(40)
+    widget.run()
+    wait_for(widget.job)
+    if typed:
+        viewer.scene.camera.zoom *= 3
     wait(1)
 
 

@@ -57,11 +57,13 @@ if TYPE_CHECKING:
     from .io.writing import write_image as write_image
     from .io.writing import write_table as write_table
     from .labelling import label_next as label_next
+    from .learning.deep_kernel import DeepKernelGP as DeepKernelGP
     from .learning.exploration import Exploration as Exploration
     from .learning.loop import ExplorationStep as ExplorationStep
     from .learning.loop import explore as explore
     from .learning.loop import iter_explore as iter_explore
     from .learning.record import ExplorationRecord as ExplorationRecord
+    from .learning.saving import load_deep_kernel as load_deep_kernel
     from .learning.stopping import Stopping as Stopping
     from .learning.suggesting import Suggestion as Suggestion
     from .likeness import Likeness as Likeness
@@ -87,6 +89,7 @@ _HOME = {
     "Advice": "adviser",
     "Analysis": "pipeline",
     "Crystal": "crystal.description",
+    "DeepKernelGP": "learning.deep_kernel",
     "Exploration": "learning.exploration",
     "ExplorationRecord": "learning.record",
     "ExplorationStep": "learning.loop",
@@ -129,6 +132,7 @@ _HOME = {
     "link_atoms": "atoms",
     "list_datasets": "io.reading",
     "load_analysis": "archive",
+    "load_deep_kernel": "learning.saving",
     "load_run": "run",
     "mean_regret": "analysis.regret",
     "measure_displacements": "crystal.displacements",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,8 @@ def check_plottable(table: pd.DataFrame) -> None:
 
 
 def _place(name: str) -> tuple[int, int]:
-    """Latents first, in their order, then everything else as it comes, then positions."""
-    short = name.removeprefix("vae_")
-    if short.startswith("z") and short[1:].isdigit():
-        return 0, int(short[1:])
+    """Latents or the embedding first, in their order, then everything else as it comes, then positions."""
+    latent = re.fullmatch(r"(?:vae_)?z(\d+)|embedding_(\d+)", name)
+    if latent:
+        return 0, int(latent[1] or latent[2])
     return (2, 0) if name in AXES else (1, 0)

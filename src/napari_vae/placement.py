@@ -114,6 +114,12 @@ class Placement:
         move[:-1, -1] = self._linear() @ np.asarray(offset, float)
         return Placement(**{**vars(self), "affine": self.affine @ move})
 
+    def coarser(self, step: float, first: npt.ArrayLike) -> Placement:
+        """The placement of a picture with one pixel every `step` pixels of the last two axes, from `first` (n,) on."""
+        factor = np.r_[np.ones(self.ndim - 2), step, step]
+        start = self.translate + self._linear() @ np.asarray(first, float)
+        return Placement(**{**vars(self), "scale": self.scale * factor, "translate": start})
+
     def kwargs(self) -> dict[str, Any]:
         """Keyword arguments for a layer."""
         return dict(vars(self))

@@ -47,6 +47,7 @@ def color_by(
     certainty: npt.NDArray[np.float64] | None = None,
     period: float | None = None,
     palette: dict[str, str] | None = None,
+    colormap: str = COLORMAP,
 ) -> Coloring:
     """Colours by a column: words and classes one colour each, numbers on a colour map.
 
@@ -64,6 +65,8 @@ def color_by(
         range.
     palette : dict of str to str, optional
         Colours of classes by name, ``"#rrggbb"``, where they are not those of their order.
+    colormap : str
+        Name in matplotlib, for numbers that are no angles.
 
     Raises
     ------
@@ -75,7 +78,7 @@ def color_by(
     >>> color_by(pd.Series(["a", "b", "a"], name="kind")).classes
     (('a', '#e69f00', 2), ('b', '#56b4e9', 1))
     """
-    colors = _by_class(column, palette or {}) if is_categorical(column) else _by_number(column, period)
+    colors = _by_class(column, palette or {}) if is_categorical(column) else _by_number(column, period, colormap)
     if certainty is None:
         return colors
     opacity = FAINTEST + (1 - FAINTEST) * np.nan_to_num(np.clip(certainty, 0, 1))
@@ -91,6 +94,11 @@ def is_categorical(column: pd.Series) -> bool:
         or not pd.api.types.is_numeric_dtype(column.dtype)
         or (pd.api.types.is_bool_dtype(column.dtype))
     )
+
+
+def is_angle(name: str) -> bool:
+    """Whether a column of this name holds angles in degrees."""
+    return "angle" in name and not name.endswith("_sd")
 
 
 def class_order(column: pd.Series) -> list[str]:
@@ -125,16 +133,16 @@ def _by_class(column: pd.Series, palette: dict[str, str]) -> Coloring:
     return Coloring(table[codes], str(column.name), classes=classes)
 
 
-def _by_number(column: pd.Series, period: float | None) -> Coloring:
+def _by_number(column: pd.Series, period: float | None, colormap: str) -> Coloring:
     from matplotlib import colormaps
 
     values = column.to_numpy(dtype=float)
     known = np.isfinite(values)
-    cyclic = "angle" in str(column.name) and not str(column.name).endswith("_sd")
+    cyclic = is_angle(str(column.name))
     limits = _limits(values[known], cyclic)
     if cyclic and period:
         values, limits = wrapped(values, period), (-period / 2, period / 2)
-    name = CYCLIC if cyclic else COLORMAP
+    name = CYCLIC if cyclic else colormap
     table = (colormaps[name](np.linspace(0, 1, 256)) * 255).astype(np.uint8)
     share = (np.where(known, values, limits[0]) - limits[0]) / (limits[1] - limits[0])
     rgba = table[(share * 255).clip(0, 255).astype(np.intp)]

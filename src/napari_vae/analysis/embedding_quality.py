@@ -71,7 +71,7 @@ def roughness(
 ) -> float:
     """How fast a target changes along an embedding, against the same target spread over it at random.
 
-    The mean of |Δy| / |Δz| between every point and its `k` nearest in the *whitened* embedding (zero mean, unit
+    The mean of ``|Δy| / |Δz|`` between every point and its `k` nearest in the *whitened* embedding (zero mean, unit
     covariance; directions without variance left out), divided by that of permuted `y`. Near 0 for a smooth target, 1
     for one that the embedding knows nothing of. Points at the same place make no edge.
 
@@ -81,7 +81,7 @@ def roughness(
     Parameters
     ----------
     z, y, k, target, period
-        As in `knn_r2`; between angles |Δy| is the chord on the circle, between classes whether they differ.
+        As in `knn_r2`; between angles ``|Δy|`` is the chord on the circle, between classes whether they differ.
     permutations : int
         Permutations of `y`, over which the mean is taken.
     seed : int

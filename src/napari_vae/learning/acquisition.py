@@ -20,7 +20,8 @@ def acquire(name: str, mean: Floats, sd: Floats, goal: Goal, *, best: float = -n
     With the prediction :math:`f \sim N(\mu, \sigma^2)` of the aim (see `Goal`) and the best merit so far :math:`b`:
 
     - ``"ei"``: :math:`\log E[\max(0, f - b)]`
-    - ``"pi"``: :math:`\log P(f \ge b)`; of a class, the logarithm of its probability
+    - ``"pi"``: :math:`\log P(f \ge b)`; of a class, the logarithm of its probability, or, while the model has seen none
+      of it, the entropy
     - ``"ucb"``: :math:`\mu + \kappa \sigma`
     - ``"variance"``: :math:`\sigma`; of classes the entropy of their probabilities, in nats
 
@@ -53,7 +54,7 @@ def acquire(name: str, mean: Floats, sd: Floats, goal: Goal, *, best: float = -n
         return entropy(mean) if goal.kind == "class" else goal.expected(mean, sd)[1]
     aim, spread = goal.expected(mean, sd)
     if goal.kind == "class" and name == "pi":
-        return np.log(np.maximum(aim, np.finfo(float).tiny))
+        return np.log(np.maximum(aim, np.finfo(float).tiny)) if goal.seen(mean) else entropy(mean)
     return acquire_aim(name, aim, spread, near=goal.near, best=best, kappa=kappa)
 
 

@@ -88,8 +88,8 @@ def choose(
     chosen : array (batch,) of int
         Fewer if fewer are open.
     score : array (N,)
-        Of the open candidates at the first choice. Batches and ``"information"`` look at no more than 2000 together:
-        the 1000 that are best alone and 1000 at random; NaN for those that were not among them.
+        Of the open candidates at the first choice. No more than 2000 are drawn together: the 1000 that are best alone
+        and 1000 at random; NaN for ``"thompson"`` and ``"information"`` of those that were not among them.
 
     References
     ----------
@@ -103,7 +103,7 @@ def choose(
     single = batch == 1 and not len(pending) and rule.name != "information"
     if single and rule.name != "thompson":
         return open_[[np.argmax(alone)]], alone
-    drawn = np.arange(len(open_)) if single else _shortlist(alone, np.random.default_rng([seed, 1]))
+    drawn = _shortlist(alone, np.random.default_rng([seed, 1]))
     rows = np.concatenate([open_[drawn], np.asarray(pending, np.int64)])
     joint = Joint(model.sample(candidates[rows], 1 if single else max(DRAWS, batch), seed=seed), rule)
     for last in range(len(drawn), len(rows)):

@@ -13,35 +13,33 @@ NORMAL_90 = 1.645  # half of the interval that holds 90 % of a normal distributi
 
 
 def held_out(n: int, networks: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Which of n labels each network does not see: (networks, n), every label once; none if they are few."""
-    if networks == 1 or n < FEWEST:
-        return np.zeros((networks, n), bool)
-    order = np.random.default_rng(seed).permutation(n)
-    return np.asarray(order % networks == np.arange(networks)[:, None])
+    """Which of n labels each network does not see: (networks, n), as many for each; every label is hidden from one."""
+    hidden = np.zeros((networks, n), bool)
+    if networks > 1 and n >= FEWEST:
+        order, each = np.random.default_rng(seed).permutation(n), -(-n // networks)
+        for number in range(networks):
+            hidden[number, order[np.arange(number * each, (number + 1) * each) % n]] = True
+    return hidden
 
 
-def mixed(told: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-    """Mean and variance of a mixture of equal weights."""
-    mean = np.mean([m for m, _ in told], axis=0)
-    return mean, np.mean([v + (m - mean) ** 2 for m, v in told], axis=0)
+def mixed(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """Mean and variance (N, T) of mixtures of equal weights from those of their parts (M, N, T)."""
+    middle = mean.mean(0)
+    return middle, (variance + (mean - middle) ** 2).mean(0)
 
 
-def widening(unseen: Floats, targets: Floats, mean: Floats, variance: Floats) -> Floats:
-    """By how much intervals must be wider so that those of 90 % hold nine of ten labels, for each output.
+def widening(unseen: Floats, forgotten: Floats) -> Floats:
+    """By how much intervals must be wider so that those of 90 % hold nine of ten labels, for each target.
 
     Errors of labels that a network did not see are too large for the ensemble; errors of labels that only the process
     is made to forget are too small, because the networks know them. Between the two lies their geometric mean.
 
     Parameters
     ----------
-    unseen : array (n, T)
-        Standardised errors of labels, each by the network that was fitted without it.
-    targets, mean, variance : array (n, T)
-        Labels, and what the ensemble says of each from all others.
+    unseen, forgotten : array (n, T)
+        Standardised errors of labels, each by the network that was fitted without it, and by the ensemble when only
+        its processes forget the label.
     """
-    if len(unseen) < FEWEST:
-        return np.ones(1)
-    forgotten = (targets - mean) / np.sqrt(variance)
     return np.sqrt(np.clip(_width(unseen), *RANGE) * _width(forgotten))
 
 

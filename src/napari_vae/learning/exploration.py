@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..progress import never
 from .goals import Goal
 from .record import ExplorationRecord, begin
 from .refitting import Refits, learnable
 from .seeding import check_start, number_of, seed_order
 from .steps import Step
 from .suggesting import Suggesting, Suggestion, candidates, open_candidates
+from .telling import as_table, numbers, read_told
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -165,19 +167,30 @@ class Exploration:
             return None
         return self._refits.embed(self.measured, self._record.targets)
 
-    def suggest(self) -> Suggestion:
+    def suggest(self, *, stop: Callable[[], bool] = never) -> Suggestion:
         """The candidates to measure next; the same until something is told.
 
         While seeding, all seeds that are still open. Fits the model when there is something new.
+
+        Parameters
+        ----------
+        stop : callable
+            Asked all the while; when it says yes, it is given up and everything is as it was.
 
         Raises
         ------
         TrainingError
             If the model cannot be fitted.
+        Stopped
+            If it was stopped.
         """
         if self._suggestion is None:
             began = time.perf_counter()
-            suggestion = self._suggesting.after(self._record)
+            self._refits.stop = stop
+            try:
+                suggestion = self._suggesting.after(self._record)
+            finally:
+                self._refits.stop = never
             self._suggestion = replace(suggestion, seconds=time.perf_counter() - began)
         return self._suggestion
 
@@ -197,7 +210,7 @@ class Exploration:
         InputError
             If an index is no candidate or measured already, or the values are not as many.
         """
-        rows, table = _numbers(indices), _as_table(values)
+        rows, table = numbers(indices), as_table(values)
         if table.shape[0] != len(rows) and len(rows) == 1:
             table = table.reshape(1, -1)
         if len(table) != len(rows):
@@ -212,7 +225,7 @@ class Exploration:
         InputError
             If an index is no candidate or measured already.
         """
-        self.report(dict.fromkeys(_numbers(indices), reason), seconds=seconds)
+        self.report(dict.fromkeys(numbers(indices), reason), seconds=seconds)
 
     def report(self, told: Mapping[int, npt.ArrayLike | str], *, seconds: float = 0.0) -> None:
         """Take in several measurements as one step of the record: the targets (T,) of each, or why it failed.
@@ -224,17 +237,8 @@ class Exploration:
         """
         self._check_open(list(told))
         n_targets = self._record.targets.shape[1] if len(self.measured) else 0
-        values: list[tuple[float, ...] | None] = []
-        failures = {}
-        for i, given in told.items():
-            row = given if isinstance(given, str) else np.atleast_1d(_as_table(given).squeeze())
-            if not isinstance(row, str):
-                n_targets = n_targets or self._first(len(row))
-                row = self._problem(row, n_targets) or row
-            values.append(None if isinstance(row, str) else tuple(row.tolist()))
-            if isinstance(row, str):
-                failures[i] = row
-        self._follow(Step(tuple(told), tuple(values), failures=failures), seconds)
+        values, failures = read_told(told, self._record.goal, n_targets)
+        self._follow(Step(tuple(told), values, failures=failures), seconds)
 
     def undo(self) -> Rows:
         """Forget the last `tell` or `fail`; returns its candidates, which may be suggested again.
@@ -262,21 +266,6 @@ class Exploration:
         if again:
             raise InputError(f"Candidate {again[0]} is measured already; undo that first.")
 
-    def _first(self, n_targets: int) -> int:
-        """The number of targets, now that it is known."""
-        self._record.goal.check(n_targets)
-        return n_targets
-
-    def _problem(self, row: Floats, n_targets: int) -> str:
-        """Why a measurement is none; empty if it is one."""
-        if len(row) != n_targets:
-            return f"There are {n_targets} targets, but {len(row)} values."
-        if not np.isfinite(row).all():
-            return "The value is not a number."
-        if self._record.goal.kind == "class" and (row < 0 or row % 1):
-            return "A class is a whole number from 0."
-        return ""
-
     def _follow(self, step: Step, seconds: float) -> None:
         """Add a step, with what was known of its candidates before."""
         asked = self._suggestion
@@ -300,21 +289,6 @@ def _check(kappa: float, batch: int, refit_every: int) -> None:
         raise InputError(f"kappa is a number of standard deviations from 0, not {kappa}.")
     if batch < 1 or refit_every < 1:
         raise InputError("batch and refit_every are whole numbers from 1.")
-
-
-def _numbers(indices: npt.ArrayLike) -> list[int]:
-    rows = np.atleast_1d(np.asarray(indices))
-    if rows.ndim != 1 or rows.dtype.kind not in "iu" or len(np.unique(rows)) < len(rows):
-        raise InputError("Candidates are told by their numbers, each once.")
-    return [int(i) for i in rows]
-
-
-def _as_table(values: npt.ArrayLike) -> Floats:
-    """Values (n,) or (n, T) as numbers."""
-    try:
-        return np.atleast_1d(np.asarray(values, np.float64))
-    except (TypeError, ValueError) as error:
-        raise InputError("Values are numbers; give classes as numbers from 0.") from error
 
 
 def _known(value: float) -> float | None:

@@ -69,6 +69,8 @@ class Goal:
             raise InputError(f'The goal is "max", "min" or a number, not {goal!r}.')
         wanted = goal if isinstance(goal, str) else float(goal)
         _check_kind(kind, wanted, acquisition)
+        if kind == "class" and not isinstance(wanted, str) and (wanted < 0 or wanted % 1):
+            raise InputError(f"The wanted class is a whole number from 0, not {wanted:g}.")
         if isinstance(target, int | np.integer):
             return cls(kind, wanted, int(target))
         weights = tuple(float(weight) for weight in target)
@@ -119,17 +121,18 @@ class Goal:
         """
         if self.kind == "class":
             k = int(self.wanted)
-            if not 0 <= k < mean.shape[1]:
-                return np.zeros(len(mean)), sd.max(axis=1)  # none of this class was measured yet
-            return mean[:, k], sd[:, k]
+            return (mean[:, k], sd[:, k]) if self.seen(mean) else (np.zeros(len(mean)), sd.max(axis=1))
         mean, sd = _columns(mean), _columns(sd)
         return self._aim(self.looked_at(mean)), np.sqrt(_squared(self).looked_at(sd**2))
+
+    def seen(self, probabilities: Floats) -> bool:
+        """Whether the wanted class is among those (…, K) that the model knows; until then doubt stands in for it."""
+        return int(self.wanted) < probabilities.shape[-1]
 
     def drawn(self, draws: Floats) -> Floats:
         """How good every candidate is in joint draws (n, N), (n, N, T), or (n, N, K): (n, N), the larger the better."""
         if self.kind == "class":
-            k = int(self.wanted)
-            return draws[..., k] if k < draws.shape[2] else np.zeros(draws.shape[:2])
+            return draws[..., int(self.wanted)] if self.seen(draws) else 1 - draws.max(axis=2)
         aim = self._aim(self.looked_at(draws if draws.ndim == 3 else draws[..., None]))
         return -np.abs(aim) if self.near else aim
 

@@ -57,19 +57,19 @@ class FeatureNetwork(nn.Module):
         self.register_buffer("centre", torch.from_numpy(centre).float())
         self.register_buffer("spread", torch.from_numpy(spread).float())
         width = self._columns(example[:1]).flatten(1).shape[1]
-        self.straight = nn.Linear(width, dims)
-        self.convolutions: Encoder | None = None
-        self.bent: nn.Module | None = None
-        if kind == "conv":
-            _, channels, rows, columns = example.values.shape
-            self.convolutions = Encoder("conv", channels, (rows, columns), hidden)
-            self.bent = nn.Linear(hidden[-1], dims)
-        elif kind == "mlp":
-            self.bent = mlp((width, *hidden), end=dims)
-        initialise(self.straight, generator)
-        for part in (self.convolutions, self.bent):
+        with torch.device("meta"):  # nothing is drawn from the global random numbers
+            self.straight = nn.Linear(width, dims)
+            self.convolutions: Encoder | None = None
+            self.bent: nn.Module | None = None
+            if kind == "conv":
+                _, channels, rows, columns = example.values.shape
+                self.convolutions = Encoder("conv", channels, (rows, columns), hidden)
+                self.bent = nn.Linear(hidden[-1], dims)
+            elif kind == "mlp":
+                self.bent = mlp((width, *hidden), end=dims)
+        for part in (self.straight, self.convolutions, self.bent):
             if part is not None:
-                initialise(part, generator)
+                initialise(part.to_empty(device="cpu"), generator)
         if self.bent is not None:  # the embedding starts straight, and is bent where the labels ask for it
             last = self.bent[-1] if isinstance(self.bent, nn.Sequential) else self.bent
             for parameter in last.parameters():

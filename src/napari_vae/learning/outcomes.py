@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..analysis.circular import wrapped
 from ..errors import InputError
 from .candidates import Prepared
 
@@ -15,6 +16,9 @@ Floats = npt.NDArray[np.float64]
 FEWEST = 3
 STEP = np.deg2rad(2.0)
 GRID = np.deg2rad(np.arange(-180, 180, 2.0))
+KERNEL = np.deg2rad(10.0)  # width of the density of the labels
+UNHEARD = 0.02  # share of angles that occur anywhere
+LEAST_DOUBT = 1e-5
 CLASS_NOISE = 0.01  # α_ε of Milios et al.: how sure a label is
 DRAWS = 256
 CHUNK = 4096
@@ -78,6 +82,10 @@ class Real:
         """Mean and standard deviation (N, T) in the units of the targets."""
         return mean * self.spread + np.array(self.centre), np.sqrt(variance) * self.spread
 
+    def errors(self, values: Floats, mean: Floats, sd: Floats) -> Floats:
+        """Standardised errors (n, T) of predictions."""
+        return (values - mean) / sd
+
     def draws(self, draws: Floats, seen: Prepared) -> Floats:
         """Joint draws (m, N, T) in the units of the targets."""
         return draws * np.array(self.spread) + np.array(self.centre)
@@ -89,18 +97,40 @@ class Angle:
 
     An angle turns with the image. Where a trained model tells how much each image is turned, what is learned is the
     angle relative to that, so one example tells of all orientations. The second harmonic still tells the direction of
-    what looks the same after half a turn, where the first one averages out.
+    what looks the same after half a turn, where the first one averages out; which of the two it is, is then decided by
+    how often such angles were measured.
+
+    Parameters
+    ----------
+    usual : tuple of float
+        How often angles on a grid over the circle occur among the labels, 1 on average.
     """
 
+    usual: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Floats) -> Angle:
+        """As these labels (n, 1) are."""
+        near = np.exp((np.cos(GRID[:, None] - np.deg2rad(values[:, 0])) - 1) / KERNEL**2).sum(1)
+        return cls(tuple((UNHEARD + (1 - UNHEARD) * near / near.mean()).tolist()))
+
     def encode(self, values: Floats, seen: Prepared) -> tuple[Floats, Floats | None]:
-        """cos, sin of the angle and of its double (n, 4)."""
-        return _waves(np.deg2rad(values[:, 0]) - _turn(seen)), None
+        """cos, sin of the angle and of its double (n, 4), and how unsure the trained model is of each."""
+        return _waves(np.deg2rad(values[:, 0]) - _turn(seen)), _doubt(seen)
 
     def decode(self, mean: Floats, variance: Floats, seen: Prepared) -> tuple[Floats, Floats]:
         """The likeliest angle (N, 1) in degrees, in (−180, 180], and the circular spread about it."""
-        found = [_likeliest(mean[k : k + CHUNK], variance[k : k + CHUNK]) for k in range(0, len(mean), CHUNK)]
-        angle, sd = (np.concatenate(part) for part in zip(*found, strict=True))
-        return np.rad2deg(_wrap(angle + _turn(seen)))[:, None], np.rad2deg(sd)[:, None]
+        turn, doubt, parts = _turn(seen), _doubt(seen), []
+        variance = variance if doubt is None else variance + doubt
+        for k in range(0, len(mean), CHUNK):
+            usual = np.interp(_wrap(GRID + turn[k : k + CHUNK, None]), GRID, self.usual, period=2 * np.pi)
+            parts.append(_likeliest(mean[k : k + CHUNK], variance[k : k + CHUNK], np.log(usual)))
+        angle, sd = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return np.rad2deg(_wrap(angle + turn))[:, None], np.rad2deg(sd)[:, None]
+
+    def errors(self, values: Floats, mean: Floats, sd: Floats) -> Floats:
+        """Standardised errors (n, 1) of predictions."""
+        return wrapped(values - mean, 360.0) / sd
 
     def draws(self, draws: Floats, seen: Prepared) -> Floats:
         """Joint draws (m, N, 1) in degrees."""
@@ -157,7 +187,7 @@ Outcome = Real | Angle | Class
 
 def outcome_of(kind: str, values: Floats) -> Outcome:
     """How targets (n, T) of a kind are learned."""
-    return Angle() if kind == "angle" else Class.of(values) if kind == "class" else Real.of(values)
+    return Angle.of(values) if kind == "angle" else Class.of(values) if kind == "class" else Real.of(values)
 
 
 def outcome_to_dict(outcome: Outcome) -> dict[str, Any]:
@@ -177,6 +207,14 @@ def _turn(seen: Prepared) -> Floats:
     return np.zeros(len(seen)) if seen.turn is None else seen.turn
 
 
+def _doubt(seen: Prepared) -> Floats | None:
+    """Variance (N, 4) of both harmonics from the angles that compete in the trained model."""
+    if seen.circular is None:
+        return None
+    lengths = np.stack([(seen.circular[:, k : k + 2] ** 2).sum(1) for k in (0, 2)], -1)
+    return np.repeat((1 - lengths).clip(LEAST_DOUBT) / 2, 2, axis=1)
+
+
 def _waves(angle: Floats) -> Floats:
     return np.stack([np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle)], -1)
 
@@ -190,13 +228,13 @@ def _softmax(values: Floats) -> Floats:
     return np.asarray(grown / grown.sum(-1, keepdims=True))
 
 
-def _likeliest(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
-    """Mode (N,) and spread about it of the density exp(−Σ |wave(φ) − mean|² / 2 variance) on the circle."""
+def _likeliest(mean: Floats, variance: Floats, log_usual: Floats) -> tuple[Floats, Floats]:
+    """Mode (N,) and spread about it of the density usual(φ) exp(−Σ |wave(φ) − mean|² / 2 variance) on the circle."""
     precision = 1 / np.maximum(variance, 1e-6)
     pull = precision * mean
     waves = _waves(GRID)
     # |w − m|² without what does not depend on φ.
-    energy = precision @ (waves**2).T / 2 - pull @ waves.T
+    energy = precision @ (waves**2).T / 2 - pull @ waves.T - log_usual
     share = np.exp(-(energy - energy.min(1, keepdims=True)))
     angle, curvature = _descend(GRID[energy.argmin(1)], precision, pull)
     away = _wrap(GRID - angle[:, None])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ..progress import never
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -16,6 +18,10 @@ Rows = npt.NDArray[np.int64]
 FEWEST = 3  # measurements that a model can be fitted to
 GROWTH = 1.25  # so many times more measurements between two fits from scratch
 CHUNK = 16_384  # candidates that are predicted at a time
+
+
+class Stopped(Exception):
+    """A fit or a prediction was stopped on the way; nothing of it is kept."""
 
 
 class Refits:
@@ -44,6 +50,7 @@ class Refits:
     def __init__(self, template: Any, candidates: Any, first: int, every: int) -> None:
         self.template, self.candidates = template, candidates
         self.first, self.every = max(first, FEWEST), every
+        self.stop: Callable[[], bool] = never
         self._scratch: tuple[bytes, Any] = (b"", None)
         self._warm: tuple[bytes, Any] = (b"", None)
         self._predicted: tuple[bytes, tuple[Floats, Floats] | None] = (b"", None)
@@ -68,7 +75,7 @@ class Refits:
             base = self._from_scratch(measured[:n], values[:n])
             model = copy.deepcopy(base[1])
             if base[0] != key:
-                model.fit(self.candidates[measured[:n]], _targets(values[:n], model), warm=True)
+                self._fit(model, measured[:n], values[:n], warm=True)
             self._warm = key, model
         return self._warm[1]
 
@@ -89,7 +96,16 @@ class Refits:
 
     def _chunks(self) -> Iterator[Any]:
         rows = np.arange(len(self.candidates))
-        return (self.candidates[rows[k : k + CHUNK]] for k in range(0, len(rows), CHUNK))
+        for k in range(0, len(rows), CHUNK):
+            if self.stop():
+                raise Stopped
+            yield self.candidates[rows[k : k + CHUNK]]
+
+    def _fit(self, model: Any, measured: Rows, values: Floats, *, warm: bool = False) -> None:
+        """Fit a model; one that was stopped on the way is not kept."""
+        model.fit(self.candidates[measured], _targets(values, model), warm=warm, stop=self.stop)
+        if self.stop():
+            raise Stopped
 
     def _from_scratch(self, measured: Rows, values: Floats) -> tuple[bytes, Any]:
         n, count = len(measured), self.first
@@ -99,7 +115,7 @@ class Refits:
         key = _key(measured[:count], values[:count])
         if self._scratch[0] != key:
             model = copy.deepcopy(self.template)
-            model.fit(self.candidates[measured[:count]], _targets(values[:count], model))
+            self._fit(model, measured[:count], values[:count])
             self._scratch = key, model
         return self._scratch
 

@@ -23,7 +23,8 @@ from .panel import Form, side_by_side
 
 GRID = "a regular grid"
 MINIMUM = 20  # windows that a model can learn from
-RESULTS = ("reconstruction", "residual", "manifold")
+RESULTS = ("reconstruction", "residual", "manifold", "prediction", "uncertainty")
+MARKS = ("preview", "next points", "learned")
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def is_source_image(layer: Any) -> bool:
 def is_atoms(layer: Any) -> bool:
     """Whether the layer has points that may be atoms: not our marks, nor the centres of a regular grid."""
     made = layer.metadata.get(KEY, {})
-    return isinstance(layer, Points) and made.get("kind") != "preview" and made.get("method") != "grid"
+    return isinstance(layer, Points) and made.get("kind") not in MARKS and made.get("method") != "grid"
 
 
 def full_shape(layer: Any) -> tuple[int, ...]:

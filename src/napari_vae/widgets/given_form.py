@@ -24,17 +24,28 @@ SHOWN = 4  # names of classes in the words below the row
 
 
 class ColumnBox(QComboBox):
-    """Drop-down list of columns, and of layers below them; nothing is chosen at first."""
+    """Drop-down list of columns, and of layers below them; nothing is chosen at first.
 
-    def __init__(self, hint: str, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    hint : str
+        Shown while nothing is chosen.
+    extra : str
+        An entry that is neither, at the end of the list; empty for none. ``ColumnBox.EXTRA`` when it is chosen.
+    """
+
+    EXTRA = object()
+
+    def __init__(self, hint: str, extra: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._entries: list[Any] = []
+        self._extra = extra
         self.setPlaceholderText(hint)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(12)
 
     def chosen(self) -> Any | None:
-        """Name of a column, a layer, or ``None``."""
+        """Name of a column, a layer, ``EXTRA``, or ``None``."""
         index = self.currentIndex()
         return self._entries[index] if index >= 0 else None
 
@@ -47,8 +58,9 @@ class ColumnBox(QComboBox):
         before = self.chosen()
         with QSignalBlocker(self):
             self.clear()
-            self._entries = [*columns, *layers]
-            self.addItems([*columns, *(f"layer “{layer.name}”" for layer in layers)])
+            extra = [self._extra] if self._extra else []
+            self._entries = [*columns, *layers, *(self.EXTRA for _ in extra)]
+            self.addItems([*columns, *(f"layer “{layer.name}”" for layer in layers), *extra])
             self.choose(first if before is None else before)
 
 

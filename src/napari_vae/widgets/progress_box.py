@@ -45,6 +45,13 @@ class ProgressBox(QWidget):
         self.bar.hide()
         self.button.clicked.connect(self._on_clicked)
 
+    def offer(self, start_text: str, tooltip: str) -> None:
+        """Give the button another name and tooltip."""
+        self._start_text, self._tooltip = start_text, tooltip
+        if not self._running:
+            self.button.setText(start_text)
+            self.button.setToolTip(tooltip)
+
     def begin(self, words: str) -> None:
         """Show that a job runs."""
         self._running = True

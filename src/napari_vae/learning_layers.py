@@ -1,0 +1,262 @@
+"""What active learning found as napari layer data: points, pictures, what is next; needs neither napari nor Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .layers import KEY, NO_CLASS, LayerData, atoms_to_points, blank_row, class_colors, latent_style, value_map
+from .placement import Placement
+from .positions import table_spacing
+from .results import CELL_RADIUS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+NEXT_COLOR = "#ff3d7f"
+UNSURE = "cividis"  # colours of the uncertainty, on which the rings are seen as well as on viridis
+MOST_PIXELS = 64_000_000  # of a movie of which pictures are made
+PICTURES = {"prediction": ("predicted", "viridis"), "uncertainty": ("predicted_sd", UNSURE)}
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Where everything lies that could be measured.
+
+    Parameters
+    ----------
+    atoms : DataFrame
+        Columns ``frame``, ``y``, ``x``, in pixels of the image.
+    shape : (Y, X) or (T, Y, X)
+        Of the image.
+    placement : Placement
+        Of the image, with as many axes as `shape`.
+    name : str
+        Of the image.
+    step : int
+        Between the places of a regular grid in pixels; 0 for atoms.
+    """
+
+    atoms: pd.DataFrame
+    shape: tuple[int, ...]
+    placement: Placement
+    name: str
+    step: int = 0
+
+    @property
+    def noun(self) -> str:
+        """What they are."""
+        return "windows" if self.step else "atoms"
+
+    @property
+    def spacing(self) -> float:
+        """Distance between neighbours in pixels."""
+        spacing = table_spacing(self.atoms)
+        return spacing if spacing > 0 else 12.0
+
+    @property
+    def drawable(self) -> bool:
+        """Whether pictures of the candidates fit in memory; those of a grid always do."""
+        return bool(self.step) or int(np.prod(self.shape)) <= MOST_PIXELS
+
+    @cached_property
+    def cells(self) -> npt.NDArray[np.int32]:
+        """Candidate that each pixel of a picture belongs to, −1 for none; the picture of a grid has its places only."""
+        numbers = np.arange(len(self.atoms), dtype=np.int32)
+        if not self.step:
+            return value_map(self.atoms, numbers, self.shape, CELL_RADIUS * self.spacing, np.int32(-1))
+        axes = ["frame", "y", "x"][-len(self.shape) :]
+        places = [np.unique(self.atoms[axis], return_inverse=True)[1] for axis in axes]
+        cells = np.full([int(place.max()) + 1 for place in places], -1, dtype=np.int32)
+        cells[tuple(places)] = numbers
+        return cells
+
+    @cached_property
+    def cell_placement(self) -> Placement:
+        """Where the picture of `cells` lies."""
+        if not self.step:
+            return self.placement
+        first = np.r_[np.zeros(self.placement.ndim - 2), self.atoms[["y", "x"]].min().to_numpy(float)]
+        return self.placement.coarser(self.step, first)
+
+    def world(self, row: int) -> Floats:
+        """Where a candidate lies in the world (n,)."""
+        axes = ["frame", "y", "x"][-self.placement.ndim :]
+        matrix = self.placement.to_world()
+        return np.asarray(matrix[:-1, :-1] @ self.atoms[axes].iloc[row].to_numpy(float) + matrix[:-1, -1])
+
+    def paint(self, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Picture of a value of every candidate (N,), NaN where none is."""
+        return np.append(np.asarray(values, np.float32), np.float32(np.nan))[self.cells]
+
+
+def results_table(
+    n: int,
+    measured: Rows,
+    values: Floats,
+    mean: Floats | None,
+    sd: Floats | None,
+    embedding: Floats | None,
+    classes: tuple[str, ...] = (),
+) -> pd.DataFrame:
+    """What is known of every candidate.
+
+    Parameters
+    ----------
+    n : int
+        Number of candidates.
+    measured : array (m,) of int
+        In order.
+    values : array (m,)
+        What was measured; of classes their position in `classes`.
+    mean, sd : array (N,), or (N, K) of classes, optional
+        Prediction and its standard deviation.
+    embedding : array (N, d), optional
+    classes : tuple of str
+        Names, where the target is one of classes.
+
+    Returns
+    -------
+    DataFrame
+        ``predicted``, ``predicted_sd``, ``measured`` (both NaN or blank where not known), ``order`` of the measurement
+        from 1, and ``embedding_1`` …; of classes ``predicted_sd`` is that of the probability of the predicted one.
+    """
+    import pandas as pd
+
+    known, order = np.full(n, np.nan), np.full(n, np.nan, np.float32)
+    known[measured], order[measured] = values, np.arange(1, len(measured) + 1)
+    guess, doubt = _best_guess(n, mean, sd)
+    columns: dict[str, Any] = {
+        "predicted": _named(guess, classes) if classes else guess.astype(np.float32),
+        "predicted_sd": doubt.astype(np.float32),
+        "measured": _named(known, classes) if classes else known.astype(np.float32),
+        "order": order,
+    }
+    for number in range(0 if embedding is None else embedding.shape[1]):
+        columns[f"embedding_{number + 1}"] = embedding[:, number].astype(np.float32)  # type: ignore[index]
+    return pd.DataFrame(columns)
+
+
+def learned_points(candidates: Candidates, table: pd.DataFrame, column: str = "predicted") -> LayerData:
+    """Points layer data with the results of every candidate as features, coloured by one of them."""
+    data, options, kind = atoms_to_points(
+        candidates.atoms[["frame", "y", "x"]], candidates.placement, name=f"learned of {candidates.name}"
+    )
+    options |= {
+        "size": max(3.0, 0.55 * candidates.spacing),
+        "features": table,
+        "feature_defaults": blank_row(table),
+        "border_width": 0.0,
+        "visible": not candidates.step,
+        "metadata": {KEY: {"kind": "learned", "source": candidates.name, "columns": tuple(table)}},
+    }
+    if candidates.step:
+        options["metadata"][KEY]["method"] = "grid"
+    return data, options | color_style(table, column), kind
+
+
+def color_style(table: pd.DataFrame, column: str) -> dict[str, Any]:
+    """Properties of a Points layer that colour it by a column of `results_table`."""
+    if table[column].dtype.kind == "f":
+        style = latent_style(table, column)
+        return style | {"face_colormap": UNSURE} if column == "predicted_sd" else style
+    names = [name for name in table[column].cat.categories if name != NO_CLASS]
+    colors = dict(zip(names, class_colors(len(names)), strict=True))
+    return {"face_color_cycle": {NO_CLASS: "transparent"} | colors, "face_color": column}
+
+
+def pictures(candidates: Candidates, table: pd.DataFrame) -> list[LayerData]:
+    """Image layer data of the uncertainty and, on top, the prediction; in classes the number of the class from 1.
+
+    None where they would not fit in memory.
+    """
+    made: list[LayerData] = []
+    if not candidates.drawable:
+        return made
+    for kind in reversed(PICTURES):
+        column, colormap = PICTURES[kind]
+        values = picture_values(table, column)
+        options = {
+            "name": f"{kind} of {candidates.name}",
+            "colormap": colormap,
+            "contrast_limits": picture_limits(values),
+            "opacity": 0.8,
+            "visible": bool(candidates.step) and kind == "prediction",
+            "interpolation2d": "nearest",
+            "metadata": {KEY: {"kind": kind, "source": candidates.name}},
+        }
+        made.append((candidates.paint(values), options | candidates.cell_placement.kwargs(), "image"))
+    return made
+
+
+def picture_values(table: pd.DataFrame, column: str) -> Floats:
+    """A column as numbers; of classes their number from 1."""
+    if table[column].dtype.kind == "f":
+        return table[column].to_numpy(float)
+    codes = table[column].cat.codes.to_numpy(float)
+    return np.where(codes > 0, codes, np.nan)  # the first category is none
+
+
+def picture_limits(values: Floats) -> tuple[float, float]:
+    """Contrast limits of a picture that leave out rare extremes."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(known, [1, 99]))
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def next_points(candidates: Candidates, rows: Rows, score: Floats | None = None) -> LayerData:
+    """Points layer data of what is to be measured next: rings with the order as text."""
+    features = next_features(rows, score)
+    atoms = candidates.atoms[["frame", "y", "x"]].iloc[rows]
+    data, options, kind = atoms_to_points(atoms, candidates.placement, name=f"{candidates.name} next points")
+    size = max(4.0, 0.9 * candidates.spacing)
+    options |= {
+        "size": size,
+        "features": features,
+        "face_color": "transparent",
+        "border_color": NEXT_COLOR,
+        "border_width": 0.1,
+        "text": {
+            "string": "{order}",
+            "color": NEXT_COLOR,
+            "size": 13,
+            "translation": np.r_[np.zeros(candidates.placement.ndim - 2), -0.8 * size, 0],  # above the ring
+        },
+        "metadata": {KEY: {"kind": "next points", "source": candidates.name}},
+    }
+    options.pop("feature_defaults", None)
+    return data, options, kind
+
+
+def next_features(rows: Rows, score: Floats | None = None) -> pd.DataFrame:
+    """Order from 1, number of the candidate and, where there is a model, its acquisition."""
+    import pandas as pd
+
+    scores = np.full(len(rows), np.nan) if score is None else score[rows]
+    return pd.DataFrame({"order": np.arange(1, len(rows) + 1), "candidate": rows, "score": scores})
+
+
+def _best_guess(n: int, mean: Floats | None, sd: Floats | None) -> tuple[Floats, Floats]:
+    """Prediction and standard deviation (N,); of classes the likeliest one and that of its probability."""
+    if mean is None or sd is None:
+        return np.full(n, np.nan), np.full(n, np.nan)
+    if mean.ndim == 1:
+        return mean, sd
+    likeliest = mean.argmax(axis=1)
+    return likeliest.astype(float), np.take_along_axis(sd, likeliest[:, None], axis=1)[:, 0]
+
+
+def _named(codes: Floats, classes: tuple[str, ...]) -> pd.Categorical[Any]:
+    import pandas as pd
+
+    numbers: npt.NDArray[np.int64] = np.where(np.isfinite(codes), codes + 1, 0).astype(np.int64)
+    return pd.Categorical.from_codes(numbers, categories=pd.Index([NO_CLASS, *classes]))
