@@ -64,7 +64,7 @@ def detect_on_cluster(path: str, workers: int) -> dict[str, float]:
     """Detect the movie of a file on a local cluster; frames per second."""
     from distributed import Client, LocalCluster
 
-    options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0"}
     with LocalCluster(**options) as local, Client(local) as client, tempfile.TemporaryDirectory() as folder:
         client.run(nv.detect_atoms, nv.samples.micrograph("graphene", size=128)[0])  # so that all is imported
         begun = time.perf_counter()

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from napari_vae import ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, load_run, read, samples
+from napari_vae.cli import main
 from napari_vae.cluster.files import detect_files, encode_files
 from napari_vae.errors import InputError
 from napari_vae.io.writing import read_table
@@ -39,7 +40,7 @@ def run_folder(movie, serial, tmp_path_factory):
 def cluster():
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as local,
         distributed.Client(local, set_as_default=False) as client,
     ):
         yield client
@@ -129,6 +130,19 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(movie, serial, cluste
     assert killed
     assert killed[0] not in cluster.run(os.getpid).values()
     same(result.table, serial)
+
+
+def test_the_command_line_takes_a_scheduler(movie, serial, run_folder, cluster, tmp_path, capsys):
+    where = ["--out", str(tmp_path), "--scheduler", cluster.scheduler.address]
+    with pytest.raises(SystemExit) as end:
+        main(["detect", str(movie), *where])
+    assert end.value.code == 0
+    assert f"{len(serial)} atoms on {FRAMES} frames" in capsys.readouterr().out
+    same(tmp_path / "movie-atoms.parquet", serial)
+    with pytest.raises(SystemExit) as end:
+        main(["encode", str(run_folder), str(movie), "missing.npy", *where])
+    assert end.value.code == 2
+    assert len(read_table(tmp_path / "movie-latents.parquet")) > 0.5 * len(serial)
 
 
 def test_no_scheduler_and_unknown_options_are_refused_in_a_sentence(movie, tmp_path, monkeypatch):
