@@ -14,7 +14,7 @@ PACKAGE = Path(napari_vae.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 #: The modules that compute with torch, and may import it at their top.
 TORCH = {
-    *("checkpoint", "curriculum", "device", "latent_table", "run"),
+    *("checkpoint", "curriculum", "device", "latent_table", "processes", "run"),
     *("schedule", "session", "sorting", "stepping", "supply", "teaching", "training"),
     *("atoms.network", "samples.landau"),
     *(

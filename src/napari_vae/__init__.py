@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from .atoms import estimate_spacing as estimate_spacing
     from .atoms import iter_detect_atoms as iter_detect_atoms
     from .atoms import link_atoms as link_atoms
+    from .cluster.files import detect_files as detect_files
+    from .cluster.files import encode_files as encode_files
     from .crystal.description import Crystal as Crystal
     from .crystal.description import describe_crystal as describe_crystal
     from .crystal.displacements import measure_displacements as measure_displacements
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
     from .errors import TrainingError as TrainingError
     from .io.reading import list_datasets as list_datasets
     from .io.reading import read as read
+    from .io.stacks import open_stack as open_stack
+    from .io.stacks import write_stack as write_stack
     from .io.writing import read_table as read_table
     from .io.writing import write_image as write_image
     from .io.writing import write_table as write_table
@@ -119,6 +123,8 @@ _HOME = {
     "compare": "likeness",
     "describe_crystal": "crystal.description",
     "detect_atoms": "atoms",
+    "detect_files": "cluster.files",
+    "encode_files": "cluster.files",
     "estimate_spacing": "atoms",
     "extract_patches": "patches",
     "find_vacancies": "crystal.vacancies",
@@ -140,6 +146,7 @@ _HOME = {
     "measure_displacements": "crystal.displacements",
     "measure_lattice": "crystal.lattice_vectors",
     "measurements_to_reach": "analysis.regret",
+    "open_stack": "io.stacks",
     "participation_ratio": "analysis.embedding_quality",
     "paste_patches": "patches",
     "read": "io.reading",
@@ -150,6 +157,7 @@ _HOME = {
     "simple_regret": "analysis.regret",
     "voronoi_intensities": "crystal.intensities",
     "write_image": "io.writing",
+    "write_stack": "io.stacks",
     "write_table": "io.writing",
 }
 

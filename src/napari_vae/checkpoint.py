@@ -8,8 +8,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -17,6 +15,7 @@ from .errors import InputError
 from .folders import check_replaceable, replace_folder
 from .io.json_files import read_json
 from .models.guide import Guide
+from .models.images import Images
 from .provenance import data_hash
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Checkpoint:
 
     @classmethod
     def attach(
-        cls, session: Session, images: npt.NDArray[np.float32], folder: str | Path | None, before: Run | None = None
+        cls, session: Session, images: Images, folder: str | Path | None, before: Run | None = None
     ) -> Checkpoint:
         """Watch over a session; if `folder` holds the state of the same training, put the session there.
 
@@ -62,7 +61,11 @@ class Checkpoint:
 
     def keep(self, *, now: bool = False) -> None:
         """Write the state if it is time, or `now`."""
-        if self.folder is None or (not now and time.monotonic() - self._written < EVERY):
+        if (
+            self.folder is None
+            or not self.session.group.first
+            or (not now and time.monotonic() - self._written < EVERY)
+        ):
             return
         s = self.session
         state = {
@@ -80,7 +83,7 @@ class Checkpoint:
 
     def discard(self) -> None:
         """Remove the folder: the training is done."""
-        if self.folder is not None and (self.folder / MARKER).is_file():
+        if self.folder is not None and self.session.group.first and (self.folder / MARKER).is_file():
             shutil.rmtree(self.folder)
 
     def _tensors(self) -> dict[str, Tensor]:

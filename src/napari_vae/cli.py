@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,7 @@ from .options import (
     Overwrite,
     Polarity,
     Refine,
+    Scheduler,
     Seed,
     Spacing,
     Sublattices,
@@ -37,7 +38,10 @@ from .options import (
 from .terminal import one_line_errors, progress_bars, say, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from .batch.running import Outcome, Task
+    from .cluster.files import FileResult
 
 app = typer.Typer(
     name="napari-vae",
@@ -148,11 +152,19 @@ def detect(
     weak: Annotated[bool, typer.Option("--weak", help="Look again, for weak columns between heavy ones.")] = False,
     dataset: Dataset = None,
     overwrite: Overwrite = False,
+    scheduler: Scheduler = None,
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
     from .batch import Detect
 
     detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine, "weak": weak}
+    if scheduler is not None:
+        from .cluster.files import detect_files
+
+        if follow:
+            raise InputError("Atoms are followed through a whole movie at once; leave out --follow or --scheduler.")
+        _finish(_frame_by_frame(detect_files, files, out, scheduler=scheduler, dataset=dataset, **detection))
+        return
     _run(Detect(detection, dataset, follow=follow), files, out, overwrite)
 
 
@@ -181,7 +193,8 @@ def crystal(
 @app.command(
     epilog="Example: [bold]napari-vae train survey.dm3 --model trvae --out run[/]\n\n"
     "Told what is known: [bold]napari-vae train survey.dm3 --atoms atoms.csv --model crvae --condition sublattice "
-    "--out run[/]"
+    "--out run[/]\n\n"
+    "By two processes: [bold]torchrun --nproc-per-node 2 -m napari_vae train survey.dm3 --out run[/]"
 )
 def train(
     files: Files,
@@ -203,6 +216,7 @@ def train(
 ) -> None:
     """Train a model on the windows around the atoms of an image; of several files, one model each."""
     from .batch import Train
+    from .cluster.together import several_processes, train_together
 
     job = Train(
         model_of(model, latents, n_classes),
@@ -212,7 +226,10 @@ def train(
         atoms=atoms,
         given=given_of(labels, condition, targets),
     )
-    _run(job, files, out, overwrite)
+    if several_processes():
+        train_together(job, files, out)
+    else:
+        _run(job, files, out, overwrite)
 
 
 @app.command(
@@ -230,10 +247,18 @@ def encode(
     threshold: Threshold = None,
     dataset: Dataset = None,
     overwrite: Overwrite = False,
+    scheduler: Scheduler = None,
 ) -> None:
     """Apply a trained model to other images: detect, encode, compare with the training data, write tables."""
     from .batch import Encode
 
+    if scheduler is not None:
+        from .cluster.files import encode_files
+
+        if atoms is not None:
+            raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")
+        _finish(_frame_by_frame(encode_files, run, files, out, scheduler=scheduler, dataset=dataset))
+        return
     detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
     told = given_of(None, condition, None).condition
     _run(Encode(detection, dataset, atoms, run=run, condition=told), files, out, overwrite)
@@ -302,7 +327,17 @@ def _run(task: Task, files: list[Path], out: Path, overwrite: bool) -> None:
     _finish(outcomes)
 
 
-def _finish(outcomes: list[Outcome]) -> None:
+def _frame_by_frame(call: Callable[..., list[FileResult]], *arguments: Any, **options: Any) -> list[FileResult]:
+    """Call one of `cluster.files`, with a bar for every file."""
+    from .pipeline import Stage
+
+    with progress_bars() as bars:
+        return call(
+            *arguments, **options, progress=lambda p: bars(Stage(p.path.name, p.done / p.total, f"{p.total} frames"))
+        )
+
+
+def _finish(outcomes: Sequence[Outcome | FileResult]) -> None:
     """Say what became of every file; exit code 2 when some failed, or 1 if one of them by a fault of ours."""
     for outcome in outcomes:
         (warn if outcome.failed else say)(str(outcome))

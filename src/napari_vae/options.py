@@ -39,6 +39,13 @@ Refine = Annotated[
     str, typer.Option(help="Positions from a gaussian, an elliptical one, the “centre of mass” (quick), or none.")
 ]
 Dataset = Annotated[str | None, typer.Option(help="Name or number of the image in files with several.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Dask scheduler whose workers do the frames: tcp://HOST:8786 or its file. Tables are parquet then.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results of other images or settings.")]
 Atoms = Annotated[Path | None, typer.Option(help="Table of atoms (columns y, x) instead of detecting them.")]
 Labels = Annotated[

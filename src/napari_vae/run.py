@@ -305,7 +305,7 @@ class Run:
         self, data: Patches | npt.ArrayLike, labels: npt.ArrayLike | None, condition: npt.ArrayLike | None
     ) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
         """Columns and reconstructions, batch by batch."""
-        n = len(data.atoms) if hasattr(data, "atoms") else len(np.asarray(data))
+        n = len(data.atoms) if hasattr(data, "atoms") else np.shape(data)[0]
         given = encoding_given(self.model_config, self.scale, n, labels, condition)
         batches = model_batches(data, self.n_channels, self.window, self.normalization, BATCH)
         try:

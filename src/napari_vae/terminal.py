@@ -83,8 +83,8 @@ def _end(message: str, code: int) -> NoReturn:
 
 
 @contextlib.contextmanager
-def progress_bars() -> Iterator[StageBars]:
-    """A bar for every stage of an analysis, each kept on screen when it is done."""
+def progress_bars(*, quiet: bool = False) -> Iterator[StageBars]:
+    """A bar for every stage of an analysis, each kept on screen when it is done; none if `quiet`."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -93,7 +93,7 @@ def progress_bars() -> Iterator[StageBars]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[message]}"),
     )
-    with Progress(*columns, console=console(error=True)) as progress:
+    with Progress(*columns, console=console(error=True), disable=quiet) as progress:
         yield StageBars(progress)
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..models.config import ModelConfig, TrainConfig
+    from ..patches import Patches
+    from ..processes import Group
+    from ..run import Run
 
 
 @dataclass(frozen=True)
@@ -148,15 +151,22 @@ class Train(Models):
         """Only a trained model may be replaced."""
         check_replaceable(target, "run.json")
 
-    def work(self, path: Path, target: Path, say: Say) -> Found:
-        """Train, and write the folder."""
+    def learn(self, path: Path, say: Say, group: Group | None = None) -> tuple[Run, pd.DataFrame, Patches]:
+        """The model, the atoms of the image, and the windows around them."""
         from ..patches import extract_patches
-        from ..pipeline import Stage, find_atoms, train_model
+        from ..pipeline import find_atoms, train_model
 
         image, table = read(path, dataset=self.dataset), self.table()
         atoms = find_atoms(image, self.detection, say) if table is None else table
         patches = extract_patches(image, atoms, window=self.window)
-        run = train_model(patches, self.model, self.train, say, self.given)
+        options = {} if group is None else {"group": group}
+        return train_model(patches, self.model, self.train, say, self.given, **options), atoms, patches
+
+    def work(self, path: Path, target: Path, say: Say) -> Found:
+        """Train, and write the folder."""
+        from ..pipeline import Stage
+
+        run, atoms, patches = self.learn(path, say)
         say(Stage("write"))
         run.save(target)
         words = (
