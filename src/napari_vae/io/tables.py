@@ -55,7 +55,8 @@ def write_parquet(table: pd.DataFrame, path: str | PathLike[str], origin: dict[s
     named = table.rename(columns=str).rename_axis("atom")
     words = {str(name): _words(column) for name, column in named.items() if column.dtype == object}
     whole = named.assign(**words).reset_index()
-    whole.attrs = {ORIGIN: origin}  # which pandas keeps in the file
+    kept = json.loads(json.dumps(table.attrs, default=_as_json))
+    whole.attrs = kept | {ORIGIN: origin}  # which pandas keeps in the file
     whole.to_parquet(path, engine="pyarrow", index=False)
 
 
