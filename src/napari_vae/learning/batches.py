@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .acquisition import acquire, acquire_aim
-from .goals import Goal
+from .goals import SEEKING, Goal
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -156,17 +156,26 @@ class Joint:
         if rule.name == "information":
             return self._removed()[:n]
         remaining = self.remaining[:n]
-        if goal.kind == "class" or rule.name == "variance":
-            return rule.score(mean, sd) * (remaining if goal.kind != "class" else remaining**2)
+        if goal.kind == "class" and rule.name == "pi" and goal.seen(mean):
+            return rule.score(mean, sd)
+        if goal.kind == "class" and rule.name != "ucb":
+            return rule.score(mean, sd) * remaining**2
+        if rule.name == "variance":
+            return rule.score(mean, sd) * remaining
         aim, spread = goal.expected(mean, sd)
         return acquire_aim(rule.name, aim, spread * remaining, near=goal.near, best=self._best, kappa=rule.kappa)
 
+    @property
+    def collects(self) -> bool:
+        """Whether each one more counts, as of a wanted class that was met; of numbers only better ones do."""
+        return self.rule.goal.kind == "class" and self.rule.name in SEEKING and self.rule.best > 0
+
     def best_new(self, score: Floats, chosen: list[int]) -> int:
-        """The best candidate that is not told by those chosen; the best of the others where all are."""
+        """The best candidate that is not told by those chosen; the best of all where none is, or each counts."""
         allowed = np.ones(len(score), bool)
         allowed[chosen] = False
         new = allowed & (self.remaining[: len(score)] >= NEW)
-        where = new if new.any() else allowed
+        where = new if new.any() and not self.collects else allowed
         return int(np.flatnonzero(where)[np.argmax(score[where])])
 
     def _removed(self) -> Floats:
