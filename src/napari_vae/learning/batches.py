@@ -44,6 +44,11 @@ class Rule:
         alone = {"thompson": "ucb", "information": "variance"}.get(self.name, self.name)
         return acquire(alone, mean, sd, self.goal, best=self.best, kappa=self.kappa)
 
+    @property
+    def collects(self) -> bool:
+        """Whether each one more counts, as of a wanted class that was met; of numbers only better ones do."""
+        return self.goal.kind == "class" and self.name in SEEKING and self.best > 0
+
 
 def choose(
     model: Any,
@@ -103,6 +108,8 @@ def choose(
     single = batch == 1 and not len(pending) and rule.name != "information"
     if single and rule.name != "thompson":
         return open_[[np.argmax(alone)]], alone
+    if rule.collects and rule.name == "pi":  # whatever comes of the others, these are the likeliest
+        return open_[np.argsort(-alone, kind="stable")[:batch]], alone
     drawn = _shortlist(alone, np.random.default_rng([seed, 1]))
     rows = np.concatenate([open_[drawn], np.asarray(pending, np.int64)])
     joint = Joint(model.sample(candidates[rows], 1 if single else max(DRAWS, batch), seed=seed), rule)
@@ -165,17 +172,12 @@ class Joint:
         aim, spread = goal.expected(mean, sd)
         return acquire_aim(rule.name, aim, spread * remaining, near=goal.near, best=self._best, kappa=rule.kappa)
 
-    @property
-    def collects(self) -> bool:
-        """Whether each one more counts, as of a wanted class that was met; of numbers only better ones do."""
-        return self.rule.goal.kind == "class" and self.rule.name in SEEKING and self.rule.best > 0
-
     def best_new(self, score: Floats, chosen: list[int]) -> int:
         """The best candidate that is not told by those chosen; the best of all where none is, or each counts."""
         allowed = np.ones(len(score), bool)
         allowed[chosen] = False
         new = allowed & (self.remaining[: len(score)] >= NEW)
-        where = new if new.any() and not self.collects else allowed
+        where = new if new.any() and not self.rule.collects else allowed
         return int(np.flatnonzero(where)[np.argmax(score[where])])
 
     def _removed(self) -> Floats:

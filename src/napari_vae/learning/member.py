@@ -201,12 +201,27 @@ class Member:
     @torch.no_grad()
     def draw(self, seen: Prepared, n: int, seed: int) -> Floats:
         """Functions of the process at all candidates (n, N, T)."""
-        assert self.gp is not None
+        z = self.network.embed(seen)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            paths = draw_matheron_paths(self.gp, torch.Size([n]))
-        drawn = paths(self.network.embed(seen))  # (n, N), or (n, T, N)
-        return drawn.reshape(n, -1, len(seen)).mT.numpy()
+            drawn = [draw_matheron_paths(gp, torch.Size([n]))(z) for gp in self._outputs()]
+        return torch.stack(drawn, -1).numpy()
+
+    def _outputs(self) -> list[SingleTaskGP]:
+        """A process for each target: functions of several at once take the memory of draws × candidates × features."""
+        gp = self.gp
+        assert gp is not None
+        if gp.num_outputs == 1:
+            return [gp]
+        fixed = None if isinstance(gp.likelihood, GaussianLikelihood) else gp.likelihood.noise_covar.noise
+        outputs = []
+        for k, y in enumerate(gp.train_targets):
+            one = self._process(gp.train_inputs[0][k], y[:, None], None if fixed is None else fixed[k][:, None])
+            shapes = {name: value.shape for name, value in one.state_dict().items()}
+            state = {name: v if v.shape == shapes[name] else v[k] for name, v in gp.state_dict().items()}
+            one.load_state_dict(state)
+            outputs.append(one.eval())
+        return outputs
 
     def _factor(self) -> tuple[SingleTaskGP, Tensor]:
         """The process, and the Cholesky factor of the covariance of what it knows."""
