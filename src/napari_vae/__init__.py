@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import batch as batch
     from . import samples as samples
     from .adviser import Advice as Advice
     from .adviser import advise as advise
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from .analysis.regret import mean_regret as mean_regret
     from .analysis.regret import measurements_to_reach as measurements_to_reach
     from .analysis.regret import simple_regret as simple_regret
+    from .applying import Applied as Applied
+    from .applying import apply_run as apply_run
+    from .archive import list_runs as list_runs
     from .archive import load_analysis as load_analysis
     from .atoms import assign_sublattices as assign_sublattices
     from .atoms import detect_atoms as detect_atoms
@@ -59,6 +63,7 @@ if TYPE_CHECKING:
     from .learning.loop import explore as explore
     from .learning.loop import iter_explore as iter_explore
     from .learning.record import ExplorationRecord as ExplorationRecord
+    from .learning.saving import load_deep_kernel as load_deep_kernel
     from .learning.stopping import Stopping as Stopping
     from .learning.suggesting import Suggestion as Suggestion
     from .likeness import Likeness as Likeness
@@ -83,6 +88,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Advice": "adviser",
     "Analysis": "pipeline",
+    "Applied": "applying",
     "Crystal": "crystal.description",
     "DeepKernelGP": "learning.deep_kernel",
     "Exploration": "learning.exploration",
@@ -105,8 +111,10 @@ _HOME = {
     "TrainingError": "errors",
     "advise": "adviser",
     "analyze": "pipeline",
+    "apply_run": "applying",
     "as_micrograph": "micrograph",
     "assign_sublattices": "atoms",
+    "batch": "",
     "cluster": "analysis.clusters",
     "compare": "likeness",
     "describe_crystal": "crystal.description",
@@ -124,7 +132,9 @@ _HOME = {
     "label_next": "labelling",
     "link_atoms": "atoms",
     "list_datasets": "io.reading",
+    "list_runs": "archive",
     "load_analysis": "archive",
+    "load_deep_kernel": "learning.saving",
     "load_run": "run",
     "mean_regret": "analysis.regret",
     "measure_displacements": "crystal.displacements",

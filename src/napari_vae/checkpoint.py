@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from .errors import InputError
 from .folders import check_replaceable, replace_folder
+from .io.json_files import read_json
 from .models.guide import Guide
 from .provenance import data_hash
 
@@ -73,8 +74,8 @@ class Checkpoint:
             "phase": s.teaching.phase,
         }
         with replace_folder(self.folder, MARKER) as new:
-            save_file(self._tensors(), new / "state.safetensors")
-            (new / MARKER).write_text(json.dumps(state))
+            (new / "state.safetensors").write_bytes(save(self._tensors()))
+            (new / MARKER).write_text(json.dumps(state), encoding="utf-8")
         self._written = time.monotonic()
 
     def discard(self) -> None:
@@ -98,7 +99,7 @@ class Checkpoint:
         assert self.folder is not None
         s = self.session
         try:
-            state = json.loads((self.folder / MARKER).read_text())
+            state = read_json(self.folder / MARKER)
             tensors = load_file(self.folder / "state.safetensors")
         except Exception as error:
             raise InputError(f"The checkpoint in {self.folder} cannot be read; remove the folder.") from error
