@@ -173,6 +173,19 @@ def test_draws_have_mean_and_spread_of_the_prediction(rows):
     np.testing.assert_array_equal(draws, model.sample(rows, 400, seed=0))
 
 
+@pytest.mark.parametrize("target", ["real", "class"])
+def test_several_targets_and_classes_are_drawn_from_their_own_processes(rows, target):
+    several = np.column_stack([known(rows), 100 * rows[:, 2]])
+    y = several if target == "real" else (several > np.median(several, axis=0)).sum(1)
+    model = DeepKernelGP(target=target, ensemble=1, steps=60).fit(rows[:30], y[:30])
+    seen = model.prepare(rows)
+    draws = model.ensemble.draw(seen, 400, seed=0)[:, 0]
+    mean, variance = (part[0] for part in model.ensemble.moments(seen, False))
+    assert draws.shape == (400, *mean.shape)
+    assert (np.abs(draws.mean(0) - mean).mean(0) < 0.2 * np.sqrt(variance).mean(0)).all()
+    np.testing.assert_allclose(np.median(draws.std(0) / np.sqrt(variance), axis=0), 1, atol=0.15)
+
+
 def test_same_seed_same_result_and_nothing_global(rows):
     state = torch.get_rng_state()
     first, second = (DeepKernelGP(steps=20, seed=3).fit(rows[:20], known(rows)[:20]).predict(rows) for _ in range(2))

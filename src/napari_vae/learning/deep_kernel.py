@@ -197,9 +197,10 @@ class DeepKernelGP:
         J. T. Wilson et al., "Efficiently sampling functions from Gaussian process posteriors", ICML (2020).
         """
         seen, outcome = self._asked(x)
-        generator = np.random.default_rng(seed)
-        drawn = self.ensemble.draw(seen, n, int(generator.integers(2**31)))  # type: ignore[union-attr]
-        draws = drawn[np.arange(n), generator.integers(drawn.shape[1], size=n)]
+        assert self.ensemble is not None
+        generator, each = np.random.default_rng(seed), -(-n // self.config.ensemble)
+        drawn = self.ensemble.draw(seen, each, int(generator.integers(2**31)))
+        draws = generator.permutation(drawn.reshape(-1, *drawn.shape[2:]))[:n]  # the first are not all of one network
         told = outcome.draws(draws, seen)
         return told[..., 0] if told.shape[2] == 1 else told
 

@@ -24,6 +24,7 @@ RATE, WARM_RATE = 0.01, 0.005  # of the networks
 KERNEL_RATE = 0.05
 INHERITED = 0.01  # of the rate, for an encoder that was trained before
 CHUNK = 1024
+PART = 2**15  # values of functions that are computed at a time, each from about a thousand waves
 TINY = 1e-12
 PATIENCE, TOLERANCE = 30, 1e-3  # steps without a gain of this many nats per label and network
 
@@ -140,7 +141,8 @@ class Ensemble:
             torch.manual_seed(seed)
             paths = draw_matheron_paths(gp, torch.Size([n]))
         z = gp.placed(self._embedded([seen] * len(self.networks)))
-        return gp.rows(paths(z)).numpy()
+        part = max(1, PART // (n * z[..., 0, 0].numel()))  # memory is draws × processes × candidates × waves
+        return gp.rows(torch.cat([paths(some) for some in z.split(part, dim=-2)], -1)).numpy()
 
     def embed(self, seen: Prepared, number: int = 0) -> Floats:
         """The embedding (N, d) of one network."""
