@@ -39,7 +39,7 @@ format: $(READY)  ## Let ruff sort the imports and lay out the code
 
 bench: $(READY)  ## Run every script in benchmarks/ (make bench ARGS=benchmarks/cards.py for one)
 	@scripts/display-packages.sh
-	@set -e; for script in $(or $(ARGS),$(sort $(wildcard benchmarks/[a-z]*.py))); do \
+	@set -e; for script in $(or $(ARGS),$(sort $(wildcard benchmarks/[a-z]*.py) $(filter-out %_data.py,$(wildcard benchmarks/dkl/[a-z]*.py)))); do \
 		echo "== $$script"; scripts/with-display.sh $(BIN)/python "$$script"; done
 
 docs: $(DOCS_READY)  ## Build the documentation into docs/_build/html

@@ -172,6 +172,31 @@ def test_a_batch_holds_no_twins_though_every_candidate_has_one(fitted, name):
     assert np.isin(batch, open_).all()
 
 
+class Twins:
+    """Forty candidates: eight of one rare kind, whose probabilities rise and fall together, and 32 by themselves."""
+
+    rare = np.arange(40) >= 32
+
+    def sample(self, x, n=1, *, seed=0):
+        noise = np.random.default_rng(seed).standard_normal((n, 40))
+        noise[:, self.rare] = noise[:, 32:33] + 0.01 * noise[:, self.rare]
+        likely = np.clip(np.where(self.rare, 0.8, 0.1) + 0.03 * noise, 0, 1)[:, x]
+        return np.stack([1 - likely, likely], 2)
+
+
+@pytest.mark.parametrize("name", ["pi", "ucb", "thompson"])
+def test_of_a_class_that_was_met_a_batch_holds_all_that_are_likely(name):
+    draws = Twins().sample(np.arange(40), 500)
+    predicted = draws.mean(0), draws.std(0)
+
+    def batch(goal, best):
+        rule = Rule(name, Goal("class", goal), 2.0, best)
+        return choose(Twins(), np.arange(40), np.arange(40), predicted, rule, batch=8, seed=1)[0]
+
+    assert sorted(batch(1.0, 1.0)) == list(range(32, 40))
+    assert Twins.rare[batch(2.0, 0.0)].sum() <= 1  # not met yet: one of them tells of all
+
+
 def test_what_remains_uncertain_is_that_of_the_conditioned_process(fitted):
     model, x, open_, best = fitted
     joint = Joint(model.sample(x[open_], 2000), Rule("variance", Goal(), 2.0, best))

@@ -11,6 +11,7 @@ import tifffile
 
 from napari_vae.errors import ReadError
 from napari_vae.io import read
+from napari_vae.io.reading import FORMATS
 
 
 class Trap:
@@ -30,9 +31,7 @@ def test_nothing_is_unpickled(tmp_path, monkeypatch):
     assert not Path("trap-was-sprung").exists()
 
 
-@pytest.mark.parametrize(
-    "suffix", [".tif", ".png", ".jpg", ".npy", ".dm3", ".dm4", ".emd", ".ser", ".emi", ".mrc", ".hspy"]
-)
+@pytest.mark.parametrize("suffix", sorted(set(FORMATS) - {".tiff", ".jpeg"}))
 @pytest.mark.parametrize("content", [b"", b"\x00", b"no image at all", bytes(range(256)) * 20])
 def test_a_file_that_is_no_image(tmp_path, suffix, content):
     path = tmp_path / f"a{suffix}"
@@ -75,10 +74,13 @@ def test_missing_folder_forbidden_and_unknown(tmp_path, monkeypatch):
         read(tmp_path / "a.tif")
     with pytest.raises(ReadError, match="folder"):
         read(tmp_path)
-    for name in ("a.sxm", "a.dm5", "a.h5", "a.ndata", "noending"):
+    for name in ("a.docx", "a.prz", "a.zspy", "noending"):
         (tmp_path / name).write_bytes(b"x")
         with pytest.raises(ReadError, match="not supported; export it as TIFF"):
             read(tmp_path / name)
+    (tmp_path / "a.zip").write_bytes(b"x")
+    with pytest.raises(ReadError, match="archive; unpack it"):
+        read(tmp_path / "a.zip")
     np.save(tmp_path / "a.npy", np.zeros((4, 4)))
 
     def forbidden(*args, **kwargs):

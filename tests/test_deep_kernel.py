@@ -8,7 +8,7 @@ import torch
 
 from napari_vae import DeepKernelGP, InputError, ModelConfig, ReadError, TrainConfig, TrainingError, fit, samples
 from napari_vae.analysis.circular import wrapped
-from napari_vae.learning import member as member_module
+from napari_vae.learning import ensemble as ensemble_module
 from napari_vae.learning.saving import load_deep_kernel
 
 N, LABELLED = 400, 60
@@ -127,7 +127,7 @@ def test_fine_tuning_changes_a_copy_of_the_encoder(run, cards):
     model.fit(cards.images[labelled], cards.shear[labelled])
     after = run.state()
     assert all(torch.equal(before[name], after[name]) for name in before)
-    tuned = model.members[0].network.encoder.model.state_dict()
+    tuned = model.ensemble.networks[0].encoder.model.state_dict()
     assert any(not torch.equal(tuned[name].cpu(), before[name]) for name in before)
     assert model.predict(cards.images[:10])[0].shape == (10,)
 
@@ -145,9 +145,9 @@ def test_networks_on_images(network):
 def test_prediction_is_that_of_the_exact_process(rows, many):
     y = np.column_stack([known(rows), rows[:, 2]]) if many else known(rows)
     model = DeepKernelGP(ensemble=1, steps=20).fit(rows[:40], y[:40])
-    member, seen = model.members[0], model.prepare(rows)
-    told = member.gp.posterior(member.network.embed(seen), observation_noise=True)
-    mean, variance = member.moments(seen, True)
+    ensemble, seen = model.ensemble, model.prepare(rows)
+    told = ensemble.gp.posterior(torch.from_numpy(ensemble.embed(seen))[None], observation_noise=True)
+    mean, variance = ensemble.moments(seen, True)
     np.testing.assert_allclose(mean, told.mean.detach().numpy(), atol=1e-9)
     np.testing.assert_allclose(variance, told.variance.detach().numpy(), atol=1e-9)
     a_few = [part[5:7] for part in model.predict(rows)]
@@ -156,11 +156,11 @@ def test_prediction_is_that_of_the_exact_process(rows, many):
 
 def test_left_out_labels_are_those_of_a_process_without_them(rows):
     model = DeepKernelGP(ensemble=1, steps=20).fit(rows[:12], known(rows)[:12])
-    member, seen = model.members[0], model.prepare(rows[:12])
-    mean, variance = member.left_out()
-    y = member.gp.train_targets.numpy()[:, None]
-    member.condition(seen[1:], y[1:], None)
-    np.testing.assert_allclose(member.moments(seen[:1], True), (mean[:1], variance[:1]), rtol=1e-6)
+    ensemble, seen = model.ensemble, model.prepare(rows[:12])
+    mean, variance = ensemble.left_out()
+    y = ensemble.gp.train_targets.numpy()[0][:, None]
+    ensemble.condition(seen[1:], y[1:], None)
+    np.testing.assert_allclose(ensemble.moments(seen[:1], True), (mean[:, :1], variance[:, :1]), rtol=1e-6)
 
 
 def test_draws_have_mean_and_spread_of_the_prediction(rows):
@@ -171,6 +171,19 @@ def test_draws_have_mean_and_spread_of_the_prediction(rows):
     assert np.abs(draws.mean(0) - mean).mean() < 0.2 * sd.mean()
     assert np.median(draws.std(0) / sd) == pytest.approx(1, abs=0.15)
     np.testing.assert_array_equal(draws, model.sample(rows, 400, seed=0))
+
+
+@pytest.mark.parametrize("target", ["real", "class"])
+def test_several_targets_and_classes_are_drawn_from_their_own_processes(rows, target):
+    several = np.column_stack([known(rows), 100 * rows[:, 2]])
+    y = several if target == "real" else (several > np.median(several, axis=0)).sum(1)
+    model = DeepKernelGP(target=target, ensemble=1, steps=60).fit(rows[:30], y[:30])
+    seen = model.prepare(rows)
+    draws = model.ensemble.draw(seen, 400, seed=0)[:, 0]
+    mean, variance = (part[0] for part in model.ensemble.moments(seen, False))
+    assert draws.shape == (400, *mean.shape)
+    assert (np.abs(draws.mean(0) - mean).mean(0) < 0.2 * np.sqrt(variance).mean(0)).all()
+    np.testing.assert_allclose(np.median(draws.std(0) / np.sqrt(variance), axis=0), 1, atol=0.15)
 
 
 def test_same_seed_same_result_and_nothing_global(rows):
@@ -283,6 +296,6 @@ def test_labels_of_one_image_that_disagree_are_noise(rows):
 
 
 def test_a_fit_that_diverges_ends_in_a_sentence(rows, monkeypatch):
-    monkeypatch.setattr(member_module, "RATE", 1e30)
+    monkeypatch.setattr(ensemble_module, "RATE", 1e30)
     with pytest.raises(TrainingError, match="could not be inverted"):
         DeepKernelGP().fit(rows[:30], known(rows)[:30])

@@ -14,10 +14,13 @@ PACKAGE = Path(napari_vae.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 #: The modules that compute with torch, and may import it at their top.
 TORCH = {
-    *("checkpoint", "curriculum", "device", "latent_table", "run"),
+    *("checkpoint", "curriculum", "device", "latent_table", "processes", "run"),
     *("schedule", "session", "sorting", "stepping", "supply", "teaching", "training"),
     *("atoms.network", "samples.landau"),
-    *(f"learning.{name}" for name in ("deep_kernel", "marginals", "member", "networks", "run_encoder", "saving")),
+    *(
+        f"learning.{name}"
+        for name in ("deep_kernel", "ensemble", "marginals", "networks", "processes", "run_encoder", "saving")
+    ),
     *(f"models.{path.stem}" for path in (PACKAGE / "models").glob("*.py")),
 } - {"models.config", "models.given", "models.images"}
 HEAVY = ("torch", "napari", "qtpy", "PySide6", "PyQt6", "magicgui", "pyqtgraph")

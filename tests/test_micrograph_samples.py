@@ -61,6 +61,24 @@ def test_vacancies_and_dopants_have_their_share_and_are_counted_by_their_neighbo
     assert [len(n) for n in near] == inner.vacant_neighbours.tolist()
 
 
+def test_every_dopant_can_have_a_share_of_its_own():
+    _, truth = micrograph("graphene", size=512, vacancies=0.05, dopants={"Si": 0.2, "N": 0.02}, drift=0)
+    sites = len(truth) + len(truth.attrs["vacancies"])
+    share = truth.species.value_counts() / sites
+    assert share["Si"] == pytest.approx(0.2, abs=0.035)
+    assert share["N"] == pytest.approx(0.02, abs=0.012)
+    assert len(truth.attrs["vacancies"]) / sites == pytest.approx(0.05, abs=0.02)
+    _, truth = micrograph("perovskite", size=512, vacancies=0, dopants={"Nb": 0.5})
+    assert truth.species[truth.sublattice == 1].eq("Nb").mean() == pytest.approx(0.5, abs=0.1)
+    assert truth.species[truth.sublattice == 0].eq("Sr").all()
+
+
+@pytest.mark.parametrize("dopants", [{"Fe": 0.1}, {"N": -0.1}, {"N": 0.6, "Si": 0.6}])
+def test_dopants_that_cannot_be_are_refused(dopants):
+    with pytest.raises(InputError, match="fraction"):
+        micrograph("graphene", size=64, dopants=dopants)
+
+
 def test_b_columns_move_along_the_polar_field():
     _, truth = micrograph("perovskite", size=512, polar=0.03, displacement=0.001)
     shift = np.hypot(truth.polar_y, truth.polar_x)

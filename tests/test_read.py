@@ -113,7 +113,7 @@ def test_movie_of_several_channels_is_refused(tmp_path, ramp):
 
 
 def test_large_stacks_stay_on_disk(tmp_path, ramp, monkeypatch):
-    monkeypatch.setattr("napari_vae.io.tiff.LAZY_BYTES", 100)
+    monkeypatch.setattr("napari_vae.io.dataset.LAZY_BYTES", 100)
     tifffile.imwrite(
         tmp_path / "a.tif", np.stack([ramp, ramp + 7, ramp + 9]), photometric="minisblack", compression="zlib"
     )
@@ -164,7 +164,10 @@ REAL = {  # file: (shape, pixel size or None, units)
     "lattices/example_Se_implanted_MoS2.dm3": ((1024, 1024), (0.012695, 0.012695), "nm"),
     "lattices/example_Au_nanoparticle.emd": ((2048, 2048), (0.0074984, 0.0074984), "nm"),
     "lattices/DMReader_Image_SI-Survey.dm3": ((512, 512), None, "px"),
-    "lattices/MoS2_stem_Exp-001-5.npy": ((512, 512), None, "px"),
+    "lattices/MoS2_stem_Exp-001-5.npy": ((512, 512), (0.0136719, 0.0136719), "nm"),
+    "lattices/image_with_defects.dat": ((256, 256), None, "px"),
+    "lattices/Au_NP_Atom_Lattice.hdf5": ((479, 504), None, "px"),
+    "lattices/test_ABF_cropped.hdf5": ((400, 380), None, "px"),
     "lattices/Si110_5nmX25us_03_none_none.png": ((512, 512), None, "px"),
     "lattices/test_ADF_cropped.hdf5": ((400, 380), None, "px"),
     "formats/openNCEM_GPL3/dmTest_float32_nonSquare_diffPixelSize.dm3": ((64, 128), (0.2, 1), "nm"),
@@ -179,7 +182,22 @@ REAL = {  # file: (shape, pixel size or None, units)
     "formats/rsciio_GPL3/test_loading_image_saved_with_imageJ_stack.tif": ((2, 68, 68), (168.675, 168.675), "nm"),
     "formats/rsciio_GPL3/test_loading_image_saved_with_imageJ_no_scale.tif": ((68, 68), None, "px"),
     "formats/rsciio_GPL3/test_loading_image_saved_with_DM_stack.tif": ((2, 68, 68), (1686.74, 168.674), "nm"),
+    "formats/rsciio_GPL3/03_Scanning Preview.emi": ((5, 128, 128), (0.38435, 0.38435), "nm"),
+    "formats/rsciio_GPL3/16x16_STEM_BF_DF_acquire_1.ser": ((16, 16), (21.5105, 21.5105), "nm"),
+    "formats/rsciio_GPL3/16x16_STEM_BF_DF_acquire_2.ser": ((16, 16), (21.5105, 21.5105), "nm"),
+    "formats/rsciio_GPL3/16x16_STEM_BF_DF_acquire.emi": ((16, 16), (21.5105, 21.5105), "nm"),
+    "formats/rsciio_GPL3/HAADFscan.mrc": ((16, 16), (5.679, 5.679), "nm"),
+    "formats/rsciio_GPL3/example_image.emd": ((3, 3), None, "px"),
+    "formats/rsciio_GPL3/example_signal.emd": ((3, 3, 3), None, "px"),
+    "formats/rsciio_GPL3/test-2_2D.dm4": ((2, 2), None, "px"),
+    "formats/rsciio_GPL3/test-2_3D.dm4": ((2, 2, 2), None, "px"),
+    "formats/rsciio_GPL3/test_STEM_image.dm3": ((68, 68), (0.2485, 0.2485), "nm"),
+    "formats/rsciio_GPL3/test_fft_packed_complex8.dm4": ((5, 4), None, "px"),
+    "formats/rsciio_GPL3/test_stackbuilder_imagestack.dm3": ((3, 2, 16), (59.98, 59.98), "nm"),
+    "formats/rsciio_GPL3/test_loading_image_saved_with_DM.tif": ((68, 68), (168.674, 168.674), "nm"),
     "formats/SciFiReaders_MIT/SI-HAADF.dm3": ((1568, 192), None, "px"),
+    "formats/SciFiReaders_MIT/fei_emd_image.emd": ((512, 512), (5.302, 5.302), "nm"),
+    "formats/pynxtools_Apache2/A151216.123306-02602.sxm": ((128, 128), (0.015625, 0.015625), "nm"),
 }
 
 
@@ -191,6 +209,30 @@ def test_real_file(name):
     assert (image.shape, image.units) == (shape, units)
     assert image.pixel_size == (None if pixel_size is None else pytest.approx(pixel_size, rel=2e-3))
     assert np.isfinite(image.frame()).all()
+
+
+@real_files
+def test_no_real_file_is_left_out():
+    """What is not in the table is no image: spectra, an archive, settings, positions."""
+    spectra = {"ref_F_2_1.dm3", "ref_F_2_1.dm4", "ref_F_2_1.dm5"}
+    other = {"velox_emd_version11.zip", "MoS2_stem_Exp-001-5.json", "Au_NP_atom_positions.npy"}
+    files = {path for folder in ("formats", "lattices") for path in (DATA / folder).rglob("*.*")}
+    names = {str(path.relative_to(DATA)) for path in files if path.is_file() and path.suffix != ".csv"}
+    assert {Path(name).name for name in names - set(REAL)} == spectra | other
+    for path in files:
+        if path.name in spectra:
+            with pytest.raises(ReadError, match="holds no image"):
+                read(path)
+
+
+@real_files
+def test_every_real_image_is_a_layer_for_each_dataset():
+    for name in REAL:
+        layers = get_reader(str(DATA / name))(str(DATA / name))
+        image = read(DATA / name, dataset=0)
+        assert len(layers) == len(list_datasets(DATA / name))
+        assert all(options["scale"][-2:] == image.scale for _, options, _ in layers if image.pixel_size)
+        assert layers[0][1]["units"][-1] == ("pixel" if image.pixel_size is None else image.units)
 
 
 @real_files

@@ -54,6 +54,27 @@ def test_spacing_is_shown_in_the_unit_of_the_layer(viewer, shown, qtbot):
     assert shown.form.request().spacing == pytest.approx(15)
 
 
+def test_a_pixel_size_is_typed_in_where_the_file_has_none(viewer, lattice, show_widget):
+    from napari_vae.widgets.detect import DetectWidget
+
+    image = viewer.add_image(lattice[0], name="plain", translate=(10, 20))
+    atoms = viewer.add_points(lattice[1], name="on it", translate=(10, 20))
+    other = viewer.add_image(np.zeros((50, 50)), name="other", scale=(3, 3), units=("nm", "nm"))
+    form = show_widget(DetectWidget).form
+    form.image.setCurrentText("plain")
+    assert form.pixel_size.text() == "not known"
+    form.pixel_size.setValue(0.02)
+    for layer in (image, atoms):
+        assert np.allclose(layer.scale, 0.02) and np.allclose(layer.translate, (0.2, 0.4))
+        assert str(layer.units[-1]) == "nanometer"
+    assert np.allclose(other.scale, 3)
+    assert form.request().micrograph.pixel_size == pytest.approx((0.02, 0.02))
+    image.scale = (0.04, 0.02)  # unequal pixels keep their shape
+    form.pixel_size.setValue(0.01)
+    assert np.allclose(image.scale, (0.02, 0.01))
+    assert form.pixel_size.text().endswith(" nm")
+
+
 def test_spacing_in_any_unit(scene, shown):
     units = {"pm": (20.0, "pm"), "angstrom": (0.2, "Å"), "um": (2e-5, "µm"), "pixel": (1.0, "px")}
     for unit, (pixel, words) in units.items():

@@ -91,7 +91,7 @@ def test_the_second_dock_goes_behind_a_tab(make_napari_viewer_proxy, remembered,
 def test_every_control_explains_itself(open_widget):
     from qtpy.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QScrollBar
 
-    for name in ("Train VAE", "Detect atoms", "Active learning"):
+    for name in ("Train VAE", "Detect atoms", "Active learning", "Batch"):
         widget = open_widget(name)
         for kind in (QAbstractButton, QAbstractSpinBox, QComboBox, QAbstractSlider):
             for control in widget.findChildren(kind):
@@ -103,7 +103,8 @@ def test_every_control_explains_itself(open_widget):
 def test_opening_does_not_import_torch():
     import subprocess
 
-    code = "import sys, napari_vae.widgets.train, napari_vae.widgets.learn; sys.exit('torch' in sys.modules)"
+    modules = ", ".join(f"napari_vae.widgets.{name}" for name in ("train", "learn", "batch"))
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False).returncode == 0
 
 

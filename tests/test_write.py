@@ -94,11 +94,58 @@ def test_a_missing_package_is_named_with_its_remedy(tmp_path, mixed, monkeypatch
     assert not any(tmp_path.iterdir())
 
 
+ORIGIN = {"pixel_size": (0.2, 0.1), "units": "Å", "provenance": {"seed": np.int64(3), "model": None}}
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".h5ad", ".h5", ".xyz"])
+def test_where_a_table_came_from_is_kept_with_it(tmp_path, mixed, ending):
+    path = tmp_path / f"t{ending}"
+    for package in ("pyarrow", "anndata"):
+        pytest.importorskip(package, reason="needs the extra “tables”")
+    back = read_table(write_table(mixed, path, **ORIGIN))
+    told = back.attrs["origin"]
+    assert (tuple(told["pixel_size"]), told["units"]) == ((0.2, 0.1), "Å")
+    assert told["provenance"] == {"seed": 3, "model": None}
+    assert sorted(back.index) == [2, 4, 9]
+    ours = mixed.loc[back.index]
+    np.testing.assert_allclose(back[["y", "x", "z1", "z2"]].astype(float), ours[["y", "x", "z1", "z2"]])
+    np.testing.assert_array_equal(back["frame"], ours["frame"])
+    assert ["" if word != word or word is None else word for word in back["species"]] == ["Sr", "Sr", ""]
+    assert back["edited"].tolist() == ours["edited"].tolist()
+
+
+def test_extended_xyz_is_read_by_its_rules(tmp_path, mixed):
+    lines = write_table(mixed, tmp_path / "t.xyz", **ORIGIN).read_text(encoding="utf-8").splitlines()
+    assert [lines[0], lines[4]] == ["2", "1"]  # atoms of the two frames
+    assert "Properties=species:S:1:pos:R:3:atom:I:1:z1:R:1:z2:R:1:class:S:1:edited:L:1" in lines[1]
+    assert lines[1].endswith("frame=0") and lines[5].endswith("frame=1")
+    species, x, y, z, atom, *_, edited = lines[2].split()
+    assert (species, float(x), float(y), float(z), atom, edited) == ("Sr", 1.0, -0.1, 0.0, "4", "T")
+    assert lines[6].split()[0] == "X"  # of no known species
+
+
+def test_extended_xyz_reads_in_ase(tmp_path, mixed):
+    ase = pytest.importorskip("ase.io", reason="ASE is not among the dependencies")
+    first, second = ase.read(write_table(mixed, tmp_path / "t.xyz", **ORIGIN), index=":", format="extxyz")
+    assert first.get_chemical_symbols() == ["Sr", "Sr"] and len(second) == 1
+    np.testing.assert_allclose(first.positions[:, :2], [[1.0, -0.1], [2.0, -0.3]])
+    assert first.info["frame"] == 0 and "pixel_size" in str(first.info["origin"])
+
+
+def test_extended_xyz_needs_a_pixel_size(tmp_path, mixed):
+    with pytest.raises(InputError, match="no size"):
+        write_table(mixed, tmp_path / "t.xyz")
+    (tmp_path / "other.xyz").write_text("1\nwater\nO 0 0 0\n")
+    with pytest.raises(ReadError, match="size of its pixels"):
+        read_table(tmp_path / "other.xyz")
+    assert [path.name for path in tmp_path.iterdir()] == ["other.xyz"]
+
+
 def test_files_that_are_no_tables_are_one_sentence(tmp_path):
-    for ending, package in ((".parquet", "pyarrow"), (".h5ad", "anndata")):
+    for ending, package in ((".parquet", "pyarrow"), (".h5ad", "anndata"), (".h5", "h5py"), (".xyz", "numpy")):
         pytest.importorskip(package, reason="needs the extra “tables”")
         (tmp_path / f"t{ending}").write_bytes(b"no table")
-        with pytest.raises(ReadError, match="missing or not a table"):
+        with pytest.raises(ReadError, match=r"not a table|damaged|not of napari-vae"):
             read_table(tmp_path / f"t{ending}")
 
 

@@ -4,6 +4,8 @@ xvfb-run -a -s "-screen 0 1920x1200x24" python docs/screenshots/window.py detect
 """
 
 import argparse
+import tempfile
+from pathlib import Path
 
 import napari
 from napari.settings import get_plugin_settings
@@ -22,6 +24,7 @@ STAGES = (
     "trained",
     "learning",
     "instrument",
+    "batch",
 )
 
 
@@ -48,6 +51,9 @@ def dock(viewer, name):
 
 
 def stage(viewer, name, epochs):
+    if name == "batch":
+        work_through(viewer)
+        return
     if name == "dark":
         image = viewer.layers[0]
         image.data = image.data.max() - image.data
@@ -96,6 +102,26 @@ def stage(viewer, name, epochs):
         wait(3)
         viewer.reset_view()
         wait(1)
+
+
+def work_through(viewer):
+    """Detect the atoms of a folder of images, one of which is none, and open one."""
+    import napari_vae as nv
+
+    viewer.layers.clear()
+    folder = Path(tempfile.mkdtemp())
+    for number in range(9):
+        image, _ = nv.samples.micrograph("graphene", size=256, seed=number)
+        nv.write_image(image.data, folder / f"graphene {number}.tif", pixel_size=image.pixel_size, units="nm")
+    (folder / "notes.tif").write_text("no image")
+    batch = dock(viewer, "Batch")
+    batch.form.files.setText(str(folder))
+    batch.form.out.setText(str(folder / "results"))
+    batch.start()
+    wait_for(batch.job)
+    batch.table.selectRow(2)
+    batch.open_chosen()
+    wait_for(batch.open_job)
 
 
 def measure_crystal(viewer, detect):

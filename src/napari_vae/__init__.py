@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import batch as batch
     from . import samples as samples
     from .adviser import Advice as Advice
     from .adviser import advise as advise
@@ -31,12 +32,17 @@ if TYPE_CHECKING:
     from .analysis.regret import mean_regret as mean_regret
     from .analysis.regret import measurements_to_reach as measurements_to_reach
     from .analysis.regret import simple_regret as simple_regret
+    from .applying import Applied as Applied
+    from .applying import apply_run as apply_run
+    from .archive import list_runs as list_runs
     from .archive import load_analysis as load_analysis
     from .atoms import assign_sublattices as assign_sublattices
     from .atoms import detect_atoms as detect_atoms
     from .atoms import estimate_spacing as estimate_spacing
     from .atoms import iter_detect_atoms as iter_detect_atoms
     from .atoms import link_atoms as link_atoms
+    from .cluster.files import detect_files as detect_files
+    from .cluster.files import encode_files as encode_files
     from .crystal.description import Crystal as Crystal
     from .crystal.description import describe_crystal as describe_crystal
     from .crystal.displacements import measure_displacements as measure_displacements
@@ -49,6 +55,8 @@ if TYPE_CHECKING:
     from .errors import TrainingError as TrainingError
     from .io.reading import list_datasets as list_datasets
     from .io.reading import read as read
+    from .io.stacks import open_stack as open_stack
+    from .io.stacks import write_stack as write_stack
     from .io.writing import read_table as read_table
     from .io.writing import write_image as write_image
     from .io.writing import write_table as write_table
@@ -84,6 +92,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Advice": "adviser",
     "Analysis": "pipeline",
+    "Applied": "applying",
     "Crystal": "crystal.description",
     "DeepKernelGP": "learning.deep_kernel",
     "Exploration": "learning.exploration",
@@ -106,12 +115,16 @@ _HOME = {
     "TrainingError": "errors",
     "advise": "adviser",
     "analyze": "pipeline",
+    "apply_run": "applying",
     "as_micrograph": "micrograph",
     "assign_sublattices": "atoms",
+    "batch": "",
     "cluster": "analysis.clusters",
     "compare": "likeness",
     "describe_crystal": "crystal.description",
     "detect_atoms": "atoms",
+    "detect_files": "cluster.files",
+    "encode_files": "cluster.files",
     "estimate_spacing": "atoms",
     "extract_patches": "patches",
     "find_vacancies": "crystal.vacancies",
@@ -125,6 +138,7 @@ _HOME = {
     "label_next": "labelling",
     "link_atoms": "atoms",
     "list_datasets": "io.reading",
+    "list_runs": "archive",
     "load_analysis": "archive",
     "load_deep_kernel": "learning.saving",
     "load_run": "run",
@@ -132,6 +146,7 @@ _HOME = {
     "measure_displacements": "crystal.displacements",
     "measure_lattice": "crystal.lattice_vectors",
     "measurements_to_reach": "analysis.regret",
+    "open_stack": "io.stacks",
     "participation_ratio": "analysis.embedding_quality",
     "paste_patches": "patches",
     "read": "io.reading",
@@ -142,6 +157,7 @@ _HOME = {
     "simple_regret": "analysis.regret",
     "voronoi_intensities": "crystal.intensities",
     "write_image": "io.writing",
+    "write_stack": "io.stacks",
     "write_table": "io.writing",
 }
 

@@ -13,10 +13,13 @@ from .errors import InputError, ReadError
 from .micrograph import Micrograph
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .pipeline import Analysis
 
 #: The file that marks a folder as a saved analysis.
 RECORD = "analysis.json"
+FORMAT = 1
 TABLES = ("atoms.csv", "latents.csv")
 
 
@@ -82,6 +85,7 @@ def load_analysis(folder: str | PathLike[str]) -> Analysis:
     --------
     >>> load_analysis("results").latents["class"].value_counts()  # doctest: +SKIP
     """
+    from .io.json_files import read_json
     from .io.writing import read_table
     from .patches import extract_patches
     from .pipeline import Analysis
@@ -90,8 +94,10 @@ def load_analysis(folder: str | PathLike[str]) -> Analysis:
     path = Path(folder).expanduser()
     if not (path / RECORD).is_file():
         raise ReadError(f"{path} holds no analysis; give a folder that “napari-vae analyze” has written.")
+    record = read_json(path / RECORD)
+    if record.get("format", 1) != FORMAT:
+        raise ReadError(f"{path} was written by a newer version; update napari-vae.")
     try:
-        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
         atoms, latents = (read_table(path / name) for name in TABLES)
         image = _load_micrograph(path, record)
         atoms.attrs["napari_vae"] = record["detection"]
@@ -99,9 +105,72 @@ def load_analysis(folder: str | PathLike[str]) -> Analysis:
         patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization)
         if not latents.index.equals(patches.atoms.index) or "z1" not in latents:
             raise ValueError("latents.csv does not fit the atoms")
-    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ReadError(f"The analysis in {path} is not complete ({error}); make it again.") from error
+    except Exception as error:
+        reason = str(error) if isinstance(error, InputError) else type(error).__name__
+        raise ReadError(f"The analysis in {path} is not complete ({reason}); make it again.") from error
     return Analysis(image, atoms, patches, run, latents, record["settings"])
+
+
+def list_runs(folder: str | PathLike[str]) -> pd.DataFrame:
+    """The analyses and trained models in a folder and the folders below it, the last first.
+
+    Folders may be renamed and moved: what is told of them is read from them.
+
+    Returns
+    -------
+    DataFrame
+        ``path``; ``kind``, ``"analysis"`` or ``"model"``; ``written``, as text; ``source``, the name of the micrograph;
+        ``model``; ``atoms``, the number of atoms, or of windows that the model learnt from. The model within an
+        analysis has no row of its own, and neither have damaged folders.
+
+    Raises
+    ------
+    ReadError
+        If there is no such folder.
+
+    Examples
+    --------
+    >>> list_runs("results")[["path", "source", "atoms"]]  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    top = Path(folder).expanduser()
+    if not top.is_dir():
+        raise ReadError(f"There is no folder {top}; check its name.")
+    rows = [row for path in (top, *sorted(top.rglob("*"))) if path.is_dir() and (row := _told_of(path))]
+    table = pd.DataFrame(rows, columns=["path", "kind", "written", "source", "model", "atoms"])
+    return table.sort_values("written", ascending=False, kind="stable", ignore_index=True)
+
+
+def _told_of(path: Path) -> dict[str, Any] | None:
+    """What the record of a run folder tells of it; ``None`` if it is no such folder, or a damaged one."""
+    from .io.json_files import read_json
+
+    try:
+        if (path / RECORD).is_file():
+            record = read_json(path / RECORD)
+            settings, name, count = record["settings"].get("model", {}), record["micrograph"]["name"], record["atoms"]
+            kind, written = "analysis", record["written"]
+        elif (path / "run.json").is_file() and not (path.parent / RECORD).is_file():
+            record = read_json(path / "run.json")
+            origin = record["provenance"]
+            settings, name, count = record["model"], origin.get("name"), origin["n_images"]
+            kind, written = "model", origin["created"]
+        else:
+            return None
+    except (ReadError, KeyError, TypeError, AttributeError):
+        return None
+    told = {"path": path, "kind": kind, "written": str(written), "source": name}
+    return told | {"model": _model_name(settings), "atoms": count}
+
+
+def _model_name(settings: dict[str, Any]) -> str:
+    from .models.config import ModelConfig
+
+    try:
+        return ModelConfig.from_dict(settings).name
+    except (InputError, TypeError, KeyError, ValueError):
+        return ""
 
 
 def describe(analysis: Analysis) -> dict[str, Any]:
@@ -111,6 +180,7 @@ def describe(analysis: Analysis) -> dict[str, Any]:
     image = analysis.micrograph
     known = {key: value for key, value in vars(image).items() if key != "data"}
     return {
+        "format": FORMAT,
         "napari_vae": __version__,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "micrograph": {**known, "shape": image.shape, "dtype": str(image.data.dtype)},
@@ -143,7 +213,7 @@ def _write_images(analysis: Analysis, folder: Path) -> None:
     if not hasattr(image.data, "dask"):  # a lazy movie is too large to be copied; its own file is opened again
         write_image(image.data, folder / "micrograph.tif", axes=image.axes, **calibration)
     for name, (data, axes) in result_images(analysis).items():
-        write_image(data, folder / f"{name}.tif", axes=axes, **calibration)
+        write_image(data, folder / f"{name}.tif", axes=axes, labels=name == "classes", **calibration)
 
 
 def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
@@ -172,7 +242,9 @@ def _load_micrograph(folder: Path, record: dict[str, Any]) -> Micrograph:
     from .io.reading import read
 
     saved, known = folder / "micrograph.tif", record["micrograph"]
-    source = known["metadata"].get("path", "")
+    source = Path(known["metadata"].get("path", ""))
+    beside = folder.absolute().parent / source.name  # where a movie lies that was moved together with its analysis
+    source = source if source.is_file() or not beside.is_file() else beside
     data = read(saved).data if saved.exists() else read(source, dataset=known["metadata"].get("dataset")).data
     data = data.reshape(known["shape"])  # files do not tell a movie of one frame from an image
     return Micrograph(data, **{key: known[key] for key in ("pixel_size", "units", "axes", "name", "metadata")})

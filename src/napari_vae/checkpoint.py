@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from .errors import InputError
 from .folders import check_replaceable, replace_folder
+from .io.json_files import read_json
 from .models.guide import Guide
+from .models.images import Images
 from .provenance import data_hash
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Checkpoint:
 
     @classmethod
     def attach(
-        cls, session: Session, images: npt.NDArray[np.float32], folder: str | Path | None, before: Run | None = None
+        cls, session: Session, images: Images, folder: str | Path | None, before: Run | None = None
     ) -> Checkpoint:
         """Watch over a session; if `folder` holds the state of the same training, put the session there.
 
@@ -61,7 +61,11 @@ class Checkpoint:
 
     def keep(self, *, now: bool = False) -> None:
         """Write the state if it is time, or `now`."""
-        if self.folder is None or (not now and time.monotonic() - self._written < EVERY):
+        if (
+            self.folder is None
+            or not self.session.group.first
+            or (not now and time.monotonic() - self._written < EVERY)
+        ):
             return
         s = self.session
         state = {
@@ -73,13 +77,13 @@ class Checkpoint:
             "phase": s.teaching.phase,
         }
         with replace_folder(self.folder, MARKER) as new:
-            save_file(self._tensors(), new / "state.safetensors")
-            (new / MARKER).write_text(json.dumps(state))
+            (new / "state.safetensors").write_bytes(save(self._tensors()))
+            (new / MARKER).write_text(json.dumps(state), encoding="utf-8")
         self._written = time.monotonic()
 
     def discard(self) -> None:
         """Remove the folder: the training is done."""
-        if self.folder is not None and (self.folder / MARKER).is_file():
+        if self.folder is not None and self.session.group.first and (self.folder / MARKER).is_file():
             shutil.rmtree(self.folder)
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -98,7 +102,7 @@ class Checkpoint:
         assert self.folder is not None
         s = self.session
         try:
-            state = json.loads((self.folder / MARKER).read_text())
+            state = read_json(self.folder / MARKER)
             tensors = load_file(self.folder / "state.safetensors")
         except Exception as error:
             raise InputError(f"The checkpoint in {self.folder} cannot be read; remove the folder.") from error

@@ -23,6 +23,7 @@ from .options import (
     Overwrite,
     Polarity,
     Refine,
+    Scheduler,
     Seed,
     Spacing,
     Sublattices,
@@ -37,7 +38,10 @@ from .options import (
 from .terminal import one_line_errors, progress_bars, say, warn
 
 if TYPE_CHECKING:
-    from .batch import Outcome
+    from collections.abc import Callable, Sequence
+
+    from .batch.running import Outcome, Task
+    from .cluster.files import FileResult
 
 app = typer.Typer(
     name="napari-vae",
@@ -116,24 +120,19 @@ def analyze(
     overwrite: Overwrite = False,
 ) -> None:
     """Detect atoms, train, encode, classify; write tables, images, pictures and report.html."""
-    from .batch import analyze_files
-    from .io.writing import read_table
+    from .batch import Analyze
 
-    table = None if atoms is None else read_table(atoms)
-    config, given = model_of(model, latents, n_classes), given_of(labels, condition, targets)
-    given.check(config, table)
-    options: dict[str, Any] = {
-        "model": config,
-        "atoms": table,
-        **given.names(),
-        "train": training_of(epochs, device, seed),
-        "window": auto_or_int(window, "--window"),
-        "n_classes": auto_or_int(classes, "--classes"),
-        "detection": {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine},
-    }
-    with progress_bars() as bars:
-        outcomes = analyze_files(files, out, options, dataset=dataset, overwrite=overwrite, bars=bars)
-    _finish(outcomes)
+    job = Analyze(
+        model_of(model, latents, n_classes),
+        training_of(epochs, device, seed),
+        auto_or_int(window, "--window"),
+        detection={"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine},
+        dataset=dataset,
+        atoms=atoms,
+        given=given_of(labels, condition, targets),
+        n_classes=auto_or_int(classes, "--classes"),
+    )
+    _run(job, files, out, overwrite)
 
 
 @app.command(
@@ -152,26 +151,21 @@ def detect(
     refine: Refine = "gaussian",
     weak: Annotated[bool, typer.Option("--weak", help="Look again, for weak columns between heavy ones.")] = False,
     dataset: Dataset = None,
+    overwrite: Overwrite = False,
+    scheduler: Scheduler = None,
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
-    from .batch import for_each, tables_for
-    from .io.reading import read
-    from .io.writing import write_table
-    from .pipeline import find_atoms
+    from .batch import Detect
 
-    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine, "weak": weak}
-    tables = tables_for(files, out, "atoms")
-    with progress_bars() as bars:
+    detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine, "weak": weak}
+    if scheduler is not None:
+        from .cluster.files import detect_files
 
-        def work(path: Path) -> str:
-            atoms = find_atoms(read(path, dataset=dataset), options, bars, follow)
-            table = write_table(atoms, tables[path])
-            if atoms.empty:
-                return f"nothing stands out of noise and texture as atoms do; a lower --threshold may help ({table})"
-            return f"{len(atoms)} atoms in {table}"
-
-        outcomes = for_each(tables, work, bars)
-    _finish(outcomes)
+        if follow:
+            raise InputError("Atoms are followed through a whole movie at once; leave out --follow or --scheduler.")
+        _finish(_frame_by_frame(detect_files, files, out, scheduler=scheduler, dataset=dataset, **detection))
+        return
+    _run(Detect(detection, dataset, follow=follow), files, out, overwrite)
 
 
 @app.command(epilog="Example: [bold]napari-vae crystal survey.dm3 --out tables[/]")
@@ -186,31 +180,25 @@ def crystal(
     spacing: Spacing = None,
     threshold: Threshold = None,
     dataset: Dataset = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Measure lattice, vacancies, displacements, strain and intensities of the columns."""
-    from .batch import crystal_file, for_each, tables_for
+    from .batch import Crystal
 
-    if atoms is not None and len(set(files)) > 1:
-        raise InputError("A table of atoms belongs to one image; measure one file at a time with --atoms.")
-    options = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
-    number, tables = auto_or_int(sublattices, "--sublattices"), tables_for(files, out, "crystal")
-    with progress_bars() as bars:
-
-        def work(path: Path) -> str:
-            return crystal_file(path, tables[path], dataset, atoms, number, options, bars)
-
-        outcomes = for_each(tables, work, bars)
-    _finish(outcomes)
+    detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
+    number = auto_or_int(sublattices, "--sublattices")
+    _run(Crystal(detection, dataset, atoms, sublattices=number), files, out, overwrite)
 
 
 @app.command(
     epilog="Example: [bold]napari-vae train survey.dm3 --model trvae --out run[/]\n\n"
     "Told what is known: [bold]napari-vae train survey.dm3 --atoms atoms.csv --model crvae --condition sublattice "
-    "--out run[/]"
+    "--out run[/]\n\n"
+    "By two processes: [bold]torchrun --nproc-per-node 2 -m napari_vae train survey.dm3 --out run[/]"
 )
 def train(
-    file: Annotated[Path, typer.Argument(help="The image or movie to learn from.")],
-    out: Annotated[Path, typer.Option(help="Folder for the trained model.")],
+    files: Files,
+    out: Annotated[Path, typer.Option(help="Folder for the trained model; of several files each gets its own in it.")],
     model: Model = "rvae",
     latents: Latents = 2,
     atoms: Atoms = None,
@@ -224,55 +212,56 @@ def train(
     device: Device = "auto",
     seed: Seed = 0,
     checkpoint: Annotated[Path | None, typer.Option(help="Folder to continue from after an interruption.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Train a model on the windows around the atoms of an image."""
-    from .archive import check_folder
-    from .io.reading import read
-    from .io.writing import read_table
-    from .patches import extract_patches
-    from .pipeline import find_atoms, train_model
+    """Train a model on the windows around the atoms of an image; of several files, one model each."""
+    from .batch import Train
+    from .cluster.together import several_processes, train_together
 
-    if out.exists():
-        raise InputError(f"{out} exists already; give a new folder for the model.")
-    check_folder(out)
-    configurations = model_of(model, latents, n_classes), training_of(epochs, device, seed, checkpoint)
-    size = auto_or_int(window, "--window")
-    table, given = None if atoms is None else read_table(atoms), given_of(labels, condition, targets)
-    given.check(configurations[0], table)
-    with progress_bars() as bars:
-        image = read(file, dataset=dataset)
-        patches = extract_patches(image, find_atoms(image, {}, bars) if table is None else table, window=size)
-        run = train_model(patches, *configurations, bars, given)
-    run.save(out)
-    say(f"The model trained on {len(patches)} windows is in {out}; apply it with: napari-vae encode {out} FILES")
+    job = Train(
+        model_of(model, latents, n_classes),
+        training_of(epochs, device, seed, checkpoint),
+        auto_or_int(window, "--window"),
+        dataset=dataset,
+        atoms=atoms,
+        given=given_of(labels, condition, targets),
+    )
+    if several_processes():
+        train_together(job, files, out)
+    else:
+        _run(job, files, out, overwrite)
 
 
-@app.command(epilog="Example: [bold]napari-vae encode results/run other.dm3 --out tables[/]")
+@app.command(
+    epilog="Example: [bold]napari-vae encode results/run other.dm3 --out tables[/]\n\n"
+    "A folder, or a pattern: [bold]napari-vae encode results/run 'today/*.dm4' --out tables[/]"
+)
 def encode(
     run: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the tables, one FILE-latents.csv each.")] = Path(),
     atoms: Atoms = None,
     condition: Condition = None,
+    polarity: Polarity = "auto",
+    spacing: Spacing = None,
+    threshold: Threshold = None,
     dataset: Dataset = None,
+    overwrite: Overwrite = False,
+    scheduler: Scheduler = None,
 ) -> None:
-    """Apply a trained model to other images and write the latents as tables."""
-    from .batch import encode_file, for_each, tables_for
-    from .io.writing import read_table
-    from .models.given import encoding_given
-    from .run import load_run
+    """Apply a trained model to other images: detect, encode, compare with the training data, write tables."""
+    from .batch import Encode
 
-    model, tables = load_run(run), tables_for(files, out, "latents")
-    given, table = given_of(None, condition, None), None if atoms is None else read_table(atoms)
-    told = given.values(table).get("condition")
-    encoding_given(model.model_config, model.scale, 0 if table is None else len(table), None, told)
-    with progress_bars() as bars:
+    if scheduler is not None:
+        from .cluster.files import encode_files
 
-        def work(path: Path) -> str:
-            return encode_file(model, path, tables[path], dataset, atoms, given, bars)
-
-        outcomes = for_each(tables, work, bars)
-    _finish(outcomes)
+        if atoms is not None:
+            raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")
+        _finish(_frame_by_frame(encode_files, run, files, out, scheduler=scheduler, dataset=dataset))
+        return
+    detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
+    told = given_of(None, condition, None).condition
+    _run(Encode(detection, dataset, atoms, run=run, condition=told), files, out, overwrite)
 
 
 @app.command(epilog="Example: [bold]napari-vae advise survey.dm3 --atoms atoms.csv[/]")
@@ -284,13 +273,22 @@ def advise(
     seed: Seed = 0,
 ) -> None:
     """Suggest window, invariances and number of latents from a short scan, and show its table."""
-    from .batch import advise_on
+    from .adviser import advise
     from .io.reading import read
     from .io.writing import read_table
+    from .pipeline import Stage, find_atoms
 
     train, table = training_of("auto", device, seed), None if atoms is None else read_table(atoms)
     with progress_bars() as bars:
-        advice = advise_on(read(file, dataset=dataset), table, train, bars)
+        image = read(file, dataset=dataset)
+        found = find_atoms(image, {}, bars) if table is None else table
+        advice = advise(
+            image,
+            found,
+            train=train,
+            seed=seed,
+            callback=lambda progress: bars(Stage("compare models", progress.fraction, progress.message)),
+        )
     model = advice.model
     say(advice.table.to_string(index=False, float_format="{:.2f}".format, na_rep="–"))
     say(advice.reasons)
@@ -320,10 +318,30 @@ publishing.add_commands(app)
 exploring.add_commands(app)
 
 
-def _finish(outcomes: list[Outcome]) -> None:
-    """Say what became of every file; when some failed, exit code 2, or 1 if one of them by a fault of ours."""
+def _run(task: Task, files: list[Path], out: Path, overwrite: bool) -> None:
+    """Do it on every file and say what became of each."""
+    from .batch import run
+
+    with progress_bars() as bars:
+        outcomes = run(task, files, out, overwrite=overwrite, progress=bars.show_batch)
+    _finish(outcomes)
+
+
+def _frame_by_frame(call: Callable[..., list[FileResult]], *arguments: Any, **options: Any) -> list[FileResult]:
+    """Call one of `cluster.files`, with a bar for every file."""
+    from .pipeline import Stage
+
+    with progress_bars() as bars:
+        return call(
+            *arguments, **options, progress=lambda p: bars(Stage(p.path.name, p.done / p.total, f"{p.total} frames"))
+        )
+
+
+def _finish(outcomes: Sequence[Outcome | FileResult]) -> None:
+    """Say what became of every file; exit code 2 when some failed, or 1 if one of them by a fault of ours."""
     for outcome in outcomes:
         (warn if outcome.failed else say)(str(outcome))
-    codes = {outcome.code for outcome in outcomes if outcome.failed}
-    if codes:
-        raise typer.Exit(min(codes))
+    if failed := [outcome for outcome in outcomes if outcome.failed]:
+        if len(outcomes) > 1:
+            warn(f"{len(failed)} of {len(outcomes)} files failed; the same command tries these again.")
+        raise typer.Exit(min(outcome.code for outcome in failed))

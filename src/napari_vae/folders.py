@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,16 @@ def check_replaceable(target: str | Path, marker: str) -> None:
     target = Path(target)
     if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / marker).is_file())):
         raise InputError(f"{target} holds other files; choose a new or empty folder.")
+
+
+def sweep(target: Path) -> None:
+    """Remove what a program that was killed within `replace_folder` left beside `target`; the only copy is put back."""
+    left = re.compile(re.escape(f".{target.name}-") + r"[a-z0-9_]{8}(-old)?")  # as tempfile names them
+    for path in sorted(path for path in target.parent.iterdir() if left.fullmatch(path.name)):
+        if path.name.endswith("-old") and not target.exists():
+            path.rename(target)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
@@ -50,7 +61,12 @@ def replace_folder(target: str | Path, marker: str) -> Iterator[Path]:
         old = new.with_name(new.name + "-old")
         if target.exists():
             target.rename(old)
-        new.rename(target)
+        try:
+            new.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)  # what was there stays there
+            raise
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)

@@ -33,11 +33,15 @@ class Likeness:
         Pixel size of the image relative to that of the training data; ``None`` if one of them has none.
     sentence : str or None
         What is unlike, for the user; ``None`` when nothing is.
+    below_usual : float
+        Share of windows whose ELBO is under the 5 % quantile of images like those of the training: about 0.05 for an
+        image of the same kind.
     """
 
     unlike: float
     pixel_size_ratio: float | None
     sentence: str | None
+    below_usual: float
 
 
 def compare(run: Run, patches: Patches, latents: pd.DataFrame) -> Likeness:
@@ -64,7 +68,7 @@ def compare(run: Run, patches: Patches, latents: pd.DataFrame) -> Likeness:
     low, middle = run.usual_elbo
     pixels = run.n_channels * run.window[0] * run.window[1]
     fence = middle - float(np.clip(FENCE * (middle - low), NEAREST * pixels, FARTHEST * pixels))
-    unlike = float(np.mean(latents["elbo"] < fence)) if len(latents) else 0.0
+    unlike, below = (float(np.mean(latents["elbo"] < limit)) if len(latents) else 0.0 for limit in (fence, low))
     ratio = _pixel_size_ratio(run, patches)
     reasons = []
     if unlike > MANY:
@@ -72,11 +76,10 @@ def compare(run: Run, patches: Patches, latents: pd.DataFrame) -> Likeness:
     if ratio is not None and max(ratio, 1 / ratio) > OTHER_SCALE:
         reasons.append(f"the pixels are {ratio:.2g} times as large as those of the training")
     if not reasons:
-        return Likeness(unlike, ratio, None)
+        return Likeness(unlike, ratio, None, below)
     words = " and ".join(reasons)
-    return Likeness(
-        unlike, ratio, f"{words[0].upper()}{words[1:]}; train on this image, or take the results with care."
-    )
+    sentence = f"{words[0].upper()}{words[1:]}; train on this image, or take the results with care."
+    return Likeness(unlike, ratio, sentence, below)
 
 
 def _pixel_size_ratio(run: Run, patches: Patches) -> float | None:

@@ -10,11 +10,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from .archive import load_analysis
+from .columns import Given
+from .errors import ReadError
 from .layers import KEY, atoms_from_points
 from .placement import Placement
 
 if TYPE_CHECKING:
     from .patches import Patches
+    from .pipeline import Analysis
     from .run import Run
 
 SAME = 1e-3  # px within which a point is the one that a window was cut around
@@ -84,9 +88,26 @@ def keep_run(viewer: Any, opened: OpenRun) -> str:
 
 
 def run_of(viewer: Any, layer: Any) -> OpenRun | None:
-    """The run that wrote the columns of a layer, if it is open in this viewer."""
-    key = layer.metadata.get(KEY, {}).get("run")
-    return _OPEN.get(_unwrapped(viewer), {}).get(key)
+    """The run that wrote the columns of a layer, if it is open in this viewer or in the folder that the layer is of."""
+    told = layer.metadata.get(KEY, {})
+    if "folder" in told and "run" not in told:
+        told["run"] = ""  # is tried once
+        try:
+            told["run"] = keep_run(viewer, open_analysis(load_analysis(told["folder"])))
+        except ReadError:
+            return None  # the folder was moved or removed since
+    return _OPEN.get(_unwrapped(viewer), {}).get(told.get("run"))
+
+
+def open_analysis(analysis: Analysis) -> OpenRun:
+    """The run of a finished analysis, its windows and what it was told of them."""
+    condition = Given.of(condition=analysis.settings.get("condition")).values(analysis.patches.atoms).get("condition")
+    return OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph), condition)
+
+
+def find_run(key: str) -> OpenRun | None:
+    """The run of that key, in whichever viewer it is open."""
+    return next((runs[key] for runs in _OPEN.values() if key in runs), None)
 
 
 def _unwrapped(viewer: Any) -> Any:

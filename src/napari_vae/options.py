@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from .models.config import ModelConfig, TrainConfig
 
 Files = Annotated[
-    list[Path], typer.Argument(help="Images: tif, png, jpg, npy, dm3, dm4, emd, ser, emi, mrc, hspy, hdf5.")
+    list[Path],
+    typer.Argument(
+        help="Images (tif, png, jpg, npy, dat, dm3, dm4, dm5, emd, ser, emi, mrc, hspy, hdf5, h5, nhdf, ndata, sxm), "
+        "folders of them, or patterns: 'today/*.dm4'. What is finished already is not done again."
+    ),
 ]
 Model = Annotated[
     str,
@@ -35,7 +39,14 @@ Refine = Annotated[
     str, typer.Option(help="Positions from a gaussian, an elliptical one, the “centre of mass” (quick), or none.")
 ]
 Dataset = Annotated[str | None, typer.Option(help="Name or number of the image in files with several.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an analysis that is there already.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Dask scheduler whose workers do the frames: tcp://HOST:8786 or its file. Tables are parquet then.",
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results of other images or settings.")]
 Atoms = Annotated[Path | None, typer.Option(help="Table of atoms (columns y, x) instead of detecting them.")]
 Labels = Annotated[
     str | None, typer.Option(help="Column of the table of atoms with classes, blank where unknown (ss- models).")

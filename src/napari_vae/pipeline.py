@@ -231,13 +231,18 @@ def find_atoms(
 
 
 def train_model(
-    patches: Patches, model: ModelConfig, train: TrainConfig, say: Callable[[Stage], None], given: Given | None = None
+    patches: Patches,
+    model: ModelConfig,
+    train: TrainConfig,
+    say: Callable[[Stage], None],
+    given: Given | None = None,
+    **options: Any,
 ) -> Run:
-    """Train a model, with what is given of the atoms, saying how far it is."""
+    """Train a model, with what is given of the atoms and options of `fit`, saying how far it is."""
     from .training import iter_fit
 
     say(Stage("train"))
-    job = iter_fit(patches, model, train, **(given or Given()).values(patches.atoms))
+    job = iter_fit(patches, model, train, **(given or Given()).values(patches.atoms), **options)
     run = drain(job, lambda progress: say(Stage("train", progress.fraction, progress.message)))
     say(Stage("train", 1.0, f"on {run.device}"))
     return run

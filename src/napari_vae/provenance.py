@@ -9,15 +9,16 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+PART = 1000  # rows that are hashed at once
 PACKAGES = ("napari-vae", "torch", "numpy", "napari")
 
 
-def data_hash(array: npt.NDArray[Any]) -> str:
-    """SHA-256 over shape, dtype and values."""
+def data_hash(array: Any) -> str:
+    """SHA-256 over shape, dtype and values of an array, which may be one that is read in parts."""
     digest = hashlib.sha256(f"{array.shape}{array.dtype}".encode())
-    digest.update(np.ascontiguousarray(array).data)
+    for start in range(0, len(array), PART):
+        digest.update(np.ascontiguousarray(array[start : start + PART]).data)
     return digest.hexdigest()
 
 
@@ -32,7 +33,7 @@ def describe_versions() -> dict[str, str]:
     return found
 
 
-def describe_data(data: Any, images: npt.NDArray[Any]) -> dict[str, Any]:
+def describe_data(data: Any, images: Any) -> dict[str, Any]:
     """Plain values that identify the training data: count, hash, and the calibration that `Patches` carry."""
     told = {key: getattr(data, key, None) for key in ("name", "pixel_size", "units", "spacing")}
     return {

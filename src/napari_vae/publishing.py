@@ -13,12 +13,24 @@ Folder = Annotated[Path, typer.Argument(help="Folder that “analyze” or “de
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add ``figures`` and ``export`` to the command line."""
+    """Add ``list``, ``figures`` and ``export`` to the command line."""
+    app.command("list", epilog="Example: [bold]napari-vae list results[/]")(list_)
     app.command(
         epilog="Example: [bold]napari-vae figures results --out figures --format png,svg --color z1 "
         "--only overlay,angles[/]"
     )(figures)
     app.command(epilog="Example: [bold]napari-vae export results --to latents.h5ad[/]")(export)
+
+
+def list_(folder: Annotated[Path, typer.Argument(help="Folder; those below it are looked through as well.")]) -> None:
+    """List finished analyses and trained models, the last first."""
+    from .archive import list_runs
+
+    runs = list_runs(folder)
+    for run in runs.to_dict("records"):
+        told = f"{run['model'] or 'model'} of {run['source'] or 'arrays'}, {run['atoms']} atoms"
+        say(f"{str(run['written'])[:16]}  {run['kind']}  {run['path']}  {told}")
+    say(f"{len(runs)} analyses and models in {folder}")
 
 
 def figures(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .layers import KEY, LayerData, classes_to_labels, latents_to_points
+from .micrograph import Micrograph
 from .patches import Patches, paste_patches
 from .placement import Placement
 from .positions import table_spacing
@@ -162,6 +164,14 @@ def manifold_layer(picture: npt.NDArray[Any], placement: Placement, shape: tuple
         **flat.beside([0, shape[-1] + gap]).kwargs(),
     }
     return picture, options, "image"
+
+
+def run_layer(run: Run, folder: Path) -> LayerData:
+    """What a trained model draws over the plane of its latents, as a layer by itself that tells where it came from."""
+    placement = Placement.of_micrograph(Micrograph(np.zeros((1, 1))))
+    data, options, kind = manifold_layer(side_by_side(class_manifolds(run)), placement, (0, 0), name=folder.name)
+    options["metadata"][KEY] |= {"folder": str(folder.resolve()), "model": run.model_config.name, **run.provenance}
+    return data, options, kind
 
 
 def tile(tiles: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from .device import choose_device, is_out_of_memory
 from .errors import InputError, ReadError, TrainingError
 from .folders import replace_folder
+from .io.json_files import read_json
 from .latent_table import latent_columns
 from .models.config import ModelConfig, TrainConfig
 from .models.given import Scale, encoding_given, one_row
@@ -287,9 +288,9 @@ class Run:
             "provenance": self.provenance,
         }
         with replace_folder(folder, MARKER) as new:
-            save_file(self.state(), new / "weights.safetensors")
+            (new / "weights.safetensors").write_bytes(save(self.state()))
             self.history.to_csv(new / "history.csv", index=False)
-            (new / MARKER).write_text(json.dumps(settings, indent=2))
+            (new / MARKER).write_text(json.dumps(settings, indent=2), encoding="utf-8")
         return Path(folder)
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -304,7 +305,7 @@ class Run:
         self, data: Patches | npt.ArrayLike, labels: npt.ArrayLike | None, condition: npt.ArrayLike | None
     ) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
         """Columns and reconstructions, batch by batch."""
-        n = len(data.atoms) if hasattr(data, "atoms") else len(np.asarray(data))
+        n = len(data.atoms) if hasattr(data, "atoms") else np.shape(data)[0]
         given = encoding_given(self.model_config, self.scale, n, labels, condition)
         batches = model_batches(data, self.n_channels, self.window, self.normalization, BATCH)
         try:
@@ -347,7 +348,7 @@ def load_run(folder: str | Path, *, device: str = "auto") -> Run:
         raise ReadError(f"{folder} is not the folder of a run: it has no {MARKER}.")
     chosen = choose_device(device)
     try:
-        settings = json.loads((folder / MARKER).read_text())
+        settings = read_json(folder / MARKER)
         if settings["format"] > FORMAT:
             raise ReadError(f"{folder} was written by a newer version; update napari-vae.")
         config = ModelConfig.from_dict(settings["model"])

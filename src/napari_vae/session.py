@@ -17,13 +17,16 @@ from .curriculum import Curriculum
 from .device import describe_device
 from .errors import TrainingError
 from .models.config import ModelConfig, TrainConfig
+from .models.draws import Draws
 from .models.evidence import Evidence, Explanation
+from .models.images import Images
 from .models.likelihood import Poisson
 from .models.manifold import decode_manifold
 from .models.networks import initialise
 from .models.settling import settle
 from .models.vae import InvariantVAE
 from .normalization import Normalization
+from .processes import ALONE, Group
 from .progress import Progress
 from .schedule import Schedule
 from .stepping import Stepper
@@ -45,7 +48,7 @@ class Session:
 
     Parameters
     ----------
-    images : array (N, C, H, W) float32
+    images : array (N, C, H, W) float32, or Streamed
         In [0, 1].
     config, train : ModelConfig, TrainConfig
     device : torch.device
@@ -57,11 +60,13 @@ class Session:
         Classes, or how many numbers, that the model knows of.
     before : Run, optional
         A training of the same model to go on from: weights and history.
+    group : Group
+        Processes that train together; all of them hold the same images.
     """
 
     def __init__(
         self,
-        images: npt.NDArray[np.float32],
+        images: Images,
         config: ModelConfig,
         train: TrainConfig,
         device: torch.device,
@@ -70,8 +75,9 @@ class Session:
         given: npt.NDArray[np.float32] | None = None,
         n_given: int = 0,
         before: Run | None = None,
+        group: Group = ALONE,
     ) -> None:
-        self.train, self.device = train, device
+        self.train, self.device, self.group = train, device, group
         self.history: list[dict[str, Any]] = [] if before is None else _records(before)
         self.earlier = len(self.history)  # rows of the training that this one goes on from
         self.start: float | None = None  # loss before the first step
@@ -82,8 +88,8 @@ class Session:
         steps = self.supply.steps_per_epoch
         total = None if train.epochs == "auto" else train.epochs * steps
         self.curriculum = Curriculum(config, train, steps, total, before is not None)
-        self.teaching = Teaching(self.model, self.supply)
-        self.stepper = Stepper(self.model, self.supply, self.teaching, self.curriculum, train)
+        self.teaching = Teaching(self.model, self.supply, group)
+        self.stepper = Stepper(self.model, self.supply, self.teaching, self.curriculum, train, group)
         self.schedule = Schedule(train.learning_rate, total, earliest=self.curriculum.settled)
         self.latent_range: list[list[float]] = []  # 1 and 99 percentiles of each
         self.note = ""  # what the user should know of how the training ended
@@ -100,8 +106,8 @@ class Session:
             costs.append(self.stepper.take(self.step, self._rate(), rows, labelled))
             self.step += 1
             if self.start is None:
-                self.start = float(costs[0].free_energy().mean()) - self.floor
-            stopped = stop()
+                self.start = float(self.group.mean(costs[0]).free_energy()) - self.floor
+            stopped = self.group.any(stop())
             if self._evaluation_due() or (stopped and len(self.history) == self.earlier):
                 self._evaluate(costs, clock)
                 costs = []
@@ -170,10 +176,11 @@ class Session:
         noise = torch.Generator(self.device).manual_seed(self.train.seed)  # the same draws each time
         weights, centring = self.curriculum.weights(self.step), self.curriculum.centring(self.step)
         held_out = [
-            self.stepper.evidence(part, noise, centring=centring).free_energy(*weights)
+            self.stepper.evidence(part, Draws(noise), centring=centring).free_energy(*weights)
             for part in self.supply.held_out.split(self.supply.look_size)
         ]
-        seen = Evidence.joined(costs).mean()
+        seen = self.group.mean(Evidence.joined(costs))
+        self.group.align(self.model)
         assert self.start is not None
         last = self.history[self.earlier - 1] if self.earlier else {"epoch": 0.0, "step": 0, "seconds": 0.0}
         row = {
@@ -190,6 +197,7 @@ class Session:
             "learning_rate": self._rate(),
             "seconds": last["seconds"] + clock.seconds(),
         }
+        row = dict(zip(row, self.group.agree(list(row.values())), strict=True))
         if not math.isfinite(row["loss"]) or not math.isfinite(row["held_out"]):
             self._return_to_best()
             return

@@ -54,11 +54,10 @@ def make_viewer(analysis: Analysis) -> Any:
     except ImportError as error:
         raise InputError('The window needs Qt; install it with: pip install "napari-vae[all]"') from error
     from .layers import KEY
-    from .open_runs import OpenRun, keep_run
-    from .placement import Placement
+    from .open_runs import keep_run, open_analysis
     from .results import points_name
 
-    opened = OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph))
+    opened = open_analysis(analysis)
     for data, options, kind in analysis.layers():
         if kind == "points":
             options["metadata"][KEY]["run"] = keep_run(viewer, opened)

@@ -16,8 +16,10 @@ from torch import Tensor
 from .curriculum import Curriculum
 from .device import is_out_of_memory
 from .models.config import TrainConfig
+from .models.draws import Draws
 from .models.evidence import Evidence
 from .models.vae import InvariantVAE
+from .processes import Group
 from .supply import Supply
 from .teaching import Teaching
 
@@ -38,6 +40,8 @@ class Stepper:
     teaching : Teaching
     curriculum : Curriculum
     train : TrainConfig
+    group : Group
+        Processes that share the steps.
 
     Attributes
     ----------
@@ -51,9 +55,16 @@ class Stepper:
     """
 
     def __init__(
-        self, model: InvariantVAE, supply: Supply, teaching: Teaching, curriculum: Curriculum, train: TrainConfig
+        self,
+        model: InvariantVAE,
+        supply: Supply,
+        teaching: Teaching,
+        curriculum: Curriculum,
+        train: TrainConfig,
+        group: Group,
     ) -> None:
         self.model, self.supply, self.teaching, self.curriculum, self.train = model, supply, teaching, curriculum, train
+        self.group = group
         self.device = supply.device
         self.parts = 1
         self.generator = torch.Generator(self.device).manual_seed(train.seed)
@@ -65,7 +76,7 @@ class Stepper:
             capturable=on_gpu,
         )
         self._weights = torch.ones(2, device=self.device)  # of the KL divergences, where a recorded step finds them
-        self.record: Record | None = record_graph if on_gpu and supply.resident else None
+        self.record: Record | None = record_graph if on_gpu and supply.resident and group.size == 1 else None
         self._seen: Counter[Any] = Counter()
         self._recorded: dict[Any, Take] = {}
 
@@ -86,13 +97,13 @@ class Stepper:
                     raise
                 self.parts *= 2
 
-    def evidence(self, rows: Tensor, generator: torch.Generator, *, centring: bool, known: bool = False) -> Evidence:
+    def evidence(self, rows: Tensor, draws: Draws, *, centring: bool, known: bool = False) -> Evidence:
         """What the images of some rows cost now; `known` are labelled images among others that are not."""
         images = self.supply.load(rows)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed()):
             return self.model.evidence(
                 images,
-                generator,
+                draws,
                 given=self.teaching.given(rows, known),
                 centring=centring,
                 told=self.teaching.told(images, rows),
@@ -131,21 +142,25 @@ class Stepper:
     def _take(self, rows: Tensor, labelled: Tensor, centring: bool) -> Evidence:
         self.optimizer.zero_grad()
         evidence = self._accumulate(rows, labelled, centring)
+        self.group.add([p.grad for p in self.model.parameters() if p.grad is not None])
         self._shorten()
         self.optimizer.step()
         return evidence
 
     def _accumulate(self, rows: Tensor, labelled: Tensor, centring: bool) -> Evidence:
-        """Gradients of a batch, part by part."""
+        """Gradients of what this process has of a batch, part by part."""
         seen: list[Evidence] = []
         n, (beta, beta_discrete) = len(rows) + len(labelled), self._weights.unbind()
         for stream, known in ((rows, False), (labelled, True)):
-            for part in stream.tensor_split(self.parts):
+            share = self.group.share(stream)
+            draws = Draws(self.generator, share.before, share.after)
+            for part in share.rows.tensor_split(self.parts):
                 if len(part):
-                    evidence = self.evidence(part, self.generator, centring=centring, known=known)
+                    evidence = self.evidence(part, draws, centring=centring, known=known)
                     lesson = self.train.lesson * self.teaching.teaches(known)
-                    (evidence.training_cost(beta, beta_discrete, lesson).sum() / n).backward()
-                    seen.append(evidence.detach())
+                    cost = evidence.training_cost(beta, beta_discrete, lesson).sum() / n
+                    (cost if share.counts else 0 * cost).backward()
+                    seen.append(evidence.detach().head(len(part) if share.counts else 0))
         return Evidence.joined(seen)
 
     def _shorten(self) -> None:

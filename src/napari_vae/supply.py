@@ -11,8 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from .models.images import RESIDENT, Images
+from .models.streaming import Streamed
+
 HELD_OUT, MOST_HELD_OUT = 0.1, 500  # share and number of images that the model never learns from
-RESIDENT = 2**31  # images up to this many bytes live on the device
 LOOK = 100  # images that are looked at at once, at least
 LABELLED = 0.25  # share of a batch that is labelled, at least
 
@@ -25,7 +27,7 @@ class Supply:
 
     Parameters
     ----------
-    images : array (N, C, H, W) float32
+    images : array (N, C, H, W) float32, or Streamed
         In [0, 1].
     given : array (N, n) float32, optional
         See `models.given`; rows of NaN are not known.
@@ -38,7 +40,7 @@ class Supply:
 
     def __init__(
         self,
-        images: npt.NDArray[np.float32],
+        images: Images,
         given: npt.NDArray[np.float32] | None,
         *,
         partly: bool,
@@ -47,10 +49,10 @@ class Supply:
         device: torch.device,
     ) -> None:
         self.device, self.seed = device, seed
-        store = torch.from_numpy(images)
-        self.resident = images.nbytes < RESIDENT
-        self._images = store.to(device) if self.resident else store
-        self.given = None if given is None else torch.from_numpy(given).to(self._images.device)
+        self.resident = images.nbytes < RESIDENT and not isinstance(images, Streamed)
+        self._home = device if self.resident else torch.device("cpu")  # of the images and of what is known of them
+        self._images = images if isinstance(images, Streamed) else torch.from_numpy(images).to(self._home)
+        self.given = None if given is None else torch.from_numpy(given).to(self._home)
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
         self.labelled = order[:0]
         if partly and given is not None:
@@ -59,7 +61,7 @@ class Supply:
                 self.labelled, order = order[known], order[~known]
         n_held_out = min(MOST_HELD_OUT, max(min(2, len(order) - 1), round(HELD_OUT * len(order))))
         # Rows lie where the images are: a GPU that had to be sent them would make every step wait.
-        self.held_out, self.rows = order.to(self._images.device).tensor_split([n_held_out])
+        self.held_out, self.rows = order.to(self._home).tensor_split([n_held_out])
         # By default about 20 steps an epoch, of 20 … 100 images: few images need many small steps.
         learnt = len(self.rows) + len(self.labelled)
         self.batch_size = min(100, max(20, learnt // 20)) if batch_size == "auto" else int(batch_size)
@@ -97,7 +99,9 @@ class Supply:
 
     def load(self, rows: Tensor) -> Tensor:
         """Images of some rows, on the device."""
-        return self._images[rows.to(self._images.device)].to(self.device)
+        if isinstance(self._images, Streamed):
+            return torch.from_numpy(self._images[rows.cpu().numpy()]).to(self.device)
+        return self._images[rows.to(self._home)].to(self.device)
 
     def load_given(self, rows: Tensor) -> Tensor | None:
         """What is given with some rows, on the device."""

@@ -8,6 +8,7 @@ from .curriculum import Phase
 from .models.guide import Guide, Told
 from .models.posterior import lends
 from .models.vae import InvariantVAE
+from .processes import ALONE, Group
 from .sorting import sort_images
 from .supply import Supply
 
@@ -21,6 +22,7 @@ class Teaching:
     ----------
     model : InvariantVAE
     supply : Supply
+    group : Group
 
     Attributes
     ----------
@@ -31,8 +33,8 @@ class Teaching:
         Classes to begin with.
     """
 
-    def __init__(self, model: InvariantVAE, supply: Supply) -> None:
-        self.model, self.supply = model, supply
+    def __init__(self, model: InvariantVAE, supply: Supply, group: Group = ALONE) -> None:
+        self.model, self.supply, self.group = model, supply, group
         self.phase: Phase = "open"
         self.guide: Guide | None = None
         self.provisional: Tensor | None = None
@@ -42,6 +44,7 @@ class Teaching:
         model = self.model
         if phase == "taught" and self.phase == "open":
             self.provisional = sort_images(model, self.supply) if model.config.sorts else None
+            self.group.follow([] if self.provisional is None else [self.provisional])
             self.guide = self._make_guide() if lends(model.config) else None
         elif phase == "free":
             self.guide = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from .batch.running import BatchProgress
     from .pipeline import Stage
 
 BAD_INPUT, OUR_FAULT = 2, 1
@@ -54,8 +56,8 @@ def one_line_errors() -> Iterator[None]:
 
 
 def exit_code(error: Exception) -> int:
-    """2 for bad input, 1 for anything else."""
-    return BAD_INPUT if isinstance(error, InputError) else OUR_FAULT
+    """2 for bad input and a disk that takes no more, 1 for anything else."""
+    return BAD_INPUT if isinstance(error, InputError) or _is_of_storage(error) else OUR_FAULT
 
 
 def sentence(error: Exception) -> str:
@@ -63,8 +65,16 @@ def sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, InputError | TrainingError):
         return text
+    if isinstance(error, OSError) and _is_of_storage(error):
+        where = f" ({error.filename})" if error.filename else ""
+        return f"{error.strerror}{where}; make room there, or choose another folder for the results."
     kind = f"{type(error).__name__}: {text[:300]}"
     return f"An error in napari-vae itself ({kind}); run again with NAPARI_VAE_DEBUG=1 and report what it shows."
+
+
+def _is_of_storage(error: Exception) -> bool:
+    """Whether a disk is full or may not be written to."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES)
 
 
 def _end(message: str, code: int) -> NoReturn:
@@ -73,8 +83,8 @@ def _end(message: str, code: int) -> NoReturn:
 
 
 @contextlib.contextmanager
-def progress_bars() -> Iterator[StageBars]:
-    """A bar for every stage of an analysis, each kept on screen when it is done."""
+def progress_bars(*, quiet: bool = False) -> Iterator[StageBars]:
+    """A bar for every stage of an analysis, each kept on screen when it is done; none if `quiet`."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -83,7 +93,7 @@ def progress_bars() -> Iterator[StageBars]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[message]}"),
     )
-    with Progress(*columns, console=console(error=True)) as progress:
+    with Progress(*columns, console=console(error=True), disable=quiet) as progress:
         yield StageBars(progress)
 
 
@@ -95,9 +105,20 @@ class StageBars:
         self._tasks: dict[str, TaskID] = {}
 
     def begin(self, title: str) -> None:
-        """Start with new bars under a title, for example of the next file."""
+        """Start with new bars under a title, for example of the next file; those of the last one go."""
         self._progress.console.print(title, markup=False, soft_wrap=True)
+        for task in self._tasks.values():
+            self._progress.remove_task(task)
         self._tasks.clear()
+
+    def show_batch(self, event: BatchProgress) -> None:
+        """Show a file that is begun, or the stage of the work on it."""
+        if event.stage is not None:
+            self(event.stage)
+            return
+        left = "" if event.seconds_left is None else f", about {event.seconds_left:.0f} s left"
+        number = f" ({len(event.outcomes) + 1} of {event.total}{left})" if event.total > 1 else ""
+        self.begin(f"{event.path}{number}")
 
     def __call__(self, stage: Stage) -> None:
         """Show the stage, with a new bar when it is the first of its name."""

@@ -10,14 +10,14 @@ from .device import choose_device, is_out_of_memory
 from .errors import InputError, TrainingError
 from .models.config import ModelConfig, TrainConfig
 from .models.given import training_given
-from .models.images import choose_likelihood, model_images, training_images
+from .models.images import Images, choose_likelihood, model_images, training_images
+from .processes import ALONE, Group
 from .progress import Progress, drain, never
 from .provenance import describe_data
 from .run import Run
 from .session import Session
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from .normalization import Normalization
@@ -33,6 +33,7 @@ def fit(
     condition: npt.ArrayLike | None = None,
     targets: npt.ArrayLike | None = None,
     start: Run | None = None,
+    group: Group = ALONE,
     callback: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Train a model on patches and return it as a `Run`.
@@ -40,7 +41,8 @@ def fit(
     Parameters
     ----------
     data : Patches or array (N, H, W) or (N, C, H, W)
-        At least 20 images. Values outside [0, 1] are normalised by robust percentiles that the run keeps.
+        At least 20 images. Values outside [0, 1] are normalised by robust percentiles that the run keeps. A mapped
+        file, or a dask, zarr or HDF5 array, of more than 2 GiB in 32 bit is read batch by batch; see `open_stack`.
     model : ModelConfig, optional
         Which model; by default a plain VAE.
     train : TrainConfig, optional
@@ -53,6 +55,8 @@ def fit(
         For semi-supervised models: numbers, NaN where they are not known.
     start : Run, optional
         A trained model to go on from; its configuration is kept, so leave `model` out.
+    group : Group, optional
+        Processes that train together, each called with the same arguments; see `joined`.
     callback : callable, optional
         Called with a `Progress` several times a second.
 
@@ -75,7 +79,7 @@ def fit(
     >>> run.encode(cards.images).columns.tolist()[:3]
     ['z1', 'z1_sd', 'z2']
     """
-    job = iter_fit(data, model, train, labels=labels, condition=condition, targets=targets, start=start)
+    job = iter_fit(data, model, train, labels=labels, condition=condition, targets=targets, start=start, group=group)
     return drain(job, callback)
 
 
@@ -88,13 +92,14 @@ def iter_fit(
     condition: npt.ArrayLike | None = None,
     targets: npt.ArrayLike | None = None,
     start: Run | None = None,
+    group: Group = ALONE,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, Run]:
     """Train as `fit` does, as a generator of progress events that returns the `Run`.
 
     Parameters
     ----------
-    data, model, train, labels, condition, targets, start
+    data, model, train, labels, condition, targets, start, group
         As in `fit`.
     stop : callable, optional
         Asked after every step; when it says True, training ends and what was learnt so far is returned.
@@ -118,9 +123,13 @@ def iter_fit(
     )
     if model.likelihood == "auto":
         model = replace(model, likelihood=choose_likelihood(data, limits))
-    device = choose_device(train.device)
+    device = choose_device(group.device or train.device)
+    about = describe_data(data, images)
+    group.check_same(about["data_sha256"])
     try:
-        session = Session(images, model, train, device, limits=limits, given=given, n_given=scale.n, before=start)
+        session = Session(
+            images, model, train, device, limits=limits, given=given, n_given=scale.n, before=start, group=group
+        )
         stopped = yield from session.run(stop or never)
         return Run(
             session.model,
@@ -132,7 +141,7 @@ def iter_fit(
             usual_elbo=session.usual_elbo(),
             stopped=stopped,
             note=session.note,
-            provenance=describe_data(data, images),
+            provenance=about,
         )
     except (RuntimeError, MemoryError) as error:  # a generator worker would swallow a RuntimeError
         if is_out_of_memory(error):
@@ -143,9 +152,7 @@ def iter_fit(
         raise TrainingError(f"Training broke off: {error}") from error
 
 
-def _images(
-    data: Patches | npt.ArrayLike, model: ModelConfig, start: Run | None
-) -> tuple[npt.NDArray[np.float32], Normalization]:
+def _images(data: Patches | npt.ArrayLike, model: ModelConfig, start: Run | None) -> tuple[Images, Normalization]:
     """Images to learn from, and what 0 and 1 stand for: to a run that goes on what they stood for before."""
     images, limits = training_images(data)
     if images.shape[2] == 1 and not set(model.invariances) <= {"translation"}:

@@ -134,26 +134,40 @@ def iter_detect_atoms(
     InputError
         As `detect_atoms`, when the first event is asked for.
     """
-    from threadpoolctl import threadpool_limits
-
     micrograph = open_frames(image)
     asked = options_of(options)
     numbers = frame_list(micrograph, asked.frames)
-    region = _region(micrograph, asked)
     recipe: Recipe | None = None
     tables: list[pd.DataFrame] = []
     for done, number in enumerate(numbers):
         if stop is not None and stop():
             break
-        with threadpool_limits(1, user_api="blas"):  # the threads of our own are enough; more would wait for each other
-            recipe, found = _detect_frame(micrograph, number, recipe, asked, stop or never)
+        recipe, found = detect_frame(micrograph, number, recipe, asked, stop or never)
         if found is None:
             break
-        tables.append(_within(region, found))
+        tables.append(found)
         yield done + 1, len(numbers)
     table = pd.concat(tables, ignore_index=True) if tables else blank_table(0, 0, asked.placing)
     table.attrs["napari_vae"] = {"method": asked.method} | (recipe.summary if recipe else {})
     return table
+
+
+def detect_frame(
+    micrograph: Micrograph, number: int, recipe: Recipe | None, asked: Options, stop: Callable[[], bool] = never
+) -> tuple[Recipe, pd.DataFrame | None]:
+    """The atoms of one frame, ``None`` where stopped, and the recipe, measured on this frame if there is none yet.
+
+    Raises
+    ------
+    InputError
+        As `detect_atoms`.
+    """
+    from threadpoolctl import threadpool_limits
+
+    region = _region(micrograph, asked)
+    with threadpool_limits(1, user_api="blas"):  # the threads of our own are enough; more would wait for each other
+        recipe, found = _detect_frame(micrograph, number, recipe, asked, stop)
+    return recipe, None if found is None else _within(region, found)
 
 
 def _detect_frame(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,11 @@ from ..errors import ReadError
 from ..micrograph import Micrograph
 from .calibration import Calibration
 
+#: A stack of more bytes than this is not loaded but read frame by frame.
+LAZY_BYTES = 1 << 30
+#: Bytes that any machine has to spare, and how tightly an image of more may be packed: a file that claims to hold more
+#: than that is damaged, or made to fill the memory.
+SMALL, MOST_PACKED = 1 << 29, 200
 #: Axes with which a file may number its images; all of them become frames.
 FRAME_AXES = "TZIQR"
 #: Weights of red, green and blue in the luminance (Rec. 601, as ImageJ and Pillow use them).
@@ -37,6 +44,8 @@ class Dataset:
     def micrograph(self, name: str, notes: list[str], metadata: dict[str, Any]) -> Micrograph:
         """Read the pixels as a `Micrograph` called `name`, adding to `notes` what was done to them."""
         data, axes = arrange(self.load(), self.axes)
+        if isinstance(data, np.memmap) and axes[0] in FRAME_AXES and data.flags.c_contiguous and is_large(data.nbytes):
+            data = _frames_of(data)  # so that what is done to the pixels below is done to one frame at a time
         if axes.endswith("S"):
             data, axes = luminance(data), axes[:-1]
             notes.append("A colour picture; its luminance was read.")
@@ -55,6 +64,46 @@ class Dataset:
             name=name,
             metadata={**metadata, **self.metadata, "notes": notes},
         )
+
+
+def is_large(nbytes: int) -> bool:
+    """Whether so many bytes stay on disk and are read when they are looked at."""
+    return nbytes > LAZY_BYTES
+
+
+def fits(nbytes: int, path: Path) -> None:
+    """Refuse to unpack so many bytes from a file that is much too small for them.
+
+    Raises
+    ------
+    ReadError
+        If it would be more than half a GiB, and more than 200 times the file.
+    """
+    if nbytes > max(SMALL, MOST_PACKED * path.stat().st_size):
+        raise ReadError(
+            f"{path.name} claims to unpack to {nbytes / 2**30:.1f} GiB, which so small a file does not hold; copy it "
+            "again from its source."
+        )
+
+
+def lazy_frames(read: Callable[[int], Any], shape: tuple[int, ...], dtype: Any) -> Any:
+    """A dask array (frames, rows, columns) of which each frame is read when it is wanted."""
+    import dask.array
+    from dask import delayed
+
+    wanted = delayed(read, pure=True)
+    return dask.array.stack([dask.array.from_delayed(wanted(i), shape[1:], dtype) for i in range(shape[0])])
+
+
+def _frames_of(data: Any) -> Any:
+    """A mapped stack as lazy frames, each of which maps the file again, so that nothing large lies in the graph."""
+    return lazy_frames(
+        partial(_mapped_frame, data.filename, data.dtype, data.offset, data.shape), data.shape, data.dtype
+    )
+
+
+def _mapped_frame(path: Any, dtype: Any, offset: int, shape: tuple[int, ...], frame: int) -> Any:
+    return np.array(np.memmap(path, dtype, "r", offset, shape)[frame])
 
 
 def arrange(data: Any, axes: str) -> tuple[Any, str]:
@@ -83,7 +132,7 @@ def arrange(data: Any, axes: str) -> tuple[Any, str]:
 def luminance(data: Any) -> Any:
     """Grey values of colour samples in the last axis; a grey picture saved in colour keeps its values exactly."""
     colours = data[..., :3] if data.shape[-1] >= 3 else data[..., :1]
-    if colours.shape[-1] == 1 or bool((colours == colours[..., :1]).all()):
+    if colours.shape[-1] == 1 or (not hasattr(data, "dask") and bool((colours == colours[..., :1]).all())):
         return colours[..., 0]
     return colours @ LUMINANCE
 

@@ -1,4 +1,4 @@
-"""Micrographs as napari layers: what napari calls for File → Open."""
+"""What napari calls for File → Open and for what is dropped on it: micrographs, tables of atoms, run folders."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..errors import ReadError
 from ..micrograph import Micrograph
 from .reading import FORMATS, read_all
+from .writing import TABLE_ENDINGS
 
 LayerData = tuple[Any, dict[str, Any], str]
+KEY = "napari_vae"
 
 
 def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
-    """Return a reader when every path has a suffix that we read, else ``None``; the files are not opened.
+    """Return a reader when every path is a file of a suffix that we read, or a folder of ours; no file is opened.
 
     Examples
     --------
@@ -21,24 +26,39 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
     True
     """
     paths = path if isinstance(path, list | tuple) else [path]
-    known = bool(paths) and all(Path(str(item)).suffix.lower() in FORMATS for item in paths)
-    return read_layers if known else None
+    return read_layers if paths and all(_reader_of(Path(str(item))) for item in paths) else None
 
 
 def read_layers(path: str | list[str]) -> list[LayerData]:
-    """Read one or several files as image layers with scale, units, axis labels and metadata.
+    """Read files and folders as layers with scale, units, axis labels and metadata.
 
     Raises
     ------
     ReadError
-        If a file cannot be read; napari shows the sentence as a notification.
+        If something cannot be read; napari shows the sentence as a notification.
     """
     paths = path if isinstance(path, list | tuple) else [path]
-    return [image_layer(micrograph) for item in paths for micrograph in read_all(item)]
+    layers: list[LayerData] = []
+    for item in map(Path, paths):
+        reader = _reader_of(item) or image_layers  # which says what is wrong
+        layers += reader(item)
+    return layers
+
+
+def image_layers(path: Path) -> list[LayerData]:
+    """Every image and movie of a file; the table of an ``.h5`` that holds one."""
+    from .tables import is_table
+
+    if path.suffix.lower() == ".h5" and is_table(path):
+        return table_layers(path)
+    return [image_layer(micrograph) for micrograph in read_all(path)]
 
 
 def image_layer(micrograph: Micrograph) -> LayerData:
-    """The layer data of a micrograph: a stack of channels becomes one layer per channel, frames a slider."""
+    """The layer data of a micrograph: a stack of channels becomes one layer per channel, frames a slider.
+
+    Of an image whose file says that its numbers are labels, a Labels layer.
+    """
     scale: tuple[float, ...] = micrograph.scale
     unit = micrograph.units if micrograph.pixel_size else "pixel"
     units: tuple[str, ...] = (unit, unit)
@@ -49,6 +69,60 @@ def image_layer(micrograph: Micrograph) -> LayerData:
     if micrograph.axes == "CYX":
         options = {"name": [f"{micrograph.name} {c}" for c in range(micrograph.n_channels)], "channel_axis": 0}
         options |= {"colormap": "gray", "blending": "translucent_no_depth"}
-    metadata = {"napari_vae": {"kind": "micrograph", **micrograph.metadata}}
+    metadata = {KEY: {"kind": "micrograph", **micrograph.metadata}}
     options |= {"scale": scale, "units": units, "axis_labels": labels, "metadata": metadata}
+    if metadata[KEY]["kind"] == "labels" and micrograph.axes != "CYX":
+        return micrograph.data.astype(np.int32), options, "labels"
     return micrograph.data, options, "image"
+
+
+def table_layers(path: Path) -> list[LayerData]:
+    """The atoms of a table as points, where its file says how large pixels are in their place on the image.
+
+    Raises
+    ------
+    ReadError
+        If the table has no columns ``y`` and ``x``.
+    """
+    from ..layers import atoms_to_points, class_names, latent_style
+    from ..placement import Placement
+    from .writing import read_table
+
+    table = read_table(path)
+    if not {"y", "x"} <= set(table):
+        raise ReadError(f"{path.name} has no columns y and x, so it is no table of atoms; open it as a spreadsheet.")
+    origin = table.attrs.get("origin", {})
+    frames = int(table["frame"].max()) + 1 if "frame" in table and len(table) else 1
+    shape = (frames, 1, 1) if frames > 1 else (1, 1)
+    frame = Micrograph(np.zeros(shape, np.uint8), origin.get("pixel_size"), origin.get("units", "px"))
+    if "class" in table:
+        table["class"] = class_names(table["class"])
+    data, options, kind = atoms_to_points(table, Placement.of_micrograph(frame), name=path.stem)
+    options["metadata"][KEY] |= {"path": str(path.resolve()), "origin": origin}
+    if "z1" in table and len(table):
+        options |= latent_style(options["features"], "z1") | {"border_width": 0.0}
+    return [(data, options, kind)]
+
+
+def folder_layers(path: Path) -> list[LayerData]:
+    """Everything of a finished analysis; of a trained model what it draws over the plane of its latents."""
+    from ..archive import RECORD, load_analysis
+    from ..results import run_layer
+    from ..run import load_run
+
+    if not (path / RECORD).is_file():
+        return [run_layer(load_run(path), path)]
+    layers = load_analysis(path).layers()
+    for _, options, kind in layers:
+        if kind == "points":
+            options["metadata"][KEY]["folder"] = str(path.resolve())
+    return layers
+
+
+def _reader_of(path: Path) -> Callable[[Path], list[LayerData]] | None:
+    suffix = path.suffix.lower()
+    if any((path / marker).is_file() for marker in ("analysis.json", "run.json")):
+        return folder_layers
+    if suffix in FORMATS:
+        return image_layers
+    return table_layers if suffix in TABLE_ENDINGS else None

@@ -1,19 +1,25 @@
-"""PNG and JPEG pictures and NumPy arrays: pixels without calibration."""
+"""PNG and JPEG pictures, NumPy arrays and raw numbers: pixels that bring no calibration of their own."""
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import ReadError
-from .dataset import Dataset
+from .calibration import Calibration, calibrate
+from .dataset import Dataset, fits
+from .json_files import read_json
 
 
 def picture_datasets(path: Path) -> list[Dataset]:
     """The picture in a PNG or JPEG file. Its dots per inch concern printers, so there is no pixel size."""
     import imageio.v3 as imageio
 
+    told = imageio.improps(path, plugin="pillow")
+    fits(int(np.prod(told.shape, dtype=object)) * told.dtype.itemsize, path)
     data = np.asarray(imageio.imread(path, plugin="pillow"))
     return [Dataset(path.stem, "YXS"[: data.ndim], data.shape, lambda: data)]
 
@@ -28,4 +34,32 @@ def array_datasets(path: Path) -> list[Dataset]:
         )
     coloured = data.ndim == 3 and data.shape[-1] in (3, 4) and data.dtype == np.uint8 and min(data.shape[:2]) > 8
     axes = "YXS" if coloured else "TYX"[-data.ndim :]
-    return [Dataset(path.stem, axes, data.shape, lambda: data)]
+    rows, columns = data.shape[axes.index("Y") :][:2]
+    return [Dataset(path.stem, axes, data.shape, lambda: data, _field_of_view(path, rows, columns))]
+
+
+def raw_datasets(path: Path) -> list[Dataset]:
+    """The image of a ``.dat`` file as SPIEPy has it: rows and columns as uint32, then float64, all little-endian.
+
+    Other files of that ending are told by their size, which must fit.
+    """
+    with path.open("rb") as file:
+        header = file.read(8)
+    rows, columns = struct.unpack("<2I", header) if len(header) == 8 else (0, 0)
+    if not rows * columns or path.stat().st_size != 8 + 8 * rows * columns:
+        raise ReadError(f"{path.name} is not an image of rows × columns numbers; export it as TIFF.")
+    return [Dataset(path.stem, "YX", (rows, columns), lambda: np.memmap(path, "<f8", "r", 8, (rows, columns)))]
+
+
+def _field_of_view(path: Path, rows: int, columns: int) -> Calibration:
+    """The pixel size that a ``.json`` beside an array gives as its field of view, as SciLink writes it."""
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        return Calibration()
+    told: Any = read_json(beside)
+    view = (told.get("experimental_details") or told).get("spatial_info") or {}
+    unit = view.get("field_of_view_units", "")
+    height, width = view.get("field_of_view_y"), view.get("field_of_view_x")
+    if not isinstance(height, int | float) or not isinstance(width, int | float):
+        return Calibration()
+    return calibrate((height / rows, width / columns), (unit, unit))

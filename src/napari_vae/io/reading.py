@@ -14,7 +14,10 @@ from pathlib import Path
 from ..errors import InputError, ReadError
 from ..micrograph import Micrograph
 from .dataset import Dataset
-from .pictures import array_datasets, picture_datasets
+from .hdf5 import hdf5_datasets
+from .nanonis import sxm_datasets
+from .nion import ndata_datasets
+from .pictures import array_datasets, picture_datasets, raw_datasets
 from .tiff import tiff_datasets
 from .vendors import READERS as VENDOR_READERS
 from .vendors import vendor_datasets
@@ -24,15 +27,22 @@ FORMATS: dict[str, Callable[[Path], list[Dataset]]] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg"), picture_datasets),
     ".npy": array_datasets,
     **dict.fromkeys(VENDOR_READERS, vendor_datasets),
+    **dict.fromkeys((".emd", ".hspy", ".hdf5", ".h5", ".nhdf", ".dm5"), hdf5_datasets),
+    ".ndata": ndata_datasets,
+    ".sxm": sxm_datasets,
+    ".dat": raw_datasets,
 }
+#: What napari-vae does not unpack by itself.
+ARCHIVES = (".zip", ".gz", ".tgz", ".tar", ".7z", ".bz2", ".xz")
 
 
 def read(path: str | PathLike[str], *, dataset: str | int | None = None) -> Micrograph:
     """Read an image or a movie with its calibration.
 
-    TIFF (OME, ImageJ and DigitalMicrograph calibration), PNG, JPEG and ``.npy`` are always read;
-    dm3, dm4, emd (Velox and NCEM), ser, emi, mrc, hspy and HyperSpy's hdf5 through the extra
-    ``napari-vae[formats]``. Nothing in a file is ever executed or unpickled.
+    TIFF (OME, ImageJ and DigitalMicrograph calibration), PNG, JPEG, ``.npy``, Nanonis sxm and Nion ndata
+    are always read; dm3, dm4, dm5, emd (Velox and NCEM), ser, emi, mrc, hspy, and HDF5 of HyperSpy, Nion
+    Swift or with plain arrays through the extra ``napari-vae[formats]``. Nothing in a file is ever
+    executed or unpickled, and no other file is opened that it refers to.
 
     Parameters
     ----------
@@ -135,6 +145,8 @@ def _check(path: Path) -> None:
         raise ReadError(f"{path} is a folder; give the image files in it.")
     if not path.exists():
         raise ReadError(f"There is no file {path}; check its name and folder.")
+    if suffix in ARCHIVES:
+        raise ReadError(f"{path.name} is an archive; unpack it and give the files in it.")
     if suffix not in FORMATS:
         known = " ".join(FORMATS)
         raise ReadError(f"{path.name} has a format that is not supported; export it as TIFF, or use one of {known}.")

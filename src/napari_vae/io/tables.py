@@ -1,22 +1,27 @@
-"""Tables in formats that need a package more: parquet and AnnData."""
+"""Tables in formats that need a package more: parquet, AnnData and HDF5; what is kept with them of their origin."""
 
 from __future__ import annotations
 
+import io
 import json
 from importlib.util import find_spec
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InputError
 from .calibration import calibrate
+from .hdf5_probe import largest_array
+from .json_files import parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NEEDED = {".parquet": "pyarrow", ".h5ad": "anndata"}
+NEEDED = {".parquet": "pyarrow", ".h5ad": "anndata", ".h5": "h5py"}
 KEY = "napari_vae"
+ORIGIN = "origin"
 PLACES = ("y", "x")
 
 
@@ -36,23 +41,74 @@ def check_installed(ending: str) -> None:
         )
 
 
-def write_parquet(table: pd.DataFrame, path: str | PathLike[str]) -> None:
+def origin_of(pixel_size: tuple[float, float] | None, units: str, provenance: dict[str, Any]) -> dict[str, Any]:
+    """Where a table came from, in plain values: version, pixel size along rows and columns, its unit, provenance."""
+    from .. import __version__
+
+    size = None if pixel_size is None else [float(step) for step in pixel_size]
+    plain = json.loads(json.dumps(provenance, default=_as_json))
+    return {"version": __version__, "pixel_size": size, "units": units, "provenance": plain}
+
+
+def write_parquet(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, Any]) -> None:
     """Write a table with the types of its columns, its index as the column ``atom``."""
     named = table.rename(columns=str).rename_axis("atom")
     words = {str(name): _words(column) for name, column in named.items() if column.dtype == object}
-    named.assign(**words).reset_index().to_parquet(path, engine="pyarrow", index=False)
+    whole = named.assign(**words).reset_index()
+    kept = json.loads(json.dumps(table.attrs, default=_as_json))
+    whole.attrs = kept | {ORIGIN: origin}  # which pandas keeps in the file
+    whole.to_parquet(path, engine="pyarrow", index=False)
 
 
-def write_anndata(
-    table: pd.DataFrame,
-    path: str | PathLike[str],
-    pixel_size: tuple[float, float] | None,
-    units: str,
-    provenance: dict[str, Any],
-) -> None:
+def write_hdf5(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, Any]) -> None:
+    """Write a table as HDF5: a group ``table`` with one array for each column, words as UTF-8, in their order."""
+    import h5py
+    import pandas as pd
+
+    buffer = io.BytesIO()  # the library for HDF5 cannot be trusted to give up when the disk is full
+    with h5py.File(buffer, "w", track_order=True) as file:
+        file.attrs[ORIGIN] = json.dumps(origin)
+        group = file.create_group("table", track_order=True)
+        for name, column in table.rename(columns=str).rename_axis("atom").reset_index().items():
+            number = isinstance(column.dtype, np.dtype) and pd.api.types.is_numeric_dtype(column.dtype)
+            values = column.to_numpy() if number else _words(column).fillna("").to_numpy(object)
+            group.create_dataset(
+                str(name).replace("/", "_"), data=values, dtype=None if number else h5py.string_dtype()
+            )
+    Path(path).write_bytes(buffer.getvalue())
+
+
+def is_table(path: str | PathLike[str]) -> bool:
+    """Whether an HDF5 file is a table of ours, and not an image."""
+    try:
+        import h5py
+
+        largest_array(Path(path))
+        with h5py.File(path, "r") as file:
+            return ORIGIN in file.attrs and "table" in file
+    except (ImportError, OSError, ValueError):  # the reader of images says what is wrong
+        return False
+
+
+def read_hdf5(path: str | PathLike[str]) -> pd.DataFrame:
+    """The table in an HDF5 file that `write_hdf5` wrote."""
+    import h5py
+    import pandas as pd
+
+    largest_array(Path(path))
+    with h5py.File(path, "r") as file:
+        columns = {name: item.asstr()[:] if item.dtype.kind == "O" else item[:] for name, item in file["table"].items()}
+        table = pd.DataFrame(columns)
+        table.attrs[ORIGIN] = parse_json(file.attrs[ORIGIN], Path(path))
+    return table
+
+
+def write_anndata(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, Any]) -> None:
     """Write a table as AnnData; see `write_table`."""
+    import h5py
     import pandas as pd
     from anndata import AnnData
+    from anndata.io import write_elem
 
     variables = _variables(table)
     others = table.drop(columns=[*variables, *PLACES], errors="ignore")
@@ -62,16 +118,23 @@ def write_anndata(
             _object_index(table.index), axis=0
         ),
         var=pd.DataFrame(index=_object_index(variables)),
-        obsm=_places(table, pixel_size, units),
+        obsm=_places(table, origin["pixel_size"], origin["units"]),
     )
-    data.uns[KEY] = _origin(pixel_size, units, provenance)
-    data.write_h5ad(path)
+    data.uns[KEY] = {key: value for key, value in origin.items() if value is not None}
+    data.uns[KEY]["provenance"] = json.dumps(origin["provenance"])
+    if origin["pixel_size"]:
+        data.uns[KEY]["pixel_size"] = np.asarray(origin["pixel_size"])
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        write_elem(file, "/", data)
+    Path(path).write_bytes(buffer.getvalue())
 
 
 def read_anndata(path: str | PathLike[str]) -> pd.DataFrame:
     """The table in an AnnData file: positions, the columns of ``obs`` and of ``X``; rows as they were numbered."""
     from anndata import read_h5ad
 
+    largest_array(Path(path))
     data = read_h5ad(path)
     table = data.obs.copy()
     for name, values in zip(data.var_names, np.asarray(data.X).T, strict=True):
@@ -80,6 +143,9 @@ def read_anndata(path: str | PathLike[str]) -> pd.DataFrame:
         x, y = np.asarray(data.obsm["spatial"], float)[:, :2].T
         table.insert(0, "y", y)
         table.insert(1, "x", x)
+    if KEY in data.uns:
+        told = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in data.uns[KEY].items()}
+        table.attrs[ORIGIN] = told | {"provenance": parse_json(told["provenance"], Path(path))}
     numbered = all(str(label).isdecimal() for label in table.index)
     return table.set_axis(table.index.astype(np.int64), axis=0) if numbered else table
 
@@ -91,7 +157,7 @@ def _variables(table: pd.DataFrame) -> list[str]:
     return [str(name) for name in latents or numbers]
 
 
-def _places(table: pd.DataFrame, pixel_size: tuple[float, float] | None, units: str) -> dict[str, Any]:
+def _places(table: pd.DataFrame, pixel_size: list[float] | None, units: str) -> dict[str, Any]:
     if not set(PLACES) <= set(table):
         return {}
     pixels = table[["x", "y"]].to_numpy(float)
@@ -100,15 +166,6 @@ def _places(table: pd.DataFrame, pixel_size: tuple[float, float] | None, units: 
     if size is not None and size.pixel_size and size.units == "nm":
         places["spatial_nm"] = pixels * np.array(size.pixel_size[::-1])
     return places
-
-
-def _origin(pixel_size: tuple[float, float] | None, units: str, provenance: dict[str, Any]) -> dict[str, Any]:
-    from .. import __version__
-
-    origin: dict[str, Any] = {"version": __version__, "units": units}
-    if pixel_size:
-        origin["pixel_size"] = np.asarray(pixel_size, float)  # along rows and columns
-    return origin | {"provenance": json.dumps(provenance, default=_as_json)}
 
 
 def _plain(column: pd.Series) -> Any:

@@ -11,10 +11,8 @@ import numpy as np
 
 from ..errors import ReadError
 from .calibration import Calibration, calibrate
-from .dataset import FRAME_AXES, Dataset
+from .dataset import FRAME_AXES, Dataset, fits, is_large, lazy_frames
 
-#: A stack of more bytes than this is not loaded but read frame by frame.
-LAZY_BYTES = 1 << 30
 #: The TIFF compression that tifffile decodes only together with another package.
 LZW = 5
 #: TIFF tags in which DigitalMicrograph keeps the unit and the step of columns and rows.
@@ -28,6 +26,7 @@ def tiff_datasets(path: Path) -> list[Dataset]:
     with tifffile.TiffFile(path) as tiff:
         _check_complete(tiff, path)
         calibration = _calibration(tiff)
+        kind = (tiff.imagej_metadata or {}).get("kind") if tiff.is_imagej else None
         return [
             Dataset(
                 name=series.name or f"series {index}",
@@ -35,6 +34,7 @@ def tiff_datasets(path: Path) -> list[Dataset]:
                 shape=tuple(series.shape),
                 load=partial(_load, path, index),
                 calibration=calibration,
+                metadata={"kind": "labels"} if kind == "labels" else {},
             )
             for index, series in enumerate(tiff.series)
         ]
@@ -53,20 +53,15 @@ def _load(path: Path, index: int) -> Any:
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series[index]
         frames = series.shape[0] if series.axes[0] in FRAME_AXES and series.axes[1:] == "YX" else 0
-        if series.nbytes > LAZY_BYTES and frames == len(series.pages):
-            return _lazy_frames(path, index, series.shape, series.dtype)
+        if is_large(series.nbytes):
+            if series.dataoffset is not None:  # as ImageJ writes large stacks: one page, and all pixels behind it
+                return tifffile.memmap(path, series=index, mode="r")
+            if frames == len(series.pages):
+                return lazy_frames(partial(_read_frame, path, index), series.shape, series.dtype)
+        fits(series.nbytes, path)
         if series.keyframe.compression == LZW:
             return _load_with_pillow(path, series)
         return series.asarray()
-
-
-def _lazy_frames(path: Path, index: int, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-    import dask.array
-    from dask import delayed
-
-    read = delayed(_read_frame, pure=True)
-    frames = [dask.array.from_delayed(read(path, index, i), shape[1:], dtype) for i in range(shape[0])]
-    return dask.array.stack(frames)
 
 
 def _read_frame(path: Path, index: int, frame: int) -> np.ndarray:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import math
+import struct
 from pathlib import Path
 from typing import Any
 
 from ..errors import ReadError
 from .calibration import Calibration, calibrate
-from .dataset import Dataset
-from .tiff import LAZY_BYTES
+from .dataset import Dataset, is_large
 
 #: The RosettaSciIO reader of each file suffix.
 READERS = {
@@ -37,13 +37,13 @@ def vendor_datasets(path: Path) -> list[Dataset]:
     try:
         reader = importlib.import_module(f"rsciio.{READERS[suffix]}")
     except ImportError as error:
-        raise ReadError(
-            f'Reading {suffix} files needs RosettaSciIO; install it with: pip install "napari-vae[formats]"'
-        ) from error
-    options: dict[str, Any] = {"lazy": path.stat().st_size > LAZY_BYTES}
+        raise missing_extra(path) from error
+    if suffix == ".mrc":
+        _check_mrc(path)
+    options: dict[str, Any] = {"lazy": is_large(path.stat().st_size)}
     if suffix == ".emd":
         options["select_type"] = "images"  # skips the decoding of spectrum images, which takes minutes
-    signals = _signals(reader.file_reader, path, options)
+    signals = reader.file_reader(str(path), **options)
     datasets = [dataset for index, signal in enumerate(signals) if (dataset := _dataset(signal, index))]
     if not datasets:
         remedy = "put the .ser files beside it" if suffix == ".emi" else "choose a file with an image or a movie"
@@ -51,13 +51,20 @@ def vendor_datasets(path: Path) -> list[Dataset]:
     return datasets
 
 
-def _signals(file_reader: Callable[..., list[dict[str, Any]]], path: Path, options: dict[str, Any]) -> Any:
-    try:
-        return file_reader(str(path), **options)
-    except OSError as error:
-        if "not a valid HyperSpy" not in str(error):
-            raise
-        raise ReadError(f"{path.name} is an HDF5 file, but not of HyperSpy; export its image as TIFF.") from error
+def missing_extra(path: Path) -> ReadError:
+    """What to say where the packages of the extra are not installed."""
+    return ReadError(
+        f'Reading {path.suffix.lower()} files needs RosettaSciIO; install it with: pip install "napari-vae[formats]"'
+    )
+
+
+def _check_mrc(path: Path) -> None:
+    """Refuse sizes that the file cannot hold, over which its reader would go on for hours."""
+    with path.open("rb") as file:
+        header = file.read(12)
+    little, big = (struct.unpack(f"{order}3i", header) if len(header) == 12 else (0, 0, 0) for order in "<>")
+    if not any(min(sizes) > 0 and math.prod(sizes) <= 2 * path.stat().st_size for sizes in (little, big)):
+        raise ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.")
 
 
 def _dataset(signal: dict[str, Any], index: int) -> Dataset | None:

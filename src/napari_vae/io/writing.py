@@ -15,7 +15,8 @@ from ..errors import InputError, ReadError
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE_ENDINGS = (".csv", ".parquet", ".h5ad")
+MOST_LABELS = 1 << 24  # up to which float32 has every whole number
+TABLE_ENDINGS = (".csv", ".parquet", ".h5ad", ".h5", ".xyz")
 
 
 def write_table(
@@ -36,9 +37,10 @@ def write_table(
         The file; an existing one is replaced when the new one is complete. ``.csv``, with the index as the column
         ``atom``; ``.parquet``, the same with the types of the columns; ``.h5ad``, an AnnData: ``X`` the latents (of a
         table without, all its numbers), ``obs`` the other columns, ``obsm["spatial"]`` x and y in pixels,
-        ``obsm["spatial_nm"]`` in nanometres where the pixels have a size, ``uns["napari_vae"]`` where it came from.
+        ``obsm["spatial_nm"]`` in nanometres where the pixels have a size, ``uns["napari_vae"]`` where it came from;
+        ``.h5``, HDF5 with one array for each column; ``.xyz``, extended XYZ for ASE and OVITO, in ångström.
     pixel_size : (float, float), optional
-        Along rows and columns, in `units`; used by ``.h5ad`` only, as is `provenance`.
+        Along rows and columns, in `units`; kept with the table, as is `provenance`, in all but ``.csv``.
     units : str
     provenance : dict, optional
         Settings and versions to keep with the table.
@@ -51,22 +53,24 @@ def write_table(
     Raises
     ------
     InputError
-        If the name ends otherwise, or a package for the format is not installed; the message says which.
+        If the name ends otherwise, or a package for the format is not installed; the message says which. Of ``.xyz``
+        also if the pixels have no size, or the table no positions.
 
     Examples
     --------
     >>> import pandas as pd
     >>> write_table(pd.DataFrame({"y": [1.5], "x": [2.0]}), "atoms.csv")  # doctest: +SKIP
     """
-    from . import tables
+    from . import tables, xyz
 
     path = Path(path)
     check_table_name(path)
+    origin = tables.origin_of(pixel_size, units, provenance or {})
+    writers = {".h5ad": tables.write_anndata, ".parquet": tables.write_parquet, ".h5": tables.write_hdf5}
+    writer = (writers | {".xyz": xyz.write_xyz}).get(path.suffix.lower())
     with replacing(path) as temporary:
-        if path.suffix.lower() == ".h5ad":
-            tables.write_anndata(table, temporary, pixel_size, units, provenance or {})
-        elif path.suffix.lower() == ".parquet":
-            tables.write_parquet(table, temporary)
+        if writer is not None:
+            writer(table, temporary, origin)
         else:
             table.to_csv(temporary, index_label="atom")
     return path
@@ -91,7 +95,8 @@ def check_table_name(path: str | PathLike[str]) -> None:
 def read_table(path: str | PathLike[str]) -> pd.DataFrame:
     """Read a table written by `write_table`, or any CSV or parquet with a header.
 
-    A column ``atom`` becomes the index.
+    A column ``atom`` becomes the index; ``attrs["origin"]`` has the pixel size, its unit and the provenance, where the
+    file has them.
 
     Raises
     ------
@@ -102,15 +107,17 @@ def read_table(path: str | PathLike[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from . import tables
+    from . import tables, xyz
 
     ending = Path(path).suffix.lower()
     tables.check_installed(ending)
+    readers = {".h5ad": tables.read_anndata, ".h5": tables.read_hdf5, ".xyz": xyz.read_xyz}
+    read = (readers | {".parquet": pd.read_parquet}).get(ending, pd.read_csv)
     try:
-        if ending == ".h5ad":
-            return tables.read_anndata(path)
-        table = pd.read_parquet(path) if ending == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError, KeyError) as error:  # parsing errors of pandas and pyarrow are ValueErrors
+        table = read(path)
+    except ReadError:
+        raise
+    except Exception as error:  # parsers of foreign formats fail on broken files in every way there is
         raise ReadError(f"{path} is missing or not a table; give one with the columns y and x.") from error
     return table.set_index("atom").rename_axis(None) if "atom" in table else table
 
@@ -122,6 +129,7 @@ def write_image(
     pixel_size: tuple[float, float] | None = None,
     units: str = "px",
     axes: str = "",
+    labels: bool = False,
 ) -> Path:
     """Write an image or a movie as a TIFF that ImageJ, napari and `read` open with its calibration.
 
@@ -138,6 +146,13 @@ def write_image(
         Unit of `pixel_size`.
     axes : str
         One letter per dimension, by default ``"YX"`` or ``"TYX"``.
+    labels : bool
+        Whether the numbers are labels, so that napari shows them as such when it reads the file.
+
+    Raises
+    ------
+    InputError
+        If there are labels above 16 777 216, which TIFF as ImageJ reads it has no room for.
 
     Examples
     --------
@@ -147,7 +162,11 @@ def write_image(
 
     array = np.asarray(data)
     whole = array.dtype.kind in "bui" and array.min(initial=0) >= 0 and array.max(initial=0) <= 65535
+    if labels and array.max(initial=0) > MOST_LABELS:
+        raise InputError(f"There are labels above {MOST_LABELS}; number them from 1 first, or save them as .npy.")
     options: dict[str, Any] = {"metadata": {"axes": axes or "TYX"[-array.ndim :]}}
+    if labels:
+        options["metadata"]["kind"] = "labels"
     if pixel_size:
         options["resolution"] = (1 / pixel_size[1], 1 / pixel_size[0])
         unit = units.replace("µ", "u").replace("Å", "angstrom")  # ImageJ's descriptions are ASCII

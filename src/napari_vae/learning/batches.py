@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .acquisition import acquire, acquire_aim
-from .goals import Goal
+from .goals import SEEKING, Goal
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -43,6 +43,11 @@ class Rule:
         """Score (N,) of each candidate on its own; ``"thompson"`` as if for ``"ucb"``, ``"information"`` by the sd."""
         alone = {"thompson": "ucb", "information": "variance"}.get(self.name, self.name)
         return acquire(alone, mean, sd, self.goal, best=self.best, kappa=self.kappa)
+
+    @property
+    def collects(self) -> bool:
+        """Whether each one more counts, as of a wanted class that was met; of numbers only better ones do."""
+        return self.goal.kind == "class" and self.name in SEEKING and self.best > 0
 
 
 def choose(
@@ -103,6 +108,8 @@ def choose(
     single = batch == 1 and not len(pending) and rule.name != "information"
     if single and rule.name != "thompson":
         return open_[[np.argmax(alone)]], alone
+    if rule.collects and rule.name == "pi":  # whatever comes of the others, these are the likeliest
+        return open_[np.argsort(-alone, kind="stable")[:batch]], alone
     drawn = _shortlist(alone, np.random.default_rng([seed, 1]))
     rows = np.concatenate([open_[drawn], np.asarray(pending, np.int64)])
     joint = Joint(model.sample(candidates[rows], 1 if single else max(DRAWS, batch), seed=seed), rule)
@@ -156,17 +163,21 @@ class Joint:
         if rule.name == "information":
             return self._removed()[:n]
         remaining = self.remaining[:n]
-        if goal.kind == "class" or rule.name == "variance":
-            return rule.score(mean, sd) * (remaining if goal.kind != "class" else remaining**2)
+        if goal.kind == "class" and rule.name == "pi" and goal.seen(mean):
+            return rule.score(mean, sd)
+        if goal.kind == "class" and rule.name != "ucb":
+            return rule.score(mean, sd) * remaining**2
+        if rule.name == "variance":
+            return rule.score(mean, sd) * remaining
         aim, spread = goal.expected(mean, sd)
         return acquire_aim(rule.name, aim, spread * remaining, near=goal.near, best=self._best, kappa=rule.kappa)
 
     def best_new(self, score: Floats, chosen: list[int]) -> int:
-        """The best candidate that is not told by those chosen; the best of the others where all are."""
+        """The best candidate that is not told by those chosen; the best of all where none is, or each counts."""
         allowed = np.ones(len(score), bool)
         allowed[chosen] = False
         new = allowed & (self.remaining[: len(score)] >= NEW)
-        where = new if new.any() else allowed
+        where = new if new.any() and not self.rule.collects else allowed
         return int(np.flatnonzero(where)[np.argmax(score[where])])
 
     def _removed(self) -> Floats:

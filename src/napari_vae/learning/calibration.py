@@ -13,17 +13,19 @@ NORMAL_90 = 1.645  # half of the interval that holds 90 % of a normal distributi
 
 
 def held_out(n: int, networks: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Which of n labels each network does not see: (networks, n), every label once; none if they are few."""
-    if networks == 1 or n < FEWEST:
-        return np.zeros((networks, n), bool)
-    order = np.random.default_rng(seed).permutation(n)
-    return np.asarray(order % networks == np.arange(networks)[:, None])
+    """Which of n labels each network does not see: (networks, n), as many for each; every label is hidden from one."""
+    hidden = np.zeros((networks, n), bool)
+    if networks > 1 and n >= FEWEST:
+        order, each = np.random.default_rng(seed).permutation(n), -(-n // networks)
+        for number in range(networks):
+            hidden[number, order[np.arange(number * each, (number + 1) * each) % n]] = True
+    return hidden
 
 
-def mixed(told: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-    """Mean and variance of a mixture of equal weights."""
-    mean = np.mean([m for m, _ in told], axis=0)
-    return mean, np.mean([v + (m - mean) ** 2 for m, v in told], axis=0)
+def mixed(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """Mean and variance (N, T) of mixtures of equal weights from those of their parts (M, N, T)."""
+    middle = mean.mean(0)
+    return middle, (variance + (mean - middle) ** 2).mean(0)
 
 
 def widening(unseen: Floats, forgotten: Floats) -> Floats:

@@ -18,9 +18,9 @@ from ..progress import never
 from .calibration import held_out, mixed, widening
 from .candidates import Floats, Prepared, plain_candidates
 from .config import DeepKernelConfig
-from .member import Member
+from .ensemble import Ensemble
 from .networks import FeatureNetwork
-from .outcomes import Class, Outcome, check_targets, outcome_of
+from .outcomes import Angle, Class, Outcome, Real, check_targets, outcome_of
 from .run_encoder import RunEncoder
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class DeepKernelGP:
             raise InputError('The encoder of a run tells columns, not images; take network "mlp" or "linear".')
         self.device = choose_device(device)
         self.encoder = None if features is None else RunEncoder(features, trainable=self.config.fine_tune)
-        self.members: list[Member] = []
+        self.ensemble: Ensemble | None = None
         self.outcome: Outcome | None = None
         self.widening: Floats = np.ones(1)  # of the intervals, for each target
 
@@ -131,26 +131,17 @@ class DeepKernelGP:
         seen = self.prepare(x)
         values = check_targets(y, len(seen), self.config.target)
         self._check_shape(seen)
-        warm = warm and bool(self.members)
+        warm = warm and self.ensemble is not None
         if not warm or (isinstance(self.outcome, Class) and values.max() >= self.outcome.n):
-            warm, self.outcome = False, outcome_of(self.config.target, values)
-            self.members = [self.new_member(i, seen) for i in range(self.config.ensemble)]
-        assert self.outcome is not None
-        outcome = self.outcome
-        targets, variance = outcome.encode(values, seen)
-        errors = []
-        for member, hidden in zip(
-            self.members, held_out(len(seen), self.config.ensemble, self.config.seed), strict=True
-        ):
-            member.fit(seen, targets, variance, ~hidden, settings=self.config, warm=warm, stop=stop)
-            if hidden.any() and not isinstance(outcome, Class):  # whose labels are no numbers
-                unseen = outcome.decode(*member.moments(seen[hidden], True), seen[hidden])
-                errors.append(outcome.errors(values[hidden], *unseen))
-            member.condition(seen, targets, variance)
+            warm, self.outcome, self.ensemble = False, outcome_of(self.config.target, values), self.new_ensemble(seen)
+        assert self.outcome is not None and self.ensemble is not None
+        targets, variance = self.outcome.encode(values, seen)
+        hidden = held_out(len(seen), self.config.ensemble, self.config.seed)
+        rows = np.array([np.flatnonzero(~some) for some in hidden])
+        unseen = self.ensemble.fit(seen, targets, variance, rows, settings=self.config, warm=warm, stop=stop)
         self.widening = np.ones(1)
-        if errors and not isinstance(outcome, Class):
-            left_out = outcome.decode(*mixed([member.left_out() for member in self.members]), seen)
-            self.widening = widening(np.concatenate(errors), outcome.errors(values, *left_out))
+        if hidden.any() and not isinstance(self.outcome, Class):  # whose labels are no numbers
+            self.widening = self._calibrated(self.outcome, values, seen, hidden, unseen)
         return self
 
     def predict(self, x: Any, *, noise: bool = True) -> tuple[Floats, Floats]:
@@ -187,7 +178,8 @@ class DeepKernelGP:
             If the model is not fitted, or the images do not fit it.
         """
         seen, _ = self._asked(x)
-        return self.members[0].network.embed(seen).numpy()
+        assert self.ensemble is not None
+        return self.ensemble.embed(seen)
 
     def sample(self, x: Any, n: int = 1, *, seed: int = 0) -> Floats:
         """Joint draws of the target at all of `x`: (n, N), or (n, N, T).
@@ -205,13 +197,10 @@ class DeepKernelGP:
         J. T. Wilson et al., "Efficiently sampling functions from Gaussian process posteriors", ICML (2020).
         """
         seen, outcome = self._asked(x)
-        generator = np.random.default_rng(seed)
-        numbers, counts = np.unique(generator.integers(len(self.members), size=n), return_counts=True)
-        drawn = [
-            self.members[i].draw(seen, int(count), int(generator.integers(2**31)))
-            for i, count in zip(numbers, counts, strict=True)
-        ]
-        draws = generator.permutation(np.concatenate(drawn))  # the first few are not all of one network
+        assert self.ensemble is not None
+        generator, each = np.random.default_rng(seed), -(-n // self.config.ensemble)
+        drawn = self.ensemble.draw(seen, each, int(generator.integers(2**31)))
+        draws = generator.permutation(drawn.reshape(-1, *drawn.shape[2:]))[:n]  # the first are not all of one network
         told = outcome.draws(draws, seen)
         return told[..., 0] if told.shape[2] == 1 else told
 
@@ -227,7 +216,7 @@ class DeepKernelGP:
             raise InputError(
                 'The network "conv" wants images (N, H, W) or (N, C, H, W); take "mlp" for rows of numbers.'
             )
-        known = self.members[0].shape if self.members else seen.values.shape[1:]
+        known = seen.values.shape[1:] if self.ensemble is None else self.ensemble.shape
         if seen.values.shape[1:] != known:
             raise InputError(f"The model was fitted to inputs of shape {known}, not {seen.values.shape[1:]}.")
 
@@ -243,20 +232,22 @@ class DeepKernelGP:
 
         return save_deep_kernel(self, folder)
 
-    def new_member(self, number: int, seen: Prepared) -> Member:
-        """The untrained network of that number, for candidates like these."""
+    def new_ensemble(self, seen: Prepared) -> Ensemble:
+        """Untrained networks for candidates like these."""
         config = self.config
-        kind = "mlp" if config.network == "auto" else config.network
-        network = FeatureNetwork(
-            kind,
-            seen,
-            config.embedding_dim,
-            config.hidden,
-            encoder=copy.deepcopy(self.encoder),  # each trains its own, if it is trained
-            circular=config.target != "angle",
-            generator=torch.Generator().manual_seed(1000 * config.seed + number),
-        )
-        return Member(network.to(self.device), config.kernel, seen.values.shape[1:])
+        networks = [
+            FeatureNetwork(
+                "mlp" if config.network == "auto" else config.network,
+                seen,
+                config.embedding_dim,
+                config.hidden,
+                encoder=copy.deepcopy(self.encoder),  # each trains its own, if it is trained
+                circular=config.target != "angle",
+                generator=torch.Generator().manual_seed(1000 * config.seed + number),
+            ).to(self.device)
+            for number in range(config.ensemble)
+        ]
+        return Ensemble(networks, config.kernel, seen.values.shape[1:])
 
     def blank(self, shape: tuple[int, ...]) -> Prepared:
         """One candidate of a shape, as `prepare` would make it."""
@@ -265,6 +256,22 @@ class DeepKernelGP:
         return Prepared(np.zeros((1, *shape), np.float32), turn, circular, np.zeros(1, np.int64))
 
     def _moments(self, seen: Prepared, noise: bool) -> tuple[Floats, Floats]:
-        """Mean and variance (N, T) of the mixture of all networks, in the units of the process."""
-        noise = noise and not isinstance(self.outcome, Class)
-        return mixed([member.moments(seen, noise) for member in self.members])
+        """Mean and variance (N, T) of the mixture of all networks, in the units of the processes."""
+        assert self.ensemble is not None
+        return mixed(*self.ensemble.moments(seen, noise and not isinstance(self.outcome, Class)))
+
+    def _calibrated(
+        self,
+        outcome: Real | Angle,
+        values: Floats,
+        seen: Prepared,
+        hidden: npt.NDArray[np.bool_],
+        unseen: tuple[Floats, Floats],
+    ) -> Floats:
+        """Factors of the intervals from labels that each network did not see, and from those left out."""
+        assert self.ensemble is not None
+        errors = []
+        for rows, mean, variance in zip(hidden, *unseen, strict=True):
+            errors.append(outcome.errors(values[rows], *outcome.decode(mean[rows], variance[rows], seen[rows])))
+        left_out = outcome.decode(*mixed(*self.ensemble.left_out()), seen)
+        return widening(np.concatenate(errors), outcome.errors(values, *left_out))

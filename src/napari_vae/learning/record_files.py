@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import ReadError
 from ..folders import check_replaceable, replace_folder
+from ..io.json_files import read_json
 from .record import ExplorationRecord
 from .steps import Step
 
@@ -34,7 +35,7 @@ def load_record(folder: str | Path) -> ExplorationRecord:
     if not path.is_file():
         raise ReadError(f"{folder} holds no exploration: it has no {MARKER}.")
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = read_json(path)
         if told["format"] > FORMAT:
             raise ReadError(f"The exploration in {folder} was written by a newer version; update napari-vae.")
         steps = tuple(Step.from_dict(step) for step in told["steps"])

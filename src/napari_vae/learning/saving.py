@@ -6,16 +6,14 @@ import json
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import load_file, save
 
 from ..errors import InputError, ReadError
 from ..folders import replace_folder
+from ..io.json_files import read_json
 from ..provenance import describe_versions
 from ..run import load_run
 from .deep_kernel import DeepKernelGP
@@ -28,19 +26,18 @@ WEIGHTS = "weights.safetensors"
 
 def save_deep_kernel(model: DeepKernelGP, folder: str | PathLike[str]) -> Path:
     """Write a model to a folder, whole or not at all; see `DeepKernelGP.save`."""
-    if model.outcome is None:
+    if model.outcome is None or model.ensemble is None:
         raise InputError("This model is not fitted yet, so there is nothing to save.")
     settings = {
         "format": FORMAT,
         "config": asdict(model.config),
         "outcome": outcome_to_dict(model.outcome),
         "widening": model.widening.tolist(),
-        "shape": list(model.members[0].shape),
+        "shape": list(model.ensemble.shape),
         "versions": describe_versions(),
     }
     with replace_folder(Path(folder), MARKER) as new:
-        state = [{f"{i}.{k}": v for k, v in member.state().items()} for i, member in enumerate(model.members)]
-        save_file({name: value for part in state for name, value in part.items()}, new / WEIGHTS)
+        (new / WEIGHTS).write_bytes(save(model.ensemble.state()))
         if model.encoder is not None:
             model.encoder.run.save(new / "run")
         (new / MARKER).write_text(json.dumps(settings, indent=2), encoding="utf-8")
@@ -63,27 +60,17 @@ def load_deep_kernel(folder: str | PathLike[str], *, device: str = "auto") -> De
     if not (path / MARKER).is_file():
         raise ReadError(f"{path} is not the folder of a deep kernel: it has no {MARKER}.")
     try:
-        settings = json.loads((path / MARKER).read_text(encoding="utf-8"))
+        settings = read_json(path / MARKER)
         if settings["format"] > FORMAT:
             raise ReadError(f"{path} was written by a newer version; update napari-vae.")
         run = load_run(path / "run", device=device) if (path / "run").is_dir() else None
         model = DeepKernelGP(run, device=device, **settings["config"])
         model.outcome = outcome_from_dict(settings["outcome"])
         model.widening = np.array(settings["widening"], float)
-        _fill(model, load_file(path / WEIGHTS), tuple(settings["shape"]))
+        model.ensemble = model.new_ensemble(model.blank(tuple(settings["shape"])))
+        model.ensemble.restore(load_file(path / WEIGHTS))
     except (OSError, KeyError, TypeError, AttributeError, ValueError, RuntimeError, SafetensorError) as error:
         if isinstance(error, ReadError):
             raise
         raise ReadError(f"The deep kernel in {path} is damaged ({error}); fit it again.") from error
     return model
-
-
-def _fill(model: DeepKernelGP, state: dict[str, Tensor], shape: tuple[int, ...]) -> None:
-    parts: dict[str, dict[str, Any]] = {}
-    for name, value in state.items():
-        number, rest = name.split(".", 1)
-        parts.setdefault(number, {})[rest] = value
-    model.members = [model.new_member(i, model.blank(shape)) for i in range(model.config.ensemble)]
-    with torch.no_grad():
-        for i, member in enumerate(model.members):
-            member.restore(parts[str(i)])

@@ -53,6 +53,10 @@ class Evidence:
         """The same numbers in memory of their own."""
         return Evidence(*(getattr(self, f.name).clone() for f in fields(self)))
 
+    def head(self, n: int) -> Evidence:
+        """Of the first `n` images."""
+        return Evidence(*(getattr(self, f.name)[:n] for f in fields(self)))
+
     @classmethod
     def joined(cls, parts: list[Evidence]) -> Evidence:
         """Several batches as one."""

@@ -10,23 +10,26 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..normalization import Normalization
+from .streaming import CHUNK, Lazy, Streamed, float32_bytes, is_lazy, parts, streamed_limits
 
 if TYPE_CHECKING:
-    from ..patches import Patches
+    pass
+
+Images = npt.NDArray[np.float32] | Streamed
 
 SMALLEST = 20
-CHUNK = 1000  # images that are looked at at once
+RESIDENT = 2**31  # images up to this many bytes are kept in memory, and on the device
 
 
-def raw_images(data: Any) -> npt.NDArray[Any]:
-    """Array (N, C, H, W) of `Patches`, ``(N, H, W)`` or ``(N, C, H, W)`` data, dtype untouched.
+def raw_images(data: Any) -> Any:
+    """Array (N, C, H, W) of `Patches`, ``(N, H, W)`` or ``(N, C, H, W)`` data, dtype untouched, `Lazy` where data are.
 
     Raises
     ------
     InputError
         If the array has another number of dimensions, holds no numbers, is complex or not finite.
     """
-    array = np.asarray(getattr(data, "data", data) if _is_patches(data) else data)
+    array: Any = Lazy(data) if is_lazy(data) else np.asarray(getattr(data, "data", data) if _is_patches(data) else data)
     if array.ndim == 2:  # signals
         array = array[:, None, None]
     elif array.ndim == 3:
@@ -40,9 +43,7 @@ def raw_images(data: Any) -> npt.NDArray[Any]:
         raise InputError("The images are complex; take their magnitude, np.abs(images), first.")
     if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
         raise InputError(f"The images hold {array.dtype} values, not numbers; convert them to intensities.")
-    if array.dtype.kind == "f" and not all(
-        np.isfinite(array[i : i + CHUNK]).all() for i in range(0, len(array), CHUNK)
-    ):
+    if array.dtype.kind == "f" and not all(np.isfinite(part).all() for part in parts(array)):
         raise InputError("The images hold NaN or infinite values; replace them first, for example with np.nan_to_num.")
     return array
 
@@ -53,8 +54,8 @@ def choose_likelihood(data: Any, limits: Normalization) -> str:
     return "bernoulli" if given else "gaussian"
 
 
-def training_images(data: Any) -> tuple[npt.NDArray[np.float32], Normalization]:
-    """Images to learn from, and the limits that 0 and 1 stand for.
+def training_images(data: Any) -> tuple[Images, Normalization]:
+    """Images to learn from, and the limits that 0 and 1 stand for; those of a large array stay where they are.
 
     Raises
     ------
@@ -69,6 +70,10 @@ def training_images(data: Any) -> tuple[npt.NDArray[np.float32], Normalization]:
         raise InputError(f"Images of {array.shape[-2]} × {array.shape[-1]} px are too small; give at least 4 × 4.")
     if _is_patches(data):
         return array, data.normalization
+    if float32_bytes(array) >= RESIDENT:
+        limits = streamed_limits(array)
+        return Streamed(array, limits), limits
+    array = np.asarray(array)
     limits = Normalization.fit(array)
     return limits.apply(array), limits
 
@@ -97,14 +102,16 @@ def model_batches(
     return (limits.apply(part) for part in parts)
 
 
-def model_images(data: Any, channels: int, size: tuple[int, int], limits: Normalization) -> npt.NDArray[np.float32]:
-    """All of `model_batches` at once."""
+def model_images(data: Any, channels: int, size: tuple[int, int], limits: Normalization) -> Images:
+    """All of `model_batches` at once; those of a large array stay where they are."""
+    if not _is_patches(data) and float32_bytes(raw_images(data)) >= RESIDENT:
+        return Streamed(raw_images(data), limits)
     return np.concatenate(list(model_batches(data, channels, size, limits, CHUNK)))
 
 
-def as_given(images: npt.NDArray[np.float32], data: Patches | npt.ArrayLike) -> npt.NDArray[np.float32]:
+def as_given(images: npt.NDArray[np.float32], data: Any) -> npt.NDArray[np.float32]:
     """Images (N, C, H, W) in the shape that `data` came in: without the channel axis if it had none."""
-    ndim = 4 if _is_patches(data) else np.asarray(data).ndim
+    ndim = 4 if _is_patches(data) else len(np.shape(data))
     return images if ndim == 4 else images[:, 0] if ndim == 3 else images[:, 0, 0]
 
 

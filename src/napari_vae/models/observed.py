@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import ModelConfig
-from .posterior import noise
+from .draws import Draws
 
 
 class Category(nn.Module):
@@ -54,10 +54,10 @@ class Quantity(nn.Module):
         super().__init__()
         self.regressor = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2 * n))
 
-    def fill(self, features: Tensor, given: Tensor | None, generator: torch.Generator | None) -> Tensor:
-        """The numbers given (B, n; NaN = unknown) or else one draw of the guess, its mean without a generator."""
+    def fill(self, features: Tensor, given: Tensor | None, draws: Draws | None) -> Tensor:
+        """The numbers given (B, n; NaN = unknown) or else one draw of the guess, its mean without draws."""
         mean, log_sd = self.guess(features)
-        drawn = mean if generator is None else mean + torch.exp(log_sd) * noise(mean, generator)
+        drawn = mean if draws is None else mean + torch.exp(log_sd) * draws.normal(mean)
         return drawn if given is None else torch.where(given.isnan(), drawn, given)
 
     def guess(self, features: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .config import ModelConfig
+from .draws import Draws
 from .pose import Pose, uniform_angles, wrap
 
 MAX_STRAIN = 0.6
@@ -31,9 +32,9 @@ class Content:
     mean: Tensor
     log_var: Tensor
 
-    def sample(self, generator: torch.Generator) -> Tensor:
+    def sample(self, draws: Draws) -> Tensor:
         """One draw (B, Y, k)."""
-        return self.mean + torch.exp(0.5 * self.log_var) * noise(self.mean, generator)
+        return self.mean + torch.exp(0.5 * self.log_var) * draws.normal(self.mean)
 
     def kl(self) -> Tensor:
         """KL divergence of each latent from N(0, 1): (B, Y, k)."""
@@ -63,7 +64,7 @@ class PosePosterior:
         """The orientations ``index`` (B, K)."""
         return PosePosterior(self.pose.select(index), {name: pick(sd, index) for name, sd in self.spread.items()})
 
-    def sample(self, generator: torch.Generator) -> Pose:
+    def sample(self, draws: Draws) -> Pose:
         """One draw about each mean pose."""
 
         def draw(mean: Tensor, part: str) -> Tensor:
@@ -74,7 +75,7 @@ class PosePosterior:
                 sd = sd[..., 0]
             elif sd.shape[-1] < mean.shape[-1]:  # signals shift along x alone
                 sd = F.pad(sd, (0, 1))
-            return mean + sd * noise(mean, generator)
+            return mean + sd * draws.normal(mean)
 
         pose = self.pose
         return Pose(
@@ -176,11 +177,6 @@ def lends(config: ModelConfig) -> bool:
 def pick(values: Tensor, index: Tensor) -> Tensor:
     """Gather ``index`` (B, K) along the second axis of (B, R, n)."""
     return values.gather(1, index[..., None].expand(-1, -1, values.shape[-1]))
-
-
-def noise(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard normal values of the shape, device and dtype of a tensor."""
-    return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
 
 
 def _log_angle_prior(angle: Tensor, sd: Tensor, config: ModelConfig) -> Tensor:

@@ -38,6 +38,7 @@ from torch import Tensor, nn
 
 from .config import ModelConfig
 from .decoders import canvas_side, make_decoder
+from .draws import Draws
 from .evidence import Evidence, Explanation
 from .gauge import Gauge
 from .guide import Told
@@ -134,7 +135,7 @@ class InvariantVAE(nn.Module):
     def evidence(
         self,
         images: Tensor,
-        generator: torch.Generator,
+        draws: Draws,
         *,
         given: Tensor | None = None,
         centring: bool = False,
@@ -148,9 +149,9 @@ class InvariantVAE(nn.Module):
         is followed.
         """
         look = self.look(images)
-        tried = self._try(look, given, KEEP_CLASSES, generator)
+        tried = self._try(look, given, KEEP_CLASSES, draws)
         if centring:
-            turns = torch.randint(self.reader.copies, (len(images), 1, 1), generator=generator, device=images.device)
+            turns = draws.whole(self.reader.copies, (len(images), 1, 1), images.device)
         elif told is not None:
             turns = told.turns[:, None]
         else:
@@ -161,7 +162,7 @@ class InvariantVAE(nn.Module):
         if told is not None:
             aside = self._disobedience(tried, posed, told)
             posed.pose.angle = told.angle.expand_as(posed.pose.angle)
-        weighed = self._weigh(images, look, tried, turns, posed.sample(generator))
+        weighed = self._weigh(images, look, tried, turns, posed.sample(draws))
         return self._sum(look, tried, weighed, given, aside)
 
     @torch.no_grad()
@@ -217,19 +218,19 @@ class InvariantVAE(nn.Module):
         first.weight[:, : len(order)] = first.weight[:, rows]
         self.gauge.order(rows)
 
-    def _try(self, look: Look, given: Tensor | None, keep: int, generator: torch.Generator | None) -> _Tried:
-        """Upright images of the `keep` likeliest classes, from means where there is no generator."""
+    def _try(self, look: Look, given: Tensor | None, keep: int, draws: Draws | None) -> _Tried:
+        """Upright images of the `keep` likeliest classes, from means where there are no draws."""
         weights = torch.ones(len(look.features), 1, device=look.features.device)
         if isinstance(self.observed, Category) and given is None:
             weights, classes = torch.exp(self.observed.guess(look.features)).topk(min(keep, self.n_given), 1)
             weights = weights / weights.sum(1, keepdim=True)
             y = torch.eye(self.n_given, device=classes.device)[classes]
         elif isinstance(self.observed, Quantity):
-            y = self.observed.fill(look.features, given, generator)[:, None]
+            y = self.observed.fill(look.features, given, draws)[:, None]
         else:
             y = look.features[:, None, :0] if given is None else given[:, None]
         content = self.infer(look.features, y)
-        z = content.mean if generator is None else content.sample(generator)
+        z = content.mean if draws is None else content.sample(draws)
         return _Tried(content, y, weights, self.decoder(torch.cat([z, y], -1).flatten(0, 1)))
 
     @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def micrograph(
     strain: tuple[float, float, float] = (0.0, 0.0, 0.0),
     strain_field: float = 0.0,
     vacancies: float = 0.01,
-    dopants: float = 0.02,
+    dopants: float | Mapping[str, float] = 0.02,
     displacement: float = 0.003,
     polar: float = 0.02,
     jitter: float = 0.2,
@@ -74,8 +75,11 @@ def micrograph(
     strain_field : float
         Largest traceless strain of a smooth random displacement field on top, whose waves are as long as the image or
         half of it; 0.03 is 3 %.
-    vacancies, dopants : float
-        Fractions of the sites that are empty or hold another species.
+    vacancies : float
+        Fraction of the sites that are empty.
+    dopants : float or dict of str to float
+        Fraction of the sites that hold another species, any of those named above. Or for each species its fraction of
+        the sites where it may sit: ``{"Si": 0.03, "N": 0.01}``.
     displacement : float
         Standard deviation of the static displacement along each axis, in nm.
     polar : float
@@ -113,7 +117,8 @@ def micrograph(
     >>> image.shape, image.units, len(truth) > 250
     ((256, 256), 'nm', True)
     """
-    shape = checked(kind, size, dose, grains, {"vacancies": vacancies, "dopants": dopants}, pixel_size)
+    foreign = sum(dopants.values()) if isinstance(dopants, Mapping) else dopants
+    shape = checked(kind, size, dose, grains, {"vacancies": vacancies, "dopants": foreign}, pixel_size)
     if not 0 <= strain_field <= _MOST_STRAIN:
         raise InputError(f"strain_field is a strain between 0 and {_MOST_STRAIN}, such as 0.03, not {strain_field}.")
     rng = np.random.default_rng(seed)
@@ -160,12 +165,32 @@ def checked(
     return shape[0], shape[1]
 
 
-def occupy(crystal: Crystal, vacancies: float, dopants: float, rng: np.random.Generator) -> npt.NDArray[np.str_]:
+def occupy(
+    crystal: Crystal, vacancies: float, dopants: float | Mapping[str, float], rng: np.random.Generator
+) -> npt.NDArray[np.str_]:
     """Draw which species sits on every site."""
     host, guest = crystal_site_names(crystal)
     draw = rng.random(len(crystal.sites))
-    species = np.where(draw < vacancies + dopants, guest(rng), host)
+    if isinstance(dopants, Mapping):
+        species = _doped(crystal, host, dopants, draw - vacancies)
+    else:
+        species = np.where(draw < vacancies + dopants, guest(rng), host)
     return np.where(draw < vacancies, VACANT, species)
+
+
+def _doped(
+    crystal: Crystal, host: npt.NDArray[np.str_], dopants: Mapping[str, float], draw: Array
+) -> npt.NDArray[np.str_]:
+    """The species of every site, given the share of each guest: one after the other takes the sites of its interval."""
+    known = sorted({name for names in crystal.guests for name in names})
+    species, taken = host, 0.0
+    for name, share in dopants.items():
+        if name not in known or not 0 <= share <= 1:
+            raise InputError(f"dopants gives a fraction to {' or '.join(known)}, not {share} to {name!r}.")
+        may = np.array([name in names for names in crystal.guests])[crystal.sublattice]
+        species = np.where(may & (taken <= draw) & (draw < taken + share), name, species)
+        taken += share
+    return species
 
 
 def _truth(crystal: Crystal, species: npt.NDArray[np.str_], position: Array, shift: Array, peak: Array) -> pd.DataFrame:

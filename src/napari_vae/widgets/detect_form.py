@@ -15,6 +15,8 @@ from .drawn_region import ALL, REGION, WhereBox
 from .layer_box import LayerBox
 from .memory import remember
 from .panel import Form, side_by_side
+from .pixel_size_box import TOOLTIP as PIXEL_SIZE_TOOLTIP
+from .pixel_size_box import PixelSizeBox
 from .spacing_box import SpacingBox
 from .threshold_box import TOOLTIP, ThresholdBox
 
@@ -39,6 +41,7 @@ class DetectForm(Form):
         super().__init__(parent)
         self._viewer = viewer
         self.image = LayerBox(viewer, is_source_image)
+        self.pixel_size = PixelSizeBox(viewer)
         self.polarity = _choices({AUTOMATIC: "auto"} | {words: name for name, words in CONTRASTS.items()})
         self.method = _choices({AUTOMATIC: "auto"} | METHODS)
         self.spacing = SpacingBox()
@@ -118,6 +121,7 @@ class DetectForm(Form):
 
     def _lay_out(self) -> None:
         self.add("Image", self.image, "The image layer to search. Of several channels, the first.")
+        self.add("Pixel size", self.pixel_size, PIXEL_SIZE_TOOLTIP)
         self.add(
             "Contrast", self.polarity, "Whether atoms are brighter than what lies between them, as in HAADF, or darker."
         )
@@ -165,6 +169,7 @@ class DetectForm(Form):
     def _on_image_changed(self) -> None:
         layer = self.image.layer()
         self.spacing.follow(layer)
+        self.pixel_size.follow(layer)
         movie = layer is not None and placement_of(layer).ndim == 3
         self.where.offer(frames=movie)
         self.set_row_visible(self.follow, movie)

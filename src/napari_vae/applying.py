@@ -1,0 +1,104 @@
+"""A trained model on another image: atoms, windows, latents, and whether the image looks like the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .columns import Given
+from .micrograph import Micrograph, as_micrograph
+from .pipeline import Stage, encode_patches, find_atoms
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .likeness import Likeness
+    from .patches import Patches
+    from .run import Run
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a trained model says about an image.
+
+    Attributes
+    ----------
+    micrograph : Micrograph
+        The image.
+    atoms : DataFrame
+        Every atom; positions in pixels.
+    patches : Patches
+        Windows around the atoms that are far enough from the border.
+    latents : DataFrame
+        One row per window: the columns of `atoms` and those of `Run.encode`; the index is that of `atoms`.
+    likeness : Likeness
+        How the image compares with the training data.
+    """
+
+    micrograph: Micrograph
+    atoms: pd.DataFrame
+    patches: Patches
+    latents: pd.DataFrame
+    likeness: Likeness
+
+
+def apply_run(
+    run: Run,
+    micrograph: Any,
+    *,
+    atoms: pd.DataFrame | None = None,
+    condition: str | Sequence[str] | None = None,
+    detection: dict[str, Any] | None = None,
+    progress: Callable[[Stage], None] | None = None,
+) -> Applied:
+    """Detect the atoms of an image, encode their windows with a trained model, and compare it with the training data.
+
+    The intensities are taken in the limits of the image itself, so another exposure or gain makes no difference.
+
+    Parameters
+    ----------
+    run : Run
+        The trained model.
+    micrograph : Micrograph or array
+        ``(Y, X)``, ``(T, Y, X)`` or, with ``axes="CYX"``, as many channels as the model was trained on.
+    atoms : DataFrame, optional
+        A table of atoms, positions in pixels, instead of detecting them.
+    condition : str or sequence of str, optional
+        Columns of `atoms` that a conditional model is told.
+    detection : dict, optional
+        Options of `detect_atoms`, for example ``{"polarity": "dark"}``.
+    progress : callable, optional
+        Called with a `Stage` as the work goes on.
+
+    Returns
+    -------
+    Applied
+
+    Raises
+    ------
+    InputError
+        If the image does not fit the model, or no atom has a window inside it; the message names the remedy.
+    TrainingError
+        If memory runs out.
+
+    Examples
+    --------
+    >>> import napari_vae as nv
+    >>> run = nv.load_run("results/run")  # doctest: +SKIP
+    >>> nv.apply_run(run, nv.read("another.dm4")).likeness.sentence  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    from .likeness import compare
+    from .patches import extract_patches
+
+    say = progress or (lambda stage: None)
+    image, given = as_micrograph(micrograph), Given.of(condition=condition)
+    found = find_atoms(image, detection or {}, say) if atoms is None else atoms
+    say(Stage("encode"))
+    patches = extract_patches(image, found, window=run.window)
+    encoded = encode_patches(run, patches, given)
+    say(Stage("encode", 1.0, f"{len(encoded)} atoms"))
+    latents = pd.concat([patches.atoms.drop(columns=list(encoded), errors="ignore"), encoded], axis=1)
+    return Applied(image, found, patches, latents, compare(run, patches, encoded))

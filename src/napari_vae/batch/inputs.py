@@ -1,0 +1,85 @@
+"""Which files are meant: paths, folders and patterns; and what the result of each is called."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+
+from ..archive import RECORD
+from ..errors import InputError
+from ..io.reading import FORMATS
+
+Patterns = str | PathLike[str] | Sequence[str | PathLike[str]]
+
+
+def listed(patterns: Patterns) -> list[str | PathLike[str]]:
+    """One path or pattern, or several, as a list."""
+    return [patterns] if isinstance(patterns, str | PathLike) else list(patterns)
+
+
+def find_files(patterns: Patterns) -> list[Path]:
+    """The images that paths, folders and patterns name, each once.
+
+    Parameters
+    ----------
+    patterns : path or sequence of paths
+        Files, which need not exist; folders, of which the images are taken, without those in folders inside; patterns
+        with ``*``, ``?``, ``[…]`` and ``**`` (any folders), which not every shell replaces by the files.
+
+    Raises
+    ------
+    InputError
+        If a folder holds no image, or no image matches a pattern.
+
+    Examples
+    --------
+    >>> find_files(["survey.dm4", "today/*.dm4"])  # doctest: +SKIP
+    """
+    found: dict[Path, Path] = {}
+    for pattern in listed(patterns):
+        for path in _meant(Path(pattern).expanduser()):
+            found.setdefault(path.resolve(), path)
+    if not found:
+        raise InputError("No file is named; give files, a folder, or a pattern such as “today/*.dm4”.")
+    return list(found.values())
+
+
+def is_open(pattern: str | PathLike[str]) -> bool:
+    """Whether this names a folder or a pattern, so that the number of files may be another one tomorrow."""
+    path = Path(pattern).expanduser()
+    return path.is_dir() or (not path.exists() and glob.has_magic(str(path)))
+
+
+def _meant(path: Path) -> list[Path]:
+    if not is_open(path):
+        return [path]
+    everything = path.iterdir() if path.is_dir() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns too
+    images = sorted(_images(everything))
+    if not images:
+        where = f"The folder {path} holds no image" if path.is_dir() else f"No image matches {path}"
+        raise InputError(f"{where}; known are {' '.join(FORMATS)}.")
+    return images
+
+
+def _images(paths: Iterator[Path]) -> Iterator[Path]:
+    """Those that can be read, without pictures of finished analyses, and without .ser files that an .emi leads to."""
+    for path in paths:
+        if path.name.startswith(".") or path.suffix.lower() not in FORMATS or not path.is_file():
+            continue
+        ours = any((folder / RECORD).exists() for folder in list(path.parents)[:2])
+        led_to = path.suffix.lower() == ".ser" and path.with_name(f"{path.stem.rpartition('_')[0]}.emi").exists()
+        if not ours and not led_to:
+            yield path
+
+
+def places(files: Sequence[Path], out: Path) -> list[Path]:
+    """A place in `out` per file, named after it; with its suffix, and then a number, where names would clash."""
+    names: list[str] = []
+    stems = [path.stem for path in files]
+    for path in files:
+        name = path.stem if stems.count(path.stem) == 1 else path.name.replace(".", "-")
+        number = sum(other == name or other.rpartition("_")[0] == name for other in names)
+        names.append(f"{name}_{number + 1}" if number else name)
+    return [out / name for name in names]

@@ -1,0 +1,176 @@
+"""Tasks that train a model on every file, and write a folder for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from ..archive import check_folder
+from ..columns import Given
+from ..errors import InputError
+from ..folders import check_replaceable
+from ..io.reading import read
+from ..io.writing import read_table
+from .records import content_hash
+from .running import Found, Say
+from .tabulating import atom_facts, check_atoms, detection_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..models.config import ModelConfig, TrainConfig
+    from ..patches import Patches
+    from ..processes import Group
+    from ..run import Run
+
+
+@dataclass(frozen=True)
+class Models:
+    """What tasks that train have in common.
+
+    Parameters
+    ----------
+    model : ModelConfig
+    train : TrainConfig
+    window : "auto" or int
+        In pixels.
+    detection : dict
+        Options of `detect_atoms`.
+    dataset : str, optional
+        Name or number of the image in files with several.
+    atoms : path, optional
+        A table of atoms instead of detecting them; for one file only.
+    given : Given
+        Columns of the table that the model learns from.
+    """
+
+    model: ModelConfig
+    train: TrainConfig
+    window: Literal["auto"] | int = "auto"
+    detection: dict[str, Any] = field(default_factory=dict)
+    dataset: str | None = None
+    atoms: Path | None = None
+    given: Given = field(default_factory=Given)
+
+    name: ClassVar[str] = ""
+    stages: ClassVar[tuple[str, ...]] = ()
+
+    def prepare(self, n_files: int) -> None:
+        """Refuse what does not fit the model, and a device that is not there."""
+        from ..device import choose_device
+
+        check_atoms(self.atoms, n_files)
+        self.given.check(self.model, self.table())
+        choose_device(self.train.device)
+        if n_files > 1 and self.train.checkpoint is not None:
+            raise InputError("A checkpoint belongs to one training; give one file at a time with --checkpoint.")
+
+    def settings(self) -> dict[str, Any]:
+        """What the results depend on."""
+        known = {name: value for name, value in vars(self).items() if name not in ("model", "train", "given", "atoms")}
+        known |= {"model": asdict(self.model), "train": asdict(self.train), "given": asdict(self.given)}
+        known["train"].pop("checkpoint")
+        known["detection"] = detection_settings(self.detection)
+        return {"task": self.name, "atoms": None if self.atoms is None else content_hash([self.atoms])} | known
+
+    def targets(self, places: Sequence[Path], out: Path) -> list[Path]:
+        """A folder per file; of one file `out` itself."""
+        return list(places) if len(places) > 1 else [out]
+
+    def table(self) -> pd.DataFrame | None:
+        """The table of atoms, if one was given."""
+        return None if self.atoms is None else read_table(self.atoms)
+
+
+@dataclass(frozen=True)
+class Analyze(Models):
+    """Detect, train, encode and classify: a folder with tables, images, pictures and ``report.html`` for every file.
+
+    Parameters
+    ----------
+    model, train, window, detection, dataset, atoms, given
+        See `Models`.
+    n_classes : "auto" or int
+        How many classes to form of the latents; 1 forms none.
+
+    Examples
+    --------
+    >>> import napari_vae as nv
+    >>> Analyze(nv.ModelConfig.preset("rvae"), nv.TrainConfig()).name
+    'analyze'
+    """
+
+    n_classes: Literal["auto"] | int = "auto"
+
+    name = "analyze"
+    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "train", "encode", "write")
+
+    def check(self, target: Path) -> None:
+        """Only an analysis may be replaced."""
+        check_folder(target, overwrite=True)
+
+    def work(self, path: Path, target: Path, say: Say) -> Found:
+        """Analyse, and write the folder."""
+        from ..pipeline import Stage, analyze
+
+        image = read(path, dataset=self.dataset)
+        options: dict[str, Any] = {"window": self.window, "n_classes": self.n_classes, "detection": self.detection}
+        options |= self.given.names()
+        analysis = analyze(image, model=self.model, train=self.train, atoms=self.table(), progress=say, **options)
+        say(Stage("write"))
+        analysis.save(target, overwrite=True)
+        classes = None if analysis.classes is None else int(analysis.classes.nunique())
+        groups = "" if classes is None else f" in {classes} classes"
+        facts = atom_facts(analysis.atoms) | {"windows": len(analysis.latents), "classes": classes}
+        facts |= {"elbo_median": float(analysis.latents["elbo"].median())}
+        return Found(f"{len(analysis.latents)} atoms{groups}; see {target / 'report.html'}", facts)
+
+
+@dataclass(frozen=True)
+class Train(Models):
+    """Train a model on every file, and write it as a folder.
+
+    Parameters
+    ----------
+    model, train, window, detection, dataset, atoms, given
+        See `Models`.
+
+    Examples
+    --------
+    >>> import napari_vae as nv
+    >>> Train(nv.ModelConfig.preset("rvae"), nv.TrainConfig(epochs=5)).stages
+    ('detect atoms', 'train', 'write')
+    """
+
+    name = "train"
+    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "train", "write")
+
+    def check(self, target: Path) -> None:
+        """Only a trained model may be replaced."""
+        check_replaceable(target, "run.json")
+
+    def learn(self, path: Path, say: Say, group: Group | None = None) -> tuple[Run, pd.DataFrame, Patches]:
+        """The model, the atoms of the image, and the windows around them."""
+        from ..patches import extract_patches
+        from ..pipeline import find_atoms, train_model
+
+        image, table = read(path, dataset=self.dataset), self.table()
+        atoms = find_atoms(image, self.detection, say) if table is None else table
+        patches = extract_patches(image, atoms, window=self.window)
+        options = {} if group is None else {"group": group}
+        return train_model(patches, self.model, self.train, say, self.given, **options), atoms, patches
+
+    def work(self, path: Path, target: Path, say: Say) -> Found:
+        """Train, and write the folder."""
+        from ..pipeline import Stage
+
+        run, atoms, patches = self.learn(path, say)
+        say(Stage("write"))
+        run.save(target)
+        words = (
+            f"the model trained on {len(patches)} windows is in {target}; apply it: napari-vae encode {target} FILES"
+        )
+        facts = atom_facts(atoms) | {"windows": len(patches), "warning": run.note}
+        return Found(f"{words}. {run.note}" if run.note else words, facts)

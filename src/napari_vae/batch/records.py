@@ -1,0 +1,115 @@
+"""What is known of each result of a batch: one small JSON file beside the results, written before and after the work.
+
+A record that says *begun* marks a result that a killed program may have left behind; it may be replaced. One that says
+*done* carries the hash of the image and of the settings, by which a finished file is known again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import ReadError
+from ..io.writing import replacing
+
+FOLDER = ".napari-vae"
+LARGEST = 1_000_000  # bytes; ours are far smaller
+BEGUN, DONE, FAILED = "begun", "done", "failed"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of one file.
+
+    Parameters
+    ----------
+    file : str
+        The image.
+    task : str
+        What was done.
+    state : {"begun", "done", "failed"}
+    key : str
+        Hash of the content of the image and of the settings.
+    message : str
+        What was found, or why it failed.
+    facts : dict
+        Columns of the summary table: plain values.
+    """
+
+    file: str
+    task: str
+    state: str
+    key: str = ""
+    message: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def read_record(target: Path) -> Record | None:
+    """The record of a result, or ``None`` when there is none or it is damaged."""
+    return _parse(_place(target))
+
+
+def write_record(target: Path, record: Record | None) -> None:
+    """Write the record of a result, whole or not at all; ``None`` takes it away."""
+    if record is None:
+        _place(target).unlink(missing_ok=True)
+        return
+    with replacing(_place(target)) as temporary:
+        temporary.write_text(json.dumps(asdict(record), ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def records_in(folder: Path) -> dict[str, Record]:
+    """Every record of the results in a folder, by the name of the result, in order."""
+    found = {path.name.removesuffix(".json"): _parse(path) for path in sorted((folder / FOLDER).glob("*.json"))}
+    return {name: record for name, record in found.items() if record is not None}
+
+
+def key_of(path: Path, settings: dict[str, Any]) -> str:
+    """Hash of the content of an image, with the files it leads to, and of the settings.
+
+    Raises
+    ------
+    ReadError
+        If a file cannot be opened.
+    """
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(f"{content_hash(_parts(path))} {text}".encode()).hexdigest()
+
+
+def content_hash(paths: Iterable[Path]) -> str:
+    """SHA-256 of the bytes of files, one after the other."""
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        except OSError as error:
+            raise ReadError(f"{path} cannot be opened ({error.strerror}); check its name and folder.") from error
+    return digest.hexdigest()
+
+
+def _parts(path: Path) -> list[Path]:
+    """The file itself and those with its data: an .emi holds none."""
+    if path.suffix.lower() != ".emi":
+        return [path]
+    return [path, *sorted(other for other in path.parent.glob("*.ser") if other.stem.rpartition("_")[0] == path.stem)]
+
+
+def _place(target: Path) -> Path:
+    return target.parent / FOLDER / f"{target.name}.json"
+
+
+def _parse(path: Path) -> Record | None:
+    try:
+        if path.stat().st_size > LARGEST:
+            return None
+        record = Record(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    texts = (record.file, record.task, record.state, record.key, record.message)
+    return record if all(isinstance(text, str) for text in texts) and isinstance(record.facts, dict) else None

@@ -1,0 +1,298 @@
+"""Tasks that write a table per file: atoms, crystals, and the latents of a trained model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ..columns import Given
+from ..errors import InputError
+from ..io.reading import read
+from ..io.writing import read_table, replacing, write_table
+from .records import content_hash
+from .running import Found, Say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..likeness import Likeness
+    from ..micrograph import Micrograph
+    from ..run import Run
+
+KEY = "napari_vae"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What tasks that write tables have in common.
+
+    Parameters
+    ----------
+    detection : dict
+        Options of `detect_atoms`.
+    dataset : str, optional
+        Name or number of the image in files with several.
+    atoms : path, optional
+        A table of atoms instead of detecting them; for one file only.
+    """
+
+    detection: dict[str, Any] = field(default_factory=dict)
+    dataset: str | None = None
+    atoms: Path | None = None
+
+    name: ClassVar[str] = ""
+    ending: ClassVar[str] = ""
+    stages: ClassVar[tuple[str, ...]] = ("detect atoms",)
+
+    def prepare(self, n_files: int) -> None:
+        """Refuse a table of atoms for several images, or one that is none."""
+        check_atoms(self.atoms, n_files)
+
+    def settings(self) -> dict[str, Any]:
+        """What the table depends on."""
+        atoms = None if self.atoms is None else content_hash([self.atoms])
+        asked = detection_settings(self.detection)
+        return {"task": self.name, "detection": asked, "dataset": self.dataset, "atoms": atoms}
+
+    def targets(self, places: Sequence[Path], out: Path) -> list[Path]:
+        """FILE-ending.csv."""
+        return [place.with_name(f"{place.name}-{self.ending}.csv") for place in places]
+
+    def check(self, target: Path) -> None:
+        """A table may replace a file, not a folder."""
+        if target.is_dir():
+            raise InputError(f"{target} is a folder; choose another folder for the results.")
+
+    def found_atoms(self, image: Micrograph, say: Say) -> pd.DataFrame:
+        """From the table, or detected."""
+        from ..pipeline import find_atoms
+
+        return find_atoms(image, self.detection, say) if self.atoms is None else read_table(self.atoms)
+
+
+@dataclass(frozen=True)
+class Detect(Tables):
+    """Find atoms and write their positions: ``FILE-atoms.csv``.
+
+    Parameters
+    ----------
+    detection, dataset
+        See `Tables`.
+    follow : bool
+        Follow the atoms through the frames of a movie.
+
+    Examples
+    --------
+    >>> Detect({"polarity": "dark"}).name
+    'detect'
+    """
+
+    follow: bool = False
+
+    name = "detect"
+    ending = "atoms"
+    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "follow atoms")
+
+    def settings(self) -> dict[str, Any]:
+        """What the table depends on."""
+        return super().settings() | {"follow": self.follow}
+
+    def work(self, path: Path, target: Path, say: Say) -> Found:
+        """Detect, and write the table."""
+        from ..pipeline import find_atoms
+
+        image = read(path, dataset=self.dataset)
+        atoms = find_atoms(image, self.detection, say, self.follow)
+        table = write_table(atoms, target)
+        facts = atom_facts(atoms) | ({"tracks": int(atoms["track"].nunique())} if "track" in atoms else {})
+        if atoms.empty:
+            words = "nothing stands out of noise and texture as atoms do; a lower --threshold may help"
+            return Found(f"{words} ({table})", facts)
+        return Found(f"{len(atoms)} atoms in {table}: {describe_detection(atoms, image)}", facts)
+
+
+@dataclass(frozen=True)
+class Encode(Tables):
+    """Apply a trained model: ``FILE-latents.csv``, and whether the image looks like the training data.
+
+    Parameters
+    ----------
+    run : path
+        Folder of a trained model, or of an analysis.
+    detection, dataset, atoms
+        See `Tables`.
+    condition : tuple of str
+        Columns of `atoms` that a conditional model is told.
+
+    Examples
+    --------
+    >>> Encode(run=Path("results/run")).name
+    'encode'
+    """
+
+    run: Path = Path()
+    condition: tuple[str, ...] = ()
+
+    name = "encode"
+    ending = "latents"
+    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "encode")
+
+    @cached_property
+    def model(self) -> Run:
+        """The trained model."""
+        from ..run import load_run
+
+        return load_run(self.folder)
+
+    @property
+    def folder(self) -> Path:
+        """Of the model, which of an analysis lies within."""
+        inside = Path(self.run) / "run"
+        return inside if (inside / "run.json").is_file() else Path(self.run)
+
+    def prepare(self, n_files: int) -> None:
+        """Load the model, and refuse a condition that it does not fit."""
+        from ..models.given import encoding_given
+
+        super().prepare(n_files)
+        table = None if self.atoms is None else read_table(self.atoms)
+        told = Given(condition=self.condition).values(table).get("condition")
+        encoding_given(self.model.model_config, self.model.scale, 0 if table is None else len(table), None, told)
+
+    def settings(self) -> dict[str, Any]:
+        """What the table depends on."""
+        model = content_hash(self.folder / name for name in ("run.json", "weights.safetensors"))
+        return super().settings() | {"run": model, "condition": self.condition}
+
+    def work(self, path: Path, target: Path, say: Say) -> Found:
+        """Detect, encode, compare, and write the table."""
+        from ..applying import apply_run
+        from ..pipeline import Stage
+
+        image = read(path, dataset=self.dataset)
+        table = None if self.atoms is None else read_table(self.atoms)
+        options: dict[str, Any] = {"condition": self.condition or None, "detection": self.detection}
+        applied = apply_run(self.model, image, atoms=table, progress=say, **options)
+        likeness = applied.likeness
+        facts = atom_facts(applied.atoms) | {
+            "windows": len(applied.latents),
+            "elbo_median": float(applied.latents["elbo"].median()),
+            "below_usual": likeness.below_usual,
+            "unlike": likeness.unlike,
+            "pixel_size_ratio": likeness.pixel_size_ratio,
+            "warning": likeness.sentence or "",
+        }
+        say(Stage("encode", 1.0))
+        words = f"{len(applied.latents)} atoms in {write_table(applied.latents, target)}: {describe_likeness(likeness)}"
+        return Found(words, facts)
+
+
+@dataclass(frozen=True)
+class Crystal(Tables):
+    """Measure the crystal: ``FILE-crystal.csv``, ``FILE-vacancies.csv`` and ``FILE-lattice.json``.
+
+    Parameters
+    ----------
+    detection, dataset, atoms
+        See `Tables`.
+    sublattices : int or "auto"
+        How many sublattices to tell apart first; 1 tells none.
+
+    Examples
+    --------
+    >>> Crystal(sublattices=2).ending
+    'crystal'
+    """
+
+    sublattices: int | str = "auto"
+
+    name = "crystal"
+    ending = "crystal"
+    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "measure the crystal")
+
+    def settings(self) -> dict[str, Any]:
+        """What the tables depend on."""
+        return super().settings() | {"sublattices": self.sublattices}
+
+    def work(self, path: Path, target: Path, say: Say) -> Found:
+        """Measure, and write the tables; that of the columns last."""
+        from ..atoms import assign_sublattices
+        from ..crystal.description import Crystal as Described
+        from ..crystal.description import iter_describe_crystal
+        from ..micrograph import first_channel
+        from ..pipeline import Stage
+        from ..progress import drain
+
+        image = first_channel(read(path, dataset=self.dataset))
+        atoms = self.found_atoms(image, say)
+        found = atom_facts(atoms)
+        if self.sublattices != 1 and "sublattice" not in atoms:
+            atoms = assign_sublattices(atoms, image, n=self.sublattices)
+        job = iter_describe_crystal(atoms, image)
+        crystal: Described = drain(job, lambda done: say(Stage("measure the crystal", done[1], done[0])))
+        say(Stage("measure the crystal", 1.0))
+        assert crystal.lattice is not None and crystal.vacancies is not None  # nothing was left out
+        stem = target.name.removesuffix("-crystal.csv")
+        write_table(crystal.vacancies, target.with_name(f"{stem}-vacancies.csv"))
+        calibrated = crystal.lattice.scaled(image.scale)
+        record = {"unit": image.units, **asdict(calibrated), "in_pixels": asdict(crystal.lattice)}
+        with replacing(target.with_name(f"{stem}-lattice.json")) as temporary:
+            temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
+        write_table(crystal.atoms, target)
+        words = ", ".join(calibrated.describe(image.units).splitlines())
+        facts = found | {"vacancies": len(crystal.vacancies), "lattice_spacing": calibrated.spacing}
+        facts |= {"lattice_unit": image.units}
+        return Found(f"{len(atoms)} atoms, {len(crystal.vacancies)} vacancies, {words}; see {target}", facts)
+
+
+def check_atoms(atoms: Path | None, n_files: int) -> None:
+    """Refuse a table of atoms for several images, or one that is none."""
+    if atoms is None:
+        return
+    if n_files > 1:
+        raise InputError("A table of atoms belongs to one image; give one file at a time with --atoms.")
+    read_table(atoms)
+
+
+def detection_settings(options: dict[str, Any]) -> dict[str, Any]:
+    """Every option of the detection, also those that were left out; refuses what is none."""
+    from ..atoms.recipe import options_of
+
+    asked = options_of(options)
+    return asdict(asked) | {"refine": asked.placing}
+
+
+def atom_facts(atoms: pd.DataFrame) -> dict[str, Any]:
+    """How many atoms there are, and with which settings they were found."""
+    known = atoms.attrs.get(KEY, {})
+    named = {"polarity": "polarity", "spacing": "spacing_px", "threshold": "threshold"}
+    facts = {name: known[key] for key, name in named.items() if key in known}
+    return {"atoms": len(atoms)} | {name: _finite(value) for name, value in facts.items()}
+
+
+def describe_detection(atoms: pd.DataFrame, image: Micrograph) -> str:
+    """What the detection chose, or was told."""
+    known = atoms.attrs[KEY]
+    spacing = f"spacing {known['spacing']:.4g} px"
+    if image.pixel_size:
+        spacing += f" ({known['spacing'] * float(np.sqrt(np.prod(image.pixel_size))):.3g} {image.units})"
+    return f"{known['polarity']} columns, {spacing}, threshold {known['threshold']:.3g}"
+
+
+def describe_likeness(likeness: Likeness) -> str:
+    """Whether the image looks like the training data, in words and numbers."""
+    numbers = f"ELBO of {likeness.below_usual:.0%} of the windows below the 5 % quantile of the training"
+    if likeness.pixel_size_ratio is not None:
+        numbers += f", pixels {likeness.pixel_size_ratio:.3g} times as large"
+    return f"{numbers}. {likeness.sentence}" if likeness.sentence else numbers
+
+
+def _finite(value: Any) -> Any:
+    """Numbers that JSON knows."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value

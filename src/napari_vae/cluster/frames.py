@@ -1,0 +1,135 @@
+"""What a worker does: one frame of a file, which it reads itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from .parts import COUNT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..atoms.recipe import Recipe
+    from ..micrograph import Micrograph
+    from ..run import Run
+
+KEY = "napari_vae"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done with every frame: atoms are detected and, with a run, their windows encoded.
+
+    Parameters
+    ----------
+    detection : dict
+        Options of `detect_atoms`.
+    run : str
+        Folder of a trained model; empty to detect only.
+    version : int
+        When the model was written, in nanoseconds.
+    dataset : str or int, optional
+        Name or number of the image in files with several.
+    """
+
+    detection: dict[str, Any] = field(default_factory=dict)
+    run: str = ""
+    version: int = 0
+    dataset: str | int | None = None
+
+
+@dataclass(frozen=True)
+class FrameJob:
+    """One frame of a file that was `changed` at a time; the first one, without `basis`, tells what the others need."""
+
+    path: str
+    changed: int
+    work: Work
+    basis: dict[str, Any] | None = None
+    frame: int = -1
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """The frames of the file, what its first one told, and the table of one of them."""
+
+    frames: list[int]
+    basis: dict[str, Any]
+    frame: int
+    table: pd.DataFrame
+
+
+def do_frame(job: FrameJob) -> FrameResult:
+    """Detect the atoms of a frame, and encode them if there is a model.
+
+    The recipe of the detection, and for a model the limits of the intensities, are those of the first frame.
+
+    Raises
+    ------
+    InputError
+        As `read`, `detect_atoms`, `extract_patches` and `Run.encode`.
+    """
+    from ..atoms.detect import detect_frame
+    from ..atoms.frames import frame_list, open_frames
+    from ..atoms.recipe import Recipe, options_of
+    from ..micrograph import first_channel
+
+    image = _opened(job.path, job.changed, job.work.dataset)
+    searched, asked = open_frames(first_channel(image)), options_of(job.work.detection)
+    frames = frame_list(searched, asked.frames)
+    number = frames[0] if job.basis is None else job.frame
+    recipe = None if job.basis is None else Recipe(**job.basis["recipe"])
+    recipe, table = detect_frame(searched, number, recipe, asked)
+    assert table is not None  # nobody stops it
+    table = table.reset_index(drop=True)
+    attributes: dict[Any, Any] = {KEY: {"method": asked.method} | recipe.summary, COUNT: len(table)}
+    limits = None if job.basis is None else job.basis["limits"]
+    if job.work.run:
+        table, limits = _encoded(_loaded(job.work.run, job.work.version), image, table, recipe, limits)
+    table.attrs = attributes
+    return FrameResult(frames, {"recipe": _plain(recipe), "limits": limits}, number, table)
+
+
+def _encoded(
+    run: Run, image: Micrograph, atoms: pd.DataFrame, recipe: Recipe, limits: dict[str, Any] | None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The table with latents, of the atoms that have a window, and the limits that were used."""
+    import pandas as pd
+
+    from ..columns import name_classes
+    from ..normalization import Normalization
+    from ..patches import extract_patches
+
+    known = None if limits is None else Normalization.from_dict(limits)
+    patches = extract_patches(image, atoms, window=run.window, normalization=known, spacing=recipe.spacing)
+    encoded = name_classes(run.encode(patches), run.scale.names)
+    kept = patches.atoms.drop(columns=list(encoded), errors="ignore")
+    return pd.concat([kept, encoded], axis=1), patches.normalization.to_dict()
+
+
+@lru_cache(maxsize=1)
+def _opened(path: str, changed: int, dataset: str | int | None) -> Micrograph:
+    """The file, kept open for its next frame."""
+    from ..io.reading import read
+
+    return read(path, dataset=dataset)
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: str, version: int) -> Run:
+    from ..run import load_run
+
+    return load_run(folder)
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as JSON keeps it, to the last digit."""
+    return {key: value.item() if hasattr(value, "item") else value for key, value in asdict(recipe).items()}
+
+
+def jobs_of(first: FrameJob, basis: dict[str, Any], frames: Sequence[int]) -> list[FrameJob]:
+    """The jobs of some frames, once the first frame has told its basis."""
+    return [replace(first, basis=basis, frame=frame) for frame in frames]

@@ -1,0 +1,87 @@
+"""The results of a long job on one file, kept frame by frame until all are there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..io.writing import read_table, replacing, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MARKER = "job.json"
+COUNT = "atoms_found"  # attribute of a part: how many atoms the frame has, with a window or without
+
+
+class Parts:
+    """A folder with one parquet file per frame, each written whole or not at all.
+
+    A job that was broken off finds what it did before; the parts of another job give way to the new one.
+
+    Parameters
+    ----------
+    folder : path
+        Beside the table that the parts become.
+    identity : dict
+        File and settings, as values that JSON knows.
+
+    Attributes
+    ----------
+    basis : dict or None
+        What the first frame told about the others; ``None`` before it is done.
+    """
+
+    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+        self.folder = folder
+        self._identity = json.loads(json.dumps(identity))
+        known = self._known()
+        self.basis: dict[str, Any] | None = known.get("basis")
+        if known.get("identity") != self._identity:
+            self.discard()
+            self.basis = None
+
+    def begin(self, basis: dict[str, Any]) -> None:
+        """Note what the first frame told; parts can be added from now on."""
+        self.basis = basis
+        with replacing(self.folder / MARKER) as temporary:
+            temporary.write_text(json.dumps({"identity": self._identity, "basis": basis}), encoding="utf-8")
+
+    def add(self, frame: int, table: pd.DataFrame) -> None:
+        """Keep the result of a frame."""
+        write_table(table, self._path(frame))
+
+    def has(self, frame: int) -> bool:
+        """Whether the result of a frame is there."""
+        return self._path(frame).is_file()
+
+    def join(self, frames: list[int]) -> pd.DataFrame:
+        """One table of all frames, atoms numbered through as `detect_atoms` numbers them."""
+        import pandas as pd
+
+        tables, first = [], 0
+        for frame in frames:
+            table = read_table(self._path(frame))
+            tables.append(table.set_axis(table.index + first, axis=0))
+            first += table.attrs.get(COUNT, len(table))
+        attributes = tables[0].attrs if tables else {}
+        whole = pd.concat(tables) if tables else pd.DataFrame()
+        whole.attrs = {key: value for key, value in attributes.items() if key != COUNT}
+        return whole
+
+    def discard(self) -> None:
+        """Remove the folder; one that holds no parts is left alone."""
+        if (self.folder / MARKER).is_file():
+            shutil.rmtree(self.folder)
+
+    def _known(self) -> dict[str, Any]:
+        try:
+            known = json.loads((self.folder / MARKER).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def _path(self, frame: int) -> Path:
+        return self.folder / f"frame-{frame:06d}.parquet"

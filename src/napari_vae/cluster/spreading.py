@@ -1,0 +1,116 @@
+"""Jobs done one after the other here, or many at once by the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import InputError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+Spread = Callable[[Callable[[Job], Result], "deque[Job]"], Iterator[tuple[Job, Result | Exception]]]
+
+AHEAD = 2  # jobs per thread of the cluster that are handed out before results are wanted
+PATIENCE = 20  # seconds to wait for the scheduler, and for its first worker
+
+
+@contextmanager
+def spreader(scheduler: Any = None) -> Iterator[Spread[Any, Any]]:
+    """A function that does jobs: it takes them off a queue, to which more may be added meanwhile, until it is empty.
+
+    The function is called with the work and the queue, and yields each job with its result, or the exception that it
+    raised, as they are finished.
+
+    Parameters
+    ----------
+    scheduler : str, path or distributed.Client, optional
+        Address or scheduler file of a Dask cluster; by default the jobs are done here.
+
+    Raises
+    ------
+    InputError
+        If there is no such cluster, it has no workers, or the package is not installed.
+
+    Examples
+    --------
+    >>> from collections import deque
+    >>> with spreader() as spread:
+    ...     list(spread(abs, deque([-1, 2])))
+    [(-1, 1), (2, 2)]
+    """
+    if scheduler is None:
+        yield _here
+        return
+    with contextlib.ExitStack() as stack:
+        client = scheduler if hasattr(scheduler, "submit") else stack.enter_context(_connect(str(scheduler)))
+        _check_workers(client)
+        yield lambda work, queue: _there(client, work, queue)
+
+
+def _here(work: Callable[[Job], Result], queue: deque[Job]) -> Iterator[tuple[Job, Result | Exception]]:
+    while queue:
+        job = queue.popleft()
+        yield job, _attempt(lambda job=job: work(job))  # type: ignore[misc]
+
+
+def _there(client: Any, work: Callable[[Job], Result], queue: deque[Job]) -> Iterator[tuple[Job, Result | Exception]]:
+    """Jobs of workers that die go to others; a result counts when it has arrived here, so none counts twice."""
+    from distributed import as_completed
+
+    at_once = AHEAD * sum(client.nthreads().values())
+    jobs: dict[str, Job] = {}
+    finished = as_completed(loop=client.loop)
+
+    def hand_out() -> None:
+        while queue and len(jobs) < at_once:
+            job = queue.popleft()
+            future = client.submit(work, job, pure=False)
+            jobs[future.key] = job
+            finished.add(future)
+
+    hand_out()
+    while jobs:
+        future = next(finished)
+        result: Result | Exception = _attempt(future.result)
+        if type(result).__name__ == "KilledWorker":
+            result = InputError("One worker after the other died of the same frame; start them with more memory.")
+        yield jobs.pop(future.key), result
+        future.release()
+        hand_out()
+
+
+def _attempt(call: Callable[[], Result]) -> Result | Exception:
+    try:
+        return call()
+    except Exception as error:
+        return error
+
+
+def _connect(address: str) -> Any:
+    """A client of the scheduler at an address, or of one that wrote a file."""
+    if find_spec("distributed") is None:
+        raise InputError('A scheduler needs the package distributed; type pip install "napari-vae[cluster]".')
+    from distributed import Client
+
+    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    try:
+        return Client(**where, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"No Dask scheduler answers at {address}; start one with “dask scheduler”, and give the address it prints."
+        ) from error
+
+
+def _check_workers(client: Any) -> None:
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError:
+        raise InputError(
+            "The scheduler has no workers; start some with “dask worker ADDRESS”, in the same environment."
+        ) from None

@@ -1,0 +1,110 @@
+"""HDF5 of any program: opened only if what it holds lies in the file itself and fits in memory."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..errors import ReadError
+from .calibration import Calibration, calibrate
+from .dataset import Dataset, fits, is_large, lazy_frames
+from .hdf5_probe import largest_array
+from .nion import hdf5_nion
+from .vendors import missing_extra, vendor_datasets
+
+SMALLEST = 8  # pixels along the shorter side of what may be an image, where a file does not tell
+
+
+def hdf5_datasets(path: Path) -> list[Dataset]:
+    """Images of an HDF5 file by what is in it: HyperSpy, EMD, DigitalMicrograph 5, Nion Swift, or plain arrays.
+
+    Raises
+    ------
+    ReadError
+        If h5py is not installed, or the file refers to other files or claims more than it can hold.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise missing_extra(path) from error
+    if not h5py.is_hdf5(path):
+        raise ReadError(f"{path.name} is cut short or not an HDF5 file; copy or export it again from its source.")
+    fits(largest_array(path), path)
+    with h5py.File(path, "r") as file:
+        if path.suffix.lower() in (".emd", ".hspy") or file.attrs.get("file_format") == "HyperSpy":
+            datasets = None
+        elif "ImageList" in file:
+            datasets = _digital_micrograph(path, file)
+        elif "data" in file and (hasattr(file["data"], "shape") or path.suffix.lower() == ".nhdf"):
+            datasets = hdf5_nion(path, file) if _has_properties(file["data"]) else _plain(path, file)
+        else:
+            datasets = _plain(path, file)
+    if datasets is None:
+        return vendor_datasets(path)
+    if not datasets:
+        raise ReadError(f"{path.name} holds no image, only other data such as spectra; choose another file.")
+    return datasets
+
+
+def load_dataset(path: Path, name: str) -> Any:
+    """One dataset in memory, or lazily frame by frame where it is large."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        data = file[name]
+        if data.ndim == 3 and is_large(data.nbytes):
+            return lazy_frames(partial(_read_frame, path, name), data.shape, data.dtype)
+        return data[()]
+
+
+def _read_frame(path: Path, name: str, frame: int) -> Any:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return file[name][frame]
+
+
+def _has_properties(data: Any) -> bool:
+    items = [data] if hasattr(data, "shape") else list(data.values())
+    return bool(items) and all("properties" in item.attrs for item in items)
+
+
+def _digital_micrograph(path: Path, file: Any) -> list[Dataset]:
+    """Images of a ``.dm5`` file but its thumbnails; spectra and spectrum images are passed over."""
+    thumbnails = {int(item.attrs.get("ImageIndex", -1)) for item in file.get("Thumbnails", {}).values()}
+    datasets = []
+    for number, key in enumerate(file["ImageList"]):
+        image = file["ImageList"][key]
+        pixels, tags = image["ImageData/Data"], image.get("ImageTags/Meta Data")
+        kind = "" if tags is None else _text(tags.attrs.get("Format", "")) + _text(tags.attrs.get("Signal", ""))
+        if number in thumbnails or pixels.ndim not in (2, 3) or any(word in kind for word in ("Spectrum", "EELS")):
+            continue
+        steps = image["ImageData/Calibrations/Dimension"]
+        columns, rows = (steps[f"[{axis}]"].attrs for axis in (0, 1))
+        calibration = calibrate(
+            [axis.get("Scale") for axis in (rows, columns)], [axis.get("Units") for axis in (rows, columns)]
+        )
+        name = _text(image.attrs.get("Name", "")) or f"image {number}"
+        load = partial(load_dataset, path, pixels.name)
+        datasets.append(Dataset(name, "TYX"[-pixels.ndim :], pixels.shape, load, calibration))
+    return datasets
+
+
+def _plain(path: Path, file: Any) -> list[Dataset]:
+    """Arrays of numbers that may be images, by their place in the file, without a scale."""
+    note = "An HDF5 file of an unknown program; its array is taken as an image, its scale is not known."
+    datasets: list[Dataset] = []
+
+    def visit(name: str, item: Any) -> None:
+        numbers = hasattr(item, "dtype") and item.dtype.kind in "iufcb" and item.ndim in (2, 3)
+        if numbers and min(item.shape[-2:]) >= SMALLEST:
+            load = partial(load_dataset, path, name)
+            datasets.append(Dataset(name, "TYX"[-item.ndim :], item.shape, load, Calibration(note=note)))
+
+    file.visititems(visit)
+    return datasets
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

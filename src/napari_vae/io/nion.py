@@ -1,0 +1,108 @@
+"""Nion Swift: ``.ndata``, a zip archive of one array; ``.h5`` and ``.nhdf``, HDF5 with properties at its datasets."""
+
+from __future__ import annotations
+
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ReadError
+from .calibration import Calibration, calibrate
+from .dataset import Dataset, fits
+from .json_files import parse_json
+
+if TYPE_CHECKING:
+    import h5py
+
+PIXELS, PROPERTIES = "data.npy", "metadata.json"
+LOCAL_HEADER = 30  # bytes of a local header in a zip archive before its name
+
+
+def ndata_datasets(path: Path) -> list[Dataset]:
+    """The image or movie of an ``.ndata`` file; nothing is unpacked to the disk, and only these two names are read."""
+    with zipfile.ZipFile(path) as archive:
+        pixels, told = archive.getinfo(PIXELS), archive.getinfo(PROPERTIES)
+        fits(pixels.file_size, path)
+        properties = parse_json(_content(archive, told, path), path)
+        with archive.open(pixels) as file:
+            shape, dtype = _npy_header(file, path)
+        stored = pixels.compress_type == zipfile.ZIP_STORED
+    fits(int(np.prod(shape, dtype=object)) * dtype.itemsize, path)
+    load = partial(_map_array, path, pixels.header_offset) if stored else partial(_unpack_array, path)
+    return nion_datasets(path.stem, properties, shape, dtype, load)
+
+
+def hdf5_nion(path: Path, file: h5py.File) -> list[Dataset]:
+    """The images and movies of an open file of Nion Swift."""
+    from .hdf5 import load_dataset
+
+    data = file["data"]
+    items = [(path.stem, data)] if hasattr(data, "shape") else [(str(key), data[key]) for key in data]
+    datasets = []
+    for name, item in items:
+        properties = parse_json(item.attrs["properties"], path)
+        load = partial(load_dataset, path, item.name)
+        datasets += nion_datasets(name, properties, item.shape, item.dtype, load)
+    return datasets
+
+
+def nion_datasets(
+    name: str, properties: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any], load: Any
+) -> list[Dataset]:
+    """The dataset of an item of Nion Swift; none if it is a spectrum or a diffraction map."""
+    told = (properties.get("data_sources") or [properties])[0]  # older versions keep it one level deeper
+    coloured = dtype == np.uint8 and len(shape) > 2 and shape[-1] in (3, 4)
+    sequence, plane = bool(told.get("is_sequence")), (0, 2)
+    default = (0, min(len(shape) - coloured - sequence, 2))
+    dimensions = tuple(
+        told.get(f"{kind}_dimension_count", count) for kind, count in zip(("collection", "datum"), default, strict=True)
+    )
+    axes = "T" * sequence + "YX" + "S" * coloured
+    if dimensions not in (plane, plane[::-1]) or len(axes) != len(shape):
+        return []
+    steps = told.get("dimensional_calibrations") or told.get("spatial_calibrations") or []
+    steps = steps[sequence : sequence + 2]
+    calibration = Calibration()
+    if len(steps) == 2:
+        calibration = calibrate([step.get("scale", 1) for step in steps], [step.get("units", "") for step in steps])
+    title = str(properties.get("title") or told.get("title") or name)
+    metadata = {"acquisition": told.get("metadata", {}), "intensity": told.get("intensity_calibration", {})}
+    return [Dataset(title, axes, shape, partial(_as_rgb, load) if coloured else load, calibration, metadata)]
+
+
+def _as_rgb(load: Any) -> Any:
+    """Nion Swift keeps colours as blue, green, red."""
+    return np.asarray(load())[..., 2::-1]
+
+
+def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:
+    fits(info.file_size, path)
+    with archive.open(info) as file:
+        return file.read(info.file_size)
+
+
+def _npy_header(file: Any, path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, transposed, dtype = read(file)
+    if dtype.hasobject or transposed:
+        raise ReadError(f"{path.name} holds no plain array of numbers; export it as TIFF.")
+    return tuple(shape), dtype
+
+
+def _map_array(path: Path, header: int) -> Any:
+    """The array that lies uncompressed in the archive, mapped into memory."""
+    with path.open("rb") as file:
+        file.seek(header)
+        local = file.read(LOCAL_HEADER)
+        file.seek(int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little"), 1)
+        shape, dtype = _npy_header(file, path)
+        return np.memmap(path, dtype, "r", file.tell(), shape)
+
+
+def _unpack_array(path: Path) -> Any:
+    with zipfile.ZipFile(path) as archive, archive.open(PIXELS) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)

@@ -1,0 +1,242 @@
+"""Networks, each with a Gaussian process on top: fitted side by side, asked together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from botorch.sampling.pathwise import draw_matheron_paths
+from gpytorch.likelihoods import GaussianLikelihood
+from gpytorch.mlls import ExactMarginalLogLikelihood
+from linear_operator.utils.cholesky import psd_safe_cholesky
+from linear_operator.utils.errors import NanError, NotPSDError
+from torch import Tensor, nn
+
+from ..errors import TrainingError
+from .candidates import Floats, Prepared
+from .config import DeepKernelConfig
+from .networks import FeatureNetwork
+from .processes import Processes, make_processes
+
+RATE, WARM_RATE = 0.01, 0.005  # of the networks
+KERNEL_RATE = 0.05
+INHERITED = 0.01  # of the rate, for an encoder that was trained before
+CHUNK = 1024
+PART = 2**15  # values of functions that are computed at a time, each from about a thousand waves
+TINY = 1e-12
+PATIENCE, TOLERANCE = 30, 1e-3  # steps without a gain of this many nats per label and network
+
+
+class Ensemble:
+    """M feature networks, and on the embedding of each an exact Gaussian process with one output for each of T targets.
+
+    The processes are one batch, so four take little longer than one. They are in double precision on the CPU, because
+    their Cholesky factors need it.
+
+    Parameters
+    ----------
+    networks : list of FeatureNetwork
+    kernel : "matern" or "rbf"
+    shape : tuple of int
+        Of one candidate.
+    """
+
+    def __init__(self, networks: list[FeatureNetwork], kernel: str, shape: tuple[int, ...]) -> None:
+        self.networks, self.kernel, self.shape = nn.ModuleList(networks), kernel, shape
+        self.gp: Processes | None = None
+
+    def fit(
+        self,
+        seen: Prepared,
+        targets: Floats,
+        variance: Floats | None,
+        rows: npt.NDArray[np.int64],
+        *,
+        settings: DeepKernelConfig,
+        warm: bool,
+        stop: Callable[[], bool],
+    ) -> tuple[Floats, Floats]:
+        """Maximise the marginal likelihood of targets (n, T), whose variances may be known.
+
+        Parameters
+        ----------
+        rows : array (M, k) of int
+            The labels that each network sees; afterwards its process is told all of them.
+
+        Returns
+        -------
+        mean, variance : array (M, n, T)
+            What each says of all labels while it knows its own only.
+
+        Raises
+        ------
+        TrainingError
+            If a covariance cannot be inverted, whatever is added to its diagonal.
+        """
+        warm = warm and self.gp is not None
+        steps, rate = (settings.warm_steps, WARM_RATE) if warm else (settings.steps, RATE)
+        parts = [seen[some] for some in rows]
+        try:
+            self._know(parts, targets[rows], None if variance is None else variance[rows])
+            self._train(parts, steps, settings.weight_decay, rate, stop)
+            self._know(parts, targets[rows], None if variance is None else variance[rows])
+            told = self.moments(seen, True)
+            self.condition(seen, targets, variance)
+            return told
+        except (NotPSDError, NanError) as error:
+            raise TrainingError(
+                "The kernel of the Gaussian process could not be inverted; leave out labels of the same image that "
+                "disagree, or choose a smaller embedding."
+            ) from error
+
+    def condition(self, seen: Prepared, targets: Floats, variance: Floats | None) -> None:
+        """Let all processes know all labels (n, T), whatever they were fitted to."""
+        each = len(self.networks)
+        known = None if variance is None else np.stack([variance] * each)
+        self._know([seen] * each, np.stack([targets] * each), known)
+
+    @torch.no_grad()
+    def moments(self, seen: Prepared, noise: bool) -> tuple[Floats, Floats]:
+        """Mean and variance (M, N, T) that each network gives to candidates, chunk by chunk.
+
+        Each candidate by itself: gpytorch's prediction would take its covariance with every other.
+        """
+        gp, factor = self._factor()
+        known, weights = gp.train_inputs[0], torch.cholesky_solve(self._deviations()[..., None], factor)
+        added = gp.noise if noise else torch.zeros(1)
+        parts = []
+        for k in range(0, len(seen), CHUNK):
+            z = gp.placed(self._embedded([seen[k : k + CHUNK]] * len(self.networks)))
+            cross = gp.covar_module(z, known).to_dense()
+            mean = gp.mean_module(z) + (cross @ weights)[..., 0]
+            told = torch.linalg.solve_triangular(factor, cross.mT, upper=False).square().sum(-2)
+            variance = gp.covar_module(z, diag=True) - told
+            parts.append((mean, variance.clamp_min(TINY) + added))
+        mean, variance = (gp.rows(torch.cat(part, -1)) for part in zip(*parts, strict=True))
+        return mean.numpy(), variance.numpy()
+
+    @torch.no_grad()
+    def left_out(self) -> tuple[Floats, Floats]:
+        """What `moments` says of each label from all others, by the processes; the networks saw them.
+
+        References
+        ----------
+        C. E. Rasmussen, C. K. I. Williams, "Gaussian processes for machine learning" (2006), section 5.4.2.
+        """
+        gp, factor = self._factor()
+        precision = torch.cholesky_inverse(factor)
+        variance = 1 / torch.diagonal(precision, dim1=-2, dim2=-1)
+        mean = gp.train_targets - (precision @ self._deviations()[..., None])[..., 0] * variance
+        if not isinstance(gp.likelihood, GaussianLikelihood):
+            variance = variance - gp.likelihood.noise_covar.noise  # of that label
+        return gp.rows(mean).numpy(), gp.rows(variance).numpy()
+
+    @torch.no_grad()
+    def draw(self, seen: Prepared, n: int, seed: int) -> Floats:
+        """Functions of the processes at all candidates (n, M, N, T)."""
+        gp = self._known()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            paths = draw_matheron_paths(gp, torch.Size([n]))
+        z = gp.placed(self._embedded([seen] * len(self.networks)))
+        part = max(1, PART // (n * z[..., 0, 0].numel()))  # memory is draws × processes × candidates × waves
+        return gp.rows(torch.cat([paths(some) for some in z.split(part, dim=-2)], -1)).numpy()
+
+    def embed(self, seen: Prepared, number: int = 0) -> Floats:
+        """The embedding (N, d) of one network."""
+        network = self.networks[number]
+        assert isinstance(network, FeatureNetwork)
+        return network.embed(seen).numpy()
+
+    def state(self) -> dict[str, Tensor]:
+        """Weights, hyperparameters and what is known, by name."""
+        parts = {
+            "networks": self.networks.state_dict(),
+            "gp": self._known().state_dict(),
+            "known": self._known().known(),
+        }
+        named = {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
+        return {name: value.detach().cpu().clone().contiguous() for name, value in named.items()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Put everything back as `state` told it."""
+        self.networks.load_state_dict(_under("networks.", state))
+        self.gp = make_processes(self.kernel, **_under("known.", state))
+        self.gp.load_state_dict(_under("gp.", state))
+        self.gp.eval()
+
+    def _train(
+        self, parts: list[Prepared], steps: int, weight_decay: float, rate: float, stop: Callable[[], bool]
+    ) -> None:
+        gp = self._known()
+        gp.train()
+        self.networks.train()
+        evidence = ExactMarginalLogLikelihood(gp.likelihood, gp)
+        optimizer = torch.optim.AdamW(self._groups(rate, weight_decay))
+        best, since = float("inf"), 0
+        for _ in range(steps):
+            if stop():
+                break
+            optimizer.zero_grad()
+            z = torch.stack([network(part).double().cpu() for network, part in zip(self.networks, parts, strict=True)])
+            loss = -evidence(gp.forward(gp.placed(z)), gp.train_targets).sum()
+            loss.backward()
+            optimizer.step()
+            value = float(loss.detach()) / len(parts)
+            best, since = (value, 0) if value < best - TOLERANCE else (best, since + 1)
+            if since >= PATIENCE:
+                break
+
+    def _groups(self, rate: float, weight_decay: float) -> list[dict[str, object]]:
+        """What Adam moves, and how fast."""
+        inherited = [
+            parameter
+            for network in self.networks
+            if isinstance(network, FeatureNetwork) and network.encoder is not None
+            for parameter in network.encoder.parameters()
+            if parameter.requires_grad
+        ]
+        known = {id(parameter) for parameter in inherited}
+        layers = [p for p in self.networks.parameters() if p.requires_grad and id(p) not in known]
+        return [
+            {"params": layers, "lr": rate, "weight_decay": weight_decay},
+            {"params": inherited, "lr": rate * INHERITED, "weight_decay": 0.0},  # it knows much already
+            {"params": list(self._known().parameters()), "lr": KERNEL_RATE, "weight_decay": 0.0},
+        ]
+
+    def _know(self, parts: list[Prepared], targets: Floats, variance: Floats | None) -> None:
+        """Give each process labels (M, k, T) of its own; its hyperparameters stay."""
+        before = None if self.gp is None else self.gp.state_dict()
+        noise = None if variance is None else torch.from_numpy(variance)
+        self.networks.eval()
+        self.gp = make_processes(self.kernel, self._embedded(parts), torch.from_numpy(targets), noise)
+        if before is not None:
+            self.gp.load_state_dict(before)
+        self.gp.eval()
+
+    def _embedded(self, parts: list[Prepared]) -> Tensor:
+        """Candidates (M, N, d) as each network sees its own."""
+        pairs = zip(self.networks, parts, strict=True)
+        return torch.stack([network.embed(part) for network, part in pairs if isinstance(network, FeatureNetwork)])
+
+    def _known(self) -> Processes:
+        assert self.gp is not None
+        return self.gp
+
+    def _factor(self) -> tuple[Processes, Tensor]:
+        """The processes, and the Cholesky factors of the covariance of what they know."""
+        gp = self._known()
+        z = gp.train_inputs[0]
+        return gp, psd_safe_cholesky(gp.likelihood(gp.forward(z), z).covariance_matrix)
+
+    def _deviations(self) -> Tensor:
+        """Of what is known, from the mean of the process."""
+        gp = self._known()
+        deviations: Tensor = gp.train_targets - gp.mean_module(gp.train_inputs[0])
+        return deviations
+
+
+def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

@@ -1,0 +1,162 @@
+"""Processes that train one model together: what each of them does of it, and what they agree on.
+
+Every process holds the same images and the same weights, and takes its share of every batch; gradients are added up
+before the step. Started by ``torchrun``; exchange is by gloo between CPUs and by nccl between GPUs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, distributed, nn
+
+from .device import choose_device
+from .errors import InputError
+from .models.evidence import Evidence
+
+
+class Share(NamedTuple):
+    """Rows of a batch that a process takes, how many lie before and after them, and whether they count.
+
+    Where a batch has fewer rows than there are processes, some of them look at one that does not count, so that all
+    have drawn the same random numbers and have gradients to add.
+    """
+
+    rows: Tensor
+    before: int
+    after: int
+    counts: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes of a training; by default there is one.
+
+    Parameters
+    ----------
+    rank, size : int
+        Number of this process, from 0, and how many there are.
+    device : str
+        Where this process computes; empty to leave it to the training.
+    """
+
+    rank: int = 0
+    size: int = 1
+    device: str = ""
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes and speaks."""
+        return self.rank == 0
+
+    def share(self, rows: Tensor) -> Share:
+        """What this process takes of some rows."""
+        low, high = (len(rows) * rank // self.size for rank in (self.rank, self.rank + 1))
+        counts = high > low or not len(rows)
+        if not counts:
+            low = min(low, len(rows) - 1)
+            high = low + 1
+        return Share(rows[low:high], low, len(rows) - high, counts)
+
+    def add(self, tensors: Sequence[Tensor]) -> None:
+        """Put into every tensor the sum over all processes."""
+        if self.size > 1 and tensors:
+            flat = torch.cat([tensor.flatten() for tensor in tensors])
+            distributed.all_reduce(flat)
+            for tensor, total in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+                tensor.copy_(total.view_as(tensor))
+
+    def follow(self, tensors: Sequence[Tensor]) -> None:
+        """Put into every tensor what it is in the first process."""
+        if self.size > 1:
+            for tensor in tensors:
+                distributed.broadcast(tensor, 0)
+
+    def align(self, model: nn.Module) -> None:
+        """Give every process the weights of the first one."""
+        self.follow([value for value in model.state_dict().values() if value.numel()])
+
+    def agree(self, values: Sequence[float]) -> list[float]:
+        """The numbers of the first process."""
+        if self.size == 1:
+            return list(values)
+        told = torch.tensor(values, dtype=torch.float64, device=self.device or None)
+        self.follow([told])
+        return [float(value) for value in told]
+
+    def mean(self, evidence: Evidence) -> Evidence:
+        """Mean over the images of all processes, as a batch of one."""
+        if self.size == 1:
+            return evidence.mean()
+        totals = [getattr(evidence, f.name).sum(0, keepdim=True) for f in fields(evidence)]
+        count = torch.full_like(totals[0], len(evidence.posed))
+        self.add([*totals, count])
+        return Evidence(*(total / count for total in totals))
+
+    def any(self, wish: bool) -> bool:
+        """Whether any process wishes it."""
+        if self.size == 1:
+            return wish
+        wishes = torch.tensor([float(wish)], device=self.device or None)
+        distributed.all_reduce(wishes)
+        return bool(wishes > 0)
+
+    def check_same(self, digest: str) -> None:
+        """Refuse a training for which the processes were given different images.
+
+        Raises
+        ------
+        InputError
+            In all of them.
+        """
+        number = [float(int(digest[i : i + 8], 16)) for i in range(0, 64, 8)]
+        if self.any(self.agree(number) != number):
+            raise InputError("The processes were given different images; give all of them the same file and options.")
+
+
+ALONE = Group()
+
+
+@contextmanager
+def joined(device: str = "auto") -> Iterator[Group]:
+    """The processes that ``torchrun`` started, or this one alone if it did not.
+
+    Parameters
+    ----------
+    device : str
+        As in `TrainConfig`; of several GPUs each process takes its own.
+
+    Raises
+    ------
+    InputError
+        If there are more processes on this machine than GPUs, or the device cannot be shared.
+
+    Examples
+    --------
+    >>> with joined("cpu") as group:
+    ...     group.first, group.size
+    (True, 1)
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield Group()
+        return
+    chosen, local = choose_device(device), int(os.environ.get("LOCAL_RANK", "0"))
+    if chosen.type not in ("cpu", "cuda"):
+        raise InputError(f"Several processes cannot share {chosen.type}; give --device cpu, or train in one process.")
+    if chosen.type == "cuda":
+        if local >= torch.cuda.device_count():
+            raise InputError(
+                f"This machine has {torch.cuda.device_count()} GPUs; start one process for each, or give --device cpu."
+            )
+        chosen = torch.device("cuda", local)
+    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield Group(distributed.get_rank(), size, str(chosen))
+    finally:
+        distributed.destroy_process_group()

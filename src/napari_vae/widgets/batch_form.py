@@ -1,0 +1,182 @@
+"""What is to be done with many files: which images, the task, and where the results go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QWidget
+
+from ..batch import Analyze, Detect, Encode
+from ..errors import InputError
+from ..io.reading import FORMATS
+from ..models.config import PRESETS, ModelConfig, TrainConfig
+from .memory import remember
+from .panel import Form, side_by_side
+
+if TYPE_CHECKING:
+    from ..batch.running import Task
+
+DETECT, APPLY, ANALYZE = "detect", "apply", "analyze"
+TASKS = {"Detect atoms": DETECT, "Apply a trained model": APPLY, "Train a model on each": ANALYZE}
+CONTRASTS = {"automatic": "auto", "bright atoms": "bright", "dark atoms": "dark"}
+BETWEEN = "; "  # between the names of several files
+TOOLTIPS = {
+    "files": "Images, folders of images, and patterns such as /data/today/*.dm4, with “;” between them. Of a folder "
+    "all images are taken, without those in folders inside.",
+    "choose_files": "Choose image files",
+    "choose_folder": "Choose a folder of images",
+    "task": "Detect: a table of atoms for each image. Apply: also their latents by a model trained before, and whether "
+    "the image looks like its training data. Train: a model, layers and a report for each image.",
+    "model": "What the model shall not care about: it is found for each atom and kept out of the latents.",
+    "epochs": "Passes over the windows of an image; automatic goes on until it learns no more.",
+    "run": "Folder of a model that was saved, or of an analysis.",
+    "choose_run": "Choose the folder of a trained model",
+    "polarity": "Whether atoms are brighter than what lies between them, as in HAADF, or darker.",
+    "out": "Folder for the results. What is finished there, of the same images and settings, is not done again.",
+    "choose_out": "Choose the folder for the results",
+    "replace": "Replace results of the same name that are of other images or settings; otherwise such a file fails.",
+}
+
+
+class BatchForm(Form):
+    """The form; ``changed`` tells that something else is asked for."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.files, self.run, self.out = QLineEdit(), QLineEdit(), QLineEdit()
+        self.choose_files, self.choose_folder = QPushButton("Files …"), QPushButton("Folder …")
+        self.choose_run, self.choose_out = QPushButton("…"), QPushButton("…")
+        self.task, self.polarity, self.model = QComboBox(), QComboBox(), QComboBox()
+        self.epochs = QSpinBox()
+        self.replace = QCheckBox("Replace other results")
+        self._fill()
+        self._lay_out()
+        self._connect()
+        remembered = {"task": self.task, "polarity": self.polarity, "model": self.model, "epochs": self.epochs}
+        remember("batch", remembered)
+        self._show_rows()
+
+    def patterns(self) -> list[str]:
+        """The files, folders and patterns that were named.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        named = [text.strip() for text in self.files.text().split(BETWEEN.strip()) if text.strip()]
+        if not named:
+            raise InputError("No images are named; choose files or a folder.")
+        return named
+
+    def folder(self) -> Path:
+        """Where the results go.
+
+        Raises
+        ------
+        InputError
+            If no folder is named.
+        """
+        if not self.out.text().strip():
+            raise InputError("No folder for the results is named; choose one.")
+        return Path(self.out.text().strip()).expanduser()
+
+    def job(self) -> Task:
+        """What is to be done with every image.
+
+        Raises
+        ------
+        InputError
+            If the model to be applied is not named.
+        """
+        detection = {"polarity": self.polarity.currentData()}
+        if self.task.currentData() == DETECT:
+            return Detect(detection)
+        if self.task.currentData() == APPLY:
+            if not self.run.text().strip():
+                raise InputError("No trained model is named; choose the folder that it was saved in.")
+            return Encode(detection, run=Path(self.run.text().strip()).expanduser())
+        model = ModelConfig.preset(self.model.currentData())
+        return Analyze(model, TrainConfig(epochs=self.epochs.value() or "auto"), detection=detection)
+
+    def choose(self, task: str) -> None:
+        """Choose what to do: ``"detect"``, ``"apply"`` or ``"analyze"``."""
+        self.task.setCurrentIndex(self.task.findData(task))
+
+    def _fill(self) -> None:
+        models = {PRESETS[name]: name for name in PRESETS if ModelConfig.preset(name).kind == "vae"}
+        for box, entries in ((self.task, TASKS), (self.polarity, CONTRASTS), (self.model, models)):
+            for label, value in entries.items():
+                box.addItem(label, value)
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(12)
+        self.model.setCurrentIndex(self.model.findData("rvae"))
+        self.epochs.setRange(0, 10_000)
+        self.epochs.setSpecialValueText("automatic")
+        self.files.setPlaceholderText("files, a folder, or *.dm4")
+        for line in (self.run, self.out):
+            line.setPlaceholderText("folder")
+
+    def _lay_out(self) -> None:
+        for name in ("choose_files", "choose_folder", "choose_run", "choose_out"):
+            button = getattr(self, name)
+            button.setToolTip(TOOLTIPS[name])
+            if button.text() == "…":
+                button.setFixedWidth(34)
+        self.add("Images", self.files, TOOLTIPS["files"])
+        self.add_wide(_row(self.choose_files, self.choose_folder))
+        self.add("Do", self.task, TOOLTIPS["task"])
+        self.add("Model", self.model, TOOLTIPS["model"])
+        self.add("Epochs", self.epochs, TOOLTIPS["epochs"])
+        self.run_row, out_row = _row(self.run, self.choose_run), _row(self.out, self.choose_out)
+        self.add("Trained model", self.run_row, TOOLTIPS["run"])
+        self.add("Contrast", self.polarity, TOOLTIPS["polarity"])
+        self.add("Results in", out_row, TOOLTIPS["out"])
+        self.add_wide(self.replace)
+        for name in ("run", "out", "replace"):
+            getattr(self, name).setToolTip(TOOLTIPS[name])
+
+    def _connect(self) -> None:
+        self.task.currentIndexChanged.connect(self._show_rows)
+        self.choose_files.clicked.connect(self._on_files_clicked)
+        self.choose_folder.clicked.connect(self._on_folder_clicked)
+        self.choose_run.clicked.connect(self._on_run_clicked)
+        self.choose_out.clicked.connect(self._on_out_clicked)
+
+    def _show_rows(self, index: int = 0) -> None:
+        """Only the rows that the task needs."""
+        task = self.task.currentData()
+        for control, needed in ((self.model, ANALYZE), (self.epochs, ANALYZE), (self.run_row, APPLY)):
+            self.set_row_visible(control, task == needed)
+        self.changed.emit()
+
+    def _on_files_clicked(self) -> None:
+        known = " ".join(f"*{suffix}" for suffix in FORMATS)
+        names, _ = QFileDialog.getOpenFileNames(self, "Choose images", "", f"Images ({known});;All files (*)")
+        if names:
+            self.files.setText(BETWEEN.join(names))
+
+    def _on_folder_clicked(self) -> None:
+        self._ask(self.files, "Choose a folder of images")
+
+    def _on_run_clicked(self) -> None:
+        self._ask(self.run, "Choose the folder of a trained model")
+
+    def _on_out_clicked(self) -> None:
+        self._ask(self.out, "Choose the folder for the results")
+
+    def _ask(self, line: QLineEdit, title: str) -> None:
+        folder = QFileDialog.getExistingDirectory(self, title, line.text())
+        if folder:
+            line.setText(folder)
+
+
+def _row(*widgets: QWidget) -> QWidget:
+    layout = QHBoxLayout()
+    for widget in widgets:
+        layout.addWidget(widget)
+    return side_by_side(layout)

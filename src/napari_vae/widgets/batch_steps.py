@@ -1,0 +1,162 @@
+"""The steps of the batch job, and of opening what it made: nothing here touches a layer or a widget.
+
+A batch has a thread of its own beside that of the job, so that Stop is answered at once: the file at work is left to
+itself, and ends without writing anything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..batch import BatchProgress, Detect, Outcome, run
+from ..batch.inputs import find_files
+from ..layers import LayerData
+from .jobs import Step
+from .training_steps import spare_core
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..batch.running import Task
+    from ..micrograph import Micrograph
+    from ..open_runs import OpenRun
+
+LOOK_EVERY = 0.05  # seconds
+PATIENCE = 0.25  # seconds that a file at work has to end in when it is stopped
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The files of a batch, before the first is begun."""
+
+    paths: list[Path]
+    message: str = "Starting …"
+    fraction: float = 0.0
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What became of a batch, and the thread that may still be leaving its last file."""
+
+    outcomes: tuple[Outcome, ...]
+    total: int
+    folder: Path
+    work: Work
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Layers of a finished file, and the run that its points came from, if there is one."""
+
+    layers: list[LayerData]
+    run: OpenRun | None = None
+
+
+class Work(threading.Thread):
+    """A batch at work; ``latest`` is where it is."""
+
+    def __init__(self, task: Task, paths: list[Path], out: Path, overwrite: bool) -> None:
+        super().__init__(name="napari-vae batch")
+        self._asked = (task, paths, out, overwrite)
+        self.halt = threading.Event()
+        self.latest: BatchProgress | None = None
+        self.outcomes: tuple[Outcome, ...] | None = None
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        """Do it; an error is kept."""
+        task, paths, out, overwrite = self._asked
+        careful: AbstractContextManager[None] = nullcontext() if isinstance(task, Detect) else spare_core()
+        try:
+            with careful:
+                options: dict[str, Any] = {"overwrite": overwrite, "summary": True, "progress": self._note}
+                self.outcomes = tuple(run(task, paths, out, stop=self.halt.is_set, **options))
+        except Exception as error:
+            self.error = error
+
+    def _note(self, event: BatchProgress) -> None:
+        self.latest = event
+
+
+def batch_steps(
+    stop: Callable[[], bool], task: Task, patterns: list[str], out: Path, overwrite: bool, before: Work | None
+) -> Generator[Any, None, Finished]:
+    """Do a task on every file; `before` is the work that was stopped last, which must have ended."""
+    paths = find_files(patterns)
+    yield Listed(paths)  # the first event of a job always arrives
+    while before is not None and before.is_alive() and not stop():
+        yield Step("The file that was stopped comes to an end …")
+        time.sleep(LOOK_EVERY)
+    if before is not None and before.is_alive():
+        return Finished((), len(paths), out, before)
+    work = Work(task, paths, out, overwrite)
+    work.start()
+    try:
+        while work.is_alive() and not stop():
+            time.sleep(LOOK_EVERY)
+            yield work.latest or Step("Starting …")
+    finally:
+        work.halt.set()
+    work.join(PATIENCE)
+    if work.error is not None:
+        raise work.error
+    known = work.outcomes if work.outcomes is not None else work.latest.outcomes if work.latest else ()
+    return Finished(known, len(paths), out, work)
+
+
+def open_steps(stop: Callable[[], bool], outcome: Outcome, task: Task) -> Generator[Step, None, Opened]:
+    """Read what was made of a file, as layers."""
+    yield Step(f"Opening {outcome.path.name} …")
+    if isinstance(task, Detect):
+        return _opened_atoms(outcome)
+    with spare_core():
+        return _opened_analysis(outcome) if outcome.target.is_dir() else _opened_latents(outcome, task)
+
+
+def _opened_atoms(outcome: Outcome) -> Opened:
+    from ..io.napari_reader import image_layer
+    from ..layers import atoms_to_points
+    from ..placement import Placement
+
+    image, atoms = _read(outcome)
+    placement, spacing = Placement.of_micrograph(image), outcome.facts.get("spacing_px")
+    points = atoms_to_points(atoms, placement, name=f"atoms of {image.name}", spacing=spacing)
+    return Opened([image_layer(image), points])
+
+
+def _opened_latents(outcome: Outcome, task: Any) -> Opened:
+    from ..layers import latent_style
+    from ..open_runs import OpenRun
+    from ..patches import extract_patches
+    from ..placement import Placement
+
+    (image, atoms), layers = _read(outcome), _opened_atoms(outcome).layers
+    _, options, _ = layers[1]
+    options.update(latent_style(options["features"], "z1"), border_width=0.0)
+    patches = extract_patches(image, atoms, window=task.model.window)
+    return Opened(layers, OpenRun(task.model, patches, Placement.of_micrograph(image)))
+
+
+def _read(outcome: Outcome) -> tuple[Micrograph, pd.DataFrame]:
+    """The image and the table that was written for it."""
+    from ..io.reading import read
+    from ..io.writing import read_table
+
+    return read(outcome.path), read_table(outcome.target)
+
+
+def _opened_analysis(outcome: Outcome) -> Opened:
+    from ..archive import load_analysis
+    from ..open_runs import OpenRun
+    from ..placement import Placement
+
+    analysis = load_analysis(outcome.target)
+    opened = OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph))
+    return Opened(analysis.layers(), opened)

@@ -1,0 +1,154 @@
+"""Frames done here or by the workers of a Dask cluster: the same tables, whatever happens to the workers."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_vae import ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, load_run, read, samples
+from napari_vae.cli import main
+from napari_vae.cluster.files import detect_files, encode_files
+from napari_vae.errors import InputError
+from napari_vae.io.writing import read_table
+
+FRAMES = 8
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory):
+    path = tmp_path_factory.mktemp("movie") / "movie.npy"
+    np.save(path, samples.movie("graphene", frames=FRAMES, size=128, seed=3)[0].data)
+    return path
+
+
+@pytest.fixture(scope="module")
+def serial(movie):
+    return detect_atoms(read(movie))
+
+
+@pytest.fixture(scope="module")
+def run_folder(movie, serial, tmp_path_factory):
+    patches = extract_patches(read(movie), serial[serial["frame"] == 0], window=16)
+    run = fit(patches, ModelConfig.preset("vae"), TrainConfig(epochs=1, device="cpu"))
+    return run.save(tmp_path_factory.mktemp("run") / "run")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as local,
+        distributed.Client(local, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def same(path, table):
+    pd.testing.assert_frame_equal(read_table(path), table)
+
+
+def test_frame_by_frame_is_what_detection_in_one_call_finds(movie, serial, tmp_path):
+    told = []
+    (result,) = detect_files([movie], tmp_path, progress=told.append)
+    assert (result.frames, result.rows, result.problem) == (FRAMES, len(serial), None)
+    same(result.table, serial)
+    assert read_table(result.table).attrs["napari_vae"] == serial.attrs["napari_vae"]
+    assert [event.done for event in told] == list(range(1, FRAMES + 1))
+    assert list(tmp_path.iterdir()) == [result.table]
+
+
+def test_a_job_that_was_broken_off_goes_on_where_it_was(movie, serial, tmp_path):
+    class Enough(Exception):
+        pass
+
+    def stop(event):
+        if event.done == 3:
+            raise Enough
+
+    with pytest.raises(Enough):
+        detect_files([movie], tmp_path, progress=stop)
+    (parts,) = tmp_path.iterdir()
+    assert len(list(parts.glob("*.parquet"))) == 3
+    marked = pd.read_parquet(parts / "frame-000002.parquet").assign(score=-1.0)
+    marked.to_parquet(parts / "frame-000002.parquet", index=False)
+    told = []
+    (result,) = detect_files([movie], tmp_path, progress=told.append)
+    table = read_table(result.table)
+    assert (table["score"] == -1).equals(table["frame"] == 2)  # not done again
+    assert len(told) == 1 + FRAMES - 3
+
+
+def test_parts_of_another_job_are_not_taken(movie, serial, tmp_path):
+    parts = tmp_path / "movie-atoms.parts"
+    parts.mkdir()
+    (parts / "job.json").write_text(json.dumps({"identity": {"path": "another"}, "basis": {}}))
+    serial.iloc[:1].to_parquet(parts / "frame-000001.parquet")
+    detect_files([movie], tmp_path)
+    same(tmp_path / "movie-atoms.parquet", serial)
+
+
+def test_a_folder_of_files_on_a_cluster_is_what_it_is_here(movie, run_folder, cluster, tmp_path):
+    frames = np.load(movie)
+    files = [tmp_path / f"frame{i}.npy" for i in range(3)]
+    for path, frame in zip(files, frames, strict=False):
+        np.save(path, frame)
+    np.save(tmp_path / "flat.npy", np.zeros((64, 64)))
+    files += [tmp_path / "flat.npy", tmp_path / "missing.npy", movie]
+    here = encode_files(run_folder, files, tmp_path / "here")
+    there = encode_files(run_folder, files, tmp_path / "there", scheduler=cluster)
+    assert [bool(result.problem) for result in there] == [False, False, False, True, True, False]
+    assert "constant" in str(there[3].problem)
+    assert "no file" in str(there[4].problem)
+    for one, other in zip(here, there, strict=True):
+        assert str(one.problem) == str(other.problem)
+        if one.problem is None:
+            pd.testing.assert_frame_equal(read_table(one.table), read_table(other.table), check_exact=True)
+
+
+def test_latents_of_a_movie_are_those_of_its_atoms(movie, serial, run_folder, tmp_path):
+    (result,) = encode_files(run_folder, [movie], tmp_path)
+    told, image = read_table(result.table), read(movie)
+    run = load_run(run_folder, device="cpu")
+    limits = extract_patches(image, serial[serial["frame"] == 0], window=run.window).normalization
+    patches = extract_patches(image, serial, window=run.window, normalization=limits)
+    assert told.index.equals(patches.atoms.index)
+    np.testing.assert_allclose(told["z1"], run.encode(patches)["z1"], atol=1e-5)
+
+
+def test_a_killed_worker_loses_nothing_and_doubles_nothing(movie, serial, cluster, tmp_path):
+    killed = []
+
+    def kill(event):
+        if event.done == 2:
+            killed.append(next(iter(cluster.run(os.getpid).values())))
+            os.kill(killed[0], signal.SIGKILL)
+
+    (result,) = detect_files([movie], tmp_path, scheduler=cluster, progress=kill)
+    assert killed
+    assert killed[0] not in cluster.run(os.getpid).values()
+    same(result.table, serial)
+
+
+def test_the_command_line_takes_a_scheduler(movie, serial, run_folder, cluster, tmp_path, capsys):
+    where = ["--out", str(tmp_path), "--scheduler", cluster.scheduler.address]
+    with pytest.raises(SystemExit) as end:
+        main(["detect", str(movie), *where])
+    assert end.value.code == 0
+    assert f"{len(serial)} atoms on {FRAMES} frames" in capsys.readouterr().out
+    same(tmp_path / "movie-atoms.parquet", serial)
+    with pytest.raises(SystemExit) as end:
+        main(["encode", str(run_folder), str(movie), "missing.npy", *where])
+    assert end.value.code == 2
+    assert len(read_table(tmp_path / "movie-latents.parquet")) > 0.5 * len(serial)
+
+
+def test_no_scheduler_and_unknown_options_are_refused_in_a_sentence(movie, tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("napari_vae.cluster.spreading.PATIENCE", 0.5)
+    with pytest.raises(InputError, match="No Dask scheduler answers"):
+        detect_files([movie], tmp_path, scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(InputError, match="no detection option"):
+        detect_files([movie], tmp_path, spacings=3)

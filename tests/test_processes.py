@@ -1,0 +1,55 @@
+"""Two processes train as one does: the same weights but for rounding, one of them writes, and they end together."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_vae import fit
+from napari_vae.processes import Group
+
+SCRIPT = Path(__file__).with_name("training_process.py")
+
+
+def together(folder, *arguments):
+    """Run the script in two processes as torchrun would, and wait for both."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    command = [sys.executable, str(SCRIPT), str(folder), *arguments]
+    jobs = [
+        subprocess.Popen(command, env={**shared, "RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE, text=True)
+        for rank in "01"
+    ]
+    said = [job.communicate(timeout=120)[1] for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0], said
+
+
+def test_every_row_is_taken_once():
+    rows = torch.arange(7)
+    shares = [Group(rank, 3).share(rows) for rank in range(3)]
+    assert torch.cat([share.rows for share in shares]).tolist() == rows.tolist()
+    assert all(share.before + len(share.rows) + share.after == 7 for share in shares)
+    few = [Group(rank, 3).share(rows[:1]) for rank in range(3)]
+    assert sum(share.counts for share in few) == 1
+    assert all(len(share.rows) == 1 and share.before + share.after == 0 for share in few)
+
+
+def test_two_processes_train_as_one(tmp_path):
+    import training_process as job
+
+    together(tmp_path, *job.TRAININGS)
+    for name, (config, train, given) in job.TRAININGS.items():
+        alone = fit(job.images(), config, train, **given)
+        shared = np.load(tmp_path / f"{name}.npz")
+        assert shared["ranks"].tolist() == [0]  # the others wrote nothing
+        np.testing.assert_allclose(shared["held_out"], alone.history["held_out"], rtol=1e-5)
+        for key, value in alone.state().items():
+            np.testing.assert_allclose(shared[key], value.numpy(), atol=1e-4, err_msg=f"{name}: {key}")
+        assert int(shared["stopped_at"]) == job.STOP_AT  # only the second process wished to stop
+    assert "given different images" in (tmp_path / "refused-1.txt").read_text()

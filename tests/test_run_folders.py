@@ -1,0 +1,178 @@
+"""Folders of results: opened in napari, written from layers, listed, renamed, moved, of older and newer versions."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari.components import ViewerModel
+from npe2 import PluginManager
+
+import napari_vae as nv
+from napari_vae.io.napari_reader import get_reader
+from napari_vae.open_runs import OpenRun, keep_run, run_of
+from napari_vae.placement import Placement
+
+OLD = Path(__file__).parent / "old_folders"
+KEY = "napari_vae"
+
+
+@pytest.fixture(scope="module")
+def analysis(lattice):
+    image = nv.Micrograph(lattice[0], 0.02, "nm", name="lattice")
+    atoms = pd.DataFrame({"frame": 0, "y": lattice[1][:, 0], "x": lattice[1][:, 1], "mine": np.arange(len(lattice[1]))})
+    train = nv.TrainConfig(epochs=1, device="cpu")
+    return nv.analyze(image, model="vae", train=train, atoms=atoms, window=12, n_classes=2)
+
+
+@pytest.fixture(scope="module")
+def saved(analysis, tmp_path_factory):
+    return analysis.save(tmp_path_factory.mktemp("results") / "first")
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "first")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _plugins():
+    """Have the manifest found; in a window napari does this."""
+    PluginManager.instance().discover()
+
+
+def test_a_dropped_analysis_is_all_its_layers(analysis, folder):
+    viewer = ViewerModel()
+    layers = viewer.open(folder, plugin="napari-vae")
+    assert [layer.name for layer in layers] == [options["name"] for _, options, _ in analysis.layers()]
+    (points,) = (layer for layer in layers if type(layer).__name__ == "Points")
+    np.testing.assert_allclose(points.features["z1"].dropna(), analysis.latents["z1"], rtol=1e-5)
+    assert str(points.units[-1]) == "nanometer" and points.scale[-1] == pytest.approx(0.02)
+    assert points.metadata[KEY]["data_sha256"] == analysis.run.provenance["data_sha256"]
+    opened = run_of(viewer, points)  # its model can be asked to draw
+    assert opened is not None and opened.window(3).shape == opened.rebuilt(3).shape == (12, 12)
+    assert (opened.windows_of(points)[points.features["z1"].notna()] >= 0).all()
+    assert run_of(viewer, points) is opened
+
+
+def test_a_dropped_model_is_what_it_draws(analysis, folder):
+    ((picture, options, kind),) = get_reader(str(folder / "run"))(str(folder / "run"))
+    assert kind == "image" and np.isfinite(picture).all() and picture.shape == (9 * 12, 9 * 12)
+    assert options["metadata"][KEY]["data_sha256"] == analysis.run.provenance["data_sha256"]
+
+
+def test_layers_become_a_folder_again(analysis, folder, tmp_path):
+    viewer = ViewerModel()
+    image, *_, points, _ = viewer.open(folder, plugin="napari-vae")
+    assert run_of(viewer, points) is not None
+    points.data = np.concatenate([points.data[:-1], points.data[-1:] - 0.25])  # moved by hand
+    viewer.layers.selection = {image, points}
+    (written,) = viewer.layers.save(str(tmp_path / "again.vae"), selected=True, plugin="napari-vae")
+    again = nv.load_analysis(written)
+    np.testing.assert_allclose(again.latents["z1"].iloc[:50], analysis.latents["z1"].iloc[:50], rtol=1e-3, atol=1e-3)
+    assert again.latents["class"].tolist() == analysis.latents["class"].tolist()
+    assert again.atoms["mine"].tolist() == analysis.atoms["mine"].tolist()
+    assert again.atoms["y"].iloc[-1] == pytest.approx(analysis.atoms["y"].iloc[-1] - 0.25)
+    assert (again.micrograph.pixel_size, again.micrograph.units) == ((0.02, 0.02), "nm")
+    assert again.run.provenance["data_sha256"] == analysis.run.provenance["data_sha256"]
+
+
+def test_layers_without_a_model_are_no_folder(folder, tmp_path):
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((20, 20)))
+    viewer.add_points(np.ones((3, 2)))
+    with pytest.raises(OSError, match="that a model has described"):
+        viewer.layers.save(str(tmp_path / "new.vae"), plugin="napari-vae")
+    assert not (tmp_path / "new.vae").exists()
+
+
+def test_folders_are_listed_renamed_and_moved(analysis, folder, tmp_path):
+    analysis.run.save(tmp_path / "models" / "mine")
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "run.json").write_text("[]")
+    folder.rename(tmp_path / "renamed")
+    moved = Path(shutil.move(tmp_path / "renamed", tmp_path / "letters" / "moved"))
+    runs = nv.list_runs(tmp_path).set_index("kind")
+    assert set(runs.index) == {"analysis", "model"}
+    assert runs.loc["analysis", "path"] == moved and runs.loc["model", "path"] == tmp_path / "models" / "mine"
+    assert runs.loc["analysis", "source"] == "lattice" and runs.loc["analysis", "atoms"] == len(analysis.atoms)
+    assert (runs["model"] == "vae").all()
+    pd.testing.assert_frame_equal(nv.load_analysis(moved).latents, analysis.latents, check_dtype=False, rtol=1e-6)
+    with pytest.raises(nv.ReadError, match="no folder"):
+        nv.list_runs(tmp_path / "renamed")
+
+
+def test_a_movie_on_disk_is_found_where_it_was_moved_together_with_its_analysis(analysis, folder, tmp_path):
+    source = shutil.move(folder / "micrograph.tif", tmp_path / "scan.tif")
+    record = json.loads((folder / "analysis.json").read_text())
+    record["micrograph"]["metadata"] = {"path": "/where/it/was/scan.tif"}
+    (folder / "analysis.json").write_text(json.dumps(record))
+    np.testing.assert_array_equal(nv.load_analysis(folder).micrograph.data, analysis.micrograph.data)
+    Path(source).unlink()
+    with pytest.raises(nv.ReadError, match=r"no file .*scan\.tif"):
+        nv.load_analysis(folder)
+
+
+@pytest.mark.parametrize("name", ["analysis.json", "run/run.json"])
+def test_a_newer_version_is_told(folder, name):
+    record = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps(record | {"format": 99, "of": "the future"}))
+    with pytest.raises(nv.ReadError, match="newer version"):
+        nv.load_analysis(folder)
+
+
+def test_a_folder_of_the_first_version_still_opens():
+    """Written by the first version of the format, and never written anew."""
+    analysis = nv.load_analysis(OLD / "analysis-1")
+    np.testing.assert_allclose(analysis.run.encode(analysis.patches)["z1"], analysis.latents["z1"], atol=1e-4)
+    assert analysis.run.decode([[0.0, 0.0]]).shape == (1, 12, 12)
+
+
+def test_tables_open_as_points_in_their_place(analysis, tmp_path):
+    for package in ("pyarrow", "anndata"):
+        pytest.importorskip(package, reason="needs the extra “tables”")
+    viewer = ViewerModel()
+    options = {"pixel_size": (0.02, 0.02), "units": "nm", "provenance": {"seed": 3}}
+    for ending in (".csv", ".parquet", ".h5ad", ".h5", ".xyz"):
+        path = nv.write_table(analysis.latents, tmp_path / f"t{ending}", **options)
+        (points,) = viewer.open(path, plugin="napari-vae")
+        np.testing.assert_allclose(points.data, analysis.latents[["y", "x"]], atol=1e-6)
+        np.testing.assert_allclose(points.features["z1"].astype(float), analysis.latents["z1"], rtol=1e-4)
+        assert points.features["class"].astype(str).tolist() == analysis.latents["class"].astype(str).tolist()
+        if ending != ".csv":
+            assert points.scale[-1] == pytest.approx(0.02) and str(points.units[-1]) == "nanometer"
+            assert points.metadata[KEY]["origin"]["provenance"] == {"seed": 3}
+
+
+def test_points_are_saved_as_tables_and_labels_as_labels(analysis, tmp_path):
+    viewer = ViewerModel()
+    layers = analysis.layers()
+    points = viewer.add_points(layers[-2][0], **layers[-2][1])
+    assert viewer.layers.save(str(tmp_path / "t.csv"), plugin="napari-vae") == [str(tmp_path / "t.csv")]
+    table = nv.read_table(tmp_path / "t.csv")
+    np.testing.assert_allclose(table[["y", "x"]], points.data)
+    np.testing.assert_allclose(table["z1"], points.features["z1"], rtol=1e-6)
+    viewer.layers.clear()
+    ((data, options, _),) = (layer for layer in layers if layer[2] == "labels")
+    viewer.add_labels(data, **options)
+    viewer.layers.save(str(tmp_path / "l.tif"), plugin="napari-vae")
+    (labels,) = viewer.open(tmp_path / "l.tif", plugin="napari-vae")
+    assert type(labels).__name__ == "Labels" and labels.scale[-1] == pytest.approx(0.02, rel=1e-4)
+    np.testing.assert_array_equal(labels.data, data)
+
+
+def test_a_table_without_positions_is_one_sentence(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(nv.ReadError, match="no columns y and x"):
+        get_reader(str(tmp_path / "t.csv"))(str(tmp_path / "t.csv"))
+
+
+def test_a_run_that_the_viewer_keeps_is_preferred(analysis, folder):
+    viewer = ViewerModel()
+    *_, points, _ = viewer.open(folder, plugin="napari-vae")
+    opened = OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph))
+    points.metadata[KEY]["run"] = keep_run(viewer, opened)
+    assert run_of(viewer, points) is opened

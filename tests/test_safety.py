@@ -1,0 +1,299 @@
+"""Files made to do harm: nothing is executed or written, no memory is filled, and each ends in one sentence."""
+
+import json
+import pickle
+import struct
+import subprocess
+import sys
+import textwrap
+import time
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from napari_vae.errors import ReadError
+from napari_vae.io import hdf5_probe, read
+from napari_vae.io.json_files import MOST_BYTES, read_json
+from napari_vae.io.napari_reader import get_reader, read_layers
+from napari_vae.io.reading import FORMATS
+from napari_vae.io.writing import TABLE_ENDINGS, read_table, write_table
+
+ALL = sorted({*FORMATS, *TABLE_ENDINGS} - {".tiff", ".jpeg"})
+
+
+class Trap:
+    """Makes a file when it is unpickled."""
+
+    def __reduce__(self):
+        return (Path.touch, (Path("sprung"),))
+
+
+def assert_refused(path, read=read_layers):
+    start = time.monotonic()
+    with pytest.raises(ReadError) as caught:
+        read(str(path))
+    text = str(caught.value)
+    assert "\n" not in text and len(text) < 400 and path.name.split("/")[0] in text
+    assert time.monotonic() - start < 10
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An inner folder, so that what climbs out of it is seen, and which ends with no trap sprung and no file more."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    yield inner
+    assert not list(tmp_path.rglob("sprung*")) and [path.name for path in tmp_path.iterdir()] == ["inner"]
+
+
+@pytest.mark.parametrize("suffix", ALL)
+def test_pickles_under_any_name(here, suffix):
+    (here / f"a{suffix}").write_bytes(pickle.dumps(Trap()))
+    assert_refused(here / f"a{suffix}")
+
+
+def test_object_arrays(here):
+    trap = np.empty((9, 9), object)
+    trap[:] = Trap()
+    np.save(here / "a.npy", trap, allow_pickle=True)
+    assert_refused(here / "a.npy")
+    with zipfile.ZipFile(here / "a.ndata", "w") as archive:
+        archive.write("a.npy", "data.npy")
+        archive.writestr("metadata.json", "{}")
+    assert_refused(here / "a.ndata")
+
+
+def test_pickles_in_a_run_folder(here, tmp_path_factory):
+    from napari_vae.run import load_run
+
+    (here / "run.json").write_text("{}")
+    (here / "weights.safetensors").write_bytes(pickle.dumps(Trap()))
+    (here / "history.csv").write_bytes(pickle.dumps(Trap()))
+    assert_refused(here, load_run)
+
+
+def test_an_archive_writes_nothing_wherever_its_names_point(here):
+    with zipfile.ZipFile(here / "a.ndata", "w") as archive:
+        for name in ("../sprung", "/sprung", "..\\sprung", "data.npy/../../sprung"):
+            archive.writestr(name, b"x")
+    assert_refused(here / "a.ndata")
+
+
+def test_hdf5_that_reaches_for_other_files(here):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(here / "secret.h5", "w") as file:
+        file["image"] = np.ones((20, 20))
+    (here / "secret.bin").write_bytes(bytes(400))
+    for suffix in (".h5", ".emd", ".hspy"):
+        with h5py.File(here / f"link{suffix}", "w") as file:
+            file["data"] = h5py.ExternalLink("secret.h5", "image")
+    with h5py.File(here / "raw.hdf5", "w") as file:
+        file.create_dataset("data", (20, 20), "u1", external=[("secret.bin", 0, 400)])
+    with h5py.File(here / "virtual.nhdf", "w") as file:
+        layout = h5py.VirtualLayout((20, 20), "f8")
+        layout[:] = h5py.VirtualSource("secret.h5", "image", (20, 20))
+        file.create_virtual_dataset("data", layout)
+    for name in ("link.h5", "link.emd", "link.hspy", "raw.hdf5", "virtual.nhdf"):
+        with pytest.raises(ReadError, match="other files"):
+            read(here / name)
+
+
+def test_a_library_that_hangs_is_given_up(here, monkeypatch):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(here / "a.h5", "w") as file:
+        file["image"] = np.ones((20, 20))
+    monkeypatch.setattr(hdf5_probe, "SECONDS", 0.001)
+    assert_refused(here / "a.h5")
+
+
+# ---- claims ---------------------------------------------------------------------------------------------------------
+
+
+def npy_header(file, dtype, shape):
+    np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+
+
+def bombs(folder):
+    """Small files that claim to be large; the names of those written."""
+    small = np.zeros((64, 64), np.uint8)
+    with zipfile.ZipFile(folder / "zeros.ndata", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("data.npy", "w", force_zip64=True) as file:
+            npy_header(file, "|u1", (600, 1 << 20))
+            for _ in range(600):
+                file.write(bytes(1 << 20))
+        archive.writestr("metadata.json", "{}")
+    with zipfile.ZipFile(folder / "claim.ndata", "w") as archive:
+        with archive.open("data.npy", "w") as file:
+            npy_header(file, "<f8", (10**6, 10**6))
+        archive.writestr("metadata.json", "{}")
+    tifffile.imwrite(folder / "claim.tif", small, compression="zlib")
+    with tifffile.TiffFile(folder / "claim.tif", mode="r+") as tiff:
+        for tag in ("ImageWidth", "ImageLength"):
+            tiff.pages[0].tags[tag].overwrite(60_000)
+    header = struct.pack(">II5B", 150_000, 150_000, 8, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(100_000))), (b"IEND", b"")]
+    png = b"".join(struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks)
+    (folder / "claim.png").write_bytes(b"\x89PNG\r\n\x1a\n" + png)
+    with (folder / "claim.npy").open("wb") as file:
+        npy_header(file, "<f8", (10**6, 10**6))
+    (folder / "claim.dat").write_bytes(struct.pack("<2I", 2**31, 2**31) + bytes(800))
+    mrc = bytearray(1024 + 400)
+    mrc[:16] = struct.pack("<4i", 100_000, 100_000, 100_000, 2)
+    (folder / "claim.mrc").write_bytes(mrc)
+    (folder / "claim.xyz").write_text('999999999999\nProperties=species:S:1:pos:R:3 origin="{}" frame=0\n')
+    (folder / "claim.sxm").write_bytes(
+        b":SCANIT_TYPE:\nFLOAT MSBFIRST\n:SCAN_PIXELS:\n999999 999999\n:SCAN_RANGE:\n1 1\n:DATA_INFO:\n"
+        b"\tName\tUnit\tDirection\n\tZ\tm\tboth\n:SCANIT_END:\n\x1a\x04" + bytes(400)
+    )
+    try:
+        import h5py
+    except ImportError:
+        return
+    for suffix in (".h5", ".hspy", ".emd"):
+        with h5py.File(folder / f"claim{suffix}", "w") as file:
+            file.create_dataset("data", (10**5, 10**5), "f8", chunks=(1000, 1000), compression="gzip")
+
+
+def test_bombs_fill_no_memory(here):
+    """In a process that may have 2 GiB of addresses, and counts what it had."""
+    pytest.importorskip("resource", reason="limits of a process are those of Linux and macOS")
+    bombs(here)
+    script = """
+        import resource, sys, time
+        from pathlib import Path
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+        from napari_vae.errors import ReadError
+        from napari_vae.io import read
+        from napari_vae.io.writing import read_table
+        for path in sorted(Path(sys.argv[1]).iterdir()):
+            start = time.monotonic()
+            try:
+                (read_table if path.suffix == ".xyz" else read)(path).frame()
+                print("READ", path.name)
+            except ReadError as error:
+                if "\\n" in str(error) or time.monotonic() - start > 10:
+                    print("BAD", path.name, error)
+        status = Path("/proc/self/status")  # what getrusage tells on Linux includes the process that started this one
+        words = status.read_text().split() if status.exists() else []
+        most = words[words.index("VmHWM:") + 1] if words else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        print(most)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(here)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    *bad, most = done.stdout.splitlines() or [done.stderr]
+    assert not bad and done.returncode == 0, done.stdout + done.stderr
+    assert int(most) < 700 << 10  # KiB
+
+
+def test_json_of_100_mb_and_json_without_end(here):
+    from napari_vae.archive import load_analysis
+    from napari_vae.run import load_run
+
+    for name, load in (("run.json", load_run), ("analysis.json", load_analysis)):
+        with (here / name).open("wb") as file:
+            file.write(b'{"a": "')
+            file.truncate(100 << 20)
+        with pytest.raises(ReadError, match=f"{name} holds more than {MOST_BYTES >> 20} MiB"):
+            load(here)
+        (here / name).write_text("[" * 10**6)
+        with pytest.raises(ReadError, match="damaged JSON"):
+            read_json(here / name)
+        (here / name).write_text('["no object"]')
+        with pytest.raises(ReadError):
+            load(here)
+    np.save(here / "a.npy", np.zeros((9, 9)))
+    (here / "a.json").write_text("[" * 10**6)
+    with pytest.raises(ReadError, match="damaged JSON"):
+        read(here / "a.npy")
+
+
+# ---- damage ---------------------------------------------------------------------------------------------------------
+
+
+def samples(folder):
+    """A small file of every format that can be written here."""
+    image = np.random.default_rng(0).integers(0, 200, (24, 32)).astype(np.uint16)
+    tifffile.imwrite(folder / "a.tif", np.stack([image] * 3), imagej=True, metadata={"axes": "TYX", "unit": "nm"})
+    tifffile.imwrite(folder / "b.tif", image, compression="zlib")
+    np.save(folder / "a.npy", image)
+    (folder / "a.dat").write_bytes(struct.pack("<2I", 24, 32) + image.astype("<f8").tobytes())
+    import imageio.v3 as imageio
+
+    for suffix in (".png", ".jpg"):
+        imageio.imwrite(folder / f"a{suffix}", image.astype(np.uint8))
+    (folder / "a.sxm").write_bytes(
+        b":SCANIT_TYPE:\nFLOAT MSBFIRST\n:SCAN_PIXELS:\n32 24\n:SCAN_RANGE:\n1E-9 1E-9\n:DATA_INFO:\n"
+        b"\tName\tUnit\tDirection\n\tZ\tm\tboth\n:SCANIT_END:\n\x1a\x04" + np.stack([image] * 2).astype(">f4").tobytes()
+    )
+    properties = json.dumps({"datum_dimension_count": 2, "dimensional_calibrations": [{"scale": 1, "units": "nm"}] * 2})
+    with zipfile.ZipFile(folder / "a.ndata", "w") as archive:
+        archive.write(folder / "a.npy", "data.npy")
+        archive.writestr("metadata.json", properties)
+    mrc = bytearray(1024)
+    mrc[:16], mrc[208:212] = struct.pack("<4i", 32, 24, 1, 6), b"MAP "
+    (folder / "a.mrc").write_bytes(bytes(mrc) + image.tobytes())
+    table = pd.DataFrame({"y": [1.0, 2.0], "x": [3.0, 4.0], "z1": [0.1, 0.2], "kind": ["a", "b"]})
+    for ending in TABLE_ENDINGS:
+        write_table(table, folder / f"t{ending}", pixel_size=(0.1, 0.1), units="nm")
+    import h5py
+
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset("data", data=image).attrs["properties"] = properties
+    with h5py.File(folder / "b.emd", "w") as file:
+        file.attrs["version_major"], file.attrs["version_minor"] = 0, 2
+        group = file.create_group("data/image")
+        group.attrs["emd_group_type"] = 1
+        group["data"], group["dim1"], group["dim2"] = image, np.arange(24.0), np.arange(32.0)
+
+
+def test_damaged_files_of_every_format_are_read_or_refused(here):
+    for package in ("h5py", "pyarrow", "anndata"):
+        pytest.importorskip(package, reason="needs the extras")
+    whole = here / "whole"
+    whole.mkdir()
+    samples(whole)
+    rng = np.random.default_rng(1)
+    for path in sorted(whole.iterdir()):
+        load = read_table if path.stem == "t" else read
+        load(path)
+        content, damaged = path.read_bytes(), here / path.name
+        slow = path.suffix in (".h5", ".h5ad", ".emd")  # each is looked through in a process of its own
+        for number in range(2 if slow else 12):
+            broken = bytearray(content)
+            for place in rng.integers(0, len(content) if number % 2 else min(len(content), 600), 1 + number):
+                broken[place] ^= 1 << rng.integers(0, 8)
+            damaged.write_bytes(broken if number else content[: len(content) // 2])
+            start = time.monotonic()
+            try:
+                load(damaged)
+            except ReadError as error:
+                assert "\n" not in str(error) and path.name in str(error)
+            assert time.monotonic() - start < 30
+
+
+@pytest.mark.parametrize("suffix", ["dm3", "dm4", "ser", "emi", "mrc", "tif"])
+def test_damaged_real_files_are_read_or_refused(real_data, here, suffix):
+    files = [path for path in sorted((real_data / "formats").rglob(f"*.{suffix}")) if path.stat().st_size < 200_000]
+    rng = np.random.default_rng(2)
+    for path in files[:4]:
+        content, damaged = path.read_bytes(), here / path.name
+        for number in range(8):
+            broken = bytearray(content)
+            for place in rng.integers(0, len(content) if number % 2 else 2000 % len(content), 1 + number):
+                broken[place] ^= 1 << rng.integers(0, 8)
+            damaged.write_bytes(broken)
+            try:
+                read(damaged).frame()
+            except ReadError as error:
+                assert "\n" not in str(error)
+
+
+def test_readers_of_napari_never_fail_before_they_read(here):
+    (here / "analysis.json").mkdir()
+    assert get_reader(str(here)) is None and get_reader("a\0b.csv") is not None

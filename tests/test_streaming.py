@@ -1,0 +1,102 @@
+"""Training on more images than memory holds: the same model, and never many of them at once."""
+
+import json
+import tracemalloc
+
+import dask.array
+import numpy as np
+import pytest
+
+from napari_vae import ModelConfig, TrainConfig, fit, open_stack, samples, write_stack
+from napari_vae.errors import InputError, ReadError
+from napari_vae.models import images as model_images
+
+CONFIG = ModelConfig.preset("vae", hidden=(16, 16), likelihood="gaussian")
+TRAIN = TrainConfig(epochs=1, batch_size=50, device="cpu")
+LIMIT = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def images():
+    return 3 + 5 * np.concatenate([samples.cards(100, size=16, seed=seed).images for seed in range(4)])
+
+
+@pytest.fixture
+def scarce(monkeypatch):
+    """Memory for a megabyte of images."""
+    monkeypatch.setattr(model_images, "RESIDENT", LIMIT)
+
+
+class Watched:
+    """An array on disk that notes how many images are asked for at once."""
+
+    def __init__(self, data):
+        self.data, self.shape, self.dtype, self.chunks, self.most = data, data.shape, data.dtype, (64,), 0
+
+    def __getitem__(self, rows):
+        part = self.data[rows]
+        self.most = max(self.most, len(part))
+        return part
+
+
+@pytest.mark.parametrize("ending", ["zarr", "parquet"])
+def test_what_is_written_in_parts_is_read_by_rows(images, tmp_path, ending):
+    pytest.importorskip({"zarr": "zarr", "parquet": "pyarrow"}[ending])
+    path = write_stack(np.array_split(images, 7), tmp_path / f"stack.{ending}", length=len(images))
+    stack, rows = open_stack(path), np.array([3, 200, 201, len(images) - 1])
+    assert stack.shape == images.shape
+    np.testing.assert_array_equal(stack[rows], images[rows].astype(np.float32))
+    np.testing.assert_array_equal(stack[60:70], images[60:70].astype(np.float32))
+    with pytest.raises(InputError, match="not 5"):
+        write_stack([images], tmp_path / f"other.{ending}", length=5)
+    assert not (tmp_path / f"other.{ending}").exists()
+
+
+@pytest.mark.parametrize("kind", ["zarr", "parquet", "npy", "dask"])
+def test_a_streamed_training_is_the_one_in_memory(images, tmp_path, kind, scarce, monkeypatch):
+    if kind == "dask":
+        stack = dask.array.from_array(images, chunks=(100, -1, -1))
+    elif kind == "npy":
+        np.save(tmp_path / "stack.npy", images)
+        stack = open_stack(tmp_path / "stack.npy")
+    else:
+        pytest.importorskip({"zarr": "zarr", "parquet": "pyarrow"}[kind])
+        stack = open_stack(write_stack([images], tmp_path / f"stack.{kind}", length=len(images)))
+    streamed = fit(stack, CONFIG, TRAIN)
+    monkeypatch.setattr(model_images, "RESIDENT", 2**40)
+    whole = fit(images, CONFIG, TRAIN)
+    np.testing.assert_allclose(streamed.normalization.low, whole.normalization.low, rtol=1e-3)
+    assert streamed.history["held_out"].iloc[-1] == pytest.approx(whole.history["held_out"].iloc[-1], rel=0.01)
+    np.testing.assert_allclose(streamed.encode(stack)["z1"], streamed.encode(images)["z1"], atol=1e-4)
+
+
+def test_never_more_than_a_part_of_the_images_is_in_memory(scarce):
+    base = samples.cards(50, size=16).images
+    big = np.lib.stride_tricks.as_strided(base, (60_000, 16, 16), (0, *base.strides[1:]))  # 61 MB in 32 bit
+    stack = Watched(big)
+    tracemalloc.start()
+    try:
+        run = fit(stack, CONFIG, TrainConfig(epochs=1, batch_size=1000, device="cpu"))
+        run.encode(stack)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert stack.most <= 1000
+    assert peak < 30e6
+
+
+def test_pickles_in_a_zarr_and_broken_files_are_refused_in_a_sentence(tmp_path):
+    pytest.importorskip("zarr")
+    about = {"zarr_format": 2, "shape": [4, 2, 2], "chunks": [4, 2, 2], "dtype": "<f4", "order": "C"}
+    about |= {"compressor": None, "fill_value": 0, "filters": [{"id": "pickle", "protocol": 5}]}
+    (tmp_path / "bad.zarr").mkdir()
+    (tmp_path / "bad.zarr" / ".zarray").write_text(json.dumps(about))
+    with pytest.raises(ReadError, match=r"pickled|no stack of images"):
+        open_stack(tmp_path / "bad.zarr")
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 and no more")
+    np.save(tmp_path / "flat.npy", np.zeros(5))
+    for name in ("bad.parquet", "flat.npy", "missing.zarr"):
+        with pytest.raises(ReadError):
+            open_stack(tmp_path / name)
+    with pytest.raises(InputError, match=r"end in \.zarr"):
+        open_stack(tmp_path / "stack.txt")

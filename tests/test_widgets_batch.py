@@ -1,0 +1,135 @@
+"""Batch in a real window: files with what became of each, Stop, going on, and opening what was made."""
+
+import time
+
+import numpy as np
+import pytest
+
+import napari_vae as nv
+from napari_vae.open_runs import run_of
+from training_widget import LONG
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A folder with two images of graphene and a file that is none."""
+    folder = tmp_path_factory.mktemp("images")
+    for seed, name in enumerate(("a.tif", "c.tif")):
+        image, _ = nv.samples.micrograph("graphene", size=128, seed=seed, dopants=0.0)
+        nv.write_image(image.data, folder / name, pixel_size=image.pixel_size, units="nm")
+    (folder / "b.tif").write_bytes(b"II*\x00 cut short")
+    return folder
+
+
+@pytest.fixture
+def batch(open_widget, images, tmp_path):
+    """The widget, set to detect the atoms of these images."""
+    widget = open_widget("Batch")
+    widget.form.files.setText(str(images))
+    widget.form.out.setText(str(tmp_path / "results"))
+    return widget
+
+
+def finish(qtbot, job):
+    with qtbot.waitSignal(job.ended, timeout=LONG):
+        pass
+
+
+def states(widget):
+    return [(name, state) for name, state, _ in widget.table.words()]
+
+
+def test_a_folder_is_worked_through_and_a_file_opened(viewer, batch, qtbot, tmp_path):
+    assert not batch.open_button.isEnabled() and not batch.report_button.isEnabled()
+    batch.progress.button.click()
+    assert batch.progress.button.text() == "Stop"
+    finish(qtbot, batch.job)
+    assert states(batch) == [("a.tif", "done"), ("b.tif", "failed"), ("c.tif", "done")]
+    assert "cut short" in batch.table.words()[1][2] and "bright columns" in batch.table.words()[0][2]
+    assert "2 of 3 files are done, 1 failed" in batch.progress.words.text()
+    assert batch.report_button.isEnabled() and (tmp_path / "results" / "summary.csv").exists()
+    assert len(viewer.layers) == 0  # the viewer is the user's
+    batch.table.selectRow(1)
+    assert "cut short" in batch.remark.text()
+    assert not batch.open_button.isEnabled()
+    batch.table.selectRow(2)
+    batch.open_button.click()
+    finish(qtbot, batch.open_job)
+    image, points = viewer.layers
+    assert points.name == "atoms of c" and np.allclose(points.scale, image.scale)
+    assert len(points.data) == len(nv.read_table(tmp_path / "results" / "c-atoms.csv"))
+    batch.start()
+    finish(qtbot, batch.job)
+    assert [state for _, state in states(batch)] == ["finished before", "failed", "finished before"]
+
+
+def test_a_model_for_each_and_one_of_them_for_others(viewer, batch, images, qtbot, tmp_path):
+    batch.form.choose("analyze")
+    batch.form.epochs.setValue(1)
+    batch.form.files.setText(str(images / "a.tif"))
+    batch.start()
+    finish(qtbot, batch.job)
+    batch.table.selectRow(0)
+    batch.table.cellDoubleClicked.emit(0, 0)
+    finish(qtbot, batch.open_job)
+    assert viewer.layers["atoms of a"].face_color_mode == "colormap"
+    assert run_of(viewer, viewer.layers["atoms of a"]) is not None
+    viewer.layers.clear()
+    batch.form.choose("apply")
+    batch.form.run.setText(str(tmp_path / "results" / "a"))  # an analysis holds a model
+    batch.form.files.setText(str(images / "?.tif"))
+    batch.start()
+    finish(qtbot, batch.job)
+    assert [state for _, state in states(batch)] == ["done", "failed", "done"]
+    assert "5 % quantile of the training" in batch.table.words()[2][2]
+    batch.table.selectRow(2)
+    batch.open_button.click()
+    finish(qtbot, batch.open_job)
+    points = viewer.layers["atoms of c"]
+    assert "z1" in points.features and points.face_color_mode == "colormap"
+    assert run_of(viewer, points).run.window == nv.load_run(tmp_path / "results" / "a" / "run").window
+
+
+def test_stop_is_answered_at_once_and_start_goes_on(batch, images, qtbot, tmp_path):
+    folder = tmp_path / "large"
+    folder.mkdir()
+    (folder / "0.tif").write_bytes((images / "a.tif").read_bytes())
+    image, _ = nv.samples.micrograph("graphene", size=700, seed=0)
+    for number in (1, 2):
+        np.save(folder / f"{number}.npy", image.data + number)
+    batch.form.files.setText(str(folder))
+    batch.start()
+    qtbot.waitUntil(lambda: batch.progress.words.text().startswith("File 2"), timeout=LONG)
+    begun = time.monotonic()
+    batch.progress.button.click()
+    finish(qtbot, batch.job)
+    assert time.monotonic() - begun < 0.5
+    assert states(batch) == [("0.tif", "done"), ("1.npy", "waiting"), ("2.npy", "waiting")]
+    assert "Stopped: 1 of 3" in batch.progress.words.text()
+    batch.start()  # while the file that was stopped may still be at work
+    finish(qtbot, batch.job)
+    assert [state for _, state in states(batch)] == ["finished before", "done", "done"]
+
+
+def test_what_is_missing_is_said(batch, qtbot, notifications, tmp_path):
+    batch.form.choose("apply")
+    batch.progress.button.click()
+    assert "No trained model is named" in notifications[-1] and not batch.job.running
+    batch.form.choose("detect")
+    batch.form.files.setText(" ; ")
+    batch.progress.button.click()
+    assert "No images are named" in batch.progress.words.text()
+    batch.form.files.setText(str(tmp_path / "*.dm4"))
+    batch.progress.button.click()
+    finish(qtbot, batch.job)
+    assert "No image matches" in notifications[-1] and batch.progress.button.text() == "Start"
+
+
+def test_closing_the_window_ends_the_batch(make_napari_viewer_proxy, remembered, images, qtbot, tmp_path):
+    viewer = make_napari_viewer_proxy()
+    widget = viewer.window.add_plugin_dock_widget("napari-vae", "Batch")[1]
+    widget.form.files.setText(str(images))
+    widget.form.out.setText(str(tmp_path / "results"))
+    widget.start()
+    qtbot.waitUntil(lambda: widget.table.rowCount() == 3, timeout=LONG)
+    viewer.close()
