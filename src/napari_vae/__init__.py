@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from .atoms import estimate_spacing as estimate_spacing
     from .atoms import iter_detect_atoms as iter_detect_atoms
     from .atoms import link_atoms as link_atoms
-    from .cluster.files import detect_files as detect_files
-    from .cluster.files import encode_files as encode_files
+    from .dispatch.files import detect_files as detect_files
+    from .dispatch.files import encode_files as encode_files
     from .crystal.description import Crystal as Crystal
     from .crystal.description import describe_crystal as describe_crystal
     from .crystal.displacements import measure_displacements as measure_displacements
@@ -123,8 +123,8 @@ _HOME = {
     "compare": "likeness",
     "describe_crystal": "crystal.description",
     "detect_atoms": "atoms",
-    "detect_files": "cluster.files",
-    "encode_files": "cluster.files",
+    "detect_files": "dispatch.files",
+    "encode_files": "dispatch.files",
     "estimate_spacing": "atoms",
     "extract_patches": "patches",
     "find_vacancies": "crystal.vacancies",

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .batch.running import Outcome, Task
-    from .cluster.files import FileResult
+    from .dispatch.files import FileResult
 
 app = typer.Typer(
     name="napari-vae",
@@ -159,7 +159,7 @@ def detect(
 
     detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine, "weak": weak}
     if scheduler is not None:
-        from .cluster.files import detect_files
+        from .dispatch.files import detect_files
 
         if follow:
             raise InputError("Atoms are followed through a whole movie at once; leave out --follow or --scheduler.")
@@ -216,7 +216,7 @@ def train(
 ) -> None:
     """Train a model on the windows around the atoms of an image; of several files, one model each."""
     from .batch import Train
-    from .cluster.together import several_processes, train_together
+    from .dispatch.together import several_processes, train_together
 
     job = Train(
         model_of(model, latents, n_classes),
@@ -253,7 +253,7 @@ def encode(
     from .batch import Encode
 
     if scheduler is not None:
-        from .cluster.files import encode_files
+        from .dispatch.files import encode_files
 
         if atoms is not None:
             raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")

@@ -18,25 +18,20 @@ NOTHING = pd.DataFrame({"y": [], "x": []}, dtype=float)
 class Preview:
     """A Points layer that comes and goes with the widget and takes no part in the selection.
 
-    It holds a mark for every candidate, and shows some: napari is much quicker at that than at taking points away.
+    It holds the marks that are seen and no others: napari 0.9 draws all points of a single image, whatever `shown` says.
     """
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
-        self._candidates: Candidates | None = None
 
     def show(self, candidates: Candidates, score: float) -> None:
         """Mark the candidates from `score` upwards."""
-        layer = self._layer()
-        if layer is None or candidates is not self._candidates:
-            layer = self._mark(candidates.atoms, candidates.request.placement.last(2))
-        layer.shown = candidates.atoms["score"].to_numpy() >= score
-        self._candidates = candidates
+        kept = candidates.atoms["score"].to_numpy() >= score
+        self._mark(candidates.atoms[kept], candidates.request.placement.last(2))
 
     def clear(self, placement: Placement) -> None:
         """Mark nothing for the time being; the layer stays, or comes, since adding one would end a drawing."""
         self._mark(NOTHING, placement.last(2))
-        self._candidates = None
 
     def hide(self) -> None:
         """Take the marks away."""
@@ -44,20 +39,19 @@ class Preview:
         if layer is not None:
             self._viewer.layers.remove(layer)
 
-    def _mark(self, atoms: pd.DataFrame, placement: Placement) -> Any:
+    def _mark(self, atoms: pd.DataFrame, placement: Placement) -> None:
         data, options, _ = atoms_to_points(atoms, placement, name=NAME)
         layer = self._layer()
         if layer is not None:
             layer.data = data
             for name, value in {"size": options["size"], "border_color": COLOR, **placement.kwargs()}.items():
                 setattr(layer, name, value)
-            return layer
+            return
         look = {"border_color": COLOR, "metadata": {KEY: {"kind": "preview"}}, "features": None}
         options = {name: value for name, value in options.items() if name != "feature_defaults"}
         selected = list(self._viewer.layers.selection)
-        layer = self._viewer.add_points(data, **options | look)
+        self._viewer.add_points(data, **options | look)
         self._viewer.layers.selection = selected
-        return layer
 
     def _layer(self) -> Any | None:
         found = [layer for layer in self._viewer.layers if layer.metadata.get(KEY, {}).get("kind") == "preview"]

@@ -10,7 +10,7 @@ import pytest
 
 from napari_vae import ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, load_run, read, samples
 from napari_vae.cli import main
-from napari_vae.cluster.files import detect_files, encode_files
+from napari_vae.dispatch.files import detect_files, encode_files
 from napari_vae.errors import InputError
 from napari_vae.io.writing import read_table
 
@@ -147,7 +147,7 @@ def test_the_command_line_takes_a_scheduler(movie, serial, run_folder, cluster, 
 
 def test_no_scheduler_and_unknown_options_are_refused_in_a_sentence(movie, tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("napari_vae.cluster.spreading.PATIENCE", 0.5)
+    monkeypatch.setattr("napari_vae.dispatch.spreading.PATIENCE", 0.5)
     with pytest.raises(InputError, match="No Dask scheduler answers"):
         detect_files([movie], tmp_path, scheduler="tcp://127.0.0.1:9")
     with pytest.raises(InputError, match="no detection option"):
