@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from .atoms import estimate_spacing as estimate_spacing
     from .atoms import iter_detect_atoms as iter_detect_atoms
     from .atoms import link_atoms as link_atoms
-    from .dispatch.files import detect_files as detect_files
-    from .dispatch.files import encode_files as encode_files
     from .crystal.description import Crystal as Crystal
     from .crystal.description import describe_crystal as describe_crystal
     from .crystal.displacements import measure_displacements as measure_displacements
@@ -50,6 +48,8 @@ if TYPE_CHECKING:
     from .crystal.lattice import Lattice as Lattice
     from .crystal.lattice_vectors import measure_lattice as measure_lattice
     from .crystal.vacancies import find_vacancies as find_vacancies
+    from .dispatch.files import detect_files as detect_files
+    from .dispatch.files import encode_files as encode_files
     from .errors import InputError as InputError
     from .errors import ReadError as ReadError
     from .errors import TrainingError as TrainingError

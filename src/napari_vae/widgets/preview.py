@@ -18,7 +18,7 @@ NOTHING = pd.DataFrame({"y": [], "x": []}, dtype=float)
 class Preview:
     """A Points layer that comes and goes with the widget and takes no part in the selection.
 
-    It holds the marks that are seen and no others: napari 0.9 draws all points of a single image, whatever `shown` says.
+    It holds the marks that are seen and no others: of a single image napari 0.9 draws all points, whatever is `shown`.
     """
 
     def __init__(self, viewer: Any) -> None:
