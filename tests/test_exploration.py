@@ -309,7 +309,7 @@ def test_damaged_records_and_other_folders_are_refused_in_a_sentence(run, tmp_pa
     short["steps"][-1]["values"] = []
     for damaged in [*broken, json.dumps(short)]:
         marker.write_text(damaged)
-        with pytest.raises(nv.ReadError, match="damaged|another kind"):
+        with pytest.raises(nv.ReadError, match=r"damaged|another kind"):
             nv.ExplorationRecord.load(tmp_path / "run")
     marker.write_text(json.dumps({**known, "format": 99}))
     with pytest.raises(nv.ReadError, match="newer version"):
