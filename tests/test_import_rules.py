@@ -1,6 +1,8 @@
 """Rules of the house: what imports what, and what must not occur in the sources."""
 
 import ast
+import importlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -127,3 +129,16 @@ def test_the_type_checker_and_the_table_know_the_same_names():
 @pytest.mark.parametrize("path", SOURCES, ids=module_name)
 def test_files_are_read_in_one_go(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize(("path", "tree"), trees())
+def test_what_is_imported_of_our_own_exists(path, tree):
+    """Also inside functions, where nobody notices before they are called; mypy does not look into the widgets."""
+    package = ["napari_vae", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            above = package[: len(package) - node.level + 1]
+            home = ".".join([*above, *filter(None, [node.module])])
+            for alias in node.names:
+                found = hasattr(importlib.import_module(home), alias.name)
+                assert found or importlib.util.find_spec(f"{home}.{alias.name}"), f"{home} has no {alias.name}"

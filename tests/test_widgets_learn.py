@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 from qtpy.QtCore import QThreadPool
+from qtpy.QtWidgets import QFileDialog
 
 import napari_vae.widgets.learn as learn_module
 from napari_vae import ModelConfig, TrainConfig, extract_patches, fit
@@ -248,13 +249,14 @@ def test_layers_deleted_meanwhile_do_no_harm(viewer, scene, learn, qtbot):
     assert len(learn.session.exploration.measured) == 12 and "learned" in kinds(viewer)
 
 
-def test_a_record_is_saved_and_gone_on_with(viewer, scene, learn, qtbot, tmp_path):
+def test_a_record_is_saved_and_gone_on_with(viewer, scene, learn, qtbot, tmp_path, monkeypatch):
     learn.form.target.goal.setCurrentIndex(learn.form.target.goal.findData("near"))
     learn.form.target.value.setValue(0.5)
     learn.plan.acquisition.setCurrentIndex(learn.plan.acquisition.findData("ucb"))
     for _ in range(3):
         done(qtbot, learn, learn.step)
-    learn.records.save(tmp_path / "record")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "record"), ""))
+    learn.records.save_button.click()
     assert "Saved" in learn.progress.words.text() and (tmp_path / "record" / "measurements.csv").exists()
     before = learn.session
     learn.records.over_button.click()

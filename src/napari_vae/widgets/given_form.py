@@ -16,7 +16,7 @@ from ..labelling import Supervision, class_under, condition_of, is_known, labels
 from ..layers import KEY
 from ..placement import Placement
 from .data_form import Source
-from .layer_box import follow_layers
+from .layer_box import FollowsPoints, follow_layers
 from .panel import Form, sentence
 
 LABEL = "label"  # the column that is chosen by itself, and made where there is none
@@ -64,7 +64,7 @@ class ColumnBox(QComboBox):
             self.choose(first if before is None else before)
 
 
-class GivenForm(Form):
+class GivenForm(FollowsPoints, Form):
     """Rows that the kind of the model asks for; the others are hidden.
 
     Parameters
@@ -75,7 +75,6 @@ class GivenForm(Form):
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self.points: Any | None = None
         self.condition = ColumnBox("choose a column")
         self.labels = ColumnBox("label some atoms below")
         self.told = sentence()
@@ -94,16 +93,6 @@ class GivenForm(Form):
         self.labels.currentIndexChanged.connect(self._tell)
         follow_layers(viewer, self.refresh)
         self.show_kinds(set())
-
-    def follow(self, points: Any | None) -> None:
-        """Offer the columns of these points from now on; ``None`` for a regular grid."""
-        if points is not self.points:
-            if self.points is not None:
-                self.points.events.features.disconnect(self.refresh)
-            if points is not None:
-                points.events.features.connect(self.refresh)
-            self.points = points
-        self.refresh()
 
     def show_kinds(self, kinds: set[str]) -> None:
         """Show the rows that these kinds of models ask for, and hide the form if there are none."""

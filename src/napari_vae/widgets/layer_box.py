@@ -101,3 +101,23 @@ def follow_layers(viewer: Any, callback: Callable[[Any], None]) -> None:
     events = viewer.layers.events
     for event in (events.inserted, events.removed, events.reordered, events.renamed):
         event.connect(callback)
+
+
+class FollowsPoints:
+    """Part of a form that offers the columns of a Points layer, as they are."""
+
+    points: Any | None = None
+
+    def follow(self, points: Any | None) -> None:
+        """Offer the columns of these points from now on; ``None`` for a regular grid."""
+        if points is not self.points:
+            if self.points is not None:
+                self.points.events.features.disconnect(self.refresh)
+            if points is not None:
+                points.events.features.connect(self.refresh)
+            self.points = points
+        self.refresh()
+
+    def refresh(self, event: Any = None) -> None:
+        """Offer what there is now."""
+        raise NotImplementedError

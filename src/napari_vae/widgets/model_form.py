@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QS
 from ..layers import MOST_LABELS
 from ..models.config import INVARIANCES, PRESETS, ModelConfig, TrainConfig
 from .memory import remember
-from .panel import Form, side_by_side
+from .panel import Form, counter, side_by_side
 
 FIRST = "rvae"
 CUSTOM = "as chosen below"
@@ -43,13 +43,13 @@ class ModelForm(Form):
         self.kind = QComboBox()
         for name, label in KIND_WORDS.items():
             self.kind.addItem(label, name)
-        self.n_classes = _spin(2, MOST_LABELS, 2)
+        self.n_classes = counter(2, MOST_LABELS, 2)
         self.checks = {name: QCheckBox(name) for name in INVARIANCES}
-        self.latent_dim = _spin(1, 16, ModelConfig().latent_dim)
+        self.latent_dim = counter(1, 16, ModelConfig().latent_dim)
         self.advanced = Form()
-        self.epochs = _spin(0, 10_000, 0)
+        self.epochs = counter(0, 10_000, 0)
         self.epochs.setSpecialValueText(AUTOMATIC)
-        self.batch_size = _spin(0, 65_536, 0)
+        self.batch_size = counter(0, 65_536, 0)
         self.batch_size.setSpecialValueText(AUTOMATIC)
         self.beta = QDoubleSpinBox()
         self.beta.setRange(0, 100)
@@ -58,7 +58,7 @@ class ModelForm(Form):
         self.device = QComboBox()
         for label, name in DEVICES.items():
             self.device.addItem(label, name)
-        self.seed = _spin(0, 2**31 - 1, TrainConfig().seed)
+        self.seed = counter(0, 2**31 - 1, TrainConfig().seed)
         self._lay_out()
         self.preset.currentIndexChanged.connect(self._on_preset_changed)
         self.kind.currentIndexChanged.connect(self._on_kind_changed)
@@ -158,10 +158,3 @@ class ModelForm(Form):
         index = self.preset.findData(self.model().name)
         with QSignalBlocker(self.preset):
             self.preset.setCurrentIndex(index if index >= 0 else self.preset.count() - 1)
-
-
-def _spin(low: int, high: int, value: int) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(low, high)
-    box.setValue(value)
-    return box

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
-from ..errors import InputError
+from .saving_box import SavingBox
 
 if TYPE_CHECKING:
     from ..run import Run
 
 
-class RunBox(QWidget):
+class RunBox(SavingBox):
     """Buttons for the run at hand."""
 
     apply_clicked = Signal()
     continue_clicked = Signal()
     load_asked = Signal(str)
-    said = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.run: Run | None = None
-        self.save_button = QPushButton("Save …")
+        super().__init__("model", "model", "Write the trained model into a new folder", parent)
         self.load_button = QPushButton("Load …")
         self.apply_button = QPushButton("Apply")
         self.continue_button = QPushButton("Continue")
-        self.save_button.setToolTip("Write the trained model into a new folder")
         self.load_button.setToolTip("Read a model that was saved before")
         self.apply_button.setToolTip("Describe the atoms of the chosen image with this model, without training it")
         self.continue_button.setToolTip(
@@ -39,53 +33,34 @@ class RunBox(QWidget):
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        for button, slot in (
-            (self.save_button, self._on_save_clicked),
-            (self.load_button, self._on_load_clicked),
-            (self.apply_button, self._on_apply_clicked),
-            (self.continue_button, self._on_continue_clicked),
-        ):
+        for button in (self.save_button, self.load_button, self.apply_button, self.continue_button):
             row.addWidget(button)
-            button.clicked.connect(slot)
+        self.load_button.clicked.connect(self._on_load_clicked)
+        self.apply_button.clicked.connect(self._on_apply_clicked)
+        self.continue_button.clicked.connect(self._on_continue_clicked)
         self.set_run(None)
+
+    @property
+    def run(self) -> Run | None:
+        """The run at hand."""
+        return self.kept
 
     def set_run(self, run: Run | None) -> None:
         """Make a run the one at hand."""
-        self.run = run
+        self.kept = run
         for button in (self.save_button, self.apply_button, self.continue_button):
             button.setEnabled(run is not None)
 
-    def save(self, folder: str | Path) -> None:
-        """Save the run at hand; a failure ends in a notification."""
-        if self.run is None:
-            return
-        try:
-            self.run.save(folder)
-        except (InputError, OSError) as error:
-            show_error(f"The model was not saved: {error}")
-            return
-        self.said.emit(f"Saved in {folder}.")
-
-    def may_replace(self, folder: Path) -> bool:
-        """Ask before a model that was saved earlier is lost; a folder of anything else is refused by `Run.save`."""
+    def marker(self) -> str:
+        """Name of the file by which the folder of a run is known."""
         from ..run import MARKER
 
-        if not (folder / MARKER).exists():
-            return True
-        answer = QMessageBox.question(
-            self, "Replace the model?", f"{folder.name} holds a model that was saved before. Replace it by this one?"
-        )
-        return bool(answer == QMessageBox.StandardButton.Yes)
+        return MARKER
 
     def _on_load_clicked(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Load a model: choose its folder")
         if folder:
             self.load_asked.emit(folder)
-
-    def _on_save_clicked(self) -> None:
-        folder, _ = QFileDialog.getSaveFileName(self, "Save the model as a new folder", "model")
-        if folder and self.may_replace(Path(folder)):
-            self.save(folder)
 
     def _on_apply_clicked(self) -> None:
         self.apply_clicked.emit()

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidg
 
 from ..memory import remember
 from ..model_form import DEVICES
-from ..panel import Form
+from ..panel import Form, counter
 
 NETWORKS = {"automatic": "auto", "linear": "linear", "dense (mlp)": "mlp", "convolutional (conv)": "conv"}
 KERNELS = {"Matérn": "matern", "Gaussian (RBF)": "rbf"}
@@ -20,16 +20,16 @@ class KernelForm(Form):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.network = _list(NETWORKS)
-        self.dimensions = _spin(1, 3, 2)
+        self.dimensions = counter(1, 3, 2)
         self.kernel = _list(KERNELS)
-        self.ensemble = _spin(1, 10, 4)
+        self.ensemble = counter(1, 10, 4)
         self.fine_tune = QCheckBox("train the encoder further")
         self.kappa = QDoubleSpinBox()
         self.kappa.setRange(0, 20)
         self.kappa.setSingleStep(0.5)
         self.kappa.setValue(2)
         self.device = _list(DEVICES)
-        self.seed = _spin(0, 2**31 - 1, 0)
+        self.seed = counter(0, 2**31 - 1, 0)
         self._lay_out()
         remember(
             "learning",
@@ -97,13 +97,6 @@ def _list(entries: dict[str, str]) -> QComboBox:
     box = QComboBox()
     for words, value in entries.items():
         box.addItem(words, value)
-    return box
-
-
-def _spin(low: int, high: int, value: int) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(low, high)
-    box.setValue(value)
     return box
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Shapes
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QWidget
 
 from ...errors import InputError
 from ...learning.stopping import Stopping
@@ -16,7 +16,7 @@ from ...region import inside, region_mask
 from ..data_form import Source
 from ..drawn_region import HOW_TO_DRAW, WHICH, drawn_polygons
 from ..memory import Control, remember
-from ..panel import Form, side_by_side
+from ..panel import Form, counter, side_by_side
 from .target_form import CLASS, EVERYWHERE, Purpose
 
 RANDOM, SPREAD, REGION, SELECTED = "random", "spread", "region", "selected"
@@ -52,7 +52,7 @@ class StartForm(Form):
         super().__init__(parent)
         self._viewer = viewer
         self.start = _list(STARTS)
-        self.number = _spin(1, 1000, 10)
+        self.number = counter(1, 1000, 10)
         row = QHBoxLayout()
         row.addWidget(self.start, 1)
         row.addWidget(self.number)
@@ -133,8 +133,8 @@ class PlanForm(Form):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.acquisition = _list(CHOICES)
-        self.batch = _spin(1, 100, 1)
-        self.budget = _spin(1, 100_000, 50)
+        self.batch = counter(1, 100, 1)
+        self.budget = counter(1, 100_000, 50)
         self.rule = _list(RULES)
         self.limit = QDoubleSpinBox()
         self.limit.setValue(10)
@@ -230,11 +230,4 @@ def _list(entries: dict[str, str]) -> QComboBox:
         box.addItem(words, value)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(12)
-    return box
-
-
-def _spin(low: int, high: int, value: int) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(low, high)
-    box.setValue(value)
     return box

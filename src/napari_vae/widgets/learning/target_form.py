@@ -17,7 +17,7 @@ from ...learning.targets import LayerTarget, Target, column_target
 from ...placement import Placement
 from ..data_form import is_source_image
 from ..given_form import ColumnBox
-from ..layer_box import follow_layers
+from ..layer_box import FollowsPoints, follow_layers
 from ..panel import Form, sentence
 
 TYPED = "typed in by you"
@@ -65,7 +65,7 @@ class Purpose:
         return self.value if self.kind == NEAR else SMALLEST if self.kind == SMALLEST else LARGEST
 
 
-class TargetForm(Form):
+class TargetForm(FollowsPoints, Form):
     """Rows of the target and the goal."""
 
     changed = Signal()
@@ -73,7 +73,6 @@ class TargetForm(Form):
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self.points: Any | None = None
         self._kind, self._classes = "real", ()
         self.target = ColumnBox("choose what is measured", TYPED)
         self.radius = QDoubleSpinBox()
@@ -96,16 +95,6 @@ class TargetForm(Form):
     def typed(self) -> bool:
         """Whether the user is the instrument."""
         return self.target.chosen() is ColumnBox.EXTRA
-
-    def follow(self, points: Any | None) -> None:
-        """Offer the columns of these points from now on; ``None`` for a regular grid."""
-        if points is not self.points:
-            if self.points is not None:
-                self.points.events.features.disconnect(self.refresh)
-            if points is not None:
-                points.events.features.connect(self.refresh)
-            self.points = points
-        self.refresh()
 
     def refresh(self, event: Any = None) -> None:
         """Offer the columns and layers that there are now."""
