@@ -140,3 +140,41 @@ def scene(viewer, lattice):
 def widget(scene, open_widget):
     """Train VAE on that scene, set for a short training."""
     return quick(open_widget("Train VAE"))
+
+
+@pytest.fixture
+def command(capfd):
+    """Run a command line; gives its exit code, standard output and standard error."""
+
+    from napari_vae import cli
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return ended.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Two images of graphene and something that only looks like one."""
+    from napari_vae import samples, write_image
+
+    folder = tmp_path_factory.mktemp("images")
+    for seed, name in enumerate(("one.tif", "two.tif")):
+        image, _ = samples.micrograph("graphene", size=160, seed=seed)
+        write_image(image.data, folder / name, pixel_size=image.pixel_size, units=image.units)
+    (folder / "broken.tif").write_bytes(b"II*\x00 cut short")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(images, tmp_path_factory):
+    """A finished analysis."""
+    from napari_vae import TrainConfig, analyze, read
+
+    train = TrainConfig(epochs=1, device="cpu")
+    return analyze(read(images / "one.tif"), train=train).save(tmp_path_factory.mktemp("results") / "one")

@@ -9,44 +9,12 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
-from napari_vae import cli, showing
+from napari_vae import showing
 from napari_vae.batch.inputs import places
 from napari_vae.io.reading import FORMATS
 
 COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open", "figures", "export", "explore")
 FAST = ("--epochs", "2", "--device", "cpu")
-
-
-@pytest.fixture
-def command(capfd):
-    """Run a command line; gives its exit code, standard output and standard error."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        assert "Traceback" not in out + err
-        return ended.value.code or 0, out, err
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    """Two images of graphene and something that only looks like one."""
-    folder = tmp_path_factory.mktemp("images")
-    for seed, name in enumerate(("one.tif", "two.tif")):
-        image, _ = nv.samples.micrograph("graphene", size=160, seed=seed)
-        nv.write_image(image.data, folder / name, pixel_size=image.pixel_size, units=image.units)
-    (folder / "broken.tif").write_bytes(b"II*\x00 cut short")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def results(images, tmp_path_factory):
-    """A finished analysis."""
-    train = nv.TrainConfig(epochs=1, device="cpu")
-    return nv.analyze(nv.read(images / "one.tif"), train=train).save(tmp_path_factory.mktemp("results") / "one")
 
 
 def last_line(text):
@@ -176,7 +144,6 @@ def test_a_condition_is_told_again_to_encode(command, images, atoms, tmp_path):
 
 
 def test_advise_shows_its_table_and_a_command(command, images, monkeypatch):
-    import pandas as pd
 
     table = pd.DataFrame({"window": [24], "invariances": ["none"], "held_out": [12.345], "spread": [np.nan]})
     advice = nv.Advice(nv.ModelConfig.preset("strain-rvae", latent_dim=3), 24, table, "Strain explains more.")
@@ -400,69 +367,6 @@ def test_export_writes_the_latents_or_all_atoms(command, results, tmp_path):
     code, _, errors = command("export", results, "--to", tmp_path / "table.xls")
     assert code == 2
     assert ".csv, .parquet, .h5ad" in errors
-
-
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory):
-    """A table of latents with a number and a word that follow from them."""
-    z = np.random.default_rng(0).uniform(-2, 2, (60, 2))
-    table = pd.DataFrame(
-        {"z1": z[:, 0], "z2": z[:, 1], "dose": z.sum(1), "kind": np.where(z[:, 0] > 0, "edge", "bulk")}
-    )
-    return nv.write_table(table, tmp_path_factory.mktemp("measured") / "latents.csv")
-
-
-def test_explore_says_how_many_measurements_were_enough_and_goes_on(command, measured, tmp_path):
-    options = ("--target", "dose", "--out", tmp_path / "found", "--start", 6, "--device", "cpu")
-    code, out, _ = command("explore", measured, *options, "--budget", 6)
-    assert code == 0
-    assert "The budget of 6 measurements is spent." in out
-    first = nv.ExplorationRecord.load(tmp_path / "found")
-    code, out, _ = command("explore", measured, *options, "--budget", 7)
-    assert code == 0
-    record = nv.ExplorationRecord.load(tmp_path / "found")
-    assert record.measured[:6].tolist() == first.measured.tolist()
-    assert record.tried == len(nv.read_table(tmp_path / "found" / "measurements.csv")) == 7
-    assert f"of atom {record.best}." in out
-
-
-def test_explore_looks_for_a_class_by_its_name_and_at_the_windows_of_an_analysis(command, measured, results, tmp_path):
-    options = ("--target", "kind", "--acquisition", "pi", "--goal", "edge", "--start", 6, "--budget", 7)
-    code, out, _ = command("explore", measured, *options, "--out", tmp_path / "edge", "--device", "cpu")
-    assert code == 0
-    assert "Best: kind edge of atom" in out
-    code, out, _ = command(
-        *("explore", results, "--target", "amplitude", "--start", 5, "--budget", 6),
-        *("--out", tmp_path / "bright", "--device", "cpu"),
-    )
-    assert code == 0
-    known = nv.load_analysis(results).latents.amplitude
-    record = nv.ExplorationRecord.load(tmp_path / "bright")
-    np.testing.assert_allclose(record.values, known.to_numpy()[record.measured])
-    assert f"of atom {known.index[record.best]}." in out
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--target", "strain"), "no column strain; it has z1, z2, dose, kind"),
-        (("--target", "dose", "--columns", "z1,dose"), "leave dose out of --columns"),
-        (("--target", "dose", "--columns", "z9"), "no column z9"),
-        (("--target", "dose", "--columns", "kind"), "must hold numbers"),
-        (("--target", "dose", "--goal", "large"), "max, min or a number, not 'large'"),
-        (("--target", "kind", "--goal", "corner"), "one of bulk, edge, not 'corner'"),
-        (("--target", "kind", "--angle"), "words, which are no angles"),
-        (("--target", "kind"), "cannot be improved on"),
-        (("--target", "dose", "--acquisition", "eu"), "choose one of ei"),
-        (("--target", "dose", "--budget", "5"), "less than the 10 to start with"),
-        (("--target", "dose", "--model-run", "run"), "a table has none"),
-    ],
-)
-def test_explorations_that_make_no_sense_are_one_line(command, measured, tmp_path, options, words):
-    code, _, errors = command("explore", measured, "--out", tmp_path / "new", *options)
-    assert code == 2
-    assert words in errors
-    assert not (tmp_path / "new").exists()
 
 
 def test_open_takes_its_picture_on_a_virtual_screen_where_there_is_no_display(command, monkeypatch, results, tmp_path):
