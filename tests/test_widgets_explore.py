@@ -80,7 +80,7 @@ def mode(qtbot, widget, text):
 def test_latents_are_plotted_in_the_colours_of_the_classes(explore, groups):
     assert (explore.x.currentText(), explore.y.currentText()) == ("z1", "z2")
     explore.color.setCurrentText("kind")
-    assert "low" in explore.key.legend.text() and ": 30" in explore.key.legend.text()
+    assert "low" in explore.key.legend.text() and ":&nbsp;30" in explore.key.legend.text()
     assert "60 points" in explore.words.text()
     explore.color.setCurrentText("z1")
     assert explore.key.name.text() == "z1" and explore.key.low.isVisible()

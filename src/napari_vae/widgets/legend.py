@@ -31,7 +31,7 @@ class Legend(QLabel):
             class_colors(int(result.classes.max()) + 1),
         )
         classes = " &nbsp; ".join(
-            f'<span style="color:{colors[number]}">■</span> {escape(str(names[number]))}: {n}'
+            f'<span style="color:{colors[number]}">■</span>&nbsp;{escape(str(names[number]))}:&nbsp;{n}'
             for number, n in list(counts.items())[:SHOWN]
         )
         more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""

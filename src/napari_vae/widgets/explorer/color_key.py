@@ -56,7 +56,8 @@ class ColorKey(QWidget):
             self.bar.show_colormap(coloring.colormap)
             return
         classes = [
-            f'<span style="color:{color}">■</span> {escape(name)}: {n}' for name, color, n in coloring.classes[:SHOWN]
+            f'<span style="color:{color}">■</span>&nbsp;{escape(name)}:&nbsp;{n}'
+            for name, color, n in coloring.classes[:SHOWN]
         ]
         more = len(coloring.classes) - SHOWN
         self.legend.setText(" &nbsp; ".join(classes) + (f" and {more} more" if more > 0 else ""))

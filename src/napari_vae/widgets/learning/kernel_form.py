@@ -20,7 +20,7 @@ class KernelForm(Form):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.network = _list(NETWORKS)
-        self.dimensions = counter(1, 3, 2)
+        self.dimensions = counter(1, 3, 2)  # one less than in the library: as many as the plot shows
         self.kernel = _list(KERNELS)
         self.ensemble = counter(1, 10, 4)
         self.fine_tune = QCheckBox("train the encoder further")
