@@ -153,7 +153,7 @@ def test_colours_are_explained(viewer, scene, widget, qtbot):
     words = widget.legend.text()
     assert "z1" in words and CLASS_COLORS[0] in words
     counts = scene[1].features["class"].value_counts()
-    assert f"0: {counts['0']}" in words
+    assert f"0:&nbsp;{counts['0']}" in words
 
 
 def test_the_manifold_comes_into_view_unless_the_user_looks_at_a_detail(viewer, scene, widget, qtbot):
