@@ -7,11 +7,17 @@ author = "The napari-vae developers"
 copyright = author
 version = release = installed_version("napari-vae")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "numpydoc"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 numpydoc_show_class_members = False
 autodoc_typehints = "none"  # the docstrings say types with shapes and units
+
+# Notebooks are text, run when the site is built, and run again only if their code has changed.
+nb_execution_mode = "cache"
+nb_execution_timeout = 600  # seconds for a cell; a notebook takes less than three minutes
+nb_execution_raise_on_error = True
+nb_merge_streams = True
 
 exclude_patterns = ["_build"]
 html_theme = "napari_sphinx_theme"
