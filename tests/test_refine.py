@@ -1,5 +1,7 @@
 """Fitted positions against the Cramér–Rao limit, and errors that mean what they say."""
 
+import os
+
 import dask.array as da
 import numpy as np
 import pandas as pd
@@ -173,3 +175,19 @@ def test_widths_differ_as_much_as_the_columns_do(scatter):
         assert fit.sigma.std() == pytest.approx(truth[:, 4].std(), rel=0.15)
     else:
         assert fit.sigma.std() < 0.02  # 0.03 if each column were fitted alone
+
+
+@pytest.mark.parametrize(("allowed", "expected"), [("1", 1), ("3", 3), ("99", 4), ("2,1", 2)])
+def test_no_more_threads_than_the_process_may_use(monkeypatch, allowed, expected):
+    from napari_vae.atoms.threads import n_threads
+
+    monkeypatch.setenv("OMP_NUM_THREADS", allowed)
+    assert n_threads(most=4) == expected
+
+
+@pytest.mark.parametrize("unset", ["", "0", "many"])
+def test_all_cores_where_nothing_is_said_of_threads(monkeypatch, unset):
+    from napari_vae.atoms.threads import n_threads
+
+    monkeypatch.setenv("OMP_NUM_THREADS", unset)
+    assert n_threads(most=64) == os.cpu_count()

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .gaussians import in_threads
+from .threads import in_threads
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]

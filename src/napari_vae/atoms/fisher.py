@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .gaussians import BACKGROUND, WIDTH, Discs, Fit, Prior, X, Y, derivatives, in_threads, padded
+from .gaussians import BACKGROUND, WIDTH, Discs, Fit, Prior, X, Y, derivatives, padded
+from .threads import in_threads
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]

@@ -7,14 +7,13 @@ matrix products give.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+
+from .threads import in_threads
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -27,8 +26,6 @@ CIRCULAR, ELLIPTICAL = 5, 7
 
 _NARROWEST = 0.3  # px
 _FLATTEST = 0.8  # an ellipse three times as long as wide
-_CHUNK = 512  # atoms fitted together; their windows stay in the processor's cache
-_THREADS = 4  # more would wait for the memory
 _MONOMIALS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))  # powers of the offsets down and across
 _PRODUCTS = tuple((i, degree - i) for degree in range(5) for i in range(degree, -1, -1))
 _PRODUCT = np.array([[_PRODUCTS.index((a + c, b + d)) for c, d in _MONOMIALS] for a, b in _MONOMIALS])
@@ -80,12 +77,6 @@ def fit_gaussians(
 
     fits = in_threads(fit, len(start))
     return Fit(*(np.concatenate(c) for c in zip(*((f.values, f.curvature, f.variance) for f in fits), strict=True)))
-
-
-def in_threads(call: Callable[[slice], object], n: int) -> list:
-    """The call for each chunk of n atoms; numpy lets other threads run meanwhile."""
-    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-        return list(pool.map(call, (slice(begin, begin + _CHUNK) for begin in range(0, n, _CHUNK))))
 
 
 def padded(image: Floats, reach: float) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pandas as pd
 
 from .recipe import Recipe
 from .spots import standing
+from .threads import n_threads
 
 Window = tuple[slice, slice]
 Part = TypeVar("Part")
@@ -65,7 +65,7 @@ def typical(recipes: Sequence[Recipe]) -> Recipe:
 
 def each(tiles: Sequence[Tile], call: Callable[[Tile], Part]) -> Iterator[Part]:
     """The call for every tile in order, few of them at a time."""
-    with ThreadPoolExecutor(min(_AT_ONCE, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(n_threads(_AT_ONCE)) as pool:
         yield from pool.map(call, tiles)
 
 
