@@ -91,7 +91,7 @@ def test_the_second_dock_goes_behind_a_tab(make_napari_viewer_proxy, remembered,
 def test_every_control_explains_itself(open_widget):
     from qtpy.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QScrollBar
 
-    for name in ("Train VAE", "Detect atoms", "Active learning", "Batch"):
+    for name in ("Train VAE", "Detect atoms", "Explore latents", "Active learning", "Batch"):
         widget = open_widget(name)
         for kind in (QAbstractButton, QAbstractSpinBox, QComboBox, QAbstractSlider):
             for control in widget.findChildren(kind):

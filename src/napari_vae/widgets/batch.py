@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from ..batch import BatchProgress, Outcome
-from ..batch.summary import PAGE
+from ..batch.summary import PAGE as REPORT
 from ..errors import InputError
 from ..layers import KEY
 from ..open_runs import keep_run
 from .batch_form import BatchForm
 from .batch_steps import Finished, Listed, Opened, Work, batch_steps, open_steps
 from .batch_table import BatchTable
+from .guide import Guide
 from .jobs import Job
 from .panel import Panel, sentence, side_by_side
 from .progress_box import ProgressBox
@@ -25,6 +25,9 @@ from .progress_box import ProgressBox
 if TYPE_CHECKING:
     from ..batch.running import Task
 
+PAGE = "batch"
+PURPOSE = "Does the same with every file of a folder."
+HINT = "Choose what to do and which files, and press Start. No image needs to be open."
 START = "Work through the files in the background; what is finished already is not done again"
 
 
@@ -41,7 +44,7 @@ class BatchWidget(Panel):
         super().__init__(parent)
         self._viewer = napari_viewer
         self.form = BatchForm()
-        self.progress = ProgressBox("Start", START)
+        self.progress = ProgressBox("Start", START, page=PAGE)
         self.table = BatchTable()
         self.remark = sentence()
         self.remark.setToolTip("What was found in the file of the selected row, or why it failed")
@@ -61,8 +64,7 @@ class BatchWidget(Panel):
         try:
             task, patterns, folder = self.form.job(), self.form.patterns(), self.form.folder()
         except InputError as error:
-            self.progress.say(str(error))
-            show_error(str(error))
+            self.progress.refuse(error)
             return
         self._task, self._folder = task, folder
         self.table.show_files([])
@@ -85,6 +87,7 @@ class BatchWidget(Panel):
         buttons = QHBoxLayout()
         buttons.addWidget(self.open_button)
         buttons.addWidget(self.report_button)
+        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
         for widget in (self.form, self.progress):
             self.column.addWidget(widget)
         self.column.addWidget(self.table, 1)
@@ -96,7 +99,7 @@ class BatchWidget(Panel):
         self.progress.stop_clicked.connect(self.job.stop)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_finished)
-        self.job.failed.connect(self.progress.say)
+        self.job.failed.connect(self.progress.show_failure)
         self.job.ended.connect(self._on_end)
         self.table.itemSelectionChanged.connect(self._show_chosen)
         self.table.open_asked.connect(self.open)
@@ -104,7 +107,7 @@ class BatchWidget(Panel):
         self.report_button.clicked.connect(self._on_report_clicked)
         self.open_job.progressed.connect(self._on_opening)
         self.open_job.succeeded.connect(self._on_opened)
-        self.open_job.failed.connect(self.progress.say)
+        self.open_job.failed.connect(self.progress.show_failure)
 
     def _on_progress(self, event: Any) -> None:
         if isinstance(event, Listed):
@@ -128,12 +131,12 @@ class BatchWidget(Panel):
         self.remark.setText(self.table.remark())
         self.remark.setVisible(bool(self.remark.text()))
         self.open_button.setEnabled(self.table.chosen() is not None)
-        written = self._folder is not None and (self._folder / PAGE).is_file()
+        written = self._folder is not None and (self._folder / REPORT).is_file()
         self.report_button.setEnabled(written and not self.job.running)
 
     def _on_report_clicked(self) -> None:
         if self._folder is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str((self._folder / PAGE).resolve())))
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str((self._folder / REPORT).resolve())))
 
     def _on_opening(self, event: Any) -> None:
         if not self.job.running:

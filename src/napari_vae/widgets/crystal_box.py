@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QVBoxLayout, QWidget
 
@@ -25,6 +24,7 @@ from .progress_box import ProgressBox
 if TYPE_CHECKING:
     from ..crystal.description import Crystal
 
+MEASURE = "Write columns into the points and add layers of arrows and vacancies"
 CHANGED = "The points were changed or deleted meanwhile; measure again."
 REFERENCES = {"mean of the image": "mean", "the selected points": "selected"}
 NOTHING = "nothing"
@@ -61,7 +61,7 @@ class CrystalBox(QWidget):
         self.factor.setPrefix("× ")
         self.factor.setSpecialValueText("automatic")
         self.color = QComboBox()
-        self.progress = ProgressBox("Measure", "Write columns into the points and add layers of arrows and vacancies")
+        self.progress = ProgressBox("Measure", MEASURE, page="crystal")
         self.told = sentence()
         self.told.setToolTip("What was measured; select it to copy it")
         self.job = Job(self)
@@ -77,8 +77,7 @@ class CrystalBox(QWidget):
         try:
             request = self._asked()
         except InputError as error:
-            self.progress.say(str(error))
-            show_error(str(error))
+            self.progress.refuse(error)
             return
         self._points, self._request = self.atoms.layer(), request
         self.told.hide()
@@ -137,15 +136,14 @@ class CrystalBox(QWidget):
         self.progress.stop_clicked.connect(self.job.stop)
         self.job.progressed.connect(self.progress.show_step)
         self.job.succeeded.connect(self._on_crystal)
-        self.job.failed.connect(self.progress.say)
+        self.job.failed.connect(self.progress.show_failure)
         self.job.ended.connect(self.progress.end)
 
     def _on_crystal(self, crystal: Crystal) -> None:
         points, request = self._points, self._request
         self._points = self._request = None
         if not _unchanged(self._viewer, points, request):
-            self.progress.say(CHANGED)
-            show_error(CHANGED)
+            self.progress.refuse(CHANGED)
             return
         write_columns(points, crystal)
         layers = crystal_layers(crystal, request.placement, source=points.name, factor=self.factor.value() or None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
@@ -19,6 +18,7 @@ from .crystal_box import CrystalBox
 from .detect_form import CONTRASTS, DetectForm
 from .detect_steps import Candidates, DetectionRequest, candidate_steps, detect_steps
 from .drawn_region import REGION
+from .guide import Guide
 from .jobs import Job
 from .panel import Panel, folded
 from .preview import Preview
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+PAGE = "detection"
+PURPOSE = "Finds the atoms of an image, to a fraction of a pixel."
+HINT = "Press Detect; every atom gets a point that you may move, add or delete. Then open Train VAE."
 NOTHING = "No atoms were found; move the threshold to the left or choose the other contrast."
 NOTHING_INSIDE = "No atoms were found inside the region; move the threshold to the left or draw it elsewhere."
 UNDO = "Bring the atoms back as they were before the last detection; once more for the one before it"
@@ -48,7 +51,7 @@ class DetectWidget(Panel):
         super().__init__(parent)
         self._viewer = napari_viewer
         self.form = DetectForm(napari_viewer)
-        self.progress = ProgressBox("Detect", "Find the atoms and make a Points layer of them")
+        self.progress = ProgressBox("Detect", "Find the atoms and make a Points layer of them", page=PAGE)
         self.job = Job(self)
         self.preview_job = Job(self, notify=False)
         self.preview = Preview(napari_viewer)
@@ -62,6 +65,7 @@ class DetectWidget(Panel):
         self._stale = False
         self._complaint = ""
         self._timer = QTimer(self, singleShot=True, interval=200)
+        self.column.addWidget(Guide(napari_viewer, PURPOSE, PAGE, HINT))
         self.column.addWidget(self.form)
         self.column.addWidget(self.progress)
         self.crystal = CrystalBox(napari_viewer, self.form.image)
@@ -74,8 +78,7 @@ class DetectWidget(Panel):
         try:
             self._request = self.form.request()
         except InputError as error:
-            self.progress.say(str(error))  # the notification may be cut off, and goes away
-            show_error(str(error))
+            self.progress.refuse(error)
             return
         self._unmark()
         self.progress.begin("Looking for atoms …")
@@ -100,14 +103,14 @@ class DetectWidget(Panel):
         self._viewer.dims.events.current_step.connect(self._on_frame_changed)
         self._timer.timeout.connect(self._look)
         self.preview_job.succeeded.connect(self._on_candidates)
-        self.preview_job.failed.connect(self.progress.say)
+        self.preview_job.failed.connect(self.progress.show_failure)
         self.preview_job.ended.connect(self._on_preview_ended)
         self.progress.start_clicked.connect(self.detect)
         self.progress.stop_clicked.connect(self.job.stop)
         self.undo_button.clicked.connect(self.undo)
         self.job.progressed.connect(self.progress.show_step)
         self.job.succeeded.connect(self._on_atoms)
-        self.job.failed.connect(self.progress.say)
+        self.job.failed.connect(self.progress.show_failure)
         self.job.ended.connect(self.progress.end)
 
     def _on_form_changed(self) -> None:
@@ -137,7 +140,7 @@ class DetectWidget(Panel):
         except InputError as error:
             self._unmark()
             self._complaint = str(error)
-            self.progress.say(self._complaint)
+            self.progress.show_failure(self._complaint)
             return
         if self.progress.words.text() == self._complaint:
             self.progress.say("")
@@ -174,8 +177,7 @@ class DetectWidget(Panel):
         request = self._request
         if not len(atoms):
             sentence = NOTHING_INSIDE if request.region is not None else NOTHING
-            self.progress.say(sentence)
-            show_error(sentence)
+            self.progress.refuse(sentence)
             return
         frames = frozenset(atoms["frame"]) if self.job.stopping else _frames(request)
         scope = Scope(frames, request.region)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from ..errors import InputError
 from ..layers import placement_of
+from .guide import Guide
 from .jobs import Job
 from .learning.instrument_box import InstrumentBox
 from .learning.learned_layers import LearnedLayers
@@ -25,6 +25,9 @@ from .panel import Panel, folded
 from .progress_box import ProgressBox
 from .window_square import WindowSquare
 
+PAGE = "active-learning"
+PURPOSE = "Suggests where to measure next, when a measurement is dear."
+HINT = "Choose what is explored and its target, and press Step; the next places get rings on the image."
 RUN = ("Run", "Measure and learn until the budget is spent or the rule above holds; goes on in the background")
 SUGGEST = ("Suggest", "Choose where you are to measure first; then type in what you find below")
 FAILED_BY_USER = "It could not be measured."
@@ -43,7 +46,7 @@ class LearnWidget(Panel):
         super().__init__(parent)
         self._viewer = napari_viewer
         self.form, self.plan = SetUpForm(napari_viewer), PlanForm()
-        self.progress = ProgressBox(*RUN)
+        self.progress = ProgressBox(*RUN, page=PAGE)
         self.step_button, self.undo_button = QPushButton("Step"), QPushButton("Undo")
         self.instrument = InstrumentBox()
         self.live = LiveView()
@@ -88,7 +91,7 @@ class LearnWidget(Panel):
         try:
             self.session.undo()
         except InputError as error:
-            self._refuse(error)
+            self.progress.refuse(error)
             return
         self._start("Taking the last measurement back …", ask_steps, self.session)
 
@@ -106,7 +109,7 @@ class LearnWidget(Panel):
         try:
             read_record(folder, self.form, self.plan)
         except InputError as error:
-            self._refuse(error)
+            self.progress.refuse(error)
             return
         self._begin(begin_steps, folder)
 
@@ -144,6 +147,7 @@ class LearnWidget(Panel):
         self.setup = folded("What is explored", self.form)
         self.setup.setToolTip("Images, places, target and first measurements; fixed from the first step to Start over")
         self.setup.expand(animate=False)
+        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
         for widget in (self.setup, self.plan, self.progress, self.instrument, self.live, self.records):
             self.column.addWidget(widget)
         self.column.addStretch()
@@ -167,7 +171,7 @@ class LearnWidget(Panel):
         self.records.said.connect(self.progress.say)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_result)
-        self.job.failed.connect(self.progress.say)
+        self.job.failed.connect(self.progress.show_failure)
         self.job.ended.connect(self._on_end)
 
     def _begin(self, steps: Any, *more: Any) -> None:
@@ -175,7 +179,7 @@ class LearnWidget(Panel):
         try:
             setup = self.form.read(self.plan)
         except InputError as error:
-            self._refuse(error)
+            self.progress.refuse(error)
             return
         self.layers.begin()
         self._square.hide()
@@ -202,10 +206,6 @@ class LearnWidget(Panel):
         else:
             self._show(session.snapshot(session.describe()))
             self._refresh()
-
-    def _refuse(self, error: InputError) -> None:
-        self.progress.say(str(error))  # the notification may be cut off, and goes away
-        show_error(str(error))
 
     def _on_progress(self, event: Any) -> None:
         self.progress.show_step(event)

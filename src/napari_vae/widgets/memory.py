@@ -13,6 +13,14 @@ PLUGIN = "napari-vae"
 Control = QCheckBox | QComboBox | QSpinBox | QDoubleSpinBox
 
 
+def settings_of(section: str) -> Any:
+    """What napari keeps under a key of ``configurations``, or None where the plugin is not installed or enabled."""
+    try:
+        return getattr(get_plugin_settings(PLUGIN), section)
+    except KeyError:
+        return None
+
+
 def remember(section: str, controls: Mapping[str, Control]) -> None:
     """Set controls as they were left, and keep every change from now on.
 
@@ -23,9 +31,8 @@ def remember(section: str, controls: Mapping[str, Control]) -> None:
     controls : dict
         Control of each property of that section; of a drop-down list the data of the entry is kept, as text.
     """
-    try:
-        settings = getattr(get_plugin_settings(PLUGIN), section)
-    except KeyError:  # the widget is used without the plugin being installed or enabled
+    settings = settings_of(section)
+    if settings is None:
         return
     for name, control in controls.items():
         _Remembered(control, settings, name)

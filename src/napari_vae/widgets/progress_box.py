@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from .guide import MorePages
 from .panel import sentence
 
 
@@ -17,12 +19,14 @@ class ProgressBox(QWidget):
     ----------
     start_text, tooltip : str
         Of the button while no job runs.
+    page : str
+        Of the documentation, to which failures point.
     """
 
     start_clicked = Signal()
     stop_clicked = Signal()
 
-    def __init__(self, start_text: str, tooltip: str, parent: QWidget | None = None) -> None:
+    def __init__(self, start_text: str, tooltip: str, *, page: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._start_text, self._tooltip = start_text, tooltip
         self._running = False
@@ -35,6 +39,7 @@ class ProgressBox(QWidget):
         self.bar.setTextVisible(False)
         self.words = sentence()
         self.words.setToolTip("What is being done, and how long it still takes")
+        self.more = MorePages(page)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.buttons = QHBoxLayout()
@@ -42,6 +47,7 @@ class ProgressBox(QWidget):
         column.addLayout(self.buttons)
         column.addWidget(self.bar)
         column.addWidget(self.words)
+        column.addWidget(self.more)
         self.bar.hide()
         self.button.clicked.connect(self._on_clicked)
 
@@ -59,7 +65,7 @@ class ProgressBox(QWidget):
         self.button.setToolTip("End here and keep what was found so far")
         self.bar.setValue(0)
         self.bar.show()
-        self.words.setText(words)
+        self.say(words)
 
     def show_step(self, step: Any) -> None:
         """Show an event: ``message``, ``fraction`` (0 to 1), ``seconds_left`` (or None), and perhaps ``device``."""
@@ -79,6 +85,17 @@ class ProgressBox(QWidget):
     def say(self, words: str) -> None:
         """Show a sentence."""
         self.words.setText(words)
+        self.more.hide()
+
+    def show_failure(self, words: str) -> None:
+        """Show what went wrong, and the pages that help."""
+        self.say(words)
+        self.more.show()
+
+    def refuse(self, error: Exception | str) -> None:
+        """Show why nothing is begun, here and as a notification, which may be cut off and goes away."""
+        self.show_failure(str(error))
+        show_error(str(error))
 
     def _on_clicked(self) -> None:
         if self._running:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -17,6 +16,7 @@ from .advice_box import AdviceBox
 from .data_form import DataForm, Source
 from .delivery import Delivery
 from .given_form import GivenForm
+from .guide import Guide
 from .jobs import Job
 from .label_box import LabelBox
 from .legend import Legend
@@ -28,6 +28,11 @@ from .progress_box import ProgressBox
 from .run_box import RunBox
 from .training_steps import Described, Loaded, advise_steps, apply_steps, load_steps, train_steps
 from .window_square import WindowSquare
+
+PAGE = "models"
+PURPOSE = "Learns what differs between the atoms of an image."
+TRAIN = "Learn what differs between the atoms; goes on in the background"
+HINT = "Detect atoms first; then choose what shall not count as a difference, and press Train."
 
 
 class TrainWidget(Panel):
@@ -47,7 +52,7 @@ class TrainWidget(Panel):
         self.advice = AdviceBox()
         self.given = GivenForm(napari_viewer)
         self.labels = LabelBox(napari_viewer, self.given)
-        self.progress = ProgressBox("Train", "Learn what differs between the atoms; goes on in the background")
+        self.progress = ProgressBox("Train", TRAIN, page=PAGE)
         self.loss = LossPlot()
         self.manifold = ManifoldView()
         self.legend = Legend()
@@ -67,7 +72,7 @@ class TrainWidget(Panel):
             model = self.model.model()
             arguments = (self._source(model.kind), self.data.window_px.value(), model, self.model.train())
         except InputError as error:
-            self._refuse(error)
+            self.progress.refuse(error)
             return
         self.loss.show_history(())
         self.manifold.clear()
@@ -81,7 +86,7 @@ class TrainWidget(Panel):
         try:
             source, train = self._source(run.model_config.kind, run.window), self.model.train()
         except InputError as error:
-            self._refuse(error)
+            self.progress.refuse(error)
             return
         self._begin("Starting …")
         self.job.start(train_steps, source, run.window, None, train, run)
@@ -91,7 +96,7 @@ class TrainWidget(Panel):
         try:
             source, train = self.data.source(), self.model.train()
         except InputError as error:
-            self._refuse(error)
+            self.progress.refuse(error)
             return
         self._begin("Starting …")
         self.job.start(advise_steps, source, train)
@@ -103,7 +108,7 @@ class TrainWidget(Panel):
             kind = run.model_config.kind
             source = self._source(kind if kind == "conditional" else "vae", run.window)
         except InputError as error:
-            self._refuse(error)
+            self.progress.refuse(error)
             return
         self._begin("Applying the model …")
         self.job.start(apply_steps, run, source)
@@ -137,6 +142,7 @@ class TrainWidget(Panel):
         pictures.addWidget(self.loss, 1)
         pictures.addWidget(self.manifold)
         self.live.hide()
+        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
         parts = (self.data, self.model, self.advice, self.given, self.labels, self.advanced, self.progress)
         for widget in (*parts, self.runs, self.legend, self.live):
             self.column.addWidget(widget)
@@ -157,7 +163,7 @@ class TrainWidget(Panel):
         self.runs.said.connect(self.progress.say)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_result)
-        self.job.failed.connect(self.progress.say)
+        self.job.failed.connect(self.progress.show_failure)
         self.delivery.done.connect(self._on_delivered)
         self.job.ended.connect(self._on_end)
 
@@ -171,10 +177,6 @@ class TrainWidget(Panel):
         self.legend.hide()
         self._enable(False)
         self.progress.begin(words)
-
-    def _refuse(self, error: InputError) -> None:
-        self.progress.say(str(error))  # the notification may be cut off, and goes away
-        show_error(str(error))
 
     def _show_live(self) -> None:
         self.live.show()

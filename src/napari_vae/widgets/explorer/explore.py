@@ -17,6 +17,7 @@ from ...errors import InputError
 from ...layer_table import check_plottable, table_of
 from ...layers import KEY
 from ...open_runs import OpenRun, keep_run, run_of
+from ..guide import Guide, MorePages
 from ..jobs import Job
 from ..panel import Panel, folded, sentence
 from .axes_form import AxesForm
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.int64]
 
 PLOT_HEIGHT = 300
+PAGE = "explore"
+PURPOSE = "Shows the atoms in the plane of their latents, linked with the image."
+HINT = "Outline atoms on the plot, and see them on the image; or select them there."
 NOTHING = "Open an image, detect atoms and train a model; or choose a layer of points with columns of numbers."
 
 
@@ -62,6 +66,7 @@ class ExploreWidget(Panel):
         self.plot.setFixedHeight(PLOT_HEIGHT)
         self.key = ColorKey()
         self.words = sentence()
+        self.more = MorePages(PAGE)
         self.card = HoverCard()
         self.link, self.maker = LayerLink(napari_viewer, self), LayerMaker(napari_viewer, self)
         self._handing_over = QTimer(self, singleShot=True, interval=0)  # the plot shows it first
@@ -81,7 +86,8 @@ class ExploreWidget(Panel):
         return self._table
 
     def _lay_out(self) -> None:
-        for widget in (self.axes, self.tools, self.plot, self.key, self.words, self.card):
+        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
+        for widget in (self.axes, self.tools, self.plot, self.key, self.words, self.more, self.card):
             self.column.addWidget(widget)
         parts = {
             "Manifold": self.manifold,
@@ -124,7 +130,7 @@ class ExploreWidget(Panel):
         self.figures.set_source(self._figure_data)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_run_loaded)
-        self.job.failed.connect(self.words.setText)
+        self.job.failed.connect(self._on_failed)
 
     def _on_layer_changed(self) -> None:
         self._handing_over.stop()
@@ -249,8 +255,12 @@ class ExploreWidget(Panel):
         return figure_data(self._viewer, self.link.layer, self.opened, self.color.currentText(), plane, frame)
 
     def _refuse(self, error: InputError | str) -> None:
-        self.words.setText(str(error))  # the notification goes away
+        self._on_failed(str(error))  # the notification goes away
         show_error(str(error))
+
+    def _on_failed(self, words: str) -> None:
+        self.words.setText(words)
+        self.more.show()
 
     def _on_clear(self) -> None:
         nothing = np.zeros(0, dtype=np.int64)
@@ -294,6 +304,7 @@ class ExploreWidget(Panel):
         x, y = self._table[self.x.currentText()], self._table[self.y.currentText()]
         missing = int((~(np.isfinite(x.to_numpy(float)) & np.isfinite(y.to_numpy(float)))).sum())
         chosen = len(self.plot.selection)
+        self.more.hide()
         words = f"{len(self._table)} points"
         words += f", {missing} without a value" if missing else ""
         self.words.setText(words + (f"; {chosen} selected." if chosen else "."))

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...errors import InputError
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 Source = Callable[[], "FigureData"]
 FILTERS = {".csv": "CSV table (*.csv)", ".parquet": "Parquet table (*.parquet)", ".h5ad": "AnnData (*.h5ad)"}
+SAVE = "Draw the ticked figures and save them in a folder"
 NO_SOURCE = "Nothing is shown yet; choose a Points or Labels layer with columns first."
 
 
@@ -37,7 +37,7 @@ class FigureSection(QWidget):
         self.job = Job(self)
         self.boxes = {name: _ticked(entry.title) for name, entry in CATALOGUE.items()}
         self.formats = {kind: _ticked(kind.upper()) for kind in FORMATS}
-        self.progress = ProgressBox("Save figures …", "Draw the ticked figures and save them in a folder")
+        self.progress = ProgressBox("Save figures …", SAVE, page="figures")
         self.table_button = QPushButton("Save table …")
         self.table_button.setToolTip(f"Save positions and all columns, as {', '.join(TABLE_ENDINGS)} (AnnData)")
         self.formats["png"].setToolTip("Pixels, 300 to the inch, for slides and manuscripts")
@@ -121,7 +121,7 @@ class FigureSection(QWidget):
         self.table_button.clicked.connect(self._on_table_clicked)
         self.job.progressed.connect(self.progress.show_step)
         self.job.succeeded.connect(self.progress.say)
-        self.job.failed.connect(self.progress.say)
+        self.job.failed.connect(self.progress.show_failure)
         self.job.ended.connect(self._on_ended)
 
     def _on_save_clicked(self) -> None:
@@ -144,8 +144,7 @@ class FigureSection(QWidget):
         try:
             action(argument)
         except InputError as error:
-            self.progress.say(str(error))
-            show_error(str(error))
+            self.progress.refuse(error)
 
 
 def figure_steps(
