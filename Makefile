@@ -54,7 +54,8 @@ pictures: $(READY)  ## Take the pictures of the window in docs/images anew (some
 		$$shoot/window.py few docs/images/how-to-too-few.png --sample perovskite; \
 		$$shoot/window.py labels docs/images/how-to-labels.png --sample perovskite --epochs -1; \
 		$$shoot/window.py instrument docs/images/how-to-next-point.png --sample perovskite; \
-		$$shoot/window.py learning docs/images/active-learning.png --sample perovskite
+		$$shoot/window.py learning docs/images/active-learning.png --sample perovskite; \
+		$$shoot/strip.py docs/images
 
 clean:  ## Remove what was built or cached (not .venv)
 	rm -rf build dist demo-output docs/_build .mypy_cache .ruff_cache .pytest_cache

@@ -1,6 +1,9 @@
 """Sphinx configuration: the Markdown pages of this folder and the reference made from the docstrings."""
 
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import jupytext
 
 project = "napari-vae"
 author = "The napari-vae developers"
@@ -19,7 +22,7 @@ nb_execution_timeout = 600  # seconds for a cell; a notebook takes less than thr
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "notebooks/ipynb"]
 html_theme = "napari_sphinx_theme"
 html_title = "napari-vae"
 html_theme_options = {
@@ -30,3 +33,12 @@ html_theme_options = {
     "footer_start": [],  # the links of napari itself, its source among them
 }
 html_sidebars = {page: [] for page in ("index", "installation", "getting-started", "troubleshooting")}  # no page below
+
+
+def setup(app):
+    """Write the notebooks, which are text, as Jupyter wants them, to be downloaded."""
+    folder = Path(__file__).parent / "notebooks"
+    (folder / "ipynb").mkdir(exist_ok=True)
+    for source in folder.glob("*.md"):
+        if source.stem != "index":
+            jupytext.write(jupytext.read(source), folder / "ipynb" / f"{source.stem}.ipynb")

@@ -91,7 +91,8 @@ def search(model: DeepKernelGP, candidates: object, kind: np.ndarray, way: str, 
         rows = exploration.suggest().indices
         exploration.tell(rows, kind[rows])
     seconds = time.perf_counter() - began
-    named = exploration.predict()[0].argmax(1)
+    predicted = exploration.predict()  # None where only one kind was met
+    named = np.full(len(kind), exploration.values[0]) if predicted is None else predicted[0].argmax(1)
     named[exploration.measured] = exploration.values
     return judged(kind, exploration.measured, named) | {"s": seconds}
 
