@@ -45,7 +45,7 @@ def test_few_labels_are_enough(turned):
     keep = np.r_[0:2, 10:40]
     images = np.concatenate([few.images[keep], turned.images])
     labels = np.r_[few.suit[keep], np.full(len(turned), -1)]
-    run = fit(images, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=20), labels=labels)
+    run = fit(images, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=14), labels=labels)
     table = run.encode(turned.images)
     assert (table["class"] == turned.suit).mean() > 0.97
     assert table["class_probability"].between(0.25, 1).all()
@@ -53,7 +53,7 @@ def test_few_labels_are_enough(turned):
 
 
 def test_classes_are_found_without_labels(turned):
-    run = fit(turned.images, ModelConfig.preset("j-rvae", n_classes=4), TrainConfig(epochs=32))
+    run = fit(turned.images, ModelConfig.preset("j-rvae", n_classes=4, hidden=SMALL), TrainConfig(epochs=26))
     assert matched_accuracy(run.encode(turned.images)["class"].to_numpy(), turned.suit) > 0.97
     drawn = np.stack([run.decode(np.zeros(2), label=k)[0] for k in range(4)])
     apart = [np.abs(drawn[i] - drawn[j]).mean() for i in range(4) for j in range(i)]
