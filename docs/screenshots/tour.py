@@ -1,4 +1,4 @@
-"""Go through “Getting started” and take its pictures, one for each click.
+"""Go through “Getting started” with mouse and keyboard, as its text says, and take its pictures, one for each click.
 
 xvfb-run -a -s "-screen 0 1920x1200x24" python docs/screenshots/tour.py docs/images
 """
@@ -8,11 +8,12 @@ import tempfile
 from pathlib import Path
 
 import napari
+from hands import choose, dock_named, open_section, press, type_folder
 from napari.settings import get_plugin_settings
 from pictures import SIZE, save, shoot, shoot_menu, wait
 from PIL import Image
 
-from window import dock, wait_for
+from window import wait_for
 
 SAMPLE = "Graphene, simulated STEM image"
 CLOSER = 3.5  # so that single atoms are seen
@@ -20,7 +21,7 @@ CLOSER = 3.5  # so that single atoms are seen
 
 def tour(viewer, folder):
     shoot_menu(folder / "tour-open-sample.png", "File", "Open Sample", "napari-vae", SAMPLE)
-    viewer.open_sample("napari-vae", "graphene")
+    choose("File", "Open Sample", "napari-vae", SAMPLE)
     viewer.canvas.overlays.scale_bar.visible = True
     wait(1)
     shoot_menu(folder / "tour-plugins.png", "Plugins", "napari-vae", "Detect atoms (napari-vae)")
@@ -30,21 +31,23 @@ def tour(viewer, folder):
 
 
 def find_atoms(viewer, folder):
-    detect = dock(viewer, "Detect atoms")
+    choose("Plugins", "napari-vae", "Detect atoms (napari-vae)")
+    detect = dock_named("DetectWidget")
     wait(1.5)
     wait_for(detect.preview_job)
     viewer.scene.camera.zoom *= CLOSER
     shoot(folder / "tour-detect.png")
-    detect.detect()
+    press(detect, "Detect")
     wait_for(detect.job)
     shoot(folder / "tour-atoms.png")
 
 
 def train_model(viewer, folder):
-    train = dock(viewer, "Train VAE")
+    choose("Plugins", "napari-vae", "Train VAE (napari-vae)")
+    train = dock_named("TrainWidget")
     wait(1)
     shoot(folder / "tour-model.png")
-    train.train()
+    press(train, "Train")
     wait_for_loss(train)
     shoot(folder / "tour-training.png")
     wait_for(train.job)
@@ -64,16 +67,18 @@ def wait_for_loss(train, epochs=4, limit=120):
 
 
 def explore(viewer, folder):
-    widget = dock(viewer, "Explore latents")
+    choose("Plugins", "napari-vae", "Explore latents (napari-vae)")
+    widget = dock_named("ExploreWidget")
     viewer.scene.camera.zoom *= CLOSER
     wait(2)
     shoot(folder / "tour-explore.png")
-    widget.sections["Figures and tables"].expand(animate=False)
-    wait(0.5)
+    open_section(widget, "Figures and tables")
     widget.verticalScrollBar().setValue(widget.verticalScrollBar().maximum())
     shoot(folder / "tour-figures.png")
     with tempfile.TemporaryDirectory() as figures:
-        widget.figures.save_figures(figures)
+        type_folder(figures)
+        press(widget, "Save figures …")
+        wait(1)
         wait_for(widget.figures.job)
         save(Image.open(Path(figures) / "overlay-class.png"), folder / "tour-overlay.png")
 
