@@ -112,7 +112,7 @@ def test_latents_of_a_movie_are_those_of_its_atoms(movie, serial, run_folder, tm
     (result,) = encode_files(run_folder, [movie], tmp_path)
     told, image = read_table(result.table), read(movie)
     run = load_run(run_folder, device="cpu")
-    limits = extract_patches(image, serial[serial["frame"] == 0], window=run.window).normalization
+    limits = extract_patches(image, serial[serial["frame"] == 0], window=run.window, levels=run.levels).normalization
     patches = extract_patches(image, serial, window=run.window, normalization=limits)
     assert told.index.equals(patches.atoms.index)
     np.testing.assert_allclose(told["z1"], run.encode(patches)["z1"], atol=1e-5)
