@@ -152,3 +152,10 @@ def test_no_scheduler_and_unknown_options_are_refused_in_a_sentence(movie, tmp_p
         detect_files([movie], tmp_path, scheduler="tcp://127.0.0.1:9")
     with pytest.raises(InputError, match="no detection option"):
         detect_files([movie], tmp_path, spacings=3)
+
+
+def test_options_of_the_detection_reach_the_frames_of_encode_too(movie, run_folder, tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        options = ["--scheduler", "tcp://127.0.0.1:9", "--polarity", "grey", "--out", str(tmp_path)]
+        main(["encode", str(run_folder), str(movie), *options])
+    assert end.value.code == 2 and "grey" in capsys.readouterr().err  # refused before the scheduler is asked

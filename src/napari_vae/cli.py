@@ -260,14 +260,14 @@ def encode(
     """Apply a trained model to other images: detect, encode, compare with the training data, write tables."""
     from .batch import Encode
 
+    detection: dict[str, Any] = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
     if scheduler is not None:
         from .dispatch.files import encode_files
 
         if atoms is not None:
             raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")
-        _finish(_frame_by_frame(encode_files, run, files, out, scheduler=scheduler, dataset=dataset))
+        _finish(_frame_by_frame(encode_files, run, files, out, scheduler=scheduler, dataset=dataset, **detection))
         return
-    detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
     told = given_of(None, condition, None).condition
     _run(Encode(detection, dataset, atoms, run=run, condition=told), files, out, overwrite)
 
