@@ -1,6 +1,7 @@
 """Many files: which are meant, that each is done once and whole, what is refused, and the table of all."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -325,6 +326,17 @@ def test_a_run_on_a_folder_is_tables_and_a_summary_with_what_is_unlike(model, gr
     again.save(tmp_path / "copy")
     copied = batch.run(batch.Encode(run=tmp_path / "copy"), folder, tmp_path / "tables")
     assert states(copied) == ["finished before"] * 3  # the model is known by its weights, not by its folder
+
+
+def test_a_pixel_size_told_beside_an_array_is_part_of_its_content(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((9, 9)))
+    out = tmp_path / "out"
+    batch.run(Count(), tmp_path / "a.npy", out)
+    view = {"field_of_view_y": 9, "field_of_view_x": 9, "field_of_view_units": "nm"}
+    (tmp_path / "a.json").write_text(json.dumps({"spatial_info": view}))
+    assert nv.read(tmp_path / "a.npy").pixel_size == (1, 1)
+    assert states(batch.run(Count(), tmp_path / "a.npy", out, overwrite=True)) == ["done"]
+    assert states(batch.run(Count(), tmp_path / "a.npy", out)) == ["finished before"]
 
 
 def test_a_model_for_every_file(graphene, tmp_path):

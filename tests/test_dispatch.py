@@ -112,7 +112,7 @@ def test_latents_of_a_movie_are_those_of_its_atoms(movie, serial, run_folder, tm
     (result,) = encode_files(run_folder, [movie], tmp_path)
     told, image = read_table(result.table), read(movie)
     run = load_run(run_folder, device="cpu")
-    limits = extract_patches(image, serial[serial["frame"] == 0], window=run.window).normalization
+    limits = extract_patches(image, serial[serial["frame"] == 0], window=run.window, levels=run.levels).normalization
     patches = extract_patches(image, serial, window=run.window, normalization=limits)
     assert told.index.equals(patches.atoms.index)
     np.testing.assert_allclose(told["z1"], run.encode(patches)["z1"], atol=1e-5)
@@ -152,3 +152,10 @@ def test_no_scheduler_and_unknown_options_are_refused_in_a_sentence(movie, tmp_p
         detect_files([movie], tmp_path, scheduler="tcp://127.0.0.1:9")
     with pytest.raises(InputError, match="no detection option"):
         detect_files([movie], tmp_path, spacings=3)
+
+
+def test_options_of_the_detection_reach_the_frames_of_encode_too(movie, run_folder, tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        options = ["--scheduler", "tcp://127.0.0.1:9", "--polarity", "grey", "--out", str(tmp_path)]
+        main(["encode", str(run_folder), str(movie), *options])
+    assert end.value.code == 2 and "grey" in capsys.readouterr().err  # refused before the scheduler is asked

@@ -8,7 +8,7 @@ import pytest
 
 from napari_vae.errors import InputError
 from napari_vae.micrograph import Micrograph
-from napari_vae.normalization import Normalization
+from napari_vae.normalization import Normalization, levels_of
 from napari_vae.patches import extract_patches, paste_patches, suggest_window
 from napari_vae.positions import grid_positions
 
@@ -188,3 +188,17 @@ def test_patches_and_micrographs_are_one_short_line(noise):
     assert repr(Micrograph(noise)) == "<Micrograph “micrograph”: 60 y × 70 x, float32, not calibrated>"
     patches = extract_patches(image, table([[20, 30], [1, 1]]), window=8)
     assert repr(patches) == "<Patches of “HAADF”: 1 windows of 8 × 8 px with 2 channels, 1 dropped>"
+
+
+def test_intensities_spread_as_told_whatever_the_extremes_and_the_gain():
+    rng = np.random.default_rng(0)
+    image = rng.normal(100.0, 10.0, (96, 96))
+    atoms = pd.DataFrame(rng.uniform(20, 75, (40, 2)), columns=["y", "x"])
+    levels = levels_of(extract_patches(image, atoms, window=16).data)
+    bright = image.copy()
+    bright[::16, ::16] += 1000  # one pixel in 256
+    for other in (bright, 7 * image - 3):
+        np.testing.assert_allclose(
+            levels_of(extract_patches(other, atoms, window=16, levels=levels).data), levels, atol=0.005
+        )
+    assert abs(levels_of(extract_patches(bright, atoms, window=16).data)[0][1] - levels[0][1]) > 0.1

@@ -112,6 +112,21 @@ def test_a_library_that_hangs_is_given_up(here, monkeypatch):
     assert_refused(here / "a.h5")
 
 
+@pytest.mark.parametrize("element", [(15, 0, 0), (18, 0)])
+@pytest.mark.parametrize(("suffix", "word"), [(".dm3", ">{}I"), (".dm4", ">{}Q")])
+def test_arrays_of_countless_empty_elements(here, suffix, word, element):
+    pytest.importorskip("rsciio")
+    info = (20, *element, 0x7FFFFFFF)
+    words = struct.pack(word.format(1 + len(info)), len(info), *info)
+    header = struct.pack(">I", int(suffix[-1])) + struct.pack(word.format(1), 100) + struct.pack(">I", 1)
+    one = struct.pack(word.format(1), 1)
+    skipped = struct.pack(">Q", 0) if suffix == ".dm4" else b""  # the size of a tag
+    (here / f"a{suffix}").write_bytes(
+        header + b"\x01\x00" + one + b"\x15" + struct.pack(">H", 1) + b"a" + skipped + b"%%%%" + words + bytes(8)
+    )
+    assert_refused(here / f"a{suffix}")
+
+
 # ---- claims ---------------------------------------------------------------------------------------------------------
 
 

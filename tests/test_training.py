@@ -277,19 +277,24 @@ def test_a_training_goes_on_from_a_run():
 
 
 def test_an_image_unlike_the_training_data_is_told_apart():
-    def windows(kind, seed, **options):
+    def windows(kind, seed, levels=None, **options):
         image, atoms = samples.micrograph(kind, size=384, seed=seed, **options)
-        return extract_patches(image, atoms, window=24)
+        return extract_patches(image, atoms, window=24, levels=levels)
 
     run = fit(windows("graphene", 0), ModelConfig.preset("rvae", hidden=SMALL), TrainConfig(epochs=20))
-    alike = windows("graphene", 1)
-    assert compare(run, alike, run.encode(alike)).sentence is None
-    other = windows("perovskite", 1)
+    for options in ({}, {"dopants": 0.0}, {"dopants": 0.08}):  # other kinds of atom in other number
+        alike = windows("graphene", 1, run.levels, **options)
+        told = compare(run, alike, run.encode(alike))
+        assert told.sentence is None and told.below_usual < 0.25
+    other = windows("perovskite", 1, run.levels)
     told = compare(run, other, run.encode(other))
     assert told.unlike > 0.5 and "do not look like" in told.sentence
     larger = replace(alike, pixel_size=tuple(2 * size for size in alike.pixel_size))
     told = compare(run, larger, run.encode(larger))
     assert told.pixel_size_ratio == 2 and "2 times as large" in told.sentence
+    coarse = windows("graphene", 1, run.levels, pixel_size=2 * alike.pixel_size[0])
+    told = compare(run, replace(coarse, pixel_size=None), run.encode(coarse))
+    assert told.pixel_size_ratio is None and told.unlike > 0.5
 
 
 def test_describing_is_encoding_and_reconstructing():

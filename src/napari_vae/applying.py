@@ -54,7 +54,8 @@ def apply_run(
 ) -> Applied:
     """Detect the atoms of an image, encode their windows with a trained model, and compare it with the training data.
 
-    The intensities are taken in the limits of the image itself, so another exposure or gain makes no difference.
+    The limits of the intensities are chosen so that these spread as in the training: another exposure or gain makes no
+    difference, nor do a few more or fewer of the brightest atoms.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def apply_run(
     image, given = as_micrograph(micrograph), Given.of(condition=condition)
     found = find_atoms(image, detection or {}, say) if atoms is None else atoms
     say(Stage("encode"))
-    patches = extract_patches(image, found, window=run.window)
+    patches = extract_patches(image, found, window=run.window, levels=run.levels)
     encoded = encode_patches(run, patches, given)
     say(Stage("encode", 1.0, f"{len(encoded)} atoms"))
     latents = pd.concat([patches.atoms.drop(columns=list(encoded), errors="ignore"), encoded], axis=1)

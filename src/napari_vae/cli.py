@@ -194,6 +194,7 @@ def crystal(
     epilog="Example: [bold]napari-vae train survey.dm3 --model trvae --out run[/]\n\n"
     "Told what is known: [bold]napari-vae train survey.dm3 --atoms atoms.csv --model crvae --condition sublattice "
     "--out run[/]\n\n"
+    "One model of all: [bold]napari-vae train 'today/*.dm4' --together --out run[/]\n\n"
     "By two processes: [bold]torchrun --nproc-per-node 2 -m napari_vae train survey.dm3 --out run[/]"
 )
 def train(
@@ -212,10 +213,11 @@ def train(
     device: Device = "auto",
     seed: Seed = 0,
     checkpoint: Annotated[Path | None, typer.Option(help="Folder to continue from after an interruption.")] = None,
+    together: Annotated[bool, typer.Option("--together", help="One model of the windows of all files.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Train a model on the windows around the atoms of an image; of several files, one model each."""
-    from .batch import Train
+    """Train a model on the windows around the atoms of an image; of several files, one model each or one of all."""
+    from .batch import Train, train_on_all
     from .dispatch.together import several_processes, train_together
 
     job = Train(
@@ -228,6 +230,12 @@ def train(
     )
     if several_processes():
         train_together(job, files, out)
+    elif together:
+        with progress_bars() as bars:
+            outcomes = train_on_all(job, files, out, overwrite=overwrite, progress=bars)
+        windows = sum(outcome.facts["windows"] for outcome in outcomes)
+        say(f"The model trained on {windows} windows is in {out}; apply it with: napari-vae encode {out} FILES")
+        _finish(outcomes, "failed and are not in the model")
     else:
         _run(job, files, out, overwrite)
 
@@ -252,14 +260,14 @@ def encode(
     """Apply a trained model to other images: detect, encode, compare with the training data, write tables."""
     from .batch import Encode
 
+    detection: dict[str, Any] = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
     if scheduler is not None:
         from .dispatch.files import encode_files
 
         if atoms is not None:
             raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")
-        _finish(_frame_by_frame(encode_files, run, files, out, scheduler=scheduler, dataset=dataset))
+        _finish(_frame_by_frame(encode_files, run, files, out, scheduler=scheduler, dataset=dataset, **detection))
         return
-    detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
     told = given_of(None, condition, None).condition
     _run(Encode(detection, dataset, atoms, run=run, condition=told), files, out, overwrite)
 
@@ -337,11 +345,13 @@ def _frame_by_frame(call: Callable[..., list[FileResult]], *arguments: Any, **op
         )
 
 
-def _finish(outcomes: Sequence[Outcome | FileResult]) -> None:
+def _finish(
+    outcomes: Sequence[Outcome | FileResult], consequence: str = "failed; the same command tries these again"
+) -> None:
     """Say what became of every file; exit code 2 when some failed, or 1 if one of them by a fault of ours."""
     for outcome in outcomes:
         (warn if outcome.failed else say)(str(outcome))
     if failed := [outcome for outcome in outcomes if outcome.failed]:
         if len(outcomes) > 1:
-            warn(f"{len(failed)} of {len(outcomes)} files failed; the same command tries these again.")
+            warn(f"{len(failed)} of {len(outcomes)} files {consequence}.")
         raise typer.Exit(min(outcome.code for outcome in failed))

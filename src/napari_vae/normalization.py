@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from .errors import InputError
 
 PERCENTILES = (0.1, 99.9)
 MARGIN = 0.05  # a rare bright dopant beyond the upper percentile keeps some of its contrast
+LEVELS = (5, 90)  # percentiles that hardly move when there are a few more rare bright atoms, or fewer
 SAMPLE = 2_000_000  # values looked at per channel; percentiles of more tell nothing new
 
 
@@ -58,9 +60,7 @@ class Normalization:
             if lowest == 0 and highest == 1:
                 bottom, top = 0.0, 1.0
             else:
-                if values.size > SAMPLE:  # at random: even steps might meet the same column of every window
-                    values = values[np.random.default_rng(0).integers(values.size, size=SAMPLE)]
-                bottom, top = np.percentile(values.astype(np.float64), PERCENTILES)
+                bottom, top = _percentiles(values, PERCENTILES)
                 if top <= bottom:  # almost all pixels are equal: fall back to the full range
                     bottom, top = lowest, highest
                 margin = MARGIN * (top - bottom)
@@ -71,6 +71,30 @@ class Normalization:
                 )
             low.append(float(bottom))
             high.append(float(top))
+        return cls(tuple(low), tuple(high))
+
+    @classmethod
+    def matching(cls, data: npt.ArrayLike, levels: Sequence[Sequence[float]]) -> Normalization:
+        """Limits of ``(N, C, H, W)`` data by which its 5 and 90 percentiles become `levels`, as `levels_of` tells them.
+
+        The extremes, which `fit` looks at, change with the number of rare bright atoms. Where the two percentiles are
+        equal the limits are those of `fit`.
+
+        Raises
+        ------
+        InputError
+            As `fit`.
+        """
+        limits, array = cls.fit(data), np.asarray(data)
+        if len(levels) != array.shape[1]:
+            return limits
+        low, high = list(limits.low), list(limits.high)
+        for channel, (lower, upper) in enumerate(levels):
+            bottom, top = _percentiles(array[:, channel].ravel(), LEVELS)
+            if top > bottom and upper > lower:
+                span = (top - bottom) / (upper - lower)
+                low[channel] = float(bottom - lower * span)
+                high[channel] = low[channel] + float(span)
         return cls(tuple(low), tuple(high))
 
     def apply(self, data: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -95,3 +119,18 @@ class Normalization:
     def _columns(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         low = np.asarray(self.low)[:, None, None]
         return low, np.asarray(self.high)[:, None, None] - low
+
+
+def levels_of(data: npt.NDArray[np.float32]) -> list[list[float]]:
+    """The 5 and 90 percentiles of every channel of normalised ``(N, C, H, W)`` data; see `Normalization.matching`.
+
+    >>> levels_of(np.linspace(0, 1, 101, dtype=np.float32).reshape(1, 1, 1, 101))
+    [[0.05, 0.9]]
+    """
+    return [[round(float(v), 6) for v in _percentiles(data[:, c].ravel(), LEVELS)] for c in range(data.shape[1])]
+
+
+def _percentiles(values: npt.NDArray[Any], which: tuple[float, float]) -> npt.NDArray[np.float64]:
+    if values.size > SAMPLE:  # at random: even steps might meet the same column of every window
+        values = values[np.random.default_rng(0).integers(values.size, size=SAMPLE)]
+    return np.asarray(np.percentile(values.astype(np.float64), which))

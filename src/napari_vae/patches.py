@@ -81,6 +81,7 @@ def extract_patches(
     window: Literal["auto"] | int | tuple[int, int] = "auto",
     normalization: Normalization | None = None,
     spacing: float | None = None,
+    levels: Sequence[Sequence[float]] | None = None,
 ) -> Patches:
     """Cut a window around every atom, centred on its sub-pixel position.
 
@@ -100,6 +101,8 @@ def extract_patches(
         Scale of another run; by default robust quantiles of these patches.
     spacing : float, optional
         Distance between neighbours in pixels; by default what detection found, else the median over the table.
+    levels : sequence of (float, float), optional
+        `Run.levels`: the scale is chosen so that intensities spread as those of the training did.
 
     Returns
     -------
@@ -142,7 +145,7 @@ def extract_patches(
     if normalization is None:
         from .normalization import Normalization
 
-        normalization = Normalization.fit(raw)
+        normalization = Normalization.matching(raw, levels) if levels else Normalization.fit(raw)
     return Patches(
         data=normalization.apply(raw),
         atoms=kept,

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .normalization import levels_of
+
 PART = 1000  # rows that are hashed at once
 PACKAGES = ("napari-vae", "torch", "numpy", "napari")
 
@@ -35,11 +37,13 @@ def describe_versions() -> dict[str, str]:
 
 def describe_data(data: Any, images: Any) -> dict[str, Any]:
     """Plain values that identify the training data: count, hash, and the calibration that `Patches` carry."""
+    spread = {"levels": levels_of(images)} if hasattr(data, "normalization") else {}
     told = {key: getattr(data, key, None) for key in ("name", "pixel_size", "units", "spacing")}
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "n_images": len(images),
         "data_sha256": data_hash(images),
         "versions": describe_versions(),
+        **spread,
         **{key: value for key, value in told.items() if value is not None and value == value},
     }

@@ -92,6 +92,11 @@ class Run:
         return self._model.size
 
     @property
+    def levels(self) -> list[list[float]] | None:
+        """How intensities spread in the training, for `extract_patches` of other images; ``None`` if not known."""
+        return self.provenance.get("levels")
+
+    @property
     def n_channels(self) -> int:
         """Channels of the images."""
         return self._model.channels

@@ -6,7 +6,7 @@
 
     outcomes = batch.run(batch.Encode("results/run"), "today/*.dm4", "tables")
 
-The tasks are `Detect`, `Crystal`, `Encode`, `Analyze` and `Train`.
+The tasks are `Detect`, `Crystal`, `Encode`, `Analyze` and `Train`; `train_on_all` makes one model of all files.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .modelling import Analyze as Analyze
     from .modelling import Train as Train
+    from .pooling import train_on_all as train_on_all
     from .running import BatchProgress as BatchProgress
     from .running import Outcome as Outcome
     from .running import run as run
@@ -32,9 +33,10 @@ _HOME = {
     "Outcome": "running",
     "Train": "modelling",
     "run": "running",
+    "train_on_all": "pooling",
 }
 
-__all__ = ["Analyze", "BatchProgress", "Crystal", "Detect", "Encode", "Outcome", "Train", "run"]
+__all__ = ["Analyze", "BatchProgress", "Crystal", "Detect", "Encode", "Outcome", "Train", "run", "train_on_all"]
 
 
 def __getattr__(name: str) -> Any:

@@ -94,10 +94,13 @@ def content_hash(paths: Iterable[Path]) -> str:
 
 
 def _parts(path: Path) -> list[Path]:
-    """The file itself and those with its data: an .emi holds none."""
-    if path.suffix.lower() != ".emi":
-        return [path]
-    return [path, *sorted(other for other in path.parent.glob("*.ser") if other.stem.rpartition("_")[0] == path.stem)]
+    """The file itself, those with its data, for an .emi holds none, and that with the field of view of an .npy."""
+    beside: list[Path] = []
+    if path.suffix.lower() == ".emi":
+        beside = sorted(other for other in path.parent.glob("*.ser") if other.stem.rpartition("_")[0] == path.stem)
+    elif path.suffix.lower() == ".npy":
+        beside = [other for other in [path.with_suffix(".json")] if other.is_file()]
+    return [path, *beside]
 
 
 def _place(target: Path) -> Path:

@@ -193,6 +193,25 @@ def run(
     return outcomes
 
 
+def make_way(task: Task, target: Path, known: Record | None, overwrite: bool) -> None:
+    """Refuse to replace what is not asked to be, and clear what a program that was killed left behind.
+
+    Raises
+    ------
+    InputError
+        If something is there that may not be replaced.
+    """
+    task.check(target)
+    ours = known is not None and known.state == BEGUN
+    if target.exists() and not (ours or overwrite):
+        raise InputError(
+            f"{target} exists already, made from another image or with other settings; choose another folder for "
+            "the results, or allow it to be replaced (--overwrite)."
+        )
+    if ours:
+        sweep(target)
+
+
 @dataclass
 class _Batch:
     """The state of one run: what is asked for, and what is known so far."""
@@ -239,15 +258,7 @@ class _Batch:
     def _work(self, path: Path, target: Path, record: Record, known: Record | None) -> Outcome:
         if known is not None and known.state == DONE and known.key == record.key and target.exists():
             return Outcome(path, target, EARLIER, known.message, facts=known.facts)
-        self.task.check(target)
-        ours = known is not None and known.state == BEGUN
-        if target.exists() and not (ours or self.overwrite):
-            raise InputError(
-                f"{target} exists already, made from another image or with other settings; choose another folder for "
-                "the results, or allow it to be replaced (--overwrite)."
-            )
-        if ours:
-            sweep(target)
+        make_way(self.task, target, known, self.overwrite)
         write_record(target, record)
         found = self.task.work(path, target, lambda stage: self._say(path, stage))
         write_record(target, replace(record, state=DONE, message=found.message, facts=found.facts))

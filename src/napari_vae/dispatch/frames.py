@@ -104,7 +104,8 @@ def _encoded(
     from ..patches import extract_patches
 
     known = None if limits is None else Normalization.from_dict(limits)
-    patches = extract_patches(image, atoms, window=run.window, normalization=known, spacing=recipe.spacing)
+    limits_of = {"levels": run.levels} if known is None else {"normalization": known}
+    patches = extract_patches(image, atoms, window=run.window, spacing=recipe.spacing, **limits_of)
     encoded = name_classes(run.encode(patches), run.scale.names)
     kept = patches.atoms.drop(columns=list(encoded), errors="ignore")
     return pd.concat([kept, encoded], axis=1), patches.normalization.to_dict()

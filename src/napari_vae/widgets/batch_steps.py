@@ -140,7 +140,7 @@ def _opened_latents(outcome: Outcome, task: Any) -> Opened:
     (image, atoms), layers = _read(outcome), _opened_atoms(outcome).layers
     _, options, _ = layers[1]
     options.update(latent_style(options["features"], "z1"), border_width=0.0)
-    patches = extract_patches(image, atoms, window=task.model.window)
+    patches = extract_patches(image, atoms, window=task.model.window, levels=task.model.levels)
     return Opened(layers, OpenRun(task.model, patches, Placement.of_micrograph(image)))
 
 

@@ -76,12 +76,12 @@ def train_steps(
 
 
 def apply_steps(stop: Callable[[], bool], run: Run, source: Source) -> Generator[Any, None, Described]:
-    """Describe the atoms of a source with a model trained before, in the limits of its own intensities."""
+    """Describe the atoms of a source with a model trained before, its intensities spread as in the training."""
     yield Step("Cutting windows …")
     with spare_core():
         from ..likeness import compare
 
-        patches = extract_patches(source.micrographs, source.atoms, window=run.window)
+        patches = extract_patches(source.micrographs, source.atoms, window=run.window, levels=run.levels)
         described = yield from _describe(run, patches, source)
         return replace(described, warning=compare(run, patches, described.latents).sentence or "")
 

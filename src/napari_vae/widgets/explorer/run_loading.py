@@ -61,4 +61,4 @@ def open_steps(
     run = load_run(folder)
     if run.model_config.kind == "conditional":
         raise InputError("This model needs to be told a condition; apply it to the image in Train VAE instead.")
-    return OpenRun(run, extract_patches(image, atoms, window=run.window), placement)
+    return OpenRun(run, extract_patches(image, atoms, window=run.window, levels=run.levels), placement)

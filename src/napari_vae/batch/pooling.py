@@ -1,0 +1,257 @@
+"""One model of many files: the windows of all in one training, and a table of where each came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..archive import check_writable
+from ..errors import InputError
+from ..folders import replace_folder
+from ..io.reading import read
+from ..io.writing import read_table, write_table
+from ..likeness import OTHER_SCALE
+from ..normalization import levels_of
+from ..terminal import exit_code, sentence
+from .inputs import Patterns, find_files
+from .modelling import Train
+from .records import BEGUN, DONE, FAILED, Record, key_of, read_record, write_record
+from .running import EARLIER, Outcome, make_way
+from .tabulating import atom_facts, check_atoms
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..patches import Patches
+    from ..pipeline import Stage
+    from ..run import Run
+
+WINDOWS, FILES = "windows.csv", "files.csv"
+MARKER = "run.json"
+
+
+@dataclass
+class _Source:
+    """A file, and what came of it so far."""
+
+    path: Path
+    pixel_size: tuple[float, float] | None = None
+    units: str = "px"
+    atoms: pd.DataFrame | None = None
+    patches: Patches | None = None
+    failure: Exception | None = None
+
+    def attempt(self, step: Callable[[_Source], None]) -> None:
+        """Take a step unless one failed; a failure is kept."""
+        if self.failure is None:
+            try:
+                step(self)
+            except Exception as error:
+                if os.environ.get("NAPARI_VAE_DEBUG"):
+                    raise
+                self.failure, self.patches = error, None
+
+
+def train_on_all(
+    job: Train,
+    files: Patterns,
+    out: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    progress: Callable[[Stage], None] | None = None,
+) -> list[Outcome]:
+    """Train one model on the windows of all files, and write it with tables of its windows and files.
+
+    The intensities of every image are brought to the spread of the first, so that exposures may differ; the window, in
+    pixels, is the same everywhere. A file that cannot be used is noted and left out.
+
+    Parameters
+    ----------
+    job : Train
+        Model, training and detection.
+    files : path or sequence of paths
+        Images, folders of images, and patterns such as ``"today/*.dm4"``.
+    out : path
+        Folder for the model: a run with ``windows.csv``, a row per window in the order of the training (``file``,
+        ``frame``, the columns of the atom, and what the model says of it), and ``files.csv``, a row per file.
+    overwrite : bool
+        Replace a model of other images or settings.
+    progress : callable, optional
+        Called with a `Stage` as the work goes on.
+
+    Returns
+    -------
+    list of Outcome
+        One per file, in order; that of a file left out has failed.
+
+    Raises
+    ------
+    InputError
+        If pixels are more than a quarter larger in one file than in another, no file can be used, or the model cannot
+        be trained or written.
+
+    Examples
+    --------
+    >>> from napari_vae import ModelConfig, TrainConfig, batch
+    >>> job = batch.Train(ModelConfig.preset("rvae"), TrainConfig())
+    >>> batch.train_on_all(job, "today/*.dm4", "run")  # doctest: +SKIP
+    """
+    from ..pipeline import Stage, train_model
+
+    say = progress or (lambda stage: None)
+    sources, target = [_Source(path) for path in find_files(files)], check_writable(out)
+    check_atoms(job.atoms, len(sources))
+    job.prepare(1)
+    record, known = Record("", job.name, BEGUN, _key(job, sources)), read_record(target)
+    if known is not None and (known.state, known.key) == (DONE, record.key) and (target / FILES).is_file():
+        return _outcomes(sources, target, EARLIER)
+    make_way(job, target, known, overwrite)
+    write_record(target, record)
+    try:
+        pool = _pooled(job, sources, say)
+        run = train_model(pool, job.model, job.train, say, job.given)
+        say(Stage("write"))
+        _write(run, pool, sources, target, job)
+    except BaseException:
+        write_record(target, known)
+        raise
+    words = f"one model of {len(pool)} windows"
+    write_record(target, replace(record, state=DONE, message=words, facts={"windows": len(pool), "warning": run.note}))
+    return _outcomes(sources, target, DONE)
+
+
+def _key(job: Train, sources: list[_Source]) -> str:
+    """Hash of the settings, and of names and contents of the files; one that cannot be opened has no content."""
+    known: list[list[str]] = []
+    for source in sources:
+        known.append([source.path.name])
+        source.attempt(lambda source: known[-1].append(key_of(source.path, {})))
+    text = json.dumps([job.settings(), known], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _pooled(job: Train, sources: list[_Source], say: Callable[[Stage], None]) -> Patches:
+    """The windows of all files that can be used, one after the other."""
+    from ..patches import extract_patches, suggest_window
+    from ..pipeline import Stage, find_atoms
+    from ..positions import table_spacing
+
+    def look(source: _Source) -> None:
+        image = read(source.path, dataset=job.dataset)
+        source.pixel_size, source.units = image.pixel_size, image.units
+
+    def detect(source: _Source) -> None:
+        def part(stage: Stage) -> None:
+            say(Stage(stage.name, (number + stage.fraction) / len(sources), source.path.name))
+
+        image, table, number = read(source.path, dataset=job.dataset), job.table(), sources.index(source)
+        source.atoms = find_atoms(image, job.detection, part) if table is None else table
+        if source.atoms.empty:
+            raise InputError("No atoms are found; nothing stands out of noise and texture as atoms do.")
+
+    def cut(source: _Source) -> None:
+        assert source.atoms is not None
+        image, first = read(source.path, dataset=job.dataset), next(iter(_used(sources)), None)
+        if first is not None and image.n_channels != first.data.shape[1]:
+            raise InputError(f"It has {image.n_channels} channels, those before {first.data.shape[1]}; give as many.")
+        levels = None if first is None else levels_of(first.data)
+        source.patches = extract_patches(image, source.atoms, window=window, levels=levels)
+
+    for source in sources:
+        source.attempt(look)
+    _check_pixel_sizes(sources)
+    for source in sources:
+        source.attempt(detect)
+    spacings = [table_spacing(source.atoms) for source in sources if source.atoms is not None and not source.failure]
+    window = suggest_window(float(np.median(spacings)) if spacings else None) if job.window == "auto" else job.window
+    for source in sources:
+        source.attempt(cut)
+    return _joined(sources)
+
+
+def _check_pixel_sizes(sources: list[_Source]) -> None:
+    """Refuse files in which the same window shows another part of the motif."""
+    known = [source for source in sources if source.pixel_size and not source.failure]
+    for source in known[1:]:
+        ratio = float(np.sqrt(np.prod(source.pixel_size) / np.prod(known[0].pixel_size)))  # type: ignore[arg-type]
+        if source.units == known[0].units and max(ratio, 1 / ratio) > OTHER_SCALE:
+            raise InputError(
+                f"The pixels of {source.path.name} are {ratio:.2g} times as large as those of {known[0].path.name}, so "
+                "one window would show different parts of the motif; train one model for each pixel size."
+            )
+
+
+def _used(sources: list[_Source]) -> list[Patches]:
+    return [source.patches for source in sources if source.patches is not None]
+
+
+def _joined(sources: list[_Source]) -> Patches:
+    """Windows of all, numbered through, with their file and frame; in the limits of the first."""
+    import pandas as pd
+
+    pools = _used(sources)
+    if not pools:
+        failure = sources[0].failure
+        assert failure is not None  # what was not cut has failed
+        raise InputError(f"None of the files can be used; {sources[0].path.name}: {sentence(failure)}") from failure
+    tables = []
+    for source in sources:
+        if source.patches is not None:
+            table = source.patches.atoms
+            frames = table.get("frame", 0)
+            rest = table.drop(columns=["file", "frame"], errors="ignore")
+            place = pd.DataFrame({"file": str(source.path), "frame": frames}, index=table.index)
+            tables.append(pd.concat([place, rest], axis=1))
+    atoms = pd.concat(tables, ignore_index=True)
+    dropped = pd.concat([pool.dropped for pool in pools], ignore_index=True)
+    data = np.concatenate([pool.data for pool in pools])
+    return replace(pools[0], data=data, atoms=atoms, dropped=dropped, name=f"{len(pools)} files")
+
+
+def _write(run: Run, pool: Patches, sources: list[_Source], target: Path, job: Train) -> None:
+    """The model and the tables, all or nothing."""
+    from ..pipeline import encode_patches
+
+    encoded = encode_patches(run, pool, job.given)
+    latents = pool.atoms.drop(columns=list(encoded), errors="ignore").join(encoded)
+    with replace_folder(target, MARKER) as new:
+        run.save(new)
+        write_table(latents, new / WINDOWS)
+        _table_of(sources).to_csv(new / FILES, index=False)
+
+
+def _table_of(sources: list[_Source]) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = []
+    for source in sources:
+        row: dict[str, Any] = {"file": str(source.path), "state": FAILED, "code": 0, "windows": 0}
+        if source.patches is None or source.atoms is None:
+            failure = source.failure
+            assert failure is not None
+            row |= {"code": exit_code(failure), "message": sentence(failure)}
+        else:
+            row |= {"state": DONE, "windows": len(source.patches), "message": f"{len(source.patches)} windows"}
+            row |= atom_facts(source.atoms)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _outcomes(sources: list[_Source], target: Path, done: str) -> list[Outcome]:
+    """What became of every file, as the table beside the model tells."""
+    table = read_table(target / FILES)
+    known = table.astype(object).where(table.notna(), None).to_dict("records")
+    outcomes = []
+    for source, row in zip(sources, known, strict=True):
+        state = FAILED if row["state"] == FAILED else done
+        outcomes.append(
+            Outcome(source.path, target, state, row["message"], int(row["code"]), {"windows": row["windows"]})
+        )
+    return outcomes
