@@ -130,6 +130,15 @@ def test_failures_are_noted_and_not_asked_again():
     assert record.table.failure.ne("").sum() == len(record.failed)
 
 
+@pytest.mark.parametrize(("nothing", "reason"), [(np.nan, "The value is not a number."), ([], "There is no value.")])
+def test_a_failure_at_the_beginning_does_not_tell_how_many_targets_there_are(nothing, reason):
+    both, failing = np.stack([Y, X[:, 0]], 1), iter([True])
+    oracle = {"oracle": lambda i: nothing if next(failing, False) else both[i], "target": 1, "goal": "max"}
+    record = nv.explore(X, **oracle, model=PlainGP(), start=5, batch=5, budget=10)
+    assert record.values.shape == (9, 2)
+    assert list(record.failed.values()) == [reason]
+
+
 def test_too_few_seeds_that_succeed_bring_more_seeds():
     good = np.flatnonzero(np.arange(len(Y)) % 5 == 0)
     record = nv.explore(X, np.where(np.arange(len(Y)) % 5, np.nan, Y), budget=60, **QUICK)
