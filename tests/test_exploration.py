@@ -11,6 +11,7 @@ import napari_vae as nv
 from napari_vae.learning.goals import ACQUISITIONS
 from napari_vae.learning.refitting import Stopped
 from napari_vae.learning.seeding import spread_order
+from napari_vae.learning.steps import Step
 from plain_gp import PlainGP
 
 
@@ -99,6 +100,14 @@ def test_rules_end_it_before_the_budget(rule, words):
     record = nv.explore(X, Y, until=rule, budget=300, seed=3, **QUICK)
     assert words in record.reason
     assert 5 < record.tried < 100
+
+
+def test_patience_with_a_class_begins_anew_with_each_one_found():
+    record = nv.Exploration(X, model=PlainGP(target="class"), acquisition="pi", goal=1, start=2).record
+    for i, kind in enumerate([0, 1, 0, 0, 1, 0, 1, 0, 0, 0]):
+        record = record.followed_by(Step((i,), ((kind,),)))
+        assert nv.Stopping(patience=3).reached(record) == ("" if i < 9 else "3 measurements brought nothing better.")
+        assert bool(nv.Stopping(value=3).reached(record)) == (i >= 6)
 
 
 def test_stop_ends_it_and_keeps_what_was_measured():
