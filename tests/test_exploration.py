@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
+from napari_vae.learning.acquisition import entropy
 from napari_vae.learning.goals import ACQUISITIONS
 from napari_vae.learning.refitting import Stopped
 from napari_vae.learning.seeding import spread_order
@@ -108,6 +109,17 @@ def test_patience_with_a_class_begins_anew_with_each_one_found():
         record = record.followed_by(Step((i,), ((kind,),)))
         assert nv.Stopping(patience=3).reached(record) == ("" if i < 9 else "3 measurements brought nothing better.")
         assert bool(nv.Stopping(value=3).reached(record)) == (i >= 6)
+
+
+def test_a_class_is_unmet_until_one_is_measured_whatever_its_number():
+    model = nv.DeepKernelGP(target="class", steps=3, ensemble=1)
+    exploration = nv.Exploration(X[::9], model=model, acquisition="pi", goal=0, start=[0, 20, 40])
+    exploration.tell([0, 20, 40], [1, 2, 1])
+    doubt = exploration.suggest()
+    np.testing.assert_allclose(doubt.score[1:20], entropy(doubt.mean[1:20]))
+    exploration.tell(doubt.indices, [0])
+    likely = exploration.suggest()
+    np.testing.assert_allclose(np.exp(likely.score[1:10]), likely.mean[1:10, 0])
 
 
 def test_stop_ends_it_and_keeps_what_was_measured():
