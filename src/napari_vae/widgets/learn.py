@@ -90,7 +90,7 @@ class LearnWidget(Panel):
         except InputError as error:
             self._refuse(error)
             return
-        self._start("Taking the last measurement back …", ask_steps, self.session)
+        self._go_on(self.session, "Taking the last measurement back …")
 
     def start_over(self) -> None:
         """End the exploration; its layers stay, hidden."""
@@ -197,11 +197,16 @@ class LearnWidget(Panel):
             session.exploration.fail(row, FAILED_BY_USER)
         else:
             session.exploration.tell(row, value)
+        self._go_on(session, "Fitting the model …")
+
+    def _go_on(self, session: Session, words: str) -> None:
+        """Ask what is next if nothing is asked for any more."""
         if session.stale:
-            self._start("Fitting the model …", ask_steps, session)
-        else:
-            self._show(session.snapshot(session.describe()))
-            self._refresh()
+            self._start(words, ask_steps, session)
+            return
+        self._show(session.snapshot(session.describe()))
+        self.progress.say(session.describe())
+        self._refresh()
 
     def _refuse(self, error: InputError) -> None:
         self.progress.say(str(error))  # the notification may be cut off, and goes away
