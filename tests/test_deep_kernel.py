@@ -291,7 +291,7 @@ def test_input_that_cannot_be_used(rows):
 
 def test_settings_that_do_not_exist():
     wrong = {"target": "x", "embedding_dim": 4, "kernel": "x", "network": "x", "ensemble": 0, "hidden": ()}
-    for name, value in (wrong | {"weight_decay": -1, "nothing": 1, "fine_tune": True}).items():
+    for name, value in (wrong | {"seed": -1, "weight_decay": -1, "nothing": 1, "fine_tune": True}).items():
         with pytest.raises(InputError):
             DeepKernelGP(**{name: value})
 

@@ -137,7 +137,7 @@ class Ensemble:
     def draw(self, seen: Prepared, n: int, seed: int) -> Floats:
         """Functions of the processes at all candidates (n, M, N, T).
 
-        BoTorch draws from the global generator of the CPU, which is put back; other threads should not use it meanwhile.
+        BoTorch draws from the global generator of the CPU, which is put back; other threads should leave it alone then.
         """
         gp = self._known()
         with torch.random.fork_rng(devices=[]):

@@ -132,9 +132,9 @@ class Session:
     def undo(self) -> None:
         """Take back what was told last; what was suggested then is asked for again."""
         rows, suggestion = self.exploration.undo(), self.suggestion
-        if suggestion is not None and np.isin(rows, suggestion.indices).all():
-            if len(self.upcoming) < len(suggestion.indices):
-                return  # within a batch, the rest of which is still asked for
+        asked = np.zeros(0, dtype=np.int64) if suggestion is None else suggestion.indices
+        if np.isin(rows, asked).all() and len(self.upcoming) < len(asked):
+            return  # within a batch, the rest of which is still asked for
         self.suggestion = self._embedding = None
         n = len(self.exploration.measured)
         self._errors = {number: error for number, error in self._errors.items() if number < n}
