@@ -193,6 +193,15 @@ def test_same_seed_same_result_and_nothing_global(rows):
     assert torch.equal(state, torch.get_rng_state())
 
 
+def test_draws_leave_the_random_numbers_of_all_devices_as_they_are(rows, monkeypatch):
+    model, seeded = DeepKernelGP(steps=3, ensemble=1).fit(rows[:20], known(rows)[:20]), []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    state = torch.get_rng_state()
+    model.sample(rows[:5], 2)
+    assert torch.equal(state, torch.get_rng_state())
+    assert not seeded
+
+
 def test_warm_refit_goes_on_and_takes_new_labels(rows):
     y = known(rows)
     model = DeepKernelGP(steps=100, warm_steps=5).fit(rows[:30], y[:30])
@@ -282,7 +291,7 @@ def test_input_that_cannot_be_used(rows):
 
 def test_settings_that_do_not_exist():
     wrong = {"target": "x", "embedding_dim": 4, "kernel": "x", "network": "x", "ensemble": 0, "hidden": ()}
-    for name, value in (wrong | {"weight_decay": -1, "nothing": 1, "fine_tune": True}).items():
+    for name, value in (wrong | {"seed": -1, "weight_decay": -1, "nothing": 1, "fine_tune": True}).items():
         with pytest.raises(InputError):
             DeepKernelGP(**{name: value})
 

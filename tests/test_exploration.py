@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
+from napari_vae.learning.acquisition import entropy
 from napari_vae.learning.goals import ACQUISITIONS
 from napari_vae.learning.refitting import Stopped
 from napari_vae.learning.seeding import spread_order
+from napari_vae.learning.steps import Step
 from plain_gp import PlainGP
 
 
@@ -101,6 +103,25 @@ def test_rules_end_it_before_the_budget(rule, words):
     assert 5 < record.tried < 100
 
 
+def test_patience_with_a_class_begins_anew_with_each_one_found():
+    record = nv.Exploration(X, model=PlainGP(target="class"), acquisition="pi", goal=1, start=2).record
+    for i, kind in enumerate([0, 1, 0, 0, 1, 0, 1, 0, 0, 0]):
+        record = record.followed_by(Step((i,), ((kind,),)))
+        assert nv.Stopping(patience=3).reached(record) == ("" if i < 9 else "3 measurements brought nothing better.")
+        assert bool(nv.Stopping(value=3).reached(record)) == (i >= 6)
+
+
+def test_a_class_is_unmet_until_one_is_measured_whatever_its_number():
+    model = nv.DeepKernelGP(target="class", steps=3, ensemble=1)
+    exploration = nv.Exploration(X[::9], model=model, acquisition="pi", goal=0, start=[0, 20, 40])
+    exploration.tell([0, 20, 40], [1, 2, 1])
+    doubt = exploration.suggest()
+    np.testing.assert_allclose(doubt.score[1:20], entropy(doubt.mean[1:20]))
+    exploration.tell(doubt.indices, [0])
+    likely = exploration.suggest()
+    np.testing.assert_allclose(np.exp(likely.score[1:10]), likely.mean[1:10, 0])
+
+
 def test_stop_ends_it_and_keeps_what_was_measured():
     answers = iter([False] * 4 + [True] * 9)
     job = nv.iter_explore(X, Y, stop=lambda: next(answers), budget=50, **QUICK)
@@ -128,6 +149,15 @@ def test_failures_are_noted_and_not_asked_again():
     asked = [i for step in record.steps for i in step.indices]
     assert len(set(asked)) == 30
     assert record.table.failure.ne("").sum() == len(record.failed)
+
+
+@pytest.mark.parametrize(("nothing", "reason"), [(np.nan, "The value is not a number."), ([], "There is no value.")])
+def test_a_failure_at_the_beginning_does_not_tell_how_many_targets_there_are(nothing, reason):
+    both, failing = np.stack([Y, X[:, 0]], 1), iter([True])
+    oracle = {"oracle": lambda i: nothing if next(failing, False) else both[i], "target": 1, "goal": "max"}
+    record = nv.explore(X, **oracle, model=PlainGP(), start=5, batch=5, budget=10)
+    assert record.values.shape == (9, 2)
+    assert list(record.failed.values()) == [reason]
 
 
 def test_too_few_seeds_that_succeed_bring_more_seeds():
@@ -336,6 +366,7 @@ def test_damaged_records_and_other_folders_are_refused_in_a_sentence(run, tmp_pa
         (Y, {"start": [1, 1]}, "each once"),
         (Y, {"batch": 0}, "whole numbers from 1"),
         (Y, {"kappa": -1}, "kappa"),
+        (Y, {"seed": -1}, "seed is a whole number from 0"),
         (Y, {"target": 1}, "no target 1"),
         (Y, {"until": None, "goal": "large"}, '"max", "min" or a number'),
     ],

@@ -152,6 +152,43 @@ def test_the_user_is_the_instrument(viewer, scene, learn, qtbot):
     assert learn.session.exploration.values.tolist() == [7.5, 3.0]
 
 
+def test_a_mistyped_value_of_a_batch_is_asked_for_again(viewer, scene, learn, qtbot):
+    learn.form.target.target.choose(learn.form.target.target.EXTRA)
+    learn.form.start.number.setValue(3)
+    learn.plan.batch.setValue(3)
+    done(qtbot, learn, learn.run)
+    learn.tell(1.0)
+    learn.tell(2.0)
+    done(qtbot, learn, learn.tell, 3.0)
+    asked = learn.session.upcoming.tolist()
+    learn.tell(4.0)
+    learn.tell(5.0)
+    learn.undo()
+    assert learn.session.upcoming.tolist() == asked[1:] and learn.instrument.row == asked[1]
+    assert not learn.job.running and learn.session.exploration.values.tolist() == [1.0, 2.0, 3.0, 4.0]
+    done(qtbot, learn, learn.undo)
+    assert learn.session.upcoming.tolist() == asked
+
+
+def test_places_without_a_value_are_undone_with_their_batch(viewer, scene, learn, qtbot):
+    points = scene[1]
+    some = np.where(np.arange(len(points.data)) % 2, scene[2], np.nan)
+    points.features = points.features.assign(some=some)
+    learn.form.target.target.choose("some")
+    done(qtbot, learn, learn.step)
+    seeds = learn.session.upcoming.tolist()
+    done(qtbot, learn, learn.step)
+    assert learn.session.exploration.failed and len(learn.session.exploration.record.steps) == 1
+    viewer.layers.selection = [layer_of(viewer, "learned")]
+    layer_of(viewer, "learned").selected_data = {0}
+    layer_of(viewer, "learned").remove_selected()
+    done(qtbot, learn, learn.step)
+    assert len(layer_of(viewer, "learned").data) == len(learn.session.candidates.atoms)
+    for _ in range(2):
+        done(qtbot, learn, learn.undo)
+    assert learn.session.tried == 0 and learn.session.upcoming.tolist() == seeds
+
+
 def test_a_layer_of_another_scale_is_the_target(viewer, scene, learn, qtbot):
     _, points, strength = scene
     coarse = np.zeros((80, 80))

@@ -41,5 +41,18 @@ class DeepKernelConfig:
         for name in ("ensemble", "steps", "warm_steps", *(["hidden"] if not min(self.hidden, default=0) > 0 else [])):
             if name == "hidden" or not getattr(self, name) >= 1:
                 raise InputError(f"{name} must be positive, not {getattr(self, name)!r}.")
+        check_seed(self.seed)
         if not self.weight_decay >= 0:
             raise InputError(f"weight_decay is 0 or more, not {self.weight_decay!r}.")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what random numbers cannot start from.
+
+    Raises
+    ------
+    InputError
+        If it is no whole number from 0 to 2³¹ − 1.
+    """
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**31:
+        raise InputError(f"seed is a whole number from 0 to 2147483647, not {seed!r}.")

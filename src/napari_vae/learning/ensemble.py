@@ -135,10 +135,13 @@ class Ensemble:
 
     @torch.no_grad()
     def draw(self, seen: Prepared, n: int, seed: int) -> Floats:
-        """Functions of the processes at all candidates (n, M, N, T)."""
+        """Functions of the processes at all candidates (n, M, N, T).
+
+        BoTorch draws from the global generator of the CPU, which is put back; other threads should leave it alone then.
+        """
         gp = self._known()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch's manual_seed would seed graphics cards too, for good
             paths = draw_matheron_paths(gp, torch.Size([n]))
         z = gp.placed(self._embedded([seen] * len(self.networks)))
         part = max(1, PART // (n * z[..., 0, 0].numel()))  # memory is draws × processes × candidates × waves

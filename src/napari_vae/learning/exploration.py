@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..progress import never
+from .config import check_seed
 from .goals import Goal
 from .record import ExplorationRecord, begin
 from .refitting import Refits, learnable
@@ -87,6 +88,7 @@ class Exploration:
         seed: int = 0,
         record: ExplorationRecord | None = None,
     ) -> None:
+        check_seed(seed)
         if model is None:
             from .deep_kernel import DeepKernelGP
 

@@ -43,6 +43,8 @@ class Goal:
         Angles in degrees, a class by its number.
     target : int or tuple of float
         Which of several targets, or a weight for each.
+    met : bool
+        Whether one of the wanted class was measured; until then doubt stands in for its probability.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Goal:
     kind: str = "real"
     wanted: str | float = "max"
     target: int | tuple[float, ...] = 0
+    met: bool = True
 
     @classmethod
     def of(cls, kind: str, goal: str | float, target: int | Sequence[float], acquisition: str) -> Goal:
@@ -126,8 +129,8 @@ class Goal:
         return self._aim(self.looked_at(mean)), np.sqrt(_squared(self).looked_at(sd**2))
 
     def seen(self, probabilities: Floats) -> bool:
-        """Whether the wanted class is among those (…, K) that the model knows; until then doubt stands in for it."""
-        return int(self.wanted) < probabilities.shape[-1]
+        """Whether probabilities (…, K) say something of the wanted class; those below a higher one may be unmet."""
+        return self.met and int(self.wanted) < probabilities.shape[-1]
 
     def drawn(self, draws: Floats) -> Floats:
         """How good every candidate is in joint draws (n, N), (n, N, T), or (n, N, K): (n, N), the larger the better."""

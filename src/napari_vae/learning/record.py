@@ -91,8 +91,9 @@ class ExplorationRecord:
     @property
     def goal(self) -> Goal:
         """What is looked for."""
-        target = self.settings["target"]
-        return Goal(self.settings["kind"], self.settings["goal"], target if isinstance(target, int) else tuple(target))
+        kind, wanted, target = (self.settings[name] for name in ("kind", "goal", "target"))
+        met = kind != "class" or bool((self.targets == wanted).any())
+        return Goal(kind, wanted, target if isinstance(target, int) else tuple(target), met)
 
     @property
     def best(self) -> int | None:

@@ -25,7 +25,7 @@ class Stopping:
         The best measurement reaches this; for a goal that is a number: comes within this distance of it; for a class:
         so many of it are found.
     patience : int, optional
-        So many measurements since the seeds without a better one.
+        So many measurements since the seeds without a better one; for a class: without another of it.
     sd : float, optional
         The largest predicted standard deviation of an open candidate is below this, in units of the target; of classes
         that of a probability.
@@ -76,13 +76,13 @@ class Stopping:
         if not len(record.measured) or not record.goal.sought:
             return ""
         goal, merit = record.goal, record.goal.merit(record.targets)
+        height = np.cumsum(merit) if goal.kind == "class" else merit  # each one more of a class is better
         if self.value is not None:
-            merits = float(merit.sum() if goal.kind == "class" else merit.max())
             wanted = -abs(self.value) if goal.near else -self.value if goal.wanted == "min" else self.value
-            if merits >= wanted:
+            if height.max() >= wanted:
                 return "The target is reached."
         seeds = len(record.settings["start"])
-        since = len(merit) - 1 - max(int(np.argmax(merit)), min(seeds, len(merit)) - 1)
+        since = len(height) - 1 - max(int(np.argmax(height)), min(seeds, len(height)) - 1)
         if self.patience is not None and since >= self.patience:
             return f"{since} measurements brought nothing better."
         return ""

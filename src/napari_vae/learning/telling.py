@@ -64,7 +64,7 @@ def read_told(
     for i, given in told.items():
         row = given if isinstance(given, str) else as_table(given).reshape(-1)
         if not isinstance(row, str):
-            if not n_targets:
+            if not n_targets and len(row) and np.isfinite(row).all():  # a failure does not tell how many there are
                 n_targets = len(row)
                 goal.check(n_targets)
             row = _problem(row, goal, n_targets) or row
@@ -76,10 +76,12 @@ def read_told(
 
 def _problem(row: Floats, goal: Goal, n_targets: int) -> str:
     """Why a measurement is none; empty if it is one."""
-    if len(row) != n_targets:
-        return f"There are {n_targets} targets, but {len(row)} values."
+    if not len(row):
+        return "There is no value."
     if not np.isfinite(row).all():
         return "The value is not a number."
+    if len(row) != n_targets:
+        return f"There are {n_targets} targets, but {len(row)} values."
     if goal.kind == "class" and (row[0] < 0 or row[0] % 1):
         return "A class is a whole number from 0."
     return ""

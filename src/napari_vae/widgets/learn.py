@@ -93,7 +93,7 @@ class LearnWidget(Panel):
         except InputError as error:
             self.progress.refuse(error)
             return
-        self._start("Taking the last measurement back …", ask_steps, self.session)
+        self._go_on(self.session, "Taking the last measurement back …")
 
     def start_over(self) -> None:
         """End the exploration; its layers stay, hidden."""
@@ -201,11 +201,16 @@ class LearnWidget(Panel):
             session.exploration.fail(row, FAILED_BY_USER)
         else:
             session.exploration.tell(row, value)
+        self._go_on(session, "Fitting the model …")
+
+    def _go_on(self, session: Session, words: str) -> None:
+        """Ask what is next if nothing is asked for any more."""
         if session.stale:
-            self._start("Fitting the model …", ask_steps, session)
-        else:
-            self._show(session.snapshot(session.describe()))
-            self._refresh()
+            self._start(words, ask_steps, session)
+            return
+        self._show(session.snapshot(session.describe()))
+        self.progress.say(session.describe())
+        self._refresh()
 
     def _on_progress(self, event: Any) -> None:
         self.progress.show_step(event)

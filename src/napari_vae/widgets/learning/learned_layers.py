@@ -97,7 +97,7 @@ class LearnedLayers:
         if not len(snapshot.measured):
             return
         layer = self._there("learned")
-        if layer is None:
+        if layer is None or len(layer.data) != len(snapshot.table):  # deleted, or some of its points were
             layer = self._add("learned", learned_points(snapshot.session.candidates, snapshot.table, column))
             return
         with layer.events.face_color.blocker():

@@ -125,16 +125,16 @@ class Session:
         assert self.target is not None
         began = time.perf_counter()
         rows = self.upcoming[:at_most]
-        known = self.target.known[rows]
-        if known.any():
-            seconds = time.perf_counter() - began
-            self.exploration.tell(rows[known], self.target.values[rows[known]], seconds=seconds)
-        if not known.all():
-            self.exploration.fail(rows[~known], NO_VALUE)
+        known, values = self.target.known[rows], self.target.values[rows]
+        told = {int(row): value if ok else NO_VALUE for row, value, ok in zip(rows, values, known, strict=True)}
+        self.exploration.report(told, seconds=time.perf_counter() - began)
 
     def undo(self) -> None:
         """Take back what was told last; what was suggested then is asked for again."""
-        self.exploration.undo()
+        rows, suggestion = self.exploration.undo(), self.suggestion
+        asked = np.zeros(0, dtype=np.int64) if suggestion is None else suggestion.indices
+        if np.isin(rows, asked).all() and len(self.upcoming) < len(asked):
+            return  # within a batch, the rest of which is still asked for
         self.suggestion = self._embedding = None
         n = len(self.exploration.measured)
         self._errors = {number: error for number, error in self._errors.items() if number < n}
