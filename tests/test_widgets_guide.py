@@ -10,6 +10,7 @@ from qtpy.QtGui import QDesktopServices
 
 from napari_vae.widgets import guide
 from napari_vae.widgets.guide import Guide, MorePages
+from napari_vae.widgets.progress_box import ProgressBox
 
 ROOT = Path(__file__).parents[1]
 WIDGETS = yaml.safe_load((ROOT / "src/napari_vae/napari.yaml").read_text())["contributions"]["widgets"]
@@ -85,3 +86,24 @@ def test_links_can_be_read_on_dark_and_on_light_ground(viewer, open_widget):
             (color,) = set(re.findall(r"color: #(\w{6})", words))
             assert bright <= int(color, 16) / 0xFFFFFF <= dark, (theme, color)
     appearance.theme = before
+
+
+def test_what_the_tour_names_is_there(open_widget):
+    """Every name in bold, and every one in italics that is not a path through menus, stands in one of the docks."""
+    from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel
+
+    page = (ROOT / "docs/getting-started.md").read_text()
+    bold = re.findall(r"\*\*([^*]+)\*\*", page)
+    leaning = re.findall(r"(?<!\*)\*([^*\n]+)\*(?!\*)", page)
+    names = {*bold, *(name for name in leaning if "→" not in name)} - {"napari-vae", "Preferences"}
+    there = {named["display_name"] for named in WIDGETS}
+    for widget in (open_widget(name) for name in ("Detect atoms", "Train VAE", "Explore latents")):
+        for part in (*widget.findChildren(QAbstractButton), *widget.findChildren(QLabel)):
+            there.add(part.text().removeprefix("▸").strip())
+        for box in widget.findChildren(QComboBox):
+            there |= {box.itemText(row) for row in range(box.count())}
+        for box in widget.findChildren(ProgressBox):
+            box.begin("at work")
+            there.add(box.button.text())
+    assert len(names) > 25
+    assert names <= there, names - there
