@@ -42,7 +42,7 @@ bench: $(READY)  ## Run every script in benchmarks/ (make bench ARGS=benchmarks/
 	@set -e; for script in $(or $(ARGS),$(sort $(wildcard benchmarks/[a-z]*.py) $(filter-out %_data.py,$(wildcard benchmarks/dkl/[a-z]*.py)))); do \
 		echo "== $$script"; scripts/with-display.sh $(BIN)/python "$$script"; done
 
-docs: $(DOCS_READY)  ## Build the documentation into docs/_build/html
+docs: $(DOCS_READY) pictures  ## Take the pictures anew and build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
