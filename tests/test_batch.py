@@ -98,6 +98,19 @@ def test_files_folders_and_patterns_name_each_image_once(files):
     assert find_files(odd) == [odd]
 
 
+def test_a_pattern_in_a_folder_with_brackets_in_its_name(tmp_path, monkeypatch):
+    folder = tmp_path / "day [1] & more" / "a b"
+    folder.mkdir(parents=True)
+    (tmp_path / "day 1 & more").mkdir()
+    for path in (folder / "x1.npy", folder / "y1.npy", tmp_path / "day 1 & more" / "x1.npy"):
+        np.save(path, np.zeros((4, 4)))
+    assert find_files(folder / "x[12].npy") == [folder / "x1.npy"]
+    assert find_files(folder.parent / "**" / "*.npy") == [folder / "x1.npy", folder / "y1.npy"]
+    assert len(find_files(tmp_path / "day [12] & more" / "*.npy")) == 1  # no folder of that name: a pattern
+    monkeypatch.chdir(tmp_path)
+    assert find_files("day [1] & more/*/*.npy") == [folder.relative_to(tmp_path) / name for name in ("x1.npy", "y1.npy")]
+
+
 @pytest.mark.parametrize(("pattern", "words"), [("*.tif", "No image matches"), ("empty", "holds no image")])
 def test_patterns_and_folders_without_an_image_are_one_sentence(files, pattern, words):
     (files / "empty").mkdir()

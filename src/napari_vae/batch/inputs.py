@@ -55,12 +55,18 @@ def is_open(pattern: str | PathLike[str]) -> bool:
 def _meant(path: Path) -> list[Path]:
     if not is_open(path):
         return [path]
-    everything = path.iterdir() if path.is_dir() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns too
+    everything = path.iterdir() if path.is_dir() else map(Path, glob.iglob(_literal(path), recursive=True))  # noqa: PTH207 - absolute patterns too
     images = sorted(_images(everything))
     if not images:
         where = f"The folder {path} holds no image" if path.is_dir() else f"No image matches {path}"
         raise InputError(f"{where}; known are {' '.join(FORMATS)}.")
     return images
+
+
+def _literal(path: Path) -> str:
+    """A pattern in which the folders that there are stand for themselves, with brackets in their names."""
+    there = next((folder for folder in path.parents if folder.is_dir()), Path())
+    return str(Path(glob.escape(str(there))) / path.relative_to(there))
 
 
 def _images(paths: Iterator[Path]) -> Iterator[Path]:
