@@ -108,7 +108,9 @@ def test_a_pattern_in_a_folder_with_brackets_in_its_name(tmp_path, monkeypatch):
     assert find_files(folder.parent / "**" / "*.npy") == [folder / "x1.npy", folder / "y1.npy"]
     assert len(find_files(tmp_path / "day [12] & more" / "*.npy")) == 1  # no folder of that name: a pattern
     monkeypatch.chdir(tmp_path)
-    assert find_files("day [1] & more/*/*.npy") == [folder.relative_to(tmp_path) / name for name in ("x1.npy", "y1.npy")]
+    assert find_files("day [1] & more/*/*.npy") == [
+        folder.relative_to(tmp_path) / name for name in ("x1.npy", "y1.npy")
+    ]
 
 
 @pytest.mark.parametrize(("pattern", "words"), [("*.tif", "No image matches"), ("empty", "holds no image")])
