@@ -31,7 +31,7 @@ def find_files(patterns: Patterns) -> list[Path]:
     Raises
     ------
     InputError
-        If a folder holds no image, or no image matches a pattern.
+        If a folder holds no image, no image matches a pattern, or a name is not in UTF-8.
 
     Examples
     --------
@@ -40,10 +40,18 @@ def find_files(patterns: Patterns) -> list[Path]:
     found: dict[Path, Path] = {}
     for pattern in listed(patterns):
         for path in _meant(Path(pattern).expanduser()):
+            _check_name(path)
             found.setdefault(path.resolve(), path)
     if not found:
         raise InputError("No file is named; give files, a folder, or a pattern such as “today/*.dm4”.")
     return list(found.values())
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that neither a table nor a page can hold."""
+    printable = str(path).encode("utf-8", "backslashreplace").decode()
+    if printable != str(path):
+        raise InputError(f"The name of {printable} is not in UTF-8, so no table can name it; rename it.")
 
 
 def is_open(pattern: str | PathLike[str]) -> bool:
