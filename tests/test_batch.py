@@ -98,6 +98,41 @@ def test_files_folders_and_patterns_name_each_image_once(files):
     assert find_files(odd) == [odd]
 
 
+def test_a_pattern_in_a_folder_with_brackets_in_its_name(tmp_path, monkeypatch):
+    folder = tmp_path / "day [1] & more" / "a b"
+    folder.mkdir(parents=True)
+    (tmp_path / "day 1 & more").mkdir()
+    for path in (folder / "x1.npy", folder / "y1.npy", tmp_path / "day 1 & more" / "x1.npy"):
+        np.save(path, np.zeros((4, 4)))
+    assert find_files(folder / "x[12].npy") == [folder / "x1.npy"]
+    assert find_files(folder.parent / "**" / "*.npy") == [folder / "x1.npy", folder / "y1.npy"]
+    assert len(find_files(tmp_path / "day [12] & more" / "*.npy")) == 1  # no folder of that name: a pattern
+    monkeypatch.chdir(tmp_path)
+    assert find_files("day [1] & more/*/*.npy") == [
+        folder.relative_to(tmp_path) / name for name in ("x1.npy", "y1.npy")
+    ]
+
+
+def test_a_name_that_no_table_can_hold_is_refused_in_a_sentence():
+    with pytest.raises(nv.InputError, match=r"b\\udce9\.tif is not in UTF-8") as refused:
+        find_files(Path("day", "b\udce9.tif"))
+    str(refused.value).encode()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows no such names")
+def test_names_with_signs_of_html_and_csv_are_told_as_they_are(tmp_path):
+    names = ["<b>&'.npy", 'say "a, b".npy', "100% #1.npy"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"1234")
+    batch.run(Count(bad=names[1]), tmp_path, tmp_path / "out")
+    told = pd.read_csv(tmp_path / "out" / "summary.csv").set_index("file")["state"]
+    assert {Path(file).name: state == "failed" for file, state in told.items()} == {
+        name: "say" in name for name in names
+    }
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;&amp;&#x27;.npy" in page and "<b>" not in page and "100%25%20%231" in page
+
+
 @pytest.mark.parametrize(("pattern", "words"), [("*.tif", "No image matches"), ("empty", "holds no image")])
 def test_patterns_and_folders_without_an_image_are_one_sentence(files, pattern, words):
     (files / "empty").mkdir()

@@ -57,7 +57,7 @@ def test_frame_by_frame_is_what_detection_in_one_call_finds(movie, serial, tmp_p
     same(result.table, serial)
     assert read_table(result.table).attrs["napari_vae"] == serial.attrs["napari_vae"]
     assert [event.done for event in told] == list(range(1, FRAMES + 1))
-    assert list(tmp_path.iterdir()) == [result.table]
+    assert {path.name for path in tmp_path.iterdir()} == {result.table.name, ".napari-vae"}
 
 
 def test_a_job_that_was_broken_off_goes_on_where_it_was(movie, serial, tmp_path):
@@ -79,6 +79,23 @@ def test_a_job_that_was_broken_off_goes_on_where_it_was(movie, serial, tmp_path)
     table = read_table(result.table)
     assert (table["score"] == -1).equals(table["frame"] == 2)  # not done again
     assert len(told) == 1 + FRAMES - 3
+
+
+def test_a_finished_file_is_not_done_again_and_another_result_not_replaced(movie, tmp_path):
+    frame, told = tmp_path / "frame.npy", []
+    np.save(frame, np.load(movie)[0])
+    (first,) = detect_files([frame], tmp_path)
+    written = first.table.stat().st_mtime_ns
+    (again,) = detect_files([frame], tmp_path, overwrite=True, progress=told.append)
+    assert (again.earlier, again.frames, again.rows, told) == (True, 1, first.rows, [])
+    assert str(again) == f"{first} (finished before)"
+    (refused,) = detect_files([frame], tmp_path, threshold=9.0)
+    assert (refused.code, "--overwrite" in str(refused)) == (2, True)
+    assert first.table.stat().st_mtime_ns == written
+    (replaced,) = detect_files([frame], tmp_path, threshold=9.0, overwrite=True)
+    assert not replaced.earlier and replaced.rows <= first.rows and first.table.stat().st_mtime_ns > written
+    os.utime(frame, ns=(1, 1))  # another image of the same name
+    assert detect_files([frame], tmp_path, threshold=9.0)[0].failed
 
 
 def test_parts_of_another_job_are_not_taken(movie, serial, tmp_path):
@@ -139,6 +156,12 @@ def test_the_command_line_takes_a_scheduler(movie, serial, run_folder, cluster, 
     assert end.value.code == 0
     assert f"{len(serial)} atoms on {FRAMES} frames" in capsys.readouterr().out
     same(tmp_path / "movie-atoms.parquet", serial)
+    with pytest.raises(SystemExit) as end:
+        main(["detect", str(movie), "--polarity", "bright", *where])
+    assert end.value.code == 2
+    with pytest.raises(SystemExit) as end:
+        main(["detect", str(movie), *where, "--overwrite"])
+    assert end.value.code == 0 and "(finished before)" in capsys.readouterr().out
     with pytest.raises(SystemExit) as end:
         main(["encode", str(run_folder), str(movie), "missing.npy", *where])
     assert end.value.code == 2

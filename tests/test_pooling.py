@@ -59,4 +59,6 @@ def test_other_pixels_and_files_without_atoms_are_refused_before_the_training(im
         batch.train_on_all(JOB, [images / "a.tif", tmp_path / "d.tif"], tmp_path / "run")
     with pytest.raises(nv.InputError, match=r"None of the files can be used; c\.tif"):
         batch.train_on_all(JOB, images / "c.tif", tmp_path / "run")
+    with pytest.raises(nv.InputError, match=r"can be used; \S*none\.tif cannot be opened"):
+        batch.train_on_all(JOB, tmp_path / "none.tif", tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -22,6 +22,12 @@ def test_written_images_read_back(tmp_path, shape):
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 
+def test_complex_numbers_are_refused_and_not_halved(tmp_path):
+    with pytest.raises(InputError, match="complex; write their magnitude"):
+        write_image(np.ones((8, 8), complex), tmp_path / "a.tif")
+    assert not any(tmp_path.iterdir())
+
+
 def test_labels_stay_whole_numbers(tmp_path):
     assert read(write_image(np.eye(8, dtype=int), tmp_path / "a.tif")).data.dtype == np.uint16
 
@@ -112,6 +118,14 @@ def test_where_a_table_came_from_is_kept_with_it(tmp_path, mixed, ending):
     np.testing.assert_array_equal(back["frame"], ours["frame"])
     assert ["" if word != word or word is None else word for word in back["species"]] == ["Sr", "Sr", ""]
     assert back["edited"].tolist() == ours["edited"].tolist()
+
+
+def test_missing_words_in_hdf5_come_back_missing_and_empty_ones_empty(tmp_path):
+    table = pd.DataFrame({"y": [1.0, 2.0, np.nan, 4.0], "word": ["Sr", None, "", np.nan], "full": list("abcd")})
+    back = read_table(write_table(table, tmp_path / "t.h5"))
+    assert back["word"].isna().tolist() == [False, True, False, True]
+    assert back["word"].iloc[[0, 2]].tolist() == ["Sr", ""] and back["full"].tolist() == list("abcd")
+    pd.testing.assert_frame_equal(back, read_table(write_table(table, tmp_path / "t.parquet")))
 
 
 def test_extended_xyz_is_read_by_its_rules(tmp_path, mixed):

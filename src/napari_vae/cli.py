@@ -163,7 +163,8 @@ def detect(
 
         if follow:
             raise InputError("Atoms are followed through a whole movie at once; leave out --follow or --scheduler.")
-        _finish(_frame_by_frame(detect_files, files, out, scheduler=scheduler, dataset=dataset, **detection))
+        how: dict[str, Any] = {"scheduler": scheduler, "dataset": dataset, "overwrite": overwrite}
+        _finish(_frame_by_frame(detect_files, files, out, **how, **detection))
         return
     _run(Detect(detection, dataset, follow=follow), files, out, overwrite)
 
@@ -266,7 +267,8 @@ def encode(
 
         if atoms is not None:
             raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")
-        _finish(_frame_by_frame(encode_files, run, files, out, scheduler=scheduler, dataset=dataset, **detection))
+        how: dict[str, Any] = {"scheduler": scheduler, "dataset": dataset, "overwrite": overwrite}
+        _finish(_frame_by_frame(encode_files, run, files, out, **how, **detection))
         return
     told = given_of(None, condition, None).condition
     _run(Encode(detection, dataset, atoms, run=run, condition=told), files, out, overwrite)
@@ -336,7 +338,7 @@ def _run(task: Task, files: list[Path], out: Path, overwrite: bool) -> None:
 
 
 def _frame_by_frame(call: Callable[..., list[FileResult]], *arguments: Any, **options: Any) -> list[FileResult]:
-    """Call one of `cluster.files`, with a bar for every file."""
+    """Call one of `dispatch.files`, with a bar for every file."""
     from .pipeline import Stage
 
     with progress_bars() as bars:

@@ -31,7 +31,7 @@ def find_files(patterns: Patterns) -> list[Path]:
     Raises
     ------
     InputError
-        If a folder holds no image, or no image matches a pattern.
+        If a folder holds no image, no image matches a pattern, or a name is not in UTF-8.
 
     Examples
     --------
@@ -40,10 +40,18 @@ def find_files(patterns: Patterns) -> list[Path]:
     found: dict[Path, Path] = {}
     for pattern in listed(patterns):
         for path in _meant(Path(pattern).expanduser()):
+            _check_name(path)
             found.setdefault(path.resolve(), path)
     if not found:
         raise InputError("No file is named; give files, a folder, or a pattern such as “today/*.dm4”.")
     return list(found.values())
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that neither a table nor a page can hold."""
+    printable = str(path).encode("utf-8", "backslashreplace").decode()
+    if printable != str(path):
+        raise InputError(f"The name of {printable} is not in UTF-8, so no table can name it; rename it.")
 
 
 def is_open(pattern: str | PathLike[str]) -> bool:
@@ -55,12 +63,18 @@ def is_open(pattern: str | PathLike[str]) -> bool:
 def _meant(path: Path) -> list[Path]:
     if not is_open(path):
         return [path]
-    everything = path.iterdir() if path.is_dir() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns too
+    everything = path.iterdir() if path.is_dir() else map(Path, glob.iglob(_literal(path), recursive=True))  # noqa: PTH207 - absolute patterns too
     images = sorted(_images(everything))
     if not images:
         where = f"The folder {path} holds no image" if path.is_dir() else f"No image matches {path}"
         raise InputError(f"{where}; known are {' '.join(FORMATS)}.")
     return images
+
+
+def _literal(path: Path) -> str:
+    """A pattern in which the folders that there are stand for themselves, with brackets in their names."""
+    there = next((folder for folder in path.parents if folder.is_dir()), Path())
+    return str(Path(glob.escape(str(there))) / path.relative_to(there))
 
 
 def _images(paths: Iterator[Path]) -> Iterator[Path]:

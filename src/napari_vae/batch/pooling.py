@@ -200,7 +200,8 @@ def _joined(sources: list[_Source]) -> Patches:
     if not pools:
         failure = sources[0].failure
         assert failure is not None  # what was not cut has failed
-        raise InputError(f"None of the files can be used; {sources[0].path.name}: {sentence(failure)}") from failure
+        name, told = sources[0].path.name, sentence(failure)
+        raise InputError(f"None of the files can be used; {told if name in told else f'{name}: {told}'}") from failure
     tables = []
     for source in sources:
         if source.patches is not None:

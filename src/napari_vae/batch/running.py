@@ -202,14 +202,25 @@ def make_way(task: Task, target: Path, known: Record | None, overwrite: bool) ->
         If something is there that may not be replaced.
     """
     task.check(target)
+    check_replaceable(target, known, overwrite)
+    if known is not None and known.state == BEGUN:
+        sweep(target)
+
+
+def check_replaceable(target: Path, known: Record | None, overwrite: bool) -> None:
+    """Refuse to replace a result that is complete, unless it is asked for.
+
+    Raises
+    ------
+    InputError
+        If it is there.
+    """
     ours = known is not None and known.state == BEGUN
     if target.exists() and not (ours or overwrite):
         raise InputError(
             f"{target} exists already, made from another image or with other settings; choose another folder for "
             "the results, or allow it to be replaced (--overwrite)."
         )
-    if ours:
-        sweep(target)
 
 
 @dataclass

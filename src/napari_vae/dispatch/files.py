@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +21,11 @@ from ..terminal import exit_code, sentence
 from .frames import FrameJob, FrameResult, Work, do_frame, jobs_of
 from .parts import Parts
 from .spreading import spreader
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..batch.records import Record
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,9 @@ class FileResult:
     frames, rows : int
         Frames that were looked at, and rows of the table.
     problem : Exception or None
-        Why there is no table.
+        Why there is no table of this image with these options.
+    earlier : bool
+        Whether the table was there already.
     """
 
     path: Path
@@ -39,6 +49,7 @@ class FileResult:
     frames: int = 0
     rows: int = 0
     problem: Exception | None = None
+    earlier: bool = False
 
     @property
     def failed(self) -> bool:
@@ -52,7 +63,8 @@ class FileResult:
 
     def __str__(self) -> str:
         if self.problem is None:
-            return f"{self.path.name}: {self.rows} atoms on {self.frames} frames in {self.table}"
+            found = f"{self.path.name}: {self.rows} atoms on {self.frames} frames in {self.table}"
+            return f"{found} (finished before)" if self.earlier else found
         told = sentence(self.problem)
         return told if self.path.name in told else f"{self.path.name}: {told}"
 
@@ -72,13 +84,15 @@ def detect_files(
     *,
     scheduler: Any = None,
     dataset: str | int | None = None,
+    overwrite: bool = False,
     progress: Callable[[FramesProgress], object] | None = None,
     **options: Any,
 ) -> list[FileResult]:
     """Detect the atoms of images and movies frame by frame: ``FILE-atoms.parquet`` in `out` for each.
 
     Frames that are done are kept in ``FILE-atoms.parts`` until the table is complete, so a job that was broken off
-    goes on where it was. The table is the one that `detect_atoms` returns, whoever computed the frames.
+    goes on where it was. The table is the one that `detect_atoms` returns, whoever computed the frames. A file that is
+    unchanged since its table was made with the same options is not done again.
 
     Parameters
     ----------
@@ -90,6 +104,8 @@ def detect_files(
         Address or scheduler file of a Dask cluster that does the frames; by default this process does them.
     dataset : str or int, optional
         Name or number of the image in files with several.
+    overwrite : bool
+        Replace tables of other images or options that are there already; otherwise such a file fails.
     progress : callable, optional
         Called with a `FramesProgress` after every frame.
     **options
@@ -112,7 +128,7 @@ def detect_files(
     from ..atoms.recipe import options_of
 
     options_of(options)
-    return _do(files, out, "atoms", Work(options, dataset=dataset), scheduler, progress)
+    return _do(files, out, "atoms", Work(options, dataset=dataset), scheduler, overwrite, progress)
 
 
 def encode_files(
@@ -122,6 +138,7 @@ def encode_files(
     *,
     scheduler: Any = None,
     dataset: str | int | None = None,
+    overwrite: bool = False,
     progress: Callable[[FramesProgress], object] | None = None,
     **options: Any,
 ) -> list[FileResult]:
@@ -133,7 +150,7 @@ def encode_files(
     ----------
     run : path
         Folder of a trained model, which the workers see too.
-    files, out, scheduler, dataset, progress, **options
+    files, out, scheduler, dataset, overwrite, progress, **options
         As in `detect_files`.
 
     Returns
@@ -155,7 +172,7 @@ def encode_files(
     if load_run(folder, device="cpu").model_config.kind == "conditional":
         raise InputError("A conditional model is told something of every atom; encode a table with it, file by file.")
     version = (folder / "weights.safetensors").stat().st_mtime_ns
-    return _do(files, out, "latents", Work(options, str(folder), version, dataset), scheduler, progress)
+    return _do(files, out, "latents", Work(options, str(folder), version, dataset), scheduler, overwrite, progress)
 
 
 @dataclass
@@ -165,10 +182,16 @@ class _File:
     path: Path
     target: Path
     first: FrameJob
-    parts: Parts
+    record: Record
+    settings: dict[str, Any]
     frames: list[int] = field(default_factory=list)
     missing: set[int] = field(default_factory=set)
     result: FileResult | None = None
+
+    @cached_property
+    def parts(self) -> Parts:
+        """What is there of it already; opening them removes those of another job."""
+        return Parts(self.target.with_suffix(".parts"), self.settings)
 
     def take(self, outcome: FrameResult | Exception) -> list[FrameJob]:
         """Keep what a job found; the jobs that it makes possible."""
@@ -188,10 +211,33 @@ class _File:
             self.missing.discard(outcome.frame)
         if not self.missing:
             table = self.parts.join(self.frames)
-            write_table(table, self.target)
-            self.parts.discard()
             self.result = FileResult(self.path, self.target, len(self.frames), len(table))
+            self._keep(table, self.result)
         return jobs
+
+    def look_back(self, overwrite: bool) -> None:
+        """Have a result at once where the table is finished, or may not be replaced."""
+        from ..batch.records import DONE, read_record
+        from ..batch.running import check_replaceable
+
+        known = read_record(self.target)
+        if known is not None and (known.state, known.key) == (DONE, self.record.key) and self.target.exists():
+            frames, rows = (known.facts.get(name, 0) for name in ("frames", "atoms"))
+            self.result = FileResult(self.path, self.target, frames, rows, earlier=True)
+            return
+        try:
+            check_replaceable(self.target, known, overwrite)
+        except InputError as error:
+            self.result = FileResult(self.path, self.target, problem=error)
+
+    def _keep(self, table: pd.DataFrame, result: FileResult) -> None:
+        from ..batch.records import DONE, write_record
+
+        write_record(self.target, self.record)
+        write_table(table, self.target)
+        facts = {"frames": result.frames, "atoms": result.rows}
+        write_record(self.target, replace(self.record, state=DONE, message=str(result), facts=facts))
+        self.parts.discard()
 
 
 def _do(
@@ -200,6 +246,7 @@ def _do(
     kind: str,
     work: Work,
     scheduler: Any,
+    overwrite: bool,
     progress: Callable[[FramesProgress], object] | None,
 ) -> list[FileResult]:
     from ..batch.inputs import find_files, places
@@ -209,9 +256,10 @@ def _do(
     paths = [path.resolve() for path in find_files(files)]
     with spreader(scheduler) as spread:
         under_way = {
-            str(p): _begin(p, place, kind, work) for p, place in zip(paths, places(paths, folder), strict=True)
+            str(p): _begin(p, place, kind, work, overwrite)
+            for p, place in zip(paths, places(paths, folder), strict=True)
         }
-        queue = deque(file.first for file in under_way.values())
+        queue = deque(file.first for file in under_way.values() if file.result is None)
         for job, outcome in spread(do_frame, queue):
             file = under_way[job.path]
             if file.result is None:  # what is left of a failed file is of no use
@@ -224,12 +272,19 @@ def _do(
     return [file.result for file in under_way.values() if file.result is not None]
 
 
-def _begin(path: Path, place: Path, kind: str, work: Work) -> _File:
+def _begin(path: Path, place: Path, kind: str, work: Work, overwrite: bool) -> _File:
+    from ..batch.records import BEGUN, Record
+
     target = place.with_name(f"{place.name}-{kind}.parquet")
     about = path.stat() if path.is_file() else None  # whoever reads it says what is wrong
     first = FrameJob(str(path), 0 if about is None else about.st_mtime_ns, work)
-    settings = {**asdict(first), "bytes": 0 if about is None else about.st_size}
-    return _File(path, target, first, Parts(target.with_suffix(".parts"), _listed(settings)))
+    settings = _listed({**asdict(first), "bytes": 0 if about is None else about.st_size})
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    record = Record(str(path), "detect" if kind == "atoms" else "encode", BEGUN, key)
+    file = _File(path, target, first, record, settings)
+    if about is not None:
+        file.look_back(overwrite)
+    return file
 
 
 def _listed(value: Any) -> Any:

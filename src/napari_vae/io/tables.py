@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NEEDED = {".parquet": "pyarrow", ".h5ad": "anndata", ".h5": "h5py"}
 KEY = "napari_vae"
 ORIGIN = "origin"
+MISSING = "missing"
 PLACES = ("y", "x")
 
 
@@ -61,7 +62,10 @@ def write_parquet(table: pd.DataFrame, path: str | PathLike[str], origin: dict[s
 
 
 def write_hdf5(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, Any]) -> None:
-    """Write a table as HDF5: a group ``table`` with one array for each column, words as UTF-8, in their order."""
+    """Write a table as HDF5: a group ``table`` with one array for each column, words as UTF-8, in their order.
+
+    Missing words are empty there; a group ``missing`` has, for a column with any, which rows they are.
+    """
     import h5py
     import pandas as pd
 
@@ -72,9 +76,10 @@ def write_hdf5(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str,
         for name, column in table.rename(columns=str).rename_axis("atom").reset_index().items():
             number = isinstance(column.dtype, np.dtype) and pd.api.types.is_numeric_dtype(column.dtype)
             values = column.to_numpy() if number else _words(column).fillna("").to_numpy(object)
-            group.create_dataset(
-                str(name).replace("/", "_"), data=values, dtype=None if number else h5py.string_dtype()
-            )
+            plain = str(name).replace("/", "_")
+            group.create_dataset(plain, data=values, dtype=None if number else h5py.string_dtype())
+            if not number and column.isna().any():
+                file[f"{MISSING}/{plain}"] = column.isna().to_numpy()
     Path(path).write_bytes(buffer.getvalue())
 
 
@@ -98,6 +103,8 @@ def read_hdf5(path: str | PathLike[str]) -> pd.DataFrame:
     largest_array(Path(path))
     with h5py.File(path, "r") as file:
         columns = {name: item.asstr()[:] if item.dtype.kind == "O" else item[:] for name, item in file["table"].items()}
+        for name, rows in file.get(MISSING, {}).items():
+            columns[name][rows[:]] = None
         table = pd.DataFrame(columns)
         table.attrs[ORIGIN] = parse_json(file.attrs[ORIGIN], Path(path))
     return table

@@ -152,7 +152,7 @@ def write_image(
     Raises
     ------
     InputError
-        If there are labels above 16 777 216, which TIFF as ImageJ reads it has no room for.
+        If the numbers are complex, or there are labels above 16 777 216; TIFF as ImageJ reads it has no room for them.
 
     Examples
     --------
@@ -161,6 +161,8 @@ def write_image(
     import tifffile
 
     array = np.asarray(data)
+    if np.iscomplexobj(array):
+        raise InputError("The numbers are complex; write their magnitude (numpy.abs), or save them as .npy.")
     whole = array.dtype.kind in "bui" and array.min(initial=0) >= 0 and array.max(initial=0) <= 65535
     if labels and array.max(initial=0) > MOST_LABELS:
         raise InputError(f"There are labels above {MOST_LABELS}; number them from 1 first, or save them as .npy.")
