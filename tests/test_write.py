@@ -122,6 +122,8 @@ def test_where_a_table_came_from_is_kept_with_it(tmp_path, mixed, ending):
 
 def test_missing_words_in_hdf5_come_back_missing_and_empty_ones_empty(tmp_path):
     table = pd.DataFrame({"y": [1.0, 2.0, np.nan, 4.0], "word": ["Sr", None, "", np.nan], "full": list("abcd")})
+    table["word"] = table["word"].astype(object)
+    table.loc[1, "word"] = pd.NA  # pandas' own, which is neither equal nor unequal to itself
     back = read_table(write_table(table, tmp_path / "t.h5"))
     assert back["word"].isna().tolist() == [False, True, False, True]
     assert back["word"].iloc[[0, 2]].tolist() == ["Sr", ""] and back["full"].tolist() == list("abcd")
