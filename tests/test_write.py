@@ -148,6 +148,13 @@ def test_extended_xyz_reads_in_ase(tmp_path, mixed):
     assert first.info["frame"] == 0 and "pixel_size" in str(first.info["origin"])
 
 
+def test_extended_xyz_loses_no_column_and_its_words_no_more_than_is_told(tmp_path, mixed):
+    back = read_table(write_table(mixed.assign(note='a "b" = c'), tmp_path / "t.xyz", **ORIGIN))
+    assert set(back["note"]) == {"a_b_c"}
+    with pytest.raises(InputError, match="Two columns get one name"):
+        write_table(mixed.assign(**{"z 1": 0.0, "z_1": 1.0}), tmp_path / "u.xyz", **ORIGIN)
+
+
 def test_extended_xyz_needs_a_pixel_size(tmp_path, mixed):
     with pytest.raises(InputError, match="no size"):
         write_table(mixed, tmp_path / "t.xyz")
