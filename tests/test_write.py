@@ -122,6 +122,8 @@ def test_where_a_table_came_from_is_kept_with_it(tmp_path, mixed, ending):
 
 def test_missing_words_in_hdf5_come_back_missing_and_empty_ones_empty(tmp_path):
     table = pd.DataFrame({"y": [1.0, 2.0, np.nan, 4.0], "word": ["Sr", None, "", np.nan], "full": list("abcd")})
+    table["word"] = table["word"].astype(object)
+    table.loc[1, "word"] = pd.NA  # pandas' own, which is neither equal nor unequal to itself
     back = read_table(write_table(table, tmp_path / "t.h5"))
     assert back["word"].isna().tolist() == [False, True, False, True]
     assert back["word"].iloc[[0, 2]].tolist() == ["Sr", ""] and back["full"].tolist() == list("abcd")
@@ -144,6 +146,13 @@ def test_extended_xyz_reads_in_ase(tmp_path, mixed):
     assert first.get_chemical_symbols() == ["Sr", "Sr"] and len(second) == 1
     np.testing.assert_allclose(first.positions[:, :2], [[1.0, -0.1], [2.0, -0.3]])
     assert first.info["frame"] == 0 and "pixel_size" in str(first.info["origin"])
+
+
+def test_extended_xyz_loses_no_column_and_its_words_no_more_than_is_told(tmp_path, mixed):
+    back = read_table(write_table(mixed.assign(note='a "b" = c'), tmp_path / "t.xyz", **ORIGIN))
+    assert set(back["note"]) == {"a_b_c"}
+    with pytest.raises(InputError, match="Two columns get one name"):
+        write_table(mixed.assign(**{"z 1": 0.0, "z_1": 1.0}), tmp_path / "u.xyz", **ORIGIN)
 
 
 def test_extended_xyz_needs_a_pixel_size(tmp_path, mixed):

@@ -192,9 +192,8 @@ def _plain(column: pd.Series) -> Any:
 def _words(column: pd.Series) -> pd.Series:
     import pandas as pd
 
-    return pd.Series(
-        [None if value is None or value != value else str(value) for value in column], column.index, object
-    )
+    words = [None if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
+    return pd.Series(words, column.index, object)
 
 
 def _object_index(values: Any) -> pd.Index:

@@ -34,7 +34,7 @@ def write_xyz(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, 
     Raises
     ------
     InputError
-        If the pixels have no size in a unit of length, or the table has no positions.
+        If the pixels have no size in a unit of length, the table has no positions, or two names become one.
     """
     step = _angstrom(origin)
     if not {"y", "x"} <= set(table):
@@ -45,6 +45,8 @@ def write_xyz(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, 
     species = [UNKNOWN] * len(table) if kind is None else [_species(value) for value in table[kind]]
     others = table.drop(columns=["y", "x", "frame", "species"], errors="ignore").rename_axis("atom").reset_index()
     columns = {_plain(name): _column(values) for name, values in others.items()}
+    if len(columns) < others.shape[1]:
+        raise InputError("Two columns get one name where blanks and quotes become “_”; rename one, or write .parquet.")
     named = "".join(f":{name}:{letter}:1" for name, (letter, _) in columns.items())
     told = f"species_from={kind or UNKNOWN} origin={_quoted(json.dumps(origin))}"
     comment = f'Properties=species:S:1:pos:R:3{named} pbc="F F F" {told}'
