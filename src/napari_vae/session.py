@@ -121,7 +121,7 @@ class Session:
                 break
         self.teaching.enter("free")
         self._order_latents()
-        self._settle(FEW if stopped else MANY)  # who stops does not want to wait
+        self._settle(in_haste=stopped)
         if not stopped:
             self.checkpoint.discard()
         return stopped
@@ -221,10 +221,13 @@ class Session:
         name = "kl_class" if config.n_classes else "kl_target"
         return {name: float(seen.observed_kl), "lesson": float(seen.lesson)}
 
-    def _settle(self, most: int) -> None:
-        """Learn from training images where the latents lie, and where shifts, strains and scales have their zeros."""
+    def _settle(self, *, in_haste: bool) -> None:
+        """Learn from training images where the latents lie, and what the upright image leaves open of the poses."""
         self.model.gauge.reset()  # poses of the upright image
-        self.latent_range = settle(self.model, list(self._explain(self.supply.rows[:most])))
+        self.model.polarity.reset()
+        rows = self.supply.rows[: FEW if in_haste else MANY]  # who stops does not want to wait
+        told = list(self._explain(rows))
+        self.latent_range = settle(self.model, told, None if in_haste else self.supply.load(rows))
 
     def _order_latents(self) -> None:
         """Make z1 the latent that says most about the images (largest KL), and so on; the history follows."""

@@ -7,6 +7,7 @@ that are alike: of the same class, or in the same group of latents. Two sublatti
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +36,8 @@ class Gauge(nn.Module):
 
     Attributes
     ----------
+    groups : int
+        How many groups there may be.
     used : Tensor (5,)
         Which of the values (strain, logarithm of the scale, centre) the model has; without any there is no fit.
     fold : Tensor ()
@@ -53,7 +56,7 @@ class Gauge(nn.Module):
         has = config.invariances
         used = ["strain" in has, "strain" in has, "scale" in has, *[{"rotation", "translation"} <= set(has)] * 2]
         self.used = torch.tensor(used, device="cpu")
-        n = self.classes or MOST_GROUPS
+        self.groups = n = self.classes or MOST_GROUPS
         self.register_buffer("fold", torch.empty(()))
         self.register_buffer("values", torch.empty(n, 5))  # strain, log scale, centre (x, y down; px)
         self.register_buffer("means", torch.empty(n, self.k))
@@ -70,9 +73,11 @@ class Gauge(nn.Module):
         """Zeros (B, 5) of images with latents (B, k) and class (B, K)."""
         if self.classes:
             return y @ self.values
-        apart = z[:, None] - self.means
-        fit = self.log_weights - 0.5 * torch.einsum("bgi,gij,bgj->bg", apart, self.precisions, apart)
-        return torch.softmax(fit, -1) @ self.values
+        return torch.softmax(self._fit(z), -1) @ self.values
+
+    def group(self, z: Tensor, y: Tensor) -> Tensor:
+        """The likeliest group (B,) of images with latents (B, k) and class (B, K)."""
+        return (y if self.classes else self._fit(z)).argmax(1)
 
     @torch.no_grad()
     def fit(self, z: Tensor, y: Tensor, pose: Pose) -> Tensor:
@@ -102,13 +107,20 @@ class Gauge(nn.Module):
         """Poses (B, K) of the upright image as poses of the object."""
         strain, log_scale, centre = self._zeros(pose, z, y)
         moved = pose.moved(centre, 1)
-        angle = self.apart(pose.angle)
-        strain = turned_strain(pose.strain - strain, pose.angle - angle)  # on screen it stays what it is
-        return replace(moved, angle=angle, strain=strain, log_scale=pose.log_scale - log_scale)
+        return self._folded(replace(moved, strain=pose.strain - strain, log_scale=pose.log_scale - log_scale))
+
+    def turned(self, pose: Pose, which: Tensor) -> Pose:
+        """Poses (B, K) of the object, those in the rows `which` (B,) after half a turn about its centre."""
+        return self._folded(replace(pose, angle=pose.angle + math.pi * which[:, None]))
 
     def apart(self, angle: Tensor) -> Tensor:
         """Angles brought into the part of the circle that the symmetry of the motif leaves."""
         return wrap(angle * self.fold) / self.fold
+
+    def _folded(self, pose: Pose) -> Pose:
+        """The poses with angles brought into the part of the circle; on screen the strain stays what it is."""
+        angle = self.apart(pose.angle)
+        return replace(pose, angle=angle, strain=turned_strain(pose.strain, pose.angle - angle))
 
     def to_upright(self, pose: Pose, z: Tensor, y: Tensor) -> Pose:
         """The inverse of `to_data`, but for turns that leave the motif as it is."""
@@ -120,6 +132,11 @@ class Gauge(nn.Module):
         """Renumber the latents."""
         self.means.copy_(self.means[:, rows])
         self.precisions.copy_(self.precisions[:, rows][:, :, rows])
+
+    def _fit(self, z: Tensor) -> Tensor:
+        """Logarithm of the odds (B, G), up to a constant, that latents (B, k) are of each group."""
+        apart = z[:, None] - self.means
+        return self.log_weights - 0.5 * torch.einsum("bgi,gij,bgj->bg", apart, self.precisions, apart)
 
     def _zeros(self, pose: Pose, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         zeros = self(z, y)[:, None].expand(*pose.angle.shape, -1)

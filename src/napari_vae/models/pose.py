@@ -60,7 +60,7 @@ class Pose:
             )
         )
 
-    def rows(self, rows: slice) -> Pose:
+    def rows(self, rows: slice | Tensor) -> Pose:
         """Some of the rows."""
         return Pose(*(getattr(self, f.name)[rows] for f in fields(self)))
 

@@ -1,4 +1,4 @@
-"""The end of a training: what the upright image leaves open is agreed with the images; see `gauge`."""
+"""The end of a training: what the upright image leaves open is agreed with the images; see `gauge` and `polarity`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,25 @@ from torch import Tensor
 
 from .evidence import Explanation
 from .pose import Pose
-from .symmetry import inversion_centres, symmetry_order
+from .symmetry import inversion_centres, is_nearly_even, symmetry_order
 from .vae import InvariantVAE
 
 MOTIFS = 200  # images that tell whether the motif is symmetric
+FEWEST = 200  # images of a group that tell whether it is polar
+ODD_FOLD = {6: 3, 4: 1, 2: 1}  # what is left of the symmetry of polar motifs
 
 
-def settle(model: InvariantVAE, told: list[Explanation]) -> list[list[float]]:
+def settle(model: InvariantVAE, told: list[Explanation], images: Tensor | None = None) -> list[list[float]]:
     """Set the zeros of shift, strain and scale, and the symmetry of the motif, from batches of explained images.
 
-    They must have been explained after `Gauge.reset`, by poses of the upright image.
+    They must have been explained after `Gauge.reset` and `Polarity.reset`, by poses of the upright image.
+
+    Parameters
+    ----------
+    model : InvariantVAE
+    told : list of Explanation
+    images : Tensor (B, C, H, W), optional
+        Those that were explained; without them no group is looked at for polar motifs.
 
     Returns
     -------
@@ -27,15 +36,27 @@ def settle(model: InvariantVAE, told: list[Explanation]) -> list[list[float]]:
         1 and 99 percentiles of each latent.
     """
     z, y = torch.cat([t.mean for t in told]), torch.cat([t.y for t in told])
-    if model.gauge.used.any():
-        pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
+    rotates = "rotation" in model.config.invariances
+    pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
+    if model.gauge.used.any() or (rotates and images is not None):
         group = model.gauge.fit(z, y, pose)
         if {"rotation", "translation"} <= set(model.config.invariances):
             _centre(model, z, y, pose, group)
-    if "rotation" in model.config.invariances:
-        model.gauge.fold.fill_(symmetry_order(model, z[:MOTIFS], y[:MOTIFS]))
+        if rotates and images is not None:
+            _orient(model, z, y, model.gauge.to_data(pose, z, y), group, images)
+    if rotates:
+        fold = symmetry_order(model, z[:MOTIFS], y[:MOTIFS])
+        model.gauge.fold.fill_(ODD_FOLD.get(fold, fold) if len(model.polarity.slope) else fold)
     latent_range: list[list[float]] = np.percentile(z.cpu().numpy(), [1, 99], axis=0).T.tolist()
     return latent_range
+
+
+def _orient(model: InvariantVAE, z: Tensor, y: Tensor, pose: Pose, group: Tensor, images: Tensor) -> None:
+    """Look for polar motifs in every group of those that are nearly even."""
+    for number in group.unique():
+        rows = torch.nonzero(group == number)[:, 0]
+        if len(rows) >= FEWEST and is_nearly_even(model, z[rows[:MOTIFS]], y[rows[:MOTIFS]]):
+            model.polarity.learn(int(number), images[rows.to(images.device)].to(z.device), pose.rows(rows))
 
 
 def _centre(model: InvariantVAE, z: Tensor, y: Tensor, pose: Pose, group: Tensor) -> None:

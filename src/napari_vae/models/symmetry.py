@@ -25,7 +25,6 @@ MOST = 0.75  # share of the images that must look the same
 STEPS = 8  # from the middle to the end of where a centre is looked for
 
 
-@torch.no_grad()
 def symmetry_order(model: InvariantVAE, z: Tensor, y: Tensor) -> int:
     """The largest n of 6, 4, 3, 2 for which the motifs look the same after a turn by 360°/n; else 1.
 
@@ -37,13 +36,12 @@ def symmetry_order(model: InvariantVAE, z: Tensor, y: Tensor) -> int:
     z, y : Tensor (B, k), (B, n)
         Latents, and class or condition, of some images.
     """
-    pose = Pose.identity((len(z), 1), z.device)
-    upright = _drawn(model, z, y, pose)
-    for n in FOLDS:
-        turned = _drawn(model, z, y, replace(pose, angle=pose.angle + 2 * math.pi / n))
-        if (_unlikeness(upright, turned) <= ALIKE).float().mean() >= MOST:
-            return n
-    return 1
+    return next((n for n in FOLDS if _is_alike(model, z, y, n)), 1)
+
+
+def is_nearly_even(model: InvariantVAE, z: Tensor, y: Tensor) -> bool:
+    """Whether most of the motifs look the same after half a turn; see `symmetry_order`."""
+    return _is_alike(model, z, y, 2)
 
 
 @torch.no_grad()
@@ -73,6 +71,15 @@ def inversion_centres(model: InvariantVAE, z: Tensor, y: Tensor, reach: Tensor) 
     best = _bottom(valley, index // len(offsets), index % len(offsets)) * (reach / STEPS)[:, None]
     best = best + points[torch.arange(len(z)), index]
     return torch.where(nearest.isfinite()[:, None], best, 0)
+
+
+@torch.no_grad()
+def _is_alike(model: InvariantVAE, z: Tensor, y: Tensor, n: int) -> bool:
+    """Whether most of the motifs look the same after a turn by 360°/n."""
+    pose = Pose.identity((len(z), 1), z.device)
+    turned = replace(pose, angle=pose.angle + 2 * math.pi / n)
+    unlike = _unlikeness(_drawn(model, z, y, pose), _drawn(model, z, y, turned))
+    return bool((unlike <= ALIKE).float().mean() >= MOST)
 
 
 def _bottom(valley: Tensor, row: Tensor, column: Tensor) -> Tensor:

@@ -18,6 +18,8 @@ How the class is found
     features; the classes that it finds likely are drawn. How a training begins so that classes and angles do not end
     in traps is in ``curriculum.py``.
 
+Which of two ways a motif lies that rebuild it nearly as well is asked when the training has ended (``polarity.py``).
+
 References
 ----------
 .. [1] Bepler et al., "Explicitly disentangling image content from translation and rotation with spatial-VAE",
@@ -42,9 +44,11 @@ from .draws import Draws
 from .evidence import Evidence, Explanation
 from .gauge import Gauge
 from .guide import Told
+from .hypotheses import Tried, Weighed
 from .likelihood import make_likelihood
 from .networks import Encoder, PoseHead, mlp, pad_to_square, shrink
 from .observed import Category, Quantity, make_observed
+from .polarity import Polarity, one_way
 from .pose import Pose, circular_means, turned_copies, wrap
 from .posterior import Content, PosePosterior, PoseReader
 
@@ -104,6 +108,7 @@ class InvariantVAE(nn.Module):
             config, k + n_given, channels, self.side, (1, canvas) if size[0] == 1 else (canvas, canvas)
         )
         self.gauge = Gauge(config)
+        self.polarity = Polarity(channels, self.side, self.gauge.groups)
         self.likelihood = make_likelihood(config.likelihood, channels)
 
     def look(self, images: Tensor) -> Look:
@@ -182,10 +187,8 @@ class InvariantVAE(nn.Module):
         rows, weights = torch.arange(len(images), device=images.device), weighed.turns[:, 0]
         best = weights.argmax(1)
         pose = posed.pose.select(best[:, None])
-        pose_sd = {name: sd[rows, best] for name, sd in posed.spread.items()}
-        if "rotation" in pose_sd:
-            apart = self.gauge.apart(posed.pose.angle - pose.angle)
-            pose_sd["rotation"] = (weights * (posed.spread["rotation"][..., 0] ** 2 + apart**2)).sum(1, True).sqrt()
+        pose, pose_sd, circular = self._lie(images, tried, posed, pose, weights)
+        pose_sd = {name: sd[rows, best] for name, sd in posed.spread.items()} | pose_sd
         probabilities = quantity = None
         if isinstance(self.observed, Category):
             probabilities = torch.exp(self.observed.guess(look.features)) if given is None else given
@@ -195,16 +198,33 @@ class InvariantVAE(nn.Module):
         return Explanation(
             mean=tried.content.mean[:, 0],
             log_var=tried.content.log_var[:, 0],
-            pose=self.gauge.to_data(pose, tried.content.mean[:, 0], tried.y[:, 0]),
+            pose=pose,
             pose_sd=pose_sd,
             logits=weighed.logits[rows, 0, best],
             evidence=self._sum(look, tried, weighed, given, torch.zeros_like(weighed.posed[:, 0])),
             y=tried.y[:, 0],
             orientation=turns[rows, best],
-            circular=circular_means(posed.pose.angle, weights),
+            circular=circular,
             probabilities=probabilities,
             quantity=quantity,
         )
+
+    def _lie(
+        self, images: Tensor, tried: Tried, posed: PosePosterior, best: Pose, weights: Tensor
+    ) -> tuple[Pose, dict[str, Tensor], Tensor]:
+        """The best pose of the object; the spread of its angle; circular means of the angle over orientations."""
+        z, y = tried.content.mean[:, 0], tried.y[:, 0]
+        pose = self.gauge.to_data(best, z, y)
+        if "rotation" not in posed.spread:
+            return pose, {}, circular_means(posed.pose.angle, weights)
+        odds = self.polarity(images, pose, self.gauge.group(z, y))
+        pose = self.gauge.turned(pose, odds < 0)
+        angle, wrong = one_way(posed.pose.angle, best.angle, odds)
+        apart, far = self.gauge.apart(angle - pose.angle), self.gauge.apart(torch.full_like(pose.angle, math.pi))
+        spread = (weights * (posed.spread["rotation"][..., 0] ** 2 + apart**2)).sum(1, True) + wrong * far**2
+        circular = circular_means(angle, weights)
+        circular[:, :2] *= 1 - 2 * wrong
+        return pose, {"rotation": spread.sqrt()}, circular
 
     @torch.no_grad()
     def order_latents(self, order: list[int]) -> None:
@@ -218,7 +238,7 @@ class InvariantVAE(nn.Module):
         first.weight[:, : len(order)] = first.weight[:, rows]
         self.gauge.order(rows)
 
-    def _try(self, look: Look, given: Tensor | None, keep: int, draws: Draws | None) -> _Tried:
+    def _try(self, look: Look, given: Tensor | None, keep: int, draws: Draws | None) -> Tried:
         """Upright images of the `keep` likeliest classes, from means where there are no draws."""
         weights = torch.ones(len(look.features), 1, device=look.features.device)
         if isinstance(self.observed, Category) and given is None:
@@ -231,10 +251,10 @@ class InvariantVAE(nn.Module):
             y = look.features[:, None, :0] if given is None else given[:, None]
         content = self.infer(look.features, y)
         z = content.mean if draws is None else content.sample(draws)
-        return _Tried(content, y, weights, self.decoder(torch.cat([z, y], -1).flatten(0, 1)))
+        return Tried(content, y, weights, self.decoder(torch.cat([z, y], -1).flatten(0, 1)))
 
     @torch.no_grad()
-    def _rank(self, images: Tensor, look: Look, tried: _Tried, keep: int) -> Tensor:
+    def _rank(self, images: Tensor, look: Look, tried: Tried, keep: int) -> Tensor:
         """The `keep` orientations (B, H, K) that explain the images best by a coarse look, for each of H classes."""
         batch, each = tried.y.shape[:2]
         if self.reader.copies == 1:
@@ -247,16 +267,16 @@ class InvariantVAE(nn.Module):
         scores = nll * pixels + look.kl[:, None]
         return scores.topk(min(keep, self.reader.copies), largest=False).indices
 
-    def _weigh(self, images: Tensor, look: Look, tried: _Tried, turns: Tensor, pose: Pose) -> _Weighed:
+    def _weigh(self, images: Tensor, look: Look, tried: Tried, turns: Tensor, pose: Pose) -> Weighed:
         """Draw the classes in the poses (B, H·K) of some orientations (B, H, K), and share the responsibility."""
         batch, n, k = turns.shape
         logits = self.decoder.draw(tried.upright, pose.fold(k), self.size, self.size).unflatten(0, (batch, n))
         nll = self.likelihood.nll(logits, images[:, None, None])  # (B, H, K)
         kl = look.kl.gather(1, turns.flatten(1)).view_as(nll)
         posed = -torch.logsumexp(-(nll + kl), -1) + math.log(self.reader.copies)
-        return _Weighed(logits, nll, posed, torch.softmax(-(nll + kl).detach(), -1))
+        return Weighed(logits, nll, posed, torch.softmax(-(nll + kl).detach(), -1))
 
-    def _disobedience(self, tried: _Tried, posed: PosePosterior, told: Told) -> Tensor:
+    def _disobedience(self, tried: Tried, posed: PosePosterior, told: Told) -> Tensor:
         """Cost (B,) of angles other than told; and, where a class is given, of latents that are not the strain."""
         cost = 0.5 * (wrap(posed.pose.angle - told.angle) / TOLERANCE).square().mean(1)
         if self.n_given:
@@ -265,7 +285,7 @@ class InvariantVAE(nn.Module):
             cost = cost + 0.5 * (apart / TOLERANCE_LATENT).square().sum(-1).mean(1)
         return cost
 
-    def _sum(self, look: Look, tried: _Tried, weighed: _Weighed, given: Tensor | None, aside: Tensor) -> Evidence:
+    def _sum(self, look: Look, tried: Tried, weighed: Weighed, given: Tensor | None, aside: Tensor) -> Evidence:
         """Evidence, summed over the classes by their probabilities."""
         w = tried.weights
         zero = torch.zeros_like(weighed.posed[:, 0])
@@ -285,44 +305,3 @@ class InvariantVAE(nn.Module):
             lesson=lesson,
             aside=aside,
         )
-
-
-@dataclass
-class _Tried:
-    """Upright images of H classes.
-
-    Attributes
-    ----------
-    content : Content (B, H, k)
-    y : Tensor (B, H, n)
-        The classes, or what is given.
-    weights : Tensor (B, H)
-        Their probabilities.
-    upright : Tensor (B·H, …)
-        What the decoder makes of them.
-    """
-
-    content: Content
-    y: Tensor
-    weights: Tensor
-    upright: Tensor
-
-
-@dataclass
-class _Weighed:
-    """Images drawn in K orientations each, and who is responsible for them.
-
-    Attributes
-    ----------
-    logits : Tensor (B, H, K, C, height, width)
-    nll : Tensor (B, H, K)
-    posed : Tensor (B, H)
-        Cost of each class, marginalised over orientations, without that of its latents.
-    turns : Tensor (B, H, K)
-        Responsibilities of the orientations within each class.
-    """
-
-    logits: Tensor
-    nll: Tensor
-    posed: Tensor
-    turns: Tensor

@@ -1,0 +1,176 @@
+"""Which way round a motif lies that is nearly its own image after half a turn.
+
+Either way rebuilds such an image nearly as well, so a training takes either, and the angle is known modulo 180° only.
+What tells the ways apart is the part of the motif that changes its sign with half a turn: a polar column, a dumbbell
+of two elements that look nearly alike. It is found without labels: the images are laid on their common even picture,
+each in a pose that is refined to a small part of a pixel; what they have in common besides is an odd picture, in some
+with the one sign and in the others with the other.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .alignment import Aligned, left_over, odd
+from .pose import Pose, wrap
+
+MOST = 800  # images of a group that its pictures are learnt from
+ROUNDS = 4  # of picture and poses in turn
+REFINED = 2  # steps of the pose of an image whose picture is known
+POWERS = 10  # of the iteration that finds the odd picture
+TWO_CLOUDS = -1.3  # excess kurtosis of scores that are two clouds; that of a uniform distribution is -1.2
+
+
+class Polarity(nn.Module):
+    """Even and odd pictures of the polar groups of motifs; there are none before `learn` finds some.
+
+    Parameters
+    ----------
+    channels : int
+    side : int
+        Longer side of the window, in pixels.
+    groups : int
+        How many groups of motifs there may be.
+
+    Attributes
+    ----------
+    pictures : Tensor (P, 2, C, T, T)
+        Even and odd picture of each polar group.
+    slope : Tensor (P,)
+        Logarithm of the odds per unit of the score.
+    which : Tensor (G,)
+        The row of `pictures` of each group; −1 for those that are not polar.
+    """
+
+    pictures: Tensor
+    slope: Tensor
+    which: Tensor
+
+    def __init__(self, channels: int, side: int, groups: int) -> None:
+        super().__init__()
+        self.reach = 0.75 * side  # covers the corners of the window
+        fine = 2 * round(1.5 * self.reach) + 1  # three of its pixels are two of the window
+        self.register_buffer("pictures", torch.empty(0, 2, channels, fine, fine))
+        self.register_buffer("slope", torch.empty(0))
+        self.register_buffer("which", torch.full((groups,), -1))
+
+    def reset(self) -> None:
+        """No group is polar."""
+        self.pictures, self.slope = self.pictures[:0], self.slope[:0]
+        self.which.fill_(-1)
+
+    @torch.no_grad()
+    def forward(self, images: Tensor, pose: Pose, group: Tensor) -> Tensor:
+        """Logarithm of the odds (B,) that motifs lie as their poses say and not the other way round; 0 if not polar.
+
+        Parameters
+        ----------
+        images : Tensor (B, C, H, W)
+        pose : Pose (B, 1)
+            Of the upright image.
+        group : Tensor (B,)
+            Group of each motif.
+        """
+        odds = torch.zeros(len(images), device=images.device)
+        which = self.which[group]
+        for number, (pictures, slope) in enumerate(zip(self.pictures, self.slope, strict=True)):
+            rows = which == number
+            if rows.any():
+                aligned = Aligned(images[rows], pose.rows(rows), self.reach)
+                for _ in range(REFINED):
+                    aligned.refine(pictures[0])
+                odds[rows] = slope * _scores(aligned, *pictures)
+        return odds
+
+    @torch.no_grad()
+    def learn(self, group: int, images: Tensor, pose: Pose) -> None:
+        """Find out whether a group of motifs, nearly even ones, is polar.
+
+        The odd picture is learnt from every other image. If the scores of the images between are two clouds, it is
+        the motif's; otherwise noise has such a picture too.
+
+        Parameters
+        ----------
+        group : int
+        images : Tensor (N, C, H, W)
+        pose : Pose (N, 1)
+            Of the upright image.
+        """
+        aligned = Aligned(images[:MOST], pose.rows(slice(MOST)), self.reach)
+        first = torch.zeros(self.pictures.shape[2:], device=images.device)
+        first = aligned.even_picture(first)
+        for _ in range(ROUNDS):
+            aligned.refine(first)
+            first = aligned.even_picture(first)
+        second = _odd_picture(aligned.part(slice(0, None, 2)), first)
+        scores = _scores(aligned.part(slice(1, None, 2)), first, second)
+        size = scores.abs().mean()
+        spread = (scores.abs() - size).square().mean()
+        if _excess_kurtosis(scores) > TWO_CLOUDS:
+            return
+        self.which[group] = len(self.slope)
+        self.pictures = torch.cat([self.pictures, torch.stack([first, second])[None]])
+        self.slope = torch.cat([self.slope, (2 * size / spread)[None]])
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        """As many groups as the state has; runs of earlier versions have none."""
+        for name in ("pictures", "slope", "which"):
+            own = getattr(self, name)
+            given = state_dict.setdefault(f"{prefix}{name}", torch.full_like(own, -1, device="cpu"))
+            setattr(self, name, own.new_empty(given.shape))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def one_way(angle: Tensor, best: Tensor, odds: Tensor) -> tuple[Tensor, Tensor]:
+    """Competing angles, those of polar motifs on the side of the likelier way; and how likely that is the wrong one.
+
+    Parameters
+    ----------
+    angle : Tensor (B, K)
+    best : Tensor (B, 1)
+        The likeliest of them, which the odds are about.
+    odds : Tensor (B,)
+        As `Polarity` tells them.
+
+    Returns
+    -------
+    Tensor (B, K), Tensor (B, 1)
+    """
+    polar, turned = odds[:, None] != 0, odds[:, None] < 0
+    beyond = wrap(angle - best).abs() > math.pi / 2
+    wrong = torch.where(polar, torch.sigmoid(-odds[:, None].abs()), 0)
+    return torch.where(polar & (beyond ^ turned), angle + math.pi, angle), wrong
+
+
+def _odd_picture(aligned: Aligned, first: Tensor) -> Tensor:
+    """The odd picture (C, T, T) that explains most of what the even one leaves over, by power iteration."""
+    slopes = aligned.slopes(first)
+    rest = left_over(slopes, (aligned.images - aligned.draw(first)).flatten(1))
+    scores = torch.randn(len(rest), generator=torch.Generator().manual_seed(0)).to(rest)
+    for _ in range(POWERS):
+        values = (rest * scores[:, None]).view_as(aligned.images)
+        second = odd(aligned.gather(values, first))
+        second = second / second.norm().clamp_min(torch.finfo(second.dtype).tiny)
+        scores = _projected(rest, left_over(slopes, aligned.draw(second).flatten(1)))
+    return second
+
+
+def _scores(aligned: Aligned, first: Tensor, second: Tensor) -> Tensor:
+    """How much of the odd picture is in what the even one leaves over of each image (N,)."""
+    slopes = aligned.slopes(first)
+    rest = left_over(slopes, (aligned.images - aligned.draw(first)).flatten(1))
+    return _projected(rest, left_over(slopes, aligned.draw(second).flatten(1)))
+
+
+def _projected(values: Tensor, direction: Tensor) -> Tensor:
+    size = direction.norm(dim=1).clamp_min(torch.finfo(direction.dtype).tiny)
+    return (values * direction).sum(1) / size
+
+
+def _excess_kurtosis(values: Tensor) -> float:
+    apart = values - values.mean()
+    return float(apart.pow(4).mean() / apart.square().mean().square() - 3)
