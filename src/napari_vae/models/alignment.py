@@ -47,9 +47,9 @@ class Aligned:
     def draw(self, picture: Tensor, x: float = 0.0, y: float = 0.0) -> Tensor:
         """The picture (C, T, T) where each image lies, or (x, y down) pixels from there: (N, C, H, W)."""
         points = torch.einsum("nij,hwj->nhwi", self.matrix, self.pixels) + self.offset[:, None, None]
-        points = (points + points.new_tensor([x, y])) / self.reach
-        each = picture.expand(len(points), -1, -1, -1)
-        return F.grid_sample(each, points, mode="bicubic", padding_mode="border", align_corners=True)
+        points = ((points + points.new_tensor([x, y])) / self.reach).flatten(0, 1)  # all images below each other
+        drawn = F.grid_sample(picture[None], points[None], mode="bicubic", padding_mode="border", align_corners=True)
+        return drawn[0].unflatten(1, self.images[:, 0].shape[:2]).transpose(0, 1)
 
     def gather(self, values: Tensor, like: Tensor) -> Tensor:
         """The adjoint of `draw`: values (N, C, H, W), added up where they lie in a picture (C, T, T)."""

@@ -19,7 +19,7 @@ from .alignment import Aligned, left_over, odd
 from .pose import Pose, wrap
 
 MOST = 800  # images of a group that its pictures are learnt from
-ROUNDS = 4  # of picture and poses in turn
+ROUNDS = 2  # of picture and poses in turn
 REFINED = 2  # steps of the pose of an image whose picture is known
 POWERS = 10  # of the iteration that finds the odd picture
 TWO_CLOUDS = -1.3  # excess kurtosis of scores that are two clouds; that of a uniform distribution is -1.2
@@ -53,7 +53,7 @@ class Polarity(nn.Module):
     def __init__(self, channels: int, side: int, groups: int) -> None:
         super().__init__()
         self.reach = 0.75 * side  # covers the corners of the window
-        fine = 2 * round(1.5 * self.reach) + 1  # three of its pixels are two of the window
+        fine = 2 * round(2.5 * self.reach) + 1  # five of its pixels are two of the window
         self.register_buffer("pictures", torch.empty(0, 2, channels, fine, fine))
         self.register_buffer("slope", torch.empty(0))
         self.register_buffer("which", torch.full((groups,), -1))
