@@ -18,11 +18,15 @@ class PlainGP:
     def fit(self, x, y, *, warm=False, stop=None):
         targets = np.asarray(y, float).reshape(len(x), -1)
         self.many = np.ndim(y) > 1
-        self.x, self.middle, self.unit = x, targets.mean(0), targets.std(0)
+        self.middle, self.unit = targets.mean(0), targets.std(0)
+        self.fits += 1
+        return self.condition(x, y)
+
+    def condition(self, x, y):
+        self.x, targets = x, np.asarray(y, float).reshape(len(x), -1)
         factor = np.linalg.cholesky(self.kernel(x, x) + self.noise * np.eye(len(x)))
         self.inverse = np.linalg.inv(factor)
         self.weights = self.inverse.T @ self.inverse @ ((targets - self.middle) / self.unit)
-        self.fits += 1
         return self
 
     def kernel(self, a, b):

@@ -207,13 +207,6 @@ def test_what_remains_uncertain_is_that_of_the_conditioned_process(fitted):
     assert joint.remaining[40] < 1e-6
 
 
-def test_what_waits_to_be_fitted_is_not_asked_beside(fitted):
-    _, x, open_, _ = fitted
-    (first,), _ = chosen(fitted, "variance")
-    (second,), _ = chosen((fitted[0], x, open_[open_ != first], fitted[3]), "variance", pending=np.array([first]))
-    assert np.linalg.norm(x[first] - x[second]) > 0.1
-
-
 def test_thompson_follows_its_seed_and_the_posterior(fitted):
     assert chosen(fitted, "thompson", seed=5)[0] == chosen(fitted, "thompson", seed=5)[0]
     picks = [int(chosen(fitted, "thompson", seed=seed)[0][0]) for seed in range(200)]

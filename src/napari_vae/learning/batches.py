@@ -58,7 +58,6 @@ def choose(
     rule: Rule,
     *,
     batch: int = 1,
-    pending: Rows | tuple[int, ...] = (),
     seed: int = 0,
 ) -> tuple[Rows, Floats]:
     """The candidates to measure next.
@@ -84,8 +83,6 @@ def choose(
         Their mean and sd.
     rule : Rule
     batch : int
-    pending : array of int
-        Candidates that count as measured, though the model has not seen them.
     seed : int
 
     Returns
@@ -105,20 +102,17 @@ def choose(
     mean, sd = predicted
     alone = rule.score(mean, sd)
     batch = min(batch, len(open_))
-    single = batch == 1 and not len(pending) and rule.name != "information"
+    single = batch == 1 and rule.name != "information"
     if single and rule.name != "thompson":
         return open_[[np.argmax(alone)]], alone
     if rule.collects and rule.name == "pi":  # whatever comes of the others, these are the likeliest
         return open_[np.argsort(-alone, kind="stable")[:batch]], alone
     drawn = _shortlist(alone, np.random.default_rng([seed, 1]))
-    rows = np.concatenate([open_[drawn], np.asarray(pending, np.int64)])
-    joint = Joint(model.sample(candidates[rows], 1 if single else max(DRAWS, batch), seed=seed), rule)
-    for last in range(len(drawn), len(rows)):
-        joint.measure(last)
+    joint = Joint(model.sample(candidates[open_[drawn]], 1 if single else max(DRAWS, batch), seed=seed), rule)
     chosen: list[int] = []
     first = alone
     for number in range(batch):
-        score = joint.score(number, mean[drawn], sd[drawn], len(drawn))
+        score = joint.score(number, mean[drawn], sd[drawn])
         if not number and rule.name in ("thompson", "information"):
             first = np.full(len(open_), np.nan)
             first[drawn] = score
@@ -155,14 +149,14 @@ class Joint:
         if self.rule.goal.kind != "class":
             self._best = max(self._best, float(self.rule.goal.merit(np.atleast_1d(mean)[None])[0]))
 
-    def score(self, number: int, mean: Floats, sd: Floats, n: int) -> Floats:
-        """Score (n,) of the first n candidates, for the choice of this number in the batch."""
+    def score(self, number: int, mean: Floats, sd: Floats) -> Floats:
+        """Score (n,) of the candidates, for the choice of this number in the batch."""
         rule, goal = self.rule, self.rule.goal
         if rule.name == "thompson":
-            return self._merits[number, :n]
+            return self._merits[number]
         if rule.name == "information":
-            return self._removed()[:n]
-        remaining = self.remaining[:n]
+            return self._removed()
+        remaining = self.remaining
         if goal.kind == "class" and rule.name == "pi" and goal.seen(mean):
             return rule.score(mean, sd)
         if goal.kind == "class" and rule.name != "ucb":
@@ -176,7 +170,7 @@ class Joint:
         """The best candidate that is not told by those chosen; the best of all where none is, or each counts."""
         allowed = np.ones(len(score), bool)
         allowed[chosen] = False
-        new = allowed & (self.remaining[: len(score)] >= NEW)
+        new = allowed & (self.remaining >= NEW)
         where = new if new.any() and not self.rule.collects else allowed
         return int(np.flatnonzero(where)[np.argmax(score[where])])
 

@@ -144,6 +144,27 @@ class DeepKernelGP:
             self.widening = self._calibrated(self.outcome, values, seen, hidden, unseen)
         return self
 
+    def condition(self, x: Any, y: npt.ArrayLike) -> DeepKernelGP:
+        """Tell the processes labels in place of those that they know; networks, kernels and intervals stay.
+
+        Parameters
+        ----------
+        x, y : as in `fit`
+            All labels, those of the fit included.
+
+        Raises
+        ------
+        InputError
+            If the model is not fitted, the labels do not fit it, or one is of a class that the fit did not meet.
+        """
+        seen, outcome = self._asked(x)
+        values = check_targets(y, len(seen), self.config.target)
+        if isinstance(outcome, Class) and values.max() >= outcome.n:
+            raise InputError(f"The model was fitted to {outcome.n} classes, from 0; fit it again for another.")
+        assert self.ensemble is not None
+        self.ensemble.condition(seen, *outcome.encode(values, seen))
+        return self
+
     def predict(self, x: Any, *, noise: bool = True) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the target.
 

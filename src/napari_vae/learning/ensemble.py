@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from ..errors import TrainingError
 from .candidates import Floats, Prepared
 from .config import DeepKernelConfig
+from .evidence import ExactNormal
 from .networks import FeatureNetwork
 from .processes import Processes, make_processes
 
 RATE, WARM_RATE = 0.01, 0.005  # of the networks
 KERNEL_RATE = 0.05
 INHERITED = 0.01  # of the rate, for an encoder that was trained before
-CHUNK = 1024
+CHUNK = 256  # candidates at a time, so that their covariances stay in the cache
 PART = 2**15  # values of functions that are computed at a time, each from about a thousand waves
 TINY = 1e-12
 PATIENCE, TOLERANCE = 30, 1e-3  # steps without a gain of this many nats per label and network
@@ -184,7 +185,8 @@ class Ensemble:
                 break
             optimizer.zero_grad()
             z = torch.stack([network(part).double().cpu() for network, part in zip(self.networks, parts, strict=True)])
-            loss = -evidence(gp.forward(gp.placed(z)), gp.train_targets).sum()
+            prior = gp.forward(gp.placed(z))
+            loss = -evidence(ExactNormal(prior.mean, prior.lazy_covariance_matrix), gp.train_targets).sum()
             loss.backward()
             optimizer.step()
             value = float(loss.detach()) / len(parts)

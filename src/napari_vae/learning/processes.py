@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from botorch.models import SingleTaskGP
 from gpytorch.constraints import GreaterThan
-from gpytorch.kernels import MaternKernel, RBFKernel, ScaleKernel
+from gpytorch.kernels import RBFKernel, ScaleKernel
 from gpytorch.likelihoods import FixedNoiseGaussianLikelihood, GaussianLikelihood
 from gpytorch.priors import LogNormalPrior
 from torch import Tensor
+
+from .matern import SmoothMatern
 
 NOISE, LEAST_NOISE = (-4.0, 1.0), 1e-4  # prior of the variance of the noise, of targets of unit variance
 LENGTH, SCALE = (0.0, 1.0), (0.0, 1.0)  # priors of length scales and variance, as logarithms
@@ -52,7 +54,7 @@ def make_processes(kernel: str, z: Tensor, y: Tensor, variance: Tensor | None = 
     outputs = y.shape[-1]
     batch = torch.Size([len(z), outputs] if outputs > 1 else [len(z)])
     lengths = {"ard_num_dims": z.shape[-1], "batch_shape": batch, "lengthscale_prior": _prior(LENGTH)}
-    shape = MaternKernel(2.5, **lengths) if kernel == "matern" else RBFKernel(**lengths)
+    shape = SmoothMatern(**lengths) if kernel == "matern" else RBFKernel(**lengths)
     scaled = ScaleKernel(shape, batch_shape=batch, outputscale_prior=_prior(SCALE))
     noise: dict[str, Any] = {
         "noise_prior": _prior(NOISE),

@@ -17,6 +17,7 @@ Rows = npt.NDArray[np.int64]
 
 FEWEST = 3  # measurements that a model can be fitted to
 GROWTH = 1.25  # so many times more measurements between two fits from scratch
+SHARE = 50  # measurements by one of which they must have grown to train the networks again
 CHUNK = 16_384  # candidates that are predicted at a time
 
 
@@ -27,9 +28,10 @@ class Stopped(Exception):
 class Refits:
     """Fits copies of a model to growing numbers of measurements.
 
-    From scratch each time that there are a quarter more of them, and in between warm from there: so the model depends
-    on the measurements and not on how often it was asked, an interrupted exploration goes on as if it had not been, and
-    a network does not stay where its first few examples had put it.
+    From scratch each time that there are a quarter more of them, in between warm from there each time that there are
+    two in a hundred more; those after that the process is told, and the networks stay as they are. So the model knows
+    every measurement, and depends on them and not on how often it was asked, an interrupted exploration goes on as if
+    it had not been, and a network does not stay where its first few examples had put it.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ class Refits:
     first : int
         Measurements at the first fit.
     every : int
-        Measurements between two fits.
+        Measurements between two fits, at least.
 
     References
     ----------
@@ -53,13 +55,8 @@ class Refits:
         self.stop: Callable[[], bool] = never
         self._scratch: tuple[bytes, Any] = (b"", None)
         self._warm: tuple[bytes, Any] = (b"", None)
+        self._told: tuple[bytes, Any] = (b"", None)
         self._predicted: tuple[bytes, tuple[Floats, Floats] | None] = (b"", None)
-
-    def used(self, values: Floats) -> int:
-        """How many of the measurements (n, T) the model is fitted to; the others wait for the next fit."""
-        n = len(values)
-        kept = n - (n - self.first) % self.every if n > self.first else n
-        return kept if learnable(values[:kept]) else n
 
     def model(self, measured: Rows, values: Floats) -> Any:
         """The model after these measurements (n,), (n, T), in their order.
@@ -69,24 +66,24 @@ class Refits:
         TrainingError
             If it cannot be fitted.
         """
-        n = self.used(values)
-        key = _key(measured[:n], values[:n])
-        if self._warm[0] != key:
-            base = self._from_scratch(measured[:n], values[:n])
-            model = copy.deepcopy(base[1])
-            if base[0] != key:
-                self._fit(model, measured[:n], values[:n], warm=True)
-            self._warm = key, model
-        return self._warm[1]
+        key = _key(measured, values)
+        if self._told[0] != key:
+            n = self._at(values, lambda count: count + max(self.every, count // SHARE))
+            model = self._fitted(measured[:n], values[:n])
+            if n < len(measured):
+                model = copy.deepcopy(model)
+                model.condition(self.candidates[measured], _targets(values, model))
+            self._told = key, model
+        return self._told[1]
 
     def predict(self, measured: Rows, values: Floats) -> tuple[Floats, Floats]:
         """Mean and sd, without that of the noise, of all candidates after these measurements, in chunks."""
         model = self.model(measured, values)
         key, known = self._predicted
-        if known is None or key != self._warm[0]:
+        if known is None or key != self._told[0]:
             means, sds = zip(*(model.predict(part, noise=False) for part in self._chunks()), strict=True)
             known = np.concatenate(means).astype(np.float64), np.concatenate(sds).astype(np.float64)
-            self._predicted = self._warm[0], known
+            self._predicted = self._told[0], known
         return known
 
     def embed(self, measured: Rows, values: Floats) -> Floats:
@@ -107,17 +104,34 @@ class Refits:
         if self.stop():
             raise Stopped
 
+    def _fitted(self, measured: Rows, values: Floats) -> Any:
+        """The model whose networks were trained with these, warm from the last fit from scratch."""
+        key = _key(measured, values)
+        if self._warm[0] != key:
+            base = self._from_scratch(measured, values)
+            model = copy.deepcopy(base[1])
+            if base[0] != key:
+                self._fit(model, measured, values, warm=True)
+            self._warm = key, model
+        return self._warm[1]
+
     def _from_scratch(self, measured: Rows, values: Floats) -> tuple[bytes, Any]:
-        n, count = len(measured), self.first
-        while math.ceil(count * GROWTH) <= n:
-            count = math.ceil(count * GROWTH)
-        count = count if count <= n and learnable(values[:count]) else n
-        key = _key(measured[:count], values[:count])
+        n = self._at(values, lambda count: math.ceil(count * GROWTH))
+        key = _key(measured[:n], values[:n])
         if self._scratch[0] != key:
             model = copy.deepcopy(self.template)
-            self._fit(model, measured[:count], values[:count])
+            self._fit(model, measured[:n], values[:n])
             self._scratch = key, model
         return self._scratch
+
+    def _at(self, values: Floats, after: Callable[[int], int]) -> int:
+        """At how many of the measurements (n, T) was the last of fits that follow each other like this."""
+        n, count = len(values), self.first
+        while after(count) <= n:
+            count = after(count)
+        if getattr(self.template, "target", "real") == "class":  # it must have met every class
+            count = max(count, int(np.argmax(values[:, 0])) + 1)
+        return count if count <= n and learnable(values[:count]) else n
 
 
 def learnable(values: Floats) -> bool:

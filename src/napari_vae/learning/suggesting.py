@@ -104,7 +104,6 @@ class Suggesting:
             (mean[open_], sd[open_]),
             rule,
             batch=settings["batch"],
-            pending=measured[self.refits.used(targets) :],
             seed=_seed(record),
         )
         score = np.full(len(mean), np.nan)
