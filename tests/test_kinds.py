@@ -65,7 +65,7 @@ def test_more_labelled_than_unlabelled(turned):
     run = fit(turned.images, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=12), labels=labels)
     assert (run.encode(turned.images)["class"] == turned.suit)[labels < 0].mean() > 0.95
     everything = fit(
-        turned.images, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=6), labels=turned.suit
+        turned.images, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=12), labels=turned.suit
     )
     assert (everything.encode(turned.images)["class"] == turned.suit).mean() > 0.95
 
