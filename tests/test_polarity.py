@@ -94,7 +94,7 @@ def test_competing_angles_come_to_the_likelier_side():
 
 
 def test_a_training_finds_the_way_by_itself(tmp_path):
-    images, direction = dumbbells(240, 0, brighter=0.06)
+    images, _ = dumbbells(240, 0, brighter=0.06)
     config = ModelConfig.preset("rvae", hidden=(64, 64), latent_dim=1)
     run = fit(images, config, TrainConfig(epochs=12, learning_rate=3e-3))
     assert run.symmetry == 1
