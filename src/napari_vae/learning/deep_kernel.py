@@ -265,7 +265,7 @@ class DeepKernelGP:
                 encoder=copy.deepcopy(self.encoder),  # each trains its own, if it is trained
                 circular=config.target != "angle",
                 generator=torch.Generator().manual_seed(1000 * config.seed + number),
-            ).to(self.device)
+            ).on(self.device)
             for number in range(config.ensemble)
         ]
         return Ensemble(networks, config.kernel, seen.values.shape[1:])
@@ -274,7 +274,9 @@ class DeepKernelGP:
         """One candidate of a shape, as `prepare` would make it."""
         rotates = self.encoder is not None and self.encoder.rotates
         turn, circular = (np.zeros(1), np.zeros((1, 4))) if rotates else (None, None)
-        return Prepared(np.zeros((1, *shape), np.float32), turn, circular, np.zeros(1, np.int64))
+        return Prepared(
+            np.zeros((1, *shape), np.float32), turn, circular, np.zeros(1, np.int64), self.encoder is not None
+        )
 
     def _moments(self, seen: Prepared, noise: bool) -> tuple[Floats, Floats]:
         """Mean and variance (N, T) of the mixture of all networks, in the units of the processes."""
