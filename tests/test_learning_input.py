@@ -102,6 +102,11 @@ def test_settings_of_deep_kernels_that_make_no_sense_are_one_sentence(settings):
         nv.DeepKernelGP(**settings)
 
 
+def test_part_of_a_draw_is_one_sentence():
+    with pytest.raises(nv.InputError, match="n is a whole number"):
+        nv.DeepKernelGP().sample(X, 2.5)
+
+
 @pytest.mark.parametrize("name", ["value", "sd", "gain", "patience"])
 @pytest.mark.parametrize("limit", [float("nan"), float("inf"), "all"])
 def test_rules_that_can_never_be_asked_are_one_sentence(name, limit):

@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..progress import never
 from .calibration import held_out, mixed, widening
 from .candidates import Floats, Prepared, plain_candidates
+from .checks import check_whole
 from .config import DeepKernelConfig
 from .ensemble import Ensemble
 from .networks import FeatureNetwork
@@ -185,7 +186,8 @@ class DeepKernelGP:
             If the model is not fitted, or the images do not fit it.
         """
         seen, outcome = self._asked(x)
-        mean, variance = self._moments(seen, noise)
+        assert self.ensemble is not None
+        mean, variance = mixed(*self.ensemble.moments(seen, noise and not isinstance(outcome, Class)))
         told, sd = outcome.decode(mean, variance, seen)
         single = told.shape[1] == 1
         return (told[:, 0], (sd * self.widening)[:, 0]) if single else (told, sd * self.widening)
@@ -211,12 +213,13 @@ class DeepKernelGP:
         Raises
         ------
         InputError
-            If the model is not fitted, or the images do not fit it.
+            If the model is not fitted, the images do not fit it, or `n` is no whole number from 1.
 
         References
         ----------
         J. T. Wilson et al., "Efficiently sampling functions from Gaussian process posteriors", ICML (2020).
         """
+        check_whole("n", n, 1)
         seen, outcome = self._asked(x)
         assert self.ensemble is not None
         generator, each = np.random.default_rng(seed), -(-n // self.config.ensemble)
@@ -277,11 +280,6 @@ class DeepKernelGP:
         return Prepared(
             np.zeros((1, *shape), np.float32), turn, circular, np.zeros(1, np.int64), self.encoder is not None
         )
-
-    def _moments(self, seen: Prepared, noise: bool) -> tuple[Floats, Floats]:
-        """Mean and variance (N, T) of the mixture of all networks, in the units of the processes."""
-        assert self.ensemble is not None
-        return mixed(*self.ensemble.moments(seen, noise and not isinstance(self.outcome, Class)))
 
     def _calibrated(
         self,
