@@ -56,6 +56,8 @@ def test_explore_looks_for_a_class_by_its_name_and_at_the_windows_of_an_analysis
         (("--target", "dose", "--columns", "kind"), "must hold numbers"),
         (("--target", "dose", "--goal", "large"), "max, min or a number, not 'large'"),
         (("--target", "kind", "--goal", "corner"), "one of bulk, edge, not 'corner'"),
+        (("--target", "kind", "--acquisition", "pi", "--goal", "7"), "one of bulk, edge, not '7'"),
+        (("--target", "dose", "--goal", "nan"), "a number, not nan"),
         (("--target", "kind", "--angle"), "words, which are no angles"),
         (("--target", "kind"), "cannot be improved on"),
         (("--target", "dose", "--acquisition", "eu"), "choose one of ei"),

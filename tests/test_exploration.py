@@ -364,7 +364,7 @@ def test_damaged_records_and_other_folders_are_refused_in_a_sentence(run, tmp_pa
         (Y, {"budget": 4}, "less than the 5 to start with"),
         (Y, {"start": 626, "budget": 700}, "start with 1 to 625"),
         (Y, {"start": [1, 1]}, "each once"),
-        (Y, {"batch": 0}, "whole numbers from 1"),
+        (Y, {"batch": 0}, "batch is a whole number from 1"),
         (Y, {"kappa": -1}, "kappa"),
         (Y, {"seed": -1}, "seed is a whole number from 0"),
         (Y, {"target": 1}, "no target 1"),

@@ -19,10 +19,8 @@ TORCH = {
     *("checkpoint", "curriculum", "device", "latent_table", "processes", "run"),
     *("schedule", "session", "sorting", "stepping", "supply", "teaching", "training"),
     *("atoms.network", "samples.landau"),
-    *(
-        f"learning.{name}"
-        for name in ("deep_kernel", "ensemble", "marginals", "networks", "processes", "run_encoder", "saving")
-    ),
+    *(f"learning.{name}" for name in ("deep_kernel", "ensemble", "evidence", "marginals", "matern", "networks")),
+    *("learning.processes", "learning.run_encoder", "learning.saving"),
     *(f"models.{path.stem}" for path in (PACKAGE / "models").glob("*.py")),
 } - {"models.config", "models.given", "models.images"}
 HEAVY = ("torch", "napari", "qtpy", "PySide6", "PyQt6", "magicgui", "pyqtgraph")

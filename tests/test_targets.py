@@ -69,8 +69,9 @@ def test_labels_are_classes(ours):
     labels = np.zeros((50, 50), int)
     labels[:20], labels[30:] = 3, 7
     theirs = placed(Labels, labels, scale=(0.2, 0.2), translate=OURS["translate"], units=("nm", "nm"))
+    labels[0, 49] = 5  # under no candidate
     target = labels_target("grains", labels, theirs, np.array([[10.0, 10], [50, 10], [80, 10]]), ours)
-    assert target.classes == ("3", "7") and np.array_equal(target.values, [0, np.nan, 1], equal_nan=True)
+    assert target.classes == ("3", "5", "7") and np.array_equal(target.values, [0, np.nan, 2], equal_nan=True)
 
 
 def test_columns_are_numbers_or_classes():

@@ -352,6 +352,15 @@ def elsewhere(widget, viewer):
     widget.form.target.target.choose(viewer.layers["far"])
 
 
+def nowhere(widget, viewer):
+    image = viewer.layers["lattice"]
+    labels = np.ones(image.data.shape, int)
+    labels[:, 40:], labels[0, 0] = 2, 9  # no atom is in the corner
+    layer = viewer.add_labels(labels, name="grains", **TURNED)
+    widget.form.target.target.choose(layer)
+    widget.form.target.goal.setCurrentIndex(widget.form.target.goal.findData("9"))
+
+
 def test_bad_input_is_a_sentence(viewer, scene, show_widget, qtbot, notifications, tmp_path):
     widget = quick(show_widget(learn_module.LearnWidget))
     for spoil, sentence in (
@@ -361,6 +370,7 @@ def test_bad_input_is_a_sentence(viewer, scene, show_widget, qtbot, notification
         (no_region, "No region is drawn"),
         (none_selected, "No point is selected"),
         (elsewhere, "no values"),
+        (nowhere, "No place is of the class “9”"),
         (no_image, "There is no image"),
     ):
         quick(widget).form.start.start.setCurrentIndex(0)

@@ -169,8 +169,9 @@ def _goal(goal: str, known: Known) -> str | float:
         return float(known.classes.index(goal))
     if goal in ("max", "min"):
         return goal
+    if known.classes:
+        raise InputError(f"--goal is one of {', '.join(known.classes)}, not {goal!r}.")
     try:
         return float(goal)
     except ValueError as error:
-        choices = f"one of {', '.join(known.classes)}" if known.classes else "max, min or a number"
-        raise InputError(f"--goal is {choices}, not {goal!r}.") from error
+        raise InputError(f"--goal is max, min or a number, not {goal!r}.") from error

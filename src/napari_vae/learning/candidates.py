@@ -30,18 +30,21 @@ class Prepared:
         it is leaves these as they are.
     orientation : array (N,) of int or None
         The coarse orientation in which a trained model saw each image, where its encoder is trained further.
+    of_run : bool
+        Whether a trained model tells the columns: their sizes say how much they matter.
     """
 
     values: npt.NDArray[Any]
     turn: Floats | None = None
     circular: Floats | None = None
     orientation: npt.NDArray[np.int64] | None = None
+    of_run: bool = False
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __getitem__(self, rows: Any) -> Prepared:
-        told = {name: None if (of := getattr(self, name)) is None else of[rows] for name in TOLD}
+        told: dict[str, Any] = {name: None if (of := getattr(self, name)) is None else of[rows] for name in TOLD}
         return replace(self, values=self.values[rows], **told)
 
 
@@ -61,3 +64,20 @@ def plain_candidates(x: Any) -> Prepared:
             raise InputError("The candidates have no columns; give at least one number for each.")
         return Prepared(rows)
     return Prepared(raw_images(x))
+
+
+def limits(values: npt.NDArray[Any], *, scaled: bool = True) -> tuple[Floats, Floats]:
+    """Centre and spread of every column, or of every channel of images; 0 and 1 where they stay as they are.
+
+    In double precision, and without squares that overflow: a large offset is taken off before anything is rounded.
+    """
+    if not scaled:
+        return np.zeros(1), np.ones(1)
+    axes = (0,) if values.ndim == 2 else (0, 2, 3)
+    given = np.asarray(values, np.float64)
+    centre = given.mean(axes, keepdims=True)
+    away = given - centre
+    largest = np.abs(away).max(axes, keepdims=True)
+    unit = np.where(largest > 0, largest, 1.0)
+    spread = (unit * np.sqrt(((away / unit) ** 2).mean(axes, keepdims=True)))[0]
+    return centre[0], np.where(spread > 0, spread, 1.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
+from .checks import check_seed, check_whole, is_number, is_whole
 
 TARGETS = ("real", "angle", "class")
 NETWORKS = ("auto", "linear", "mlp", "conv")
@@ -30,29 +31,19 @@ class DeepKernelConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(int(width) for width in np.atleast_1d(self.hidden)))
+        widths = tuple(np.atleast_1d(np.asarray(self.hidden, object)).tolist())
+        if not widths or not all(is_whole(width) and width > 0 for width in widths):
+            raise InputError(f"hidden are whole numbers from 1, not {self.hidden!r}.")
+        object.__setattr__(self, "hidden", tuple(int(width) for width in widths))
         for name, allowed in (("target", TARGETS), ("network", NETWORKS), ("kernel", KERNELS)):
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}.")
-        if not 1 <= self.embedding_dim <= 3:
+        if not is_whole(self.embedding_dim) or not 1 <= self.embedding_dim <= 3:
             raise InputError(
-                f"An embedding has 1 to 3 dimensions, so that it can be looked at; not {self.embedding_dim}."
+                f"An embedding has 1 to 3 dimensions, so that it can be looked at; not {self.embedding_dim!r}."
             )
-        for name in ("ensemble", "steps", "warm_steps", *(["hidden"] if not min(self.hidden, default=0) > 0 else [])):
-            if name == "hidden" or not getattr(self, name) >= 1:
-                raise InputError(f"{name} must be positive, not {getattr(self, name)!r}.")
+        for name in ("ensemble", "steps", "warm_steps"):
+            check_whole(name, getattr(self, name), 1)
         check_seed(self.seed)
-        if not self.weight_decay >= 0:
-            raise InputError(f"weight_decay is 0 or more, not {self.weight_decay!r}.")
-
-
-def check_seed(seed: int) -> None:
-    """Refuse what random numbers cannot start from.
-
-    Raises
-    ------
-    InputError
-        If it is no whole number from 0 to 2³¹ − 1.
-    """
-    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**31:
-        raise InputError(f"seed is a whole number from 0 to 2147483647, not {seed!r}.")
+        if not is_number(self.weight_decay) or self.weight_decay < 0:
+            raise InputError(f"weight_decay is a number from 0, not {self.weight_decay!r}.")

@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..progress import never
 from .calibration import held_out, mixed, widening
 from .candidates import Floats, Prepared, plain_candidates
+from .checks import check_whole
 from .config import DeepKernelConfig
 from .ensemble import Ensemble
 from .networks import FeatureNetwork
@@ -185,7 +186,8 @@ class DeepKernelGP:
             If the model is not fitted, or the images do not fit it.
         """
         seen, outcome = self._asked(x)
-        mean, variance = self._moments(seen, noise)
+        assert self.ensemble is not None
+        mean, variance = mixed(*self.ensemble.moments(seen, noise and not isinstance(outcome, Class)))
         told, sd = outcome.decode(mean, variance, seen)
         single = told.shape[1] == 1
         return (told[:, 0], (sd * self.widening)[:, 0]) if single else (told, sd * self.widening)
@@ -211,12 +213,13 @@ class DeepKernelGP:
         Raises
         ------
         InputError
-            If the model is not fitted, or the images do not fit it.
+            If the model is not fitted, the images do not fit it, or `n` is no whole number from 1.
 
         References
         ----------
         J. T. Wilson et al., "Efficiently sampling functions from Gaussian process posteriors", ICML (2020).
         """
+        check_whole("n", n, 1)
         seen, outcome = self._asked(x)
         assert self.ensemble is not None
         generator, each = np.random.default_rng(seed), -(-n // self.config.ensemble)
@@ -265,7 +268,7 @@ class DeepKernelGP:
                 encoder=copy.deepcopy(self.encoder),  # each trains its own, if it is trained
                 circular=config.target != "angle",
                 generator=torch.Generator().manual_seed(1000 * config.seed + number),
-            ).to(self.device)
+            ).on(self.device)
             for number in range(config.ensemble)
         ]
         return Ensemble(networks, config.kernel, seen.values.shape[1:])
@@ -274,12 +277,9 @@ class DeepKernelGP:
         """One candidate of a shape, as `prepare` would make it."""
         rotates = self.encoder is not None and self.encoder.rotates
         turn, circular = (np.zeros(1), np.zeros((1, 4))) if rotates else (None, None)
-        return Prepared(np.zeros((1, *shape), np.float32), turn, circular, np.zeros(1, np.int64))
-
-    def _moments(self, seen: Prepared, noise: bool) -> tuple[Floats, Floats]:
-        """Mean and variance (N, T) of the mixture of all networks, in the units of the processes."""
-        assert self.ensemble is not None
-        return mixed(*self.ensemble.moments(seen, noise and not isinstance(self.outcome, Class)))
+        return Prepared(
+            np.zeros((1, *shape), np.float32), turn, circular, np.zeros(1, np.int64), self.encoder is not None
+        )
 
     def _calibrated(
         self,

@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..progress import never
-from .config import check_seed
+from .checks import check_seed, check_whole, is_number
 from .goals import Goal
 from .record import ExplorationRecord, begin
 from .refitting import Refits, learnable
 from .seeding import check_start, number_of, seed_order
 from .steps import Step
-from .suggesting import Suggesting, Suggestion, candidates, open_candidates
+from .suggesting import Suggesting, Suggestion, after, candidates, open_candidates
 from .telling import as_table, numbers, read_told
 
 Floats = npt.NDArray[np.float64]
@@ -272,32 +272,13 @@ class Exploration:
         """Add a step, with what was known of its candidates before."""
         asked = self._suggestion
         if asked is not None:
-            rows = list(step.indices)
-            score = None if asked.score is None else tuple(_known(value) for value in asked.score[rows])
-            step = replace(
-                step,
-                suggested=tuple(asked.indices.tolist()),
-                phase=asked.phase,
-                score=score,
-                mean=_rows(asked.mean, rows),
-                sd=_rows(asked.sd, rows),
-            )
+            step = after(step, asked)
         told = {"suggest": 0.0 if asked is None else asked.seconds, "measure": float(seconds)}
         self._record, self._suggestion = self._record.followed_by(replace(step, seconds=told)), None
 
 
 def _check(kappa: float, batch: int, refit_every: int) -> None:
-    if not kappa >= 0 or not np.isfinite(kappa):
-        raise InputError(f"kappa is a number of standard deviations from 0, not {kappa}.")
-    if batch < 1 or refit_every < 1:
-        raise InputError("batch and refit_every are whole numbers from 1.")
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _rows(predicted: Floats | None, rows: list[int]) -> tuple[tuple[float, ...], ...] | None:
-    if predicted is None:
-        return None
-    return tuple(tuple(row) for row in predicted[rows].reshape(len(rows), -1).tolist())
+    if not is_number(kappa) or kappa < 0:
+        raise InputError(f"kappa is a number of standard deviations from 0, not {kappa!r}.")
+    check_whole("batch", batch, 1)
+    check_whole("refit_every", refit_every, 1)

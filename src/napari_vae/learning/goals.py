@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..analysis.circular import wrapped
 from ..errors import InputError
+from .checks import is_number, is_whole
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,7 +59,7 @@ class Goal:
     met: bool = True
 
     @classmethod
-    def of(cls, kind: str, goal: str | float, target: int | Sequence[float], acquisition: str) -> Goal:
+    def of(cls, kind: str, goal: Any, target: Any, acquisition: str) -> Goal:
         """The goal of some settings.
 
         Raises
@@ -68,18 +69,20 @@ class Goal:
         """
         if acquisition not in ACQUISITIONS:
             raise InputError(f"There is no acquisition {acquisition!r}; choose one of {', '.join(ACQUISITIONS)}.")
-        if goal not in ("max", "min") if isinstance(goal, str) else not np.isfinite(goal):
+        if goal not in ("max", "min") if isinstance(goal, str) else not is_number(goal):
             raise InputError(f'The goal is "max", "min" or a number, not {goal!r}.')
         wanted = goal if isinstance(goal, str) else float(goal)
         _check_kind(kind, wanted, acquisition)
         if kind == "class" and not isinstance(wanted, str) and (wanted < 0 or wanted % 1):
             raise InputError(f"The wanted class is a whole number from 0, not {wanted:g}.")
-        if isinstance(target, int | np.integer):
+        if is_whole(target) and target >= 0:
             return cls(kind, wanted, int(target))
-        weights = tuple(float(weight) for weight in target)
-        if kind != "real" or not any(weights) or not np.isfinite(weights).all():
+        if isinstance(target, str) or not hasattr(target, "__iter__"):
+            raise InputError(f"target is the number of one target, from 0, or a weight for each, not {target!r}.")
+        weights = list(target)
+        if kind != "real" or not all(is_number(weight) for weight in weights) or not any(weights):
             raise InputError("Weights are numbers, not all 0, of several real targets; otherwise choose one target.")
-        return cls(kind, wanted, weights)
+        return cls(kind, wanted, tuple(float(weight) for weight in weights))
 
     @property
     def near(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..progress import drain, never
+from .checks import check_whole
 from .exploration import START, Exploration
 from .oracles import Oracle, as_oracle
 from .record import ExplorationRecord
@@ -137,7 +138,8 @@ def iter_explore(
     InputError, TrainingError
         As in `explore`.
     """
-    measure, (before, folder) = as_oracle(oracle, number_of(x)), load_or_new(record)
+    kind = getattr(settings.get("model"), "target", "real")
+    measure, (before, folder) = as_oracle(oracle, number_of(x), kind), load_or_new(record)
     _check_budget(budget, check_start(settings.get("start", START), number_of(x)))
     exploration = Exploration(x, acquisition=acquisition, record=before, **settings)
     if not len(exploration.open):
@@ -197,6 +199,7 @@ def _end(exploration: Exploration, budget: int, until: Stopping, stop: Callable[
 
 
 def _check_budget(budget: int, seeds: int) -> None:
+    check_whole("budget", budget, 1)
     if budget < seeds:
         raise InputError(f"The budget of {budget} measurements is less than the {seeds} to start with; raise it.")
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from ..models.networks import Encoder, initialise, mlp
-from .candidates import Floats, Prepared
+from .candidates import Prepared, limits
 from .run_encoder import RunEncoder
 
 CHUNK = 2048  # candidates that the network sees at a time
@@ -53,9 +52,10 @@ class FeatureNetwork(nn.Module):
         super().__init__()
         self.circular = circular and example.circular is not None
         self.encoder = encoder if encoder is not None and encoder.trainable else None
-        centre, spread = _limits(example.values, scaled=encoder is None)
-        self.register_buffer("centre", torch.from_numpy(centre).float())
-        self.register_buffer("spread", torch.from_numpy(spread).float())
+        self._device = torch.device("cpu") if self.encoder is None else next(self.encoder.parameters()).device
+        centre, spread = limits(example.values, scaled=not example.of_run)
+        self.register_buffer("centre", torch.from_numpy(centre))
+        self.register_buffer("spread", torch.from_numpy(spread))
         width = self._columns(example[:1]).flatten(1).shape[1]
         with torch.device("meta"):  # nothing is drawn from the global random numbers
             self.straight = nn.Linear(width, dims)
@@ -75,6 +75,13 @@ class FeatureNetwork(nn.Module):
             for parameter in last.parameters():
                 nn.init.zeros_(parameter)
 
+    def on(self, device: torch.device) -> FeatureNetwork:
+        """The network on a device; centre and spread stay in double precision on the CPU."""
+        self._device = device
+        for part in self.children():
+            part.to(device)
+        return self
+
     def forward(self, seen: Prepared) -> Tensor:
         """Embedding (N, d) of candidates."""
         columns = self._columns(seen)
@@ -90,24 +97,15 @@ class FeatureNetwork(nn.Module):
         return torch.cat([self(seen[k : k + CHUNK]).double().cpu() for k in rows])
 
     def _columns(self, seen: Prepared) -> Tensor:
-        device = self.centre.device
-        values = torch.from_numpy(np.asarray(seen.values, np.float32)).to(device)
+        device = self._device
         if self.encoder is not None:
             assert seen.orientation is not None
-            values = self.encoder(values, torch.from_numpy(seen.orientation).to(device))
+            images = torch.from_numpy(np.asarray(seen.values, np.float32)).to(device)
+            values = self.encoder(images, torch.from_numpy(seen.orientation).to(device))
         else:
-            values = (values - self.centre) / self.spread
+            given = torch.from_numpy(np.asarray(seen.values, np.float64))
+            values = ((given - self.centre) / self.spread).float().to(device)
         if self.circular:
             assert seen.circular is not None
             values = torch.cat([values, torch.from_numpy(seen.circular).float().to(device)], 1)
         return values
-
-
-def _limits(values: npt.NDArray[np.float32], *, scaled: bool) -> tuple[Floats, Floats]:
-    """Centre and spread of every column, or of every channel of images."""
-    if not scaled:
-        return np.zeros(1), np.ones(1)
-    axes = (0,) if values.ndim == 2 else (0, 2, 3)
-    given = np.asarray(values, np.float64)
-    spread = given.std(axes, keepdims=True)[0]
-    return given.mean(axes, keepdims=True)[0], np.where(spread > 0, spread, 1.0)

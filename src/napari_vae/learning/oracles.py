@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from .checks import check_size
 
 #: From the number of a candidate to its targets (T,), or to why there are none.
 Oracle = Callable[[int], npt.NDArray[np.float64] | str]
 FEWEST = 3
 
 
-def as_oracle(oracle: Any, n: int) -> Oracle:
+def as_oracle(oracle: Any, n: int, kind: str = "real") -> Oracle:
     """A function from the number of a candidate to its targets, which never raises.
 
     Parameters
@@ -25,6 +26,8 @@ def as_oracle(oracle: Any, n: int) -> Oracle:
         measurement will fail.
     n : int
         Number of candidates.
+    kind : "real", "angle" or "class"
+        Of the target.
 
     Raises
     ------
@@ -36,7 +39,7 @@ def as_oracle(oracle: Any, n: int) -> Oracle:
     >>> as_oracle([1.0, 2.0, float("nan"), 4.0], 4)(1).tolist()
     [2.0]
     """
-    return _asked(oracle) if callable(oracle) else _looked_up(oracle, n)
+    return _asked(oracle) if callable(oracle) else _looked_up(oracle, n, kind)
 
 
 def _asked(function: Callable[[int], Any]) -> Oracle:
@@ -50,7 +53,7 @@ def _asked(function: Callable[[int], Any]) -> Oracle:
     return measure
 
 
-def _looked_up(column: Any, n: int) -> Oracle:
+def _looked_up(column: Any, n: int, kind: str) -> Oracle:
     try:
         values = np.asarray(column, np.float64)
     except (TypeError, ValueError) as error:
@@ -65,4 +68,7 @@ def _looked_up(column: Any, n: int) -> Oracle:
         raise InputError(f"Only {len(known)} candidates have a value; at least {FEWEST} are needed.")
     if (np.ptp(known, axis=0) == 0).any():
         raise InputError("All values are the same, so there is nothing to learn; choose another column.")
+    check_size(known)
+    if kind == "class" and (wrong := known[(known < 0) | (known % 1 != 0)]).size:
+        raise InputError(f"Classes are whole numbers from 0, and the column holds {wrong[0]:g}; number them, or round.")
     return lambda i: table[i]

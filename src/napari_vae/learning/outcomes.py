@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..analysis.circular import wrapped
 from ..errors import InputError
 from .candidates import Prepared
+from .checks import check_size
 
 Floats = npt.NDArray[np.float64]
 FEWEST = 3
@@ -51,6 +52,7 @@ def check_targets(y: npt.ArrayLike, n: int, kind: str) -> Floats:
     if len(same):
         which = f"of column {same[0]} " if values.shape[1] > 1 else ""
         raise InputError(f"All targets {which}are {values[0, same[0]]:g}; measure more until they differ.")
+    check_size(values)
     if kind == "class" and ((values < 0) | (values % 1 != 0)).any():
         raise InputError("Classes are whole numbers from 0.")
     return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -154,6 +155,9 @@ class ExplorationRecord:
         """
         if self.provenance["data_sha256"] != other.provenance["data_sha256"]:
             raise InputError("The record is of other candidates; give those it was made with, or start a new one.")
+        known = self.provenance.get("encoder_sha256")  # which older records do not have
+        if known is not None and known != other.provenance.get("encoder_sha256"):
+            raise InputError("The record was made with another run as features; give the same, or start a new one.")
         ours, theirs = (json.loads(json.dumps(dict(record.settings))) for record in (self, other))
         different = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
         if different:
@@ -210,6 +214,7 @@ def begin(x: Any, settings: Mapping[str, Any], model: Any) -> ExplorationRecord:
         {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "data_sha256": data_hash(np.asarray(data)),
+            "encoder_sha256": _encoder_hash(model),
             "n_candidates": len(data),
             "versions": describe_versions(),
         },
@@ -222,6 +227,17 @@ def describe_model(model: Any) -> dict[str, Any]:
     run = getattr(getattr(model, "encoder", None), "run", None)
     origin = {} if run is None else {"features": run.provenance.get("data_sha256", "")}
     return {"name": type(model).__name__, **settings, **origin}
+
+
+def _encoder_hash(model: Any) -> str | None:
+    """SHA-256 over the weights of the run whose encoder is used; runs of the same data may differ in nothing else."""
+    run = getattr(getattr(model, "encoder", None), "run", None)
+    if run is None:
+        return None
+    digest = hashlib.sha256()
+    for name, value in sorted(run.state().items()):
+        digest.update(f"{name}{data_hash(np.atleast_1d(value.numpy()))}".encode())
+    return digest.hexdigest()
 
 
 def _named(name: str, values: Sequence[float] | None) -> dict[str, float | None]:

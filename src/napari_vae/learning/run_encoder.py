@@ -88,8 +88,8 @@ class RunEncoder(nn.Module):
         if self.rotates:
             turn, waves = (torch.cat(parts).double().cpu().numpy() for parts in (turns, circular))
         if self.trainable:
-            return Prepared(np.concatenate(images), turn, waves, torch.cat(seen).cpu().numpy())
-        return Prepared(torch.cat(columns).float().cpu().numpy(), turn, waves)
+            return Prepared(np.concatenate(images), turn, waves, torch.cat(seen).cpu().numpy(), of_run=True)
+        return Prepared(torch.cat(columns).float().cpu().numpy(), turn, waves, of_run=True)
 
     def forward(self, images: Tensor, orientation: Tensor) -> Tensor:
         """Columns (B, F) of images (B, C, H, W), seen in given coarse orientations (B,)."""

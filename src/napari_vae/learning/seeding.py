@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from .candidates import limits
+from .checks import is_whole
 
 Rows = npt.NDArray[np.int64]
 Features = npt.NDArray[np.float32]
@@ -31,7 +33,7 @@ def number_of(x: Any) -> int:
         raise InputError("The candidates are patches, images (N, H, W), or rows of numbers (N, F).") from error
 
 
-def check_start(start: int | Sequence[int], n: int) -> int:
+def check_start(start: Any, n: int) -> int:
     """How many of n candidates are measured first.
 
     Raises
@@ -39,13 +41,13 @@ def check_start(start: int | Sequence[int], n: int) -> int:
     InputError
         If the first are no candidates, or more than there are.
     """
-    if isinstance(start, int | np.integer):
-        if not 1 <= start <= n:
-            raise InputError(f"There are {n} candidates; start with 1 to {n} of them, not {start}.")
+    if isinstance(start, str) or not hasattr(start, "__iter__"):
+        if not is_whole(start) or not 1 <= start <= n:
+            raise InputError(f"There are {n} candidates; start with 1 to {n} of them, not {start!r}.")
         return int(start)
-    chosen = np.asarray(list(start))
-    known = len(chosen) and chosen.dtype.kind in "iu" and chosen.min() >= 0 and chosen.max() < n
-    if not known or len(np.unique(chosen)) < len(chosen):
+    chosen = list(start)
+    known = len(chosen) and all(is_whole(number) and 0 <= number < n for number in chosen)
+    if not known or len({*chosen}) < len(chosen):
         raise InputError(f"The first to measure are numbers of candidates, each once, from 0 to {n - 1}.")
     return len(chosen)
 
@@ -61,13 +63,14 @@ def seed_order(features: Any, start: int | Sequence[int], spread: bool, seed: in
 
 
 def spread_order(features: Any, n: int, seed: int) -> Rows:
-    """The first `n` of an order in which each is as far as can be from all before it.
+    """The first `n` of an order in which each is as far as can be from all before it, all columns counting alike.
 
     Of more than 10 000 candidates, among as many at random. The first is drawn at random.
 
     Parameters
     ----------
-    features : array (N, …)
+    features : Prepared, or array (N, …)
+        Columns are taken in units of their standard deviation; images, and what a trained model tells, as they are.
     n : int
     seed : int
 
@@ -82,7 +85,7 @@ def spread_order(features: Any, n: int, seed: int) -> Rows:
     """
     random = np.random.default_rng([seed, 2])
     some = np.sort(random.choice(len(features), min(LOOKED_AT, len(features)), replace=False))
-    rows = as_features(features, some)
+    rows = _as_rows(features, some, some)
     order = [int(random.integers(len(some)))]
     nearest = np.full(len(some), np.inf)
     while len(order) < min(n, len(some)):
@@ -96,8 +99,8 @@ def farthest(features: Any, measured: Rows, open_: Rows, n: int, seed: int) -> R
     """The `n` open candidates that are farthest from those measured, and from each other."""
     random = np.random.default_rng([seed, 3])
     some = np.sort(random.choice(open_, min(LOOKED_AT, len(open_)), replace=False))
-    rows, nearest = as_features(features, some), np.full(len(some), np.inf)
-    for known in as_features(features, measured[-CHUNK:]):
+    rows, nearest = _as_rows(features, some, some), np.full(len(some), np.inf)
+    for known in _as_rows(features, measured[-CHUNK:], some):
         nearest = np.minimum(nearest, _squares(rows, known))
     order: list[int] = []
     while len(order) < min(n, len(some)):
@@ -107,10 +110,14 @@ def farthest(features: Any, measured: Rows, open_: Rows, n: int, seed: int) -> R
     return some[order]
 
 
-def as_features(features: Any, rows: Rows) -> Features:
-    """Some candidates, prepared for a model or not, as rows of numbers (n, F)."""
+def _as_rows(features: Any, chosen: Rows, some: Rows) -> Features:
+    """Chosen candidates, prepared for a model or not, as rows of numbers (n, F), centred and scaled as some of them."""
     values = getattr(features, "values", features)
-    return np.asarray(values[rows], np.float32).reshape(len(rows), -1)
+    rows = values[chosen]
+    if values.ndim == 2 and not getattr(features, "of_run", False):
+        centre, spread = limits(values[some])
+        rows = (rows - centre) / spread
+    return np.asarray(rows, np.float32).reshape(len(chosen), -1)
 
 
 def _squares(rows: Features, one: Features) -> npt.NDArray[np.float64]:

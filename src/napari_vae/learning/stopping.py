@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
+from .checks import check_whole, is_number
 
 if TYPE_CHECKING:
     from .exploration import Exploration
@@ -49,12 +50,14 @@ class Stopping:
     gain: float | None = None
 
     def __post_init__(self) -> None:
-        if self.patience is not None and self.patience < 1:
-            raise InputError(f"patience is a whole number from 1, not {self.patience}.")
+        if self.patience is not None:
+            check_whole("patience", self.patience, 1)
+        if self.value is not None and not is_number(self.value):
+            raise InputError(f"value is a finite number, not {self.value!r}.")
         for name in ("sd", "gain"):
             limit = getattr(self, name)
-            if limit is not None and not limit > 0:
-                raise InputError(f"{name} is a number above 0, not {limit}.")
+            if limit is not None and not (is_number(limit) and limit > 0):
+                raise InputError(f"{name} is a finite number above 0, not {limit!r}.")
 
     def check(self, record: ExplorationRecord) -> None:
         """Refuse rules that need a goal where there is none.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from .goals import ACQUISITIONS
 from .record import ExplorationRecord
 from .refitting import FEWEST, Refits, learnable
 from .seeding import farthest
+from .steps import Step
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -45,6 +46,20 @@ class Suggestion:
     mean: Floats | None = None
     sd: Floats | None = None
     seconds: float = 0.0
+
+
+def after(step: Step, asked: Suggestion) -> Step:
+    """A step with what had been suggested, and what was known of its candidates before."""
+    rows = list(step.indices)
+    score = None if asked.score is None else asked.score[rows].tolist()
+    return replace(
+        step,
+        suggested=tuple(asked.indices.tolist()),
+        phase=asked.phase,
+        score=None if score is None else tuple(value if np.isfinite(value) else None for value in score),
+        mean=_rows(asked.mean, rows),
+        sd=_rows(asked.sd, rows),
+    )
 
 
 class Suggesting:
@@ -122,6 +137,12 @@ def open_candidates(record: ExplorationRecord, n: int) -> Rows:
 def candidates(n: int) -> str:
     """So many candidates, in words."""
     return f"{n} candidates" if n > 1 else "1 candidate"
+
+
+def _rows(predicted: Floats | None, rows: list[int]) -> tuple[tuple[float, ...], ...] | None:
+    if predicted is None:
+        return None
+    return tuple(tuple(row) for row in predicted[rows].reshape(len(rows), -1).tolist())
 
 
 def _seed(record: ExplorationRecord) -> int:

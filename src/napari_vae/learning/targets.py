@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..analysis.circular import wrapped
 from ..errors import InputError
+from .checks import check_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,9 +78,10 @@ class Target:
         Raises
         ------
         InputError
-            If fewer than three values are known, or all that are known are the same.
+            If fewer than three values are known, all that are known are the same, or they cannot be computed with.
         """
         known = self.values[self.known]
+        check_size(known)
         if len(known) < FEWEST:
             raise InputError(
                 f"“{self.name}” has {len(known) or 'no'} value{'s' if len(known) != 1 else ''} at these places, and at "
@@ -173,6 +175,8 @@ def image_target(
 def labels_target(name: str, labels: npt.NDArray[Any], theirs: Placement, positions: Floats, ours: Placement) -> Target:
     """Class of every candidate by the label under it; 0 and beyond the picture is no class. Arguments: `image_target`.
 
+    Labels that are under no candidate are classes too, so that the number of a class does not depend on the candidates.
+
     Raises
     ------
     InputError
@@ -181,10 +185,14 @@ def labels_target(name: str, labels: npt.NDArray[Any], theirs: Placement, positi
     from ..labelling import class_under
 
     codes = class_under(labels, theirs.points_from(positions, ours), name)
-    present, numbers = np.unique(codes, return_inverse=True)
-    blanks = int((present < 0).sum())
-    names = tuple(str(code + 1) for code in present[blanks:])
-    return Target(name, np.where(codes >= 0, numbers - blanks, np.nan), names)
+    present = labels_in(labels)
+    return Target(name, np.where(codes >= 0, np.searchsorted(present, codes + 1), np.nan), tuple(map(str, present)))
+
+
+def labels_in(pixels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """The labels of a picture, in order; 0 is none."""
+    numbers = np.unique(pixels).astype(np.int64)
+    return numbers[numbers > 0]
 
 
 def _disc(radius: float, theirs: Placement, ours: Placement) -> Floats:

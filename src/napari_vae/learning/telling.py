@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from .checks import LARGEST
 from .goals import Goal
 
 Floats = npt.NDArray[np.float64]
@@ -62,7 +63,7 @@ def read_told(
     values: list[tuple[float, ...] | None] = []
     failures = {}
     for i, given in told.items():
-        row = given if isinstance(given, str) else as_table(given).reshape(-1)
+        row = _readable(given) if isinstance(given, str) else as_table(given).reshape(-1)
         if not isinstance(row, str):
             if not n_targets and len(row) and np.isfinite(row).all():  # a failure does not tell how many there are
                 n_targets = len(row)
@@ -74,12 +75,19 @@ def read_told(
     return tuple(values), failures
 
 
+def _readable(reason: str) -> str:
+    """A reason as it can be written in UTF-8: bytes that an instrument sent in no encoding are spelt out."""
+    return reason.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _problem(row: Floats, goal: Goal, n_targets: int) -> str:
     """Why a measurement is none; empty if it is one."""
     if not len(row):
         return "There is no value."
     if not np.isfinite(row).all():
         return "The value is not a number."
+    if (np.abs(row) > LARGEST).any():
+        return "The value is too large to compute with; give it in another unit."
     if len(row) != n_targets:
         return f"There are {n_targets} targets, but {len(row)} values."
     if goal.kind == "class" and (row[0] < 0 or row[0] % 1):

@@ -83,7 +83,7 @@ def begin_steps(stop: Stop, setup: SetUp, folder: str = "") -> Generator[Any, No
         target = _target(setup, candidates)
         yield Step("Preparing the model …")
         settings = _start(setup, candidates) | setup.settings if record is None else _settings_of(record)
-        settings["goal"] = setup.purpose.setting(() if target is None else target.classes)
+        settings["goal"] = setup.purpose.setting(target)
         if candidates.drawable:
             _ = candidates.cells  # found here, where it does not stop the window
         exploration = Exploration(x, model=_model(setup, target), record=record, **settings)

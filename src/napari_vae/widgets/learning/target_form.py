@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
 from ...errors import InputError
 from ...layers import KEY
-from ...learning.targets import LayerTarget, Target, column_target
+from ...learning.targets import LayerTarget, Target, column_target, labels_in
 from ...placement import Placement
 from ..data_form import is_source_image
 from ..given_form import ColumnBox
@@ -50,8 +50,8 @@ class Purpose:
     value: float = 0.0
     sought: str = ""
 
-    def setting(self, classes: tuple[str, ...] = ()) -> str | float:
-        """As `Exploration` takes it, for a target of these classes.
+    def setting(self, target: Target | None = None) -> str | float:
+        """As `Exploration` takes it, for what is known of all places.
 
         Raises
         ------
@@ -59,9 +59,11 @@ class Purpose:
             If no place has the class that is sought.
         """
         if self.kind == CLASS:
-            if self.sought not in classes:
+            classes = () if target is None else target.classes
+            number = classes.index(self.sought) if self.sought in classes else -1
+            if target is None or not (target.values == number).any():
                 raise InputError(f"No place is of the class “{self.sought}”; choose another goal.")
-            return float(classes.index(self.sought))
+            return float(number)
         return self.value if self.kind == NEAR else SMALLEST if self.kind == SMALLEST else LARGEST
 
 
@@ -210,8 +212,8 @@ class TargetForm(FollowsPoints, Form):
     def _summary(self, chosen: Any) -> tuple[str, tuple[str, ...], str]:
         """Kind of the target, names of its classes, and what it holds in a few words."""
         if isinstance(chosen, Labels):
-            numbers = np.unique(_slice_in_view(self._viewer, chosen))
-            return "class", tuple(str(number) for number in numbers if number > 0), ""
+            axes = 2 if self.points is None else self.points.ndim
+            return "class", tuple(map(str, labels_in(_slice_in_view(self._viewer, chosen, axes)))), ""
         if not isinstance(chosen, str):
             return "real", (), ""
         try:
