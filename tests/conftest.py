@@ -1,5 +1,6 @@
 """Fixtures for tests in a real napari window; the leak check of every test that opens one."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -22,6 +23,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=has_window, reverse=True)
     for item in items:
         item.add_marker(pytest.mark.xdist_group("windows" if has_window(item) else item.path.name))
+
+
+def pytest_collection_finish():
+    """What was imported stays: the search for garbage after every window, the leak check, need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

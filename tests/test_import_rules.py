@@ -1,6 +1,7 @@
 """Rules of the house: what imports what, and what must not occur in the sources."""
 
 import ast
+import functools
 import importlib
 import importlib.util
 import re
@@ -30,13 +31,14 @@ def module_name(path):
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
-def trees():
-    return [pytest.param(path, ast.parse(path.read_text(encoding="utf-8")), id=module_name(path)) for path in SOURCES]
+@functools.cache
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imported(tree):
+def imported(path):
     """Every module named in an import statement anywhere in a file."""
-    for node in ast.walk(tree):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -73,19 +75,19 @@ def test_help_loads_nothing_heavy():
     assert not set(done.stderr.split()) & {*HEAVY, "numpy", "pandas"}
 
 
-@pytest.mark.parametrize(("path", "tree"), trees())
-def test_only_the_widgets_import_qt(path, tree):
-    qt = {name for name in imported(tree) if name.split(".")[0] in ("qtpy", "PySide6", "PyQt6", "superqt", "pyqtgraph")}
-    qt |= {name for name in imported(tree) if name.startswith(("napari.qt", "napari._qt"))}
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_only_the_widgets_import_qt(path):
+    qt = {name for name in imported(path) if name.split(".")[0] in ("qtpy", "PySide6", "PyQt6", "superqt", "pyqtgraph")}
+    qt |= {name for name in imported(path) if name.startswith(("napari.qt", "napari._qt"))}
     allowed = module_name(path).startswith("widgets")
     assert allowed or not qt
 
 
-@pytest.mark.parametrize(("path", "tree"), trees())
-def test_nothing_private_of_napari_is_touched(path, tree):
-    private = {name for name in imported(tree) if re.match(r"napari(\.\w+)*\._", name)}
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_nothing_private_of_napari_is_touched(path):
+    private = {name for name in imported(path) if re.match(r"napari(\.\w+)*\._", name)}
     owners = {"viewer", "layer", "napari_viewer", "points", "image", "labels", "window", "worker"}
-    for node in ast.walk(tree):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr):
             owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
             if owner in owners:
@@ -93,10 +95,10 @@ def test_nothing_private_of_napari_is_touched(path, tree):
     assert not private
 
 
-@pytest.mark.parametrize(("path", "tree"), trees())
-def test_nothing_can_execute_a_file(path, tree):
-    assert not {"pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"} & set(imported(tree))
-    for node in ast.walk(tree):
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_nothing_can_execute_a_file(path):
+    assert not {"pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"} & set(imported(path))
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert called not in {"eval", "exec", "torch.load", "yaml.load", "os.system"}
@@ -129,11 +131,11 @@ def test_files_are_read_in_one_go(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-@pytest.mark.parametrize(("path", "tree"), trees())
-def test_what_is_imported_of_our_own_exists(path, tree):
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_what_is_imported_of_our_own_exists(path):
     """Also inside functions, where nobody notices before they are called; mypy does not look into the widgets."""
     package = ["napari_vae", *path.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(tree):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom) and node.level:
             above = package[: len(package) - node.level + 1]
             home = ".".join([*above, *filter(None, [node.module])])
