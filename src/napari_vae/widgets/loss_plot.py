@@ -17,8 +17,9 @@ CAPTION = (
     f'<span style="color:{CURVES["kl"]}">KL of latents</span>'
 )
 TOOLTIP = (
-    "Loss per patch against epoch. Blue: what the reconstruction misses, above what no model could redraw. Orange: "
-    "information that the latents hold about a patch. Both flatten when training is done."
+    "Loss per window, in nats (a unit of information), against the number of the epoch. Blue: what the "
+    "reconstruction misses, above what no model could redraw. Orange: how much the latents hold about a window "
+    "(KL). Both flatten when training is done; press Stop when they do."
 )
 
 

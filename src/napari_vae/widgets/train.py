@@ -31,8 +31,9 @@ from .window_square import WindowSquare
 
 PAGE = "models"
 PURPOSE = "Learns what differs between the atoms of an image."
-TRAIN = "Learn what differs between the atoms; goes on in the background"
+TRAIN = "Learn what differs between the atoms, in the background; Stop keeps what is there"
 HINT = "Detect atoms first; then choose what shall not count as a difference, and press Train."
+ADVANCED = "Further channels, length of the training, device and seed; a first look does not need it"
 
 
 class TrainWidget(Panel):
@@ -135,7 +136,7 @@ class TrainWidget(Panel):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addWidget(self.data.advanced)
         rows.addWidget(self.model.advanced)
-        self.advanced = folded("Advanced", advanced)
+        self.advanced = folded("Advanced", advanced, ADVANCED)
         self.live = QWidget()
         pictures = QHBoxLayout(self.live)
         pictures.setContentsMargins(0, 0, 0, 0)

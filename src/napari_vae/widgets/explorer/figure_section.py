@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Source = Callable[[], "FigureData"]
 FILTERS = {".csv": "CSV table (*.csv)", ".parquet": "Parquet table (*.parquet)", ".h5ad": "AnnData (*.h5ad)"}
-SAVE = "Draw the ticked figures and save them in a folder"
+SAVE = "Draw the ticked figures and save them in a folder that you choose, one column of a journal wide"
 NO_SOURCE = "Nothing is shown yet; choose a Points or Labels layer with columns first."
 
 
@@ -40,8 +40,10 @@ class FigureSection(QWidget):
         self.progress = ProgressBox("Save figures …", SAVE, page="figures")
         self.table_button = QPushButton("Save table …")
         self.table_button.setToolTip(f"Save positions and all columns, as {', '.join(TABLE_ENDINGS)} (AnnData)")
-        self.formats["png"].setToolTip("Pixels, 300 to the inch, for slides and manuscripts")
-        self.formats["svg"].setToolTip("Lines and words that can be edited in Inkscape or Illustrator")
+        self.formats["png"].setToolTip("Files of pixels, 300 to the inch; tick it for slides and manuscripts")
+        self.formats["svg"].setToolTip(
+            "Files of lines and words; tick it to edit the figure in Inkscape or Illustrator"
+        )
         self._lay_out()
         self._connect()
         self.refresh()

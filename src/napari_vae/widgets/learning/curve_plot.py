@@ -11,9 +11,10 @@ from ..plot import StillPlot
 
 VALUES, LINE, WANTED = "#56b4e9", "#e69f00", "#009e73"
 TOOLTIP = (
-    "Against the number of measurements. Dots: what was measured. Line: the best so far; of a class, how many were "
-    "found. Dashed: the value that is sought. Where the target is to be learned everywhere: how far the "
-    "prediction is off at the places not measured, where their values are known, else its mean uncertainty."
+    "Learning curve, in the unit of the target, against the number of measurements. Dots: what was measured. "
+    "Line: the best so far; of a class, how many were found. Dashed: the value that is sought. Where the "
+    "target is to be learned everywhere: how far the prediction is off at the places not measured, where their "
+    "values are known, else its mean uncertainty. Stop when it no longer improves."
 )
 
 Floats = npt.NDArray[np.float64]
