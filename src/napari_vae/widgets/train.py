@@ -32,7 +32,8 @@ from .window_square import WindowSquare
 PAGE = "models"
 PURPOSE = "Learns what differs between the atoms of an image."
 TRAIN = "Learn what differs between the atoms, in the background; Stop keeps what is there"
-HINT = "Detect atoms first; then choose what shall not count as a difference, and press Train."
+HINT = "Choose what shall not count as a difference (Ignore), and press Train."
+BEFORE = "Detect atoms first; then choose what shall not count as a difference (Ignore), and press Train."
 ADVANCED = "Further channels, length of the training, device and seed; a first look does not need it"
 
 
@@ -143,7 +144,7 @@ class TrainWidget(Panel):
         pictures.addWidget(self.loss, 1)
         pictures.addWidget(self.manifold)
         self.live.hide()
-        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
+        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT, before_atoms=BEFORE))
         parts = (self.data, self.model, self.advice, self.given, self.labels, self.advanced, self.progress)
         for widget in (*parts, self.runs, self.legend, self.live):
             self.column.addWidget(widget)

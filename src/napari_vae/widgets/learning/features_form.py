@@ -79,7 +79,7 @@ class FeaturesForm(Form):
         """Offer what there is now; the choice stays where it can."""
         if not isalive(self):
             return
-        entries = {WINDOWS: "the windows themselves"}
+        entries = {WINDOWS: "the windows"}
         if self.points is not None and self._open_run() is not None:
             entries[OPEN] = "encoder of the open model"
         if self._saved is not None:
@@ -108,7 +108,7 @@ class FeaturesForm(Form):
             return Features()
         run = self._open_run() if chosen == OPEN else self._saved
         if run is not None and run.model_config.kind == "conditional":
-            raise InputError("The encoder of this model needs to be told a condition; choose the windows themselves.")
+            raise InputError("The encoder of this model needs to be told a condition; choose the windows.")
         return Features(run=run)
 
     def _open_run(self) -> Run | None:

@@ -22,8 +22,8 @@ from .target_form import CLASS, EVERYWHERE, Purpose
 RANDOM, SPREAD, REGION, SELECTED = "random", "spread", "region", "selected"
 STARTS = {
     RANDOM: "random places",
-    SPREAD: "places that differ most",
-    REGION: "inside the drawn region",
+    SPREAD: "most unlike places",
+    REGION: "the drawn region",
     SELECTED: "the selected points",
 }
 CHOICES = {
@@ -39,9 +39,9 @@ OF_CLASS = ("pi", "ucb", "thompson", *OF_KNOWLEDGE)
 BUDGET, PATIENCE, GAIN, SURE = "budget", "patience", "gain", "sd"
 RULES = {
     BUDGET: "the budget is spent",
-    PATIENCE: "no better one in the last",
-    GAIN: "the expected gain is below",
-    SURE: "the uncertainty is below",
+    PATIENCE: "none better in last",
+    GAIN: "gain below",
+    SURE: "uncertainty below",
 }
 
 
@@ -57,8 +57,8 @@ class StartForm(Form):
         row.addWidget(self.start, 1)
         row.addWidget(self.number)
         words = (
-            "What is measured first, before there is a model. Random places are usual; choose those that "
-            "differ most when kinds of places are rare. Or choose where: random places inside a shape that you "
+            "What is measured first, before there is a model. Random places are usual; choose the most "
+            "unlike ones when kinds of places are rare. Or choose where: random places inside a shape that you "
             "have drawn, or all points that you have selected on the canvas."
         )
         self.add("Start from", side_by_side(row), words)
