@@ -5,9 +5,12 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pyqtgraph as pg
+import pytest
 import yaml
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QRect, Qt
+from qtpy.QtGui import QColor, QImage
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -24,6 +27,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt import QCollapsible
+
+from napari_vae.layers import CLASS_COLORS
+from napari_vae.widgets.guide import Guide
+from napari_vae.widgets.plot import BLUE, GREEN, ORANGE, swatch
 
 MANIFEST = Path(__file__).parents[1] / "src/napari_vae/napari.yaml"
 DOCKS = [entry["display_name"] for entry in yaml.safe_load(MANIFEST.read_text())["contributions"]["widgets"]]
@@ -121,7 +128,7 @@ def test_everything_can_be_read_and_reached_by_tab_beside_the_canvas_of_a_laptop
         panel = open_widget(name)
         for section in panel.findChildren(QCollapsible):
             section.expand(animate=False)
-        with suppress(TimeoutError):  # Qt needs some rounds until all have their place
+        with suppress(qtbot.TimeoutError):  # Qt needs some rounds until all have their place
             qtbot.waitUntil(lambda shown=panel: narrow(shown) and not (cut_in(shown) or jumps_in(shown)), timeout=4000)
         assert narrow(panel) and panel.widget().minimumSizeHint().width() <= panel.viewport().width() < 450, name
         assert not cut_in(panel), name
@@ -141,3 +148,52 @@ def narrow(panel):
     window.show()
     window.resizeDocks([dock_of(panel)], [panel.sizeHint().width()], Qt.Orientation.Horizontal)
     return abs(panel.width() - panel.sizeHint().width()) < 5
+
+
+def luminance(rgb):
+    """Relative luminance (…,) of colours (…, 3) of 0 to 255, as WCAG 2 defines it."""
+    share = np.asarray(rgb, float) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return linear @ (0.2126, 0.7152, 0.0722)
+
+
+def contrast(one, other):
+    low, high = np.sort([one, other])
+    return (high + 0.05) / (low + 0.05)
+
+
+def pixels_of(part, panel):
+    """Colours (N, 3) of the pixels where a label is drawn."""
+    image = panel.widget().grab(QRect(part.mapTo(panel.widget(), QPoint(0, 0)), part.size())).toImage()
+    image = image.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(-1, 3)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_our_words_stand_out_from_the_ground(theme, open_widget, qtbot):
+    """At least 4.5 : 1 for words, 3 : 1 for lines and marks (WCAG 2.2 AA)."""
+    from napari.settings import get_settings
+
+    panel, appearance = open_widget("Train VAE"), get_settings().appearance
+    before, appearance.theme = appearance.theme, theme
+    head = panel.findChild(Guide)
+    panel.progress.show_failure("There are no atoms.")
+    panel.live.show()
+    caption = panel.loss.findChild(QLabel)
+    panel.resize(360, 700)
+    panel.grab()  # lays it out
+    for part in (head.purpose, head.hint, panel.progress.words, panel.progress.more, caption):
+        colors, counts = np.unique(pixels_of(part, panel), axis=0, return_counts=True)
+        ground = luminance(colors[counts.argmax()])
+        assert (ground > 0.5) == (theme == "light")
+        assert max(contrast(ground, light) for light in luminance(colors)) >= 4.5, (theme, part.text())
+        for color in (BLUE, ORANGE, GREEN):
+            assert contrast(ground, luminance(QColor(color).getRgb()[:3])) >= 3, (theme, color)
+    assert set(re.findall(r'style="color:[^>]*>([^<]*)<', caption.text())) == {"■"}  # words have the theme's colour
+    appearance.theme = before
+
+
+def test_a_swatch_of_a_class_can_be_seen_on_any_ground():
+    assert all(contrast(0, luminance(QColor(color).getRgb()[:3])) >= 3 for color in CLASS_COLORS)
+    assert "background-color:#000000" in swatch(CLASS_COLORS[0], on_black=True)

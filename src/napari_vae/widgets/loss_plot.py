@@ -8,13 +8,12 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from .plot import StillPlot
+from .plot import BLUE, ORANGE, StillPlot, swatch
 
 HEIGHT = 170
-CURVES = {"reconstruction": "#56b4e9", "kl": "#e69f00"}
+CURVES = {"reconstruction": BLUE, "kl": ORANGE}
 CAPTION = (
-    f'loss in nats per epoch: <span style="color:{CURVES["reconstruction"]}">reconstruction</span>, '
-    f'<span style="color:{CURVES["kl"]}">KL of latents</span>'
+    f"loss in nats per epoch: {swatch(CURVES['reconstruction'])} reconstruction, {swatch(CURVES['kl'])} KL of latents"
 )
 TOOLTIP = (
     "Loss per window, in nats (a unit of information), against the number of the epoch. Blue: what the "

@@ -159,7 +159,7 @@ class ScoreHistogram(QWidget):
 
     def _bars(self, color: str) -> pg.BarGraphItem:
         bars = pg.BarGraphItem(
-            x0=self._edges[:-1], width=0.9 * STEPS / BARS, height=np.zeros(BARS), brush=color, pen=None
+            x0=self._edges[:-1], width=0.9 * STEPS / BARS, height=np.zeros(BARS), brush=color, pen="#808080"
         )
         self._plot.addItem(bars)
         return bars
