@@ -166,10 +166,10 @@ def test_a_saved_model_for_points_without_one(viewer, explore, points, opened, t
                               **TURNED)  # fmt: skip
     explore.layer_box.choose(other)
     assert explore.manifold.load_button.isVisible()
-    with qtbot.waitSignal(explore.job.ended, timeout=LONG):
+    with qtbot.waitSignal(explore.loader.job.ended, timeout=LONG):
         explore.load_run(str(tmp_path / "moved"))
     assert len(notifications) == 1 and "is not the folder of a run" in notifications[0]
     opened[0].save(tmp_path / "run")
-    with qtbot.waitSignal(explore.job.ended, timeout=LONG):
+    with qtbot.waitSignal(explore.loader.job.ended, timeout=LONG):
         explore.load_run(str(tmp_path / "run"))
     assert explore.opened is not None and explore.manifold.picture.isVisible()

@@ -88,18 +88,6 @@ def test_the_second_dock_goes_behind_a_tab(make_napari_viewer_proxy, remembered,
     qtbot.waitUntil(lambda: docks[0] in window.tabifiedDockWidgets(docks[1]), timeout=5000)
 
 
-def test_every_control_explains_itself(open_widget):
-    from qtpy.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QScrollBar
-
-    for name in ("Train VAE", "Detect atoms", "Explore latents", "Active learning", "Batch"):
-        widget = open_widget(name)
-        for kind in (QAbstractButton, QAbstractSpinBox, QComboBox, QAbstractSlider):
-            for control in widget.findChildren(kind):
-                if isinstance(control, QScrollBar) or control.objectName() or not control.isEnabledTo(widget):
-                    continue
-                assert control.toolTip() or control.parent().toolTip(), (name, control)
-
-
 def test_opening_does_not_import_torch():
     import subprocess
 

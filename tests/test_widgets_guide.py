@@ -107,3 +107,14 @@ def test_what_the_tour_names_is_there(open_widget):
             there.add(box.button.text())
     assert len(names) > 25
     assert names <= there, names - there
+
+
+@pytest.mark.parametrize(("dock", "before"), [("Detect atoms", "Press Detect"), ("Train VAE", "Detect atoms first")])
+def test_hints_go_on_when_there_are_atoms(dock, before, viewer, open_widget):
+    hint = open_widget(dock).findChild(Guide).hint
+    viewer.add_image(np.zeros((32, 32)), name="image")
+    assert before in hint.text()
+    atoms = viewer.add_points([[3, 3]], name="atoms")
+    assert before not in hint.text()
+    viewer.layers.remove(atoms)
+    assert before in hint.text()

@@ -34,25 +34,35 @@ def freedoms(run: Run) -> list[Freedom]:
     found = []
     for number, (low, high) in enumerate(run.latent_range, start=1):
         more = WIDER * (high - low)
-        words = "Latent; the range is that of the atoms that the model learnt from, and a quarter more on either side"
+        words = (
+            "Latent, a number without a unit; the range is that of the atoms that the model learnt from, and a "
+            "quarter more on either side"
+        )
         found.append(Freedom(f"z{number}", low - more, high + more, (low + high) / 2, "", words))
     height, width = run.window
     for kind in run.model_config.invariances:
         found += {
-            "rotation": [Freedom("angle", -180.0, 180.0, 0.0, "°", "Rotation, counter-clockwise")],
+            "rotation": [Freedom("angle", -180.0, 180.0, 0.0, "°", "Rotation in °, counter-clockwise")],
             "translation": [
-                Freedom("shift y", -_SHIFT * height, _SHIFT * height, 0.0, "px", "Shift down"),
-                Freedom("shift x", -_SHIFT * width, _SHIFT * width, 0.0, "px", "Shift to the right"),
+                Freedom("shift y", -_SHIFT * height, _SHIFT * height, 0.0, "px", "Shift down, in px"),
+                Freedom("shift x", -_SHIFT * width, _SHIFT * width, 0.0, "px", "Shift to the right, in px"),
             ],
-            "scale": [Freedom("scale", *_SCALE, 1.0, "", "Size; 1 is the mean")],
+            "scale": [Freedom("scale", *_SCALE, 1.0, "", "Size, a factor; 1 is the mean")],
             "strain": [
-                Freedom("strain xx", -_STRAIN, _STRAIN, 0.0, "", "Stretch along the object's horizontal axis"),
-                Freedom("strain xy", -_STRAIN, _STRAIN, 0.0, "", "Shear of the object"),
+                Freedom(
+                    "strain xx",
+                    -_STRAIN,
+                    _STRAIN,
+                    0.0,
+                    "",
+                    "Stretch along the object's horizontal axis, a share: 0.01 is 1 %",
+                ),
+                Freedom("strain xy", -_STRAIN, _STRAIN, 0.0, "", "Shear of the object, a share: 0.01 is 1 %"),
             ],
         }[kind]
     for number, (centre, spread) in enumerate(zip(run.scale.centre, run.scale.spread, strict=True), start=1):
         name = "given" if len(run.scale.centre) == 1 else f"given {number}"
-        words = "The number that the model is told"
+        words = "The number that the model is told, in the unit of its column"
         found.append(Freedom(name, centre - 2.5 * spread, centre + 2.5 * spread, centre, "", words))
     return found
 

@@ -63,7 +63,10 @@ class AdviceBox(QWidget):
         self.table.setHorizontalHeaderLabels(list(HEADINGS))
         for column, tooltip in enumerate(COLUMNS.values()):
             self.table.horizontalHeaderItem(column).setToolTip(tooltip)
-        self.table.setToolTip("All models that were tried; the suggested one is marked")
+        self.table.setToolTip(
+            "All models that were tried, a row each; the suggested one is selected. Point at a heading to read "
+            "what the column is and its unit"
+        )
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)

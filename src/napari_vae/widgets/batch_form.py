@@ -23,20 +23,25 @@ TASKS = {"Detect atoms": DETECT, "Apply a trained model": APPLY, "Train a model 
 CONTRASTS = {"automatic": "auto", "bright atoms": "bright", "dark atoms": "dark"}
 BETWEEN = "; "  # between the names of several files
 TOOLTIPS = {
-    "files": "Images, folders of images, and patterns such as /data/today/*.dm4, with “;” between them. Of a folder "
-    "all images are taken, without those in folders inside.",
-    "choose_files": "Choose image files",
-    "choose_folder": "Choose a folder of images",
-    "task": "Detect: a table of atoms for each image. Apply: also their latents by a model trained before, and whether "
-    "the image looks like its training data. Train: a model, layers and a report for each image.",
-    "model": "What the model shall not care about: it is found for each atom and kept out of the latents.",
-    "epochs": "Passes over the windows of an image; automatic goes on until it learns no more.",
-    "run": "Folder of a model that was saved, or of an analysis.",
-    "choose_run": "Choose the folder of a trained model",
-    "polarity": "Whether atoms are brighter than what lies between them, as in HAADF, or darker.",
+    "files": "The images to work on: files, folders, and patterns such as /data/today/*.dm4, with “;” between them. Of "
+    "a folder all images are taken, without those in folders inside. The buttons below fill it in.",
+    "choose_files": "Choose single image files in a dialog",
+    "choose_folder": "Choose a folder, of which all images are taken",
+    "task": "What is done with each image. Choose Detect for a table of atoms; Apply to have them described by a model "
+    "trained before, and to be told whether the image looks like its training data; Train for a model, layers "
+    "and a report of its own, when images are unlike each other.",
+    "model": "Model that is trained, by what it shall not care about: that is found for each atom and kept out of the "
+    "latents. rVAE is a good start; take strain-rVAE when the lattice is strained.",
+    "epochs": "Number of passes over the windows of an image. Automatic goes on until it learns no more; set it for a "
+    "quick look.",
+    "run": "Folder of the model that is applied: one that was saved in Train VAE, or of an analysis.",
+    "choose_run": "Choose the folder of a trained model in a dialog",
+    "polarity": "Whether atoms are brighter than what lies between them, as in HAADF, or darker, as in many "
+    "bright-field images. Automatic decides for each image; choose when all are alike.",
     "out": "Folder for the results. What is finished there, of the same images and settings, is not done again.",
-    "choose_out": "Choose the folder for the results",
-    "replace": "Replace results of the same name that are of other images or settings; otherwise such a file fails.",
+    "choose_out": "Choose the folder for the results in a dialog",
+    "replace": "Replace results of the same name that are of other images or settings. Tick it when you have "
+    "changed your mind; otherwise such a file fails.",
 }
 
 

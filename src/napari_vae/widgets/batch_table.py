@@ -30,7 +30,10 @@ class BatchTable(QTableWidget):
         self.setHorizontalHeaderLabels(list(HEADINGS))
         for column, tooltip in enumerate(HEADINGS.values()):
             self.horizontalHeaderItem(column).setToolTip(tooltip)
-        self.setToolTip("The files of the batch; double-click one that is done to open it")
+        self.setToolTip(
+            "The files of the batch, a row each, with what was found or why it failed; double-click one that is "
+            "done to open it"
+        )
         self.verticalHeader().hide()
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         self.horizontalHeader().setStretchLastSection(True)

@@ -113,15 +113,29 @@ class CrystalBox(QWidget):
             self.quantities[name].setToolTip(tooltip)
             checks.addWidget(self.quantities[name], number // 2, number % 2)
         form = Form()
-        form.add("Atoms", self.atoms, "The Points layer to measure. With sublattices told apart, more is measured.")
-        form.add("Measure", side_by_side(checks), "What to measure.")
+        form.add(
+            "Atoms",
+            self.atoms,
+            "The Points layer to measure. Tell Sublattices apart in the detection first, and more is measured.",
+        )
+        form.add("Measure", side_by_side(checks), "What to measure; untick what you do not need.")
         form.add(
             "Unstrained",
             self.reference,
-            "What strain is measured against: the mean lattice, or that of the points that are selected on the canvas.",
+            "What strain is measured against. The mean of the image is usual; choose the selected points when "
+            "a part of it, such as the substrate, is unstrained, and select that on the canvas.",
         )
-        form.add("Arrows", self.factor, "How many times as long as they are the displacements are drawn.")
-        form.add("Colour by", self.color, "Colour the points by one of the measured columns.")
+        form.add(
+            "Arrows",
+            self.factor,
+            "How many times as long as they are the displacements are drawn: a number. Raise it when the arrows "
+            "are too short to be seen.",
+        )
+        form.add(
+            "Colour by",
+            self.color,
+            "Column that colours the points, once something is measured; choose nothing to take the colours away.",
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for widget in (form, self.progress, self.told):
@@ -188,10 +202,15 @@ class CrystalBox(QWidget):
 
 
 TOOLTIPS = {
-    "lattice": "Lattice vectors, their angle, and the distance of neighbours, with standard errors.",
+    "lattice": "Lattice vectors and the distance of neighbours, in the unit of the image, and the angle in °, with "
+    "standard errors.",
     "vacancies": "List the sites where the neighbours on all sides expect an atom and there is none.",
-    "displacements": "How far every atom is from the middle of its neighbours, and how these are strained and turned.",
-    "intensities": "Sum the image over the Voronoi cell of every atom.",
+    "displacements": "How far every atom is from the middle of its neighbours, in px, and how these are strained "
+    "(a share: 0.01 "
+    "is 1 %) and turned (°).",
+    "intensities": "Sum the image over the area that is nearer to an atom than to any other (its Voronoi cell), in "
+    "the unit "
+    "of the image. It tells columns of unlike atomic number apart.",
 }
 
 

@@ -125,12 +125,16 @@ class DataForm(Form):
         return float(nearest[0]), float(nearest[1])
 
     def _lay_out(self) -> None:
-        self.add("Image", self.image, "The image layer to learn from. Further channels: see Advanced.")
+        self.add(
+            "Image",
+            self.image,
+            "The image to learn from. Choose another when several are open; further channels are under Advanced.",
+        )
         self.add(
             "Atoms",
             self.atoms,
-            "Points layer with the atoms, as “Detect atoms” makes it; edit it by hand as you like. "
-            "A regular grid needs no atoms and cuts windows all over the image.",
+            "The Points layer with the atoms, as “Detect atoms” makes it; edit it by hand as you like. Choose "
+            "a regular grid where there are no atoms to be found: it cuts windows all over the image.",
         )
         row = QHBoxLayout()
         row.addWidget(self.window_px, 1)
@@ -138,12 +142,20 @@ class DataForm(Form):
         self.add(
             "Window",
             side_by_side(row),
-            "Side of the square that is cut out around every atom; drawn on the image. Suggested: two lattice "
-            "spacings, which shows an atom and its nearest neighbours.",
+            "Side of the square that is cut out around every atom, in px; it is drawn on the image. Two "
+            "lattice spacings are suggested, which show an atom and its nearest neighbours. Make it larger to "
+            "see more of the surroundings.",
         )
-        self.add("Grid step", self.step_px, "Distance between the windows of the regular grid, in pixels.")
+        self.add(
+            "Grid step",
+            self.step_px,
+            "Distance between the windows of the regular grid, in px. Smaller gives more windows, and takes longer.",
+        )
         self.advanced.add(
-            "More channels", self.channels, "Further images of the same area and size, learned from together."
+            "More channels",
+            self.channels,
+            "Further images of the same area and size, such as a second detector. Tick those that the model "
+            "shall see together with the first.",
         )
 
     def _connect(self) -> None:

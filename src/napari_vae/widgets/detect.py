@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 PAGE = "detection"
 PURPOSE = "Finds the atoms of an image, to a fraction of a pixel."
-HINT = "Press Detect; every atom gets a point that you may move, add or delete. Then open Train VAE."
+HINT = "Move, add or delete points by hand as you like; then open Train VAE."
+BEFORE = "Press Detect; every atom gets a point that you may move, add or delete. Then open Train VAE."
+CRYSTAL = "Lattice, strain, vacancies and intensities of the atoms found; a first look does not need it"
 NOTHING = "No atoms were found; move the threshold to the left or choose the other contrast."
 NOTHING_INSIDE = "No atoms were found inside the region; move the threshold to the left or draw it elsewhere."
 UNDO = "Bring the atoms back as they were before the last detection; once more for the one before it"
@@ -65,11 +67,11 @@ class DetectWidget(Panel):
         self._stale = False
         self._complaint = ""
         self._timer = QTimer(self, singleShot=True, interval=200)
-        self.column.addWidget(Guide(napari_viewer, PURPOSE, PAGE, HINT))
+        self.column.addWidget(Guide(napari_viewer, PURPOSE, PAGE, HINT, before_atoms=BEFORE))
         self.column.addWidget(self.form)
         self.column.addWidget(self.progress)
         self.crystal = CrystalBox(napari_viewer, self.form.image)
-        self.column.addWidget(folded("Crystal", self.crystal))
+        self.column.addWidget(folded("Crystal", self.crystal, CRYSTAL))
         self.column.addStretch()
         self._connect()
 

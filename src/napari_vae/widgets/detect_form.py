@@ -25,6 +25,28 @@ CONTRASTS = {"bright": "bright on dark", "dark": "dark on bright"}
 METHODS = {"matched filter": "filter", "learned": "learned"}
 SUBLATTICES = {"do not tell apart": 1, "automatic": "auto", "2": 2, "3": 3, "4": 4}
 MARK = "mark atoms in view"
+TOOLTIPS = {
+    "Image": "The image in which atoms are looked for. Choose another when several are open; of several channels, the "
+    "first is searched.",
+    "Contrast": "Whether atoms are brighter than what lies between them, as in HAADF, or darker, as in many "
+    "bright-field images. Automatic decides from the image; choose yourself when the marks sit between the atoms.",
+    "Method": "How atoms are found. Automatic takes the matched filter, which looks for round peaks of one size. Try "
+    "the learned detector, a network trained on simulated images, when atoms are missed at low dose; on the real "
+    "images tried so far it found less.",
+    "Spacing": "Distance between neighbouring atoms, in the unit of the layer (px where it has none). It is estimated "
+    "from the image; type it in when every second atom is missed, or atoms are found between the atoms.",
+    "Preview": "Mark the atoms on the frame in view while you move the threshold, with their number. Untick it when "
+    "the marks are in the way.",
+    "Refine": "Fit a peak (a two-dimensional Gaussian) to every atom, for positions to a fraction of a pixel and "
+    "their errors. Untick it for a quick look.",
+    "Search in": "Where to look, and which atoms a second detection brings up to date. Choose the drawn region to "
+    "leave out vacuum or support: draw a rectangle, ellipse or polygon in a Shapes layer. Of a movie, the frame in "
+    "view is enough to try settings.",
+    "Tracks": "Give each atom one number through all frames, the drift of the sample taken out, and show where it "
+    "goes. Tick it when atoms move.",
+    "Sublattices": "Sort the atoms by their surroundings into so many kinds of sites, such as the A and B sites of a "
+    "perovskite. Automatic finds the number; leave it where all sites are alike.",
+}
 
 
 class DetectForm(Form):
@@ -120,41 +142,21 @@ class DetectForm(Form):
         return str(self.method.currentData())
 
     def _lay_out(self) -> None:
-        self.add("Image", self.image, "The image layer to search. Of several channels, the first.")
+        self.add("Image", self.image, TOOLTIPS["Image"])
         self.add("Pixel size", self.pixel_size, PIXEL_SIZE_TOOLTIP)
-        self.add(
-            "Contrast", self.polarity, "Whether atoms are brighter than what lies between them, as in HAADF, or darker."
-        )
-        self.add(
-            "Method",
-            self.method,
-            "Automatic is the matched filter. The learned detector, trained on simulated images, may find more at low "
-            "dose; on the real images tried so far it found less.",
-        )
+        self.add("Contrast", self.polarity, TOOLTIPS["Contrast"])
+        self.add("Method", self.method, TOOLTIPS["Method"])
         spacing = QHBoxLayout()
         spacing.addWidget(self.spacing, 1)
         spacing.addWidget(self.estimate)
-        self.estimate.setToolTip("Estimate the spacing from the image again")
-        self.add("Spacing", side_by_side(spacing), "Distance between neighbouring atoms, in the unit of the layer.")
+        self.estimate.setToolTip("Forget the spacing that was typed in, and estimate it from the image again")
+        self.add("Spacing", side_by_side(spacing), TOOLTIPS["Spacing"])
         self.add("Threshold", self.threshold, TOOLTIP)
-        self.add("Preview", self.preview, "Mark the atoms on the frame in view while you move the threshold.")
-        self.add(
-            "Refine", self.refine, "Fit a two-dimensional Gaussian to every atom: positions to a fraction of a pixel."
-        )
-        self.add(
-            "Search in",
-            self.where,
-            "Where to look, and which atoms a second detection brings up to date. For a region, draw a rectangle, "
-            "ellipse or polygon in a Shapes layer.",
-        )
-        self.add(
-            "Tracks",
-            self.follow,
-            "Give each atom one number through all frames, the drift of the sample taken out, and show where it goes.",
-        )
-        self.add(
-            "Sublattices", self.sublattices, "Sort the atoms by their surroundings, as A and B sites of a perovskite."
-        )
+        self.add("Preview", self.preview, TOOLTIPS["Preview"])
+        self.add("Refine", self.refine, TOOLTIPS["Refine"])
+        self.add("Search in", self.where, TOOLTIPS["Search in"])
+        self.add("Tracks", self.follow, TOOLTIPS["Tracks"])
+        self.add("Sublattices", self.sublattices, TOOLTIPS["Sublattices"])
 
     def _connect(self) -> None:
         self.image.layer_changed.connect(self._on_image_changed)

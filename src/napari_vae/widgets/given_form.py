@@ -81,13 +81,15 @@ class GivenForm(FollowsPoints, Form):
         self.add(
             "Condition on",
             self.condition,
-            "Column of the points with a class or a number for every atom, which the latents then leave out.",
+            "Column of the points with a class or a number for every atom, such as thickness. Choose what you "
+            "know already, and the latents leave it out.",
         )
         self.add(
             "Labels from",
             self.labels,
-            "Column of the points with the class of some atoms (words or whole numbers, blank where not known) or with "
-            "numbers to predict (NaN where not known); or a layer of labels that you painted over some atoms.",
+            "Where the known atoms are told: a column with the class of some (words or whole numbers, blank "
+            "where not known), or with numbers to predict (NaN where not known); or a Labels layer, when you "
+            "painted over some atoms. Label a few below if you have neither.",
         )
         self.add_wide(self.told)
         self.labels.currentIndexChanged.connect(self._tell)

@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from .data_form import is_atoms
 from .memory import PLUGIN, settings_of
 from .panel import sentence
 
@@ -69,11 +70,23 @@ class Guide(QWidget):
         Of the documentation, about this widget.
     hint : str
         What to do first, with an image open.
+    before_atoms : str, optional
+        What to do first while no layer has atoms; by default `hint`.
     """
 
-    def __init__(self, viewer: Any, purpose: str, page: str, hint: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        viewer: Any,
+        purpose: str,
+        page: str,
+        hint: str,
+        *,
+        before_atoms: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._viewer, self.page, self._advice = viewer, page, hint
+        self._viewer, self.page = viewer, page
+        self._advice, self._advice_before_atoms = hint, before_atoms or hint
         self._settings = settings_of("hints")
         self.help = QPushButton("?")
         self.help.setFixedWidth(26)
@@ -120,7 +133,9 @@ class Guide(QWidget):
         empty = not any(isinstance(layer, Image) for layer in self._viewer.layers)
         wanted = self._settings is not None and self._settings.shown
         samples = ", ".join(link(f"sample:{key}", words) for key, words in SAMPLES.items())
-        first = NO_IMAGE.format(samples=samples) if empty else self._advice
+        atoms = any(is_atoms(layer) and len(layer.data) for layer in self._viewer.layers)
+        advice = self._advice if atoms else self._advice_before_atoms
+        first = NO_IMAGE.format(samples=samples) if empty else advice
         tour = f" {link(TOUR, 'The tour')} takes ten minutes." if wanted else ""
         self.hint.setText(first + tour)
         self.close_hint.setVisible(wanted)

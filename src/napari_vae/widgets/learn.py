@@ -28,6 +28,7 @@ from .window_square import WindowSquare
 PAGE = "active-learning"
 PURPOSE = "Suggests where to measure next, when a measurement is dear."
 HINT = "Choose what is explored and its target, and press Step; the next places get rings on the image."
+SETUP = "Images, places, target and first measurements; fixed from the first step to Start over"
 RUN = ("Run", "Measure and learn until the budget is spent or the rule above holds; goes on in the background")
 SUGGEST = ("Suggest", "Choose where you are to measure first; then type in what you find below")
 FAILED_BY_USER = "It could not be measured."
@@ -144,8 +145,7 @@ class LearnWidget(Panel):
         for button in (self.step_button, self.undo_button):
             button.setMinimumHeight(30)
             self.progress.buttons.addWidget(button, 1)
-        self.setup = folded("What is explored", self.form)
-        self.setup.setToolTip("Images, places, target and first measurements; fixed from the first step to Start over")
+        self.setup = folded("What is explored", self.form, SETUP)
         self.setup.expand(animate=False)
         self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
         for widget in (self.setup, self.plan, self.progress, self.instrument, self.live, self.records):

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QWidget
 
 from ..layers import class_colors
+from .plot import swatch
 from .training_steps import Described
 
 SHOWN = 8  # classes; there are no more colours than that
@@ -31,7 +32,7 @@ class Legend(QLabel):
             class_colors(int(result.classes.max()) + 1),
         )
         classes = " &nbsp; ".join(
-            f'<span style="color:{colors[number]}">■</span>&nbsp;{escape(str(names[number]))}:&nbsp;{n}'
+            f"{swatch(colors[number], on_black=True)}&nbsp;{escape(str(names[number]))}:&nbsp;{n}"
             for number, n in list(counts.items())[:SHOWN]
         )
         more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""

@@ -8,17 +8,17 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from .plot import StillPlot
+from .plot import BLUE, ORANGE, StillPlot, swatch
 
 HEIGHT = 170
-CURVES = {"reconstruction": "#56b4e9", "kl": "#e69f00"}
+CURVES = {"reconstruction": BLUE, "kl": ORANGE}
 CAPTION = (
-    f'loss in nats per epoch: <span style="color:{CURVES["reconstruction"]}">reconstruction</span>, '
-    f'<span style="color:{CURVES["kl"]}">KL of latents</span>'
+    f"loss in nats per epoch: {swatch(CURVES['reconstruction'])} reconstruction, {swatch(CURVES['kl'])} KL of latents"
 )
 TOOLTIP = (
-    "Loss per patch against epoch. Blue: what the reconstruction misses, above what no model could redraw. Orange: "
-    "information that the latents hold about a patch. Both flatten when training is done."
+    "Loss per window, in nats (a unit of information), against the number of the epoch. Blue: what the "
+    "reconstruction misses, above what no model could redraw. Orange: how much the latents hold about a window "
+    "(KL). Both flatten when training is done; press Stop when they do."
 )
 
 

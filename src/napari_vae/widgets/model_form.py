@@ -20,12 +20,38 @@ KIND_WORDS = {
     "joint": "finding classes by itself",
 }
 EXPLAINED = {
-    "rotation": "Every atom may be turned: its angle is found and kept out of the latents.",
-    "translation": "Every atom may lie off the centre of its window: the shift is found and kept out of the latents.",
-    "scale": "Every atom may be larger or smaller: the scale is found and kept out of the latents.",
-    "strain": "Every cell may be stretched or sheared: the strain is found and kept out of the latents.",
+    "rotation": "Every atom may be turned: its angle is found, in °, and kept out of the latents. Tick it when like "
+    "atoms lie in several orientations.",
+    "translation": "Every atom may lie off the centre of its window: the shift is found, in px, and kept out of the "
+    "latents. Tick it for a regular grid, or when positions are rough.",
+    "scale": "Every atom may be larger or smaller: the factor is found, 1 for the mean, and kept out of the latents. "
+    "Tick it when size or magnification varies.",
+    "strain": "Every cell may be stretched or sheared: the strain is found (a share: 0.01 is 1 %) and kept out of the "
+    "latents. Tick it when the lattice is bent or strained.",
 }
 DEVICES = {"automatic": "auto", "CPU": "cpu", "NVIDIA GPU (CUDA)": "cuda", "Apple GPU (MPS)": "mps"}
+TOOLTIPS = {
+    "Model": "A published model by its name, or your own mix of what is chosen below. rVAE is a good start; VAE suits "
+    "where the orientation itself is what you look for.",
+    "Learns": "What the model is told of the atoms. Nothing is usual. Choose a class or number for each to keep what "
+    "you know already out of the latents; a few labels to have the rest predicted; classes by itself to have the "
+    "atoms sorted into as many as you say.",
+    "Classes": "Number of classes into which the model shall sort the atoms. Raise it when unlike atoms share a class.",
+    "Ignore": "What shall not count as a difference between two atoms. It is measured for each atom instead. Tick "
+    "what varies, but does not interest you.",
+    "Latents": "Number of latents: the values that describe what is left to differ between atoms. Two can be drawn as "
+    "a plane; take more when the residual still shows structure.",
+    "Epochs": "Number of passes over all atoms. Automatic goes on until the loss (how badly windows are redrawn) "
+    "stops improving; set it for a quick look.",
+    "Batch": "Number of atoms that are learned from at once. Automatic goes by how many there are; lower it when "
+    "memory runs out.",
+    "Weight of KL": "β, a number: the weight of the KL term, the price of what the latents hold. Above 1 they are "
+    "simpler and fewer are used, below 1 they hold more. Lower it when all atoms come out alike.",
+    "Device": "What computes. Automatic takes a graphics card (GPU) if there is one; the words below name it. Choose "
+    "CPU when its memory runs out.",
+    "Seed": "Start of the random numbers, itself any whole number. The same seed on the same device gives the same "
+    "result; change it to see whether a result holds.",
+}
 
 
 class ModelForm(Form):
@@ -109,34 +135,21 @@ class ModelForm(Form):
         }
 
     def _lay_out(self) -> None:
-        self.add("Model", self.preset, "A published model by its name, or your own mix of what is chosen below.")
-        self.add(
-            "Learns",
-            self.kind,
-            "What the model is told of the atoms. Given a class or number for each, the latents leave it out; from a "
-            "few labels it predicts the rest; by itself it sorts the atoms into as many classes as you say.",
-        )
-        self.add("Classes", self.n_classes, "Into how many classes the model shall sort the atoms.")
+        self.add("Model", self.preset, TOOLTIPS["Model"])
+        self.add("Learns", self.kind, TOOLTIPS["Learns"])
+        self.add("Classes", self.n_classes, TOOLTIPS["Classes"])
         grid = QGridLayout()
         for i, (name, check) in enumerate(self.checks.items()):
             check.setToolTip(EXPLAINED[name])
             grid.addWidget(check, i // 2, i % 2)
-        self.add(
-            "Ignore",
-            side_by_side(grid),
-            "What shall not count as a difference between two atoms. It is measured for each atom instead.",
-        )
-        self.add(
-            "Latents",
-            self.latent_dim,
-            "How many numbers describe what is left to differ between atoms. Two can be drawn as a plane.",
-        )
+        self.add("Ignore", side_by_side(grid), TOOLTIPS["Ignore"])
+        self.add("Latents", self.latent_dim, TOOLTIPS["Latents"])
         add = self.advanced.add
-        add("Epochs", self.epochs, "Passes over all atoms. Automatic: until the loss stops improving.")
-        add("Batch", self.batch_size, "Atoms per step. Smaller needs less memory. Automatic: by the number of atoms.")
-        add("Weight of KL", self.beta, "β: above 1 the latents are simpler and fewer are used, below 1 they hold more.")
-        add("Device", self.device, "What computes. Automatic takes a GPU if there is one; the words below name it.")
-        add("Seed", self.seed, "Start of the random numbers. The same seed on the same device gives the same result.")
+        add("Epochs", self.epochs, TOOLTIPS["Epochs"])
+        add("Batch", self.batch_size, TOOLTIPS["Batch"])
+        add("Weight of KL", self.beta, TOOLTIPS["Weight of KL"])
+        add("Device", self.device, TOOLTIPS["Device"])
+        add("Seed", self.seed, TOOLTIPS["Seed"])
 
     def _on_preset_changed(self, index: int = 0) -> None:
         name = self.preset.currentData()

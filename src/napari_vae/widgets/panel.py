@@ -77,10 +77,10 @@ class Form(QWidget):
         self._rows.setRowVisible(control, visible)
 
 
-def folded(title: str, content: QWidget) -> QCollapsible:
-    """A section that opens on a click."""
+def folded(title: str, content: QWidget, about: str) -> QCollapsible:
+    """A section that opens on a click; its tooltip says what it is `about`."""
     section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
-    section.setToolTip("Open or close what a first look does not need")
+    section.toggleButton().setToolTip(f"{about}. A click opens or closes it")
     section.setDuration(0)
     section.addWidget(content)
     section.collapse(animate=False)

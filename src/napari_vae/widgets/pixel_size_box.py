@@ -10,8 +10,8 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
 TOOLTIP = (
-    "Size of a pixel along the columns of the image, as its file says. Type it in where the file does not say it or is "
-    "wrong; everything that lies on the image follows"
+    "Width of one pixel, in nm or the unit of the file. Type it in where the file does not say it, or is "
+    "wrong; everything that lies on the image follows."
 )
 
 

@@ -21,11 +21,16 @@ class RunBox(SavingBox):
     load_asked = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("model", "model", "Write the trained model into a new folder", parent)
+        super().__init__(
+            "model",
+            "model",
+            "Write the trained model into a new folder, to use it another day or on a whole folder of images (Batch)",
+            parent,
+        )
         self.load_button = QPushButton("Load …")
         self.apply_button = QPushButton("Apply")
         self.continue_button = QPushButton("Continue")
-        self.load_button.setToolTip("Read a model that was saved before")
+        self.load_button.setToolTip("Read a model that was saved before, from its folder")
         self.apply_button.setToolTip("Describe the atoms of the chosen image with this model, without training it")
         self.continue_button.setToolTip(
             "Train this model further on the chosen image: model and window stay, while epochs, batch, β, device and "

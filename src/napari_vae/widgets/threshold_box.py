@@ -15,12 +15,17 @@ STEPS = 1000  # of the slider; it moves with the root of the score, since weak a
 BARS = 50
 HEIGHT = 70
 HANDLE = 8  # pixels, half the handle of napari's sliders: the line of the histogram stands above its middle
-TOOLTIP = "How clearly an atom must stand out: further right finds fewer atoms."
-HISTOGRAM = (
-    "Scores of everything on the frame in view that may be an atom; the height is the logarithm of the number. "
-    "Yellow: taken as atoms. Drag the line, or the slider below it, into the gap between noise and atoms."
+TOOLTIP = (
+    "How clearly an atom must stand out: a score in standard errors of the noise, or a probability with the "
+    "learned method. Further right finds fewer atoms. Move it left when atoms are missed, right when noise is "
+    "marked."
 )
-AUTOMATIC = "Let the threshold be chosen from the image"
+HISTOGRAM = (
+    "How many places on the frame in view have which score, from noise at the left to clear atoms at the "
+    "right; the height is the logarithm of their number. Yellow: taken as atoms. Drag the line, or the slider "
+    "below it, into the gap between noise and atoms."
+)
+AUTOMATIC = "Go back to the threshold that is chosen from the image"
 
 Floats = npt.NDArray[np.float64]
 
@@ -154,7 +159,7 @@ class ScoreHistogram(QWidget):
 
     def _bars(self, color: str) -> pg.BarGraphItem:
         bars = pg.BarGraphItem(
-            x0=self._edges[:-1], width=0.9 * STEPS / BARS, height=np.zeros(BARS), brush=color, pen=None
+            x0=self._edges[:-1], width=0.9 * STEPS / BARS, height=np.zeros(BARS), brush=color, pen="#808080"
         )
         self._plot.addItem(bars)
         return bars

@@ -31,8 +31,10 @@ from .window_square import WindowSquare
 
 PAGE = "models"
 PURPOSE = "Learns what differs between the atoms of an image."
-TRAIN = "Learn what differs between the atoms; goes on in the background"
-HINT = "Detect atoms first; then choose what shall not count as a difference, and press Train."
+TRAIN = "Learn what differs between the atoms, in the background; Stop keeps what is there"
+HINT = "Choose what shall not count as a difference (Ignore), and press Train."
+BEFORE = "Detect atoms first; then choose what shall not count as a difference (Ignore), and press Train."
+ADVANCED = "Further channels, length of the training, device and seed; a first look does not need it"
 
 
 class TrainWidget(Panel):
@@ -135,14 +137,14 @@ class TrainWidget(Panel):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addWidget(self.data.advanced)
         rows.addWidget(self.model.advanced)
-        self.advanced = folded("Advanced", advanced)
+        self.advanced = folded("Advanced", advanced, ADVANCED)
         self.live = QWidget()
         pictures = QHBoxLayout(self.live)
         pictures.setContentsMargins(0, 0, 0, 0)
         pictures.addWidget(self.loss, 1)
         pictures.addWidget(self.manifold)
         self.live.hide()
-        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
+        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT, before_atoms=BEFORE))
         parts = (self.data, self.model, self.advice, self.given, self.labels, self.advanced, self.progress)
         for widget in (*parts, self.runs, self.legend, self.live):
             self.column.addWidget(widget)

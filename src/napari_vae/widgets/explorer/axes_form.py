@@ -20,14 +20,29 @@ class AxesForm(Form):
         super().__init__(parent)
         self.layer = LayerBox(viewer, has_table)
         self.x, self.y, self.color = _column_box(), _column_box(), _column_box()
-        self.add("Layer", self.layer, "Points or labels whose columns are plotted; from any program.")
+        self.add(
+            "Layer",
+            self.layer,
+            "The Points or Labels layer whose columns are plotted, from any program. Choose another when several "
+            "have columns.",
+        )
         axes = QHBoxLayout()
         axes.addWidget(self.x, 1)
         axes.addWidget(self.y, 1)
-        self.add("Axes", side_by_side(axes), "Columns along the horizontal and the vertical axis.")
-        self.add("Colour", self.color, "Column that colours the points: numbers on a bar, classes by name.")
-        self.x.setToolTip("Column along the horizontal axis")
-        self.y.setToolTip("Column along the vertical axis")
+        self.add(
+            "Axes",
+            side_by_side(axes),
+            "Columns along the horizontal and the vertical axis, in their own units. z1 and z2 are a good start; "
+            "choose any two of numbers.",
+        )
+        self.add(
+            "Colour",
+            self.color,
+            "Column that colours the points, here and on the canvas: choose one of numbers for a colour bar, or of "
+            "classes for a colour each.",
+        )
+        self.x.setToolTip("Column of numbers along the horizontal axis, in its own unit; z1 is a good start")
+        self.y.setToolTip("Column of numbers along the vertical axis, in its own unit; z2 is a good start")
 
     def clear(self) -> None:
         """Choose no columns."""

@@ -114,17 +114,22 @@ class ClassSection(QWidget):
         self.changed.emit(state.name)
 
     def _lay_out(self) -> None:
-        self.column.setToolTip("Column that holds the classes; type a name for a new one")
+        self.column.setToolTip(
+            "Column of the layer that holds the classes; choose one, or type a name for a new one to keep the old "
+            "as it is"
+        )
         self.name.setPlaceholderText("class, new or chosen above")
-        self.name.setToolTip("Class to assign; empty takes the class away")
+        self.name.setToolTip(
+            "Name of the class to assign, new or one of the list; leave it empty to take the class away"
+        )
         tips = {
-            self.assign_button: "Give the selected atoms this class",
-            self.merge_button: "Make one class of those that are chosen in the list",
+            self.assign_button: "Give the atoms that are selected, here or on the canvas, this class",
+            self.merge_button: "Make one class of those that are chosen in the list (Ctrl-click for several)",
             self.color_button: "Choose another colour for the class, on the plot and on the canvas",
             self.undo_button: "Take the last change of the classes back",
             self.layer_button: "Make a Labels layer: the cell of every atom in the colour of its class",
             self.labels_button: f"Copy the classes to the column “{LABEL}”, from which Train VAE learns",
-            self.paint: "Every lasso or box on the plot assigns the class at once",
+            self.paint: "Every lasso or box on the plot assigns the class at once; tick it to sort many atoms by hand",
         }
         for widget, tip in tips.items():
             widget.setToolTip(tip)

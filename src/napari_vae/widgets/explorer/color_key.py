@@ -10,6 +10,7 @@ from qtpy.QtGui import QImage, QPainter, QPaintEvent, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ...analysis.coloring import Coloring
+from ..plot import swatch
 
 BAR_HEIGHT = 10
 SHOWN = 24  # classes; more are counted
@@ -56,7 +57,7 @@ class ColorKey(QWidget):
             self.bar.show_colormap(coloring.colormap)
             return
         classes = [
-            f'<span style="color:{color}">■</span>&nbsp;{escape(name)}:&nbsp;{n}'
+            f"{swatch(color, on_black=True)}&nbsp;{escape(name)}:&nbsp;{n}"
             for name, color, n in coloring.classes[:SHOWN]
         ]
         more = len(coloring.classes) - SHOWN

@@ -9,16 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...analysis.coloring import color_by
 from ...analysis.quality import certainty_of
 from ...errors import InputError
 from ...layer_table import check_plottable, table_of
-from ...layers import KEY
-from ...open_runs import OpenRun, keep_run, run_of
+from ...open_runs import OpenRun, run_of
 from ..guide import Guide, MorePages
-from ..jobs import Job
 from ..panel import Panel, folded, sentence
 from .axes_form import AxesForm
 from .class_column import ClassColumn
@@ -32,7 +30,7 @@ from .made_layers import LayerMaker
 from .manifold_section import ManifoldSection
 from .plot_tools import PlotTools
 from .quality_section import QualitySection
-from .run_loading import open_steps, read_source
+from .run_loading import RunLoader
 from .scatter_plot import ScatterPlot
 from .surroundings import pixels_around
 
@@ -45,6 +43,13 @@ PLOT_HEIGHT = 300
 PAGE = "explore"
 PURPOSE = "Shows the atoms in the plane of their latents, linked with the image."
 HINT = "Outline atoms on the plot, and see them on the image; or select them there."
+PLOT = "Every point is an atom, at its values of the two columns. Point at one to see it; double-click to go to it"
+SECTIONS = {
+    "Manifold": "What the model draws for any latents and pose",
+    "Classes": "Groups of atoms, found or given by hand, as a column of the layer",
+    "Quality": "How sure the model is, and which atoms it accounts for worst",
+    "Figures and tables": "Figures for a paper, and all columns for other programs",
+}
 NOTHING = "Open an image, detect atoms and train a model; or choose a layer of points with columns of numbers."
 
 
@@ -64,15 +69,16 @@ class ExploreWidget(Panel):
         self.layer_box, self.x, self.y, self.color = self.axes.layer, self.axes.x, self.axes.y, self.axes.color
         self.plot = ScatterPlot()
         self.plot.setFixedHeight(PLOT_HEIGHT)
+        self.plot.setToolTip(PLOT)
         self.key = ColorKey()
         self.words = sentence()
         self.more = MorePages(PAGE)
         self.card = HoverCard()
         self.link, self.maker = LayerLink(napari_viewer, self), LayerMaker(napari_viewer, self)
+        self.loader = RunLoader(napari_viewer, self)
         self._handing_over = QTimer(self, singleShot=True, interval=0)  # the plot shows it first
         self.manifold, self.classes = ManifoldSection(), ClassSection()
         self.quality, self.figures = QualitySection(), FigureSection()
-        self.job = Job(self)
         self.opened: OpenRun | None = None
         self._table = pd.DataFrame()
         self._windows: Rows = np.zeros(0, dtype=np.int64)
@@ -89,13 +95,9 @@ class ExploreWidget(Panel):
         self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
         for widget in (self.axes, self.tools, self.plot, self.key, self.words, self.more, self.card):
             self.column.addWidget(widget)
-        parts = {
-            "Manifold": self.manifold,
-            "Classes": self.classes,
-            "Quality": self.quality,
-            "Figures and tables": self.figures,
-        }
-        self.sections = {title: folded(title, part) for title, part in parts.items()}
+        parts = (self.manifold, self.classes, self.quality, self.figures)
+        named = zip(SECTIONS.items(), parts, strict=True)
+        self.sections = {title: folded(title, part, about) for (title, about), part in named}
         for section in self.sections.values():
             self.column.addWidget(section)
         self.column.addStretch()
@@ -128,9 +130,9 @@ class ExploreWidget(Panel):
         self.classes.labels_asked.connect(self._on_labels_asked)
         self.maker.said.connect(self.words.setText)
         self.figures.set_source(self._figure_data)
-        self.job.progressed.connect(self._on_progress)
-        self.job.succeeded.connect(self._on_run_loaded)
-        self.job.failed.connect(self._on_failed)
+        self.loader.said.connect(self.words.setText)
+        self.loader.failed.connect(self._on_failed)
+        self.loader.loaded.connect(self._on_table_changed)
 
     def _on_layer_changed(self) -> None:
         self._handing_over.stop()
@@ -204,29 +206,10 @@ class ExploreWidget(Panel):
 
     def load_run(self, folder: str) -> None:
         """Read a saved model and tie it to the layer; bad input ends in a notification."""
-        if self.job.running or self.link.layer is None:
-            return
-        try:
-            source = read_source(self._viewer, self.link.layer)
-        except InputError as error:
-            self._refuse(error)
-            return
-        self.job.start(open_steps, folder, *source)
+        self.loader.load(folder, self.link.layer)
 
     def _on_load_asked(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Load a model: choose its folder")
-        if folder:
-            self.load_run(folder)
-
-    def _on_progress(self, step: Any) -> None:
-        self.words.setText(step.message)
-
-    def _on_run_loaded(self, opened: OpenRun) -> None:
-        layer = self.link.layer
-        if layer is not None:
-            ours = layer.metadata.get(KEY, {}) | {"run": keep_run(self._viewer, opened)}
-            layer.metadata = {**layer.metadata, KEY: ours}
-            self._on_table_changed()
+        self.loader.ask(self.link.layer)
 
     def _on_row_chosen(self, row: int) -> None:
         rows = np.array([row], dtype=np.int64)

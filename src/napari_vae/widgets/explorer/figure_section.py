@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...errors import InputError
-from ...io.writing import TABLE_ENDINGS, check_table_name, write_table
+from ...io.writing import check_table_name, write_table
 from ..jobs import Job, Step, Steps, Stop
 from ..panel import side_by_side
 from ..progress_box import ProgressBox
@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from ...analysis.figures import FigureData
 
 Source = Callable[[], "FigureData"]
-FILTERS = {".csv": "CSV table (*.csv)", ".parquet": "Parquet table (*.parquet)", ".h5ad": "AnnData (*.h5ad)"}
-SAVE = "Draw the ticked figures and save them in a folder"
+FILTERS = {
+    ".csv": "CSV table (*.csv)",
+    ".parquet": "Parquet table (*.parquet)",
+    ".h5ad": "AnnData (*.h5ad)",
+    ".h5": "HDF5 (*.h5)",
+    ".xyz": "Extended XYZ (*.xyz)",
+}
+SAVE = "Draw the ticked figures and save them in a folder that you choose, one column of a journal wide"
 NO_SOURCE = "Nothing is shown yet; choose a Points or Labels layer with columns first."
 
 
@@ -39,9 +45,14 @@ class FigureSection(QWidget):
         self.formats = {kind: _ticked(kind.upper()) for kind in FORMATS}
         self.progress = ProgressBox("Save figures …", SAVE, page="figures")
         self.table_button = QPushButton("Save table …")
-        self.table_button.setToolTip(f"Save positions and all columns, as {', '.join(TABLE_ENDINGS)} (AnnData)")
-        self.formats["png"].setToolTip("Pixels, 300 to the inch, for slides and manuscripts")
-        self.formats["svg"].setToolTip("Lines and words that can be edited in Inkscape or Illustrator")
+        self.table_button.setToolTip(
+            "Save positions and all columns as a table: CSV, parquet, AnnData (.h5ad), HDF5 or extended XYZ, chosen by "
+            "the ending of its name"
+        )
+        self.formats["png"].setToolTip("Files of pixels, 300 to the inch; tick it for slides and manuscripts")
+        self.formats["svg"].setToolTip(
+            "Files of lines and words; tick it to edit the figure in Inkscape or Illustrator"
+        )
         self._lay_out()
         self._connect()
         self.refresh()

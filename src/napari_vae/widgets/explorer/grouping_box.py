@@ -49,9 +49,19 @@ class GroupingBox(QWidget):
         self.button = QPushButton("Group")
         self.words = sentence()
         self.job = Job(self)
-        self.method.setToolTip("How groups are found; the density finds their number itself, and leaves outliers out")
-        self.number.setToolTip("How many groups; auto takes the number with the lowest BIC")
-        self.columns.setToolTip("Columns to group by; angles count as places on a circle")
+        self.method.setToolTip(
+            "How groups are found. The Gaussian mixture suits oval groups and is the usual choice; k-means suits "
+            "round ones of like size and is fast; the density suits any shape, finds their number itself, and "
+            "leaves outliers out"
+        )
+        self.number.setToolTip(
+            "Number of groups. Auto takes the one that fits best without needless groups (lowest BIC); set it when "
+            "you know how many there are"
+        )
+        self.columns.setToolTip(
+            "Columns to group by; tick latents, and what else shall tell groups apart. Angles count as places on a "
+            "circle"
+        )
         self.button.setToolTip("Find groups of atoms and write them as classes into the column below")
         row = QHBoxLayout()
         row.addWidget(self.method, 1)

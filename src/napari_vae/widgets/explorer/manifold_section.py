@@ -36,7 +36,7 @@ class ManifoldSection(QWidget):
         self._freedoms: list[Freedom] = []
         self.picture = QLabel()
         self.picture.setFixedSize(SIDE, SIDE)
-        self.picture.setToolTip("What the model draws there")
+        self.picture.setToolTip("What the model draws where the cursor is on the plot, or the sliders stand")
         self.classes, self.along = QComboBox(), QComboBox()
         self.follow, self.behind = QCheckBox("follow the cursor"), QCheckBox("grid behind the plot")
         self.words = sentence(NO_RUN)
@@ -95,15 +95,31 @@ class ManifoldSection(QWidget):
 
     def _lay_out(self) -> None:
         self.follow.setChecked(True)
-        self.follow.setToolTip("Draw what lies under the cursor while it moves over the plot")
-        self.behind.setToolTip("Show what the model draws all over the plane of two latents, behind the points")
+        self.follow.setToolTip(
+            "Draw what lies under the cursor while it moves over the plot; untick it to keep what the sliders say"
+        )
+        self.behind.setToolTip(
+            "Show what the model draws all over the plane, behind the points; for axes that are two latents"
+        )
         self.load_button.setToolTip("Read a model from its folder and describe the atoms of this layer with it")
-        self.image_button.setToolTip("Make an image layer of this picture")
+        self.image_button.setToolTip("Make an image layer of the picture at the left")
         self.grid_button.setToolTip("Make an image layer of the grid over the two plotted latents")
-        self.traverse_button.setToolTip("Make a stack of images in which one slider runs over its range")
+        self.traverse_button.setToolTip(
+            "Make a stack of images, one for each step, in which the slider chosen at Along runs over its range"
+        )
         form = Form()
-        form.add("Class", self.classes, "Which class is drawn; the model was told of classes or has found them.")
-        form.add("Along", self.along, "Which slider runs in a traverse.")
+        form.add(
+            "Class",
+            self.classes,
+            "Class that is drawn, if the model was told of classes or has found them; choose each in turn to "
+            "compare them.",
+        )
+        form.add(
+            "Along",
+            self.along,
+            "Slider that runs over its range when you press Traverse; choose the latent or pose that you want to "
+            "see the effect of.",
+        )
         self._form = form
         checks = QVBoxLayout()
         checks.addWidget(self.follow)

@@ -25,15 +25,22 @@ class QualitySection(QWidget):
         super().__init__(parent)
         self.certainty = QCheckBox("less opaque where less sure")
         self.certainty.setToolTip(
-            "Opacity of the points by the standard deviation of the colour's column, or by the probability of the class"
+            "Fade points whose value of the colour's column is less certain: a larger standard deviation, or a "
+            "lower probability of the class. Tick it before you trust single atoms"
         )
         self.latents, self.heading = sentence(), sentence()
         self.latents.setToolTip("Nats that each latent holds about an atom; next to none means that it is not needed")
         self.unusual = QListWidget()
         self.unusual.setFixedHeight(LIST_HEIGHT)
-        self.unusual.setToolTip("Atoms that the model accounts for worst, the worst first; click to go there")
+        self.unusual.setToolTip(
+            "Atoms that the model accounts for worst, the worst first, with the value of the column above. Click "
+            "on one to go there"
+        )
         self.map_button = QPushButton("Map of the colour's column")
-        self.map_button.setToolTip("Make an image layer in which the cell of every atom has the value of that column")
+        self.map_button.setToolTip(
+            "Make an image layer in which the area around every atom has the value of the column that colours the "
+            "points"
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for widget in (self.certainty, self.latents, self.heading, self.unusual, self.map_button):

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QFileDialog, QWidget
+
 from ...errors import InputError
 from ...layers import KEY, atoms_from_points, micrograph_from_layer, placement_of
-from ...open_runs import OpenRun
+from ...open_runs import OpenRun, keep_run
 from ..data_form import is_source_image
-from ..jobs import Step
+from ..jobs import Job, Step
 from ..torch_loading import import_torch
 
 if TYPE_CHECKING:
@@ -17,6 +21,59 @@ if TYPE_CHECKING:
 
     from ...micrograph import Micrograph
     from ...placement import Placement
+
+
+class RunLoader(QObject):
+    """Reads models from their folders and ties them to layers of one viewer.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    parent : QWidget
+        The widget that owns it.
+    """
+
+    said = Signal(str)
+    failed = Signal(str)
+    loaded = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._viewer, self._window = viewer, parent
+        self._layer: Any | None = None
+        self.job = Job(parent)
+        self.job.progressed.connect(self._on_progress)
+        self.job.succeeded.connect(self._on_opened)
+        self.job.failed.connect(self.failed)
+
+    def ask(self, layer: Any | None) -> None:
+        """Have a folder chosen, and load the model in it."""
+        folder = QFileDialog.getExistingDirectory(self._window, "Load a model: choose its folder")
+        if folder:
+            self.load(folder, layer)
+
+    def load(self, folder: str, layer: Any | None) -> None:
+        """Read a saved model and tie it to a layer; bad input ends in a notification."""
+        if self.job.running or layer is None:
+            return
+        try:
+            source = read_source(self._viewer, layer)
+        except InputError as error:
+            show_error(str(error))
+            self.failed.emit(str(error))
+            return
+        self._layer = layer
+        self.job.start(open_steps, folder, *source)
+
+    def _on_progress(self, step: Any) -> None:
+        self.said.emit(step.message)
+
+    def _on_opened(self, opened: OpenRun) -> None:
+        layer, self._layer = self._layer, None
+        if layer is not None:
+            ours = layer.metadata.get(KEY, {}) | {"run": keep_run(self._viewer, opened)}
+            layer.metadata = {**layer.metadata, KEY: ours}
+            self.loaded.emit()
 
 
 def source_image(viewer: Any, layer: Any) -> Any:

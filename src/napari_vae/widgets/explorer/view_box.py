@@ -8,10 +8,11 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QPointF, Qt, Signal
 
+from ..plot import ORANGE
+
 Mode = Literal["pan", "lasso", "rectangle"]
 
 STEP = 3.0  # px between two corners of a lasso
-LINE = "#ffd400"
 
 
 class SelectBox(pg.ViewBox):
@@ -32,7 +33,7 @@ class SelectBox(pg.ViewBox):
         self.mode: Mode = "pan"
         self._corners: list[tuple[float, float]] = []
         self._last = QPointF()
-        self._line = pg.PlotCurveItem(pen=pg.mkPen(LINE, width=1.5), brush=pg.mkBrush(255, 212, 0, 40))
+        self._line = pg.PlotCurveItem(pen=pg.mkPen(ORANGE, width=1.5), brush=pg.mkBrush(ORANGE + "28"))
         self._line.setZValue(100)
         self._line.hide()
         self.addItem(self._line, ignoreBounds=True)

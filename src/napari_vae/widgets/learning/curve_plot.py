@@ -7,13 +7,14 @@ import numpy.typing as npt
 import pyqtgraph as pg
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from ..plot import StillPlot
+from ..plot import BLUE, GREEN, ORANGE, StillPlot, swatch
 
-VALUES, LINE, WANTED = "#56b4e9", "#e69f00", "#009e73"
+VALUES, LINE, WANTED = BLUE, ORANGE, GREEN
 TOOLTIP = (
-    "Against the number of measurements. Dots: what was measured. Line: the best so far; of a class, how many were "
-    "found. Dashed: the value that is sought. Where the target is to be learned everywhere: how far the "
-    "prediction is off at the places not measured, where their values are known, else its mean uncertainty."
+    "Learning curve, in the unit of the target, against the number of measurements. Dots: what was measured. "
+    "Line: the best so far; of a class, how many were found. Dashed: the value that is sought. Where the "
+    "target is to be learned everywhere: how far the prediction is off at the places not measured, where their "
+    "values are known, else its mean uncertainty. Stop when it no longer improves."
 )
 
 Floats = npt.NDArray[np.float64]
@@ -57,5 +58,5 @@ class CurvePlot(QWidget):
         self._wanted.setVisible(wanted is not None)
         if wanted is not None:
             self._wanted.setValue(wanted)
-        dots = f'<span style="color:{VALUES}">measured</span>, ' if len(values) else ""
-        self.caption.setText(f'{dots}<span style="color:{LINE}">{words}</span>' if words else "")
+        dots = f"{swatch(VALUES)} measured, " if len(values) else ""
+        self.caption.setText(f"{dots}{swatch(LINE)} {words}" if words else "")

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 COLUMNS = {"predicted": "prediction", "predicted_sd": "uncertainty", "measured": "measured", "order": "order"}
 TOOLTIP = (
-    "Every place where the model puts it: like values of the target lie together once it has learned. Rings: measured. "
-    "Crosses: next. Drag and wheel move and zoom; a double click shows the place on the canvas."
+    "The embedding: every place where the model puts it, on axes without a unit. Like values of the target lie "
+    "together once it has learned. Rings: measured. Crosses: next. Drag and wheel move and zoom; a double "
+    "click shows the place on the canvas."
 )
 
 
@@ -40,8 +41,9 @@ class EmbeddingPlot(QWidget):
         for column, words in COLUMNS.items():
             self.color.addItem(words, column)
         self.color.setToolTip(
-            "What colours the places, here and on the canvas: what is predicted, its standard deviation, what was "
-            "measured, or in which order"
+            "What colours the places, here and on the canvas: what is predicted, its standard deviation "
+            "(uncertainty), what was measured, or in which order. Choose uncertainty to see where the model "
+            "knows little"
         )
         self.color.setAccessibleName("Colour by")
         self.key = ColorKey()

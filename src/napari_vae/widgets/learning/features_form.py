@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 WINDOWS, OPEN, SAVED, LATENTS = "windows", "open", "saved", "latents"
 LATENT = re.compile(r"(vae_)?z\d+")
 TOOLTIP = (
-    "What the model sees of every place. The window itself: a network is trained here, on your measurements alone. "
-    "The encoder of a model that you have trained in “Train VAE”, open or loaded with the button: it knows all windows "
-    "already, so that fewer measurements may be enough; windows are of its size then. Latents: the columns z1, z2 … of "
-    "the points, as they are."
+    "What the model sees of every place. The windows themselves: a network is trained here, on your "
+    "measurements alone. Choose the encoder of a model from “Train VAE”, open or loaded with the button, where "
+    "measurements are dear: it knows all windows already, so that fewer may be enough; windows are of its size "
+    "then. Choose latents, the columns z1, z2 … of the points, where these already order what you look for."
 )
 
 
@@ -79,7 +79,7 @@ class FeaturesForm(Form):
         """Offer what there is now; the choice stays where it can."""
         if not isalive(self):
             return
-        entries = {WINDOWS: "the windows themselves"}
+        entries = {WINDOWS: "the windows"}
         if self.points is not None and self._open_run() is not None:
             entries[OPEN] = "encoder of the open model"
         if self._saved is not None:
@@ -108,7 +108,7 @@ class FeaturesForm(Form):
             return Features()
         run = self._open_run() if chosen == OPEN else self._saved
         if run is not None and run.model_config.kind == "conditional":
-            raise InputError("The encoder of this model needs to be told a condition; choose the windows themselves.")
+            raise InputError("The encoder of this model needs to be told a condition; choose the windows.")
         return Features(run=run)
 
     def _open_run(self) -> Run | None:

@@ -38,7 +38,9 @@ class InstrumentBox(QWidget):
         self.measured_button = QPushButton("Measured")
         self.measured_button.setToolTip("Take this value, and go to the next place; Enter in the field does the same")
         self.failed_button = QPushButton("Could not measure")
-        self.failed_button.setToolTip("Mark this place as failed; it is not suggested again")
+        self.failed_button.setToolTip(
+            "Mark this place as failed, when it cannot be measured; it is not suggested again"
+        )
         self.show_button = QPushButton("Show")
         self.show_button.setToolTip("Put the place into the middle of the canvas again")
         column = QVBoxLayout(self)

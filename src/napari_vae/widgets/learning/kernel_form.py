@@ -12,6 +12,24 @@ from ..panel import Form, counter
 
 NETWORKS = {"automatic": "auto", "linear": "linear", "dense (mlp)": "mlp", "convolutional (conv)": "conv"}
 KERNELS = {"Matérn": "matern", "Gaussian (RBF)": "rbf"}
+TOOLTIPS = {
+    "Network": "Network that turns a window, or latents, into the embedding. Automatic is a small dense one and "
+    "usual; choose linear when there are very few measurements; convolutional is for windows only, and wants many.",
+    "Embedding": "Number of axes of the embedding: a space in which the network puts places with like values of the "
+    "target close together. Two can be drawn as a plane; one suits very few measurements.",
+    "Kernel": "Rule (kernel) for how alike neighbours in the embedding are. Matérn allows for steps and is usual; "
+    "choose Gaussian when the target varies smoothly.",
+    "Ensemble": "Number of networks that are trained and averaged. More take longer; with 1 the uncertainty is not "
+    "checked on measurements held out, and tends to be too small.",
+    "Encoder": "Let the measurements change the encoder of the trained model; for that choice of “Described by” only. "
+    "Tick it with a hundred measurements or more.",
+    "Weight of sd": "Number of standard deviations (sd) that “mean plus uncertainty” adds to the mean. Raise it to "
+    "look further afield.",
+    "Device": "What computes. Automatic takes a graphics card (GPU) if there is one; choose CPU when its memory runs "
+    "out.",
+    "Seed": "Start of the random numbers, itself any whole number. The same seed on the same device gives the same "
+    "result; change it to see whether a result holds.",
+}
 
 
 class KernelForm(Form):
@@ -63,34 +81,14 @@ class KernelForm(Form):
 
     def _lay_out(self) -> None:
         add = self.add
-        add(
-            "Network",
-            self.network,
-            "What turns a window, or latents, into the embedding. Automatic is a small dense one; linear learns from "
-            "the fewest measurements; convolutional is for windows only.",
-        )
-        add(
-            "Embedding",
-            self.dimensions,
-            "Numbers that the network makes of a window, in which places with like values of the target come to lie "
-            "together. Two can be drawn as a plane.",
-        )
-        add("Kernel", self.kernel, "How alike neighbours of the embedding are. Matérn allows for steps, Gaussian less.")
-        add(
-            "Ensemble",
-            self.ensemble,
-            "Networks that are trained and averaged. More take longer; with 1 the uncertainty is not checked on "
-            "measurements held out, and tends to be too small.",
-        )
-        add(
-            "Encoder",
-            self.fine_tune,
-            "With the encoder of a trained model only: let the measurements change it. Worth a try with a hundred "
-            "measurements or more.",
-        )
-        add("Weight of sd", self.kappa, "Standard deviations that “mean plus uncertainty” adds to the mean.")
-        add("Device", self.device, "What computes. Automatic takes a GPU if there is one.")
-        add("Seed", self.seed, "Start of the random numbers. The same seed on the same device gives the same result.")
+        add("Network", self.network, TOOLTIPS["Network"])
+        add("Embedding", self.dimensions, TOOLTIPS["Embedding"])
+        add("Kernel", self.kernel, TOOLTIPS["Kernel"])
+        add("Ensemble", self.ensemble, TOOLTIPS["Ensemble"])
+        add("Encoder", self.fine_tune, TOOLTIPS["Encoder"])
+        add("Weight of sd", self.kappa, TOOLTIPS["Weight of sd"])
+        add("Device", self.device, TOOLTIPS["Device"])
+        add("Seed", self.seed, TOOLTIPS["Seed"])
 
 
 def _list(entries: dict[str, str]) -> QComboBox:

@@ -22,8 +22,8 @@ from .target_form import CLASS, EVERYWHERE, Purpose
 RANDOM, SPREAD, REGION, SELECTED = "random", "spread", "region", "selected"
 STARTS = {
     RANDOM: "random places",
-    SPREAD: "places that differ most",
-    REGION: "inside the drawn region",
+    SPREAD: "most unlike places",
+    REGION: "the drawn region",
     SELECTED: "the selected points",
 }
 CHOICES = {
@@ -39,9 +39,9 @@ OF_CLASS = ("pi", "ucb", "thompson", *OF_KNOWLEDGE)
 BUDGET, PATIENCE, GAIN, SURE = "budget", "patience", "gain", "sd"
 RULES = {
     BUDGET: "the budget is spent",
-    PATIENCE: "no better one in the last",
-    GAIN: "the expected gain is below",
-    SURE: "the uncertainty is below",
+    PATIENCE: "none better in last",
+    GAIN: "gain below",
+    SURE: "uncertainty below",
 }
 
 
@@ -57,13 +57,16 @@ class StartForm(Form):
         row.addWidget(self.start, 1)
         row.addWidget(self.number)
         words = (
-            "What is measured first, before there is a model. Random places; places that look as different from each "
-            "other as possible; random ones of those inside a shape that you have drawn; or the points that you have "
-            "selected on the canvas, all of them."
+            "What is measured first, before there is a model. Random places are usual; choose the most "
+            "unlike ones when kinds of places are rare. Or choose where: random places inside a shape that you "
+            "have drawn, or all points that you have selected on the canvas."
         )
         self.add("Start from", side_by_side(row), words)
         self.start.setToolTip(words)
-        self.number.setToolTip("How many places are measured before there is a model; about ten is usual")
+        self.number.setToolTip(
+            "Number of places that are measured before there is a model. About ten is usual; take more when "
+            "measuring is cheap"
+        )
         self.number.setAccessibleName("Number of first measurements")
         self.start.currentIndexChanged.connect(self._on_changed)
         remember("learning", {"start": self.start, "first": self.number})
@@ -182,9 +185,10 @@ class PlanForm(Form):
         self.add(
             "Choose next by",
             self.acquisition,
-            "How the next place is chosen. Expected improvement suits a search and is the usual choice. Mean plus "
-            "uncertainty looks further afield, chance of improvement less; a draw varies most. Largest uncertainty and "
-            "most information are for learning the target everywhere.",
+            "How the next place is chosen. Expected improvement suits a search and is the usual choice. Choose "
+            "mean plus uncertainty to look further afield, chance of improvement to stay close to what is "
+            "known, a draw for most variety. Largest uncertainty and most information are for learning the "
+            "target everywhere.",
         )
         row = QHBoxLayout()
         row.addWidget(self.batch)
@@ -194,23 +198,27 @@ class PlanForm(Form):
         self.batch.setSuffix(" at a time")
         self.budget.setSuffix(" in all")
         self.batch.setToolTip(
-            "Places chosen at a time. Several save refits and visits of the instrument, but each knows less than it "
-            "would one by one."
+            "Number of places chosen at a time. Raise it when each visit of the instrument is dear: several "
+            "save visits and refits, but each is chosen knowing less."
         )
-        self.budget.setToolTip("Measurements in all, the first ones included, at which Run ends")
+        self.budget.setToolTip("Number of measurements in all, the first ones included, at which Run ends")
         self.batch.setAccessibleName("Places at a time")
         self.budget.setAccessibleName("Measurements in all")
         until = QHBoxLayout()
         until.addWidget(self.rule, 1)
         until.addWidget(self.limit)
         words = (
-            "What ends Run before the budget is spent: so many measurements without a better one, or an expected gain "
-            "or an uncertainty, in the unit of the target, below a limit at every place."
+            "What ends Run. The budget is the number of measurements in all. Choose another rule to end "
+            "earlier: after so many measurements without a better one, or when the expected gain, or the "
+            "uncertainty, is below a limit at every place."
         )
         self._until = side_by_side(until)
         self.add("Until", self._until, words)
         self.rule.setToolTip(words)
-        self.limit.setToolTip("The limit of this rule: a number of measurements, or a value in the unit of the target")
+        self.limit.setToolTip(
+            "Limit of this rule: a number of measurements, or a value in the unit of the target. Lower it to go on "
+            "for longer"
+        )
         self.limit.setAccessibleName("Limit of the rule")
 
     def _remembered(self) -> dict[str, Control]:

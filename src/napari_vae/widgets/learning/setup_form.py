@@ -15,6 +15,8 @@ from .plan_form import PlanForm, StartForm
 from .steps import SetUp
 from .target_form import TargetForm
 
+ADVANCED = "Further channels, and the network that learns from the measurements; a first look does not need it"
+
 
 class SetUpForm(QWidget):
     """The forms one below the other, those that a first look does not need folded away.
@@ -30,7 +32,7 @@ class SetUpForm(QWidget):
         super().__init__(parent)
         self.data, self.features = DataForm(viewer), FeaturesForm(viewer)
         self.target, self.start, self.kernel = TargetForm(viewer), StartForm(viewer), KernelForm()
-        self.advanced = folded("Advanced", column_of(self.data.advanced, self.kernel))
+        self.advanced = folded("Advanced", column_of(self.data.advanced, self.kernel), ADVANCED)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         for widget in (self.data, self.features, self.target, self.start, self.advanced):

@@ -189,7 +189,7 @@ def _described(setup: SetUp, patches: Patches) -> tuple[npt.NDArray[np.int64], A
     if len(rows) < MINIMUM:
         raise InputError(
             f"Only {len(rows)} atoms have latents, and at least {MINIMUM} are needed; describe more of them in Train "
-            "VAE, or choose the windows themselves."
+            "VAE, or choose the windows."
         )
     return rows, latents[rows]
 

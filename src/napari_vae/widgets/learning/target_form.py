@@ -159,22 +159,23 @@ class TargetForm(FollowsPoints, Form):
         self.add(
             "Target",
             self.target,
-            "What is measured at each place. A column of the points: numbers or classes. A layer: a map of the same "
-            "area, such as a channel of a spectrum image or a strain map, wherever it lies and whatever its scale; or "
-            "Labels as classes. Typed in by you: you are shown where to measure, and type in what you find. Columns "
-            "and layers are looked up only at the places that are measured.",
+            "What is measured at each place. Choose “typed in by you” to measure at the instrument: you are "
+            "shown where, and type in what you find. To try it out on values that are known, choose a column "
+            "of the points (numbers or classes), or a layer: a map of the same area, such as a channel of a "
+            "spectrum image, or Labels as classes. They are looked up only at the places that are measured.",
         )
         self.add(
             "Mean within",
             self.radius,
-            "Radius of the disc around each place in which the layer is averaged, in pixels of the image. About a "
+            "Radius of the disc around each place in which the layer is averaged, in px of the image. About a "
             "third of the distance between atoms suits a map of atoms; 0 takes the pixel under the place.",
         )
         self.add(
             "Goal",
             self.goal,
-            "What the measurements are for: to find the places with the largest or smallest value or one near a "
-            "number, or those of one class; or to know the target everywhere as well as possible.",
+            "What the measurements are for. Choose a search to find the places with the largest or smallest "
+            "value, one near a number, or those of one class; choose “learn it everywhere” to know the target "
+            "at all places as well as possible.",
         )
         self.add("Wanted value", self.value, "The value that is sought, in the unit of the target.")
         self.add_wide(self.told)

@@ -1,0 +1,199 @@
+"""What stands in the docks can be read, found with the keyboard and understood: tooltips, order, room, contrast."""
+
+import re
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyqtgraph as pg
+import pytest
+import yaml
+from qtpy.QtCore import QPoint, QRect, Qt
+from qtpy.QtGui import QColor, QImage
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QDockWidget,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QScrollBar,
+    QStyle,
+    QStyleOptionComboBox,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_vae.layers import CLASS_COLORS
+from napari_vae.widgets.guide import Guide
+from napari_vae.widgets.plot import BLUE, GREEN, ORANGE, swatch
+
+MANIFEST = Path(__file__).parents[1] / "src/napari_vae/napari.yaml"
+DOCKS = [entry["display_name"] for entry in yaml.safe_load(MANIFEST.read_text())["contributions"]["widgets"]]
+NUMERIC = (QAbstractSpinBox, QAbstractSlider)
+CONTROLS = (QAbstractButton, QComboBox, QLineEdit, QAbstractItemView, pg.PlotWidget, *NUMERIC)
+UNIT = re.compile(r"\b(px|nm|s|unit|number|score|factor|share)\b|°|%", re.IGNORECASE)
+ADVICE = re.compile(r"\b(choose|usual|suits?|when|where|take|start)\b", re.IGNORECASE)
+
+
+def controls(panel):
+    """What can be clicked or typed into; the parts that Qt makes such a control of are not counted."""
+    for part in panel.widget().findChildren(QWidget):
+        of_another = any(isinstance(holder, (*CONTROLS, QMenu)) for holder in holders(part, panel))
+        if isinstance(part, CONTROLS) and not isinstance(part, QScrollBar) and not of_another:
+            yield part
+
+
+def holders(part, panel):
+    while (part := part.parentWidget()) not in (None, panel):
+        yield part
+
+
+def words_of(part, panel):
+    """The tooltip that Qt shows: its own, else that of what holds it."""
+    return next((tip for w in (part, *holders(part, panel)) if (tip := w.toolTip())), "")
+
+
+def test_every_control_says_what_it_is_its_unit_and_when_to_change_it(open_widget):
+    for name in DOCKS:
+        panel = open_widget(name)
+        seen = list(controls(panel))
+        assert len(seen) > 10
+        for part in seen:
+            tip = words_of(part, panel)
+            told = name, type(part).__name__, tip
+            assert len(tip) > 15, told
+            if isinstance(part, NUMERIC):
+                assert UNIT.search(tip), told
+            if isinstance(part, QComboBox) and part.count() > 1:
+                assert ADVICE.search(tip), told
+
+
+def cut_words(part):
+    """Words of a control or label that it has no room for, in every entry of a list."""
+    width, words = part.width(), []
+    if isinstance(part, QLabel):
+        needed = part.heightForWidth(width) if part.wordWrap() else part.sizeHint().width()
+        return [part.text()] if needed > (part.height() if part.wordWrap() else width) else []
+    if isinstance(part, QComboBox):
+        option = QStyleOptionComboBox()
+        part.initStyleOption(option)
+        field = QStyle.SubControl.SC_ComboBoxEditField
+        width = part.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, part).width()
+        # Of a model's long name the beginning, which is its short one, is enough: the rows below say the rest.
+        words = [part.itemText(i).split(":")[0] for i in range(part.count())]
+    elif isinstance(part, QAbstractSpinBox):
+        width, words = part.lineEdit().contentsRect().width(), [part.text(), part.specialValueText()]
+    elif isinstance(part, QLineEdit):
+        width, words = part.contentsRect().width(), [part.placeholderText()]
+    elif isinstance(part, QAbstractButton):
+        words = [part.text()] if part.sizeHint().width() > width else []
+        width -= part.sizeHint().width() - part.fontMetrics().horizontalAdvance(part.text())
+    return [word for word in words if part.fontMetrics().horizontalAdvance(word) > width]
+
+
+def cut_in(panel):
+    """All words in a dock that lack room."""
+    labels = panel.widget().findChildren(QLabel)
+    return [words for part in (*labels, *controls(panel)) if part.isVisible() for words in cut_words(part)]
+
+
+def by_tab(panel):
+    """The controls in the order in which Tab goes through them."""
+    part, visible = panel, [part for part in controls(panel) if part.isVisible()]
+    while panel.isAncestorOf(part := part.nextInFocusChain()):
+        if part in visible and part.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            yield part
+
+
+def jumps_in(panel):
+    """Pairs of controls between which Tab goes up or to the left."""
+    return [pair for pair in pairwise(by_tab(panel)) if not reads_on(*pair, panel)]
+
+
+def reads_on(before, after, panel):
+    """Whether a control is right of the one before it, in one row, or else below."""
+    first, second = (part.mapTo(panel.widget(), QPoint(0, 0)) for part in (before, after))
+    same_row = second.y() < first.y() + before.height() and first.y() < second.y() + after.height()
+    return second.x() > first.x() if same_row else second.y() > first.y()
+
+
+def test_everything_can_be_read_and_reached_by_tab_beside_the_canvas_of_a_laptop(open_widget, qtbot):
+    """At 1366 × 768, every section open, in the width that the dock asks for: nothing cut, Tab goes as one reads."""
+    for name in DOCKS:
+        panel = open_widget(name)
+        for section in panel.findChildren(QCollapsible):
+            section.expand(animate=False)
+        with suppress(qtbot.TimeoutError):  # Qt needs some rounds until all have their place
+            qtbot.waitUntil(lambda shown=panel: narrow(shown) and not (cut_in(shown) or jumps_in(shown)), timeout=4000)
+        assert narrow(panel) and panel.widget().minimumSizeHint().width() <= panel.viewport().width() < 450, name
+        assert not cut_in(panel), name
+        assert not jumps_in(panel), name
+        assert len(list(by_tab(panel))) > 10, name
+        dock_of(panel).hide()
+
+
+def dock_of(panel):
+    return next(holder for holder in holders(panel, None) if isinstance(holder, QDockWidget))
+
+
+def narrow(panel):
+    """Give a dock the width that it asks for, in the window of a small laptop; true when it has it."""
+    window = panel.window()
+    window.resize(1366, 768)
+    window.show()
+    window.resizeDocks([dock_of(panel)], [panel.sizeHint().width()], Qt.Orientation.Horizontal)
+    return abs(panel.width() - panel.sizeHint().width()) < 5
+
+
+def luminance(rgb):
+    """Relative luminance (…,) of colours (…, 3) of 0 to 255, as WCAG 2 defines it."""
+    share = np.asarray(rgb, float) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return linear @ (0.2126, 0.7152, 0.0722)
+
+
+def contrast(one, other):
+    low, high = np.sort([one, other])
+    return (high + 0.05) / (low + 0.05)
+
+
+def pixels_of(part, panel):
+    """Colours (N, 3) of the pixels where a label is drawn."""
+    image = panel.widget().grab(QRect(part.mapTo(panel.widget(), QPoint(0, 0)), part.size())).toImage()
+    image = image.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(-1, 3)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_our_words_stand_out_from_the_ground(theme, open_widget, qtbot):
+    """At least 4.5 : 1 for words, 3 : 1 for lines and marks (WCAG 2.2 AA)."""
+    from napari.settings import get_settings
+
+    panel, appearance = open_widget("Train VAE"), get_settings().appearance
+    before, appearance.theme = appearance.theme, theme
+    head = panel.findChild(Guide)
+    panel.progress.show_failure("There are no atoms.")
+    panel.live.show()
+    caption = panel.loss.findChild(QLabel)
+    panel.resize(360, 700)
+    panel.grab()  # lays it out
+    for part in (head.purpose, head.hint, panel.progress.words, panel.progress.more, caption):
+        colors, counts = np.unique(pixels_of(part, panel), axis=0, return_counts=True)
+        ground = luminance(colors[counts.argmax()])
+        assert (ground > 0.5) == (theme == "light")
+        assert max(contrast(ground, light) for light in luminance(colors)) >= 4.5, (theme, part.text())
+        for color in (BLUE, ORANGE, GREEN):
+            assert contrast(ground, luminance(QColor(color).getRgb()[:3])) >= 3, (theme, color)
+    assert set(re.findall(r'style="color:[^>]*>([^<]*)<', caption.text())) == {"■"}  # words have the theme's colour
+    appearance.theme = before
+
+
+def test_a_swatch_of_a_class_can_be_seen_on_any_ground():
+    assert all(contrast(0, luminance(QColor(color).getRgb()[:3])) >= 3 for color in CLASS_COLORS)
+    assert "background-color:#000000" in swatch(CLASS_COLORS[0], on_black=True)
