@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .batch.running import Outcome, Task
-    from .dispatch.files import FileResult
+    from .dispatch.under_way import FileResult
 
 app = typer.Typer(
     name="napari-vae",
