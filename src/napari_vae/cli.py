@@ -218,8 +218,8 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a model on the windows around the atoms of an image; of several files, one model each or one of all."""
-    from .batch import Train, train_on_all
-    from .dispatch.together import several_processes, train_together
+    from .batch import Train
+    from .dispatch.together import several_processes, train_together, train_together_on_all
 
     job = Train(
         model_of(model, latents, n_classes),
@@ -229,14 +229,13 @@ def train(
         atoms=atoms,
         given=given_of(labels, condition, targets),
     )
-    if several_processes():
+    if together:
+        if outcomes := train_together_on_all(job, files, out, overwrite):
+            windows = sum(outcome.facts["windows"] for outcome in outcomes)
+            say(f"The model trained on {windows} windows is in {out}; apply it with: napari-vae encode {out} FILES")
+            _finish(outcomes, "failed and are not in the model")
+    elif several_processes():
         train_together(job, files, out)
-    elif together:
-        with progress_bars() as bars:
-            outcomes = train_on_all(job, files, out, overwrite=overwrite, progress=bars)
-        windows = sum(outcome.facts["windows"] for outcome in outcomes)
-        say(f"The model trained on {windows} windows is in {out}; apply it with: napari-vae encode {out} FILES")
-        _finish(outcomes, "failed and are not in the model")
     else:
         _run(job, files, out, overwrite)
 
