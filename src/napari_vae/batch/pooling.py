@@ -23,7 +23,7 @@ from ..terminal import exit_code, sentence
 from .inputs import Patterns, find_files
 from .modelling import Train
 from .records import BEGUN, DONE, FAILED, Record, key_of, read_record, write_record
-from .running import EARLIER, Outcome, check_replaceable, make_way
+from .running import EARLIER, Outcome, StoppedError, check_replaceable, make_way
 from .tabulating import atom_facts, check_atoms
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class _Source:
         if self.failure is None:
             try:
                 step(self)
+            except StoppedError:
+                raise
             except Exception as error:
                 if os.environ.get("NAPARI_VAE_DEBUG"):
                     raise
@@ -86,7 +88,7 @@ def train_on_all(
     overwrite : bool
         Replace a model of other images or settings.
     progress : callable, optional
-        Called with a `Stage` as the work goes on.
+        Called with a `Stage` as the work goes on; what it raises ends the work, and nothing is written.
     group : Group, optional
         Processes that train together, of which the first writes; all see `files` and `out` on the same disk.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QWidget
 
-from ..batch import Analyze, Detect, Encode
+from ..batch import Analyze, Detect, Encode, Train
 from ..errors import InputError
 from ..io.reading import FORMATS
 from ..models.config import PRESETS, ModelConfig, TrainConfig
@@ -18,8 +18,13 @@ from .panel import Form, side_by_side
 if TYPE_CHECKING:
     from ..batch.running import Task
 
-DETECT, APPLY, ANALYZE = "detect", "apply", "analyze"
-TASKS = {"Detect atoms": DETECT, "Apply a trained model": APPLY, "Train a model on each": ANALYZE}
+DETECT, APPLY, ANALYZE, POOL = "detect", "apply", "analyze", "pool"
+TASKS = {
+    "Detect atoms": DETECT,
+    "Apply a trained model": APPLY,
+    "Train a model on each": ANALYZE,
+    "Train one model of all": POOL,
+}
 CONTRASTS = {"automatic": "auto", "bright atoms": "bright", "dark atoms": "dark"}
 BETWEEN = "; "  # between the names of several files
 TOOLTIPS = {
@@ -28,7 +33,8 @@ TOOLTIPS = {
     "choose_files": "Choose image files",
     "choose_folder": "Choose a folder of images",
     "task": "Detect: a table of atoms for each image. Apply: also their latents by a model trained before, and whether "
-    "the image looks like its training data. Train: a model, layers and a report for each image.",
+    "the image looks like its training data. Train on each: a model, layers and a report for each image. One of all: a "
+    "model of the windows of all images, with a table of them.",
     "model": "What the model shall not care about: it is found for each atom and kept out of the latents.",
     "epochs": "Passes over the windows of an image; automatic goes on until it learns no more.",
     "run": "Folder of a model that was saved, or of an analysis.",
@@ -101,10 +107,11 @@ class BatchForm(Form):
                 raise InputError("No trained model is named; choose the folder that it was saved in.")
             return Encode(detection, run=Path(self.run.text().strip()).expanduser())
         model = ModelConfig.preset(self.model.currentData())
-        return Analyze(model, TrainConfig(epochs=self.epochs.value() or "auto"), detection=detection)
+        train = TrainConfig(epochs=self.epochs.value() or "auto")
+        return (Train if self.task.currentData() == POOL else Analyze)(model, train, detection=detection)
 
     def choose(self, task: str) -> None:
-        """Choose what to do: ``"detect"``, ``"apply"`` or ``"analyze"``."""
+        """Choose what to do: ``"detect"``, ``"apply"``, ``"analyze"`` or ``"pool"``."""
         self.task.setCurrentIndex(self.task.findData(task))
 
     def _fill(self) -> None:
@@ -150,8 +157,9 @@ class BatchForm(Form):
     def _show_rows(self, index: int = 0) -> None:
         """Only the rows that the task needs."""
         task = self.task.currentData()
-        for control, needed in ((self.model, ANALYZE), (self.epochs, ANALYZE), (self.run_row, APPLY)):
-            self.set_row_visible(control, task == needed)
+        trains = (ANALYZE, POOL)
+        for control, needed in ((self.model, trains), (self.epochs, trains), (self.run_row, (APPLY,))):
+            self.set_row_visible(control, task in needed)
         self.changed.emit()
 
     def _on_files_clicked(self) -> None:
