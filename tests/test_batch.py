@@ -16,7 +16,7 @@ import pytest
 
 import napari_vae as nv
 from napari_vae import batch
-from napari_vae.batch.inputs import find_files
+from napari_vae.batch.inputs import find_files, places
 from napari_vae.batch.records import read_record
 from napari_vae.batch.running import Found
 from napari_vae.pipeline import Stage
@@ -395,3 +395,16 @@ def test_a_kill_between_two_renames_loses_nothing(tmp_path):
     (tmp_path / ".result-ijklmnop-old").mkdir()
     sweep(tmp_path / "result")
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["a/Survey.tif", "b/survey.tif"], ["Survey-tif", "survey-tif_2"]),
+        (["a/aux.tif", "a/CON.x.dm4", "a/com10.tif"], ["aux_", "CON.x_", "com10"]),
+        (["a/b. .tif", "a/c .tif"], ["b", "c"]),
+        (["a/b.tif", "a/B .tif"], ["b-tif", "B -tif"]),
+    ],
+)
+def test_results_have_names_that_every_system_has_and_tells_apart(files, names):
+    assert [place.name for place in places(list(map(Path, files)), Path())] == names

@@ -10,7 +10,9 @@ import pytest
 
 from napari_vae import ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, load_run, read, samples
 from napari_vae.cli import main
+from napari_vae.dispatch import under_way
 from napari_vae.dispatch.files import detect_files, encode_files
+from napari_vae.dispatch.parts import Parts
 from napari_vae.errors import InputError
 from napari_vae.io.writing import read_table
 
@@ -50,6 +52,20 @@ def same(path, table):
     pd.testing.assert_frame_equal(read_table(path), table)
 
 
+def break_off(movie, folder, after):
+    """Detect atoms until some frames are done."""
+
+    class Enough(Exception):
+        pass
+
+    def stop(event):
+        if event.done == after:
+            raise Enough
+
+    with pytest.raises(Enough):
+        detect_files([movie], folder, progress=stop)
+
+
 def test_frame_by_frame_is_what_detection_in_one_call_finds(movie, serial, tmp_path):
     told = []
     (result,) = detect_files([movie], tmp_path, progress=told.append)
@@ -61,15 +77,7 @@ def test_frame_by_frame_is_what_detection_in_one_call_finds(movie, serial, tmp_p
 
 
 def test_a_job_that_was_broken_off_goes_on_where_it_was(movie, serial, tmp_path):
-    class Enough(Exception):
-        pass
-
-    def stop(event):
-        if event.done == 3:
-            raise Enough
-
-    with pytest.raises(Enough):
-        detect_files([movie], tmp_path, progress=stop)
+    break_off(movie, tmp_path, after=3)
     (parts,) = tmp_path.iterdir()
     assert len(list(parts.glob("*.parquet"))) == 3
     marked = pd.read_parquet(parts / "frame-000002.parquet").assign(score=-1.0)
@@ -94,8 +102,49 @@ def test_a_finished_file_is_not_done_again_and_another_result_not_replaced(movie
     assert first.table.stat().st_mtime_ns == written
     (replaced,) = detect_files([frame], tmp_path, threshold=9.0, overwrite=True)
     assert not replaced.earlier and replaced.rows <= first.rows and first.table.stat().st_mtime_ns > written
-    os.utime(frame, ns=(1, 1))  # another image of the same name
+    os.utime(frame, ns=(1, 1))  # a copy
+    assert detect_files([frame], tmp_path, threshold=9.0)[0].earlier
+    content = frame.read_bytes()
+    frame.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # another image of the same name and size
     assert detect_files([frame], tmp_path, threshold=9.0)[0].failed
+
+
+def test_a_large_file_is_hashed_once_and_again_only_when_it_may_have_changed(movie, tmp_path, monkeypatch):
+    frame, hashed = tmp_path / "frame.npy", []
+    np.save(frame, np.load(movie)[0])
+    content_of = under_way.content_of
+    monkeypatch.setattr(under_way, "content_of", lambda path: (hashed.append(path), content_of(path))[1])
+    for changed, times in ((1, 1), (1, 1), (2, 2), (2, 2)):
+        os.utime(frame, ns=(changed, changed))
+        assert not detect_files([frame], tmp_path)[0].failed and len(hashed) == times
+
+
+def test_a_part_that_is_cut_short_is_done_again(movie, serial, tmp_path):
+    break_off(movie, tmp_path, after=3)
+    part = tmp_path / "movie-atoms.parts" / "frame-000001.parquet"
+    part.write_bytes(part.read_bytes()[:-100])
+    (result,) = detect_files([movie], tmp_path)
+    assert not result.failed
+    same(result.table, serial)
+
+
+def test_parts_whose_removal_was_broken_off_are_not_taken_by_the_next_job(tmp_path, monkeypatch):
+    parts = Parts(tmp_path / "a.parts", {"job": 1})
+    parts.begin({})
+    parts.add(0, pd.DataFrame({"y": [1.0]}))
+    with monkeypatch.context() as broken:
+        broken.setattr("shutil.rmtree", lambda folder: None)
+        Parts(tmp_path / "a.parts", {"job": 2})
+    assert not Parts(tmp_path / "a.parts", {"job": 2}).has(0)
+
+
+def test_a_table_that_cannot_be_written_fails_alone(movie, tmp_path):
+    frame = np.load(movie)[0]
+    for name in "ab":
+        np.save(tmp_path / f"{name}.npy", frame)
+    (tmp_path / "a-atoms.parquet").mkdir()
+    bad, good = detect_files([tmp_path / "a.npy", tmp_path / "b.npy"], tmp_path, overwrite=True)
+    assert bad.failed and not good.failed
 
 
 def test_parts_of_another_job_are_not_taken(movie, serial, tmp_path):

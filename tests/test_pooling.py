@@ -6,6 +6,7 @@ import pytest
 
 import napari_vae as nv
 from napari_vae import batch
+from napari_vae.processes import Group
 
 JOB = batch.Train(nv.ModelConfig.preset("vae"), nv.TrainConfig(epochs=1, device="cpu"))
 
@@ -50,6 +51,20 @@ def test_a_finished_model_is_known_again_and_another_is_not_replaced(images, tmp
     assert (tmp_path / "run" / "run.json").stat().st_mtime_ns == written
     batch.train_on_all(JOB, images / "a.tif", tmp_path / "run", overwrite=True)
     assert set(nv.read_table(tmp_path / "run" / "windows.csv")["file"]) == {str(images / "a.tif")}
+
+
+class Follower(Group):
+    """A process that is not the first one, without the others."""
+
+    first = False
+
+
+def test_of_several_processes_only_the_first_one_writes(images, tmp_path):
+    other = batch.train_on_all(JOB, images, tmp_path / "run", group=Follower())
+    assert not any(tmp_path.iterdir())
+    first = batch.train_on_all(JOB, images, tmp_path / "run", group=Group())
+    assert [(told.state, told.facts) for told in other] == [(told.state, told.facts) for told in first]
+    assert (tmp_path / "run" / "windows.csv").is_file()
 
 
 def test_other_pixels_and_files_without_atoms_are_refused_before_the_training(images, tmp_path):

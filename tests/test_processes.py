@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from napari_vae import fit
-from napari_vae.processes import Group
+from napari_vae.errors import InputError, TrainingError
+from napari_vae.processes import Group, joined
 
 SCRIPT = Path(__file__).with_name("training_process.py")
 
@@ -38,6 +40,25 @@ def test_every_row_is_taken_once():
     few = [Group(rank, 3).share(rows[:1]) for rank in range(3)]
     assert sum(share.counts for share in few) == 1
     assert all(len(share.rows) == 1 and share.before + share.after == 0 for share in few)
+
+
+def test_a_process_that_has_gone_is_one_sentence(monkeypatch):
+    def broken(tensor, *_):
+        raise RuntimeError("Connection closed by peer")
+
+    for name in ("all_reduce", "broadcast"):
+        monkeypatch.setattr(torch.distributed, name, broken)
+    group = Group(0, 2)
+    for exchange in (lambda: group.add([torch.ones(1)]), lambda: group.agree([1.0]), lambda: group.any(True)):
+        with pytest.raises(TrainingError, match="Another process"):
+            exchange()
+
+
+def test_processes_that_torchrun_did_not_start_are_told_so(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(InputError, match="torchrun"), joined("cpu"):
+        pass
 
 
 def test_two_processes_train_as_one(tmp_path):

@@ -112,19 +112,74 @@ def test_a_library_that_hangs_is_given_up(here, monkeypatch):
     assert_refused(here / "a.h5")
 
 
-@pytest.mark.parametrize("element", [(15, 0, 0), (18, 0)])
-@pytest.mark.parametrize(("suffix", "word"), [(".dm3", ">{}I"), (".dm4", ">{}Q")])
-def test_arrays_of_countless_empty_elements(here, suffix, word, element):
+LARGE = (1 << 30) + 1  # bytes, of which a file here has but some; such files are read lazily
+
+
+@pytest.fixture(params=[(".dm3", ">{}i"), (".dm4", ">{}q")], ids=["dm3", "dm4"])
+def digital_micrograph(here, request):
+    """Writes a DigitalMicrograph file whose group ImageData holds one tag of some info words."""
     pytest.importorskip("rsciio")
-    info = (20, *element, 0x7FFFFFFF)
-    words = struct.pack(word.format(1 + len(info)), len(info), *info)
-    header = struct.pack(">I", int(suffix[-1])) + struct.pack(word.format(1), 100) + struct.pack(">I", 1)
-    one = struct.pack(word.format(1), 1)
-    skipped = struct.pack(">Q", 0) if suffix == ".dm4" else b""  # the size of a tag
-    (here / f"a{suffix}").write_bytes(
-        header + b"\x01\x00" + one + b"\x15" + struct.pack(">H", 1) + b"a" + skipped + b"%%%%" + words + bytes(8)
-    )
-    assert_refused(here / f"a{suffix}")
+    suffix, word = request.param
+
+    def words(*numbers):
+        return struct.pack(word.format(len(numbers)), *numbers)
+
+    def write(*info, name=b"Data", size=0):
+        wide = words(0) if suffix == ".dm4" else b""  # the size of a tag
+        named = struct.pack(">BH", 21, len(name)) + name + wide + b"%%%%" + words(len(info), *info)
+        group = struct.pack(">BH", 20, 9) + b"ImageData" + wide + b"\0\0" + words(2**31 - 1) + named
+        path = here / f"a{suffix}"
+        with path.open("wb") as file:
+            file.write(struct.pack(">i", int(suffix[-1])) + words(100) + struct.pack(">i", 1) + b"\0\0" + words(1))
+            file.write(group + bytes(8))
+            file.truncate(max(size, file.tell()))
+        return path, len(named)
+
+    return write
+
+
+@pytest.mark.parametrize("size", [0, LARGE])
+@pytest.mark.parametrize("element", [(15, 0, 0), (18, 0)])
+def test_arrays_of_countless_empty_elements(digital_micrograph, element, size):
+    path, _ = digital_micrograph(20, *element, 0x7FFFFFFF, name=b"a", size=size)
+    assert_refused(path)
+
+
+@pytest.mark.parametrize("size", [0, LARGE])
+def test_pixels_of_a_negative_number_before_which_the_same_tag_is_read_again(digital_micrograph, size):
+    _, length = digital_micrograph(20, 10, 0)
+    path, _ = digital_micrograph(20, 10, -length, size=size)
+    assert_refused(path)
+
+
+def test_images_that_are_all_the_same_place_of_a_file(here):
+    pytest.importorskip("rsciio")
+    images, side, start = 5000, 256, 34
+    header = struct.pack("<3H4IQI", 0x4949, 0x197, 0x220, 0x4122, 0x4142, images, images, start, 0)
+    offset = start + 8 * images
+    image = struct.pack("<2dI2dIH2I", 0, 1, 0, 0, 1, 0, 1, side, side) + bytes(side * side)
+    (here / "a.ser").write_bytes(header + struct.pack("<Q", offset) * images + image + bytes(16))
+    (here / "a.emi").write_bytes(b"<ObjectInfo></ObjectInfo>")
+    (here / "a_1.ser").write_bytes((here / "a.ser").read_bytes())
+    for name in ("a.ser", "a.emi"):
+        with pytest.raises(ReadError, match="cut short or damaged"):
+            read(here / name)
+
+
+def test_descriptions_that_all_end_at_the_same_place(here):
+    pytest.importorskip("rsciio")
+    (here / "a.emi").write_bytes(b"<ObjectInfo>" * 2000 + b"</ObjectInfo>")
+    with pytest.raises(ReadError, match="cut short or damaged"):
+        read(here / "a.emi")
+
+
+def test_sizes_of_an_mrc_in_the_other_order_of_bytes(here):
+    pytest.importorskip("rsciio")
+    header = bytearray(1024)
+    header[:16], header[208:212] = struct.pack(">4i", 256, 256, 256, 0), b"MAP "
+    (here / "a.mrc").write_bytes(bytes(header) + bytes(range(256)) * 256 * 256)
+    image = read(here / "a.mrc")  # in the first order a 256 TiB file, which its reader would cut into pieces for hours
+    assert image.shape == (256, 256, 256) and np.array_equal(image.data[7, 3], np.arange(256))
 
 
 # ---- claims ---------------------------------------------------------------------------------------------------------

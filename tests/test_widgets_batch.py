@@ -63,6 +63,21 @@ def test_a_folder_is_worked_through_and_a_file_opened(viewer, batch, qtbot, tmp_
     assert [state for _, state in states(batch)] == ["finished before", "failed", "finished before"]
 
 
+def test_one_model_of_all_and_the_windows_of_a_file(viewer, batch, qtbot, tmp_path):
+    batch.form.choose("pool")
+    batch.form.epochs.setValue(1)
+    batch.start()
+    finish(qtbot, batch.job)
+    assert states(batch) == [("a.tif", "done"), ("b.tif", "failed"), ("c.tif", "done")]
+    assert "One model of 2 of 3 files" in batch.progress.words.text() and not batch.report_button.isEnabled()
+    batch.table.selectRow(2)
+    batch.open_button.click()
+    finish(qtbot, batch.open_job)
+    windows = nv.read_table(tmp_path / "results" / "windows.csv")
+    assert len(viewer.layers["atoms of c"].data) == windows["file"].str.endswith("c.tif").sum() > 0
+    assert run_of(viewer, viewer.layers["atoms of c"]) is not None
+
+
 def test_a_model_for_each_and_one_of_them_for_others(viewer, batch, images, qtbot, tmp_path):
     batch.form.choose("analyze")
     batch.form.epochs.setValue(1)

@@ -130,6 +130,14 @@ def test_missing_words_in_hdf5_come_back_missing_and_empty_ones_empty(tmp_path):
     pd.testing.assert_frame_equal(back, read_table(write_table(table, tmp_path / "t.parquet")))
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "Int8", "UInt16", "Float32", "boolean", "int64[pyarrow]"])
+def test_numbers_with_missing_values_of_pandas_come_back_from_hdf5_as_they_were(tmp_path, dtype):
+    pytest.importorskip("pyarrow", reason="one of the types is its")
+    whole = pd.Series([1, 0, 1], dtype=dtype)
+    table = pd.DataFrame({"gaps": whole.mask([False, True, False]), "whole": whole, "plain": [True, False, True]})
+    pd.testing.assert_frame_equal(read_table(write_table(table, tmp_path / "t.h5")), table, check_names=False)
+
+
 def test_extended_xyz_is_read_by_its_rules(tmp_path, mixed):
     lines = write_table(mixed, tmp_path / "t.xyz", **ORIGIN).read_text(encoding="utf-8").splitlines()
     assert [lines[0], lines[4]] == ["2", "1"]  # atoms of the two frames

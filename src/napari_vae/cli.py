@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from . import exploring, publishing
+from . import advising, exploring, publishing
 from .errors import InputError
 from .options import (
     Atoms,
@@ -35,13 +35,8 @@ from .options import (
     model_of,
     training_of,
 )
-from .terminal import one_line_errors, progress_bars, say, warn
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from .batch.running import Outcome, Task
-    from .dispatch.files import FileResult
+from .outcomes import finish, frame_by_frame, run_on_files
+from .terminal import one_line_errors, progress_bars, say
 
 app = typer.Typer(
     name="napari-vae",
@@ -132,7 +127,7 @@ def analyze(
         given=given_of(labels, condition, targets),
         n_classes=auto_or_int(classes, "--classes"),
     )
-    _run(job, files, out, overwrite)
+    run_on_files(job, files, out, overwrite)
 
 
 @app.command(
@@ -164,9 +159,9 @@ def detect(
         if follow:
             raise InputError("Atoms are followed through a whole movie at once; leave out --follow or --scheduler.")
         how: dict[str, Any] = {"scheduler": scheduler, "dataset": dataset, "overwrite": overwrite}
-        _finish(_frame_by_frame(detect_files, files, out, **how, **detection))
+        finish(frame_by_frame(detect_files, files, out, **how, **detection))
         return
-    _run(Detect(detection, dataset, follow=follow), files, out, overwrite)
+    run_on_files(Detect(detection, dataset, follow=follow), files, out, overwrite)
 
 
 @app.command(epilog="Example: [bold]napari-vae crystal survey.dm3 --out tables[/]")
@@ -188,7 +183,7 @@ def crystal(
 
     detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
     number = auto_or_int(sublattices, "--sublattices")
-    _run(Crystal(detection, dataset, atoms, sublattices=number), files, out, overwrite)
+    run_on_files(Crystal(detection, dataset, atoms, sublattices=number), files, out, overwrite)
 
 
 @app.command(
@@ -218,8 +213,8 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a model on the windows around the atoms of an image; of several files, one model each or one of all."""
-    from .batch import Train, train_on_all
-    from .dispatch.together import several_processes, train_together
+    from .batch import Train
+    from .dispatch.together import several_processes, train_together, train_together_on_all
 
     job = Train(
         model_of(model, latents, n_classes),
@@ -229,16 +224,15 @@ def train(
         atoms=atoms,
         given=given_of(labels, condition, targets),
     )
-    if several_processes():
+    if together:
+        if outcomes := train_together_on_all(job, files, out, overwrite):
+            windows = sum(outcome.facts["windows"] for outcome in outcomes)
+            say(f"The model trained on {windows} windows is in {out}; apply it with: napari-vae encode {out} FILES")
+            finish(outcomes, "failed and are not in the model")
+    elif several_processes():
         train_together(job, files, out)
-    elif together:
-        with progress_bars() as bars:
-            outcomes = train_on_all(job, files, out, overwrite=overwrite, progress=bars)
-        windows = sum(outcome.facts["windows"] for outcome in outcomes)
-        say(f"The model trained on {windows} windows is in {out}; apply it with: napari-vae encode {out} FILES")
-        _finish(outcomes, "failed and are not in the model")
     else:
-        _run(job, files, out, overwrite)
+        run_on_files(job, files, out, overwrite)
 
 
 @app.command(
@@ -268,42 +262,13 @@ def encode(
         if atoms is not None:
             raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")
         how: dict[str, Any] = {"scheduler": scheduler, "dataset": dataset, "overwrite": overwrite}
-        _finish(_frame_by_frame(encode_files, run, files, out, **how, **detection))
+        finish(frame_by_frame(encode_files, run, files, out, **how, **detection))
         return
     told = given_of(None, condition, None).condition
-    _run(Encode(detection, dataset, atoms, run=run, condition=told), files, out, overwrite)
+    run_on_files(Encode(detection, dataset, atoms, run=run, condition=told), files, out, overwrite)
 
 
-@app.command(epilog="Example: [bold]napari-vae advise survey.dm3 --atoms atoms.csv[/]")
-def advise(
-    file: Annotated[Path, typer.Argument(help="The image or movie to find a model for.")],
-    atoms: Atoms = None,
-    dataset: Dataset = None,
-    device: Device = "auto",
-    seed: Seed = 0,
-) -> None:
-    """Suggest window, invariances and number of latents from a short scan, and show its table."""
-    from .adviser import advise
-    from .io.reading import read
-    from .io.writing import read_table
-    from .pipeline import Stage, find_atoms
-
-    train, table = training_of("auto", device, seed), None if atoms is None else read_table(atoms)
-    with progress_bars() as bars:
-        image = read(file, dataset=dataset)
-        found = find_atoms(image, {}, bars) if table is None else table
-        advice = advise(
-            image,
-            found,
-            train=train,
-            seed=seed,
-            callback=lambda progress: bars(Stage("compare models", progress.fraction, progress.message)),
-        )
-    model = advice.model
-    say(advice.table.to_string(index=False, float_format="{:.2f}".format, na_rep="–"))
-    say(advice.reasons)
-    options = f"--model {model.name} --latents {model.latent_dim} --window {advice.window}"
-    say(f"Suggested: napari-vae analyze {file} {options} --out results")
+advising.add_commands(app)
 
 
 @app.command("open", epilog="Example: [bold]napari-vae open results[/]")
@@ -326,34 +291,3 @@ def open_(
 
 publishing.add_commands(app)
 exploring.add_commands(app)
-
-
-def _run(task: Task, files: list[Path], out: Path, overwrite: bool) -> None:
-    """Do it on every file and say what became of each."""
-    from .batch import run
-
-    with progress_bars() as bars:
-        outcomes = run(task, files, out, overwrite=overwrite, progress=bars.show_batch)
-    _finish(outcomes)
-
-
-def _frame_by_frame(call: Callable[..., list[FileResult]], *arguments: Any, **options: Any) -> list[FileResult]:
-    """Call one of `dispatch.files`, with a bar for every file."""
-    from .pipeline import Stage
-
-    with progress_bars() as bars:
-        return call(
-            *arguments, **options, progress=lambda p: bars(Stage(p.path.name, p.done / p.total, f"{p.total} frames"))
-        )
-
-
-def _finish(
-    outcomes: Sequence[Outcome | FileResult], consequence: str = "failed; the same command tries these again"
-) -> None:
-    """Say what became of every file; exit code 2 when some failed, or 1 if one of them by a fault of ours."""
-    for outcome in outcomes:
-        (warn if outcome.failed else say)(str(outcome))
-    if failed := [outcome for outcome in outcomes if outcome.failed]:
-        if len(outcomes) > 1:
-            warn(f"{len(failed)} of {len(outcomes)} files {consequence}.")
-        raise typer.Exit(min(outcome.code for outcome in failed))

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, distributed, nn
 
-from .device import choose_device
-from .errors import InputError
+from .device import choose_device, is_out_of_memory
+from .errors import InputError, TrainingError
 from .models.evidence import Evidence
 
 
@@ -67,7 +67,8 @@ class Group:
         """Put into every tensor the sum over all processes."""
         if self.size > 1 and tensors:
             flat = torch.cat([tensor.flatten() for tensor in tensors])
-            distributed.all_reduce(flat)
+            with _exchange():
+                distributed.all_reduce(flat)
             for tensor, total in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
                 tensor.copy_(total.view_as(tensor))
 
@@ -75,7 +76,8 @@ class Group:
         """Put into every tensor what it is in the first process."""
         if self.size > 1:
             for tensor in tensors:
-                distributed.broadcast(tensor, 0)
+                with _exchange():
+                    distributed.broadcast(tensor, 0)
 
     def align(self, model: nn.Module) -> None:
         """Give every process the weights of the first one."""
@@ -103,7 +105,8 @@ class Group:
         if self.size == 1:
             return wish
         wishes = torch.tensor([float(wish)], device=self.device or None)
-        distributed.all_reduce(wishes)
+        with _exchange():
+            distributed.all_reduce(wishes)
         return bool(wishes > 0)
 
     def check_same(self, digest: str) -> None:
@@ -123,6 +126,19 @@ ALONE = Group()
 
 
 @contextmanager
+def _exchange() -> Iterator[None]:
+    """Say in a sentence that another process has gone, which the libraries tell as a fault of a connection."""
+    try:
+        yield
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        raise TrainingError(
+            "Another process of this training has ended or cannot be reached; see what it says, and start all again."
+        ) from error
+
+
+@contextmanager
 def joined(device: str = "auto") -> Iterator[Group]:
     """The processes that ``torchrun`` started, or this one alone if it did not.
 
@@ -134,7 +150,8 @@ def joined(device: str = "auto") -> Iterator[Group]:
     Raises
     ------
     InputError
-        If there are more processes on this machine than GPUs, or the device cannot be shared.
+        If there are more processes on this machine than GPUs, the device cannot be shared, or they do not find each
+        other.
 
     Examples
     --------
@@ -155,7 +172,12 @@ def joined(device: str = "auto") -> Iterator[Group]:
                 f"This machine has {torch.cuda.device_count()} GPUs; start one process for each, or give --device cpu."
             )
         chosen = torch.device("cuda", local)
-    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    except (ValueError, RuntimeError) as error:
+        raise InputError(
+            "The processes of this training do not find each other; start them with torchrun, or unset WORLD_SIZE."
+        ) from error
     try:
         yield Group(distributed.get_rank(), size, str(chosen))
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
@@ -11,6 +12,7 @@ from ..archive import RECORD
 from ..errors import InputError
 from ..io.reading import FORMATS
 
+DEVICES = re.compile("con|prn|aux|nul|(com|lpt)[1-9¹²³]", re.IGNORECASE)  # names that Windows has for itself
 Patterns = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
@@ -89,11 +91,22 @@ def _images(paths: Iterator[Path]) -> Iterator[Path]:
 
 
 def places(files: Sequence[Path], out: Path) -> list[Path]:
-    """A place in `out` per file, named after it; with its suffix, and then a number, where names would clash."""
+    """A place in `out` per file, named after it; with its suffix, and then a number, where names would clash.
+
+    Names are such that Windows has them too: it does not tell capitals apart, drops dots and spaces at the end, and
+    keeps some words for devices.
+    """
     names: list[str] = []
-    stems = [path.stem for path in files]
-    for path in files:
-        name = path.stem if stems.count(path.stem) == 1 else path.name.replace(".", "-")
-        number = sum(other == name or other.rpartition("_")[0] == name for other in names)
+    stems = [_portable(path.stem) for path in files]
+    alike = [stem.casefold() for stem in stems]
+    for path, stem in zip(files, stems, strict=True):
+        name = stem if alike.count(stem.casefold()) == 1 else _portable(path.name.replace(".", "-"))
+        number = sum(name.casefold() in (other.casefold(), other.casefold().rpartition("_")[0]) for other in names)
         names.append(f"{name}_{number + 1}" if number else name)
     return [out / name for name in names]
+
+
+def _portable(stem: str) -> str:
+    """A name without what Windows would drop, or keeps for a device: ``aux`` becomes ``aux_``."""
+    kept = stem.rstrip(" .") or "_"
+    return f"{kept}_" if DEVICES.fullmatch(kept.partition(".")[0].rstrip()) else kept

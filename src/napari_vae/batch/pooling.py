@@ -23,7 +23,7 @@ from ..terminal import exit_code, sentence
 from .inputs import Patterns, find_files
 from .modelling import Train
 from .records import BEGUN, DONE, FAILED, Record, key_of, read_record, write_record
-from .running import EARLIER, Outcome, make_way
+from .running import EARLIER, Outcome, StoppedError, check_replaceable, make_way
 from .tabulating import atom_facts, check_atoms
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from ..patches import Patches
     from ..pipeline import Stage
+    from ..processes import Group
     from ..run import Run
 
 WINDOWS, FILES = "windows.csv", "files.csv"
@@ -53,6 +54,8 @@ class _Source:
         if self.failure is None:
             try:
                 step(self)
+            except StoppedError:
+                raise
             except Exception as error:
                 if os.environ.get("NAPARI_VAE_DEBUG"):
                     raise
@@ -66,6 +69,7 @@ def train_on_all(
     *,
     overwrite: bool = False,
     progress: Callable[[Stage], None] | None = None,
+    group: Group | None = None,
 ) -> list[Outcome]:
     """Train one model on the windows of all files, and write it with tables of its windows and files.
 
@@ -84,7 +88,9 @@ def train_on_all(
     overwrite : bool
         Replace a model of other images or settings.
     progress : callable, optional
-        Called with a `Stage` as the work goes on.
+        Called with a `Stage` as the work goes on; what it raises ends the work, and nothing is written.
+    group : Group, optional
+        Processes that train together, of which the first writes; all see `files` and `out` on the same disk.
 
     Returns
     -------
@@ -111,12 +117,20 @@ def train_on_all(
     job.prepare(1)
     record, known = Record("", job.name, BEGUN, _key(job, sources)), read_record(target)
     if known is not None and (known.state, known.key) == (DONE, record.key) and (target / FILES).is_file():
-        return _outcomes(sources, target, EARLIER)
+        return _outcomes(read_table(target / FILES), sources, target, EARLIER)
+    job.check(target)
+    check_replaceable(target, known, overwrite)
+    if group is not None:
+        group.any(False)  # all have looked before the first one writes
+    if group is not None and not group.first:
+        pool = _pooled(job, sources, say)
+        train_model(pool, job.model, job.train, say, job.given, group=group)
+        return _outcomes(_table_of(sources), sources, target, DONE)
     make_way(job, target, known, overwrite)
     write_record(target, record)
     try:
         pool = _pooled(job, sources, say)
-        run = train_model(pool, job.model, job.train, say, job.given)
+        run = train_model(pool, job.model, job.train, say, job.given, **({} if group is None else {"group": group}))
         say(Stage("write"))
         _write(run, pool, sources, target, job)
     except BaseException:
@@ -124,7 +138,7 @@ def train_on_all(
         raise
     words = f"one model of {len(pool)} windows"
     write_record(target, replace(record, state=DONE, message=words, facts={"windows": len(pool), "warning": run.note}))
-    return _outcomes(sources, target, DONE)
+    return _outcomes(_table_of(sources), sources, target, DONE)
 
 
 def _key(job: Train, sources: list[_Source]) -> str:
@@ -245,9 +259,8 @@ def _table_of(sources: list[_Source]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _outcomes(sources: list[_Source], target: Path, done: str) -> list[Outcome]:
+def _outcomes(table: pd.DataFrame, sources: list[_Source], target: Path, done: str) -> list[Outcome]:
     """What became of every file, as the table beside the model tells."""
-    table = read_table(target / FILES)
     known = table.astype(object).where(table.notna(), None).to_dict("records")
     outcomes = []
     for source, row in zip(sources, known, strict=True):

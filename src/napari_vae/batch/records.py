@@ -38,6 +38,10 @@ class Record:
         What was found, or why it failed.
     facts : dict
         Columns of the summary table: plain values.
+    content : str
+        Hash of the content of the image alone, where it is noted.
+    stamp : list
+        What `stamp_of` said of the image then.
     """
 
     file: str
@@ -46,6 +50,8 @@ class Record:
     key: str = ""
     message: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    content: str = ""
+    stamp: list[Any] = field(default_factory=list)
 
 
 def read_record(target: Path) -> Record | None:
@@ -76,8 +82,23 @@ def key_of(path: Path, settings: dict[str, Any]) -> str:
     ReadError
         If a file cannot be opened.
     """
+    return key_from(content_of(path), settings)
+
+
+def key_from(content: str, settings: dict[str, Any]) -> str:
+    """`key_of` an image whose content has been hashed already."""
     text = json.dumps(settings, sort_keys=True, default=str)
-    return hashlib.sha256(f"{content_hash(_parts(path))} {text}".encode()).hexdigest()
+    return hashlib.sha256(f"{content} {text}".encode()).hexdigest()
+
+
+def content_of(path: Path) -> str:
+    """Hash of the content of an image, with the files it leads to; see `key_of`."""
+    return content_hash(_parts(path))
+
+
+def stamp_of(path: Path) -> list[Any]:
+    """Name, size and date of an image and of the files it leads to: while they stay, the content does too."""
+    return [[part.name, part.stat().st_size, part.stat().st_mtime_ns] for part in _parts(path)]
 
 
 def content_hash(paths: Iterable[Path]) -> str:
@@ -114,5 +135,6 @@ def _parse(path: Path) -> Record | None:
         record = Record(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    texts = (record.file, record.task, record.state, record.key, record.message)
-    return record if all(isinstance(text, str) for text in texts) and isinstance(record.facts, dict) else None
+    texts = (record.file, record.task, record.state, record.key, record.message, record.content)
+    sound = all(isinstance(text, str) for text in texts) and isinstance(record.facts, dict)
+    return record if sound and isinstance(record.stamp, list) else None

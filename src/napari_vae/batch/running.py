@@ -127,7 +127,7 @@ class BatchProgress:
         return f"File {len(self.outcomes) + 1} of {self.total}, {self.path.name}{what}"
 
 
-class _Stopped(Exception):
+class StoppedError(Exception):
     """Ends the work on a file when the user wants no more of it."""
 
 
@@ -245,7 +245,7 @@ class _Batch:
             begun = time.monotonic()
             try:
                 outcome = self._one(path, target, settings)
-            except _Stopped:
+            except StoppedError:
                 break
             if outcome.state == DONE:
                 self.worked, self.seconds = self.worked + 1, self.seconds + time.monotonic() - begun
@@ -257,7 +257,7 @@ class _Batch:
         record, known = Record(str(path), self.task.name, BEGUN), read_record(target)
         try:
             return self._work(path, target, replace(record, key=key_of(path, settings)), known)
-        except _Stopped:
+        except StoppedError:
             raise
         except Exception as error:
             if os.environ.get("NAPARI_VAE_DEBUG"):
@@ -277,7 +277,7 @@ class _Batch:
 
     def _say(self, path: Path, stage: Stage | None) -> None:
         if self.stop():
-            raise _Stopped
+            raise StoppedError
         total, part = len(self.paths), 0.0
         if stage is not None and stage.name in self.task.stages:
             part = (self.task.stages.index(stage.name) + stage.fraction) / len(self.task.stages)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ReadError
 from ..io.writing import read_table, replacing, write_table
 
 if TYPE_CHECKING:
@@ -54,8 +55,12 @@ class Parts:
         write_table(table, self._path(frame))
 
     def has(self, frame: int) -> bool:
-        """Whether the result of a frame is there."""
-        return self._path(frame).is_file()
+        """Whether the result of a frame is there, and can be read to its end."""
+        path = self._path(frame)
+        try:
+            return path.is_file() and read_table(path) is not None
+        except ReadError:  # cut short, by a disk or a machine that failed
+            return False
 
     def join(self, frames: list[int]) -> pd.DataFrame:
         """One table of all frames, atoms numbered through as `detect_atoms` numbers them."""
@@ -72,8 +77,13 @@ class Parts:
         return whole
 
     def discard(self) -> None:
-        """Remove the folder; one that holds no parts is left alone."""
+        """Remove the folder; one that holds no parts is left alone.
+
+        The marker goes last: parts without it, of which nobody knows the job, would be taken for those of the next.
+        """
         if (self.folder / MARKER).is_file():
+            for part in self.folder.glob("frame-*"):
+                part.unlink()
             shutil.rmtree(self.folder)
 
     def _known(self) -> dict[str, Any]:

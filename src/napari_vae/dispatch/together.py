@@ -1,4 +1,4 @@
-"""``napari-vae train`` in several processes that ``torchrun`` started."""
+"""``napari-vae train`` in the processes that ``torchrun`` started, or in this one alone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,29 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 
 if TYPE_CHECKING:
-    from ..batch import Train
+    from ..batch import Outcome, Train
 
 
 def several_processes() -> bool:
     """Whether ``torchrun`` started this process with others."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def train_together_on_all(job: Train, files: list[Path], out: Path, overwrite: bool) -> list[Outcome]:
+    """Train one model on all files, by the processes that there are; nothing is told but to the first one.
+
+    Raises
+    ------
+    InputError
+        As `train_on_all`.
+    """
+    from ..batch import train_on_all
+    from ..processes import joined
+    from ..terminal import progress_bars
+
+    with joined(job.train.device) as group, progress_bars(quiet=not group.first) as bars:
+        outcomes = train_on_all(job, files, out, overwrite=overwrite, progress=bars, group=group)
+    return outcomes if group.first else []
 
 
 def train_together(job: Train, files: list[Path], out: Path) -> None:
@@ -29,7 +46,7 @@ def train_together(job: Train, files: list[Path], out: Path) -> None:
     from ..terminal import progress_bars, say
 
     if len(files) != 1 or not files[0].is_file():
-        raise InputError("Several processes train one model together; give one file.")
+        raise InputError("Several processes train one model; give one file, or --together for one model of all.")
     if out.exists():
         raise InputError(f"{out} exists already; give a new folder for the model.")
     job.prepare(1)

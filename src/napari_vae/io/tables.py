@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import InputError
 from .calibration import calibrate
@@ -23,6 +24,7 @@ NEEDED = {".parquet": "pyarrow", ".h5ad": "anndata", ".h5": "h5py"}
 KEY = "napari_vae"
 ORIGIN = "origin"
 MISSING = "missing"
+NULLABLE = "pandas"
 PLACES = ("y", "x")
 
 
@@ -64,23 +66,42 @@ def write_parquet(table: pd.DataFrame, path: str | PathLike[str], origin: dict[s
 def write_hdf5(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, Any]) -> None:
     """Write a table as HDF5: a group ``table`` with one array for each column, words as UTF-8, in their order.
 
-    Missing words are empty there; a group ``missing`` has, for a column with any, which rows they are.
+    Missing words are empty there, and missing whole numbers of pandas zero; a group ``missing`` has, for a column with
+    any, which rows they are, and an attribute ``pandas`` of the array of which type of pandas the column is.
     """
     import h5py
-    import pandas as pd
 
     buffer = io.BytesIO()  # the library for HDF5 cannot be trusted to give up when the disk is full
     with h5py.File(buffer, "w", track_order=True) as file:
         file.attrs[ORIGIN] = json.dumps(origin)
         group = file.create_group("table", track_order=True)
         for name, column in table.rename(columns=str).rename_axis("atom").reset_index().items():
-            number = isinstance(column.dtype, np.dtype) and pd.api.types.is_numeric_dtype(column.dtype)
-            values = column.to_numpy() if number else _words(column).fillna("").to_numpy(object)
             plain = str(name).replace("/", "_")
-            group.create_dataset(plain, data=values, dtype=None if number else h5py.string_dtype())
-            if not number and column.isna().any():
+            values, text = _without_gaps(column)
+            array = group.create_dataset(plain, data=values, dtype=h5py.string_dtype() if text else None)
+            if _numbers_in(column.dtype) is not None:
+                array.attrs[NULLABLE] = str(column.dtype)
+            if (text or NULLABLE in array.attrs) and column.isna().any():
                 file[f"{MISSING}/{plain}"] = column.isna().to_numpy()
     Path(path).write_bytes(buffer.getvalue())
+
+
+def _without_gaps(column: pd.Series) -> tuple[npt.NDArray[Any], bool]:
+    """The values of a column as HDF5 has them, with something in the place of missing ones, and whether it is text."""
+    import pandas as pd
+
+    if (numbers := _numbers_in(column.dtype)) is not None:
+        return column.to_numpy(numbers, na_value=0), False
+    if isinstance(column.dtype, np.dtype) and pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(), False
+    return _words(column).fillna("").to_numpy(object), True
+
+
+def _numbers_in(dtype: Any) -> np.dtype[Any] | None:
+    """What a type of pandas with missing values (``Int64``, ``boolean``, …) is without; ``None`` of all others."""
+    import pandas as pd
+
+    return getattr(dtype, "numpy_dtype", None) if pd.api.types.is_numeric_dtype(dtype) else None
 
 
 def is_table(path: str | PathLike[str]) -> bool:
@@ -102,7 +123,10 @@ def read_hdf5(path: str | PathLike[str]) -> pd.DataFrame:
 
     largest_array(Path(path))
     with h5py.File(path, "r") as file:
-        columns = {name: item.asstr()[:] if item.dtype.kind == "O" else item[:] for name, item in file["table"].items()}
+        columns: dict[str, Any] = {}
+        for name, item in file["table"].items():
+            values = item.asstr()[:] if item.dtype.kind == "O" else item[:]
+            columns[name] = pd.array(values, dtype=item.attrs[NULLABLE]) if NULLABLE in item.attrs else values
         for name, rows in file.get(MISSING, {}).items():
             columns[name][rows[:]] = None
         table = pd.DataFrame(columns)

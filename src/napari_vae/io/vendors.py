@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import math
-import re
-import struct
 from pathlib import Path
 from typing import Any
 
 from ..errors import ReadError
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, is_large
+from .vendor_checks import check_file
 
 #: The RosettaSciIO reader of each file suffix.
 READERS = {
@@ -39,11 +37,10 @@ def vendor_datasets(path: Path) -> list[Dataset]:
         reader = importlib.import_module(f"rsciio.{READERS[suffix]}")
     except ImportError as error:
         raise missing_extra(path) from error
-    if suffix == ".mrc":
-        _check_mrc(path)
-    if suffix in (".dm3", ".dm4") and not is_large(path.stat().st_size):
-        _check_dm(path)
+    order = check_file(path)
     options: dict[str, Any] = {"lazy": is_large(path.stat().st_size)}
+    if suffix == ".mrc":
+        options["endianness"] = order
     if suffix == ".emd":
         options["select_type"] = "images"  # skips the decoding of spectrum images, which takes minutes
     signals = reader.file_reader(str(path), **options)
@@ -59,26 +56,6 @@ def missing_extra(path: Path) -> ReadError:
     return ReadError(
         f'Reading {path.suffix.lower()} files needs RosettaSciIO; install it with: pip install "napari-vae[formats]"'
     )
-
-
-def _check_mrc(path: Path) -> None:
-    """Refuse sizes that the file cannot hold, over which its reader would go on for hours."""
-    with path.open("rb") as file:
-        header = file.read(12)
-    little, big = (struct.unpack(f"{order}3i", header) if len(header) == 12 else (0, 0, 0) for order in "<>")
-    if not any(min(sizes) > 0 and math.prod(sizes) <= 2 * path.stat().st_size for sizes in (little, big)):
-        raise ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.")
-
-
-def _check_dm(path: Path) -> None:
-    """Refuse arrays of more empty elements than the file has bytes: its reader would make one after the other."""
-    wide = path.suffix.lower() == ".dm4"
-    zero, word = (b"\0" * 8, b".{8}") if wide else (b"\0" * 4, b".{4}")
-    array, struct_, string = (zero[1:] + bytes([kind]) for kind in (20, 15, 18))
-    empty = b"%%%%" + word + array + b"(?:" + struct_ + word + b"|" + string + b")" + zero + b"(" + word + b")"
-    for match in re.finditer(empty, path.read_bytes(), re.DOTALL):
-        if int.from_bytes(match[1], "big") > path.stat().st_size:
-            raise ReadError(f"{path.name} is damaged; copy or export it again from its source.")
 
 
 def _dataset(signal: dict[str, Any], index: int) -> Dataset | None:

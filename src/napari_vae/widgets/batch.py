@@ -158,4 +158,6 @@ def _headline(finished: Finished) -> str:
     failures = f", {failed} failed" if failed else ""
     if len(finished.outcomes) < finished.total:
         return f"Stopped: {done} of {finished.total} files are done{failures}. Start goes on with the others."
+    if finished.pooled:
+        return f"One model of {done} of {finished.total} files is in {finished.folder}{failures}."
     return f"{done} of {finished.total} files are done{failures}; see summary.csv and report.html in {finished.folder}."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QWidget
 
-from ..batch import Analyze, Detect, Encode
+from ..batch import Analyze, Detect, Encode, Train
 from ..errors import InputError
 from ..io.reading import FORMATS
 from ..models.config import PRESETS, ModelConfig, TrainConfig
@@ -18,8 +18,13 @@ from .panel import Form, side_by_side
 if TYPE_CHECKING:
     from ..batch.running import Task
 
-DETECT, APPLY, ANALYZE = "detect", "apply", "analyze"
-TASKS = {"Detect atoms": DETECT, "Apply a trained model": APPLY, "Train a model on each": ANALYZE}
+DETECT, APPLY, ANALYZE, POOL = "detect", "apply", "analyze", "pool"
+TASKS = {
+    "Detect atoms": DETECT,
+    "Apply a trained model": APPLY,
+    "Train a model on each": ANALYZE,
+    "Train one model of all": POOL,
+}
 CONTRASTS = {"automatic": "auto", "bright atoms": "bright", "dark atoms": "dark"}
 BETWEEN = "; "  # between the names of several files
 TOOLTIPS = {
@@ -28,8 +33,9 @@ TOOLTIPS = {
     "choose_files": "Choose single image files in a dialog",
     "choose_folder": "Choose a folder, of which all images are taken",
     "task": "What is done with each image. Choose Detect for a table of atoms; Apply to have them described by a model "
-    "trained before, and to be told whether the image looks like its training data; Train for a model, layers "
-    "and a report of its own, when images are unlike each other.",
+    "trained before, and to be told whether the image looks like its training data; Train on each for a model, "
+    "layers and a report of its own, when images are unlike each other; One of all for a single model of the windows of "
+    "all images, when they are alike.",
     "model": "Model that is trained, by what it shall not care about: that is found for each atom and kept out of the "
     "latents. rVAE is a good start; take strain-rVAE when the lattice is strained.",
     "epochs": "Number of passes over the windows of an image. Automatic goes on until it learns no more; set it for a "
@@ -106,10 +112,11 @@ class BatchForm(Form):
                 raise InputError("No trained model is named; choose the folder that it was saved in.")
             return Encode(detection, run=Path(self.run.text().strip()).expanduser())
         model = ModelConfig.preset(self.model.currentData())
-        return Analyze(model, TrainConfig(epochs=self.epochs.value() or "auto"), detection=detection)
+        train = TrainConfig(epochs=self.epochs.value() or "auto")
+        return (Train if self.task.currentData() == POOL else Analyze)(model, train, detection=detection)
 
     def choose(self, task: str) -> None:
-        """Choose what to do: ``"detect"``, ``"apply"`` or ``"analyze"``."""
+        """Choose what to do: ``"detect"``, ``"apply"``, ``"analyze"`` or ``"pool"``."""
         self.task.setCurrentIndex(self.task.findData(task))
 
     def _fill(self) -> None:
@@ -155,8 +162,9 @@ class BatchForm(Form):
     def _show_rows(self, index: int = 0) -> None:
         """Only the rows that the task needs."""
         task = self.task.currentData()
-        for control, needed in ((self.model, ANALYZE), (self.epochs, ANALYZE), (self.run_row, APPLY)):
-            self.set_row_visible(control, task == needed)
+        trains = (ANALYZE, POOL)
+        for control, needed in ((self.model, trains), (self.epochs, trains), (self.run_row, (APPLY,))):
+            self.set_row_visible(control, task in needed)
         self.changed.emit()
 
     def _on_files_clicked(self) -> None:

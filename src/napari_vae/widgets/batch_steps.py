@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..batch import BatchProgress, Detect, Outcome, run
+from ..batch import BatchProgress, Detect, Outcome, Train, run, train_on_all
 from ..batch.inputs import find_files
+from ..batch.running import StoppedError
 from ..layers import LayerData
 from .jobs import Step
 from .training_steps import spare_core
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ..batch.running import Task
     from ..micrograph import Micrograph
     from ..open_runs import OpenRun
+    from ..pipeline import Stage
+    from ..run import Run
 
 LOOK_EVERY = 0.05  # seconds
 PATIENCE = 0.25  # seconds that a file at work has to end in when it is stopped
@@ -49,6 +52,7 @@ class Finished:
     total: int
     folder: Path
     work: Work
+    pooled: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Work(threading.Thread):
         super().__init__(name="napari-vae batch")
         self._asked = (task, paths, out, overwrite)
         self.halt = threading.Event()
-        self.latest: BatchProgress | None = None
+        self.latest: BatchProgress | Step | None = None
         self.outcomes: tuple[Outcome, ...] | None = None
         self.error: Exception | None = None
 
@@ -76,13 +80,25 @@ class Work(threading.Thread):
         careful: AbstractContextManager[None] = nullcontext() if isinstance(task, Detect) else spare_core()
         try:
             with careful:
+                if isinstance(task, Train):  # one model of all
+                    self.outcomes = tuple(
+                        train_on_all(task, paths, out, overwrite=overwrite, progress=self._note_stage)
+                    )
+                    return
                 options: dict[str, Any] = {"overwrite": overwrite, "summary": True, "progress": self._note}
                 self.outcomes = tuple(run(task, paths, out, stop=self.halt.is_set, **options))
+        except StoppedError:
+            self.outcomes = ()
         except Exception as error:
             self.error = error
 
     def _note(self, event: BatchProgress) -> None:
         self.latest = event
+
+    def _note_stage(self, stage: Stage) -> None:
+        if self.halt.is_set():
+            raise StoppedError
+        self.latest = Step(f"{stage.name} {stage.message}".strip(), stage.fraction)
 
 
 def batch_steps(
@@ -107,41 +123,61 @@ def batch_steps(
     work.join(PATIENCE)
     if work.error is not None:
         raise work.error
-    known = work.outcomes if work.outcomes is not None else work.latest.outcomes if work.latest else ()
-    return Finished(known, len(paths), out, work)
+    latest = work.latest.outcomes if isinstance(work.latest, BatchProgress) else ()
+    return Finished(latest if work.outcomes is None else work.outcomes, len(paths), out, work, isinstance(task, Train))
 
 
-def open_steps(stop: Callable[[], bool], outcome: Outcome, task: Task) -> Generator[Step, None, Opened]:
+def open_steps(stop: Callable[[], bool], outcome: Outcome, task: Any) -> Generator[Step, None, Opened]:
     """Read what was made of a file, as layers."""
     yield Step(f"Opening {outcome.path.name} …")
     if isinstance(task, Detect):
         return _opened_atoms(outcome)
     with spare_core():
-        return _opened_analysis(outcome) if outcome.target.is_dir() else _opened_latents(outcome, task)
+        if isinstance(task, Train):
+            return _opened_windows(outcome)
+        return _opened_analysis(outcome) if outcome.target.is_dir() else _opened_latents(outcome, task.model)
 
 
 def _opened_atoms(outcome: Outcome) -> Opened:
-    from ..io.napari_reader import image_layer
-    from ..layers import atoms_to_points
-    from ..placement import Placement
-
-    image, atoms = _read(outcome)
-    placement, spacing = Placement.of_micrograph(image), outcome.facts.get("spacing_px")
-    points = atoms_to_points(atoms, placement, name=f"atoms of {image.name}", spacing=spacing)
-    return Opened([image_layer(image), points])
+    return Opened(_layers(outcome, *_read(outcome)))
 
 
-def _opened_latents(outcome: Outcome, task: Any) -> Opened:
+def _opened_latents(outcome: Outcome, model: Run) -> Opened:
+    return _with_model(outcome, *_read(outcome), model)
+
+
+def _opened_windows(outcome: Outcome) -> Opened:
+    """Of a model of all files: the windows of one of them."""
+    from ..batch.pooling import WINDOWS
+    from ..io.reading import read
+    from ..io.writing import read_table
+    from ..run import load_run
+
+    windows = read_table(outcome.target / WINDOWS)
+    mine = windows[windows["file"] == str(outcome.path)].drop(columns="file")
+    return _with_model(outcome, read(outcome.path), mine, load_run(outcome.target))
+
+
+def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model: Run) -> Opened:
     from ..layers import latent_style
     from ..open_runs import OpenRun
     from ..patches import extract_patches
     from ..placement import Placement
 
-    (image, atoms), layers = _read(outcome), _opened_atoms(outcome).layers
+    layers = _layers(outcome, image, atoms)
     _, options, _ = layers[1]
     options.update(latent_style(options["features"], "z1"), border_width=0.0)
-    patches = extract_patches(image, atoms, window=task.model.window, levels=task.model.levels)
-    return Opened(layers, OpenRun(task.model, patches, Placement.of_micrograph(image)))
+    patches = extract_patches(image, atoms, window=model.window, levels=model.levels)
+    return Opened(layers, OpenRun(model, patches, Placement.of_micrograph(image)))
+
+
+def _layers(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame) -> list[LayerData]:
+    from ..io.napari_reader import image_layer
+    from ..layers import atoms_to_points
+    from ..placement import Placement
+
+    placement, spacing = Placement.of_micrograph(image), outcome.facts.get("spacing_px")
+    return [image_layer(image), atoms_to_points(atoms, placement, name=f"atoms of {image.name}", spacing=spacing)]
 
 
 def _read(outcome: Outcome) -> tuple[Micrograph, pd.DataFrame]:
