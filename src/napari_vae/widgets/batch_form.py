@@ -34,8 +34,8 @@ TOOLTIPS = {
     "choose_folder": "Choose a folder, of which all images are taken",
     "task": "What is done with each image. Choose Detect for a table of atoms; Apply to have them described by a model "
     "trained before, and to be told whether the image looks like its training data; Train on each for a model, "
-    "layers and a report of its own, when images are unlike each other; One of all for a single model of the windows of "
-    "all images, when they are alike.",
+    "layers and a report of its own, when images are unlike each other; One of all for a single model of the windows "
+    "of all images, when they are alike.",
     "model": "Model that is trained, by what it shall not care about: that is found for each atom and kept out of the "
     "latents. rVAE is a good start; take strain-rVAE when the lattice is strained.",
     "epochs": "Number of passes over the windows of an image. Automatic goes on until it learns no more; set it for a "
