@@ -2,9 +2,10 @@
 
 8000 cards of 30² (±120°, shear ±20°), of which a few are labelled, as in Valleti et al. (arXiv 2303.14554). An image
 of ♦ at φ is that of φ ± 180° but for a few thousandths of the contrast (``limit.py`` measures it), and half of the ♦,
-those beyond ±60°, have both within ±120°. So errors of the rotation are told three times: of all cards, of those with
-one answer, and of all with ♦ modulo 180°. The least squares answer to two is their mean, 90° from either, which the
-third counts as 90° too; who tells one of the two at random does well there, and worse in the first.
+those beyond ±60°, have both within ±120°. Only who sees these thousandths can tell which of the two it is. So errors
+of the rotation are told three times: of all cards, of those with one answer, and of all with ♦ modulo 180°. The least
+squares answer to two is their mean, 90° from either, which the third counts as 90° too; who tells one of the two at
+random does well there, and worse in the first.
 """
 
 from __future__ import annotations

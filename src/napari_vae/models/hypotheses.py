@@ -1,4 +1,4 @@
-"""What is tried to explain images by: classes with their upright images, and the orientations these are drawn in."""
+"""What is seen in images and tried to explain them by: poses, classes with their upright images, orientations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .posterior import Content
+from .posterior import Content, PosePosterior
+
+
+@dataclass
+class Look:
+    """What the encoder sees in a batch of images: features (B, width), and poses with their cost (B, R)."""
+
+    features: Tensor
+    posed: PosePosterior
+    kl: Tensor
 
 
 @dataclass

@@ -33,7 +33,6 @@ References
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +43,7 @@ from .draws import Draws
 from .evidence import Evidence, Explanation
 from .gauge import Gauge
 from .guide import Told
-from .hypotheses import Tried, Weighed
+from .hypotheses import Look, Tried, Weighed
 from .likelihood import make_likelihood
 from .networks import Encoder, PoseHead, mlp, pad_to_square, shrink
 from .observed import Category, Quantity, make_observed
@@ -58,15 +57,6 @@ KEEP = 2  # orientations that are drawn at full resolution
 KEEP_CLASSES = 2  # classes that are
 TOLERANCE = math.radians(1)  # by which a model may differ from what it is told of the angle
 TOLERANCE_LATENT = 0.05  # and of the latents; with more they turn against the axes that they are told
-
-
-@dataclass
-class Look:
-    """What the encoder sees in a batch of images: features (B, width), and poses with their cost (B, R)."""
-
-    features: Tensor
-    posed: PosePosterior
-    kl: Tensor
 
 
 class InvariantVAE(nn.Module):
