@@ -227,7 +227,8 @@ class Session:
         self.model.polarity.reset()
         rows = self.supply.rows[: FEW if in_haste else MANY]  # who stops does not want to wait
         told = list(self._explain(rows))
-        self.latent_range = settle(self.model, told, None if in_haste else self.supply.load(rows))
+        load = None if in_haste else lambda chosen: self.supply.load(rows[chosen.to(rows.device)])
+        self.latent_range = settle(self.model, told, load)
 
     def _order_latents(self) -> None:
         """Make z1 the latent that says most about the images (largest KL), and so on; the history follows."""

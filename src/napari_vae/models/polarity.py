@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from .alignment import Aligned, left_over, odd
 from .pose import Pose, wrap
 
-MOST = 800  # images of a group that its pictures are learnt from
 ROUNDS = 2  # of picture and poses in turn
 REFINED = 2  # steps of the pose of an image whose picture is known
 POWERS = 10  # of the iteration that finds the odd picture
@@ -56,7 +55,7 @@ class Polarity(nn.Module):
         fine = 2 * round(2.5 * self.reach) + 1  # five of its pixels are two of the window
         self.register_buffer("pictures", torch.empty(0, 2, channels, fine, fine))
         self.register_buffer("slope", torch.empty(0))
-        self.register_buffer("which", torch.full((groups,), -1))
+        self.register_buffer("which", torch.full((groups,), -1.0))
 
     def reset(self) -> None:
         """No group is polar."""
@@ -100,7 +99,7 @@ class Polarity(nn.Module):
         pose : Pose (N, 1)
             Of the upright image.
         """
-        aligned = Aligned(images[:MOST], pose.rows(slice(MOST)), self.reach)
+        aligned = Aligned(images, pose, self.reach)
         first = torch.zeros(self.pictures.shape[2:], device=images.device)
         first = aligned.even_picture(first)
         for _ in range(ROUNDS):

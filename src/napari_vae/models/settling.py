@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 
 import numpy as np
@@ -14,11 +15,13 @@ from .symmetry import inversion_centres, is_nearly_even, symmetry_order
 from .vae import InvariantVAE
 
 MOTIFS = 200  # images that tell whether the motif is symmetric
-FEWEST = 200  # images of a group that tell whether it is polar
+FEWEST, ENOUGH = 200, 800  # images of a group that tell whether it is polar
 ODD_FOLD = {6: 3, 4: 1, 2: 1}  # what is left of the symmetry of polar motifs
 
 
-def settle(model: InvariantVAE, told: list[Explanation], images: Tensor | None = None) -> list[list[float]]:
+def settle(
+    model: InvariantVAE, told: list[Explanation], load: Callable[[Tensor], Tensor] | None = None
+) -> list[list[float]]:
     """Set the zeros of shift, strain and scale, and the symmetry of the motif, from batches of explained images.
 
     They must have been explained after `Gauge.reset` and `Polarity.reset`, by poses of the upright image.
@@ -27,8 +30,9 @@ def settle(model: InvariantVAE, told: list[Explanation], images: Tensor | None =
     ----------
     model : InvariantVAE
     told : list of Explanation
-    images : Tensor (B, C, H, W), optional
-        Those that were explained; without them no group is looked at for polar motifs.
+    load : callable, optional
+        Gives images (B, C, H, W) of those that were explained by their numbers (B,); without it no group is looked at
+        for polar motifs.
 
     Returns
     -------
@@ -38,12 +42,12 @@ def settle(model: InvariantVAE, told: list[Explanation], images: Tensor | None =
     z, y = torch.cat([t.mean for t in told]), torch.cat([t.y for t in told])
     rotates = "rotation" in model.config.invariances
     pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
-    if model.gauge.used.any() or (rotates and images is not None):
+    if model.gauge.used.any() or (rotates and load is not None):
         group = model.gauge.fit(z, y, pose)
         if {"rotation", "translation"} <= set(model.config.invariances):
             _centre(model, z, y, pose, group)
-        if rotates and images is not None:
-            _orient(model, z, y, model.gauge.to_data(pose, z, y), group, images)
+        if rotates and load is not None:
+            _orient(model, z, y, model.gauge.to_data(pose, z, y), group, load)
     if rotates:
         fold = symmetry_order(model, z[:MOTIFS], y[:MOTIFS])
         model.gauge.fold.fill_(ODD_FOLD.get(fold, fold) if len(model.polarity.slope) else fold)
@@ -51,12 +55,15 @@ def settle(model: InvariantVAE, told: list[Explanation], images: Tensor | None =
     return latent_range
 
 
-def _orient(model: InvariantVAE, z: Tensor, y: Tensor, pose: Pose, group: Tensor, images: Tensor) -> None:
+def _orient(
+    model: InvariantVAE, z: Tensor, y: Tensor, pose: Pose, group: Tensor, load: Callable[[Tensor], Tensor]
+) -> None:
     """Look for polar motifs in every group of those that are nearly even."""
     for number in group.unique():
         rows = torch.nonzero(group == number)[:, 0]
         if len(rows) >= FEWEST and is_nearly_even(model, z[rows[:MOTIFS]], y[rows[:MOTIFS]]):
-            model.polarity.learn(int(number), images[rows.to(images.device)].to(z.device), pose.rows(rows))
+            rows = rows[:ENOUGH]
+            model.polarity.learn(int(number), load(rows), pose.rows(rows))
 
 
 def _centre(model: InvariantVAE, z: Tensor, y: Tensor, pose: Pose, group: Tensor) -> None:
