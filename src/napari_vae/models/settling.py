@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .evidence import Explanation
 from .pose import Pose
-from .symmetry import inversion_centres, is_nearly_even, symmetry_order
+from .symmetry import MOST, inversion_centres, looks_same, symmetry_order
 from .vae import InvariantVAE
 
 MOTIFS = 200  # images that tell whether the motif is symmetric
@@ -42,11 +42,12 @@ def settle(
     z, y = torch.cat([t.mean for t in told]), torch.cat([t.y for t in told])
     rotates = "rotation" in model.config.invariances
     pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
-    if model.gauge.used.any() or (rotates and load is not None):
+    oriented = rotates and load is not None and len(z) >= FEWEST
+    if model.gauge.used.any() or (oriented and looks_same(model, z[:MOTIFS], y[:MOTIFS], 2).any()):
         group = model.gauge.fit(z, y, pose)
         if {"rotation", "translation"} <= set(model.config.invariances):
             _centre(model, z, y, pose, group)
-        if rotates and load is not None:
+        if oriented and load is not None:
             _orient(model, z, y, model.gauge.to_data(pose, z, y), group, load)
     if rotates:
         fold = symmetry_order(model, z[:MOTIFS], y[:MOTIFS])
@@ -61,7 +62,8 @@ def _orient(
     """Look for polar motifs in every group of those that are nearly even."""
     for number in group.unique():
         rows = torch.nonzero(group == number)[:, 0]
-        if len(rows) >= FEWEST and is_nearly_even(model, z[rows[:MOTIFS]], y[rows[:MOTIFS]]):
+        even = looks_same(model, z[rows[:MOTIFS]], y[rows[:MOTIFS]], 2).float().mean() >= MOST
+        if len(rows) >= FEWEST and even:
             rows = rows[:ENOUGH]
             model.polarity.learn(int(number), load(rows), pose.rows(rows))
 

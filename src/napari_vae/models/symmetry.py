@@ -36,12 +36,15 @@ def symmetry_order(model: InvariantVAE, z: Tensor, y: Tensor) -> int:
     z, y : Tensor (B, k), (B, n)
         Latents, and class or condition, of some images.
     """
-    return next((n for n in FOLDS if _is_alike(model, z, y, n)), 1)
+    return next((n for n in FOLDS if looks_same(model, z, y, n).float().mean() >= MOST), 1)
 
 
-def is_nearly_even(model: InvariantVAE, z: Tensor, y: Tensor) -> bool:
-    """Whether most of the motifs look the same after half a turn; see `symmetry_order`."""
-    return _is_alike(model, z, y, 2)
+@torch.no_grad()
+def looks_same(model: InvariantVAE, z: Tensor, y: Tensor, n: int) -> Tensor:
+    """Which motifs (B,) look the same after a turn by 360°/n."""
+    pose = Pose.identity((len(z), 1), z.device)
+    turned = replace(pose, angle=pose.angle + 2 * math.pi / n)
+    return _unlikeness(_drawn(model, z, y, pose), _drawn(model, z, y, turned))[:, 0] <= ALIKE
 
 
 @torch.no_grad()
@@ -71,15 +74,6 @@ def inversion_centres(model: InvariantVAE, z: Tensor, y: Tensor, reach: Tensor) 
     best = _bottom(valley, index // len(offsets), index % len(offsets)) * (reach / STEPS)[:, None]
     best = best + points[torch.arange(len(z)), index]
     return torch.where(nearest.isfinite()[:, None], best, 0)
-
-
-@torch.no_grad()
-def _is_alike(model: InvariantVAE, z: Tensor, y: Tensor, n: int) -> bool:
-    """Whether most of the motifs look the same after a turn by 360°/n."""
-    pose = Pose.identity((len(z), 1), z.device)
-    turned = replace(pose, angle=pose.angle + 2 * math.pi / n)
-    unlike = _unlikeness(_drawn(model, z, y, pose), _drawn(model, z, y, turned))
-    return bool((unlike <= ALIKE).float().mean() >= MOST)
 
 
 def _bottom(valley: Tensor, row: Tensor, column: Tensor) -> Tensor:
