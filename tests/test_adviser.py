@@ -14,8 +14,8 @@ TRAIN = nv.TrainConfig(device="cpu")
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
-    """Half the steps: these images are clear."""
-    monkeypatch.setattr("napari_vae.trials.STEPS", 150)
+    """A third of the steps: these images are clear."""
+    monkeypatch.setattr("napari_vae.trials.STEPS", 100)
 
 
 def mosaic(tiles):

@@ -49,6 +49,8 @@ def settle(
             _centre(model, z, y, pose, group)
         if oriented and load is not None:
             _orient(model, z, y, model.gauge.to_data(pose, z, y), group, load)
+        if not model.gauge.used.any() and not len(model.polarity.slope):
+            model.gauge.reset()  # nothing asks for the groups
     if rotates:
         fold = symmetry_order(model, z[:MOTIFS], y[:MOTIFS])
         model.gauge.fold.fill_(ODD_FOLD.get(fold, fold) if len(model.polarity.slope) else fold)
