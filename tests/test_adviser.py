@@ -14,8 +14,8 @@ TRAIN = nv.TrainConfig(device="cpu")
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
-    """A third of the steps: these images are clear."""
-    monkeypatch.setattr("napari_vae.trials.STEPS", 100)
+    """Fewer steps: these images are clear."""
+    monkeypatch.setattr("napari_vae.trials.STEPS", 120)
 
 
 def mosaic(tiles):
