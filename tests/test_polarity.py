@@ -105,3 +105,15 @@ def test_a_training_finds_the_way_by_itself(tmp_path):
     error = np.abs(np.angle(turn / turn.mean(), deg=True))
     assert np.quantile(error, 0.99) < 5
     assert table["angle_sd"].median() < 5
+
+
+def test_a_state_is_taken_by_a_model_that_knows_of_no_way(polarity):
+    other = Polarity(1, SIDE, groups=3)
+    other.load_state_dict(polarity.state_dict())
+    assert torch.equal(other.pictures, polarity.pictures)
+    other.load_state_dict({}, strict=True)  # of an earlier version
+    assert len(other.slope) == 0
+    assert (other.which == -1).all()
+    cut = {**polarity.state_dict(), "pictures": polarity.pictures[..., :-1]}
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        other.load_state_dict(cut)

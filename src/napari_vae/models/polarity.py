@@ -118,11 +118,12 @@ class Polarity(nn.Module):
         self.slope = torch.cat([self.slope, (2 * size / spread)[None]])
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
-        """As many groups as the state has; runs of earlier versions have none."""
-        for name in ("pictures", "slope", "which"):
-            own = getattr(self, name)
-            given = state_dict.setdefault(f"{prefix}{name}", torch.full_like(own, -1, device="cpu"))
-            setattr(self, name, own.new_empty(given.shape))
+        """As many polar groups as the state has; runs of earlier versions have none."""
+        for name, value in {"pictures": self.pictures[:0], "slope": self.slope[:0], "which": self.which}.items():
+            state_dict.setdefault(f"{prefix}{name}", torch.full_like(value, -1, device="cpu"))
+        number = len(state_dict[f"{prefix}slope"])
+        self.pictures = self.pictures.new_empty(number, *self.pictures.shape[1:])
+        self.slope = self.slope.new_empty(number)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
