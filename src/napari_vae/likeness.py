@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .positions import nearest_distance
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -36,12 +38,16 @@ class Likeness:
     below_usual : float
         Share of windows whose ELBO is under the 5 % quantile of images like those of the training: about 0.05 for an
         image of the same kind.
+    spacing_ratio : float or None
+        Median distance in pixels from an atom to the nearest one, relative to that of the training data; ``None`` where
+        both are calibrated, or one of them has no such distance.
     """
 
     unlike: float
     pixel_size_ratio: float | None
     sentence: str | None
     below_usual: float
+    spacing_ratio: float | None
 
 
 def compare(run: Run, patches: Patches, latents: pd.DataFrame) -> Likeness:
@@ -70,16 +76,19 @@ def compare(run: Run, patches: Patches, latents: pd.DataFrame) -> Likeness:
     fence = middle - float(np.clip(FENCE * (middle - low), NEAREST * pixels, FARTHEST * pixels))
     unlike, below = (float(np.mean(latents["elbo"] < limit)) if len(latents) else 0.0 for limit in (fence, low))
     ratio = _pixel_size_ratio(run, patches)
+    apart = _spacing_ratio(run, patches) if ratio is None else None  # calibrations say it better
     reasons = []
     if unlike > MANY:
         reasons.append(f"{unlike:.0%} of the windows do not look like those that the model was trained on")
     if ratio is not None and max(ratio, 1 / ratio) > OTHER_SCALE:
         reasons.append(f"the pixels are {ratio:.2g} times as large as those of the training")
+    if apart is not None and max(apart, 1 / apart) > OTHER_SCALE:
+        reasons.append(f"the atoms are {apart:.2g} times as far apart in pixels as in the training data")
     if not reasons:
-        return Likeness(unlike, ratio, None, below)
+        return Likeness(unlike, ratio, None, below, apart)
     words = " and ".join(reasons)
     sentence = f"{words[0].upper()}{words[1:]}; train on this image, or take the results with care."
-    return Likeness(unlike, ratio, sentence, below)
+    return Likeness(unlike, ratio, sentence, below, apart)
 
 
 def _pixel_size_ratio(run: Run, patches: Patches) -> float | None:
@@ -87,3 +96,8 @@ def _pixel_size_ratio(run: Run, patches: Patches) -> float | None:
     if not trained or not now or run.provenance.get("units") != patches.units:
         return None
     return float(np.sqrt(np.prod(now) / np.prod(trained)))
+
+
+def _spacing_ratio(run: Run, patches: Patches) -> float | None:
+    trained, now = run.provenance.get("nearest_distance"), nearest_distance(patches.atoms)
+    return now / trained if trained and now > 0 else None  # runs of earlier versions know none

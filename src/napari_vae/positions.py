@@ -22,9 +22,22 @@ def table_spacing(atoms: pd.DataFrame) -> float:
     found = atoms.attrs.get("napari_vae", {}).get("spacing")
     if found:
         return float(found)
+    return nearest_distance(atoms)
+
+
+def nearest_distance(atoms: pd.DataFrame) -> float:
+    """Median distance in pixels from an atom to the nearest one, in the fullest frame of the fullest file.
+
+    NaN when there are not two atoms in any frame, and for a grid, whose step says nothing of the image.
+    """
     from scipy.spatial import cKDTree
 
+    if atoms.attrs.get("napari_vae", {}).get("method") == "grid":
+        return float("nan")
     frames = frame_numbers(atoms)
+    if "file" in atoms:  # frames of several files have the same numbers
+        frames = np.where(atoms["file"] == atoms["file"].mode()[0], frames, -1)
+        atoms, frames = atoms[frames >= 0], frames[frames >= 0]
     values, counts = np.unique(frames, return_counts=True)
     if not len(values) or counts.max() < 2:
         return float("nan")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .normalization import levels_of
+from .positions import nearest_distance
 
 PART = 1000  # rows that are hashed at once
 PACKAGES = ("napari-vae", "torch", "numpy", "napari")
@@ -39,6 +40,7 @@ def describe_data(data: Any, images: Any) -> dict[str, Any]:
     """Plain values that identify the training data: count, hash, and the calibration that `Patches` carry."""
     spread = {"levels": levels_of(images)} if hasattr(data, "normalization") else {}
     told = {key: getattr(data, key, None) for key in ("name", "pixel_size", "units", "spacing")}
+    told["nearest_distance"] = nearest_distance(data.atoms) if hasattr(data, "atoms") else None
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "n_images": len(images),

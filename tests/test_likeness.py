@@ -1,0 +1,63 @@
+"""Whether atoms lie as far apart in pixels as those of the training, where no calibration tells the magnification."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from napari_vae import extract_patches, samples
+from napari_vae.likeness import compare
+from napari_vae.positions import grid_positions, nearest_distance
+from napari_vae.provenance import describe_data
+
+ALIKE = {"elbo": [0.0, 0.0]}
+
+
+def windows(kind="graphene", seed=1, pixel_size=1.0, **options):
+    """Windows of an image whose pixels are so many times as large as usual; it does not know its calibration."""
+    usual = samples.micrograph(kind, size=64, seed=0)[0].pixel_size[0]
+    image, atoms = samples.micrograph(kind, size=192, seed=seed, pixel_size=pixel_size * usual, **options)
+    return extract_patches(image.data, atoms, window=16)
+
+
+def told(trained, now):
+    known = describe_data(trained, trained.data)
+    run = SimpleNamespace(usual_elbo=[-1.0, 0.0], n_channels=1, window=(16, 16), provenance=known)
+    return compare(run, now, pd.DataFrame(ALIKE))
+
+
+@pytest.mark.parametrize("kind", ["graphene", "perovskite"])
+def test_another_magnification_is_told_without_a_calibration(kind):
+    larger = told(windows(kind, 0), windows(kind, pixel_size=1 / 1.3))
+    assert larger.spacing_ratio == pytest.approx(1.3, rel=0.03)
+    assert larger.sentence.startswith("The atoms are 1.3 times as far apart in pixels as in the training data; ")
+    smaller = told(windows(kind, 0), windows(kind, pixel_size=1.3))
+    assert smaller.spacing_ratio == pytest.approx(1 / 1.3, rel=0.03)
+    assert "times as far apart" in smaller.sentence
+    assert told(windows(kind, 0), windows(kind)).sentence is None
+
+
+@pytest.mark.parametrize("options", [{"dopants": 0.1}, {"vacancies": 0.05}, {"dose": 100}, {"angle": 17}])
+def test_images_of_the_same_kind_are_not_warned_of(options):
+    assert told(windows(seed=0), windows(**options)).sentence is None
+
+
+def test_the_spacing_of_pooled_files_is_that_within_one():
+    patches = windows(seed=0)
+    twice = pd.concat([patches.atoms.assign(file="a"), patches.atoms.assign(file="b", x=patches.atoms["x"] + 0.5)])
+    assert nearest_distance(twice) == nearest_distance(patches.atoms)
+
+
+def test_runs_of_earlier_versions_are_silent():
+    run = SimpleNamespace(usual_elbo=[-1.0, 0.0], n_channels=1, window=(16, 16), provenance={})
+    assert compare(run, windows(), pd.DataFrame(ALIKE)).spacing_ratio is None
+
+
+def test_a_calibration_is_believed_instead_and_the_step_of_a_grid_says_nothing():
+    known = replace(windows(seed=0), pixel_size=(1.0, 1.0), units="nm")
+    finer = replace(windows(pixel_size=1 / 1.3), pixel_size=(1 / 1.3, 1 / 1.3), units="nm")
+    assert told(known, finer).spacing_ratio is None and "far apart" not in told(known, finer).sentence
+    image = known.data[0, 0].repeat(4, 0).repeat(4, 1)
+    grids = [extract_patches(image, grid_positions(image, window=16, step=step), window=16) for step in (4, 8)]
+    assert told(*grids).spacing_ratio is None
