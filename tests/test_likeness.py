@@ -38,7 +38,7 @@ def test_another_magnification_is_told_without_a_calibration(kind):
     assert told(windows(kind, 0), windows(kind)).sentence is None
 
 
-@pytest.mark.parametrize("options", [{"dopants": 0.1}, {"vacancies": 0.05}, {"dose": 100}, {"angle": 17}])
+@pytest.mark.parametrize("options", [{"dopants": 0.1}, {"vacancies": 0.05}, {"dose": 50}, {"dose": 200}, {"angle": 17}])
 def test_images_of_the_same_kind_are_not_warned_of(options):
     assert told(windows(seed=0), windows(**options)).sentence is None
 
