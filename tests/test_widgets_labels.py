@@ -25,10 +25,16 @@ def label(widget, points, rows, name):
     widget.labels.label_button.click()
 
 
+def upright(widget):
+    """A model of classes alone, which is quicker than one that looks for the rotation too."""
+    widget.model.choose("ss-rvae")
+    widget.model.checks["rotation"].setChecked(False)
+
+
 def test_a_few_labels_by_the_buttons_give_the_class_of_all(viewer, crystal, open_widget, qtbot):
     _, points, species = crystal
     widget = quick(open_widget("Train VAE"), epochs=30)
-    widget.model.choose("ss-rvae")
+    upright(widget)
     rng = np.random.default_rng(0)
     for name in ("Sr", "Ti"):
         label(widget, points, rng.choice(np.flatnonzero(species == name), 10, replace=False), name)
@@ -70,7 +76,7 @@ def test_painted_labels_count_from_one(viewer, scene, widget, qtbot):
         painted[y - 1 : y + 2, x - 1 : x + 2] = 1 + bright[row]
     layer = viewer.add_labels(painted, name="painted", scale=image.scale, translate=image.translate, rotate=30)
     layer.units = image.units
-    widget.model.choose("ss-rvae")
+    upright(widget)
     widget.data.window_px.setValue(11)
     widget.model.epochs.setValue(30)
     widget.given.labels.choose(layer)
