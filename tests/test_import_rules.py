@@ -76,15 +76,23 @@ def test_help_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_name)
-def test_only_the_widgets_import_qt(path):
+def test_a_file_keeps_the_rules(path):
+    """All rules in one test of each file: a test of its own for each takes longer than the rules do."""
+    only_the_widgets_import_qt(path)
+    nothing_private_of_napari_is_touched(path)
+    nothing_can_execute_a_file(path)
+    files_are_read_in_one_go(path)
+    what_is_imported_of_our_own_exists(path)
+
+
+def only_the_widgets_import_qt(path):
     qt = {name for name in imported(path) if name.split(".")[0] in ("qtpy", "PySide6", "PyQt6", "superqt", "pyqtgraph")}
     qt |= {name for name in imported(path) if name.startswith(("napari.qt", "napari._qt"))}
     allowed = module_name(path).startswith("widgets")
     assert allowed or not qt
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_name)
-def test_nothing_private_of_napari_is_touched(path):
+def nothing_private_of_napari_is_touched(path):
     private = {name for name in imported(path) if re.match(r"napari(\.\w+)*\._", name)}
     owners = {"viewer", "layer", "napari_viewer", "points", "image", "labels", "window", "worker"}
     for node in ast.walk(tree_of(path)):
@@ -95,8 +103,7 @@ def test_nothing_private_of_napari_is_touched(path):
     assert not private
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_name)
-def test_nothing_can_execute_a_file(path):
+def nothing_can_execute_a_file(path):
     assert not {"pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"} & set(imported(path))
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Call):
@@ -126,13 +133,11 @@ def test_the_type_checker_and_the_table_know_the_same_names():
     assert {alias.asname for node in block.body for alias in node.names} == set(napari_vae.__all__)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_name)
-def test_files_are_read_in_one_go(path):
+def files_are_read_in_one_go(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_name)
-def test_what_is_imported_of_our_own_exists(path):
+def what_is_imported_of_our_own_exists(path):
     """Also inside functions, where nobody notices before they are called; mypy does not look into the widgets."""
     package = ["napari_vae", *path.relative_to(PACKAGE).parts[:-1]]
     for node in ast.walk(tree_of(path)):
