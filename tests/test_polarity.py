@@ -65,10 +65,17 @@ def test_groups_that_were_not_learned_have_no_way(polarity):
 
 
 @pytest.mark.parametrize(
-    "brighter", [0.0, np.random.default_rng(3).uniform(-0.1, 0.1, 300)], ids=["even motifs", "differences of any size"]
+    ("brighter", "options"),
+    [
+        (0.0, {"noise": 0.01}),
+        (0.0, {}),
+        (0.0, {"shift": 0.0}),
+        (np.random.default_rng(3).uniform(-0.1, 0.1, 300), {"noise": 0.01}),
+    ],
+    ids=["noise", "no noise", "neither noise nor shift", "differences of any size"],
 )
-def test_without_two_kinds_there_is_no_way(brighter):
-    polarity, _ = learned(*dumbbells(300, 0, brighter=brighter, noise=0.01))
+def test_without_two_kinds_there_is_no_way(brighter, options):
+    polarity, _ = learned(*dumbbells(300, 0, brighter=brighter, **options))
     assert len(polarity.slope) == 0
 
 

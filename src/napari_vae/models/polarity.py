@@ -23,6 +23,8 @@ REFINED = 2  # steps of the pose of an image whose picture is known
 POWERS = 10  # of the iteration that finds the odd picture
 TWO_CLOUDS = 1.7  # most of the fourth moment over the square of the second, about 0: 1.8 if uniform, 1 without noise
 
+FAINTEST = 1e-3  # least size of the scores against the contrast; less is of the interpolation
+
 
 class Polarity(nn.Module):
     """Even and odd pictures of the polar groups of motifs; there are none before `learn` finds some.
@@ -70,7 +72,7 @@ class Polarity(nn.Module):
         ----------
         images : Tensor (B, C, H, W)
         pose : Pose (B, 1)
-            Of the upright image.
+            Of the object, about whose centre half a turn is taken.
         group : Tensor (B,)
             Group of each motif.
         """
@@ -97,22 +99,22 @@ class Polarity(nn.Module):
         group : int
         images : Tensor (N, C, H, W)
         pose : Pose (N, 1)
-            Of the upright image.
+            Of the object, about whose centre half a turn is taken.
         """
         aligned = Aligned(images, pose, self.reach)
-        first = torch.zeros(self.pictures.shape[2:], device=images.device)
-        first = aligned.even_picture(first)
+        first = aligned.even_picture(torch.zeros(self.pictures.shape[2:], device=images.device))
         for _ in range(ROUNDS):
             aligned.refine(first)
             first = aligned.even_picture(first)
         second = _odd_picture(aligned.part(slice(0, None, 2)), first)
         scores = _scores(aligned.part(slice(1, None, 2)), first, second)
-        if scores.pow(4).mean() / scores.square().mean().square() > TWO_CLOUDS:
+        size, contrast = scores.abs().mean(), images.flatten(1).std(1).mean() * images[0].numel() ** 0.5
+        clouds = scores.pow(4).mean() / scores.square().mean().square()
+        if not (clouds <= TWO_CLOUDS and size >= FAINTEST * contrast):  # nor where there are no numbers
             return
         if scores.mean() < 0:  # most stay as they are
             second = -second
-        size = scores.abs().mean()
-        spread = (scores.abs() - size).square().mean()
+        spread = (scores.abs() - size).square().mean().clamp_min(torch.finfo(scores.dtype).tiny)
         self.which[group] = len(self.slope)
         self.pictures = torch.cat([self.pictures, torch.stack([first, second])[None]])
         self.slope = torch.cat([self.slope, (2 * size / spread)[None]])
@@ -150,8 +152,7 @@ def one_way(angle: Tensor, best: Tensor, odds: Tensor) -> tuple[Tensor, Tensor]:
 
 def _odd_picture(aligned: Aligned, first: Tensor) -> Tensor:
     """The odd picture (C, T, T) that explains most of what the even one leaves over, by power iteration."""
-    slopes = aligned.slopes(first)
-    rest = left_over(slopes, (aligned.images - aligned.draw(first)).flatten(1))
+    slopes, rest = _rest(aligned, first)
     scores = torch.randn(len(rest), generator=torch.Generator().manual_seed(0)).to(rest)
     for _ in range(POWERS):
         values = (rest * scores[:, None]).view_as(aligned.images)
@@ -163,9 +164,14 @@ def _odd_picture(aligned: Aligned, first: Tensor) -> Tensor:
 
 def _scores(aligned: Aligned, first: Tensor, second: Tensor) -> Tensor:
     """How much of the odd picture is in what the even one leaves over of each image (N,)."""
-    slopes = aligned.slopes(first)
-    rest = left_over(slopes, (aligned.images - aligned.draw(first)).flatten(1))
+    slopes, rest = _rest(aligned, first)
     return _projected(rest, left_over(slopes, aligned.draw(second).flatten(1)))
+
+
+def _rest(aligned: Aligned, first: Tensor) -> tuple[Tensor, Tensor]:
+    """Slopes of the drawn even picture (N, D, 6), and what it leaves over of the images (N, D)."""
+    slopes = aligned.slopes(first)
+    return slopes, left_over(slopes, (aligned.images - aligned.draw(first)).flatten(1))
 
 
 def _projected(values: Tensor, direction: Tensor) -> Tensor:

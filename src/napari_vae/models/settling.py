@@ -42,12 +42,13 @@ def settle(
     z, y = torch.cat([t.mean for t in told]), torch.cat([t.y for t in told])
     rotates = "rotation" in model.config.invariances
     pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
-    oriented = rotates and load is not None and len(z) >= FEWEST
-    if model.gauge.used.any() or (oriented and looks_same(model, z[:MOTIFS], y[:MOTIFS], 2).any()):
+    if not rotates or len(z) < FEWEST:
+        load = None
+    if model.gauge.used.any() or (load is not None and looks_same(model, z[:MOTIFS], y[:MOTIFS], 2).any()):
         group = model.gauge.fit(z, y, pose)
         if {"rotation", "translation"} <= set(model.config.invariances):
             _centre(model, z, y, pose, group)
-        if oriented and load is not None:
+        if load is not None:
             _orient(model, z, y, model.gauge.to_data(pose, z, y), group, load)
         if not model.gauge.used.any() and not len(model.polarity.slope):
             model.gauge.reset()  # nothing asks for the groups

@@ -92,7 +92,7 @@ class Guide(QWidget):
         self.help.setFixedWidth(26)
         self.help.setToolTip(f"Read about it in the browser: {address_of(page)}")
         self.help.setAccessibleName("Help")
-        self.help.clicked.connect(lambda: open_page(self.page))
+        self.help.clicked.connect(self._open_page)
         self.purpose = sentence(purpose)
         self.hint = sentence()
         self.hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
@@ -110,6 +110,9 @@ class Guide(QWidget):
         if self._settings is not None:
             self._settings.events.shown.connect(self._refresh)
         self._refresh()
+
+    def _open_page(self) -> None:
+        open_page(self.page)
 
     def _lay_out(self) -> None:
         self.frame = QFrame()
