@@ -124,3 +124,13 @@ def test_a_state_is_taken_by_a_model_that_knows_of_no_way(polarity):
     cut = {**polarity.state_dict(), "pictures": polarity.pictures[..., :-1]}
     with pytest.raises(RuntimeError, match="size mismatch"):
         other.load_state_dict(cut)
+
+
+def test_what_the_fit_leaves_of_equal_images_is_no_way():
+    """One image, 300 times: what is left over is the same in each, and a small part of the contrast."""
+    image, direction = dumbbells(1, 4, brighter=0.0)
+    polarity = Polarity(1, SIDE, groups=3)
+    pose = Pose.identity((300, 1))
+    pose.angle = torch.full((300, 1), math.radians(direction[0]))
+    polarity.learn(1, torch.from_numpy(image)[:, None].repeat(300, 1, 1, 1), pose)
+    assert len(polarity.slope) == 0

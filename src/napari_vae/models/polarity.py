@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from .alignment import Aligned, left_over, odd
 from .pose import Pose, wrap
 
-ROUNDS = 2  # of picture and poses in turn
+ROUNDS = 3  # of picture and poses in turn
 REFINED = 2  # steps of the pose of an image whose picture is known
 POWERS = 10  # of the iteration that finds the odd picture
 TWO_CLOUDS = 1.7  # most of the fourth moment over the square of the second, about 0: 1.8 if uniform, 1 without noise
