@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from napari.layers import Image, Labels, Layer, Points
 
+from napari_vae.cells import class_labels
+from napari_vae.class_colors import CLASS_COLORS
 from napari_vae.errors import InputError
 from napari_vae.layers import (
-    CLASS_COLORS,
     add_latents,
     atoms_from_points,
     atoms_to_points,
     blank_row,
-    class_labels,
     classes_to_labels,
     latent_style,
     latents_to_points,

@@ -28,7 +28,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_vae.layers import CLASS_COLORS
+from napari_vae.class_colors import CLASS_COLORS
 from napari_vae.widgets.guide import Guide
 from napari_vae.widgets.plot import BLUE, GREEN, ORANGE, swatch
 
