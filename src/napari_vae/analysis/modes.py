@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
 VALLEY = 0.5  # of the lower of two hills; a saddle between them that is higher makes them one
-STEPS = 32  # at which the density is looked at on the way from one component to another
+STEPS = 33  # in which the density is looked at on the way from one component to another
+ENDS = 8.0  # logit of the first and last of them: beside a narrow component the way to a wide one is nearly over
 
 
 def hills(mixture: GaussianMixture) -> npt.NDArray[np.int64]:
@@ -23,7 +24,8 @@ def hills(mixture: GaussianMixture) -> npt.NDArray[np.int64]:
 
     Components are joined along the highest ways between them (Kruskal 1956), unless both sides have a summit that
     stands out of the saddle: hills are told by their prominence, as in ToMATo (Chazal, Guibas, Oudot and Skraba 2013).
-    Ways are straight lines from the mean of one component to that of another.
+    A way from one component to another is their ridgeline, on which all summits and saddles of the two lie (Ray and
+    Lindsay 2005).
 
     Parameters
     ----------
@@ -42,18 +44,25 @@ def hills(mixture: GaussianMixture) -> npt.NDArray[np.int64]:
     >>> len(set(hills(GaussianMixture(6, random_state=0).fit(z))))
     2
     """
-    means = mixture.means_
-    pairs = np.array([pair for pair in np.ndindex(len(means), len(means)) if pair[0] < pair[1]]).reshape(-1, 2)
-    hill = np.arange(len(means))  # each is known by its highest component
-    if not len(pairs):
+    n = len(mixture.means_)
+    hill = np.arange(n)  # each is known by its highest component
+    if n == 1:
         return hill
-    summit = mixture.score_samples(means)  # logarithms of the density
-    share = np.linspace(0, 1, STEPS + 1)[1:-1, None]
-    start, end = means[pairs].swapaxes(0, 1)[:, :, None]
-    saddle = mixture.score_samples(((1 - share) * start + share * end).reshape(-1, means.shape[1]))
-    saddle = saddle.reshape(len(pairs), -1).min(1)
-    for pair in np.argsort(-saddle, kind="stable"):
+    summit = mixture.score_samples(mixture.means_)  # logarithms of the density
+    pairs = np.array([(a, b) for a in range(n) for b in range(a + 1, n)])
+    between = np.array([mixture.score_samples(_ridgeline(mixture, a, b)).min() for a, b in pairs])
+    saddle = np.minimum(between, summit[pairs].min(1))
+    for pair in np.lexsort([-between, -saddle]):  # what has no summit joins where it is uphill
         lower, higher = sorted(hill[pairs[pair]], key=lambda component: summit[component])
         if saddle[pair] > summit[lower] + np.log(VALLEY):
             hill[hill == lower] = higher
     return np.unique(hill, return_inverse=True)[1].astype(np.int64)
+
+
+def _ridgeline(mixture: GaussianMixture, a: int, b: int) -> npt.NDArray[np.float64]:
+    """Points (STEPS, k) from the mean of one component to that of the other, without the ends."""
+    share = 1 / (1 + np.exp(-np.linspace(-ENDS, ENDS, STEPS)[:, None, None]))
+    ours, theirs = (1 - share) * mixture.precisions_[a], share * mixture.precisions_[b]
+    pull = ours @ mixture.means_[a] + theirs @ mixture.means_[b]
+    points: npt.NDArray[np.float64] = np.linalg.solve(ours + theirs, pull[..., None])[..., 0]
+    return points
