@@ -33,8 +33,8 @@ def test_clouds_that_are_not_gaussian_are_one_class_each():
     rng = np.random.default_rng(0)
     turn = rng.uniform(0, np.pi, 1500)
     crescent = np.column_stack([np.cos(turn), np.sin(turn)]) * 2 + rng.normal(0, 0.12, (1500, 2))
-    square = rng.uniform(0, 1, (1000, 2)) + (4, -1)
-    tight = rng.normal(0, 0.05, (40, 2)) + (0, 0.2)  # few, where the crescent is hollow
+    square = rng.uniform((4, -1), (5, 0), (1000, 2))
+    tight = rng.normal((0, 0.2), 0.05, (40, 2))  # few, where the crescent is hollow
     found = cluster(pd.DataFrame(np.concatenate([crescent, square, tight]), columns=["z1", "z2"]))
     assert len(found.attrs["bic"]) > 4, "it takes several Gaussian components"
     assert found.tolist() == [0] * 1500 + [1] * 1000 + [2] * 40
