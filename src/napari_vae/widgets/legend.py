@@ -31,7 +31,7 @@ class Legend(QLabel):
             result.names or range(int(result.classes.max()) + 1),
             class_colors(int(result.classes.max()) + 1),
         )
-        classes = " &nbsp; ".join(
+        classes = "&nbsp;&nbsp; ".join(
             f"{swatch(colors[number], on_black=True)}&nbsp;{escape(str(names[number]))}:&nbsp;{n}"
             for number, n in list(counts.items())[:SHOWN]
         )
