@@ -49,6 +49,13 @@ def test_scattered_outliers_make_no_bridge_between_clouds():
     assert found[0] != found[600]
 
 
+def test_few_that_scatter_beside_many_are_a_class_without_a_valley():
+    rng = np.random.default_rng(0)
+    many, few = rng.normal(0, 0.05, (1000, 2)), rng.normal((0.4, 0.2), 0.3, (60, 2))
+    found = cluster(pd.DataFrame(np.concatenate([many, few]), columns=["z1", "z2"]))
+    assert (found[:1000] == 0).mean() > 0.99 and (found[1000:] == 1).mean() > 0.8
+
+
 def test_same_seed_same_labels(islands):
     table, _ = islands
     pd.testing.assert_series_equal(cluster(table, n=5, seed=3), cluster(table, n=5, seed=3))

@@ -14,7 +14,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
-VALLEY = 0.5  # of the lower of two hills; a saddle between them that is higher makes them one
+VALLEY = 0.5  # of the lower of two hills; a saddle between them that is higher makes them one,
+LEVEL = 0.1  # unless the lower is so low beside the higher: few atoms scattered about many are not of their kind
 STEPS = 33  # in which the density is looked at on the way from one component to another
 ENDS = 8.0  # logit of the first and last of them: beside a narrow component the way to a wide one is nearly over
 
@@ -24,7 +25,8 @@ def hills(mixture: GaussianMixture) -> npt.NDArray[np.int64]:
 
     Components are joined along the highest ways between them (Kruskal 1956), unless both sides have a summit that
     stands out of the saddle: hills are told by their prominence, as in ToMATo (Chazal, Guibas, Oudot and Skraba 2013).
-    A way from one component to another is their ridgeline, on which all summits and saddles of the two lie (Ray and
+    A component whose middle lies far down the slope of another stays one: it is there because more points are scattered
+    so far out than the other accounts for. A way from one component to another is their ridgeline, on which all summits and saddles of the two lie (Ray and
     Lindsay 2005).
 
     Parameters
@@ -54,7 +56,8 @@ def hills(mixture: GaussianMixture) -> npt.NDArray[np.int64]:
     saddle = np.minimum(between, summit[pairs].min(1))
     for pair in np.lexsort([-between, -saddle]):  # what has no summit joins where it is uphill
         lower, higher = sorted(hill[pairs[pair]], key=lambda component: summit[component])
-        if saddle[pair] > summit[lower] + np.log(VALLEY):
+        valley = saddle[pair] < summit[lower] + np.log(VALLEY)
+        if not valley and summit[lower] > summit[higher] + np.log(LEVEL):
             hill[hill == lower] = higher
     return np.unique(hill, return_inverse=True)[1].astype(np.int64)
 
