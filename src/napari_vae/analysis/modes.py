@@ -26,8 +26,8 @@ def hills(mixture: GaussianMixture) -> npt.NDArray[np.int64]:
     Components are joined along the highest ways between them (Kruskal 1956), unless both sides have a summit that
     stands out of the saddle: hills are told by their prominence, as in ToMATo (Chazal, Guibas, Oudot and Skraba 2013).
     A component whose middle lies far down the slope of another stays one: it is there because more points are scattered
-    so far out than the other accounts for. A way from one component to another is their ridgeline, on which all summits and saddles of the two lie (Ray and
-    Lindsay 2005).
+    so far out than the other accounts for. A way from one component to another is their ridgeline, on which all summits
+    and saddles of the two lie (Ray and Lindsay 2005).
 
     Parameters
     ----------
