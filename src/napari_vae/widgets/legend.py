@@ -11,7 +11,7 @@ from ..class_colors import class_colors
 from .plot import swatch
 from .training_steps import Described
 
-SHOWN = 8  # classes; there are no more colours than that
+SHOWN = 16  # classes; there are no more colours than that
 
 
 class Legend(QLabel):
