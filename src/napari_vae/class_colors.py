@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 MOST_LABELS = 255  # classes that an 8-bit label image can tell apart, 0 being none
 NO_CLASS = ""  # class of a point without latents; napari cannot colour by a column with missing text
-# The first eight are Okabe and Ito's without black, which people with any colour vision tell apart; eight more keep away
-# from these and from each other by 13 in CIEDE2000.
+# The first eight are Okabe and Ito's without black, which people with any colour vision tell apart; eight more keep
+# away from these and from each other by 13 in CIEDE2000.
 CLASS_COLORS = (
     *("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999"),
     *("#ffb3c1", "#8a8f00", "#aee3ff", "#f49a7b", "#5fd3ad", "#e0d0b0", "#8c6bd1", "#9a5b2d"),
