@@ -193,6 +193,10 @@ def test_our_words_stand_out_from_the_ground(theme, open_widget, qtbot):
         assert max(contrast(ground, light) for light in luminance(colors)) >= 4.5, (theme, part.text())
         for color in (BLUE, ORANGE, GREEN):
             assert contrast(ground, luminance(QColor(color).getRgb()[:3])) >= 3, (theme, color)
+    arrow = panel.advanced.collapsedIcon().pixmap(32).toImage().convertToFormat(QImage.Format.Format_RGBA8888)
+    pixels = np.frombuffer(arrow.constBits(), np.uint8).reshape(-1, 4)
+    seen = luminance(pixels[pixels[:, 3] > 200, :3])
+    assert len(seen) and min(contrast(ground, light) for light in seen) >= 3, "the arrow of a section"
     assert set(re.findall(r'style="color:[^>]*>([^<]*)<', caption.text())) == {"■"}  # words have the theme's colour
     appearance.theme = before
 
