@@ -26,7 +26,7 @@ demo: $(READY)  ## Analyse a built-in sample: napari with a display, demo-output
 # Two processes of one thread each: small models train faster so than one after the other on two threads.
 test: $(READY)  ## Run the whole suite (make test ARGS="-k atoms" for a part, "-n 0 --pdb" to debug)
 	@scripts/display-packages.sh
-	@OMP_NUM_THREADS=1 scripts/with-display.sh $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@OMP_NUM_THREADS=1 scripts/with-display.sh $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(READY)  ## Check style (ruff) and types (mypy on the Qt-free code)
 	$(BIN)/ruff check .

@@ -15,20 +15,8 @@ os.environ["NAPARI_STRICT_QT"] = "1"
 
 
 def pytest_collection_modifyitems(items):
-    """Tests with windows first and in one process, for a screen has one focus; of the others, each file in one."""
-
-    def has_window(item):
-        return not {"qtbot", "viewer"}.isdisjoint(item.fixturenames)
-
-    items.sort(key=has_window, reverse=True)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("windows" if has_window(item) else item.path.name))
-
-
-def pytest_collection_finish():
-    """What was imported stays: the search for garbage after every window, the leak check, need not look at it again."""
-    gc.collect()
-    gc.freeze()
+    """Tests with windows first."""
+    items.sort(key=lambda item: {"qtbot", "viewer"}.isdisjoint(item.fixturenames))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,6 +54,9 @@ def remembered(_own_plugin_settings):
 @pytest.fixture
 def viewer(make_napari_viewer_proxy, remembered):
     """A viewer as plugins get it; top-level widgets after the test must be those before."""
+    # napari searches for garbage with every layer that goes: what was there before this window need not be looked at.
+    gc.collect()
+    gc.freeze()
     return make_napari_viewer_proxy()
 
 
