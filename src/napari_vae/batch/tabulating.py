@@ -186,6 +186,7 @@ class Encode(Tables):
             "below_usual": likeness.below_usual,
             "unlike": likeness.unlike,
             "pixel_size_ratio": likeness.pixel_size_ratio,
+            "spacing_ratio": likeness.spacing_ratio,
             "warning": likeness.sentence or "",
         }
         say(Stage("encode", 1.0))
@@ -290,6 +291,8 @@ def describe_likeness(likeness: Likeness) -> str:
     numbers = f"ELBO of {likeness.below_usual:.0%} of the windows below the 5 % quantile of the training"
     if likeness.pixel_size_ratio is not None:
         numbers += f", pixels {likeness.pixel_size_ratio:.3g} times as large"
+    if likeness.spacing_ratio is not None:
+        numbers += f", atoms {likeness.spacing_ratio:.3g} times as far apart in pixels"
     return f"{numbers}. {likeness.sentence}" if likeness.sentence else numbers
 
 
