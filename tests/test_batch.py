@@ -185,14 +185,57 @@ def test_a_pixel_size_told_beside_an_array_is_part_of_its_content(tmp_path):
     assert states(batch.run(Count(), tmp_path / "a.npy", out)) == ["finished before"]
 
 
-def test_a_kill_between_two_renames_loses_nothing(tmp_path):
-    from napari_vae.folders import sweep
+def test_a_file_that_changes_while_it_is_worked_on_has_failed_and_is_done_again(files, tmp_path):
+    out = tmp_path / "out"
+    outcome = batch.run(Growing(), files / "a.npy", out)[0]
+    assert (outcome.state, outcome.code) == ("failed", 2) and "has changed while it was worked on" in outcome.message
+    assert batch.run(Count(), files / "a.npy", out)[0].state == "done"
+    assert (out / "a.txt").read_text() == f"{first_size(files)} bytes"
+    gone = batch.run(Taken(), files / "b.npy", out)[0]
+    assert gone.state == "done"  # it was read to its end before
 
-    (tmp_path / ".result-abcdefgh-old").mkdir()
-    (tmp_path / ".result-abcdefgh-old" / "table.csv").write_text("x\n1\n")
-    (tmp_path / ".result-abcdefgh").mkdir()
-    sweep(tmp_path / "result")
-    assert (tmp_path / "result" / "table.csv").read_text() == "x\n1\n"
-    (tmp_path / ".result-ijklmnop-old").mkdir()
-    sweep(tmp_path / "result")
-    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+class Growing(Count):
+    def work(self, path, target, say):
+        found = super().work(path, target, say)
+        with path.open("ab") as file:
+            file.write(b"more")
+        return found
+
+
+class Taken(Count):
+    def work(self, path, target, say):
+        found = super().work(path, target, say)
+        path.unlink()
+        return found
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths of Windows end sooner")
+def test_names_too_long_for_a_result_leave_the_others_alone(files, tmp_path):
+    longest = files / f"{'l' * 250}.npy"
+    np.save(longest, np.zeros(1))
+    assert states(batch.run(Count(), files, tmp_path / "out")) == ["done"] * 5
+    assert len(pd.read_csv(tmp_path / "out" / "summary.csv")) == 5
+
+
+def test_one_file_of_a_pattern_is_named_as_one_of_many(files, tmp_path):
+    np.save(files / "aux .npy", np.zeros(1))
+    outcome = batch.run(Placed(), files / "au*.npy", tmp_path / "out")[0]
+    assert outcome.target == tmp_path / "out" / "aux_"
+
+
+class Placed(Count):
+    def targets(self, places, out):
+        return list(places) if len(places) > 1 else [out]
+
+
+def test_a_folder_that_closes_meanwhile_fails_file_by_file(files, tmp_path, monkeypatch):
+    """As root may write anywhere, the system is asked to refuse in its name."""
+
+    def refuse(path, record):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("napari_vae.batch.running.write_record", refuse)
+    outcomes = batch.run(Count(), files, tmp_path / "out")
+    assert states(outcomes) == ["failed"] * 4
+    assert all("may not be written to, or is open in another program" in outcome.message for outcome in outcomes)

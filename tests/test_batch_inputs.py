@@ -1,5 +1,6 @@
 """Which files a batch works on, and what their results are called."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 
 import napari_vae as nv
 from counting import NAMES
-from napari_vae.batch.inputs import find_files, places
+from napari_vae.batch.inputs import find_files
+from napari_vae.batch.naming import MOST, places
 
 
 @pytest.fixture
@@ -78,7 +80,41 @@ def test_patterns_and_folders_without_an_image_are_one_sentence(files, pattern, 
         (["a/aux.tif", "a/CON.x.dm4", "a/com10.tif"], ["aux_", "CON.x_", "com10"]),
         (["a/b. .tif", "a/c .tif"], ["b", "c"]),
         (["a/b.tif", "a/B .tif"], ["b-tif", "B -tif"]),
+        (['a/at 12:30 <"x">?.tif', "a/at 12_30 __x___.tif"], ["at 12_30 __x___-tif", "at 12_30 __x___-tif_2"]),
+        (["a/x.tif", "b/x.tif", "c/x.tif", "c/x-tif_2.tif"], ["x-tif", "x-tif_2", "x-tif_3", "x-tif_2_2"]),
     ],
 )
 def test_results_have_names_that_every_system_has_and_tells_apart(files, names):
     assert [place.name for place in places(list(map(Path, files)), Path())] == names
+
+
+def test_long_names_leave_room_for_what_results_add_to_them(tmp_path):
+    files = [Path("電子顕微鏡" * 17 + letter) for letter in "ab"]  # more bytes than letters
+    named = places(files, tmp_path)
+    assert named[0] != named[1] and all(len(place.name.encode()) < MOST + 10 for place in named)
+    assert all(place.name.startswith("電子顕微鏡") for place in named)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_links_that_lead_in_circles_are_gone_once(files):
+    (files / "deep").mkdir()
+    for name, target in (("up", files), ("here", files / "deep"), ("l1.tif", files / "deep" / "l2.tif")):
+        (files / "deep" / name).symlink_to(target)
+    (files / "deep" / "l2.tif").symlink_to(files / "deep" / "l1.tif")
+    (files / "linked").symlink_to(files / "deep")
+    np.save(files / "deep" / "e.npy", np.zeros(1))
+    assert [path.name for path in find_files(files / "**" / "*")] == [*NAMES, "e.npy"]
+    assert [path.name for path in find_files(files / "linked" / "**" / "e.npy")] == ["e.npy"]
+    assert find_files(files / "deep" / "l1.tif") == [files / "deep" / "l1.tif"]
+
+
+def test_what_may_not_be_read_is_one_sentence(files, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", str(files))
+
+    with monkeypatch.context() as closed:
+        closed.setattr(Path, "iterdir", refuse)
+        with pytest.raises(nv.InputError, match="may not be read; change its permissions"):
+            find_files(files)
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    assert find_files(files / "a.npy") == [files / "a.npy"]  # whoever reads it will say so

@@ -8,14 +8,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from .errors import InputError
-from .folders import check_replaceable, replace_folder
+from .folders import check_replaceable, replace_folder, sweep
 from .io.json_files import read_json
 from .models.guide import Guide
 from .models.images import Images
+from .models.weights import load_weights
 from .provenance import data_hash
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Checkpoint:
             "before": None if before is None else before.provenance,
         }
         checkpoint = cls(session, Path(folder), json.loads(json.dumps(identity)))
+        sweep(Path(folder))  # a kill within `keep` may have left the state under another name
         if (Path(folder) / MARKER).is_file():
             checkpoint._restore()
         else:
@@ -103,7 +105,7 @@ class Checkpoint:
         s = self.session
         try:
             state = read_json(self.folder / MARKER)
-            tensors = load_file(self.folder / "state.safetensors")
+            tensors = load_weights(self.folder / "state.safetensors")
         except Exception as error:
             raise InputError(f"The checkpoint in {self.folder} cannot be read; remove the folder.") from error
         if state["identity"] != self.identity:

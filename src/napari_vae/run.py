@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from .device import choose_device, is_out_of_memory
 from .errors import InputError, ReadError, TrainingError
@@ -25,6 +25,7 @@ from .models.images import as_given, model_batches
 from .models.manifold import decode_manifold
 from .models.pose import pose_of
 from .models.vae import InvariantVAE
+from .models.weights import load_weights
 from .normalization import Normalization
 
 if TYPE_CHECKING:
@@ -360,7 +361,7 @@ def load_run(folder: str | Path, *, device: str = "auto") -> Run:
         scale = Scale.from_dict(settings["scale"])
         with torch.device("meta"):  # nothing is drawn from the global random numbers
             model = InvariantVAE(config, settings["channels"], tuple(settings["window"]), scale.n)
-        model.load_state_dict(load_file(folder / "weights.safetensors"), assign=True)
+        model.load_state_dict(load_weights(folder / "weights.safetensors"), assign=True)
         return Run(
             model.to(chosen),
             train_config=TrainConfig.from_dict(settings["train"]),

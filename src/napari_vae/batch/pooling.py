@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,12 @@ from ..io.writing import read_table, write_table
 from ..likeness import OTHER_SCALE
 from ..normalization import levels_of
 from ..terminal import exit_code, sentence
+from .facts import atom_facts
 from .inputs import Patterns, find_files
 from .modelling import Train
-from .records import BEGUN, DONE, FAILED, Record, key_of, read_record, write_record
+from .records import BEGUN, DONE, FAILED, Record, check_unchanged, key_of, read_record, stamp_of, write_record
 from .running import EARLIER, Outcome, StoppedError, check_replaceable, make_way
-from .tabulating import atom_facts, check_atoms
+from .tabulating import check_atoms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,7 @@ class _Source:
     atoms: pd.DataFrame | None = None
     patches: Patches | None = None
     failure: Exception | None = None
+    stamp: list[Any] = field(default_factory=list)
 
     def attempt(self, step: Callable[[_Source], None]) -> None:
         """Take a step unless one failed; a failure is kept."""
@@ -146,9 +148,14 @@ def _key(job: Train, sources: list[_Source]) -> str:
     known: list[list[str]] = []
     for source in sources:
         known.append([source.path.name])
-        source.attempt(lambda source: known[-1].append(key_of(source.path, {})))
+        source.attempt(lambda source: _note_content(source, known[-1]))
     text = json.dumps([job.settings(), known], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _note_content(source: _Source, known: list[str]) -> None:
+    source.stamp = stamp_of(source.path)
+    known.append(key_of(source.path, {}))
 
 
 def _pooled(job: Train, sources: list[_Source], say: Callable[[Stage], None]) -> Patches:
@@ -176,6 +183,7 @@ def _pooled(job: Train, sources: list[_Source], say: Callable[[Stage], None]) ->
         if first is not None and image.n_channels != first.data.shape[1]:
             raise InputError(f"It has {image.n_channels} channels, those before {first.data.shape[1]}; give as many.")
         levels = None if first is None else levels_of(first.data)
+        check_unchanged(source.path, source.stamp)
         source.patches = extract_patches(image, source.atoms, window=window, levels=levels)
 
     for source in sources:

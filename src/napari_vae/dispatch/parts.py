@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ReadError
-from ..io.writing import read_table, replacing, write_table
+from ..folders import replacing
+from ..io.writing import read_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd

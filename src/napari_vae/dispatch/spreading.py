@@ -21,7 +21,7 @@ PATIENCE = 20  # seconds to wait for the scheduler, and for its first worker
 
 
 @contextmanager
-def spreader(scheduler: Any = None) -> Iterator[Spread[Any, Any]]:
+def spreader(scheduler: Any = None, after: Callable[[], None] | None = None) -> Iterator[Spread[Any, Any]]:
     """A function that does jobs: it takes them off a queue, to which more may be added meanwhile, until it is empty.
 
     The function is called with the work and the queue, and yields each job with its result, or the exception that it
@@ -31,6 +31,8 @@ def spreader(scheduler: Any = None) -> Iterator[Spread[Any, Any]]:
     ----------
     scheduler : str, path or distributed.Client, optional
         Address or scheduler file of a Dask cluster; by default the jobs are done here.
+    after : callable, optional
+        Called in every process that did jobs, when all are done or the block ends otherwise.
 
     Raises
     ------
@@ -45,12 +47,21 @@ def spreader(scheduler: Any = None) -> Iterator[Spread[Any, Any]]:
     [(-1, 1), (2, 2)]
     """
     if scheduler is None:
-        yield _here
+        try:
+            yield _here
+        finally:
+            if after is not None:
+                after()
         return
     with contextlib.ExitStack() as stack:
         client = scheduler if hasattr(scheduler, "submit") else stack.enter_context(_connect(str(scheduler)))
         _check_workers(client)
-        yield lambda work, queue: _there(client, work, queue)
+        try:
+            yield lambda work, queue: _there(client, work, queue)
+        finally:
+            if after is not None:
+                with contextlib.suppress(OSError):  # of a scheduler that has gone
+                    client.run(after, on_error="ignore")
 
 
 def _here(work: Callable[[Job], Result], queue: deque[Job]) -> Iterator[tuple[Job, Result | Exception]]:

@@ -13,6 +13,7 @@ from ..batch.records import (
     BEGUN,
     DONE,
     Record,
+    check_unchanged,
     content_hash,
     content_of,
     key_from,
@@ -178,12 +179,11 @@ class UnderWay:
         return known.key == self.key
 
     def _keep(self, table: pd.DataFrame, result: FileResult) -> None:
-        record = Record(str(self.path), self.task, BEGUN)
+        check_unchanged(self.path, self.stamp)
+        record = Record(str(self.path), self.task, BEGUN, self.key, content=self.content, stamp=self.stamp)
         write_record(self.target, record)
         write_table(table, self.target)
         facts = {"frames": result.frames, "atoms": result.rows}
-        if stamp_of(self.path) == self.stamp:  # else the table is known to be of no content
-            record = replace(record, key=self.key, content=self.content, stamp=self.stamp)
         write_record(self.target, replace(record, state=DONE, message=str(result), facts=facts))
         self.result = result
         self.parts.discard()
