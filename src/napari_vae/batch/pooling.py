@@ -19,6 +19,7 @@ from ..io.reading import read
 from ..io.writing import read_table, write_table
 from ..likeness import OTHER_SCALE
 from ..normalization import levels_of
+from ..progress import never
 from ..terminal import exit_code, sentence
 from .facts import atom_facts
 from .inputs import Patterns, find_files
@@ -71,6 +72,7 @@ def train_on_all(
     *,
     overwrite: bool = False,
     progress: Callable[[Stage], None] | None = None,
+    stop: Callable[[], bool] = never,
     group: Group | None = None,
 ) -> list[Outcome]:
     """Train one model on the windows of all files, and write it with tables of its windows and files.
@@ -91,13 +93,16 @@ def train_on_all(
         Replace a model of other images or settings.
     progress : callable, optional
         Called with a `Stage` as the work goes on; what it raises ends the work, and nothing is written.
+    stop : callable, optional
+        Asked as the work goes on. When it returns True the training ends, and the model is written as it is then; the
+        same call makes it anew. While atoms are detected, nothing is written.
     group : Group, optional
         Processes that train together, of which the first writes; all see `files` and `out` on the same disk.
 
     Returns
     -------
     list of Outcome
-        One per file, in order; that of a file left out has failed.
+        One per file, in order; that of a file left out has failed. None if it was stopped before the training.
 
     Raises
     ------
@@ -130,16 +135,19 @@ def train_on_all(
         return _outcomes(_table_of(sources), sources, target, DONE)
     make_way(job, target, known, overwrite)
     write_record(target, record)
+    options: dict[str, Any] = {"stop": stop} if group is None else {"stop": stop, "group": group}
     try:
-        pool = _pooled(job, sources, say)
-        run = train_model(pool, job.model, job.train, say, job.given, **({} if group is None else {"group": group}))
+        pool = _pooled(job, sources, say, stop)
+        run = train_model(pool, job.model, job.train, say, job.given, **options)
         say(Stage("write"))
         _write(run, pool, sources, target, job)
-    except BaseException:
+    except BaseException as error:
         write_record(target, known)
+        if isinstance(error, StoppedError):
+            return []
         raise
-    words = f"one model of {len(pool)} windows"
-    write_record(target, replace(record, state=DONE, message=words, facts={"windows": len(pool), "warning": run.note}))
+    words, state = f"one model of {len(pool)} windows", BEGUN if run.stopped else DONE
+    write_record(target, replace(record, state=state, message=words, facts={"windows": len(pool), "warning": run.note}))
     return _outcomes(_table_of(sources), sources, target, DONE)
 
 
@@ -158,7 +166,9 @@ def _note_content(source: _Source, known: list[str]) -> None:
     known.append(key_of(source.path, {}))
 
 
-def _pooled(job: Train, sources: list[_Source], say: Callable[[Stage], None]) -> Patches:
+def _pooled(
+    job: Train, sources: list[_Source], say: Callable[[Stage], None], stop: Callable[[], bool] = never
+) -> Patches:
     """The windows of all files that can be used, one after the other."""
     from ..patches import extract_patches, suggest_window
     from ..pipeline import Stage, find_atoms
@@ -170,6 +180,8 @@ def _pooled(job: Train, sources: list[_Source], say: Callable[[Stage], None]) ->
 
     def detect(source: _Source) -> None:
         def part(stage: Stage) -> None:
+            if stop():
+                raise StoppedError
             say(Stage(stage.name, (number + stage.fraction) / len(sources), source.path.name))
 
         image, table, number = read(source.path, dataset=job.dataset), job.table(), sources.index(source)
