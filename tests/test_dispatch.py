@@ -222,8 +222,19 @@ def test_no_scheduler_and_unknown_options_are_refused_in_a_sentence(movie, tmp_p
     monkeypatch.setattr("napari_vae.dispatch.spreading.PATIENCE", 0.5)
     with pytest.raises(InputError, match="No Dask scheduler answers"):
         detect_files([movie], tmp_path, scheduler="tcp://127.0.0.1:9")
+    for odd in ("nonsense", "http://127.0.0.1:8787", "", "tcp://host", "tcp://host:port", str(movie), str(tmp_path)):
+        with pytest.raises(InputError, match="leads to no Dask scheduler"):  # at once
+            detect_files([movie], tmp_path, scheduler=odd)
+    with pytest.raises(InputError, match="certificates"):
+        detect_files([movie], tmp_path, scheduler="tls://127.0.0.1:9")
     with pytest.raises(InputError, match="no detection option"):
         detect_files([movie], tmp_path, spacings=3)
+
+
+def test_the_file_that_a_scheduler_wrote_is_as_good_as_its_address(movie, serial, cluster, tmp_path):
+    cluster.write_scheduler_file(str(tmp_path / "scheduler.json"))
+    (result,) = detect_files([movie], tmp_path, scheduler=tmp_path / "scheduler.json")
+    same(result.table, serial)
 
 
 def test_options_of_the_detection_reach_the_frames_of_encode_too(movie, run_folder, tmp_path, capsys):

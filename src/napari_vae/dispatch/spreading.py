@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,12 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import InputError
+from ..errors import InputError, ReadError
+from ..io.json_files import read_json
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 Spread = Callable[[Callable[[Job], Result], "deque[Job]"], Iterator[tuple[Job, Result | Exception]]]
 
+ADDRESS = re.compile(r"((tcp|tls)://)?(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}")
 AHEAD = 2  # jobs per thread of the cluster that are handed out before results are wanted
 PATIENCE = 20  # seconds to wait for the scheduler, and for its first worker
 
@@ -108,14 +111,32 @@ def _connect(address: str) -> Any:
     if find_spec("distributed") is None:
         raise InputError('A scheduler needs the package distributed; type pip install "napari-vae[cluster]".')
     from distributed import Client
+    from distributed.security import Security
 
-    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    there = _address_in(Path(address)) if Path(address).is_file() else address
+    if not ADDRESS.fullmatch(there):  # with such a one the client would not end, not even with the program
+        raise InputError(
+            f"{address!r} leads to no Dask scheduler; give the address that “dask scheduler” prints, such as "
+            "tcp://HOST:8786, or its scheduler file."
+        )
+    if there.startswith("tls:") and Security().get_connection_args("client")["ssl_context"] is None:
+        raise InputError(
+            "A scheduler with TLS wants certificates; name them in Dask's configuration (distributed.comm.tls)."
+        )
     try:
-        return Client(**where, timeout=PATIENCE, set_as_default=False)
+        return Client(there, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"No Dask scheduler answers at {address}; start one with “dask scheduler”, and give the address it prints."
         ) from error
+
+
+def _address_in(file: Path) -> str:
+    """The address in the file that a scheduler wrote; empty if it is none."""
+    try:
+        return str(read_json(file).get("address", ""))
+    except ReadError:
+        return ""
 
 
 def _check_workers(client: Any) -> None:
