@@ -242,3 +242,18 @@ def test_options_of_the_detection_reach_the_frames_of_encode_too(movie, run_fold
         options = ["--scheduler", "tcp://127.0.0.1:9", "--polarity", "grey", "--out", str(tmp_path)]
         main(["encode", str(run_folder), str(movie), *options])
     assert end.value.code == 2 and "grey" in capsys.readouterr().err  # refused before the scheduler is asked
+
+
+def test_a_scheduler_that_goes_ends_the_command_and_what_is_done_is_kept(movie, serial, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("napari_vae.dispatch.spreading.PATIENCE", 1)
+    files = [tmp_path / f"{number}.npy" for number in range(6)]
+    for path in files:
+        np.save(path, np.load(movie)[0])
+    local = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", protocol="tcp"
+    )
+    with pytest.raises(InputError, match="The scheduler has gone; start it again"):
+        detect_files(files, tmp_path, scheduler=local.scheduler_address, progress=lambda event: local.close())
+    assert (tmp_path / "0-atoms.parquet").is_file()
+    assert sum(result.earlier for result in detect_files(files, tmp_path)) >= 1

@@ -92,7 +92,10 @@ def _there(client: Any, work: Callable[[Job], Result], queue: deque[Job]) -> Ite
     while jobs:
         future = next(finished)
         result: Result | Exception = _attempt(future.result)
-        if type(result).__name__ == "KilledWorker":
+        fault = type(result).__name__  # of Dask, which need not be installed
+        if fault == "FutureCancelledError":  # nobody would do what is handed out from now on
+            raise InputError("The scheduler has gone; start it again and give the same command: what is done is kept.")
+        if fault == "KilledWorker":
             result = InputError("One worker after the other died of the same frame; start them with more memory.")
         yield jobs.pop(future.key), result
         future.release()
