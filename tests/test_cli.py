@@ -1,6 +1,7 @@
 """The command line: what it writes, and that bad input is one line and exit code 2, never a traceback."""
 
 import json
+import os
 import shutil
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 
 import napari_vae as nv
 from napari_vae import showing
-from napari_vae.batch.inputs import places
+from napari_vae.batch.naming import places
 from napari_vae.io.reading import FORMATS
 
 COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open", "figures", "export", "explore")
@@ -53,6 +54,12 @@ def test_analyze_goes_on_after_a_broken_file(command, images, tmp_path):
     page = (out / "report.html").read_text()
     assert 'href="two/report.html"' in page
     assert "cut short" in page
+
+
+def test_a_file_that_may_not_be_read_is_left_to_its_reader(command, images, tmp_path, monkeypatch):
+    """The parser of the command line would refuse all for its sake."""
+    monkeypatch.setattr("os.access", lambda path, mode, **_: mode != os.R_OK or not str(path).endswith("one.tif"))
+    assert command("detect", images / "one.tif", "--out", tmp_path)[0] == 0
 
 
 def test_detect_follows_the_atoms_of_a_movie(command, tmp_path):

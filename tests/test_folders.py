@@ -83,7 +83,7 @@ def test_a_file_that_another_program_looks_at_is_waited_for(tmp_path, monkeypatc
         with pytest.raises(PermissionError) as held:
             write()
         told = sentence(held.value)
-        assert told.startswith(f"{target} may not be written to, or is open in another program; close it there")
+        assert told.startswith(f"{target} may not be read or written, or is open in another program; change its")
         assert exit_code(held.value) == 2 and target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
 

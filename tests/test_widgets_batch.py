@@ -182,7 +182,7 @@ def test_a_table_that_another_program_has_open_is_one_sentence(batch, qtbot, not
     monkeypatch.setattr("napari_vae.batch.running.write_summary", refuse)
     batch.start()
     finish(qtbot, batch.job)
-    assert "summary.csv may not be written to, or is open in another program" in notifications[-1]
+    assert "summary.csv may not be read or written, or is open in another program" in notifications[-1]
     assert batch.progress.button.text() == "Start"
 
 

@@ -30,8 +30,8 @@ def storage_problem(error: BaseException) -> str | None:
         return f"{error.strerror}{where}; choose another folder for the results."
     if error.errno in CLOSED:
         return (
-            f"{place or 'The folder'} may not be written to, or is open in another program; close it there, or choose "
-            "another folder for the results."
+            f"{place or 'A folder'} may not be read or written, or is open in another program; change its permissions, "
+            "close it there, or choose another folder."
         )
     missing = isinstance(error, FileNotFoundError) and BOUNDED
     if error.errno == errno.ENAMETOOLONG or (missing and len(os.path.abspath(place)) >= MOST_ON_WINDOWS):  # noqa: PTH100 - of text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -153,7 +154,8 @@ def _parts(path: Path) -> list[Path]:
     if path.suffix.lower() == ".emi":
         beside = sorted(other for other in path.parent.glob("*.ser") if other.stem.rpartition("_")[0] == path.stem)
     elif path.suffix.lower() == ".npy":
-        beside = [other for other in [path.with_suffix(".json")] if other.is_file()]
+        view = path.with_suffix(".json")
+        beside = [view] if os.path.isfile(view) else []  # noqa: PTH113 - which does not fail where one may not look
     return [path, *beside]
 
 
