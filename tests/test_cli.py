@@ -261,7 +261,24 @@ def test_stopping_is_no_error_message(command, monkeypatch, tmp_path):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("napari_vae.demonstration.analyze_sample", stopped)
-    assert command("demo", "--out", tmp_path / "out")[0] == 130
+    code, _, errors = command("demo", "--out", tmp_path / "out")
+    assert (code, last_line(errors)) == (130, "Stopped.")
+
+
+def test_a_batch_that_is_interrupted_tells_what_is_done_and_that_it_goes_on(command, images, tmp_path, monkeypatch):
+    from napari_vae import pipeline
+
+    find_atoms = pipeline.find_atoms
+
+    def interrupt(image, *rest):
+        if image.name == "two":
+            raise KeyboardInterrupt
+        return find_atoms(image, *rest)
+
+    monkeypatch.setattr(pipeline, "find_atoms", interrupt)
+    code, _, errors = command("detect", images / "one.tif", images / "two.tif", "--out", tmp_path)
+    assert code == 130 and errors.strip().endswith("the same command goes on with the rest.\nStopped.")
+    assert pd.read_csv(tmp_path / "summary.csv")["file"].str.endswith("one.tif").tolist() == [True]
 
 
 def test_demo_without_a_display_writes_results_and_a_picture(command, monkeypatch, results, tmp_path):

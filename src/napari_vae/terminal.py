@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .batch.running import BatchProgress
     from .pipeline import Stage
 
-BAD_INPUT, OUR_FAULT = 2, 1
+BAD_INPUT, OUR_FAULT, STOPPED = 2, 1, 130
 
 
 def console(*, error: bool = False) -> Console:
@@ -47,7 +47,11 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _end("Stopped.", 130)
+        _end("Stopped.", STOPPED)
+    except SystemExit as end:
+        if end.code == STOPPED:  # the parser of the command line ends so without a word
+            warn("Stopped.")
+        raise
     except Exception as error:
         ours = isinstance(error, InputError | TrainingError)
         if os.environ.get("NAPARI_VAE_DEBUG") and not ours:

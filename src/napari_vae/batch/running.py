@@ -190,10 +190,12 @@ def run(
     task.prepare(len(paths))
     named = places(paths, folder)
     targets = task.targets(named, named[0] if summary else folder)
-    outcomes = _Batch(task, paths, targets, overwrite, summary, progress or (lambda event: None), stop).outcomes()
-    if summary:
-        write_summary(folder, task.name, outcomes)
-    return outcomes
+    work = _Batch(task, paths, targets, overwrite, summary, progress or (lambda event: None), stop)
+    try:
+        return work.outcomes()
+    finally:  # also when the user interrupts the program
+        if summary:
+            write_summary(folder, task.name, work.done)
 
 
 def make_way(task: Task, target: Path, known: Record | None, overwrite: bool) -> None:
