@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -86,6 +87,28 @@ def test_a_job_that_was_broken_off_goes_on_where_it_was(movie, serial, tmp_path)
     (result,) = detect_files([movie], tmp_path, progress=told.append)
     table = read_table(result.table)
     assert (table["score"] == -1).equals(table["frame"] == 2)  # not done again
+    assert len(told) == 1 + FRAMES - 3
+
+
+def test_frames_done_with_other_options_are_lost_only_when_asked(movie, serial, tmp_path):
+    break_off(movie, tmp_path, after=3)
+    (refused,) = detect_files([movie], tmp_path, threshold=9.0)
+    assert refused.code == 2 and "done with other options or another model; give these again" in str(refused)
+    told = []
+    (result,) = detect_files([movie], tmp_path, progress=told.append)
+    assert len(told) == 1 + FRAMES - 3
+    same(result.table, serial)
+    break_off(movie, tmp_path / "other", after=3)
+    assert not detect_files([movie], tmp_path / "other", threshold=9.0, overwrite=True)[0].failed
+
+
+def test_a_movie_that_was_moved_meanwhile_goes_on_too(movie, tmp_path):
+    (tmp_path / "a").mkdir()
+    shutil.copy(movie, tmp_path / "a" / "movie.npy")
+    break_off(tmp_path / "a" / "movie.npy", tmp_path, after=3)
+    (tmp_path / "a").rename(tmp_path / "b")
+    told = []
+    assert not detect_files([tmp_path / "b" / "movie.npy"], tmp_path, progress=told.append)[0].failed
     assert len(told) == 1 + FRAMES - 3
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from ..errors import InputError
 from ..io.writing import write_table
 from ..terminal import exit_code, sentence
 from .frames import FrameJob, FrameResult, Work, jobs_of
-from .parts import Parts
+from .parts import Parts, check_same_job
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +123,12 @@ class UnderWay:
     @cached_property
     def parts(self) -> Parts:
         """What is there of it already; opening them removes those of another job."""
-        return Parts(self.target.with_suffix(".parts"), _listed(asdict(self.first)) | {"stamp": self.stamp})
+        return Parts(*self._job)
+
+    @property
+    def _job(self) -> tuple[Path, dict[str, Any]]:
+        """Where the parts are, and of what."""
+        return self.target.with_suffix(".parts"), {"settings": self._settings, "stamp": self.stamp}
 
     def take(self, outcome: FrameResult | Exception) -> list[FrameJob]:
         """Keep what a job found; the jobs that it makes possible. What goes wrong here is a failure of the file."""
@@ -169,6 +174,8 @@ class UnderWay:
                 write_record(self.target, replace(known, stamp=self.stamp))
                 return
             check_replaceable(self.target, known, overwrite)
+            if not overwrite:
+                check_same_job(*self._job)
         except InputError as error:
             self.result = FileResult(self.path, self.target, problem=error)
 
