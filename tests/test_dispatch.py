@@ -255,7 +255,8 @@ def test_no_scheduler_and_unknown_options_are_refused_in_a_sentence(movie, tmp_p
 
 
 def test_the_file_that_a_scheduler_wrote_is_as_good_as_its_address(movie, serial, cluster, tmp_path):
-    cluster.write_scheduler_file(str(tmp_path / "scheduler.json"))
+    told = {"type": "Scheduler", "address": cluster.scheduler.address, "workers": {}}
+    (tmp_path / "scheduler.json").write_text(json.dumps(told))
     (result,) = detect_files([movie], tmp_path, scheduler=tmp_path / "scheduler.json")
     same(result.table, serial)
 
