@@ -7,8 +7,8 @@ import pytest
 from napari_vae.analysis.classes import Classes
 from napari_vae.analysis.clusters import cluster
 from napari_vae.analysis.coloring import color_by
+from napari_vae.class_colors import CLASS_COLORS
 from napari_vae.errors import InputError
-from napari_vae.layers import CLASS_COLORS
 
 
 @pytest.fixture

@@ -29,6 +29,33 @@ def test_one_cloud_is_one_class():
     assert cluster(np.random.default_rng(1).normal(size=(400, 2))).nunique() == 1
 
 
+def test_clouds_that_are_not_gaussian_are_one_class_each():
+    rng = np.random.default_rng(0)
+    turn = rng.uniform(0, np.pi, 1500)
+    crescent = np.column_stack([np.cos(turn), np.sin(turn)]) * 2 + rng.normal(0, 0.12, (1500, 2))
+    square = rng.uniform((4, -1), (5, 0), (1000, 2))
+    tight = rng.normal((0, 0.2), 0.05, (40, 2))  # few, where the crescent is hollow
+    found = cluster(pd.DataFrame(np.concatenate([crescent, square, tight]), columns=["z1", "z2"]))
+    assert len(found.attrs["bic"]) > 4, "it takes several Gaussian components"
+    assert found.tolist() == [0] * 1500 + [1] * 1000 + [2] * 40
+
+
+def test_scattered_outliers_make_no_bridge_between_clouds():
+    rng = np.random.default_rng(0)
+    clouds = [rng.normal(at, 0.1, (600, 2)) for at in ((0, 0), (2, 0))]
+    table = pd.DataFrame(np.concatenate([*clouds, rng.uniform(-3, 5, (60, 2))]), columns=["z1", "z2"])
+    found = cluster(table)[:1200]
+    assert (found[:600] == found[0]).mean() > 0.98 and (found[600:] == found[600]).mean() > 0.98
+    assert found[0] != found[600]
+
+
+def test_few_that_scatter_beside_many_are_a_class_without_a_valley():
+    rng = np.random.default_rng(0)
+    many, few = rng.normal(0, 0.05, (1000, 2)), rng.normal((0.4, 0.2), 0.3, (60, 2))
+    found = cluster(pd.DataFrame(np.concatenate([many, few]), columns=["z1", "z2"]))
+    assert (found[:1000] == 0).mean() > 0.99 and (found[1000:] == 1).mean() > 0.8
+
+
 def test_same_seed_same_labels(islands):
     table, _ = islands
     pd.testing.assert_series_equal(cluster(table, n=5, seed=3), cluster(table, n=5, seed=3))

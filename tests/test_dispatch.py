@@ -73,7 +73,7 @@ def test_frame_by_frame_is_what_detection_in_one_call_finds(movie, serial, tmp_p
     assert (result.frames, result.rows, result.problem) == (FRAMES, len(serial), None)
     same(result.table, serial)
     assert read_table(result.table).attrs["napari_vae"] == serial.attrs["napari_vae"]
-    assert [event.done for event in told] == list(range(1, FRAMES + 1))
+    assert [event.done for event in told] == list(range(FRAMES + 1)), "measured, then frame by frame"
     assert {path.name for path in tmp_path.iterdir()} == {result.table.name, ".napari-vae"}
 
 

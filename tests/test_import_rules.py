@@ -17,7 +17,7 @@ PACKAGE = Path(napari_vae.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 #: The modules that compute with torch, and may import it at their top.
 TORCH = {
-    *("checkpoint", "curriculum", "device", "latent_table", "processes", "run"),
+    *("checkpoint", "curriculum", "device", "latent_table", "processes", "run", "run_folder"),
     *("schedule", "session", "sorting", "stepping", "supply", "teaching", "training"),
     *("atoms.network", "samples.landau"),
     *(f"learning.{name}" for name in ("deep_kernel", "ensemble", "evidence", "marginals", "matern", "networks")),

@@ -7,15 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.layers import Image, Labels, Layer, Points
+from skimage.color import deltaE_ciede2000, rgb2lab
 
+from napari_vae.cells import class_labels
+from napari_vae.class_colors import CLASS_COLORS
 from napari_vae.errors import InputError
 from napari_vae.layers import (
-    CLASS_COLORS,
     add_latents,
     atoms_from_points,
     atoms_to_points,
     blank_row,
-    class_labels,
     classes_to_labels,
     latent_style,
     latents_to_points,
@@ -196,7 +197,12 @@ def test_points_coloured_by_class_have_the_colours_of_the_labels(atoms, scene):
         y, x = np.rint(atom).astype(int)
         assert labels.data[y, x] == number + 1
         assert np.allclose(labels.get_color(number + 1)[:3], color[:3])
-    assert len(CLASS_COLORS) == len(set(CLASS_COLORS))
+
+
+def test_sixteen_classes_look_different():
+    lab = rgb2lab(np.array([[int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)] for color in CLASS_COLORS]))
+    apart = deltaE_ciede2000(lab[:, None], lab[None])
+    assert len(lab) == 16 and apart[~np.eye(16, dtype=bool)].min() > 13
 
 
 def test_classes_fill_the_cells_of_their_atoms_only():

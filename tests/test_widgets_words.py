@@ -6,11 +6,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyqtgraph as pg
 import pytest
 import yaml
 from qtpy.QtCore import QPoint, QRect, Qt
-from qtpy.QtGui import QColor, QImage
+from qtpy.QtGui import QColor, QImage, QTextDocument
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -28,7 +29,9 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_vae.layers import CLASS_COLORS
+from napari_vae.analysis.coloring import color_by
+from napari_vae.class_colors import CLASS_COLORS
+from napari_vae.widgets.explorer.color_key import ColorKey
 from napari_vae.widgets.guide import Guide
 from napari_vae.widgets.plot import BLUE, GREEN, ORANGE, swatch
 
@@ -190,6 +193,10 @@ def test_our_words_stand_out_from_the_ground(theme, open_widget, qtbot):
         assert max(contrast(ground, light) for light in luminance(colors)) >= 4.5, (theme, part.text())
         for color in (BLUE, ORANGE, GREEN):
             assert contrast(ground, luminance(QColor(color).getRgb()[:3])) >= 3, (theme, color)
+    arrow = panel.advanced.collapsedIcon().pixmap(32).toImage().convertToFormat(QImage.Format.Format_RGBA8888)
+    pixels = np.frombuffer(arrow.constBits(), np.uint8).reshape(-1, 4)
+    seen = luminance(pixels[pixels[:, 3] > 200, :3])
+    assert len(seen) and min(contrast(ground, light) for light in seen) >= 3, "the arrow of a section"
     assert set(re.findall(r'style="color:[^>]*>([^<]*)<', caption.text())) == {"■"}  # words have the theme's colour
     appearance.theme = before
 
@@ -197,3 +204,19 @@ def test_our_words_stand_out_from_the_ground(theme, open_widget, qtbot):
 def test_a_swatch_of_a_class_can_be_seen_on_any_ground():
     assert all(contrast(0, luminance(QColor(color).getRgb()[:3])) >= 3 for color in CLASS_COLORS)
     assert "background-color:#000000" in swatch(CLASS_COLORS[0], on_black=True)
+
+
+def test_a_colour_and_its_class_stay_in_one_line_of_the_legend_however_wide(qtbot):
+    key = ColorKey()
+    qtbot.addWidget(key)
+    members = pd.Series(np.repeat([f"C{n}" for n in range(7)], [4582, 184, 92, 65, 44, 39, 4]), name="class")
+    key.show_coloring(color_by(members))
+    document = QTextDocument()
+    document.setHtml(key.legend.text())
+    for width in range(120, 420, 7):
+        document.setTextWidth(width)
+        assert document.size().height() > 0  # lays it out
+        block = document.firstBlock()
+        lines = [block.layout().lineAt(number) for number in range(block.layout().lineCount())]
+        words = [block.text()[line.textStart() : line.textStart() + line.textLength()].strip() for line in lines]
+        assert all(line.startswith("■") and not line.endswith("■") for line in words), width

@@ -218,7 +218,7 @@ def _write_images(analysis: Analysis, folder: Path) -> None:
 
 def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     """Reconstruction, residual and classes in the frame of the micrograph, and the manifold, each with its axes."""
-    from .layers import class_labels
+    from .cells import class_labels
     from .patches import paste_patches
     from .results import CELL_RADIUS, class_manifolds, side_by_side, symbol_spacing
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .layers import KEY, NO_CLASS
+from .class_colors import NO_CLASS
+from .layers import KEY
 from .region import inside
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .class_colors import MOST_LABELS
 from .errors import InputError
-from .layers import MOST_LABELS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .cells import class_labels
+from .class_colors import NO_CLASS, class_colors, class_cycle, class_names
 from .errors import InputError
 from .micrograph import Micrograph
 from .placement import Placement
-from .positions import frame_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LayerData = tuple[Any, dict[str, Any], str]
 KEY = "napari_vae"  # where our provenance lies in the metadata of a layer
-MOST_LABELS = 255  # classes that an 8-bit label image can tell apart, 0 being none
 NO_TRACK = -1  # track of a point that is added by hand
-NO_CLASS = ""  # class of a point without latents; napari cannot colour by a column with missing text
 ATOM_COLOR = "#00e5ff"
 BORDER = 0.12  # width of the circles, of their size
-# Okabe and Ito's colours, which people with any colour vision tell apart; black left out
-CLASS_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 
 
 def micrograph_from_layer(layer: Any) -> Micrograph:
@@ -198,24 +195,6 @@ def latents_to_points(
     return data, options, kind
 
 
-def class_colors(n: int) -> list[str]:
-    """One colour per class, repeating after eight."""
-    return [CLASS_COLORS[i % len(CLASS_COLORS)] for i in range(n)]
-
-
-def class_names(classes: pd.Series) -> pd.Series:
-    """Classes as text categories, which napari takes for a colour cycle without asking; they may be such text already.
-
-    What is no class (NaN, ``""`` or below 0) becomes ``""``.
-    """
-    import pandas as pd
-
-    numbers = pd.to_numeric(classes.astype(object), errors="coerce").fillna(-1).astype(int)
-    names = numbers.astype(str).where(numbers >= 0, NO_CLASS)
-    categories = [NO_CLASS, *map(str, range(int(numbers.max()) + 1))]
-    return pd.Series(pd.Categorical(names, categories=categories), index=classes.index)
-
-
 def blank_row(features: pd.DataFrame) -> dict[str, Any]:
     """What a point that is added by hand is to have in each column.
 
@@ -235,54 +214,6 @@ def blank_row(features: pd.DataFrame) -> dict[str, Any]:
         elif NO_CLASS in getattr(column.dtype, "categories", ()) or pd.api.types.is_string_dtype(column.dtype):
             blanks[str(name)] = NO_CLASS
     return blanks
-
-
-def class_cycle(n: int) -> dict[str, str]:
-    """Colour of each of `n` class names on Points, the same as on the Labels."""
-    return {NO_CLASS: "transparent"} | {str(i): color for i, color in enumerate(class_colors(n))}
-
-
-def class_labels(
-    atoms: pd.DataFrame, classes: pd.Series, shape: tuple[int, ...], radius: float
-) -> npt.NDArray[np.uint8]:
-    """Label image of the classes: around each atom the pixels nearer to it than to others, within `radius` pixels.
-
-    Parameters
-    ----------
-    atoms : DataFrame
-        Positions; rows as in `classes`.
-    classes : Series of int
-        From 0.
-    shape : (Y, X) or (T, Y, X)
-    radius : float
-        In pixels.
-
-    Returns
-    -------
-    array uint8
-        Class + 1, and 0 where there is no atom.
-    """
-    if int(classes.max()) >= MOST_LABELS:
-        raise InputError("There are more than 255 classes; group the latents into fewer.")
-    return value_map(atoms, (classes.to_numpy(int) + 1).astype(np.uint8), shape, radius, np.uint8(0))
-
-
-def value_map(
-    atoms: pd.DataFrame, values: npt.NDArray[Any], shape: tuple[int, ...], radius: float, empty: Any
-) -> npt.NDArray[Any]:
-    """Image in which the cell of each atom, as `class_labels` has it, holds the atom's value; `empty` elsewhere."""
-    from scipy.spatial import cKDTree
-
-    picture = np.full((shape[0] if len(shape) == 3 else 1, *shape[-2:]), empty, values.dtype)
-    frames = frame_numbers(atoms, len(picture))
-    known = np.append(values, np.array(empty, values.dtype))
-    pixels = np.indices(shape[-2:]).reshape(2, -1).T
-    for frame in np.unique(frames):
-        rows = np.flatnonzero(frames == frame)
-        tree = cKDTree(atoms[["y", "x"]].to_numpy(float)[rows])
-        nearest = tree.query(pixels, distance_upper_bound=radius)[1]
-        picture[frame] = known[np.append(rows, len(values))[nearest]].reshape(shape[-2:])
-    return picture if len(shape) == 3 else picture[0]
 
 
 def classes_to_labels(

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .layers import KEY, NO_CLASS, LayerData, atoms_to_points, blank_row, class_colors, latent_style, value_map
+from .cells import value_map
+from .class_colors import NO_CLASS, class_colors
+from .layers import KEY, LayerData, atoms_to_points, blank_row, latent_style
 from .placement import Placement
 from .positions import table_spacing
 from .results import CELL_RADIUS

@@ -178,8 +178,8 @@ def analyze(
     >>> nv.analyze(image).latents[["y", "x", "z1", "angle", "class"]]  # doctest: +SKIP
     """
     from .analysis.clusters import cluster
+    from .class_colors import MOST_LABELS
     from .device import choose_device
-    from .layers import MOST_LABELS
     from .models.config import ModelConfig, TrainConfig
     from .patches import check_window, extract_patches
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -12,12 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from safetensors.torch import save
 
 from .device import choose_device, is_out_of_memory
-from .errors import InputError, ReadError, TrainingError
-from .folders import replace_folder
-from .io.json_files import read_json
+from .errors import InputError, TrainingError
 from .latent_table import latent_columns
 from .models.config import ModelConfig, TrainConfig
 from .models.given import Scale, encoding_given, one_row
@@ -25,14 +21,12 @@ from .models.images import as_given, model_batches
 from .models.manifold import decode_manifold
 from .models.pose import pose_of
 from .models.vae import InvariantVAE
-from .models.weights import load_weights
 from .normalization import Normalization
+from .run_folder import read_run, write_run
 
 if TYPE_CHECKING:
     from .patches import Patches
 
-FORMAT = 1
-MARKER = "run.json"
 BATCH = 100
 
 
@@ -280,7 +274,6 @@ class Run:
             If the folder holds something that is not a run.
         """
         settings = {
-            "format": FORMAT,
             "model": self.model_config.to_dict(),
             "train": self.train_config.to_dict(),
             "channels": self.n_channels,
@@ -293,11 +286,7 @@ class Run:
             "note": self.note,
             "provenance": self.provenance,
         }
-        with replace_folder(folder, MARKER) as new:
-            (new / "weights.safetensors").write_bytes(save(self.state()))
-            self.history.to_csv(new / "history.csv", index=False)
-            (new / MARKER).write_text(json.dumps(settings, indent=2), encoding="utf-8")
-        return Path(folder)
+        return write_run(folder, settings, self.state(), self.history)
 
     def state(self) -> dict[str, torch.Tensor]:
         """Weights by name, on the CPU."""
@@ -349,34 +338,4 @@ def load_run(folder: str | Path, *, device: str = "auto") -> Run:
     ReadError
         If the folder holds no run, a damaged one, or one of a newer version.
     """
-    folder = Path(folder)
-    if not (folder / MARKER).is_file():
-        raise ReadError(f"{folder} is not the folder of a run: it has no {MARKER}.")
-    chosen = choose_device(device)
-    try:
-        settings = read_json(folder / MARKER)
-        if settings["format"] > FORMAT:
-            raise ReadError(f"{folder} was written by a newer version; update napari-vae.")
-        config = ModelConfig.from_dict(settings["model"])
-        scale = Scale.from_dict(settings["scale"])
-        with torch.device("meta"):  # nothing is drawn from the global random numbers
-            model = InvariantVAE(config, settings["channels"], tuple(settings["window"]), scale.n)
-        model.load_state_dict(load_weights(folder / "weights.safetensors"), assign=True)
-        return Run(
-            model.to(chosen),
-            train_config=TrainConfig.from_dict(settings["train"]),
-            normalization=Normalization.from_dict(settings["normalization"]),
-            scale=scale,
-            history=pd.read_csv(folder / "history.csv"),
-            latent_range=settings["latent_range"],
-            usual_elbo=settings["usual_elbo"],
-            stopped=settings["stopped"],
-            note=settings["note"],
-            provenance=settings["provenance"],
-        )
-    except ReadError:
-        raise
-    except Exception as error:
-        raise ReadError(
-            f"The run in {folder} is damaged ({type(error).__name__}); train again or use a copy."
-        ) from error
+    return Run(**read_run(folder, choose_device(device)))

@@ -11,13 +11,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import InputError
+from .modes import hills
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
 _LATENT = re.compile(r"z\d+")
 _OURS = "vae_"  # before the names of latents where a user's column has such a name
-MOST_CLASSES = 8
+MOST_COMPONENTS = 16  # of the mixture that finds the number of classes itself
+PATIENCE = 4  # numbers of components that are tried after the best one so far
 MOST_ROWS = 5_000  # the mixture is fitted to at most so many, and then labels all
 MOST_DENSE = 20_000  # of so many the density is estimated; the others are of the class of the nearest
 STARTS = 3  # of each mixture, of which the best is kept
@@ -44,7 +46,8 @@ def cluster(
         Gaussian mixture, k-means, or density peaks (which finds `n` itself and labels outliers −1; of more
         than 20 000 rows in a sample of so many, whose nearest gives the others their class).
     n : int or "auto"
-        Number of classes; ``"auto"`` takes the Gaussian mixture of 1 … 8 components with the lowest BIC (Schwarz 1978).
+        Number of classes; ``"auto"`` takes the Gaussian mixture of 1 … 16 components with the lowest BIC (Schwarz
+        1978), of which those that form one cloud are one class (`hills`).
     columns : sequence of str, optional
         Of a DataFrame, the columns to group by. Latents go in as they are, angles (``angle``, in degrees) as places on
         a circle, everything else is scaled to unit variance. Rows in which a value is missing get −1.
@@ -57,7 +60,7 @@ def cluster(
     -------
     Series of int
         Class of each row, numbered from 0 in the order of decreasing size; index as `latents`. Where the number was
-        found, ``attrs["bic"]`` holds the BIC of every number that was tried.
+        found, ``attrs["bic"]`` holds the BIC of every number of components that was tried.
 
     Raises
     ------
@@ -88,11 +91,9 @@ def _grouped(
     if method == "hdbscan":
         labels: npt.NDArray[np.int64] | None = _dense(values, seed)
     elif method in ("gmm", "kmeans"):
-        sample = values
-        if len(values) > MOST_ROWS:
-            sample = values[np.random.default_rng(seed).choice(len(values), MOST_ROWS, replace=False)]
+        sample = _some(values, MOST_ROWS, seed)
         mixture, bic = _mixture(sample, n, seed) if method == "gmm" or n == "auto" else (None, {})
-        labels = None if mixture is None else mixture.predict(values)
+        labels = None if mixture is None else _clouds(mixture, values) if n == "auto" else mixture.predict(values)
         if method == "kmeans":
             from sklearn.cluster import KMeans
 
@@ -104,6 +105,25 @@ def _grouped(
     if method in ("gmm", "kmeans") and n == "auto":
         found.attrs["bic"] = bic
     return found
+
+
+def components(latents: npt.ArrayLike, most: int) -> npt.NDArray[np.int64]:
+    """Components of the Gaussian mixture of up to `most` with the lowest BIC that rows (N, k) are of, by size."""
+    values, _ = _values(latents)
+    mixture, _ = _mixture(_some(values, MOST_ROWS, seed=0), "auto", seed=0, most=most)
+    return _by_size(mixture.predict(values))
+
+
+def _clouds(mixture: GaussianMixture, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """The likeliest cloud of each row (N, k), be it of one component or of several."""
+    hill = hills(mixture)
+    found: npt.NDArray[np.int64] = (mixture.predict_proba(values) @ np.eye(hill.max() + 1)[hill]).argmax(1)
+    return found
+
+
+def _some(values: npt.NDArray[Any], most: int, seed: int) -> npt.NDArray[Any]:
+    """All rows, or so many of them drawn by chance."""
+    return values if len(values) <= most else values[np.random.default_rng(seed).choice(len(values), most, False)]
 
 
 def _of_columns(
@@ -157,18 +177,23 @@ def _values(latents: pd.DataFrame | npt.ArrayLike) -> tuple[npt.NDArray[np.float
 
 
 def _mixture(
-    sample: npt.NDArray[np.float64], n: int | Literal["auto"], seed: int
+    sample: npt.NDArray[np.float64], n: int | Literal["auto"], seed: int, most: int = MOST_COMPONENTS
 ) -> tuple[GaussianMixture, dict[int, float]]:
-    """Gaussian mixture of `n` components, or of the number with the lowest BIC; and the BIC of every number."""
+    """Gaussian mixture of `n` components, or of the number with the lowest BIC; and the BIC of every number tried."""
     from sklearn.mixture import GaussianMixture
 
     distinct = len(np.unique(sample, axis=0))
-    most = max(1, min(MOST_CLASSES, len(sample) // 10, distinct))
-    numbers = range(1, most + 1) if n == "auto" else [min(n, distinct)]
+    most = max(1, min(most, len(sample) // 10, distinct))
     options = {"reg_covar": FLOOR, "init_params": "k-means++", "n_init": STARTS, "random_state": seed}
-    fits = [GaussianMixture(k, **options).fit(sample) for k in numbers]
-    bic = {number: float(fit.bic(sample)) for number, fit in zip(numbers, fits, strict=True)}
-    return fits[int(np.argmin(list(bic.values())))], bic
+    best, bic = None, {}
+    for number in range(1, most + 1) if n == "auto" else [min(n, distinct)]:
+        fit = GaussianMixture(number, **options).fit(sample)
+        bic[number] = float(fit.bic(sample))
+        best = fit if best is None or bic[number] == min(bic.values()) else best
+        if number - min(bic, key=bic.__getitem__) >= PATIENCE:
+            break
+    assert best is not None
+    return best, bic
 
 
 def _dense(values: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.int64]:
@@ -176,9 +201,7 @@ def _dense(values: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.int64]:
     from scipy.spatial import cKDTree
     from sklearn.cluster import HDBSCAN
 
-    sample = values
-    if len(values) > MOST_DENSE:
-        sample = values[np.random.default_rng(seed).choice(len(values), MOST_DENSE, replace=False)]
+    sample = _some(values, MOST_DENSE, seed)
     labels = HDBSCAN(min_cluster_size=max(5, len(sample) // 100), copy=True).fit_predict(sample)
     found: npt.NDArray[np.int64] = labels if sample is values else labels[cKDTree(sample).query(values)[1]]
     return found

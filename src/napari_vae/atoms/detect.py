@@ -10,20 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import InputError
 from ..micrograph import Micrograph
 from ..progress import drain, never
 from ..region import Mask, inside, region_mask
 from .filtered import Filtered
 from .frames import checked_frame, frame_list, open_frames
-from .lattice import ISOLATED, Scale, measure_scale, skew
-from .learned import learned_threshold
-from .mending import Mended, mend
+from .measuring import measure, measure_large
+from .mending import mend
 from .placing import blank_table, place_atoms
-from .recipe import SIGNS, Frames, Options, Recipe, options_of
+from .recipe import Frames, Options, Recipe, options_of
 from .spots import standing
-from .threshold import isolated_threshold, lattice_threshold
-from .tiles import Tile, each, is_large, put_together, samples_of, tiles_of, typical
+from .tiles import Tile, each, is_large, put_together, tiles_of
 from .weak import add_weak
 
 Array = npt.NDArray[np.float64]
@@ -177,9 +174,9 @@ def _detect_frame(
     shape = micrograph.shape[-2:]
     if not is_large(shape):
         frame = mend(checked_frame(micrograph, number, blank_ok=recipe is not None))
-        recipe, filtered = (recipe, Filtered(frame, recipe.sigma)) if recipe else _measure(frame, asked)
+        recipe, filtered = (recipe, Filtered(frame, recipe.sigma)) if recipe else measure(frame, asked)
         return recipe, _detect(filtered, recipe, number, asked)
-    known = recipe or _measure_large(micrograph, number, asked)
+    known = recipe or measure_large(micrograph, number, asked)
 
     def part(tile: Tile) -> pd.DataFrame | None:
         if stop():
@@ -190,16 +187,6 @@ def _detect_frame(
     tiles = tiles_of(shape, known)
     parts = [table for table in each(tiles, part) if table is not None]
     return known, put_together(parts, tiles) if len(parts) == len(tiles) else None
-
-
-def _measure_large(micrograph: Micrograph, number: int, asked: Options) -> Recipe:
-    """The recipe of a large frame, from parts of it that have any contrast."""
-    windows = samples_of(micrograph.shape[-2:])
-    parts = [checked_frame(micrograph, number, blank_ok=True, window=window) for window in windows]
-    parts = [part for part in parts if np.ptp(part) > 0]
-    if not parts:
-        raise InputError("The image is constant in its middle and towards its corners; choose one with contrast there.")
-    return typical([_measure(mend(part), asked)[0] for part in parts])
 
 
 def candidate_atoms(image: Any, **options: Any) -> pd.DataFrame:
@@ -215,52 +202,15 @@ def candidate_atoms(image: Any, **options: Any) -> pd.DataFrame:
     region = _region(micrograph, asked)
     quick = replace(asked, refine=False, weak=False)
     if is_large(micrograph.shape[-2:]):
-        recipe = _measure_large(micrograph, number, asked)
+        recipe = measure_large(micrograph, number, asked)
         found = _detect_frame(micrograph, number, replace(recipe, threshold=0.0), quick, never)[1]
         table = blank_table(0, number, "none") if found is None else found
     else:
-        recipe, filtered = _measure(mend(checked_frame(micrograph, number)), asked)
+        recipe, filtered = measure(mend(checked_frame(micrograph, number)), asked)
         table = _detect(filtered, replace(recipe, threshold=0.0), number, quick)
     table = _within(region, table)
     table.attrs["napari_vae"] = recipe.summary
     return table
-
-
-def _measure(frame: Mended, asked: Options) -> tuple[Recipe, Filtered]:
-    """Fill in what the user left open from a frame."""
-    spacing, threshold = asked.spacing, asked.threshold
-    scale = measure_scale(frame.frame)
-    sigma = scale.sigma if spacing is None else float(np.clip(scale.sigma, 0.1 * spacing, 0.25 * spacing))
-    filtered = Filtered(frame, sigma)
-    sign = SIGNS.get(asked.polarity) or _sign(filtered, scale)
-    method = "filter" if asked.method == "auto" else asked.method
-    if threshold is None:
-        threshold = _threshold(filtered, method, sign, scale)
-    if spacing is None:
-        found = filtered.found(method, sign, scale.periodic)
-        spacing = _measured_spacing(found.place[found.score >= threshold], scale)
-    return Recipe(method, sigma, spacing, sign, threshold, scale.periodic), filtered
-
-
-def _threshold(filtered: Filtered, method: str, sign: int, scale: Scale) -> float:
-    """Smallest score of an atom, from the scores themselves."""
-    if method == "learned":
-        decoys = np.zeros(0) if scale.periodic else filtered.found(method, -sign, False).score
-        return learned_threshold(filtered.found(method, sign, scale.periodic).score, decoys)
-    if scale.periodic:
-        return lattice_threshold(filtered.candidates(sign)[1])
-    return isolated_threshold(filtered.isolated_scores(sign), filtered.isolated_scores(-sign))
-
-
-def _sign(filtered: Filtered, scale: Scale) -> int:
-    """1 for bright columns, −1 for dark ones.
-
-    In a lattice columns stand out more than the gaps between them, the typical ones and the stronger ones together;
-    quartiles, because vacancies may stand out more than either. Elsewhere the spots make the longer tail.
-    """
-    if not scale.periodic:
-        return 1 if skew(filtered.maps.amplitude) >= 0 else -1
-    return 1 if filtered.prominence(1) >= filtered.prominence(-1) else -1
 
 
 def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> pd.DataFrame:
@@ -289,14 +239,3 @@ def _region(micrograph: Micrograph, asked: Options) -> Mask | None:
 def _within(region: Mask | None, table: pd.DataFrame) -> pd.DataFrame:
     """The atoms inside; those beyond were fitted too, so that each is where it is in the whole image."""
     return table if region is None else table[inside(region, table[["y", "x"]])]
-
-
-def _measured_spacing(peaks: Array, scale: Scale) -> float:
-    """Median nearest-neighbour distance in a lattice; else what two columns need to stand apart."""
-    from scipy.spatial import cKDTree
-
-    if not scale.periodic:
-        return ISOLATED * scale.sigma
-    if len(peaks) < 8:
-        return scale.ring
-    return float(np.median(cKDTree(peaks).query(peaks, 2)[0][:, 1]))

@@ -54,18 +54,19 @@ class FrameJob:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """The frames of the file, what its first one told, and the table of one of them."""
+    """The frames of the file, what its first one told, and the table of one of them, unless it was only measured."""
 
     frames: list[int]
     basis: dict[str, Any]
-    frame: int
-    table: pd.DataFrame
+    frame: int = -1
+    table: pd.DataFrame | None = None
 
 
 def do_frame(job: FrameJob) -> FrameResult:
     """Detect the atoms of a frame, and encode them if there is a model.
 
-    The recipe of the detection, and for a model the limits of the intensities, are those of the first frame.
+    The recipe of the detection, and for a model the limits of the intensities, are those of the first frame. While the
+    first one of a movie is detected the others would have to wait; where the recipe is enough it is only measured.
 
     Raises
     ------
@@ -74,12 +75,15 @@ def do_frame(job: FrameJob) -> FrameResult:
     """
     from ..atoms.detect import detect_frame
     from ..atoms.frames import frame_list, open_frames
+    from ..atoms.measuring import measure_frame
     from ..atoms.recipe import Recipe, options_of
     from ..micrograph import first_channel
 
     image = _opened(job.path, job.changed, job.work.dataset)
     searched, asked = open_frames(first_channel(image)), options_of(job.work.detection)
     frames = frame_list(searched, asked.frames)
+    if job.basis is None and len(frames) > 1 and not job.work.run:
+        return FrameResult(frames, _basis(measure_frame(searched, frames[0], asked)))
     number = frames[0] if job.basis is None else job.frame
     recipe = None if job.basis is None else Recipe(**job.basis["recipe"])
     recipe, table = detect_frame(searched, number, recipe, asked)
@@ -90,7 +94,7 @@ def do_frame(job: FrameJob) -> FrameResult:
     if job.work.run:
         table, limits = _encoded(_loaded(job.work.run, job.work.version), image, table, recipe, limits)
     table.attrs = attributes
-    return FrameResult(frames, {"recipe": _plain(recipe), "limits": limits}, number, table)
+    return FrameResult(frames, _basis(recipe, limits), number, table)
 
 
 def _encoded(
@@ -132,9 +136,10 @@ def _loaded(folder: str, version: int) -> Run:
     return load_run(folder)
 
 
-def _plain(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as JSON keeps it, to the last digit."""
-    return {key: value.item() if hasattr(value, "item") else value for key, value in asdict(recipe).items()}
+def _basis(recipe: Recipe, limits: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the other frames need to know, as JSON keeps it, to the last digit."""
+    plain = {key: value.item() if hasattr(value, "item") else value for key, value in asdict(recipe).items()}
+    return {"recipe": plain, "limits": limits}
 
 
 def jobs_of(first: FrameJob, basis: dict[str, Any], frames: Sequence[int]) -> list[FrameJob]:

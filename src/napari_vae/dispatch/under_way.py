@@ -136,7 +136,7 @@ class UnderWay:
             if isinstance(outcome, Exception):
                 raise outcome
             jobs = self._told(outcome) if not self.frames else []
-            if outcome.frame in self.missing:
+            if outcome.table is not None and outcome.frame in self.missing:
                 self.parts.add(outcome.frame, outcome.table)
                 self.missing.discard(outcome.frame)
             if not self.missing:

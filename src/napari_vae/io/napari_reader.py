@@ -84,7 +84,8 @@ def table_layers(path: Path) -> list[LayerData]:
     ReadError
         If the table has no columns ``y`` and ``x``.
     """
-    from ..layers import atoms_to_points, class_names, latent_style
+    from ..class_colors import class_names
+    from ..layers import atoms_to_points, latent_style
     from ..placement import Placement
     from .writing import read_table
 

@@ -16,7 +16,7 @@ import torch
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
-from ..analysis.clusters import cluster
+from ..analysis.clusters import components
 from .config import ModelConfig
 from .pose import Pose, turned_strain, wrap
 
@@ -145,7 +145,7 @@ class Gauge(nn.Module):
 
 def _groups(z: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     """Groups of latents with gaps between them: components of a Gaussian mixture that overlap are one."""
-    component = cluster(z).to_numpy().astype(np.int64)
+    component = components(z, MOST_GROUPS)
     numbers = np.unique(component)
     means = np.array([z[component == c].mean(0) for c in numbers])
     spreads = np.array([np.atleast_2d(np.cov(z[component == c].T, ddof=0)) for c in numbers])

@@ -8,7 +8,8 @@ import numpy as np
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from ..layers import KEY, LayerData, add_latents, atoms_from_points, blank_row, class_cycle, latent_style
+from ..class_colors import class_cycle
+from ..layers import KEY, LayerData, add_latents, atoms_from_points, blank_row, latent_style
 from ..open_runs import OpenRun, keep_run
 from .training_steps import Described
 

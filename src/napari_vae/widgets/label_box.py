@@ -10,9 +10,10 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from ..class_colors import class_colors
 from ..errors import InputError
 from ..labelling import BLANK, is_text, label_next
-from ..layers import blank_row, class_colors
+from ..layers import blank_row
 from .given_form import LABEL, GivenForm
 
 UNLABELLED = "#ffffff60"

@@ -7,11 +7,11 @@ from html import escape
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QWidget
 
-from ..layers import class_colors
+from ..class_colors import class_colors
 from .plot import swatch
 from .training_steps import Described
 
-SHOWN = 8  # classes; there are no more colours than that
+SHOWN = 16  # classes; there are no more colours than that
 
 
 class Legend(QLabel):
@@ -31,7 +31,7 @@ class Legend(QLabel):
             result.names or range(int(result.classes.max()) + 1),
             class_colors(int(result.classes.max()) + 1),
         )
-        classes = " &nbsp; ".join(
+        classes = "&nbsp;&nbsp; ".join(
             f"{swatch(colors[number], on_black=True)}&nbsp;{escape(str(names[number]))}:&nbsp;{n}"
             for number, n in list(counts.items())[:SHOWN]
         )

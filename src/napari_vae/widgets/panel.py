@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QFormLayout,
     QFrame,
@@ -77,9 +77,26 @@ class Form(QWidget):
         self._rows.setRowVisible(control, visible)
 
 
+class Section(QCollapsible):
+    """A section whose arrow has the colour of its title, in any theme; the library paints it once, as it is made."""
+
+    OPEN, CLOSED = "▾", "▸"
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title, expandedIcon=self.OPEN, collapsedIcon=self.CLOSED)
+        self.toggleButton().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # Qt's name
+        """Paint the arrows anew when the title has another colour."""
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
+            self.setExpandedIcon(self.OPEN)
+            self.setCollapsedIcon(self.CLOSED)
+        return super().eventFilter(watched, event)
+
+
 def folded(title: str, content: QWidget, about: str) -> QCollapsible:
     """A section that opens on a click; its tooltip says what it is `about`."""
-    section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+    section = Section(title)
     section.toggleButton().setToolTip(f"{about}. A click opens or closes it")
     section.setDuration(0)
     section.addWidget(content)

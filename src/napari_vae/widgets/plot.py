@@ -27,5 +27,5 @@ def swatch(color: str, *, on_black: bool = False) -> str:
     shown `on_black`, as there, for some of them cannot be seen on light ground.
     """
     if on_black:
-        return f'<span style="background-color:#000000;color:{color}">&#8239;■&#8239;</span>'
+        return f'<span style="background-color:#000000;color:{color}">&nbsp;■&nbsp;</span>'
     return f'<span style="color:{color}">■</span>'

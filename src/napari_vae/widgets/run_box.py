@@ -58,7 +58,7 @@ class RunBox(SavingBox):
 
     def marker(self) -> str:
         """Name of the file by which the folder of a run is known."""
-        from ..run import MARKER
+        from ..run_folder import MARKER
 
         return MARKER
 

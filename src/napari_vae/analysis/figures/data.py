@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ...class_colors import class_names
 from ...errors import InputError
-from ...layers import class_names
 from ...results import symbol_spacing
 from ..coloring import Coloring, color_by, is_categorical
 

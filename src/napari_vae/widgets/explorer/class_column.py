@@ -12,9 +12,10 @@ import pandas as pd
 
 from ...analysis.classes import Classes
 from ...analysis.coloring import is_categorical
+from ...class_colors import MOST_LABELS
 from ...errors import InputError
 from ...layer_table import AXES, numeric_columns
-from ...layers import KEY, MOST_LABELS, blank_row, latent_style
+from ...layers import KEY, blank_row, latent_style
 from ..label_box import show_classes
 
 BEST = ("classes", "class_name", "class")  # names by which a column of classes is known

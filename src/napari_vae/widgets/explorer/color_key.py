@@ -61,7 +61,7 @@ class ColorKey(QWidget):
             for name, color, n in coloring.classes[:SHOWN]
         ]
         more = len(coloring.classes) - SHOWN
-        self.legend.setText(" &nbsp; ".join(classes) + (f" and {more} more" if more > 0 else ""))
+        self.legend.setText("&nbsp;&nbsp; ".join(classes) + (f" and {more} more" if more > 0 else ""))
 
 
 class _Bar(QWidget):

@@ -9,17 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ...analysis.coloring import color_by, is_categorical
+from ...cells import value_map
 from ...errors import InputError
 from ...layer_table import table_of
-from ...layers import (
-    KEY,
-    LayerData,
-    atoms_from_points,
-    classes_to_labels,
-    micrograph_from_layer,
-    placement_of,
-    value_map,
-)
+from ...layers import KEY, LayerData, atoms_from_points, classes_to_labels, micrograph_from_layer, placement_of
 from ...placement import Placement
 from ...positions import table_spacing
 from ...results import CELL_RADIUS
