@@ -1,13 +1,8 @@
-"""Many files: which are meant, that each is done once and whole, what is refused, and the table of all."""
+"""Many files: that each is done once and whole, what is refused, and the table of all."""
 
 import errno
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,47 +10,9 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
+from counting import NAMES, Count, contents, states
 from napari_vae import batch
-from napari_vae.batch.inputs import find_files, places
 from napari_vae.batch.records import read_record
-from napari_vae.batch.running import Found
-from napari_vae.pipeline import Stage
-
-NAMES = [f"{letter}.npy" for letter in "abcd"]
-
-
-@dataclass
-class Count:
-    """A task that writes how large the file is, and remembers what it was asked to do."""
-
-    unit: str = "bytes"
-    bad: str = ""
-    seen: list = field(default_factory=list)
-
-    name = "count"
-    stages = ("look", "write")
-
-    def prepare(self, n_files):
-        assert n_files
-
-    def settings(self):
-        return {"unit": self.unit}
-
-    def targets(self, places, out):
-        return [place.with_suffix(".txt") for place in places]
-
-    def check(self, target):
-        assert not target.is_dir()
-
-    def work(self, path, target, say):
-        self.seen.append(path.name)
-        say(Stage("look"))
-        if path.name == self.bad:
-            raise nv.InputError("It is <too> odd; count another one.")
-        size = path.stat().st_size
-        say(Stage("write"))
-        target.write_text(f"{size} {self.unit}")
-        return Found(f"{size} {self.unit}", {"size": size, "share": size / 7, "remark": None})
 
 
 @pytest.fixture
@@ -65,58 +22,6 @@ def files(tmp_path):
     for number, name in enumerate(NAMES):
         np.save(tmp_path / "images" / name, np.zeros(number))
     return tmp_path / "images"
-
-
-def states(outcomes):
-    return [outcome.state for outcome in outcomes]
-
-
-def contents(folder):
-    """Bytes of everything in a folder but hidden files."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-
-
-def test_files_folders_and_patterns_name_each_image_once(files):
-    for name in ("notes.txt", ".hidden.npy", "x_1.ser", "x.emi", "y_1.ser"):
-        (files / name).write_bytes(b"?")
-    for place in ("deep/deeper", "deep/results/pictures"):
-        (files / place).mkdir(parents=True)
-    (files / "deep" / "results" / "analysis.json").write_text("{}")
-    for place in ("deep/deeper/e.tif", "deep/results/classes.tif", "deep/results/pictures/map.png"):
-        (files / place).write_bytes(b"?")
-    images = [*NAMES, "x.emi", "y_1.ser"]  # the first .ser comes with its .emi
-    assert [path.name for path in find_files(files)] == images
-    assert [path.name for path in find_files([files / "b.npy", files, files / "*.npy"])] == [
-        "b.npy",
-        *NAMES[:1],
-        *images[2:],
-    ]
-    assert {path.name for path in find_files(files / "**" / "*")} == {*images, "e.tif"}
-    assert find_files(files / "gone.tif") == [files / "gone.tif"]
-    odd = files / "dose[1].npy"
-    odd.write_bytes(b"?")
-    assert find_files(odd) == [odd]
-
-
-def test_a_pattern_in_a_folder_with_brackets_in_its_name(tmp_path, monkeypatch):
-    folder = tmp_path / "day [1] & more" / "a b"
-    folder.mkdir(parents=True)
-    (tmp_path / "day 1 & more").mkdir()
-    for path in (folder / "x1.npy", folder / "y1.npy", tmp_path / "day 1 & more" / "x1.npy"):
-        np.save(path, np.zeros((4, 4)))
-    assert find_files(folder / "x[12].npy") == [folder / "x1.npy"]
-    assert find_files(folder.parent / "**" / "*.npy") == [folder / "x1.npy", folder / "y1.npy"]
-    assert len(find_files(tmp_path / "day [12] & more" / "*.npy")) == 1  # no folder of that name: a pattern
-    monkeypatch.chdir(tmp_path)
-    assert find_files("day [1] & more/*/*.npy") == [
-        folder.relative_to(tmp_path) / name for name in ("x1.npy", "y1.npy")
-    ]
-
-
-def test_a_name_that_no_table_can_hold_is_refused_in_a_sentence():
-    with pytest.raises(nv.InputError, match=r"b\\udce9\.tif is not in UTF-8") as refused:
-        find_files(Path("day", "b\udce9.tif"))
-    str(refused.value).encode()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows no such names")
@@ -131,15 +36,6 @@ def test_names_with_signs_of_html_and_csv_are_told_as_they_are(tmp_path):
     }
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;&amp;&#x27;.npy" in page and "<b>" not in page and "100%25%20%231" in page
-
-
-@pytest.mark.parametrize(("pattern", "words"), [("*.tif", "No image matches"), ("empty", "holds no image")])
-def test_patterns_and_folders_without_an_image_are_one_sentence(files, pattern, words):
-    (files / "empty").mkdir()
-    with pytest.raises(nv.InputError, match=words):
-        find_files([files / "a.npy", files / pattern])
-    with pytest.raises(nv.InputError, match="No file is named"):
-        find_files([])
 
 
 def test_what_is_finished_is_not_done_again(files, tmp_path):
@@ -278,91 +174,6 @@ def test_links_survive_odd_names(files, tmp_path):
     assert 'href="50%25%20dose%20%231.txt"' in (tmp_path / "report.html").read_text()
 
 
-@pytest.fixture(scope="module")
-def graphene(tmp_path_factory):
-    """A folder with three images of graphene."""
-    folder = tmp_path_factory.mktemp("graphene")
-    for seed in range(3):
-        image, _ = nv.samples.micrograph("graphene", size=128, seed=seed, dopants=0.0, vacancies=0.0)
-        nv.write_image(image.data, folder / f"{seed}.tif", pixel_size=image.pixel_size, units="nm")
-    return folder
-
-
-def test_settings_are_the_same_however_they_are_told_and_refused_before_the_work(graphene, tmp_path):
-    told = {"polarity": "auto", "spacing": None, "threshold": None, "refine": "gaussian", "weak": False}
-    assert batch.Detect(told).settings() == batch.Detect().settings() != batch.Detect({"refine": False}).settings()
-    for task in (batch.Detect({"polarity": "grey"}), batch.Crystal({"colour": "blue"})):
-        with pytest.raises(nv.InputError):
-            batch.run(task, graphene, tmp_path / "new")
-    assert not (tmp_path / "new").exists()
-
-
-KILL_ME = "import sys; from napari_vae import batch; batch.run(batch.Detect(), sys.argv[1], sys.argv[2])"
-
-
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is of POSIX")
-def test_a_batch_that_is_killed_ends_with_the_same_tables(graphene, tmp_path):
-    """Killed when one file is done; benchmarks/scale.py does it at random moments."""
-    command = [sys.executable, "-c", KILL_ME, str(graphene), str(tmp_path / "killed")]
-    process = subprocess.Popen(command)
-    while process.poll() is None and not (tmp_path / "killed" / "0-atoms.csv").exists():
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "killed" / "2-atoms.csv").exists()
-    batch.run(batch.Detect(), graphene, tmp_path / "killed")
-    batch.run(batch.Detect(), graphene, tmp_path / "whole")
-    killed, whole = contents(tmp_path / "killed"), contents(tmp_path / "whole")
-    assert killed.keys() == whole.keys()
-    assert all(killed[name] == whole[name] for name in whole if name.endswith("-atoms.csv"))
-
-
-@pytest.fixture(scope="module")
-def model(graphene, tmp_path_factory):
-    """A model trained on the first image of graphene, in its folder."""
-    image = nv.read(graphene / "0.tif")
-    patches = nv.extract_patches(image, nv.detect_atoms(image))
-    run = nv.fit(patches, nv.ModelConfig.preset("rvae"), nv.TrainConfig(epochs=10, device="cpu"))
-    return run.save(tmp_path_factory.mktemp("model") / "run")
-
-
-def test_a_run_on_an_image_says_whether_it_looks_like_the_training_data(model, graphene):
-    run = nv.load_run(model)
-    image = nv.read(graphene / "1.tif")
-    like = nv.apply_run(run, image)
-    assert len(like.latents) == len(like.patches) < len(like.atoms)
-    pd.testing.assert_frame_equal(like.latents[["z1", "elbo"]], run.encode(like.patches)[["z1", "elbo"]])
-    assert {"y", "x", "amplitude"} <= set(like.latents)
-    assert like.likeness.sentence is None and like.likeness.pixel_size_ratio == pytest.approx(1)
-    noise = image.data + 8 * np.std(image.data) * np.random.default_rng(0).standard_normal(image.shape)
-    other = nv.apply_run(run, nv.Micrograph(noise, tuple(2 * p for p in image.pixel_size), "nm"), atoms=like.atoms)
-    assert other.likeness.below_usual > max(0.5, like.likeness.below_usual)
-    assert other.likeness.pixel_size_ratio == pytest.approx(2)
-    assert "2 times as large" in other.likeness.sentence
-
-
-def test_a_run_on_a_folder_is_tables_and_a_summary_with_what_is_unlike(model, graphene, tmp_path):
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for name in ("1.tif", "2.tif"):
-        (folder / name).write_bytes((graphene / name).read_bytes())
-    image = nv.read(graphene / "1.tif")
-    nv.write_image(image.data, folder / "3.tif", pixel_size=tuple(2 * p for p in image.pixel_size), units="nm")
-    outcomes = batch.run(batch.Encode(run=model), folder, tmp_path / "tables")
-    assert states(outcomes) == ["done"] * 3
-    table = pd.read_csv(tmp_path / "tables" / "summary.csv")
-    assert table["pixel_size_ratio"].to_numpy() == pytest.approx([1, 1, 2], rel=1e-3)
-    assert table["warning"].notna().tolist()[2] and "2 times as large" in outcomes[2].message
-    assert table["windows"].tolist() == [
-        len(nv.read_table(tmp_path / "tables" / f"{n}-latents.csv")) for n in (1, 2, 3)
-    ]
-    assert "1 with a warning" in (tmp_path / "tables" / "report.html").read_text()
-    again = nv.load_run(model)
-    again.save(tmp_path / "copy")
-    copied = batch.run(batch.Encode(run=tmp_path / "copy"), folder, tmp_path / "tables")
-    assert states(copied) == ["finished before"] * 3  # the model is known by its weights, not by its folder
-
-
 def test_a_pixel_size_told_beside_an_array_is_part_of_its_content(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((9, 9)))
     out = tmp_path / "out"
@@ -374,37 +185,57 @@ def test_a_pixel_size_told_beside_an_array_is_part_of_its_content(tmp_path):
     assert states(batch.run(Count(), tmp_path / "a.npy", out)) == ["finished before"]
 
 
-def test_a_model_for_every_file(graphene, tmp_path):
-    train = nv.TrainConfig(epochs=1, device="cpu")
-    task = batch.Train(nv.ModelConfig.preset("vae"), train)
-    assert states(batch.run(task, [graphene / "0.tif", graphene / "1.tif"], tmp_path)) == ["done"] * 2
-    assert nv.load_run(tmp_path / "1").model_config.name == "vae"
-    assert states(batch.run(task, graphene, tmp_path)) == ["finished before", "finished before", "done"]
-    with pytest.raises(nv.InputError, match="one image"):
-        batch.run(batch.Train(task.model, train, atoms=Path("atoms.csv")), graphene, tmp_path)
+def test_a_file_that_changes_while_it_is_worked_on_has_failed_and_is_done_again(files, tmp_path):
+    out = tmp_path / "out"
+    outcome = batch.run(Growing(), files / "a.npy", out)[0]
+    assert (outcome.state, outcome.code) == ("failed", 2) and "has changed while it was worked on" in outcome.message
+    assert batch.run(Count(), files / "a.npy", out)[0].state == "done"
+    assert (out / "a.txt").read_text() == f"{first_size(files)} bytes"
+    gone = batch.run(Taken(), files / "b.npy", out)[0]
+    assert gone.state == "done"  # it was read to its end before
 
 
-def test_a_kill_between_two_renames_loses_nothing(tmp_path):
-    from napari_vae.folders import sweep
-
-    (tmp_path / ".result-abcdefgh-old").mkdir()
-    (tmp_path / ".result-abcdefgh-old" / "table.csv").write_text("x\n1\n")
-    (tmp_path / ".result-abcdefgh").mkdir()
-    sweep(tmp_path / "result")
-    assert (tmp_path / "result" / "table.csv").read_text() == "x\n1\n"
-    (tmp_path / ".result-ijklmnop-old").mkdir()
-    sweep(tmp_path / "result")
-    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+class Growing(Count):
+    def work(self, path, target, say):
+        found = super().work(path, target, say)
+        with path.open("ab") as file:
+            file.write(b"more")
+        return found
 
 
-@pytest.mark.parametrize(
-    ("files", "names"),
-    [
-        (["a/Survey.tif", "b/survey.tif"], ["Survey-tif", "survey-tif_2"]),
-        (["a/aux.tif", "a/CON.x.dm4", "a/com10.tif"], ["aux_", "CON.x_", "com10"]),
-        (["a/b. .tif", "a/c .tif"], ["b", "c"]),
-        (["a/b.tif", "a/B .tif"], ["b-tif", "B -tif"]),
-    ],
-)
-def test_results_have_names_that_every_system_has_and_tells_apart(files, names):
-    assert [place.name for place in places(list(map(Path, files)), Path())] == names
+class Taken(Count):
+    def work(self, path, target, say):
+        found = super().work(path, target, say)
+        path.unlink()
+        return found
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths of Windows end sooner")
+def test_names_too_long_for_a_result_leave_the_others_alone(files, tmp_path):
+    longest = files / f"{'l' * 250}.npy"
+    np.save(longest, np.zeros(1))
+    assert states(batch.run(Count(), files, tmp_path / "out")) == ["done"] * 5
+    assert len(pd.read_csv(tmp_path / "out" / "summary.csv")) == 5
+
+
+def test_one_file_of_a_pattern_is_named_as_one_of_many(files, tmp_path):
+    np.save(files / "aux .npy", np.zeros(1))
+    outcome = batch.run(Placed(), files / "au*.npy", tmp_path / "out")[0]
+    assert outcome.target == tmp_path / "out" / "aux_"
+
+
+class Placed(Count):
+    def targets(self, places, out):
+        return list(places) if len(places) > 1 else [out]
+
+
+def test_a_folder_that_closes_meanwhile_fails_file_by_file(files, tmp_path, monkeypatch):
+    """As root may write anywhere, the system is asked to refuse in its name."""
+
+    def refuse(path, record):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("napari_vae.batch.running.write_record", refuse)
+    outcomes = batch.run(Count(), files, tmp_path / "out")
+    assert states(outcomes) == ["failed"] * 4
+    assert all("may not be read or written, or is open in another program" in outcome.message for outcome in outcomes)

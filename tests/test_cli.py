@@ -1,6 +1,7 @@
 """The command line: what it writes, and that bad input is one line and exit code 2, never a traceback."""
 
 import json
+import os
 import shutil
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 
 import napari_vae as nv
 from napari_vae import showing
-from napari_vae.batch.inputs import places
+from napari_vae.batch.naming import places
 from napari_vae.io.reading import FORMATS
 
 COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open", "figures", "export", "explore")
@@ -53,6 +54,12 @@ def test_analyze_goes_on_after_a_broken_file(command, images, tmp_path):
     page = (out / "report.html").read_text()
     assert 'href="two/report.html"' in page
     assert "cut short" in page
+
+
+def test_a_file_that_may_not_be_read_is_left_to_its_reader(command, images, tmp_path, monkeypatch):
+    """The parser of the command line would refuse all for its sake."""
+    monkeypatch.setattr("os.access", lambda path, mode, **_: mode != os.R_OK or not str(path).endswith("one.tif"))
+    assert command("detect", images / "one.tif", "--out", tmp_path)[0] == 0
 
 
 def test_detect_follows_the_atoms_of_a_movie(command, tmp_path):
@@ -254,7 +261,24 @@ def test_stopping_is_no_error_message(command, monkeypatch, tmp_path):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("napari_vae.demonstration.analyze_sample", stopped)
-    assert command("demo", "--out", tmp_path / "out")[0] == 130
+    code, _, errors = command("demo", "--out", tmp_path / "out")
+    assert (code, last_line(errors)) == (130, "Stopped.")
+
+
+def test_a_batch_that_is_interrupted_tells_what_is_done_and_that_it_goes_on(command, images, tmp_path, monkeypatch):
+    from napari_vae import pipeline
+
+    find_atoms = pipeline.find_atoms
+
+    def interrupt(image, *rest):
+        if image.name == "two":
+            raise KeyboardInterrupt
+        return find_atoms(image, *rest)
+
+    monkeypatch.setattr(pipeline, "find_atoms", interrupt)
+    code, _, errors = command("detect", images / "one.tif", images / "two.tif", "--out", tmp_path)
+    assert code == 130 and errors.strip().endswith("the same command goes on with the rest.\nStopped.")
+    assert pd.read_csv(tmp_path / "summary.csv")["file"].str.endswith("one.tif").tolist() == [True]
 
 
 def test_demo_without_a_display_writes_results_and_a_picture(command, monkeypatch, results, tmp_path):

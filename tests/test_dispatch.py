@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -86,6 +87,28 @@ def test_a_job_that_was_broken_off_goes_on_where_it_was(movie, serial, tmp_path)
     (result,) = detect_files([movie], tmp_path, progress=told.append)
     table = read_table(result.table)
     assert (table["score"] == -1).equals(table["frame"] == 2)  # not done again
+    assert len(told) == 1 + FRAMES - 3
+
+
+def test_frames_done_with_other_options_are_lost_only_when_asked(movie, serial, tmp_path):
+    break_off(movie, tmp_path, after=3)
+    (refused,) = detect_files([movie], tmp_path, threshold=9.0)
+    assert refused.code == 2 and "done with other options or another model; give these again" in str(refused)
+    told = []
+    (result,) = detect_files([movie], tmp_path, progress=told.append)
+    assert len(told) == 1 + FRAMES - 3
+    same(result.table, serial)
+    break_off(movie, tmp_path / "other", after=3)
+    assert not detect_files([movie], tmp_path / "other", threshold=9.0, overwrite=True)[0].failed
+
+
+def test_a_movie_that_was_moved_meanwhile_goes_on_too(movie, tmp_path):
+    (tmp_path / "a").mkdir()
+    shutil.copy(movie, tmp_path / "a" / "movie.npy")
+    break_off(tmp_path / "a" / "movie.npy", tmp_path, after=3)
+    (tmp_path / "a").rename(tmp_path / "b")
+    told = []
+    assert not detect_files([tmp_path / "b" / "movie.npy"], tmp_path, progress=told.append)[0].failed
     assert len(told) == 1 + FRAMES - 3
 
 
@@ -222,8 +245,20 @@ def test_no_scheduler_and_unknown_options_are_refused_in_a_sentence(movie, tmp_p
     monkeypatch.setattr("napari_vae.dispatch.spreading.PATIENCE", 0.5)
     with pytest.raises(InputError, match="No Dask scheduler answers"):
         detect_files([movie], tmp_path, scheduler="tcp://127.0.0.1:9")
+    for odd in ("nonsense", "http://127.0.0.1:8787", "", "tcp://host", "tcp://host:port", str(movie), str(tmp_path)):
+        with pytest.raises(InputError, match="leads to no Dask scheduler"):  # at once
+            detect_files([movie], tmp_path, scheduler=odd)
+    with pytest.raises(InputError, match="certificates"):
+        detect_files([movie], tmp_path, scheduler="tls://127.0.0.1:9")
     with pytest.raises(InputError, match="no detection option"):
         detect_files([movie], tmp_path, spacings=3)
+
+
+def test_the_file_that_a_scheduler_wrote_is_as_good_as_its_address(movie, serial, cluster, tmp_path):
+    told = {"type": "Scheduler", "address": cluster.scheduler.address, "workers": {}}
+    (tmp_path / "scheduler.json").write_text(json.dumps(told))
+    (result,) = detect_files([movie], tmp_path, scheduler=tmp_path / "scheduler.json")
+    same(result.table, serial)
 
 
 def test_options_of_the_detection_reach_the_frames_of_encode_too(movie, run_folder, tmp_path, capsys):
@@ -231,3 +266,18 @@ def test_options_of_the_detection_reach_the_frames_of_encode_too(movie, run_fold
         options = ["--scheduler", "tcp://127.0.0.1:9", "--polarity", "grey", "--out", str(tmp_path)]
         main(["encode", str(run_folder), str(movie), *options])
     assert end.value.code == 2 and "grey" in capsys.readouterr().err  # refused before the scheduler is asked
+
+
+def test_a_scheduler_that_goes_ends_the_command_and_what_is_done_is_kept(movie, serial, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("napari_vae.dispatch.spreading.PATIENCE", 1)
+    files = [tmp_path / f"{number}.npy" for number in range(6)]
+    for path in files:
+        np.save(path, np.load(movie)[0])
+    local = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", protocol="tcp"
+    )
+    with pytest.raises(InputError, match="The scheduler has gone; start it again"):
+        detect_files(files, tmp_path, scheduler=local.scheduler_address, progress=lambda event: local.close())
+    assert (tmp_path / "0-atoms.parquet").is_file()
+    assert sum(result.earlier for result in detect_files(files, tmp_path)) >= 1

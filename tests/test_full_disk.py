@@ -82,14 +82,14 @@ def test_the_last_folder_comes_back_when_the_new_one_cannot_take_its_place(analy
     from pathlib import Path
 
     run = analysis.run.save(tmp_path / "run")
-    before, rename = contents(tmp_path), Path.rename
+    before, replace = contents(tmp_path), Path.replace
 
     def refuse_the_new(self, target):
         if self.name.startswith(".run-") and not self.name.endswith("-old"):
             raise OSError("a virus scanner holds it")
-        return rename(self, target)
+        return replace(self, target)
 
-    monkeypatch.setattr(Path, "rename", refuse_the_new)
+    monkeypatch.setattr(Path, "replace", refuse_the_new)
     with pytest.raises(OSError, match="scanner"):
         analysis.run.save(run)
     monkeypatch.undo()

@@ -31,11 +31,20 @@ def told(trained, now):
 def test_another_magnification_is_told_without_a_calibration(kind):
     larger = told(windows(kind, 0), windows(kind, pixel_size=1 / 1.3))
     assert larger.spacing_ratio == pytest.approx(1.3, rel=0.03)
-    assert larger.sentence.startswith("The atoms are 1.3 times as far apart in pixels as in the training data; ")
+    assert larger.sentence.startswith("The atoms are 1.3 times as far apart in pixels as in the training data, by ")
+    assert "another magnification or because they are only part of the atoms; train" in larger.sentence
     smaller = told(windows(kind, 0), windows(kind, pixel_size=1.3))
     assert smaller.spacing_ratio == pytest.approx(1 / 1.3, rel=0.03)
-    assert "times as far apart" in smaller.sentence
+    assert "times as far apart" in smaller.sentence and "more of the atoms; train" in smaller.sentence
     assert told(windows(kind, 0), windows(kind)).sentence is None
+
+
+def test_one_sublattice_of_all_atoms_is_told_as_that_too():
+    every = windows("perovskite", 0)
+    part = replace(every, atoms=every.atoms[every.atoms["species"] == "Sr"])
+    assert told(every, part).spacing_ratio == pytest.approx(2**0.5, rel=0.02)
+    assert "or because they are only part of the atoms" in told(every, part).sentence
+    assert "or because they are more of the atoms" in told(part, every).sentence
 
 
 @pytest.mark.parametrize("options", [{"dopants": 0.1}, {"vacancies": 0.05}, {"dose": 50}, {"dose": 200}, {"angle": 17}])

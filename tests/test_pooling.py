@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
+import pooling_process
 from napari_vae import batch
+from napari_vae.batch.sources import Source
 from napari_vae.processes import Group
-
-JOB = batch.Train(nv.ModelConfig.preset("vae"), nv.TrainConfig(epochs=1, device="cpu"))
+from pooling_process import JOB
+from two_processes import together
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,31 @@ def test_of_several_processes_only_the_first_one_writes(images, tmp_path):
     first = batch.train_on_all(JOB, images, tmp_path / "run", group=Group())
     assert [(told.state, told.facts) for told in other] == [(told.state, told.facts) for told in first]
     assert (tmp_path / "run" / "windows.csv").is_file()
+
+
+def test_two_processes_detect_each_file_once_and_make_the_model_of_one(images, tmp_path):
+    alone = batch.train_on_all(JOB, images, tmp_path / "alone")
+    together(pooling_process.__file__, images, tmp_path / "run")
+    told = [(tmp_path / f"run-{rank}.txt").read_text().splitlines() for rank in range(2)]
+    assert [lines[:-3] for lines in told] == [["a"], ["b"]]  # the third file cannot be read by the first
+    assert told[0][-3:] == told[1][-3:] == [f"{one.state} {one.message} {one.code}" for one in alone]
+    one, two = (nv.read_table(tmp_path / name / "windows.csv") for name in ("alone", "run"))
+    places = ["file", "frame", "y", "x", "amplitude", "fitted"]
+    pd.testing.assert_frame_equal(two[places], one[places], check_exact=True)
+    np.testing.assert_allclose(two["elbo"], one["elbo"], rtol=1e-3)
+    facts = [pd.read_csv(tmp_path / name / "files.csv") for name in ("alone", "run")]
+    pd.testing.assert_frame_equal(*facts)
+
+
+def test_what_a_process_tells_of_a_file_is_taken_as_it_is(images):
+    here, there, bad, none = (Source(images / "a.tif") for _ in range(4))
+    here.atoms = nv.detect_atoms(nv.read(images / "a.tif")).iloc[3:]
+    there.take_atoms(here.atoms_as_bytes())
+    pd.testing.assert_frame_equal(there.atoms, here.atoms, check_exact=True)
+    assert there.atoms.attrs == here.atoms.attrs
+    bad.problem = ("It is odd.", 2)
+    none.take_atoms(bad.atoms_as_bytes())
+    assert none.problem == ("It is odd.", 2) and none.atoms is None
 
 
 def test_other_pixels_and_files_without_atoms_are_refused_before_the_training(images, tmp_path):

@@ -1,9 +1,5 @@
 """Two processes train as one does: the same weights but for rounding, one of them writes, and they end together."""
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +9,9 @@ import torch
 from napari_vae import fit
 from napari_vae.errors import InputError, TrainingError
 from napari_vae.processes import Group, joined
+from two_processes import together
 
 SCRIPT = Path(__file__).with_name("training_process.py")
-
-
-def together(folder, *arguments):
-    """Run the script in two processes as torchrun would, and wait for both."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    command = [sys.executable, str(SCRIPT), str(folder), *arguments]
-    jobs = [
-        subprocess.Popen(command, env={**shared, "RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE, text=True)
-        for rank in "01"
-    ]
-    said = [job.communicate(timeout=120)[1] for job in jobs]
-    assert [job.returncode for job in jobs] == [0, 0], said
 
 
 def test_every_row_is_taken_once():
@@ -64,7 +46,7 @@ def test_processes_that_torchrun_did_not_start_are_told_so(monkeypatch):
 def test_two_processes_train_as_one(tmp_path):
     import training_process as job
 
-    together(tmp_path, *job.TRAININGS)
+    together(SCRIPT, tmp_path, *job.TRAININGS)
     for name, (config, train, given) in job.TRAININGS.items():
         alone = fit(job.images(), config, train, **given)
         shared = np.load(tmp_path / f"{name}.npz")

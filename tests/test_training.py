@@ -1,5 +1,6 @@
 """Training finds the truth, reports what it does, stops when told to and goes on where it was."""
 
+import errno
 from dataclasses import replace
 
 import numpy as np
@@ -153,6 +154,19 @@ def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, monkeypatch):
     np.testing.assert_allclose(resumed.encode(images), straight.encode(images), rtol=1e-5, atol=1e-6)
     assert len(resumed.history) == len(straight.history)
     assert not (tmp_path / "state").exists(), "a finished training leaves no checkpoint"
+
+
+def test_a_checkpoint_that_the_disk_does_not_take_ends_no_training(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left", "state")
+
+    monkeypatch.setattr("napari_vae.checkpoint.EVERY", 0.0)
+    monkeypatch.setattr("napari_vae.checkpoint.replace_folder", refuse)
+    images = samples.cards(10, size=16).images
+    run = fit(images, train=TrainConfig(epochs=3, device="cpu", checkpoint=tmp_path / "state"))
+    assert not run.stopped and run.note.startswith(
+        "The last checkpoint could not be written: No space left (state); make"
+    )
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):

@@ -126,6 +126,66 @@ def test_stop_is_answered_at_once_and_start_goes_on(batch, images, qtbot, tmp_pa
     assert [state for _, state in states(batch)] == ["finished before", "done", "done"]
 
 
+def test_a_training_on_all_that_is_stopped_is_kept_and_made_anew(viewer, batch, qtbot, tmp_path):
+    batch.form.choose("pool")
+    batch.form.epochs.setValue(10_000)
+    batch.start()
+    qtbot.waitUntil(lambda: "Training" in batch.progress.words.text(), timeout=LONG)
+    begun = time.monotonic()
+    batch.progress.button.click()
+    assert not batch.progress.button.isEnabled()
+    finish(qtbot, batch.job)
+    assert time.monotonic() - begun < 5
+    stopped = nv.load_run(tmp_path / "results")
+    assert stopped.stopped and stopped.history["epoch"].iloc[-1] < 9000
+    assert "Stopped: the model of 2 of 3 files, as it was then" in batch.progress.words.text()
+    assert batch.progress.button.text() == "Start" and batch.progress.button.isEnabled()
+    assert states(batch) == [("a.tif", "done"), ("b.tif", "failed"), ("c.tif", "done")]
+    batch.table.selectRow(0)
+    batch.open_button.click()
+    finish(qtbot, batch.open_job)
+    assert len(viewer.layers["atoms of a"].data) > 0
+    batch.form.epochs.setValue(1)
+    batch.start()  # what was cut short may be replaced
+    finish(qtbot, batch.job)
+    assert "One model of 2 of 3 files" in batch.progress.words.text()
+    assert not nv.load_run(tmp_path / "results").stopped
+    batch.start()
+    finish(qtbot, batch.job)
+    assert [state for _, state in states(batch)] == ["finished before", "failed", "finished before"]
+
+
+def test_one_model_of_all_that_is_stopped_before_its_training_leaves_nothing(batch, images, qtbot, tmp_path):
+    image, _ = nv.samples.micrograph("graphene", size=900, seed=0)
+    np.save(tmp_path / "large.npy", image.data)
+    batch.form.files.setText(f"{tmp_path / 'large.npy'}; {images / 'a.tif'}")
+    batch.form.choose("pool")
+    batch.form.epochs.setValue(1)
+    batch.start()
+    qtbot.waitUntil(lambda: batch.progress.words.text().startswith("detect atoms"), timeout=LONG)
+    begun = time.monotonic()
+    batch.progress.button.click()
+    finish(qtbot, batch.job)
+    assert time.monotonic() - begun < 0.5
+    assert "no model is written" in batch.progress.words.text()
+    assert states(batch) == [("large.npy", "waiting"), ("a.tif", "waiting")]
+    batch.form.files.setText(str(images / "a.tif"))
+    batch.start()  # while what was stopped may still be at work
+    finish(qtbot, batch.job)
+    assert states(batch) == [("a.tif", "done")] and len(nv.load_run(tmp_path / "results").history)
+
+
+def test_a_table_that_another_program_has_open_is_one_sentence(batch, qtbot, notifications, monkeypatch):
+    def refuse(folder, *_):
+        raise PermissionError(13, "in use", str(folder / ".summary.csv.part"), None, str(folder / "summary.csv"))
+
+    monkeypatch.setattr("napari_vae.batch.running.write_summary", refuse)
+    batch.start()
+    finish(qtbot, batch.job)
+    assert "summary.csv may not be read or written, or is open in another program" in notifications[-1]
+    assert batch.progress.button.text() == "Start"
+
+
 def test_what_is_missing_is_said(batch, qtbot, notifications, tmp_path):
     batch.form.choose("apply")
     batch.progress.button.click()

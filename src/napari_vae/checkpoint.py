@@ -8,15 +8,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
+from .archive import check_writable
 from .errors import InputError
-from .folders import check_replaceable, replace_folder
+from .folders import check_replaceable, replace_folder, sweep
 from .io.json_files import read_json
 from .models.guide import Guide
 from .models.images import Images
+from .models.weights import load_weights
 from .provenance import data_hash
+from .storage import storage_problem
 
 if TYPE_CHECKING:
     from .run import Run
@@ -27,10 +30,13 @@ MARKER = "checkpoint.json"
 
 
 class Checkpoint:
-    """Keeps a session's state in a folder; does nothing without one."""
+    """Keeps a session's state in a folder; does nothing without one.
+
+    A disk that does not take it is no reason to end a training: ``note`` says so then.
+    """
 
     def __init__(self, session: Session, folder: Path | None, identity: dict[str, Any]) -> None:
-        self.session, self.folder, self.identity = session, folder, identity
+        self.session, self.folder, self.identity, self.note = session, folder, identity, ""
         self._written = time.monotonic()
 
     @classmethod
@@ -42,7 +48,7 @@ class Checkpoint:
         Raises
         ------
         InputError
-            If the folder holds the checkpoint of another training, or other files.
+            If the folder holds the checkpoint of another training, or other files, or may not be written to.
         """
         if folder is None:
             return cls(session, None, {})
@@ -52,11 +58,13 @@ class Checkpoint:
             "train": session.train.to_dict(),
             "before": None if before is None else before.provenance,
         }
-        checkpoint = cls(session, Path(folder), json.loads(json.dumps(identity)))
-        if (Path(folder) / MARKER).is_file():
+        path = check_writable(folder)
+        checkpoint = cls(session, path, json.loads(json.dumps(identity)))
+        sweep(path)  # a kill within `keep` may have left the state under another name
+        if (path / MARKER).is_file():
             checkpoint._restore()
         else:
-            check_replaceable(folder, MARKER)
+            check_replaceable(path, MARKER)
         return checkpoint
 
     def keep(self, *, now: bool = False) -> None:
@@ -76,9 +84,13 @@ class Checkpoint:
             "start": s.start,
             "phase": s.teaching.phase,
         }
-        with replace_folder(self.folder, MARKER) as new:
-            (new / "state.safetensors").write_bytes(save(self._tensors()))
-            (new / MARKER).write_text(json.dumps(state), encoding="utf-8")
+        try:
+            with replace_folder(self.folder, MARKER) as new:
+                (new / "state.safetensors").write_bytes(save(self._tensors()))
+                (new / MARKER).write_text(json.dumps(state), encoding="utf-8")
+            self.note = ""
+        except OSError as error:
+            self.note = f"The last checkpoint could not be written: {storage_problem(error) or error}"
         self._written = time.monotonic()
 
     def discard(self) -> None:
@@ -103,7 +115,7 @@ class Checkpoint:
         s = self.session
         try:
             state = read_json(self.folder / MARKER)
-            tensors = load_file(self.folder / "state.safetensors")
+            tensors = load_weights(self.folder / "state.safetensors")
         except Exception as error:
             raise InputError(f"The checkpoint in {self.folder} cannot be read; remove the folder.") from error
         if state["identity"] != self.identity:

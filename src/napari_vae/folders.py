@@ -1,15 +1,60 @@
-"""Folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all: written under another name beside their place, and moved there.
+
+That name is hidden and at most 14 characters longer than that of the place, for systems that bound paths. What is read
+of such files must not be kept open, nor mapped into memory: Windows moves nothing onto a file that is.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 import shutil
-import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
+
+LONGEST = 24  # characters of a name that are kept in the one beside it
+PAUSES = (0.02, 0.1, 0.3, 0.6)  # seconds between attempts to move what another program looks at
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside the file, which takes its place when all is written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{_short(path.name)}.part")
+    try:
+        yield temporary
+        move(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def move(path: Path, target: Path) -> None:
+    """Put a file or folder in its place; a virus scanner, which opens all that is new on Windows, is waited for.
+
+    Raises
+    ------
+    PermissionError
+        If another program has the target open for longer, or the folder may not be written to.
+    """
+    for pause in PAUSES:
+        try:
+            path.replace(target)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    path.replace(target)
+
+
+def _short(name: str) -> str:
+    """A name of bounded length that no other name shares."""
+    if len(name) <= LONGEST:
+        return name
+    return f"{name[: LONGEST - 9]}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
 
 
 def check_replaceable(target: str | Path, marker: str) -> None:
@@ -27,10 +72,11 @@ def check_replaceable(target: str | Path, marker: str) -> None:
 
 def sweep(target: Path) -> None:
     """Remove what a program that was killed within `replace_folder` left beside `target`; the only copy is put back."""
-    left = re.compile(re.escape(f".{target.name}-") + r"[a-z0-9_]{8}(-old)?")  # as tempfile names them
-    for path in sorted(path for path in target.parent.iterdir() if left.fullmatch(path.name)):
+    left = re.compile(re.escape(f".{_short(target.name)}-") + r"[a-z0-9_]{8}(-old)?")
+    beside = target.parent.iterdir() if target.parent.is_dir() else []
+    for path in sorted(path for path in beside if left.fullmatch(path.name)):
         if path.name.endswith("-old") and not target.exists():
-            path.rename(target)
+            move(path, target)
         else:
             shutil.rmtree(path, ignore_errors=True)
 
@@ -54,18 +100,18 @@ def replace_folder(target: str | Path, marker: str) -> Iterator[Path]:
     target = Path(target)
     check_replaceable(target, marker)
     target.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    new = target.with_name(f".{_short(target.name)}-{secrets.token_hex(4)}")
+    new.mkdir()
     try:
         yield new
-        new.chmod(0o755)
         old = new.with_name(new.name + "-old")
         if target.exists():
-            target.rename(old)
+            move(target, old)
         try:
-            new.rename(target)
+            move(new, target)
         except OSError:
             if old.exists():
-                old.rename(target)  # what was there stays there
+                move(old, target)  # what was there stays there
             raise
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:

@@ -83,7 +83,11 @@ def compare(run: Run, patches: Patches, latents: pd.DataFrame) -> Likeness:
     if ratio is not None and max(ratio, 1 / ratio) > OTHER_SCALE:
         reasons.append(f"the pixels are {ratio:.2g} times as large as those of the training")
     if apart is not None and max(apart, 1 / apart) > OTHER_SCALE:
-        reasons.append(f"the atoms are {apart:.2g} times as far apart in pixels as in the training data")
+        other = "only part" if apart > 1 else "more"  # a sublattice lies in wider steps than the whole
+        reasons.append(
+            f"the atoms are {apart:.2g} times as far apart in pixels as in the training data, by another magnification "
+            f"or because they are {other} of the atoms"
+        )
     if not reasons:
         return Likeness(unlike, ratio, None, below, apart)
     words = " and ".join(reasons)

@@ -17,7 +17,8 @@ Files = Annotated[
     list[Path],
     typer.Argument(
         help="Images (tif, png, jpg, npy, dat, dm3, dm4, dm5, emd, ser, emi, mrc, hspy, hdf5, h5, nhdf, ndata, sxm), "
-        "folders of them, or patterns: 'today/*.dm4'. What is finished already is not done again."
+        "folders of them, or patterns: 'today/*.dm4'. What is finished already is not done again.",
+        readable=False,  # one that may not be read is no reason to leave the others
     ),
 ]
 Model = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from .terminal import progress_bars, say, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from .batch.running import Outcome, Task
@@ -20,7 +21,7 @@ def run_on_files(task: Task, files: list[Path], out: Path, overwrite: bool) -> N
     """Do it on every file and say what became of each."""
     from .batch import run
 
-    with progress_bars() as bars:
+    with _going_on_later(), progress_bars() as bars:
         outcomes = run(task, files, out, overwrite=overwrite, progress=bars.show_batch)
     finish(outcomes)
 
@@ -29,10 +30,20 @@ def frame_by_frame(call: Callable[..., list[FileResult]], *arguments: Any, **opt
     """Call one of `dispatch.files`, with a bar for every file."""
     from .pipeline import Stage
 
-    with progress_bars() as bars:
+    with _going_on_later(), progress_bars() as bars:
         return call(
             *arguments, **options, progress=lambda p: bars(Stage(p.path.name, p.done / p.total, f"{p.total} frames"))
         )
+
+
+@contextlib.contextmanager
+def _going_on_later() -> Iterator[None]:
+    """Tell who presses Ctrl+C what that means."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        warn("What is done is kept; the same command goes on with the rest.")
+        raise
 
 
 def finish(

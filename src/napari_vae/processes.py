@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import NamedTuple
 
 import torch
@@ -91,6 +92,22 @@ class Group:
         self.follow([told])
         return [float(value) for value in told]
 
+    def collect(self, parts: Sequence[bytes]) -> list[bytes]:
+        """Bytes of which each is in one process, in all of them; the others give empty ones in their place."""
+        if self.size == 1:
+            return list(parts)
+        device = self.device or None
+        sizes = torch.tensor([len(part) for part in parts], device=device)
+        self.add([sizes])
+        ends = sizes.cumsum(0).tolist()
+        whole = torch.zeros(int(sizes.sum()), dtype=torch.uint8, device=device)
+        for part, end in zip(parts, ends, strict=True):
+            if part:
+                whole[end - len(part) : end] = torch.frombuffer(bytearray(part), dtype=torch.uint8)
+        self.add([whole])
+        content = whole.cpu().numpy().tobytes()
+        return [content[end - size : end] for size, end in zip(sizes.tolist(), ends, strict=True)]
+
     def mean(self, evidence: Evidence) -> Evidence:
         """Mean over the images of all processes, as a batch of one."""
         if self.size == 1:
@@ -123,6 +140,7 @@ class Group:
 
 
 ALONE = Group()
+PATIENCE = timedelta(days=1)  # for a process that still detects the atoms of a long movie; one that has gone is noticed
 
 
 @contextmanager
@@ -173,7 +191,7 @@ def joined(device: str = "auto") -> Iterator[Group]:
             )
         chosen = torch.device("cuda", local)
     try:
-        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=PATIENCE)
     except (ValueError, RuntimeError) as error:
         raise InputError(
             "The processes of this training do not find each other; start them with torchrun, or unset WORLD_SIZE."

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from .errors import ReadError
 from .folders import replace_folder
@@ -16,6 +16,7 @@ from .io.json_files import read_json
 from .models.config import ModelConfig, TrainConfig
 from .models.given import Scale
 from .models.vae import InvariantVAE
+from .models.weights import load_weights
 from .normalization import Normalization
 
 FORMAT = 1
@@ -69,7 +70,7 @@ def _parts(folder: Path, settings: dict[str, Any], device: torch.device) -> dict
     scale = Scale.from_dict(settings["scale"])
     with torch.device("meta"):  # nothing is drawn from the global random numbers
         model = InvariantVAE(config, settings["channels"], tuple(settings["window"]), scale.n)
-    model.load_state_dict(load_file(folder / WEIGHTS), assign=True)
+    model.load_state_dict(load_weights(folder / WEIGHTS), assign=True)
     return {
         "model": model.to(device),
         "train_config": TrainConfig.from_dict(settings["train"]),

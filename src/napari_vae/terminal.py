@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 from .errors import InputError, TrainingError
+from .storage import storage_problem
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .batch.running import BatchProgress
     from .pipeline import Stage
 
-BAD_INPUT, OUR_FAULT = 2, 1
+BAD_INPUT, OUR_FAULT, STOPPED = 2, 1, 130
 
 
 def console(*, error: bool = False) -> Console:
@@ -47,7 +47,11 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _end("Stopped.", 130)
+        _end("Stopped.", STOPPED)
+    except SystemExit as end:
+        if end.code == STOPPED:  # the parser of the command line ends so without a word
+            warn("Stopped.")
+        raise
     except Exception as error:
         ours = isinstance(error, InputError | TrainingError)
         if os.environ.get("NAPARI_VAE_DEBUG") and not ours:
@@ -57,7 +61,7 @@ def one_line_errors() -> Iterator[None]:
 
 def exit_code(error: Exception) -> int:
     """2 for bad input and a disk that takes no more, 1 for anything else."""
-    return BAD_INPUT if isinstance(error, InputError) or _is_of_storage(error) else OUR_FAULT
+    return BAD_INPUT if isinstance(error, InputError) or storage_problem(error) else OUR_FAULT
 
 
 def sentence(error: Exception) -> str:
@@ -65,16 +69,10 @@ def sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, InputError | TrainingError):
         return text
-    if isinstance(error, OSError) and _is_of_storage(error):
-        where = f" ({error.filename})" if error.filename else ""
-        return f"{error.strerror}{where}; make room there, or choose another folder for the results."
+    if problem := storage_problem(error):
+        return problem
     kind = f"{type(error).__name__}: {text[:300]}"
     return f"An error in napari-vae itself ({kind}); run again with NAPARI_VAE_DEBUG=1 and report what it shows."
-
-
-def _is_of_storage(error: Exception) -> bool:
-    """Whether a disk is full or may not be written to."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES)
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -140,7 +140,7 @@ def iter_fit(
             latent_range=session.latent_range,
             usual_elbo=session.usual_elbo(),
             stopped=stopped,
-            note=session.note,
+            note=" ".join(filter(None, (session.note, session.checkpoint.note))),
             provenance=about,
         )
     except (RuntimeError, MemoryError) as error:  # a generator worker would swallow a RuntimeError

@@ -1,10 +1,11 @@
-"""Which files are meant: paths, folders and patterns; and what the result of each is called."""
+"""Which files are meant: paths, folders and patterns."""
 
 from __future__ import annotations
 
 import glob
-import re
+import os
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from os import PathLike
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from ..archive import RECORD
 from ..errors import InputError
 from ..io.reading import FORMATS
 
-DEVICES = re.compile("con|prn|aux|nul|(com|lpt)[1-9¹²³]", re.IGNORECASE)  # names that Windows has for itself
 Patterns = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
@@ -28,22 +28,23 @@ def find_files(patterns: Patterns) -> list[Path]:
     ----------
     patterns : path or sequence of paths
         Files, which need not exist; folders, of which the images are taken, without those in folders inside; patterns
-        with ``*``, ``?``, ``[…]`` and ``**`` (any folders), which not every shell replaces by the files.
+        with ``*``, ``?``, ``[…]`` and ``**`` (any folders, each once, however many links lead to it), which not every
+        shell replaces by the files.
 
     Raises
     ------
     InputError
-        If a folder holds no image, no image matches a pattern, or a name is not in UTF-8.
+        If a folder holds no image or may not be read, no image matches a pattern, or a name is not in UTF-8.
 
     Examples
     --------
     >>> find_files(["survey.dm4", "today/*.dm4"])  # doctest: +SKIP
     """
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for pattern in listed(patterns):
         for path in _meant(Path(pattern).expanduser()):
             _check_name(path)
-            found.setdefault(path.resolve(), path)
+            found.setdefault(os.path.realpath(path), path)  # Path.resolve fails on links that lead in a circle
     if not found:
         raise InputError("No file is named; give files, a folder, or a pattern such as “today/*.dm4”.")
     return list(found.values())
@@ -59,24 +60,64 @@ def _check_name(path: Path) -> None:
 def is_open(pattern: str | PathLike[str]) -> bool:
     """Whether this names a folder or a pattern, so that the number of files may be another one tomorrow."""
     path = Path(pattern).expanduser()
-    return path.is_dir() or (not path.exists() and glob.has_magic(str(path)))
+    try:
+        return path.is_dir() or (not path.exists() and glob.has_magic(str(path)))
+    except OSError:  # a file that may not be looked at, or of a name too long, as whoever reads it will say
+        return False
 
 
 def _meant(path: Path) -> list[Path]:
     if not is_open(path):
         return [path]
-    everything = path.iterdir() if path.is_dir() else map(Path, glob.iglob(_literal(path), recursive=True))  # noqa: PTH207 - absolute patterns too
-    images = sorted(_images(everything))
+    try:
+        images = sorted(_images(path.iterdir() if path.is_dir() else _matching(path)))
+    except PermissionError as error:
+        raise InputError(f"The folder {path} may not be read; change its permissions, or name its files.") from error
     if not images:
         where = f"The folder {path} holds no image" if path.is_dir() else f"No image matches {path}"
         raise InputError(f"{where}; known are {' '.join(FORMATS)}.")
     return images
 
 
-def _literal(path: Path) -> str:
-    """A pattern in which the folders that there are stand for themselves, with brackets in their names."""
-    there = next((folder for folder in path.parents if folder.is_dir()), Path())
-    return str(Path(glob.escape(str(there))) / path.relative_to(there))
+def _matching(pattern: Path) -> Iterator[Path]:
+    """What fits a pattern, in which the folders that there are stand for themselves, with brackets in their names."""
+    there = next((folder for folder in pattern.parents if folder.is_dir()), Path())
+    return _below(there, pattern.relative_to(there).parts)
+
+
+def _below(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+    """What lies below a folder and fits the parts of a pattern."""
+    head, rest = parts[0], parts[1:]
+    if head == "**":
+        for inner in _folders(folder, set()):
+            yield from _below(inner, rest or ("*",))
+    elif not glob.has_magic(head):
+        if (child := folder / head).exists():
+            yield from _below(child, rest) if rest else [child]
+    else:
+        for child in _seen(folder):
+            if fnmatch(child.name, head):
+                yield from _below(child, rest) if rest else [child]
+
+
+def _folders(folder: Path, known: set[str]) -> Iterator[Path]:
+    """A folder and all those in it; links are followed, but to each folder only once, for they may lead in circles."""
+    place = os.path.realpath(folder)
+    if place in known:
+        return
+    known.add(place)
+    yield folder
+    for child in sorted(_seen(folder), key=lambda child: (child.is_symlink(), child)):
+        if child.is_dir():
+            yield from _folders(child, known)
+
+
+def _seen(folder: Path) -> list[Path]:
+    """What a folder shows, of one that may not be read nothing."""
+    try:
+        return [child for child in folder.iterdir() if not child.name.startswith(".")]
+    except OSError:
+        return []
 
 
 def _images(paths: Iterator[Path]) -> Iterator[Path]:
@@ -88,25 +129,3 @@ def _images(paths: Iterator[Path]) -> Iterator[Path]:
         led_to = path.suffix.lower() == ".ser" and path.with_name(f"{path.stem.rpartition('_')[0]}.emi").exists()
         if not ours and not led_to:
             yield path
-
-
-def places(files: Sequence[Path], out: Path) -> list[Path]:
-    """A place in `out` per file, named after it; with its suffix, and then a number, where names would clash.
-
-    Names are such that Windows has them too: it does not tell capitals apart, drops dots and spaces at the end, and
-    keeps some words for devices.
-    """
-    names: list[str] = []
-    stems = [_portable(path.stem) for path in files]
-    alike = [stem.casefold() for stem in stems]
-    for path, stem in zip(files, stems, strict=True):
-        name = stem if alike.count(stem.casefold()) == 1 else _portable(path.name.replace(".", "-"))
-        number = sum(name.casefold() in (other.casefold(), other.casefold().rpartition("_")[0]) for other in names)
-        names.append(f"{name}_{number + 1}" if number else name)
-    return [out / name for name in names]
-
-
-def _portable(stem: str) -> str:
-    """A name without what Windows would drop, or keeps for a device: ``aux`` becomes ``aux_``."""
-    kept = stem.rstrip(" .") or "_"
-    return f"{kept}_" if DEVICES.fullmatch(kept.partition(".")[0].rstrip()) else kept

@@ -13,9 +13,10 @@ from ..errors import InputError
 from ..folders import check_replaceable
 from ..io.reading import read
 from ..io.writing import read_table
+from .facts import atom_facts
 from .records import content_hash
 from .running import Found, Say
-from .tabulating import atom_facts, check_atoms, detection_settings
+from .tabulating import check_atoms, detection_settings
 
 if TYPE_CHECKING:
     import pandas as pd

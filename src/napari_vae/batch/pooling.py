@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,14 @@ from ..io.reading import read
 from ..io.writing import read_table, write_table
 from ..likeness import OTHER_SCALE
 from ..normalization import levels_of
-from ..terminal import exit_code, sentence
+from ..progress import never
+from .facts import atom_facts
 from .inputs import Patterns, find_files
 from .modelling import Train
-from .records import BEGUN, DONE, FAILED, Record, key_of, read_record, write_record
+from .records import BEGUN, DONE, FAILED, Record, check_unchanged, key_of, read_record, stamp_of, write_record
 from .running import EARLIER, Outcome, StoppedError, check_replaceable, make_way
-from .tabulating import atom_facts, check_atoms
+from .sources import Source, share_out
+from .tabulating import check_atoms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,30 +40,6 @@ WINDOWS, FILES = "windows.csv", "files.csv"
 MARKER = "run.json"
 
 
-@dataclass
-class _Source:
-    """A file, and what came of it so far."""
-
-    path: Path
-    pixel_size: tuple[float, float] | None = None
-    units: str = "px"
-    atoms: pd.DataFrame | None = None
-    patches: Patches | None = None
-    failure: Exception | None = None
-
-    def attempt(self, step: Callable[[_Source], None]) -> None:
-        """Take a step unless one failed; a failure is kept."""
-        if self.failure is None:
-            try:
-                step(self)
-            except StoppedError:
-                raise
-            except Exception as error:
-                if os.environ.get("NAPARI_VAE_DEBUG"):
-                    raise
-                self.failure, self.patches = error, None
-
-
 def train_on_all(
     job: Train,
     files: Patterns,
@@ -69,6 +47,7 @@ def train_on_all(
     *,
     overwrite: bool = False,
     progress: Callable[[Stage], None] | None = None,
+    stop: Callable[[], bool] = never,
     group: Group | None = None,
 ) -> list[Outcome]:
     """Train one model on the windows of all files, and write it with tables of its windows and files.
@@ -89,13 +68,17 @@ def train_on_all(
         Replace a model of other images or settings.
     progress : callable, optional
         Called with a `Stage` as the work goes on; what it raises ends the work, and nothing is written.
+    stop : callable, optional
+        Asked as the work goes on. When it returns True the training ends, and the model is written as it is then; the
+        same call makes it anew. While atoms are detected, nothing is written.
     group : Group, optional
-        Processes that train together, of which the first writes; all see `files` and `out` on the same disk.
+        Processes that train together, of which the first writes; all see `files` and `out` on the same disk. Each
+        detects the atoms of some files.
 
     Returns
     -------
     list of Outcome
-        One per file, in order; that of a file left out has failed.
+        One per file, in order; that of a file left out has failed. None if it was stopped before the training.
 
     Raises
     ------
@@ -112,7 +95,7 @@ def train_on_all(
     from ..pipeline import Stage, train_model
 
     say = progress or (lambda stage: None)
-    sources, target = [_Source(path) for path in find_files(files)], check_writable(out)
+    sources, target = [Source(path) for path in find_files(files)], check_writable(out)
     check_atoms(job.atoms, len(sources))
     job.prepare(1)
     record, known = Record("", job.name, BEGUN, _key(job, sources)), read_record(target)
@@ -123,46 +106,62 @@ def train_on_all(
     if group is not None:
         group.any(False)  # all have looked before the first one writes
     if group is not None and not group.first:
-        pool = _pooled(job, sources, say)
+        pool = _pooled(job, sources, say, group=group)
         train_model(pool, job.model, job.train, say, job.given, group=group)
         return _outcomes(_table_of(sources), sources, target, DONE)
     make_way(job, target, known, overwrite)
     write_record(target, record)
+    options: dict[str, Any] = {"stop": stop} if group is None else {"stop": stop, "group": group}
     try:
-        pool = _pooled(job, sources, say)
-        run = train_model(pool, job.model, job.train, say, job.given, **({} if group is None else {"group": group}))
+        pool = _pooled(job, sources, say, stop, group)
+        run = train_model(pool, job.model, job.train, say, job.given, **options)
         say(Stage("write"))
         _write(run, pool, sources, target, job)
-    except BaseException:
+    except BaseException as error:
         write_record(target, known)
+        if isinstance(error, StoppedError):
+            return []
         raise
-    words = f"one model of {len(pool)} windows"
-    write_record(target, replace(record, state=DONE, message=words, facts={"windows": len(pool), "warning": run.note}))
+    words, state = f"one model of {len(pool)} windows", BEGUN if run.stopped else DONE
+    write_record(target, replace(record, state=state, message=words, facts={"windows": len(pool), "warning": run.note}))
     return _outcomes(_table_of(sources), sources, target, DONE)
 
 
-def _key(job: Train, sources: list[_Source]) -> str:
+def _key(job: Train, sources: list[Source]) -> str:
     """Hash of the settings, and of names and contents of the files; one that cannot be opened has no content."""
     known: list[list[str]] = []
     for source in sources:
         known.append([source.path.name])
-        source.attempt(lambda source: known[-1].append(key_of(source.path, {})))
+        source.attempt(lambda source: _note_content(source, known[-1]))
     text = json.dumps([job.settings(), known], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _pooled(job: Train, sources: list[_Source], say: Callable[[Stage], None]) -> Patches:
+def _note_content(source: Source, known: list[str]) -> None:
+    source.stamp = stamp_of(source.path)
+    known.append(key_of(source.path, {}))
+
+
+def _pooled(
+    job: Train,
+    sources: list[Source],
+    say: Callable[[Stage], None],
+    stop: Callable[[], bool] = never,
+    group: Group | None = None,
+) -> Patches:
     """The windows of all files that can be used, one after the other."""
     from ..patches import extract_patches, suggest_window
     from ..pipeline import Stage, find_atoms
     from ..positions import table_spacing
 
-    def look(source: _Source) -> None:
+    def look(source: Source) -> None:
         image = read(source.path, dataset=job.dataset)
         source.pixel_size, source.units = image.pixel_size, image.units
 
-    def detect(source: _Source) -> None:
+    def detect(source: Source) -> None:
         def part(stage: Stage) -> None:
+            if stop():
+                raise StoppedError
             say(Stage(stage.name, (number + stage.fraction) / len(sources), source.path.name))
 
         image, table, number = read(source.path, dataset=job.dataset), job.table(), sources.index(source)
@@ -170,29 +169,29 @@ def _pooled(job: Train, sources: list[_Source], say: Callable[[Stage], None]) ->
         if source.atoms.empty:
             raise InputError("No atoms are found; nothing stands out of noise and texture as atoms do.")
 
-    def cut(source: _Source) -> None:
+    def cut(source: Source) -> None:
         assert source.atoms is not None
         image, first = read(source.path, dataset=job.dataset), next(iter(_used(sources)), None)
         if first is not None and image.n_channels != first.data.shape[1]:
             raise InputError(f"It has {image.n_channels} channels, those before {first.data.shape[1]}; give as many.")
         levels = None if first is None else levels_of(first.data)
+        check_unchanged(source.path, source.stamp)
         source.patches = extract_patches(image, source.atoms, window=window, levels=levels)
 
     for source in sources:
         source.attempt(look)
     _check_pixel_sizes(sources)
-    for source in sources:
-        source.attempt(detect)
-    spacings = [table_spacing(source.atoms) for source in sources if source.atoms is not None and not source.failure]
+    share_out(sources, detect, group)
+    spacings = [table_spacing(source.atoms) for source in sources if source.atoms is not None and not source.problem]
     window = suggest_window(float(np.median(spacings)) if spacings else None) if job.window == "auto" else job.window
     for source in sources:
         source.attempt(cut)
     return _joined(sources)
 
 
-def _check_pixel_sizes(sources: list[_Source]) -> None:
+def _check_pixel_sizes(sources: list[Source]) -> None:
     """Refuse files in which the same window shows another part of the motif."""
-    known = [source for source in sources if source.pixel_size and not source.failure]
+    known = [source for source in sources if source.pixel_size and not source.problem]
     for source in known[1:]:
         ratio = float(np.sqrt(np.prod(source.pixel_size) / np.prod(known[0].pixel_size)))  # type: ignore[arg-type]
         if source.units == known[0].units and max(ratio, 1 / ratio) > OTHER_SCALE:
@@ -202,20 +201,19 @@ def _check_pixel_sizes(sources: list[_Source]) -> None:
             )
 
 
-def _used(sources: list[_Source]) -> list[Patches]:
+def _used(sources: list[Source]) -> list[Patches]:
     return [source.patches for source in sources if source.patches is not None]
 
 
-def _joined(sources: list[_Source]) -> Patches:
+def _joined(sources: list[Source]) -> Patches:
     """Windows of all, numbered through, with their file and frame; in the limits of the first."""
     import pandas as pd
 
     pools = _used(sources)
     if not pools:
-        failure = sources[0].failure
-        assert failure is not None  # what was not cut has failed
-        name, told = sources[0].path.name, sentence(failure)
-        raise InputError(f"None of the files can be used; {told if name in told else f'{name}: {told}'}") from failure
+        assert sources[0].problem is not None  # what was not cut has failed
+        name, (told, _) = sources[0].path.name, sources[0].problem
+        raise InputError(f"None of the files can be used; {told if name in told else f'{name}: {told}'}")
     tables = []
     for source in sources:
         if source.patches is not None:
@@ -230,7 +228,7 @@ def _joined(sources: list[_Source]) -> Patches:
     return replace(pools[0], data=data, atoms=atoms, dropped=dropped, name=f"{len(pools)} files")
 
 
-def _write(run: Run, pool: Patches, sources: list[_Source], target: Path, job: Train) -> None:
+def _write(run: Run, pool: Patches, sources: list[Source], target: Path, job: Train) -> None:
     """The model and the tables, all or nothing."""
     from ..pipeline import encode_patches
 
@@ -242,16 +240,15 @@ def _write(run: Run, pool: Patches, sources: list[_Source], target: Path, job: T
         _table_of(sources).to_csv(new / FILES, index=False)
 
 
-def _table_of(sources: list[_Source]) -> pd.DataFrame:
+def _table_of(sources: list[Source]) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
     for source in sources:
         row: dict[str, Any] = {"file": str(source.path), "state": FAILED, "code": 0, "windows": 0}
         if source.patches is None or source.atoms is None:
-            failure = source.failure
-            assert failure is not None
-            row |= {"code": exit_code(failure), "message": sentence(failure)}
+            assert source.problem is not None
+            row |= {"code": source.problem[1], "message": source.problem[0]}
         else:
             row |= {"state": DONE, "windows": len(source.patches), "message": f"{len(source.patches)} windows"}
             row |= atom_facts(source.atoms)
@@ -259,7 +256,7 @@ def _table_of(sources: list[_Source]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _outcomes(table: pd.DataFrame, sources: list[_Source], target: Path, done: str) -> list[Outcome]:
+def _outcomes(table: pd.DataFrame, sources: list[Source], target: Path, done: str) -> list[Outcome]:
     """What became of every file, as the table beside the model tells."""
     known = table.astype(object).where(table.notna(), None).to_dict("records")
     outcomes = []

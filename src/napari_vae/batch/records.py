@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import ReadError
-from ..io.writing import replacing
+from ..errors import InputError, ReadError
+from ..folders import replacing
 
 FOLDER = ".napari-vae"
 LARGEST = 1_000_000  # bytes; ours are far smaller
@@ -97,8 +98,37 @@ def content_of(path: Path) -> str:
 
 
 def stamp_of(path: Path) -> list[Any]:
-    """Name, size and date of an image and of the files it leads to: while they stay, the content does too."""
-    return [[part.name, part.stat().st_size, part.stat().st_mtime_ns] for part in _parts(path)]
+    """Name, size and date of an image and of the files it leads to: while they stay, the content does too.
+
+    Raises
+    ------
+    ReadError
+        If a file is not there.
+    """
+    stamp = []
+    for part in _parts(path):
+        try:
+            known = part.stat()
+        except OSError as error:
+            raise _cannot_be_opened(part, error) from error
+        stamp.append([part.name, known.st_size, known.st_mtime_ns])
+    return stamp
+
+
+def check_unchanged(path: Path, stamp: list[Any]) -> None:
+    """Refuse an image that is not the one any more that `stamp_of` was asked about; one that has gone was read before.
+
+    Raises
+    ------
+    InputError
+        If it has changed.
+    """
+    try:
+        now = stamp_of(path)
+    except ReadError:
+        return
+    if now != stamp:
+        raise InputError(f"{path.name} has changed while it was worked on; start again when it is complete.")
 
 
 def content_hash(paths: Iterable[Path]) -> str:
@@ -110,8 +140,12 @@ def content_hash(paths: Iterable[Path]) -> str:
                 while block := file.read(1 << 20):
                     digest.update(block)
         except OSError as error:
-            raise ReadError(f"{path} cannot be opened ({error.strerror}); check its name and folder.") from error
+            raise _cannot_be_opened(path, error) from error
     return digest.hexdigest()
+
+
+def _cannot_be_opened(path: Path, error: OSError) -> ReadError:
+    return ReadError(f"{path} cannot be opened ({error.strerror}); check its name, folder and permissions.")
 
 
 def _parts(path: Path) -> list[Path]:
@@ -120,7 +154,8 @@ def _parts(path: Path) -> list[Path]:
     if path.suffix.lower() == ".emi":
         beside = sorted(other for other in path.parent.glob("*.ser") if other.stem.rpartition("_")[0] == path.stem)
     elif path.suffix.lower() == ".npy":
-        beside = [other for other in [path.with_suffix(".json")] if other.is_file()]
+        view = path.with_suffix(".json")
+        beside = [view] if os.path.isfile(view) else []  # noqa: PTH113 - which does not fail where one may not look
     return [path, *beside]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -14,8 +15,9 @@ from ..errors import InputError
 from ..folders import sweep
 from ..progress import never
 from ..terminal import exit_code, sentence
-from .inputs import Patterns, find_files, is_open, listed, places
-from .records import BEGUN, DONE, FAILED, Record, key_of, read_record, write_record
+from .inputs import Patterns, find_files, is_open, listed
+from .naming import places
+from .records import BEGUN, DONE, FAILED, Record, check_unchanged, key_of, read_record, stamp_of, write_record
 from .summary import check_summary, write_summary
 
 if TYPE_CHECKING:
@@ -186,11 +188,14 @@ def run(
     if summary:
         check_summary(folder)
     task.prepare(len(paths))
-    targets = task.targets(places(paths, folder), folder if not summary else folder / paths[0].stem)
-    outcomes = _Batch(task, paths, targets, overwrite, summary, progress or (lambda event: None), stop).outcomes()
-    if summary:
-        write_summary(folder, task.name, outcomes)
-    return outcomes
+    named = places(paths, folder)
+    targets = task.targets(named, named[0] if summary else folder)
+    work = _Batch(task, paths, targets, overwrite, summary, progress or (lambda event: None), stop)
+    try:
+        return work.outcomes()
+    finally:  # also when the user interrupts the program
+        if summary:
+            write_summary(folder, task.name, work.done)
 
 
 def make_way(task: Task, target: Path, known: Record | None, overwrite: bool) -> None:
@@ -256,14 +261,16 @@ class _Batch:
         self._say(path, None)
         record, known = Record(str(path), self.task.name, BEGUN), read_record(target)
         try:
-            return self._work(path, target, replace(record, key=key_of(path, settings)), known)
+            record = replace(record, stamp=stamp_of(path), key=key_of(path, settings))
+            return self._work(path, target, record, known)
         except StoppedError:
             raise
         except Exception as error:
             if os.environ.get("NAPARI_VAE_DEBUG"):
                 raise
             failure = replace(record, state=FAILED, message=sentence(error)) if self.keep_failures else None
-            write_record(target, known if target.exists() else failure)
+            with suppress(OSError):  # where no record can be written, the other files may still be done
+                write_record(target, known if target.exists() else failure)
             return Outcome(path, target, FAILED, sentence(error), exit_code(error))
 
     def _work(self, path: Path, target: Path, record: Record, known: Record | None) -> Outcome:
@@ -272,6 +279,10 @@ class _Batch:
         make_way(self.task, target, known, self.overwrite)
         write_record(target, record)
         found = self.task.work(path, target, lambda stage: self._say(path, stage))
+        try:
+            check_unchanged(path, record.stamp)
+        except InputError as error:  # what was written is of who knows which content, and is replaced next time
+            return Outcome(path, target, FAILED, str(error), exit_code(error))
         write_record(target, replace(record, state=DONE, message=found.message, facts=found.facts))
         return Outcome(path, target, DONE, found.message, facts=found.facts)
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from ..archive import RECORD
 from ..errors import InputError
-from ..io.writing import replacing
+from ..folders import replacing
 from .records import BEGUN, FAILED, FOLDER, records_in
 
 if TYPE_CHECKING:

@@ -9,23 +9,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from ..columns import Given
 from ..errors import InputError
+from ..folders import replacing
 from ..io.reading import read
-from ..io.writing import read_table, replacing, write_table
+from ..io.writing import read_table, write_table
+from .facts import atom_facts, describe_detection, describe_likeness, likeness_facts
 from .records import content_hash
 from .running import Found, Say
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..likeness import Likeness
     from ..micrograph import Micrograph
     from ..run import Run
-
-KEY = "napari_vae"
 
 
 @dataclass(frozen=True)
@@ -179,18 +176,11 @@ class Encode(Tables):
         table = None if self.atoms is None else read_table(self.atoms)
         options: dict[str, Any] = {"condition": self.condition or None, "detection": self.detection}
         applied = apply_run(self.model, image, atoms=table, progress=say, **options)
-        likeness = applied.likeness
-        facts = atom_facts(applied.atoms) | {
-            "windows": len(applied.latents),
-            "elbo_median": float(applied.latents["elbo"].median()),
-            "below_usual": likeness.below_usual,
-            "unlike": likeness.unlike,
-            "pixel_size_ratio": likeness.pixel_size_ratio,
-            "warning": likeness.sentence or "",
-        }
+        likeness, found = applied.likeness, atom_facts(applied.atoms)
+        found |= {"windows": len(applied.latents), "elbo_median": float(applied.latents["elbo"].median())}
         say(Stage("encode", 1.0))
         words = f"{len(applied.latents)} atoms in {write_table(applied.latents, target)}: {describe_likeness(likeness)}"
-        return Found(words, facts)
+        return Found(words, found | likeness_facts(likeness))
 
 
 @dataclass(frozen=True)
@@ -266,33 +256,3 @@ def detection_settings(options: dict[str, Any]) -> dict[str, Any]:
 
     asked = options_of(options)
     return asdict(asked) | {"refine": asked.placing}
-
-
-def atom_facts(atoms: pd.DataFrame) -> dict[str, Any]:
-    """How many atoms there are, and with which settings they were found."""
-    known = atoms.attrs.get(KEY, {})
-    named = {"polarity": "polarity", "spacing": "spacing_px", "threshold": "threshold"}
-    facts = {name: known[key] for key, name in named.items() if key in known}
-    return {"atoms": len(atoms)} | {name: _finite(value) for name, value in facts.items()}
-
-
-def describe_detection(atoms: pd.DataFrame, image: Micrograph) -> str:
-    """What the detection chose, or was told."""
-    known = atoms.attrs[KEY]
-    spacing = f"spacing {known['spacing']:.4g} px"
-    if image.pixel_size:
-        spacing += f" ({known['spacing'] * float(np.sqrt(np.prod(image.pixel_size))):.3g} {image.units})"
-    return f"{known['polarity']} columns, {spacing}, threshold {known['threshold']:.3g}"
-
-
-def describe_likeness(likeness: Likeness) -> str:
-    """Whether the image looks like the training data, in words and numbers."""
-    numbers = f"ELBO of {likeness.below_usual:.0%} of the windows below the 5 % quantile of the training"
-    if likeness.pixel_size_ratio is not None:
-        numbers += f", pixels {likeness.pixel_size_ratio:.3g} times as large"
-    return f"{numbers}. {likeness.sentence}" if likeness.sentence else numbers
-
-
-def _finite(value: Any) -> Any:
-    """Numbers that JSON knows."""
-    return None if isinstance(value, float) and not np.isfinite(value) else value

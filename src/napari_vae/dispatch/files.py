@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ..archive import check_writable
-from ..batch.inputs import find_files, places
+from ..batch.inputs import find_files
+from ..batch.naming import places
 from ..errors import InputError
 from ..io.writing import check_table_name
-from .frames import Work, do_frame
+from .frames import Work, do_frame, let_go
 from .spreading import spreader
 from .under_way import FileResult, UnderWay
 
@@ -136,7 +137,7 @@ def _do(
     folder = check_writable(out)
     check_table_name(folder / "name.parquet")
     paths = [path.resolve() for path in find_files(files)]
-    with spreader(scheduler) as spread:
+    with spreader(scheduler, after=let_go) as spread:
         under_way = {
             str(p): UnderWay.begin(p, place, kind, work, overwrite)
             for p, place in zip(paths, places(paths, folder), strict=True)

@@ -115,6 +115,12 @@ def _encoded(
     return pd.concat([kept, encoded], axis=1), patches.normalization.to_dict()
 
 
+def let_go() -> None:
+    """Close the file and forget the model that are kept for the next frame; Windows replaces no file that is open."""
+    _opened.cache_clear()
+    _loaded.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def _opened(path: str, changed: int, dataset: str | int | None) -> Micrograph:
     """The file, kept open for its next frame."""

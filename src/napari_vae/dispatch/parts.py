@@ -7,8 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ReadError
-from ..io.writing import read_table, replacing, write_table
+from ..errors import InputError, ReadError
+from ..folders import replacing
+from ..io.json_files import read_json
+from ..io.writing import read_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,7 @@ class Parts:
     folder : path
         Beside the table that the parts become.
     identity : dict
-        File and settings, as values that JSON knows.
+        The `stamp_of` the file and the settings, as values that JSON knows; not the path, for folders are moved.
 
     Attributes
     ----------
@@ -38,7 +40,7 @@ class Parts:
     def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
         self.folder = folder
         self._identity = json.loads(json.dumps(identity))
-        known = self._known()
+        known = _known(folder)
         self.basis: dict[str, Any] | None = known.get("basis")
         if known.get("identity") != self._identity:
             self.discard()
@@ -86,12 +88,30 @@ class Parts:
                 part.unlink()
             shutil.rmtree(self.folder)
 
-    def _known(self) -> dict[str, Any]:
-        try:
-            known = json.loads((self.folder / MARKER).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return known if isinstance(known, dict) else {}
-
     def _path(self, frame: int) -> Path:
         return self.folder / f"frame-{frame:06d}.parquet"
+
+
+def check_same_job(folder: Path, identity: dict[str, Any]) -> None:
+    """Refuse to lose what was done of the same file with other options, perhaps for hours.
+
+    Raises
+    ------
+    InputError
+        If there is any.
+    """
+    mine, known = json.loads(json.dumps(identity)), _known(folder).get("identity")
+    same_file = isinstance(known, dict) and known.get("stamp") == mine["stamp"]
+    if same_file and known != mine and any(folder.glob("frame-*.parquet")):
+        raise InputError(
+            f"{folder} holds frames that were done with other options or another model; give these again, or allow "
+            "them to be lost (--overwrite)."
+        )
+
+
+def _known(folder: Path) -> dict[str, Any]:
+    """What the marker of a folder tells."""
+    try:
+        return read_json(folder / MARKER)
+    except ReadError:
+        return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,18 +11,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import InputError
+from ..errors import InputError, ReadError
+from ..io.json_files import read_json
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 Spread = Callable[[Callable[[Job], Result], "deque[Job]"], Iterator[tuple[Job, Result | Exception]]]
 
+ADDRESS = re.compile(r"((tcp|tls)://)?(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}")
 AHEAD = 2  # jobs per thread of the cluster that are handed out before results are wanted
 PATIENCE = 20  # seconds to wait for the scheduler, and for its first worker
 
 
 @contextmanager
-def spreader(scheduler: Any = None) -> Iterator[Spread[Any, Any]]:
+def spreader(scheduler: Any = None, after: Callable[[], None] | None = None) -> Iterator[Spread[Any, Any]]:
     """A function that does jobs: it takes them off a queue, to which more may be added meanwhile, until it is empty.
 
     The function is called with the work and the queue, and yields each job with its result, or the exception that it
@@ -31,6 +34,8 @@ def spreader(scheduler: Any = None) -> Iterator[Spread[Any, Any]]:
     ----------
     scheduler : str, path or distributed.Client, optional
         Address or scheduler file of a Dask cluster; by default the jobs are done here.
+    after : callable, optional
+        Called in every process that did jobs, when all are done or the block ends otherwise.
 
     Raises
     ------
@@ -45,12 +50,21 @@ def spreader(scheduler: Any = None) -> Iterator[Spread[Any, Any]]:
     [(-1, 1), (2, 2)]
     """
     if scheduler is None:
-        yield _here
+        try:
+            yield _here
+        finally:
+            if after is not None:
+                after()
         return
     with contextlib.ExitStack() as stack:
         client = scheduler if hasattr(scheduler, "submit") else stack.enter_context(_connect(str(scheduler)))
         _check_workers(client)
-        yield lambda work, queue: _there(client, work, queue)
+        try:
+            yield lambda work, queue: _there(client, work, queue)
+        finally:
+            if after is not None:
+                with contextlib.suppress(OSError):  # of a scheduler that has gone
+                    client.run(after, on_error="ignore")
 
 
 def _here(work: Callable[[Job], Result], queue: deque[Job]) -> Iterator[tuple[Job, Result | Exception]]:
@@ -78,7 +92,10 @@ def _there(client: Any, work: Callable[[Job], Result], queue: deque[Job]) -> Ite
     while jobs:
         future = next(finished)
         result: Result | Exception = _attempt(future.result)
-        if type(result).__name__ == "KilledWorker":
+        fault = type(result).__name__  # of Dask, which need not be installed
+        if fault == "FutureCancelledError":  # nobody would do what is handed out from now on
+            raise InputError("The scheduler has gone; start it again and give the same command: what is done is kept.")
+        if fault == "KilledWorker":
             result = InputError("One worker after the other died of the same frame; start them with more memory.")
         yield jobs.pop(future.key), result
         future.release()
@@ -97,14 +114,32 @@ def _connect(address: str) -> Any:
     if find_spec("distributed") is None:
         raise InputError('A scheduler needs the package distributed; type pip install "napari-vae[cluster]".')
     from distributed import Client
+    from distributed.security import Security
 
-    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    there = _address_in(Path(address)) if Path(address).is_file() else address
+    if not ADDRESS.fullmatch(there):  # with such a one the client would not end, not even with the program
+        raise InputError(
+            f"{address!r} leads to no Dask scheduler; give the address that “dask scheduler” prints, such as "
+            "tcp://HOST:8786, or its scheduler file."
+        )
+    if there.startswith("tls:") and Security().get_connection_args("client")["ssl_context"] is None:
+        raise InputError(
+            "A scheduler with TLS wants certificates; name them in Dask's configuration (distributed.comm.tls)."
+        )
     try:
-        return Client(**where, timeout=PATIENCE, set_as_default=False)
+        return Client(there, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"No Dask scheduler answers at {address}; start one with “dask scheduler”, and give the address it prints."
         ) from error
+
+
+def _address_in(file: Path) -> str:
+    """The address in the file that a scheduler wrote; empty if it is none."""
+    try:
+        return str(read_json(file).get("address", ""))
+    except ReadError:
+        return ""
 
 
 def _check_workers(client: Any) -> None:

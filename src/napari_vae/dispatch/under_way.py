@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from ..batch.records import (
     BEGUN,
     DONE,
     Record,
+    check_unchanged,
     content_hash,
     content_of,
     key_from,
@@ -26,7 +27,7 @@ from ..errors import InputError
 from ..io.writing import write_table
 from ..terminal import exit_code, sentence
 from .frames import FrameJob, FrameResult, Work, jobs_of
-from .parts import Parts
+from .parts import Parts, check_same_job
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +123,12 @@ class UnderWay:
     @cached_property
     def parts(self) -> Parts:
         """What is there of it already; opening them removes those of another job."""
-        return Parts(self.target.with_suffix(".parts"), _listed(asdict(self.first)) | {"stamp": self.stamp})
+        return Parts(*self._job)
+
+    @property
+    def _job(self) -> tuple[Path, dict[str, Any]]:
+        """Where the parts are, and of what."""
+        return self.target.with_suffix(".parts"), {"settings": self._settings, "stamp": self.stamp}
 
     def take(self, outcome: FrameResult | Exception) -> list[FrameJob]:
         """Keep what a job found; the jobs that it makes possible. What goes wrong here is a failure of the file."""
@@ -168,6 +174,8 @@ class UnderWay:
                 write_record(self.target, replace(known, stamp=self.stamp))
                 return
             check_replaceable(self.target, known, overwrite)
+            if not overwrite:
+                check_same_job(*self._job)
         except InputError as error:
             self.result = FileResult(self.path, self.target, problem=error)
 
@@ -178,12 +186,11 @@ class UnderWay:
         return known.key == self.key
 
     def _keep(self, table: pd.DataFrame, result: FileResult) -> None:
-        record = Record(str(self.path), self.task, BEGUN)
+        check_unchanged(self.path, self.stamp)
+        record = Record(str(self.path), self.task, BEGUN, self.key, content=self.content, stamp=self.stamp)
         write_record(self.target, record)
         write_table(table, self.target)
         facts = {"frames": result.frames, "atoms": result.rows}
-        if stamp_of(self.path) == self.stamp:  # else the table is known to be of no content
-            record = replace(record, key=self.key, content=self.content, stamp=self.stamp)
         write_record(self.target, replace(record, state=DONE, message=str(result), facts=facts))
         self.result = result
         self.parts.discard()

@@ -44,8 +44,8 @@ class Dataset:
     def micrograph(self, name: str, notes: list[str], metadata: dict[str, Any]) -> Micrograph:
         """Read the pixels as a `Micrograph` called `name`, adding to `notes` what was done to them."""
         data, axes = arrange(self.load(), self.axes)
-        if isinstance(data, np.memmap) and axes[0] in FRAME_AXES and data.flags.c_contiguous and is_large(data.nbytes):
-            data = _frames_of(data)  # so that what is done to the pixels below is done to one frame at a time
+        if isinstance(data, np.memmap):
+            data = _unmapped(data, axes)
         if axes.endswith("S"):
             data, axes = luminance(data), axes[:-1]
             notes.append("A colour picture; its luminance was read.")
@@ -93,6 +93,16 @@ def lazy_frames(read: Callable[[int], Any], shape: tuple[int, ...], dtype: Any) 
 
     wanted = delayed(read, pure=True)
     return dask.array.stack([dask.array.from_delayed(wanted(i), shape[1:], dtype) for i in range(shape[0])])
+
+
+def _unmapped(data: Any, axes: str) -> Any:
+    """A mapped array without its file: in memory, or of a large stack frame by frame when they are wanted.
+
+    A mapped file cannot be replaced on Windows, and one that is cut short meanwhile ends the program elsewhere.
+    """
+    if not is_large(data.nbytes):
+        return np.array(data)
+    return _frames_of(data) if axes[0] in FRAME_AXES and data.flags.c_contiguous else data
 
 
 def _frames_of(data: Any) -> Any:

@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, ReadError
-from ..folders import check_replaceable, replace_folder
-from .writing import replacing
+from ..folders import check_replaceable, replace_folder, replacing
 
 PACKAGES = {".zarr": "zarr", ".parquet": "pyarrow"}
 COLUMN, KEY = "image", b"napari_vae"
@@ -107,9 +106,11 @@ class ParquetStack:
     def __init__(self, path: Path) -> None:
         from pyarrow.parquet import ParquetFile
 
-        self._file = ParquetFile(path)
-        inner = json.loads(self._file.schema_arrow.metadata[KEY])["shape"]
-        groups = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
+        self._path, self._stamp = path, _stamp(path)
+        with ParquetFile(path) as file:  # opened anew for every group: nothing can replace an open file on Windows
+            self._metadata = file.metadata
+        inner = json.loads(self._metadata.metadata[KEY])["shape"]
+        groups = [self._metadata.row_group(i).num_rows for i in range(self._metadata.num_row_groups)]
         self._starts = np.cumsum([0, *groups])
         self.shape: tuple[int, ...] = (int(self._starts[-1]), *(int(n) for n in inner))
         self.ndim, self.chunks = len(self.shape), (max(groups, default=1), *self.shape[1:])
@@ -128,8 +129,22 @@ class ParquetStack:
         return images
 
     def _read(self, group: int) -> npt.NDArray[np.float32]:
-        column = self._file.read_row_group(group, columns=[COLUMN]).column(0).combine_chunks()
+        from pyarrow.parquet import ParquetFile
+
+        if _stamp(self._path) != self._stamp:
+            raise ReadError(f"{self._path} was written anew while it was read; open it again.")
+        with ParquetFile(self._path, metadata=self._metadata) as file:
+            column = file.read_row_group(group, columns=[COLUMN]).column(0).combine_chunks()
         return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, *self.shape[1:])
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and date of a file; while they stay, the content does too."""
+    try:
+        known = path.stat()
+    except OSError:
+        return (0, 0)
+    return known.st_size, known.st_mtime_ns
 
 
 def _ending(path: Path) -> str:

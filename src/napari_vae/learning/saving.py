@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from ..errors import InputError, ReadError
 from ..folders import replace_folder
 from ..io.json_files import read_json
+from ..models.weights import load_weights
 from ..provenance import describe_versions
 from ..run import load_run
 from .deep_kernel import DeepKernelGP
@@ -68,7 +69,7 @@ def load_deep_kernel(folder: str | PathLike[str], *, device: str = "auto") -> De
         model.outcome = outcome_from_dict(settings["outcome"])
         model.widening = np.array(settings["widening"], float)
         model.ensemble = model.new_ensemble(model.blank(tuple(settings["shape"])))
-        model.ensemble.restore(load_file(path / WEIGHTS))
+        model.ensemble.restore(load_weights(path / WEIGHTS))
     except (OSError, KeyError, TypeError, AttributeError, ValueError, RuntimeError, SafetensorError) as error:
         if isinstance(error, ReadError):
             raise

@@ -156,8 +156,13 @@ def _headline(finished: Finished) -> str:
     failed = sum(outcome.failed for outcome in finished.outcomes)
     done = len(finished.outcomes) - failed
     failures = f", {failed} failed" if failed else ""
+    if finished.pooled and not finished.outcomes:
+        return "Stopped before the training; no model is written. Start begins anew."
     if len(finished.outcomes) < finished.total:
         return f"Stopped: {done} of {finished.total} files are done{failures}. Start goes on with the others."
     if finished.pooled:
-        return f"One model of {done} of {finished.total} files is in {finished.folder}{failures}."
+        model = f"model of {done} of {finished.total} files"
+        if finished.cut_short:
+            return f"Stopped: the {model}, as it was then, is in {finished.folder}{failures}. Start trains it anew."
+        return f"One {model} is in {finished.folder}{failures}."
     return f"{done} of {finished.total} files are done{failures}; see summary.csv and report.html in {finished.folder}."

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..batch import BatchProgress, Detect, Outcome, Train, run, train_on_all
 from ..batch.inputs import find_files
-from ..batch.running import StoppedError
+from ..batch.records import BEGUN, read_record
 from ..layers import LayerData
 from .jobs import Step
 from .training_steps import spare_core
@@ -46,13 +46,17 @@ class Listed:
 
 @dataclass(frozen=True)
 class Finished:
-    """What became of a batch, and the thread that may still be leaving its last file."""
+    """What became of a batch, and the thread that may still be leaving its last file.
+
+    Of one model of all files: whether it is one (`pooled`), and whether its training was cut short.
+    """
 
     outcomes: tuple[Outcome, ...]
     total: int
     folder: Path
     work: Work
     pooled: bool = False
+    cut_short: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class Work(threading.Thread):
         self.latest: BatchProgress | Step | None = None
         self.outcomes: tuple[Outcome, ...] | None = None
         self.error: Exception | None = None
+        self.training = False  # one model of all: when stopped, it is written as it is
 
     def run(self) -> None:
         """Do it; an error is kept."""
@@ -81,14 +86,11 @@ class Work(threading.Thread):
         try:
             with careful:
                 if isinstance(task, Train):  # one model of all
-                    self.outcomes = tuple(
-                        train_on_all(task, paths, out, overwrite=overwrite, progress=self._note_stage)
-                    )
+                    options: dict[str, Any] = {"overwrite": overwrite, "progress": self._note_stage}
+                    self.outcomes = tuple(train_on_all(task, paths, out, stop=self.halt.is_set, **options))
                     return
-                options: dict[str, Any] = {"overwrite": overwrite, "summary": True, "progress": self._note}
+                options = {"overwrite": overwrite, "summary": True, "progress": self._note}
                 self.outcomes = tuple(run(task, paths, out, stop=self.halt.is_set, **options))
-        except StoppedError:
-            self.outcomes = ()
         except Exception as error:
             self.error = error
 
@@ -96,8 +98,7 @@ class Work(threading.Thread):
         self.latest = event
 
     def _note_stage(self, stage: Stage) -> None:
-        if self.halt.is_set():
-            raise StoppedError
+        self.training = stage.name != Train.stages[0]
         self.latest = Step(f"{stage.name} {stage.message}".strip(), stage.fraction)
 
 
@@ -120,11 +121,16 @@ def batch_steps(
             yield work.latest or Step("Starting …")
     finally:
         work.halt.set()
+    while work.training and work.is_alive():
+        time.sleep(LOOK_EVERY)
+        yield Step("The model is written as it is now …")
     work.join(PATIENCE)
     if work.error is not None:
         raise work.error
     latest = work.latest.outcomes if isinstance(work.latest, BatchProgress) else ()
-    return Finished(latest if work.outcomes is None else work.outcomes, len(paths), out, work, isinstance(task, Train))
+    outcomes, pooled = latest if work.outcomes is None else work.outcomes, isinstance(task, Train)
+    record = read_record(out) if pooled else None
+    return Finished(outcomes, len(paths), out, work, pooled, record is not None and record.state == BEGUN)
 
 
 def open_steps(stop: Callable[[], bool], outcome: Outcome, task: Any) -> Generator[Step, None, Opened]:

@@ -13,6 +13,7 @@ from napari.utils.notifications import notification_manager, show_error
 from qtpy.QtCore import QObject, Signal
 
 from ..errors import InputError, TrainingError
+from ..storage import storage_problem
 
 REPORT_EVERY = 0.1  # seconds; the window is updated at most ten times a second
 OUT_OF_MEMORY = "The device ran out of memory; choose a smaller batch or window, or the CPU as device (Advanced)."
@@ -117,7 +118,8 @@ def _guarded(stop: Stop, steps: Steps, args: tuple[Any, ...]) -> Generator[Any, 
     except Exception as error:
         if type(error).__name__ == "OutOfMemoryError":  # torch's, which need not be imported here
             return _Outcome(failure=OUT_OF_MEMORY)
-        return _Outcome(fault=error)
+        problem = storage_problem(error)
+        return _Outcome(failure=problem) if problem else _Outcome(fault=error)
 
 
 def _thinned(events: Generator[Any, None, Any]) -> Generator[Any, None, Any]:

@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton, QWidget
 
 from ..errors import InputError
+from ..storage import storage_problem
 
 
 class SavingBox(QWidget):
@@ -46,8 +47,9 @@ class SavingBox(QWidget):
         try:
             self.kept.save(folder)
         except (InputError, OSError) as error:
-            self.said.emit(f"The {self._what} was not saved: {error}")
-            show_error(f"The {self._what} was not saved: {error}")
+            words = f"The {self._what} was not saved: {storage_problem(error) or error}"
+            self.said.emit(words)
+            show_error(words)
             return
         self.said.emit(f"Saved in {folder}.")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...archive import check_writable
 from ...errors import InputError
-from ...io.writing import replacing
+from ...folders import replacing
 from ...progress import drain
 from .catalogue import CATALOGUE, chosen
 from .data import FigureData

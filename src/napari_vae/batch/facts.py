@@ -1,0 +1,58 @@
+"""What is said of a result: columns of the summary, and words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..likeness import Likeness
+    from ..micrograph import Micrograph
+
+KEY = "napari_vae"
+
+
+def atom_facts(atoms: pd.DataFrame) -> dict[str, Any]:
+    """How many atoms there are, and with which settings they were found."""
+    known = atoms.attrs.get(KEY, {})
+    named = {"polarity": "polarity", "spacing": "spacing_px", "threshold": "threshold"}
+    facts = {name: known[key] for key, name in named.items() if key in known}
+    return {"atoms": len(atoms)} | {name: _finite(value) for name, value in facts.items()}
+
+
+def likeness_facts(likeness: Likeness) -> dict[str, Any]:
+    """How an image compares with the training data of the model that was applied to it."""
+    return {
+        "below_usual": likeness.below_usual,
+        "unlike": likeness.unlike,
+        "pixel_size_ratio": likeness.pixel_size_ratio,
+        "spacing_ratio": likeness.spacing_ratio,
+        "warning": likeness.sentence or "",
+    }
+
+
+def describe_detection(atoms: pd.DataFrame, image: Micrograph) -> str:
+    """What the detection chose, or was told."""
+    known = atoms.attrs[KEY]
+    spacing = f"spacing {known['spacing']:.4g} px"
+    if image.pixel_size:
+        spacing += f" ({known['spacing'] * float(np.sqrt(np.prod(image.pixel_size))):.3g} {image.units})"
+    return f"{known['polarity']} columns, {spacing}, threshold {known['threshold']:.3g}"
+
+
+def describe_likeness(likeness: Likeness) -> str:
+    """Whether the image looks like the training data, in words and numbers."""
+    numbers = f"ELBO of {likeness.below_usual:.0%} of the windows below the 5 % quantile of the training"
+    if likeness.pixel_size_ratio is not None:
+        numbers += f", pixels {likeness.pixel_size_ratio:.3g} times as large"
+    if likeness.spacing_ratio is not None:
+        numbers += f", atoms {likeness.spacing_ratio:.3g} times as far apart in pixels"
+    return f"{numbers}. {likeness.sentence}" if likeness.sentence else numbers
+
+
+def _finite(value: Any) -> Any:
+    """Numbers that JSON knows."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,27 @@
+"""One of the processes of test_pooling.py: trains one model of all files together with the others."""
+
+import sys
+from pathlib import Path
+
+from napari_vae import ModelConfig, TrainConfig, batch, pipeline
+from napari_vae.processes import joined
+
+JOB = batch.Train(ModelConfig.preset("vae"), TrainConfig(epochs=1, device="cpu"))
+
+
+def main(images, out):
+    found, find_atoms = [], pipeline.find_atoms
+
+    def note(image, *rest):
+        found.append(image.name)
+        return find_atoms(image, *rest)
+
+    pipeline.find_atoms = note
+    with joined("cpu") as group:
+        outcomes = batch.train_on_all(JOB, images, out, group=group)
+        told = [*found, *(f"{outcome.state} {outcome.message} {outcome.code}" for outcome in outcomes)]
+        Path(f"{out}-{group.rank}.txt").write_text("\n".join(told))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,116 @@
+"""What batches do with real images: atoms, latents and models, the same after a kill, and what is unlike."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import napari_vae as nv
+from counting import contents, states
+from napari_vae import batch
+
+
+@pytest.fixture(scope="module")
+def graphene(tmp_path_factory):
+    """A folder with three images of graphene."""
+    folder = tmp_path_factory.mktemp("graphene")
+    for seed in range(3):
+        image, _ = nv.samples.micrograph("graphene", size=128, seed=seed, dopants=0.0, vacancies=0.0)
+        nv.write_image(image.data, folder / f"{seed}.tif", pixel_size=image.pixel_size, units="nm")
+    return folder
+
+
+def test_settings_are_the_same_however_they_are_told_and_refused_before_the_work(graphene, tmp_path):
+    told = {"polarity": "auto", "spacing": None, "threshold": None, "refine": "gaussian", "weak": False}
+    assert batch.Detect(told).settings() == batch.Detect().settings() != batch.Detect({"refine": False}).settings()
+    for task in (batch.Detect({"polarity": "grey"}), batch.Crystal({"colour": "blue"})):
+        with pytest.raises(nv.InputError):
+            batch.run(task, graphene, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+KILL_ME = "import sys; from napari_vae import batch; batch.run(batch.Detect(), sys.argv[1], sys.argv[2])"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is of POSIX")
+def test_a_batch_that_is_killed_ends_with_the_same_tables(graphene, tmp_path):
+    """Killed when one file is done; benchmarks/scale.py does it at random moments."""
+    command = [sys.executable, "-c", KILL_ME, str(graphene), str(tmp_path / "killed")]
+    process = subprocess.Popen(command)
+    while process.poll() is None and not (tmp_path / "killed" / "0-atoms.csv").exists():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed" / "2-atoms.csv").exists()
+    batch.run(batch.Detect(), graphene, tmp_path / "killed")
+    batch.run(batch.Detect(), graphene, tmp_path / "whole")
+    killed, whole = contents(tmp_path / "killed"), contents(tmp_path / "whole")
+    assert killed.keys() == whole.keys()
+    assert all(killed[name] == whole[name] for name in whole if name.endswith("-atoms.csv"))
+
+
+@pytest.fixture(scope="module")
+def model(graphene, tmp_path_factory):
+    """A model trained on the first image of graphene, in its folder."""
+    image = nv.read(graphene / "0.tif")
+    patches = nv.extract_patches(image, nv.detect_atoms(image))
+    run = nv.fit(patches, nv.ModelConfig.preset("rvae"), nv.TrainConfig(epochs=10, device="cpu"))
+    return run.save(tmp_path_factory.mktemp("model") / "run")
+
+
+def test_a_run_on_an_image_says_whether_it_looks_like_the_training_data(model, graphene):
+    run = nv.load_run(model)
+    image = nv.read(graphene / "1.tif")
+    like = nv.apply_run(run, image)
+    assert len(like.latents) == len(like.patches) < len(like.atoms)
+    pd.testing.assert_frame_equal(like.latents[["z1", "elbo"]], run.encode(like.patches)[["z1", "elbo"]])
+    assert {"y", "x", "amplitude"} <= set(like.latents)
+    assert like.likeness.sentence is None and like.likeness.pixel_size_ratio == pytest.approx(1)
+    noise = image.data + 8 * np.std(image.data) * np.random.default_rng(0).standard_normal(image.shape)
+    other = nv.apply_run(run, nv.Micrograph(noise, tuple(2 * p for p in image.pixel_size), "nm"), atoms=like.atoms)
+    assert other.likeness.below_usual > max(0.5, like.likeness.below_usual)
+    assert other.likeness.pixel_size_ratio == pytest.approx(2)
+    assert "2 times as large" in other.likeness.sentence
+
+
+def test_a_run_on_a_folder_is_tables_and_a_summary_with_what_is_unlike(model, graphene, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("1.tif", "2.tif"):
+        (folder / name).write_bytes((graphene / name).read_bytes())
+    image = nv.read(graphene / "1.tif")
+    nv.write_image(image.data, folder / "3.tif", pixel_size=tuple(2 * p for p in image.pixel_size), units="nm")
+    finer, _ = nv.samples.micrograph("graphene", size=160, seed=1, pixel_size=image.pixel_size[0] / 1.4)
+    nv.write_image(finer.data, folder / "4.tif")  # it does not know its calibration
+    outcomes = batch.run(batch.Encode(run=model), folder, tmp_path / "tables")
+    assert states(outcomes) == ["done"] * 4
+    table = pd.read_csv(tmp_path / "tables" / "summary.csv")
+    assert table["pixel_size_ratio"].to_numpy() == pytest.approx([1, 1, 2, np.nan], rel=1e-3, nan_ok=True)
+    assert table["spacing_ratio"].to_numpy() == pytest.approx([np.nan] * 3 + [1.4], rel=0.05, nan_ok=True)
+    assert table["warning"].notna().tolist()[2:] == [True, True] and "2 times as large" in outcomes[2].message
+    assert "times as far apart in pixels. " in outcomes[3].message
+    assert table["windows"].tolist() == [
+        len(nv.read_table(tmp_path / "tables" / f"{n}-latents.csv")) for n in (1, 2, 3, 4)
+    ]
+    page = (tmp_path / "tables" / "report.html").read_text()
+    assert "2 with a warning" in page and "<th>spacing_ratio</th>" in page
+    again = nv.load_run(model)
+    again.save(tmp_path / "copy")
+    copied = batch.run(batch.Encode(run=tmp_path / "copy"), folder, tmp_path / "tables")
+    assert states(copied) == ["finished before"] * 4  # the model is known by its weights, not by its folder
+
+
+def test_a_model_for_every_file(graphene, tmp_path):
+    train = nv.TrainConfig(epochs=1, device="cpu")
+    task = batch.Train(nv.ModelConfig.preset("vae"), train)
+    assert states(batch.run(task, [graphene / "0.tif", graphene / "1.tif"], tmp_path)) == ["done"] * 2
+    assert nv.load_run(tmp_path / "1").model_config.name == "vae"
+    assert states(batch.run(task, graphene, tmp_path)) == ["finished before", "finished before", "done"]
+    with pytest.raises(nv.InputError, match="one image"):
+        batch.run(batch.Train(task.model, train, atoms=Path("atoms.csv")), graphene, tmp_path)
