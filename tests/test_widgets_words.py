@@ -87,8 +87,7 @@ def cut_words(part):
         part.initStyleOption(option)
         field = QStyle.SubControl.SC_ComboBoxEditField
         width = part.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, part).width()
-        # Of a model's long name the beginning, which is its short one, is enough: the rows below say the rest.
-        words = [part.itemText(i).split(":")[0] for i in range(part.count())]
+        words = [part.itemText(i) for i in range(part.count())]
     elif isinstance(part, QAbstractSpinBox):
         width, words = part.lineEdit().contentsRect().width(), [part.text(), part.specialValueText()]
     elif isinstance(part, QLineEdit):

@@ -25,11 +25,11 @@ PRESETS = {
     "svae": "sVAE: scale",
     "trvae": "trVAE: translation and rotation",
     "strain-rvae": "strain-rVAE: rotation and strain",
-    "crvae": "crVAE: rotation, conditional on a class or on numbers",
-    "ss-rvae": "ss-rVAE: rotation, classes from a few labels",
-    "ss-strain-rvae": "ss-strain-rVAE: rotation and strain, classes from a few labels",
-    "j-rvae": "j-rVAE: rotation, classes without labels",
-    "j-strain-rvae": "j-strain-rVAE: rotation and strain, classes without labels",
+    "crvae": "crVAE: rotation, conditional",
+    "ss-rvae": "ss-rVAE: rotation, few labels",
+    "ss-strain-rvae": "ss-strain-rVAE: strain, few labels",
+    "j-rvae": "j-rVAE: rotation, own classes",
+    "j-strain-rvae": "j-strain-rVAE: strain, own classes",
 }
 _PRESET = re.compile(r"(ss-|j-)?(strain-)?(c?)([trs]*)vae")
 _LETTERS = {"t": "translation", "r": "rotation", "s": "scale"}
