@@ -57,6 +57,30 @@ def test_a_kill_between_two_moves_loses_nothing(tmp_path):
     sweep(tmp_path / "nowhere" / "result")
 
 
+def test_what_somebody_put_into_a_result_outlives_the_result(tmp_path):
+    target = tmp_path / "result"
+    for names in (["mark", "table.csv", "only once"], ["mark", "table.csv"]):
+        with replace_folder(target, "mark", ["only once"]) as new:
+            for name in names:
+                (new / name).write_text("ours")
+        if "only once" in names:
+            (target / "notes.txt").write_text("mine")
+            (target / "figures").mkdir()
+            (target / "figures" / "one.png").write_text("mine")
+    assert {path.name for path in target.iterdir()} == {"mark", "table.csv", "notes.txt", "figures"}
+    assert (target / "notes.txt").read_text() == (target / "figures" / "one.png").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+
+def test_a_kill_before_it_is_brought_over_loses_nothing_of_it(tmp_path):
+    for folder, name in ((".result-abcdefgh-old", "notes.txt"), ("result", "mark")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).touch()
+    sweep(tmp_path / "result")
+    assert {path.name for path in (tmp_path / "result").iterdir()} == {"mark", "notes.txt"}
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+
 @pytest.mark.parametrize("attempts", [3, 99])
 def test_a_file_that_another_program_looks_at_is_waited_for(tmp_path, monkeypatch, attempts):
     """As on Windows, where a virus scanner has a new file open for a moment, and a spreadsheet for long."""

@@ -176,3 +176,14 @@ def test_a_run_that_the_viewer_keeps_is_preferred(analysis, folder):
     opened = OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph))
     points.metadata[KEY]["run"] = keep_run(viewer, opened)
     assert run_of(viewer, points) is opened
+
+
+def test_saving_over_a_result_keeps_what_else_lies_there(analysis, folder):
+    for name in ("notes.txt", "napari-window.png", "run/notes.txt", "run/windows.csv"):
+        (folder / name).write_text("from another time")
+    analysis.save(folder, overwrite=True)
+    assert (folder / "notes.txt").exists() and not (folder / "napari-window.png").exists()
+    (folder / "run" / "notes.txt").write_text("mine")
+    (folder / "run" / "windows.csv").write_text("of the model of many files that was here")
+    analysis.run.save(folder / "run")
+    assert (folder / "run" / "notes.txt").exists() and not (folder / "run" / "windows.csv").exists()

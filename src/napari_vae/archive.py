@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RECORD = "analysis.json"
 FORMAT = 1
 TABLES = ("atoms.csv", "latents.csv")
+NOT_ALWAYS = ("micrograph.tif", "classes.tif", "napari-window.png")  # of what an analysis may have
 
 
 def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
@@ -63,7 +64,7 @@ def save_analysis(analysis: Analysis, folder: str | PathLike[str], *, overwrite:
     from .folders import replace_folder
 
     target = check_folder(folder, overwrite=overwrite)
-    with replace_folder(target, RECORD) as new:
+    with replace_folder(target, RECORD, NOT_ALWAYS) as new:
         _write_tables(analysis, new)
         _write_images(analysis, new)
         analysis.run.save(new / "run")

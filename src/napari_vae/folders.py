@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,20 +77,32 @@ def sweep(target: Path) -> None:
     for path in sorted(path for path in beside if left.fullmatch(path.name)):
         if path.name.endswith("-old") and not target.exists():
             move(path, target)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
+            continue
+        if path.name.endswith("-old"):
+            _bring_over(path, target, ())
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _bring_over(old: Path, target: Path, ours: Collection[str]) -> None:
+    """Move what somebody put into the old folder into the new one."""
+    for path in old.iterdir():
+        if path.name not in ours and not (target / path.name).exists():
+            move(path, target / path.name)
 
 
 @contextmanager
-def replace_folder(target: str | Path, marker: str) -> Iterator[Path]:
+def replace_folder(target: str | Path, marker: str, ours: Collection[str] = ()) -> Iterator[Path]:
     """Write into a new folder that takes the place of `target` when the block ends without an error.
 
     Parameters
     ----------
     target : path
-        The folder; a former one of the same kind is replaced, only once the new one is complete.
+        The folder; a former one of the same kind is replaced, only once the new one is complete. What it holds under
+        other names than the new one, such as notes or figures, is kept.
     marker : str
         Name of a file that says a folder is of this kind. Other folders that hold anything are not touched.
+    ours : collection of str
+        Names that a former one may have and the new one has not, which are not kept.
 
     Raises
     ------
@@ -113,6 +125,8 @@ def replace_folder(target: str | Path, marker: str) -> Iterator[Path]:
             if old.exists():
                 move(old, target)  # what was there stays there
             raise
+        if old.exists():
+            _bring_over(old, target, ours)
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)

@@ -22,6 +22,7 @@ from .normalization import Normalization
 FORMAT = 1
 MARKER = "run.json"
 WEIGHTS, HISTORY = "weights.safetensors", "history.csv"
+TRAINED_ON = ("windows.csv", "files.csv")  # beside a model of many files: what it was trained on
 
 
 def write_run(
@@ -34,7 +35,7 @@ def write_run(
     InputError
         If the folder holds something that is not a run.
     """
-    with replace_folder(folder, MARKER) as new:
+    with replace_folder(folder, MARKER, TRAINED_ON) as new:
         (new / WEIGHTS).write_bytes(save(weights))
         history.to_csv(new / HISTORY, index=False)
         (new / MARKER).write_text(json.dumps({"format": FORMAT} | settings, indent=2), encoding="utf-8")

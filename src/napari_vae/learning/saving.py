@@ -37,7 +37,7 @@ def save_deep_kernel(model: DeepKernelGP, folder: str | PathLike[str]) -> Path:
         "shape": list(model.ensemble.shape),
         "versions": describe_versions(),
     }
-    with replace_folder(Path(folder), MARKER) as new:
+    with replace_folder(Path(folder), MARKER, ["run"]) as new:
         (new / WEIGHTS).write_bytes(save(model.ensemble.state()))
         if model.encoder is not None:
             model.encoder.run.save(new / "run")
