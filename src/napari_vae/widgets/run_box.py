@@ -33,8 +33,8 @@ class RunBox(SavingBox):
         self.load_button.setToolTip("Read a model that was saved before, from its folder")
         self.apply_button.setToolTip("Describe the atoms of the chosen image with this model, without training it")
         self.continue_button.setToolTip(
-            "Train this model further on the chosen image: model and window stay, while epochs, batch, β, device and "
-            "seed are those of the form"
+            "Train this model further on the chosen image: model and window stay, while epochs, batch, weight of KL, "
+            "device and seed are those of the form"
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
