@@ -250,7 +250,7 @@ def test_no_scheduler_and_unknown_options_are_refused_in_a_sentence(movie, tmp_p
             detect_files([movie], tmp_path, scheduler=odd)
     with pytest.raises(InputError, match="certificates"):
         detect_files([movie], tmp_path, scheduler="tls://127.0.0.1:9")
-    with pytest.raises(InputError, match="no detection option"):
+    with pytest.raises(InputError, match="no setting"):
         detect_files([movie], tmp_path, spacings=3)
 
 

@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
 from napari_vae import InputError, ModelConfig, TrainConfig, TrainingError, fit, load_run, samples
-from napari_vae.models.config import LIKELIHOODS
+from napari_vae.models.config import Likelihood
 from napari_vae.models.gauge import Gauge
 from napari_vae.models.likelihood import make_likelihood
 from napari_vae.models.pose import Pose, sample_canonical
@@ -131,7 +132,7 @@ def test_convolutions_learn_too(small):
     assert run.encode(small.images)["reconstruction_error"].mean() < 0.3 * small.images.var(0).mean()
 
 
-@pytest.mark.parametrize("name", [name for name in LIKELIHOODS if name != "auto"])
+@pytest.mark.parametrize("name", [name for name in get_args(Likelihood) if name != "auto"])
 def test_no_reconstruction_costs_less_than_the_floor_and_the_mean_costs_least(name):
     images = torch.tensor(np.random.default_rng(0).uniform(0.02, 0.98, (6, 1, 5, 5)), dtype=torch.float32)
     likelihood = make_likelihood(name, 1)

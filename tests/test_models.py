@@ -1,11 +1,13 @@
 """What every model promises, whatever its invariances."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pydantic import TypeAdapter
 
 from napari_vae import InputError, ModelConfig, ReadError, TrainConfig, fit, iter_fit, load_run, samples
 from napari_vae.models.config import PRESETS
@@ -210,11 +212,38 @@ def test_z1_says_most(cards):
         ({"kind": "adversarial"}, "kind is one of vae, conditional, semi-supervised, joint"),
         ({"kind": "joint", "n_classes": 1}, "n_classes is a whole number of 2"),
         ({"n_classes": 3}, "knows no classes"),
+        ({"rotations": 12.5}, "rotations is a whole number of 4 … 128, not 12.5"),
+        ({"latent_dim": True}, "latent_dim is a whole number of 1 … 64, not True"),
+        ({"latent_dim": 10**5000}, "latent_dim is a whole number of 1 … 64, not a number of thousands"),
+        ({"hidden": [1] * 100_000}, "hidden is 1 to 16 values, each a whole number of 1 … 4096, not "),
+        ({"hidden": ()}, "hidden is 1 to 16 values"),
+        ({"scale_prior": 10**400}, "scale_prior is a number above 0"),
+        ({"mirror": True}, "no setting mirror; there are kind, invariances"),
     ],
 )
 def test_impossible_models_are_refused(arguments, sentence):
     with pytest.raises(InputError, match=sentence):
         ModelConfig(**arguments)
+
+
+def test_settings_take_numbers_of_numpy_and_are_plain_values_then():
+    config = ModelConfig("vae", np.array(["strain", "rotation"]), np.int64(3), hidden=np.array([8, 4]))
+    assert config == ModelConfig("vae", ("rotation", "strain"), 3, hidden=[8, np.int32(4)])
+    assert config == ModelConfig.from_dict(json.loads(json.dumps(config.to_dict())))
+    assert type(config.latent_dim) is int and replace(config, hidden=16).hidden == (16,)
+    assert TrainConfig(learning_rate=np.float32(0.5), epochs=np.array(3)) == TrainConfig(learning_rate=0.5, epochs=3)
+
+
+def test_settings_carry_their_words():
+    shown = TypeAdapter(ModelConfig).json_schema()["properties"]["latent_dim"]
+    assert shown == {
+        "title": "Latents",
+        "description": "Number of latents.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 64,
+        "default": 2,
+    }
 
 
 def test_presets_by_name():

@@ -27,7 +27,7 @@ def choose_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise InputError(f'This machine cannot compute on {name!r}; choose device="auto" or "cpu".') from error
     return device
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .models.config import INVARIANCES, ModelConfig, TrainConfig
+from .models.config import INVARIANCES, Invariance, ModelConfig, TrainConfig
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Scan:
         columns = ["window", "invariances", "latents", "held_out", "spread", "agreement", "suggested"]
         return pd.DataFrame(rows, columns=columns)
 
-    def _with(self, invariances: tuple[str, ...], latents: int) -> Choice:
+    def _with(self, invariances: tuple[Invariance, ...], latents: int) -> Choice:
         return replace(self.best, model=ModelConfig(invariances=invariances, latent_dim=latents))
 
     def _train(self, choice: Choice, number: int) -> Iterator[Progress]:

@@ -18,7 +18,7 @@ from .frames import checked_frame, frame_list, open_frames
 from .measuring import measure, measure_large
 from .mending import mend
 from .placing import blank_table, place_atoms
-from .recipe import Frames, Options, Recipe, options_of
+from .recipe import Frames, Options, Recipe
 from .spots import standing
 from .tiles import Tile, each, is_large, put_together, tiles_of
 from .weak import add_weak
@@ -132,7 +132,7 @@ def iter_detect_atoms(
         As `detect_atoms`, when the first event is asked for.
     """
     micrograph = open_frames(image)
-    asked = options_of(options)
+    asked = Options(**options)
     numbers = frame_list(micrograph, asked.frames)
     recipe: Recipe | None = None
     tables: list[pd.DataFrame] = []
@@ -197,7 +197,7 @@ def candidate_atoms(image: Any, **options: Any) -> pd.DataFrame:
     image, **options
         As in `detect_atoms`. The threshold in the attributes is what detection would take.
     """
-    micrograph, asked = open_frames(image), options_of(options)
+    micrograph, asked = open_frames(image), Options(**options)
     number = frame_list(micrograph, asked.frames)[0]
     region = _region(micrograph, asked)
     quick = replace(asked, refine=False, weak=False)

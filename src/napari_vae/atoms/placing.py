@@ -26,7 +26,7 @@ def place_atoms(frame: npt.NDArray[np.float64], atoms: pd.DataFrame, recipe: Rec
     recipe : Recipe
         Width and spacing of the columns, and their polarity.
     how : str
-        One of `REFINEMENTS`.
+        ``"none"``, ``"centre of mass"``, ``"gaussian"`` or ``"elliptical"``.
     """
     if how == "none" or not len(atoms):
         return

@@ -3,59 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from ..errors import InputError
+from ..settings import Flag, Number, about, settings
 
 Frames = int | slice | Iterable[int] | None
 
-METHODS = ("auto", "filter", "learned")
-REFINEMENTS = ("none", "centre of mass", "gaussian", "elliptical")
 SIGNS = {"bright": 1, "dark": -1}
+REFINED = '"gaussian", "elliptical", "centre of mass" or "none"'
 
 
-@dataclass(frozen=True)
+@settings
 class Options:
     """What detection is asked for; see `detect_atoms`. ``None``: to be found."""
 
-    method: str = "auto"
-    polarity: str = "auto"
-    spacing: float | None = None
-    threshold: float | None = None
-    refine: bool | str = True
-    frames: Frames = None
-    weak: bool = False
+    method: Literal["auto", "filter", "learned"] = "auto"
+    polarity: Literal["auto", "bright", "dark"] = "auto"
+    spacing: Annotated[
+        Annotated[Number, about(ge=2)] | None,
+        about("Spacing", words="at least 2 pixels, or left out to be estimated", unit="px"),
+    ] = None
+    threshold: Annotated[Number | None, about("Threshold", words="a score, a finite number, or left out")] = None
+    refine: Annotated[
+        Flag | Literal["none", "centre of mass", "gaussian", "elliptical"], about("Positions", words=REFINED)
+    ] = True
+    frames: Any = None
+    weak: Flag = False
     region: Any = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise InputError(f'There is no detection method "{self.method}"; choose "auto", "filter" or "learned".')
-        if self.polarity not in ("auto", *SIGNS):
-            raise InputError(f'The polarity is "auto", "bright" or "dark", not "{self.polarity}".')
-        if self.placing not in REFINEMENTS:
-            raise InputError(
-                f'Positions are refined by "gaussian", "elliptical", "centre of mass" or "none", not "{self.refine}".'
-            )
         if self.weak and self.placing not in ("gaussian", "elliptical"):
             raise InputError("Weak columns are looked for in what the fitted ones leave; leave refine on, or weak off.")
-        spacing, threshold = self.spacing, self.threshold
-        if spacing is not None and not (_is_number(spacing) and spacing >= 2):
+        if self.method == "learned" and self.threshold is not None and self.threshold > 1:
             raise InputError(
-                f"The spacing must be at least 2 pixels, not {spacing}; leave it out to have it estimated."
-            )
-        if threshold is not None and not _is_number(threshold):
-            raise InputError(f"The threshold is a score, a finite number, not {threshold}.")
-        if self.method == "learned" and threshold is not None and not threshold <= 1:
-            raise InputError(
-                f"The score of the learned method is a probability; give a threshold of at most 1, not {threshold}."
+                "The score of the learned method is a probability; give a threshold of at most 1, not "
+                f"{self.threshold}."
             )
 
     @property
     def placing(self) -> str:
-        """How positions are refined: one of `REFINEMENTS`."""
+        """How positions are refined: "none", "centre of mass", "gaussian" or "elliptical"."""
         return {True: "gaussian", False: "none"}[self.refine] if isinstance(self.refine, bool) else self.refine
 
 
@@ -80,16 +69,3 @@ class Recipe:
             "polarity": polarity,
             "threshold": float(self.threshold),
         }
-
-
-def options_of(options: dict[str, Any]) -> Options:
-    """The options by name; a name that is none is refused."""
-    known = [field.name for field in fields(Options)]
-    unknown = ", ".join(sorted(set(options) - set(known)))
-    if unknown:
-        raise InputError(f"There is no detection option {unknown}; there are {', '.join(known)}.")
-    return Options(**options)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and bool(np.isfinite(value))

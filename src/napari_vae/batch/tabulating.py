@@ -252,7 +252,7 @@ def check_atoms(atoms: Path | None, n_files: int) -> None:
 
 def detection_settings(options: dict[str, Any]) -> dict[str, Any]:
     """Every option of the detection, also those that were left out; refuses what is none."""
-    from ..atoms.recipe import options_of
+    from ..atoms.recipe import Options
 
-    asked = options_of(options)
+    asked = Options(**options)
     return asdict(asked) | {"refine": asked.placing}

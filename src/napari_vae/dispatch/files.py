@@ -75,9 +75,9 @@ def detect_files(
     --------
     >>> detect_files(["movie.tif"], "tables", scheduler="tcp://node1:8786")  # doctest: +SKIP
     """
-    from ..atoms.recipe import options_of
+    from ..atoms.recipe import Options
 
-    options_of(options)
+    Options(**options)
     return _do(files, out, "atoms", Work(options, dataset=dataset), scheduler, overwrite, progress)
 
 
@@ -114,10 +114,10 @@ def encode_files(
     ReadError
         If the folder holds no run.
     """
-    from ..atoms.recipe import options_of
+    from ..atoms.recipe import Options
     from ..run import load_run
 
-    options_of(options)
+    Options(**options)
     folder = Path(run).expanduser().resolve()
     if load_run(folder, device="cpu").model_config.kind == "conditional":
         raise InputError("A conditional model is told something of every atom; encode a table with it, file by file.")

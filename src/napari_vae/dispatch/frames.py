@@ -76,11 +76,11 @@ def do_frame(job: FrameJob) -> FrameResult:
     from ..atoms.detect import detect_frame
     from ..atoms.frames import frame_list, open_frames
     from ..atoms.measuring import measure_frame
-    from ..atoms.recipe import Recipe, options_of
+    from ..atoms.recipe import Options, Recipe
     from ..micrograph import first_channel
 
     image = _opened(job.path, job.changed, job.work.dataset)
-    searched, asked = open_frames(first_channel(image)), options_of(job.work.detection)
+    searched, asked = open_frames(first_channel(image)), Options(**job.work.detection)
     frames = frame_list(searched, asked.frames)
     if job.basis is None and len(frames) > 1 and not job.work.run:
         return FrameResult(frames, _basis(measure_frame(searched, frames[0], asked)))

@@ -15,9 +15,9 @@ import torch
 from ..device import choose_device
 from ..errors import InputError
 from ..progress import never
+from ..settings import Count, checked
 from .calibration import held_out, mixed, widening
 from .candidates import Floats, Prepared, plain_candidates
-from .checks import check_whole
 from .config import DeepKernelConfig
 from .ensemble import Ensemble
 from .networks import FeatureNetwork
@@ -78,10 +78,7 @@ class DeepKernelGP:
     """
 
     def __init__(self, features: Run | None = None, *, device: str = "auto", **settings: Any) -> None:
-        try:
-            self.config = DeepKernelConfig(**settings)
-        except TypeError as error:
-            raise InputError(f"{error}; settings are {', '.join(DeepKernelConfig.__dataclass_fields__)}.") from error
+        self.config = DeepKernelConfig(**settings)
         if self.config.fine_tune and features is None:
             raise InputError("There is no encoder to fine-tune; give a run as features.")
         if features is not None and self.config.network == "conv":
@@ -219,7 +216,7 @@ class DeepKernelGP:
         ----------
         J. T. Wilson et al., "Efficiently sampling functions from Gaussian process posteriors", ICML (2020).
         """
-        check_whole("n", n, 1)
+        checked("n", n, Count)
         seen, outcome = self._asked(x)
         assert self.ensemble is not None
         generator, each = np.random.default_rng(seed), -(-n // self.config.ensemble)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..progress import never
-from .checks import check_seed, check_whole, is_number
+from ..settings import Count, NotNegative, Seed, checked
 from .goals import Goal
 from .record import ExplorationRecord, begin
 from .refitting import Refits, learnable
@@ -88,13 +88,15 @@ class Exploration:
         seed: int = 0,
         record: ExplorationRecord | None = None,
     ) -> None:
-        check_seed(seed)
+        seed = checked("seed", seed, Seed)
+        kappa = checked("kappa", kappa, NotNegative)
+        batch = checked("batch", batch, Count)
+        refit_every = checked("refit_every", refit_every, Count)
         if model is None:
             from .deep_kernel import DeepKernelGP
 
             model = DeepKernelGP(seed=seed)
         sought = Goal.of(getattr(model, "target", "real"), goal, target, acquisition)
-        _check(kappa, batch, refit_every)
         self.n_candidates = number_of(x)
         n_seeds = check_start(start, self.n_candidates)
         prepared = model.prepare(x)
@@ -103,17 +105,17 @@ class Exploration:
             "acquisition": acquisition,
             "goal": sought.wanted,
             "target": sought.target,
-            "kappa": float(kappa),
+            "kappa": kappa,
             "start": order[:n_seeds].tolist(),
-            "batch": int(batch),
-            "refit_every": int(refit_every),
-            "seed": int(seed),
+            "batch": batch,
+            "refit_every": refit_every,
+            "seed": seed,
         }
         self._record = begin(x, settings, model)
         if record is not None:
             record.check_same(self._record)
             self._record = replace(record, reason="")
-        self._refits = Refits(model, prepared, n_seeds, int(refit_every))
+        self._refits = Refits(model, prepared, n_seeds, refit_every)
         self._suggesting = Suggesting(self._refits, order, n_seeds)
         self._suggestion: Suggestion | None = None
 
@@ -275,10 +277,3 @@ class Exploration:
             step = after(step, asked)
         told = {"suggest": 0.0 if asked is None else asked.seconds, "measure": float(seconds)}
         self._record, self._suggestion = self._record.followed_by(replace(step, seconds=told)), None
-
-
-def _check(kappa: float, batch: int, refit_every: int) -> None:
-    if not is_number(kappa) or kappa < 0:
-        raise InputError(f"kappa is a number of standard deviations from 0, not {kappa!r}.")
-    check_whole("batch", batch, 1)
-    check_whole("refit_every", refit_every, 1)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..analysis.circular import wrapped
 from ..errors import InputError
-from .checks import is_number, is_whole
+from ..settings import Number, Whole, about, checked
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,6 +26,12 @@ ACQUISITIONS = {
 #: Those that look for something; the others want to know all candidates.
 SEEKING = ("ei", "ucb", "pi", "thompson")
 FULL_TURN = 360.0
+#: What can be looked for, and in which of several targets, or in which sum of them.
+Wanted = Annotated[Literal["max", "min"] | Number, about(words='"max", "min" or a number')]
+Target = Annotated[
+    Annotated[Whole, about(ge=0)] | tuple[Number, ...],
+    about(words="the number of one target, from 0, or a weight for each"),
+]
 
 
 @dataclass(frozen=True)
@@ -69,20 +75,13 @@ class Goal:
         """
         if acquisition not in ACQUISITIONS:
             raise InputError(f"There is no acquisition {acquisition!r}; choose one of {', '.join(ACQUISITIONS)}.")
-        if goal not in ("max", "min") if isinstance(goal, str) else not is_number(goal):
-            raise InputError(f'The goal is "max", "min" or a number, not {goal!r}.')
-        wanted = goal if isinstance(goal, str) else float(goal)
+        wanted, target = checked("goal", goal, Wanted), checked("target", target, Target)
         _check_kind(kind, wanted, acquisition)
         if kind == "class" and not isinstance(wanted, str) and (wanted < 0 or wanted % 1):
             raise InputError(f"The wanted class is a whole number from 0, not {wanted:g}.")
-        if is_whole(target) and target >= 0:
-            return cls(kind, wanted, int(target))
-        if isinstance(target, str) or not hasattr(target, "__iter__"):
-            raise InputError(f"target is the number of one target, from 0, or a weight for each, not {target!r}.")
-        weights = list(target)
-        if kind != "real" or not all(is_number(weight) for weight in weights) or not any(weights):
+        if isinstance(target, tuple) and (kind != "real" or not any(target)):
             raise InputError("Weights are numbers, not all 0, of several real targets; otherwise choose one target.")
-        return cls(kind, wanted, tuple(float(weight) for weight in weights))
+        return cls(kind, wanted, target)
 
     @property
     def near(self) -> bool:

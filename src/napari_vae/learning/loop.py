@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..progress import drain, never
-from .checks import check_whole
+from ..settings import Count, checked
 from .exploration import START, Exploration
 from .oracles import Oracle, as_oracle
 from .record import ExplorationRecord
@@ -199,7 +199,7 @@ def _end(exploration: Exploration, budget: int, until: Stopping, stop: Callable[
 
 
 def _check_budget(budget: int, seeds: int) -> None:
-    check_whole("budget", budget, 1)
+    checked("budget", budget, Count)
     if budget < seeds:
         raise InputError(f"The budget of {budget} measurements is less than the {seeds} to start with; raise it.")
 

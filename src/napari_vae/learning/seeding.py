@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..settings import Whole, about, allowed
 from .candidates import limits
-from .checks import is_whole
 
 Rows = npt.NDArray[np.int64]
 Features = npt.NDArray[np.float32]
@@ -42,11 +42,11 @@ def check_start(start: Any, n: int) -> int:
         If the first are no candidates, or more than there are.
     """
     if isinstance(start, str) or not hasattr(start, "__iter__"):
-        if not is_whole(start) or not 1 <= start <= n:
+        if not allowed(start, Annotated[Whole, about(ge=1, le=n)]):
             raise InputError(f"There are {n} candidates; start with 1 to {n} of them, not {start!r}.")
         return int(start)
     chosen = list(start)
-    known = len(chosen) and all(is_whole(number) and 0 <= number < n for number in chosen)
+    known = chosen and allowed(chosen, tuple[Annotated[Whole, about(ge=0, lt=n)], ...])
     if not known or len({*chosen}) < len(chosen):
         raise InputError(f"The first to measure are numbers of candidates, each once, from 0 to {n - 1}.")
     return len(chosen)

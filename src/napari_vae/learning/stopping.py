@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from ..errors import InputError
-from .checks import check_whole, is_number
+from ..settings import Count, Number, Positive, about, settings
 
 if TYPE_CHECKING:
     from .exploration import Exploration
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from .record import ExplorationRecord
 
 
-@dataclass(frozen=True)
+@settings
 class Stopping:
     """Rules that end an exploration before its budget is spent; each is off while it is ``None``.
 
@@ -44,20 +43,10 @@ class Stopping:
     Stopping(value=0.9, patience=20, sd=None, gain=None)
     """
 
-    value: float | None = None
-    patience: int | None = None
-    sd: float | None = None
-    gain: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.patience is not None:
-            check_whole("patience", self.patience, 1)
-        if self.value is not None and not is_number(self.value):
-            raise InputError(f"value is a finite number, not {self.value!r}.")
-        for name in ("sd", "gain"):
-            limit = getattr(self, name)
-            if limit is not None and not (is_number(limit) and limit > 0):
-                raise InputError(f"{name} is a finite number above 0, not {limit!r}.")
+    value: Annotated[Number | None, about("Value")] = None
+    patience: Annotated[Count | None, about("Patience")] = None
+    sd: Annotated[Positive | None, about("Largest uncertainty")] = None
+    gain: Annotated[Positive | None, about("Largest gain")] = None
 
     def check(self, record: ExplorationRecord) -> None:
         """Refuse rules that need a goal where there is none.

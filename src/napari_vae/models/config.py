@@ -1,22 +1,20 @@
-"""Which model to train, and how: two plain dataclasses, saved with every run."""
+"""Which model to train, and how: two frozen dataclasses, saved with every run."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-import numpy as np
+from pydantic import AfterValidator
 
 from ..errors import InputError
+from ..settings import Count, NotNegative, Positive, Whole, Widths, about, settings
 
-INVARIANCES = ("rotation", "translation", "scale", "strain")
-KINDS = ("vae", "conditional", "semi-supervised", "joint")
-LIKELIHOODS = ("auto", "bernoulli", "continuous-bernoulli", "gaussian", "poisson")
-DECODERS = ("canonical", "coordinate")
-ENCODERS = ("mlp", "conv")
-PRECISIONS = ("auto", "single", "mixed")
+Invariance = Literal["rotation", "translation", "scale", "strain"]
+Likelihood = Literal["auto", "bernoulli", "continuous-bernoulli", "gaussian", "poisson"]
+INVARIANCES: tuple[Invariance, ...] = get_args(Invariance)
 
 PRESETS = {
     "vae": "VAE: no invariance",
@@ -34,10 +32,14 @@ PRESETS = {
 _PRESET = re.compile(r"(ss-|j-)?(strain-)?(c?)([trs]*)vae")
 _LETTERS = {"t": "translation", "r": "rotation", "s": "scale"}
 _PREFIXES = {"ss-": "semi-supervised", "j-": "joint", "c": "conditional", "": "vae"}
-Ramp = float | tuple[float, float, float]
+DEVICES = '"auto" or a name such as "cpu"'
+Ramp = Annotated[
+    NotNegative | tuple[NotNegative, NotNegative, NotNegative],
+    about(words="a number from 0 or a ramp (start, end, epochs)"),
+]
 
 
-@dataclass(frozen=True)
+@settings
 class ModelConfig:
     """What the model looks for, and what it shall not care about.
 
@@ -87,46 +89,27 @@ class ModelConfig:
     ('rotation', 'translation')
     """
 
-    kind: str = "vae"
-    invariances: tuple[str, ...] = ()
-    latent_dim: int = 2
-    n_classes: int | None = None
-    likelihood: str = "auto"
-    decoder: str = "canonical"
-    encoder: str = "mlp"
-    angle_prior: float | Literal["uniform"] = "uniform"
-    shift_prior: float = 0.1
-    scale_prior: float = 0.1
-    strain_prior: float = 0.05
-    hidden: tuple[int, ...] = (256, 256)
-    rotations: int = 12
+    kind: Annotated[Literal["vae", "conditional", "semi-supervised", "joint"], about("Kind")] = "vae"
+    invariances: Annotated[
+        tuple[Invariance, ...],
+        AfterValidator(lambda given: tuple(name for name in INVARIANCES if name in given)),
+        about("Invariances", words=f"any of {', '.join(INVARIANCES)}"),
+    ] = ()
+    latent_dim: Annotated[Whole, about("Latents", ge=1, le=64)] = 2
+    n_classes: Annotated[Annotated[Whole, about(ge=2, le=1000)] | None, about("Classes")] = None
+    likelihood: Annotated[Likelihood, about("Likelihood")] = "auto"
+    decoder: Annotated[Literal["canonical", "coordinate"], about("Decoder")] = "canonical"
+    encoder: Annotated[Literal["mlp", "conv"], about("Encoder")] = "mlp"
+    angle_prior: Annotated[Positive | Literal["uniform"], about("Spread of angles", unit="°")] = "uniform"
+    shift_prior: Annotated[Positive, about("Spread of shifts")] = 0.1
+    scale_prior: Annotated[Positive, about("Spread of scales")] = 0.1
+    strain_prior: Annotated[Positive, about("Spread of strains")] = 0.05
+    hidden: Annotated[Widths, about("Widths of hidden layers")] = (256, 256)
+    rotations: Annotated[Whole, about("Coarse orientations", ge=4, le=128)] = 12
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.invariances if name not in INVARIANCES]
-        if isinstance(self.invariances, str) or unknown:
-            raise InputError(f"Invariances are any of {', '.join(INVARIANCES)}; got {self.invariances!r}.")
-        object.__setattr__(self, "invariances", tuple(name for name in INVARIANCES if name in self.invariances))
-        hidden: tuple[int, ...] = tuple(np.atleast_1d(self.hidden).tolist())
-        object.__setattr__(self, "hidden", hidden)
-        choices = {"kind": KINDS, "likelihood": LIKELIHOODS, "decoder": DECODERS, "encoder": ENCODERS}
-        for name, allowed in choices.items():
-            value = getattr(self, name)
-            _require(value in allowed, f"{name} is one of {', '.join(allowed)}, not {value!r}.")
-        n = self.n_classes
-        _require(n is None or (_whole(n) and 2 <= n <= 1000), f"n_classes is a whole number of 2 … 1000, not {n!r}.")
-        _require(n is None or self.kind != "vae", 'n_classes is for kinds other than "vae", which knows no classes.')
-        latents = self.latent_dim
-        _require(_whole(latents) and 1 <= latents <= 64, f"latent_dim is a whole number of 1 … 64, not {latents!r}.")
-        _require(
-            self.angle_prior == "uniform" or _positive(self.angle_prior),
-            f'angle_prior is "uniform" or a spread in degrees above 0, not {self.angle_prior!r}.',
-        )
-        for name in ("shift_prior", "scale_prior", "strain_prior"):
-            _require(_positive(getattr(self, name)), f"{name} must be above 0, not {getattr(self, name)!r}.")
-        _require(
-            len(hidden) > 0 and all(_whole(n) and n > 0 for n in hidden), "hidden needs one or more positive widths."
-        )
-        _require(4 <= self.rotations <= 128, f"rotations must lie within 4 … 128, not {self.rotations}.")
+        if self.n_classes is not None and self.kind == "vae":
+            raise InputError('n_classes is for kinds other than "vae", which knows no classes.')
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
@@ -168,10 +151,10 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_dict`; unknown keys are refused."""
-        return cls(**_known(cls, values))
+        return cls(**values)
 
 
-@dataclass(frozen=True)
+@settings
 class TrainConfig:
     """How to train.
 
@@ -204,33 +187,16 @@ class TrainConfig:
         If a value is not possible.
     """
 
-    epochs: int | Literal["auto"] = "auto"
-    batch_size: int | Literal["auto"] = "auto"
-    learning_rate: float = 2e-3
-    beta: Ramp = 1.0
-    beta_discrete: Ramp = 1.0
-    lesson: float = 20.0
-    device: str = "auto"
-    precision: str = "auto"
-    seed: int = 0
-    checkpoint: str | Path | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
-            _require(
-                value == "auto" or (_whole(value) and value >= 1),
-                f'{name} is "auto" or a whole number from 1, not {value!r}.',
-            )
-        _require(_positive(self.learning_rate), f"learning_rate must be above 0, not {self.learning_rate!r}.")
-        for name in ("beta", "beta_discrete"):
-            value = getattr(self, name)
-            _require(_ramp(value), f"{name} is a number from 0 or a ramp (start, end, epochs), not {value!r}.")
-        _require(self.lesson >= 0, f"lesson must not be negative, not {self.lesson!r}.")
-        _require(self.precision in PRECISIONS, f"precision is one of {', '.join(PRECISIONS)}, not {self.precision!r}.")
-        _require(
-            _whole(self.seed) and 0 <= self.seed < 2**32, f"seed is a whole number of 0 … 2³² − 1, not {self.seed!r}."
-        )
+    epochs: Annotated[Literal["auto"] | Count, about("Epochs")] = "auto"
+    batch_size: Annotated[Literal["auto"] | Count, about("Images in a step")] = "auto"
+    learning_rate: Annotated[Positive, about("Step size")] = 2e-3
+    beta: Annotated[Ramp, about("β")] = 1.0
+    beta_discrete: Annotated[Ramp, about("β of the classes")] = 1.0
+    lesson: Annotated[NotNegative, about("Weight of what is given")] = 20.0
+    device: Annotated[str, about("Device", words=DEVICES)] = "auto"
+    precision: Annotated[Literal["auto", "single", "mixed"], about("Precision")] = "auto"
+    seed: Annotated[Whole, about("Seed", ge=0, lt=2**32)] = 0
+    checkpoint: Annotated[Path | str | None, about("Checkpoint", words="a folder")] = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; the checkpoint folder is no property of the result and left out."""
@@ -239,31 +205,4 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_dict`; unknown keys are refused."""
-        return cls(**_known(cls, values))
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, (int, float)) and 0 < value < float("inf")
-
-
-def _ramp(value: Any) -> bool:
-    values = value if isinstance(value, tuple) else (value, value, 1.0)
-    return len(values) == 3 and all(isinstance(v, (int, float)) and 0 <= v < float("inf") for v in values)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise InputError(sentence)
-
-
-def _known(cls: type, values: dict[str, Any]) -> dict[str, Any]:
-    """The values as keyword arguments of `cls`; JSON has made lists of its tuples."""
-    unknown = set(values) - {f.name for f in fields(cls)}
-    _require(
-        not unknown, f"The settings hold {', '.join(sorted(unknown))}, which this version does not know; update it."
-    )
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        return cls(**values)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..normalization import Normalization
+from .config import Likelihood
 from .streaming import CHUNK, Lazy, Streamed, float32_bytes, is_lazy, parts, streamed_limits
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def raw_images(data: Any) -> Any:
     return array
 
 
-def choose_likelihood(data: Any, limits: Normalization) -> str:
+def choose_likelihood(data: Any, limits: Normalization) -> Likelihood:
     """The likelihood that ``"auto"`` stands for: arrays that span exactly 0 … 1 are taken as probabilities."""
     given = not _is_patches(data) and set(limits.low) == {0.0} and set(limits.high) == {1.0}
     return "bernoulli" if given else "gaussian"
