@@ -78,10 +78,41 @@ def build(layer_data):
 
 
 def test_micrograph_keeps_the_calibration_of_its_layer(scene):
-    micrograph = micrograph_from_layer(Image(scene, name="graphene", **TURNED))
-    assert micrograph.pixel_size == (0.02, 0.02) and micrograph.units == "nm"
+    micrograph = micrograph_from_layer(Image(scene, name="graphene", **TURNED | {"affine": np.eye(3)}))
+    assert micrograph.pixel_size == pytest.approx((0.02, 0.02)) and micrograph.units == "nm"
     assert micrograph.name == "graphene"
     assert micrograph_from_layer(Image(scene)).pixel_size is None
+
+
+@pytest.mark.parametrize(
+    ("place", "size", "unit"),
+    [
+        ({"scale": (2.0, 0.002), "units": ("nm", "µm")}, (0.002, 0.002), "µm"),
+        ({"scale": (0.2, 0.4), "units": ("Å", "nm")}, (0.02, 0.4), "nm"),
+        ({"scale": (5e-10, 5e-10), "units": ("m", "m")}, (5e-10, 5e-10), "m"),
+        ({"affine": np.diag([0.02, 0.03, 1]), "units": ("nm", "nm")}, (0.02, 0.03), "nm"),
+        ({"scale": (0.1, 0.2), "rotate": 90, "units": ("nm", "nm")}, (0.1, 0.2), "nm"),
+        ({"scale": (0.1, 0.2), "rotate": 25, "shear": (0.4,), "units": ("nm", "nm")}, (0.1, 0.2), "nm"),
+        ({"scale": (-0.1, 0.2), "affine": np.diag([2, 3, 1]), "units": ("nm", "nm")}, (0.2, 0.6), "nm"),
+        ({"scale": (0.1, 0.2), "units": ("s", "nm")}, None, "px"),
+        ({"scale": (0.1, 0.2)}, None, "px"),
+    ],
+)
+def test_the_size_of_a_pixel_is_that_of_the_whole_way_to_the_world_in_one_unit(scene, place, size, unit):
+    micrograph = micrograph_from_layer(Image(scene, **place))
+    assert micrograph.units == unit
+    assert micrograph.pixel_size == (None if size is None else pytest.approx(size, rel=1e-9, abs=0))
+    assert Placement.of_micrograph(micrograph).lies_like(placement_of(Image(scene, **place)))
+
+
+@pytest.mark.parametrize("unit, length", [("angstrom", 10.0), ("µm", 1e-3), ("pm", 1e3), ("nm", 1.0), ("pixel", 1.0)])
+def test_points_in_another_unit_are_where_the_canvas_shows_them(scene, unit, length):
+    image = Image(scene, scale=(0.02, 0.02), translate=(1, 2), units=("nm", "nm"))
+    pixels = np.array([[3.0, 4.0], [20.5, 41.25]])
+    world = (pixels * 0.02 + (1, 2)) * length
+    assert np.allclose(atoms_from_points(Points(world, units=(unit, unit)), placement_of(image))[["y", "x"]], pixels)
+    spacing = Points(world, units=(unit, unit), scale=(2, 2), metadata={"napari_vae": {"spacing": 0.1 * length}})
+    assert atoms_from_points(spacing, placement_of(image)).attrs["napari_vae"]["spacing"] == pytest.approx(10)
 
 
 def test_multiscale_gives_full_resolution_and_channel_axes_are_seen(scene):
@@ -95,9 +126,11 @@ def test_multiscale_gives_full_resolution_and_channel_axes_are_seen(scene):
 def test_colour_and_complex_layers_are_refused_with_a_remedy(scene):
     with pytest.raises(InputError, match="Split RGB"):
         micrograph_from_layer(Image(np.zeros((32, 32, 3), np.uint8), rgb=True))
+    placed = Placement.of_layer(Image(scene)).kwargs()
+    placed.pop("affine")
     with pytest.raises(InputError, match="complex"):
         micrograph_from_layer(
-            SimpleNamespace(data=scene * 1j, units=Image(scene).units, scale=(1, 1), ndim=2, name="fft")
+            SimpleNamespace(**placed, affine=Image(scene).affine, data=scene * 1j, ndim=2, name="fft")
         )
 
 

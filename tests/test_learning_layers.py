@@ -59,7 +59,7 @@ def test_points_lie_where_the_image_lies(atoms, classes):
     data, options, kind = learned_points(atoms, table)
     layer = Points(data, **options)
     assert kind == "points" and np.allclose(layer.scale, PLACEMENT.scale) and layer.units == ("nanometer",) * 2
-    assert np.allclose(layer.data_to_world(layer.data[7]), atoms.world(7))
+    assert np.allclose(layer.data[7], atoms.place(7))
     assert layer.face_color_mode == ("cycle" if classes else "colormap")
     assert layer.metadata[KEY]["columns"] == tuple(table)
 
@@ -84,7 +84,7 @@ def test_the_picture_of_a_grid_has_a_pixel_for_every_window_where_the_window_lie
     layer = Image(data, **options)
     assert data.size == n and options["metadata"][KEY]["kind"] == "prediction"
     for row in (0, n // 2, n - 1):
-        pixel = np.array(layer.world_to_data(candidates.world(row)))
+        pixel = Placement.of_layer(layer).points_from([candidates.place(row)], candidates.placement)[0]
         assert np.allclose(pixel, np.rint(pixel), atol=1e-6)  # its middle
         assert data[tuple(np.rint(pixel).astype(int))] == pytest.approx(mean[row], rel=1e-6)
     there, origin = (np.array(layer.data_to_world(place)) for place in (np.eye(layer.ndim)[-1], np.zeros(layer.ndim)))
@@ -96,7 +96,7 @@ def test_next_points_tell_their_order(atoms):
     data, options, _ = next_points(atoms, np.array([9, 2, 5]), score)
     layer = Points(data, **options)
     assert list(layer.text.values) == ["1", "2", "3"] and list(layer.features["candidate"]) == [9, 2, 5]
-    assert np.allclose(layer.data_to_world(layer.data[0]), atoms.world(9))
+    assert np.allclose(layer.data[0], atoms.place(9))
     assert np.allclose(layer.features["score"], score[[9, 2, 5]])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from .cells import class_labels
 from .class_colors import NO_CLASS, class_colors, class_cycle, class_names
 from .errors import InputError
 from .micrograph import Micrograph
-from .placement import Placement
+from .placement import KEPT, Placement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,20 +41,41 @@ def micrograph_from_layer(layer: Any) -> Micrograph:
             "the grey layers."
         )
     data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-    unit = f"{layer.units[-1]:~}"
-    return Micrograph(
-        data,
-        pixel_size=None if unit == "pixel" else tuple(np.abs(layer.scale[-2:])),
-        units=unit,
-        axes="CYX" if _has_channels(layer) else "",
-        name=layer.name,
-    )
+    placement = placement_of(layer)
+    pixel_size, units = placement.pixel_size()
+    image = Micrograph(data, pixel_size, units, "CYX" if _has_channels(layer) else "", layer.name)
+    if not placement.lies_like(Placement.of_micrograph(image)):
+        image.metadata[KEPT] = placement.to_dict()
+    return image
 
 
-def placement_of(layer: Any) -> Placement:
-    """Placement of an image layer for what is made from it: a channel axis is dropped, a frame axis kept."""
+def placement_of(layer: Any, viewer: Any = None) -> Placement:
+    """Placement of an image layer for what is made from it: a channel axis is dropped, a frame axis kept.
+
+    With a viewer, as its canvas shows it, and with the frame in view.
+    """
     placement = Placement.of_layer(layer)
+    if viewer is not None:
+        canvas = Placement.of_canvas(viewer)
+        placement = replace(placement, bare=canvas.bare)
+        point = placement.points_from([viewer.dims.point], canvas)[0]
+        placement = replace(placement, frame=max(0, round(float(point[-3]))) if len(point) > 2 else 0)
     return placement.last(2) if _has_channels(layer) else placement
+
+
+def placement_now(before: Placement, image: Any, viewer: Any) -> Placement:
+    """Placement of an image layer when a job on it has ended; as it was `before` if the layer has gone."""
+    if image not in viewer.layers:
+        return before
+    now = replace(placement_of(image, viewer), frame=before.frame)
+    return before if now.to_dict() == before.to_dict() else now
+
+
+def carried(layer_data: LayerData, before: Placement, now: Placement) -> LayerData:
+    """Layer data made on an image at `before`, where the image lies `now`."""
+    data, options, kind = layer_data
+    place = Placement(**{name: options[name] for name in before.kwargs()})
+    return data, options if now is before else options | place.carried(before, now).kwargs(), kind
 
 
 def atoms_from_points(layer: Any, placement: Placement | None = None) -> pd.DataFrame:
@@ -62,7 +84,7 @@ def atoms_from_points(layer: Any, placement: Placement | None = None) -> pd.Data
     Parameters
     ----------
     layer : Points layer
-        Two axes (row, column) or three (frame, row, column).
+        Two axes (row, column) or three (frame, row, column). Points of two axes on a movie are given its frame in view.
     placement : Placement, optional
         Of the image that the positions are for; points that lie otherwise in the world are converted to its pixels.
     """
@@ -70,7 +92,8 @@ def atoms_from_points(layer: Any, placement: Placement | None = None) -> pd.Data
     if placement is not None:
         points = placement.points_from(points, Placement.of_layer(layer))
     atoms = layer.features.reset_index(drop=True).drop(columns=["frame", "y", "x"], errors="ignore")
-    frames = np.rint(points[:, -3]).astype(np.int64) if points.shape[1] > 2 else np.zeros(len(points), np.int64)
+    frame = 0 if placement is None else placement.frame
+    frames = np.rint(points[:, -3]).astype(np.int64) if points.shape[1] > 2 else np.full(len(points), frame, np.int64)
     atoms.insert(0, "frame", frames)
     atoms.insert(1, "y", points[:, -2])
     atoms.insert(2, "x", points[:, -1])
@@ -255,8 +278,8 @@ def _zoom(layer: Any, placement: Placement | None) -> float:
     """Size of a pixel of the layer in pixels of the placement."""
     if placement is None:
         return 1.0
-    areas = [abs(np.linalg.det(p.last(2).to_world()[:2, :2])) for p in (Placement.of_layer(layer), placement)]
-    return float(np.sqrt(areas[0] / areas[1]))
+    area = np.linalg.det(placement.last(2).matrix_from(Placement.of_layer(layer).last(2)))
+    return float(np.sqrt(abs(area)))
 
 
 def _positions(atoms: pd.DataFrame, ndim: int) -> npt.NDArray[np.float64]:

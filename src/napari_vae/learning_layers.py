@@ -88,11 +88,9 @@ class Candidates:
         first = np.r_[np.zeros(self.placement.ndim - 2), self.atoms[["y", "x"]].min().to_numpy(float)]
         return self.placement.coarser(self.step, first)
 
-    def world(self, row: int) -> Floats:
-        """Where a candidate lies in the world (n,)."""
-        axes = ["frame", "y", "x"][-self.placement.ndim :]
-        matrix = self.placement.to_world()
-        return np.asarray(matrix[:-1, :-1] @ self.atoms[axes].iloc[row].to_numpy(float) + matrix[:-1, -1])
+    def place(self, row: int) -> Floats:
+        """Where a candidate lies on the image (n,)."""
+        return self.atoms[["frame", "y", "x"][-self.placement.ndim :]].iloc[row].to_numpy(float)
 
     def paint(self, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Picture of a value of every candidate (N,), NaN where none is."""

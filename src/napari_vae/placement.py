@@ -1,16 +1,26 @@
-"""Where the pixels of a layer lie in the world; copied from the source to everything made from it."""
+"""Where the pixels of a layer lie in the world; copied from the source to everything made from it.
+
+All lengths and positions in the world are computed here. Units are converted as napari does on the canvas: where the
+axes of two layers are of the same kind. Otherwise it shows the bare numbers, and so are they taken.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .micrograph import Micrograph
+from .errors import ReadError
+
+if TYPE_CHECKING:
+    from .micrograph import Micrograph
 
 Floats = npt.NDArray[np.float64]
+NUMBERS = ("scale", "translate", "rotate", "shear", "affine")
+SAME = 1e-9  # of a pixel, within which two places are the same
+KEPT = "placement"  # where the origin and rotation of an image are kept in its metadata, and in provenance
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +39,10 @@ class Placement:
         Applied after the others.
     units, axis_labels : tuple of str
         One per axis.
+    bare : bool
+        Whether the canvas shows numbers without regard to units, as it does once layers are of different kinds.
+    frame : int
+        Of a movie that is in view, to which points without a frame belong.
     """
 
     scale: Floats
@@ -38,6 +52,8 @@ class Placement:
     affine: Floats
     units: tuple[str, ...]
     axis_labels: tuple[str, ...]
+    bare: bool = False
+    frame: int = 0
 
     @classmethod
     def of_layer(cls, layer: Any) -> Placement:
@@ -53,13 +69,30 @@ class Placement:
         )
 
     @classmethod
-    def of_micrograph(cls, micrograph: Micrograph) -> Placement:
-        """Placement of calibrated size for what is made from a micrograph, its first pixel at the origin.
+    def of_canvas(cls, viewer: Any) -> Placement:
+        """Placement of the numbers that a viewer gives for places, such as ``dims.point``."""
+        units, n = viewer.layers.units, viewer.dims.ndim
+        return cls(
+            scale=np.ones(n),
+            translate=np.zeros(n),
+            rotate=np.eye(n),
+            shear=np.zeros(n * (n - 1) // 2),
+            affine=np.eye(n + 1),
+            units=("pixel",) * n if units is None else tuple(map(str, units)),
+            axis_labels=tuple(viewer.dims.axis_labels),
+            bare=units is None,
+        )
 
-        A channel axis is dropped, a frame axis kept.
+    @classmethod
+    def of_micrograph(cls, micrograph: Micrograph) -> Placement:
+        """Placement of what is made from a micrograph: a channel axis is dropped, a frame axis kept.
+
+        Its first pixel lies at the origin, unless the micrograph is of a layer that lay elsewhere.
         """
         axes = micrograph.axes.removeprefix("C")
         n = len(axes)
+        if KEPT in micrograph.metadata:
+            return cls.from_dict(micrograph.metadata[KEPT]).last(n)
         unit = _known_unit(micrograph.units)
         return cls(
             scale=np.array([1.0] * (n - 2) + list(micrograph.scale)),
@@ -71,6 +104,33 @@ class Placement:
             axis_labels=tuple(axes.lower()),
         )
 
+    @classmethod
+    def from_dict(cls, kept: Any) -> Placement:
+        """Read what `to_dict` wrote.
+
+        Raises
+        ------
+        ReadError
+            If it is something else.
+        """
+        try:
+            numbers: dict[str, Any] = {name: np.array(kept[name], float) for name in NUMBERS}
+            units, labels = (tuple(map(str, kept[name])) for name in ("units", "axis_labels"))
+            n = len(units)
+            shapes = [(n,), (n,), (n, n), (n * (n - 1) // 2,), (n + 1, n + 1)]
+            sound = [array.shape for array in numbers.values()] == shapes and len(labels) == n
+            if not sound or not all(np.isfinite(array).all() for array in numbers.values()):
+                raise ValueError("shapes")
+            np.linalg.inv(numbers["affine"] @ np.diag([*numbers["scale"], 1]))
+        except (TypeError, KeyError, ValueError) as error:
+            raise ReadError("The place of the image in the world is damaged; make the file again.") from error
+        return cls(**numbers, units=tuple(map(_known_unit, units)), axis_labels=labels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that JSON has."""
+        shear = self.shear if self.shear.ndim == 1 else self.shear[_above(self.ndim)]
+        return {name: np.asarray(value).tolist() for name, value in self.kwargs().items()} | {"shear": shear.tolist()}
+
     @property
     def ndim(self) -> int:
         """Number of axes."""
@@ -78,12 +138,12 @@ class Placement:
 
     def last(self, n: int) -> Placement:
         """The placement without its leading axes, for what has only the last `n`."""
-        shear = self.shear if self.shear.ndim == 2 else _shear_matrix(self.shear, self.ndim)[-n:, -n:][_above(n)]
-        return Placement(
+        return replace(
+            self,
             scale=self.scale[-n:],
             translate=self.translate[-n:],
             rotate=self.rotate[-n:, -n:],
-            shear=shear if shear.ndim == 1 else shear[-n:, -n:],
+            shear=_shear_matrix(self.shear, self.ndim)[-n:, -n:][_above(n)],
             affine=self.affine[-n - 1 :, -n - 1 :],
             units=self.units[-n:],
             axis_labels=self.axis_labels[-n:],
@@ -98,7 +158,8 @@ class Placement:
             larger[1:, 1:] = matrix
             return larger
 
-        return Placement(
+        return replace(
+            self,
             scale=np.r_[1.0, self.scale],
             translate=np.r_[0.0, self.translate],
             rotate=block(self.rotate),
@@ -112,17 +173,45 @@ class Placement:
         """The placement moved by `offset` (n,) pixels of the layer; its scale, translate and units stay as they are."""
         move = np.eye(self.ndim + 1)
         move[:-1, -1] = self._linear() @ np.asarray(offset, float)
-        return Placement(**{**vars(self), "affine": self.affine @ move})
+        return replace(self, affine=self.affine @ move)
 
     def coarser(self, step: float, first: npt.ArrayLike) -> Placement:
         """The placement of a picture with one pixel every `step` pixels of the last two axes, from `first` (n,) on."""
         factor = np.r_[np.ones(self.ndim - 2), step, step]
         start = self.translate + self._linear() @ np.asarray(first, float)
-        return Placement(**{**vars(self), "scale": self.scale * factor, "translate": start})
+        return replace(self, scale=self.scale * factor, translate=start)
+
+    def carried(self, before: Placement, now: Placement) -> Placement:
+        """Where something lies that was made on an image at `before`, when the image lies at `now`."""
+        old, new = before.last(self.ndim), now.last(self.ndim)
+        on_image = np.linalg.solve(old.to_world(), self.to_world())
+        if _is_identity(on_image):
+            return new
+        draft = replace(new, scale=new.scale * self.scale / old.scale)
+        moved = new.to_world() @ on_image @ np.linalg.inv(replace(draft, affine=np.eye(self.ndim + 1)).to_world())
+        return replace(draft, affine=moved)
 
     def kwargs(self) -> dict[str, Any]:
         """Keyword arguments for a layer."""
-        return dict(vars(self))
+        return {name: getattr(self, name) for name in (*NUMBERS, "units", "axis_labels")}
+
+    def pixel_size(self) -> tuple[tuple[float, float] | None, str]:
+        """Length of a pixel along rows and columns, and its unit, that of the last axis; ``(None, "px")`` without one.
+
+        It is that of the whole way to the world; to be rotated or sheared changes no length.
+        """
+        flat = self.last(2)
+        unit = flat.units[-1]
+        factors = _factors((unit, unit), flat.units)
+        if unit == "pixel" or factors is None:
+            return None, "px"
+        rows, columns = np.abs(np.diag(np.linalg.qr(factors[:, None] * flat.to_world()[:2, :2])[1]))
+        return (float(rows), float(columns)), short_unit(unit)
+
+    def side(self) -> float:
+        """Side of the square as large as a pixel, in the unit of `pixel_size`; of one without a size 1."""
+        size, _ = self.pixel_size()
+        return 1.0 if size is None else float(np.sqrt(size[0] * size[1]))
 
     def to_world(self) -> Floats:
         """Matrix (n + 1, n + 1) from pixels to the world."""
@@ -140,16 +229,32 @@ class Placement:
         -------
         array (N, min(m, n))
         """
-        n = min(self.ndim, other.ndim)
-        ours, theirs = self.last(n).to_world(), other.last(n).to_world()
-        given = np.asarray(points, float)[:, -n:]
-        if np.allclose(ours, theirs, rtol=1e-12, atol=0):
+        matrix = self.matrix_from(other)
+        given = np.asarray(points, float)[:, 1 - len(matrix) :]
+        if _is_identity(matrix):
             return given
-        matrix = np.linalg.solve(ours, theirs)
         return np.asarray(given @ matrix[:-1, :-1].T + matrix[:-1, -1])
+
+    def matrix_from(self, other: Placement) -> Floats:
+        """Matrix (n + 1, n + 1) from pixels of `other` to pixels of this placement, over the axes that both have."""
+        n = min(self.ndim, other.ndim)
+        ours, theirs = self.last(n), other.last(n)
+        factors = None if self.bare or other.bare else _factors(ours.units, theirs.units)
+        world = theirs.to_world()
+        if factors is not None:
+            world[:-1] *= factors[:, None]
+        return np.asarray(np.linalg.solve(ours.to_world(), world))
+
+    def lies_like(self, other: Placement) -> bool:
+        """Whether pixels of both lie at the same place."""
+        return self.ndim == other.ndim and _is_identity(self.matrix_from(other))
 
     def _linear(self) -> Floats:
         return np.asarray(self.rotate @ _shear_matrix(self.shear, self.ndim) @ np.diag(self.scale))
+
+
+def _is_identity(matrix: npt.NDArray[np.floating]) -> bool:
+    return bool(np.allclose(matrix, np.eye(len(matrix)), rtol=0, atol=SAME))
 
 
 def _above(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -165,13 +270,32 @@ def _shear_matrix(shear: Floats, n: int) -> Floats:
     return matrix
 
 
+def short_unit(name: str) -> str:
+    """How a unit is written: ``"nm"`` for ``"nanometer"``; that of bare pixels ``"px"``."""
+    return "px" if name == "pixel" else f"{_registry().Unit(name):~}"
+
+
+def _factors(wanted: tuple[str, ...], given: tuple[str, ...]) -> Floats | None:
+    """What numbers in the given units are multiplied by, of every axis; ``None`` if one is of another kind."""
+    registry = _registry()
+    pairs = [(registry.Unit(a), registry.Unit(b)) for a, b in zip(wanted, given, strict=True)]
+    if any(a.dimensionality != b.dimensionality for a, b in pairs):
+        return None
+    return np.array([1.0 if a == b else registry.Quantity(1.0, b).to(a).magnitude for a, b in pairs])
+
+
 def _known_unit(name: str) -> str:
     """The unit if pint, which napari reads units with, knows it; else ``"pixel"``."""
     if name in ("", "px"):
         return "pixel"
-    import pint
-
     try:
-        return str(pint.get_application_registry().Unit(name))
+        return str(_registry().Unit(name))
     except Exception:  # pint raises many kinds for text that is not a unit, such as "<unspecified>"
         return "pixel"
+
+
+def _registry() -> Any:
+    """The units of pint that napari uses."""
+    import pint
+
+    return pint.get_application_registry()

@@ -59,18 +59,14 @@ def image_layer(micrograph: Micrograph) -> LayerData:
 
     Of an image whose file says that its numbers are labels, a Labels layer.
     """
-    scale: tuple[float, ...] = micrograph.scale
-    unit = micrograph.units if micrograph.pixel_size else "pixel"
-    units: tuple[str, ...] = (unit, unit)
-    labels: tuple[str, ...] = ("y", "x")
+    from ..placement import Placement
+
     options: dict[str, Any] = {"name": micrograph.name}
-    if micrograph.axes == "TYX":
-        scale, units, labels = (1.0, *scale), ("pixel", *units), ("t", *labels)
     if micrograph.axes == "CYX":
         options = {"name": [f"{micrograph.name} {c}" for c in range(micrograph.n_channels)], "channel_axis": 0}
         options |= {"colormap": "gray", "blending": "translucent_no_depth"}
     metadata = {KEY: {"kind": "micrograph", **micrograph.metadata}}
-    options |= {"scale": scale, "units": units, "axis_labels": labels, "metadata": metadata}
+    options |= {"metadata": metadata, **Placement.of_micrograph(micrograph).kwargs()}
     if metadata[KEY]["kind"] == "labels" and micrograph.axes != "CYX":
         return micrograph.data.astype(np.int32), options, "labels"
     return micrograph.data, options, "image"

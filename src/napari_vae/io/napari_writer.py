@@ -116,7 +116,7 @@ def _told(layer: Any) -> dict[str, Any]:
 
 
 def _calibration(layer: Any) -> dict[str, Any]:
-    unit = f"{layer.units[-1]:~}"
-    if unit in ("pixel", "px"):
-        return {}
-    return {"pixel_size": tuple(abs(float(step)) for step in layer.scale[-2:]), "units": unit}
+    from ..placement import Placement
+
+    pixel_size, units = Placement.of_layer(layer).pixel_size()
+    return {"pixel_size": pixel_size, "units": units}

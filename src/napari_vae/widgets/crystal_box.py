@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +11,20 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QV
 
 from ..crystal_layers import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
 from ..errors import InputError
-from ..layers import BORDER, KEY, atoms_from_points, blank_row, latent_style, micrograph_from_layer, placement_of
+from ..layers import (
+    BORDER,
+    KEY,
+    atoms_from_points,
+    blank_row,
+    latent_style,
+    micrograph_from_layer,
+    placement_now,
+    placement_of,
+)
 from ..micrograph import first_channel
 from ..placement import Placement
 from .crystal_steps import CrystalRequest, crystal_steps
-from .data_form import is_atoms
+from .data_form import is_atoms, say_frame
 from .jobs import Job
 from .layer_box import LayerBox
 from .memory import remember
@@ -46,6 +56,7 @@ class CrystalBox(QWidget):
         self._viewer, self._image = viewer, image
         self._points: Any | None = None
         self._request: CrystalRequest | None = None
+        self._on: Any = None  # the layer that the request is placed by
         self.atoms = LayerBox(viewer, _is_crystal)
         self.quantities = {
             "lattice": QCheckBox("lattice"),
@@ -79,7 +90,7 @@ class CrystalBox(QWidget):
         except InputError as error:
             self.progress.refuse(error)
             return
-        self._points, self._request = self.atoms.layer(), request
+        self._points, self._request, self._on = self.atoms.layer(), request, self._image.layer() or self.atoms.layer()
         self.told.hide()
         self.progress.begin("Measuring …")
         self.job.start(crystal_steps, request)
@@ -98,7 +109,8 @@ class CrystalBox(QWidget):
             chosen = tuple(sorted(points.selected_data))
             if not chosen:
                 raise InputError("No point is selected; select those of an unstrained part on the canvas first.")
-        placement = Placement.of_layer(points) if image is None else placement_of(image)
+        placement = placement_of(points if image is None else image, self._viewer)
+        say_frame(points, placement)
         return CrystalRequest(
             atoms=atoms_from_points(points, placement),
             placement=placement,
@@ -155,7 +167,8 @@ class CrystalBox(QWidget):
 
     def _on_crystal(self, crystal: Crystal) -> None:
         points, request = self._points, self._request
-        self._points = self._request = None
+        request = replace(request, placement=placement_now(request.placement, self._on, self._viewer))
+        self._points = self._request = self._on = None
         if not _unchanged(self._viewer, points, request):
             self.progress.refuse(CHANGED)
             return
@@ -239,8 +252,8 @@ def in_words(crystal: Crystal, placement: Placement, layers: list[Any]) -> str:
     """What was measured, lengths in the unit of the layer."""
     words = []
     if crystal.lattice is not None:
-        pixel = np.abs(placement.scale[-2:])
-        words.append(crystal.lattice.scaled((float(pixel[0]), float(pixel[1]))).describe(_unit(placement)))
+        size, unit = placement.pixel_size()
+        words.append(crystal.lattice.scaled(size or (1.0, 1.0)).describe(unit))
     if crystal.vacancies is not None:
         n = len(crystal.vacancies)
         words.append(f"{n} vacanc{'y' if n == 1 else 'ies'}." if n else "No vacancies.")
@@ -264,10 +277,3 @@ def _unchanged(viewer: Any, points: Any, request: CrystalRequest) -> bool:
 
 def _is_crystal(layer: Any) -> bool:
     return is_atoms(layer) and layer.metadata.get(KEY, {}).get("kind") != "vacancies"
-
-
-def _unit(placement: Placement) -> str:
-    import pint
-
-    name = placement.units[-1]
-    return "px" if name == "pixel" else f"{pint.get_application_registry().Unit(name):~}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from napari.layers import Image, Points
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 
@@ -35,6 +36,7 @@ class Source:
     placement: Placement
     atoms: pd.DataFrame
     points: Any | None
+    image: Any
     given: Supervision = field(default_factory=Supervision)
 
     @property
@@ -56,6 +58,7 @@ class DataForm(Form):
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._viewer = viewer
         self.image = LayerBox(viewer, is_source_image)
         self.atoms = LayerBox(viewer, is_atoms, extra=GRID)
         self.window_px = QSpinBox()
@@ -82,19 +85,20 @@ class DataForm(Form):
         image = self._image()
         size = window or (self.window_px.value(),) * 2
         micrographs = [micrograph_from_layer(layer) for layer in (image, *self.channels.layers())]
-        placement, points = placement_of(image), self.atoms.layer()
+        placement, points = placement_of(image, self._viewer), self.atoms.layer()
         check_window(size, micrographs[0].shape)
         if points is None:
             atoms = grid_positions(micrographs[0], window=max(size), step=self.step_px.value())
         else:
             atoms = atoms_from_points(points, placement)
+            say_frame(points, placement)
         if not len(atoms):
             raise InputError(f"“{points.name}” has no points; detect atoms first, or add points by hand.")
         if len(atoms) < MINIMUM:
             noun = "windows on the grid" if points is None else "atoms"
             remedy = "make the step smaller" if points is None else "lower the threshold, or take a regular grid"
             raise InputError(f"There are {len(atoms)} {noun}, and a model needs at least {MINIMUM}; {remedy}.")
-        return Source(micrographs, placement, atoms, points)
+        return Source(micrographs, placement, atoms, points, image)
 
     def suggest(self) -> None:
         """Set the window to two lattice spacings, and the grid step to half a window."""
@@ -102,7 +106,7 @@ class DataForm(Form):
         grid = None if image is None else image.metadata.get(KEY, {}).get("grid")  # a sheet of separate pictures
         size = grid or 24
         if points is not None and image is not None and len(points.data) > 1:
-            size = suggest_window(table_spacing(atoms_from_points(points, placement_of(image))))
+            size = suggest_window(table_spacing(atoms_from_points(points, placement_of(image, self._viewer))))
         if image is not None:
             size = min(size, *full_shape(image)[-2:])
         with QSignalBlocker(self.window_px):
@@ -120,7 +124,7 @@ class DataForm(Form):
         points = self.atoms.layer()
         if points is None or not len(points.data):
             return float(middle[0]), float(middle[1])
-        positions = atoms_from_points(points, placement_of(image))[["y", "x"]].to_numpy()
+        positions = atoms_from_points(points, placement_of(image, self._viewer))[["y", "x"]].to_numpy()
         nearest = positions[np.argmin(np.linalg.norm(positions - middle, axis=1))]
         return float(nearest[0]), float(nearest[1])
 
@@ -171,10 +175,8 @@ class DataForm(Form):
     def _show_size(self) -> None:
         image = self.image.layer()
         self.set_row_visible(self.step_px, self.atoms.layer() is None)
-        if image is None or str(image.units[-1]) == "pixel":
-            self._size.setText("")
-            return
-        self._size.setText(f"= {self.window_px.value() * abs(float(image.scale[-1])):.3g} {image.units[-1]:~}")
+        size, unit = (None, "") if image is None else placement_of(image).pixel_size()
+        self._size.setText("" if size is None else f"= {self.window_px.value() * size[1]:.3g} {unit}")
 
     def _is_further_image(self, layer: Any) -> bool:
         return is_source_image(layer) and layer != self.image.layer()
@@ -184,6 +186,15 @@ class DataForm(Form):
         if image is None:
             raise InputError("There is no image; open one, or a sample from File → Open Sample.")
         return image
+
+
+def say_frame(points: Any, placement: Placement) -> None:
+    """Say to which frame of a movie points are taken to belong that have none; napari shows them on every frame."""
+    if points.ndim < placement.ndim:
+        show_warning(
+            f"“{points.name}” has no axis of frames, so its points belong to no frame of the movie. They are used on "
+            f"the frame in view, {placement.frame}; detect atoms on the movie to have them on every frame."
+        )
 
 
 def is_source_image(layer: Any) -> bool:

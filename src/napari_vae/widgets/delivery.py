@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,16 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..class_colors import class_cycle
-from ..layers import KEY, LayerData, add_latents, atoms_from_points, blank_row, latent_style
+from ..layers import (
+    KEY,
+    LayerData,
+    add_latents,
+    atoms_from_points,
+    blank_row,
+    carried,
+    latent_style,
+    placement_now,
+)
 from ..open_runs import OpenRun, keep_run
 from .training_steps import Described
 
@@ -45,6 +55,7 @@ class Delivery(QObject):
         """Write the latents into the Points layer at once, then add one layer after the other."""
         while self._result is not None:  # layers of a former result are still waiting
             self._next()
+        result = where_it_lies(result, self._viewer)
         self._result, self._waiting, self._remark = result, list(result.layers), ""
         self._points, self._saw_all = result.source.points, sees_all(self._viewer)
         hide_earlier(self._viewer, result.patches.name)
@@ -79,6 +90,14 @@ class Delivery(QObject):
         for remark in remarks:
             show_warning(remark)
         self.done.emit(result, " ".join(filter(None, [_headline(result), *remarks, result.patches.describe_dropped()])))
+
+
+def where_it_lies(result: Described, viewer: Any) -> Described:
+    """The result on the image as it lies now: it may have been calibrated or moved since the job began."""
+    before = result.source.placement
+    now = placement_now(before, result.source.image, viewer)
+    layers = [carried(layer, before, now) for layer in result.layers]
+    return replace(result, layers=layers, source=replace(result.source, placement=now))
 
 
 def write_latents(points: Any, result: Described, key: str) -> None:

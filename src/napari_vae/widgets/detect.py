@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QPushButton, QWidget
 
 from ..edits import Scope
 from ..errors import InputError
-from ..layers import KEY, placement_of
+from ..layers import KEY, placement_now, placement_of
 from .atoms_delivery import deliver
 from .crystal_box import CrystalBox
 from .detect_form import CONTRASTS, DetectForm
@@ -63,6 +63,7 @@ class DetectWidget(Panel):
         self.undo_button.setEnabled(False)
         self.progress.buttons.addWidget(self.undo_button)
         self._request: DetectionRequest | None = None
+        self._image: Any = None  # that the request is of
         self._candidates: Candidates | None = None
         self._stale = False
         self._complaint = ""
@@ -78,7 +79,7 @@ class DetectWidget(Panel):
     def detect(self) -> None:
         """Check the input, then start the job; bad input ends in a notification."""
         try:
-            self._request = self.form.request()
+            self._request, self._image = self.form.request(), self.form.image.layer()
         except InputError as error:
             self.progress.refuse(error)
             return
@@ -176,7 +177,8 @@ class DetectWidget(Panel):
             self.preview.show(self._candidates, score)
 
     def _on_atoms(self, atoms: pd.DataFrame) -> None:
-        request = self._request
+        request, image = self._request, self._image
+        request = replace(request, placement=placement_now(request.placement, image, self._viewer))
         if not len(atoms):
             sentence = NOTHING_INSIDE if request.region is not None else NOTHING
             self.progress.refuse(sentence)

@@ -97,7 +97,8 @@ class DetectForm(Form):
         layer = self.image.layer()
         if layer is None:
             raise InputError("There is no image; open one, or a sample from File → Open Sample.")
-        micrograph, placement, frame = micrograph_from_layer(layer), placement_of(layer), self.frame_in_view()
+        micrograph, placement = micrograph_from_layer(layer), placement_of(layer, self._viewer)
+        frame = self.frame_in_view()
         everywhere = placement.ndim == 2 or self.where.currentData() == ALL
         return DetectionRequest(
             micrograph=micrograph,
@@ -116,10 +117,7 @@ class DetectForm(Form):
     def frame_in_view(self) -> int:
         """Index of the frame that the viewer shows; 0 for a single image."""
         layer = self.image.layer()
-        if layer is None or placement_of(layer).ndim == 2:
-            return 0
-        index = round(float(layer.world_to_data(self._viewer.dims.point)[0]))
-        return min(max(index, 0), int(layer.data.shape[0]) - 1)
+        return 0 if layer is None else min(placement_of(layer, self._viewer).frame, int(layer.data.shape[0]) - 1)
 
     def show_candidates(self, candidates: Candidates) -> None:
         """Say what was found: the contrast, the spacing and the range of the threshold."""

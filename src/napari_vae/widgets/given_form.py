@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QComboBox, QWidget
 
 from ..errors import InputError
 from ..labelling import Supervision, class_under, condition_of, is_known, labels_of
-from ..layers import KEY
+from ..layers import KEY, placement_of
 from ..placement import Placement
 from .data_form import Source
 from .layer_box import FollowsPoints, follow_layers
@@ -128,7 +128,7 @@ class GivenForm(FollowsPoints, Form):
         """Labels of all points as they are chosen, or ``None`` when none are."""
         if self.points is None or self.labels.chosen() is None:
             return None
-        return self._labels(np.asarray(self.points.data, float), Placement.of_layer(self.points))
+        return self._labels(np.asarray(self.points.data, float), placement_of(self.points, self._viewer))
 
     def refresh(self, event: Any = None) -> None:
         """Offer the columns and layers that there are now."""

@@ -14,6 +14,7 @@ from ..class_colors import class_colors
 from ..errors import InputError
 from ..labelling import BLANK, is_text, label_next
 from ..layers import blank_row
+from ..placement import Placement
 from .given_form import LABEL, GivenForm
 
 UNLABELLED = "#ffffff60"
@@ -87,7 +88,7 @@ class LabelBox(QWidget):
         self._viewer.layers.selection = [points]
         points.mode = "select"
         points.selected_data = set(rows.tolist())
-        go_to(self._viewer, points.data_to_world(points.data[rows[0]]))
+        go_to(self._viewer, Placement.of_layer(points), points.data[rows[0]])
         self.said.emit(
             f"The {len(rows)} atoms that the model is least sure of are selected, the first in the middle. "
             "Click on one to name it alone."
@@ -148,9 +149,9 @@ def show_classes(points: Any, features: pd.DataFrame, column: str, palette: dict
     points.face_colorbar.visible = False
 
 
-def go_to(viewer: Any, position: Any) -> None:
-    """Centre the view on a position of the world, in its frame."""
-    world = np.asarray(position, float)
+def go_to(viewer: Any, placement: Placement, pixel: Any) -> None:
+    """Centre the view on a pixel of what lies at `placement`, in its frame."""
+    world = Placement.of_canvas(viewer).points_from([pixel], placement)[0]
     for axis, value in enumerate(world[:-2], start=viewer.dims.ndim - len(world)):
         viewer.dims.set_point(axis, float(value))
     viewer.scene.camera.center = (0.0, *world[-2:].tolist())

@@ -181,7 +181,7 @@ class LearnWidget(Panel):
         except InputError as error:
             self.progress.refuse(error)
             return
-        self.layers.begin()
+        self.layers.begin(setup.source.image)
         self._square.hide()
         self._start("Starting …", steps, setup, *more)
 

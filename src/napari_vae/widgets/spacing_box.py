@@ -9,6 +9,8 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
+from ..placement import Placement
+
 
 class SpacingBox(QDoubleSpinBox):
     """Shows the estimate from the image until a spacing is typed in; ``chosen`` says that one was, or taken back.
@@ -35,11 +37,11 @@ class SpacingBox(QDoubleSpinBox):
     def follow(self, layer: Any | None) -> None:
         """Show distances in this layer, of which nothing is known yet."""
         if self._layer is not None:
-            for event in _calibration(self._layer):
+            for event in calibration_events(self._layer):
                 event.disconnect(self._on_calibrated)
         self._layer = layer
         if layer is not None:
-            for event in _calibration(layer):
+            for event in calibration_events(layer):
                 event.connect(self._on_calibrated)
         self.forget()
         self._on_calibrated()
@@ -57,31 +59,27 @@ class SpacingBox(QDoubleSpinBox):
     def _show(self, pixels: float) -> None:
         self._pixels = pixels
         with QSignalBlocker(self):
-            self.setValue(pixels * _pixel_size(self._layer))
+            self.setValue(pixels * self._side())
 
     def _on_value_changed(self, value: float) -> None:
         self._by_hand = value > 0
-        self._pixels = value / _pixel_size(self._layer)
+        self._pixels = value / self._side()
         self.chosen.emit()
 
     def _on_calibrated(self, event: Any = None) -> None:
         if not isalive(self):
             return
         with QSignalBlocker(self):
-            self.setDecimals(int(np.clip(2 - np.floor(np.log10(_pixel_size(self._layer))), 1, 12)))
-            self.setSuffix("" if self._layer is None else f" {_unit(self._layer)}")
+            self.setDecimals(int(np.clip(2 - np.floor(np.log10(self._side())), 1, 12)))
+            self.setSuffix("" if self._layer is None else f" {Placement.of_layer(self._layer).pixel_size()[1]}")
         self.setSingleStep(10.0 ** -max(self.decimals() - 2, 0))
         self._show(self._pixels)
 
-
-def _calibration(layer: Any) -> tuple[Any, ...]:
-    return layer.events.scale, layer.events.units
-
-
-def _pixel_size(layer: Any | None) -> float:
-    """Side of a pixel in the unit of the layer; of an oblong one that of the square of the same area."""
-    return 1.0 if layer is None else float(np.sqrt(np.abs(np.prod(layer.scale[-2:]))))
+    def _side(self) -> float:
+        """Side of a pixel in the unit of the layer; of an oblong one that of the square of the same area."""
+        return 1.0 if self._layer is None else Placement.of_layer(self._layer).side()
 
 
-def _unit(layer: Any) -> str:
-    return "px" if str(layer.units[-1]) == "pixel" else f"{layer.units[-1]:~}"
+def calibration_events(layer: Any) -> tuple[Any, ...]:
+    """The events of a layer that may change the size of its pixels."""
+    return layer.events.scale, layer.events.units, layer.events.affine

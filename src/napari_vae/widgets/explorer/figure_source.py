@@ -67,7 +67,7 @@ def _image(viewer: Any, layer: Any) -> tuple[Micrograph, Any] | None:
         image = source_image(viewer, layer)
     except InputError:
         return None
-    return micrograph_from_layer(image), placement_of(image)
+    return micrograph_from_layer(image), placement_of(image, viewer)
 
 
 def _windows(opened: OpenRun, layer: Any) -> Patches:

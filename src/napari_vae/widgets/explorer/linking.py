@@ -9,6 +9,8 @@ import numpy.typing as npt
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from ...layers import placement_of
+from ...placement import Placement
 from ..label_box import go_to
 
 Rows = npt.NDArray[np.int64]
@@ -90,12 +92,12 @@ class LayerLink(QObject):
         layer = self._layer
         if layer is None or layer.ndim < 3:
             return None
-        return round(float(layer.world_to_data(self._viewer.dims.point[-layer.ndim :])[0]))
+        return placement_of(layer, self._viewer).frame
 
     def centre_on(self, row: int) -> None:
         """Move the canvas to a point, in its frame."""
         if self._layer is not None and hasattr(self._layer, "selected_data"):
-            go_to(self._viewer, self._layer.data_to_world(self._layer.data[row]))
+            go_to(self._viewer, Placement.of_layer(self._layer), self._layer.data[row])
 
     def _events(self, layer: Any) -> list[tuple[Any, Any]]:
         events = [(layer.events.features, self._on_table)]

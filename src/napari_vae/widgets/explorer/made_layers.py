@@ -9,10 +9,11 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
 from ...errors import InputError
-from ...layers import KEY, LayerData
+from ...layers import KEY, LayerData, carried, placement_now
+from ...placement import Placement
 from ..jobs import Job, Step, Stop
-from .run_loading import source_image
-from .value_layer import Making, class_layer, column_map
+from .run_loading import read_source, source_image
+from .value_layer import Described, Making, class_layer, column_map
 
 
 class LayerMaker(QObject):
@@ -31,6 +32,8 @@ class LayerMaker(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._points: Any | None = None
+        self._image: Any = None  # below the points
+        self._placement: Placement | None = None  # of the image when the job began
         self.job = Job(parent)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_made)
@@ -53,22 +56,25 @@ class LayerMaker(QObject):
             layers.move(layers.index(layer), layers.index(self._points))  # the points stay on top
         layers.selection = [layer for layer in selected if layer in layers]
 
-    def _make(self, kind: Callable[[Any, Any, str], Making], points: Any, name: str) -> None:
+    def _make(self, kind: Callable[[Described, Any, str], Making], points: Any, name: str) -> None:
         try:
             if self.job.running:
                 raise InputError("A layer is being made; wait for it first.")
-            make = kind(source_image(self._viewer, points), points, name)
+            source = read_source(self._viewer, points)
+            make = kind(source, points, name)
         except InputError as error:
             self.said.emit(str(error))
             show_error(str(error))
             return
-        self._points = points
+        self._points, self._image, self._placement = points, source_image(self._viewer, points), source[2]
         self.job.start(make_steps, make)
 
     def _on_progress(self, step: Step) -> None:
         self.said.emit(step.message)
 
     def _on_made(self, made: LayerData) -> None:
+        before = self._placement
+        made = carried(made, before, placement_now(before, self._image, self._viewer))
         ours = made[1]["metadata"][KEY]
         if ours["kind"] == "classes":
             same = {name: ours[name] for name in ("kind", "column", "of")}

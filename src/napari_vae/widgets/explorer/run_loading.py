@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from ...errors import InputError
 from ...layers import KEY, atoms_from_points, micrograph_from_layer, placement_of
 from ...open_runs import OpenRun, keep_run
-from ..data_form import is_source_image
+from ..data_form import is_source_image, say_frame
 from ..jobs import Job, Step
 from ..torch_loading import import_torch
 
@@ -102,7 +102,8 @@ def read_source(viewer: Any, layer: Any) -> tuple[Micrograph, pd.DataFrame, Plac
         As `source_image`.
     """
     image = source_image(viewer, layer)
-    placement = placement_of(image)
+    placement = placement_of(image, viewer)
+    say_frame(layer, placement)
     return micrograph_from_layer(image), atoms_from_points(layer, placement), placement
 
 

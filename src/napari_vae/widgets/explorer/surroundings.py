@@ -21,7 +21,7 @@ def pixels_around(viewer: Any, points: Any, row: int) -> npt.NDArray[np.float32]
     """
     try:
         image = source_image(viewer, points)
-        micrograph, placement = micrograph_from_layer(image), placement_of(image)
+        micrograph, placement = micrograph_from_layer(image), placement_of(image, viewer)
     except InputError:
         return None
     place = placement.points_from(np.asarray(points.data[row : row + 1], float), Placement.of_layer(points))[0]
@@ -33,7 +33,8 @@ def pixels_around(viewer: Any, points: Any, row: int) -> npt.NDArray[np.float32]
         return None
     leading: list[int] = []
     if micrograph.axes == "TYX":
-        leading = [int(np.clip(np.rint(place[0]), 0, micrograph.shape[0] - 1))] if len(place) > 2 else [0]
+        frame = np.rint(place[0]) if len(place) > 2 else placement.frame
+        leading = [int(np.clip(frame, 0, micrograph.shape[0] - 1))]
     elif micrograph.axes == "CYX":
         leading = [0]
     part = np.asarray(micrograph.data[(*leading, slice(low[0], high[0]), slice(low[1], high[1]))], dtype=np.float32)

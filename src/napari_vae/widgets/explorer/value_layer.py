@@ -12,16 +12,18 @@ from ...analysis.coloring import color_by, is_categorical
 from ...cells import value_map
 from ...errors import InputError
 from ...layer_table import table_of
-from ...layers import KEY, LayerData, atoms_from_points, classes_to_labels, micrograph_from_layer, placement_of
+from ...layers import KEY, LayerData, classes_to_labels
+from ...micrograph import Micrograph
 from ...placement import Placement
 from ...positions import table_spacing
 from ...results import CELL_RADIUS
 from .class_column import ClassColumn
 
+Described = tuple[Micrograph, pd.DataFrame, Placement]  # an image, its atoms, and where it lies
 Making = Callable[[], LayerData]  # draws the picture; may run in a thread, since everything is read before
 
 
-def column_map(image: Any, points: Any, name: str) -> Making:
+def column_map(source: Described, points: Any, name: str) -> Making:
     """Image layer data of a column of numbers over the cells of the atoms, clear where no atom is.
 
     Raises
@@ -32,7 +34,8 @@ def column_map(image: Any, points: Any, name: str) -> Making:
     table = table_of(points)
     if name not in table or is_categorical(table[name]):
         raise InputError("A map shows numbers; choose such a column as colour, for example reconstruction_error.")
-    atoms, shape, placement = _cells(image, points)
+    micrograph, atoms, placement = source
+    shape = micrograph.shape[-placement.ndim :]
     options = {
         "name": f"{name} of {points.name}",
         "colormap": "viridis",
@@ -49,7 +52,7 @@ def column_map(image: Any, points: Any, name: str) -> Making:
     return make
 
 
-def class_layer(image: Any, points: Any, name: str) -> Making:
+def class_layer(source: Described, points: Any, name: str) -> Making:
     """Labels layer data of a column of classes, in the colours that they have on the points.
 
     Raises
@@ -60,8 +63,9 @@ def class_layer(image: Any, points: Any, name: str) -> Making:
     classes = ClassColumn(points, name).read()
     if classes is None or not classes.names:
         raise InputError("There are no classes yet; group the atoms or assign some first.")
-    atoms, shape, placement = _cells(image, points)
-    numbers, source = pd.Series(classes.codes, index=atoms.index), points.name
+    micrograph, atoms, placement = source
+    shape = micrograph.shape[-placement.ndim :]
+    numbers, of = pd.Series(classes.codes, index=atoms.index), points.name
 
     def make() -> LayerData:
         data, options, kind = classes_to_labels(
@@ -70,18 +74,11 @@ def class_layer(image: Any, points: Any, name: str) -> Making:
             shape,
             placement,
             radius=CELL_RADIUS * table_spacing(atoms),
-            name=f"{name} of {source}",
+            name=f"{name} of {of}",
             names=classes.names,
             palette=classes.colors,
         )
-        options["metadata"][KEY] |= {"column": name, "of": source}
+        options["metadata"][KEY] |= {"column": name, "of": of}
         return data, options, kind
 
     return make
-
-
-def _cells(image: Any, points: Any) -> tuple[pd.DataFrame, tuple[int, ...], Placement]:
-    """Atoms in pixels of an image layer, its shape without channels, and where it lies."""
-    micrograph, placement = micrograph_from_layer(image), placement_of(image)
-    shape = tuple(n for n, axis in zip(micrograph.shape, micrograph.axes, strict=True) if axis != "C")
-    return atoms_from_points(points, placement), shape, placement

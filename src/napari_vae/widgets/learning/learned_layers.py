@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
-from ...layers import KEY, LayerData
+from ...layers import KEY, LayerData, placement_now
 from ...learning_layers import (
     Candidates,
     color_style,
@@ -14,6 +15,7 @@ from ...learning_layers import (
     next_points,
     pictures,
 )
+from ...placement import Placement
 from ..label_box import go_to
 from .session import Snapshot
 
@@ -35,10 +37,12 @@ class LearnedLayers:
         self._viewer = viewer
         self._layers: dict[str, Any] = {}
         self._candidates: Candidates | None = None
+        self._image: Any = None
         self._shown_until = 0.0
 
-    def begin(self) -> None:
-        """Leave the layers of the former exploration as they are, and hide them."""
+    def begin(self, image: Any = None) -> None:
+        """Leave the layers of the former exploration as they are, and hide them; the next is on an image layer."""
+        self._image = image
         for layer in self._viewer.layers:
             if layer.metadata.get(KEY, {}).get("kind") in KINDS:
                 layer.visible = False
@@ -51,7 +55,11 @@ class LearnedLayers:
         began = time.monotonic()
         if passing and began < self._shown_until:
             return
-        self._candidates = snapshot.session.candidates
+        session = snapshot.session
+        now = placement_now(session.candidates.placement, self._image, self._viewer)
+        if now is not session.candidates.placement:
+            session.candidates = replace(session.candidates, placement=now)
+        self._candidates = session.candidates
         selected = list(self._viewer.layers.selection)
         self._show_pictures(snapshot)
         self._show_points(snapshot, column)
@@ -74,12 +82,12 @@ class LearnedLayers:
         self._viewer.layers.selection = [layer]
         layer.mode = "select"
         layer.selected_data = {0}
-        go_to(self._viewer, layer.data_to_world(layer.data[0]))
+        go_to(self._viewer, Placement.of_layer(layer), layer.data[0])
 
     def go_to_candidate(self, row: int) -> None:
         """Put a candidate into the middle of the canvas."""
         if self._candidates is not None:
-            go_to(self._viewer, self._candidates.world(row))
+            go_to(self._viewer, self._candidates.placement, self._candidates.place(row))
 
     def _show_pictures(self, snapshot: Snapshot) -> None:
         if snapshot.table["predicted_sd"].isna().all():  # no model yet

@@ -99,7 +99,7 @@ class StartForm(Form):
 
     def _in_region(self, source: Source, seed: int) -> npt.NDArray[np.int64]:
         """As many random rows inside the drawn shapes as are to be measured first; in a movie of the frame in view."""
-        placement, frame = source.placement, self._frame(source)
+        placement, frame = source.placement, source.placement.frame
         polygons = drawn_polygons(self._drawing(), placement, frame)
         if not polygons:
             raise InputError(HOW_TO_DRAW)
@@ -118,13 +118,6 @@ class StartForm(Form):
         if len(chosen) > 1:
             raise InputError(WHICH)
         return chosen[0]
-
-    def _frame(self, source: Source) -> int:
-        if len(source.shape) < 3:
-            return 0
-        world = np.asarray(self._viewer.dims.point[-3:], float)
-        matrix = source.placement.to_world()
-        return round(float(np.linalg.solve(matrix[:-1, :-1], world - matrix[:-1, -1])[0]))
 
     def _on_changed(self, index: int = 0) -> None:
         self.number.setVisible(self.start.currentData() != SELECTED)

@@ -256,6 +256,7 @@ def _slice_in_view(viewer: Any, layer: Any, ndim: int = 2) -> Any:
     data = layer.data[0] if layer.multiscale else layer.data
     if data.ndim <= ndim:
         return np.asarray(data)
-    place, shape = layer.world_to_data(viewer.dims.point[-layer.ndim :]), data.shape[:-ndim]
+    canvas, shape = Placement.of_canvas(viewer), data.shape[:-ndim]
+    place = Placement.of_layer(layer).points_from([viewer.dims.point], canvas)[0]
     index = tuple(int(np.clip(np.rint(p), 0, n - 1)) for p, n in zip(place[:-ndim], shape, strict=True))
     return np.asarray(data[index])
