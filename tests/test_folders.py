@@ -1,13 +1,20 @@
 """Files and folders that take their place when they are complete: their names until then, and who may be in the way."""
 
+import contextlib
 import errno
+import json
 import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from napari_vae import folders, storage
-from napari_vae.folders import replace_folder, replacing, sweep
+from napari_vae.archive import list_runs
+from napari_vae.errors import InputError, ReadError
+from napari_vae.folders import holds, open_folder, recover, replace_folder, replacing, user_path
 from napari_vae.terminal import exit_code, sentence
 
 LONGER = 14  # characters that a name may be longer until it is complete
@@ -45,40 +52,180 @@ def test_long_names_with_one_beginning_are_told_apart(tmp_path):
     assert (tmp_path / f"{'l' * 99}a").read_text() == "a"
 
 
-def test_a_kill_between_two_moves_loses_nothing(tmp_path):
-    (tmp_path / ".result-abcdefgh-old").mkdir()
-    (tmp_path / ".result-abcdefgh-old" / "table.csv").write_text("x\n1\n")
-    (tmp_path / ".result-abcdefgh").mkdir()
-    sweep(tmp_path / "result")
-    assert (tmp_path / "result" / "table.csv").read_text() == "x\n1\n"
-    (tmp_path / ".result-ijklmnop-old").mkdir()
-    sweep(tmp_path / "result")
+KILLED = """
+import os, sys
+from pathlib import Path
+from napari_vae.folders import holds, open_folder, remove_folder, replace_folder
+
+place, marker, left = Path(sys.argv[1]), "run.json", {"os.rename", "os.mkdir", "os.rmdir", "os.remove", "open"}
+
+
+def save(target, text):
+    with replace_folder(target, marker) as new:
+        (new / marker).write_text(text)
+        (new / "table.csv").write_text(text)
+
+
+def killed_at(point, job):
+    \"\"\"Whether the job, in a process of its own, came to an end before this system call.\"\"\"
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    calls = []
+
+    def count(event, arguments):
+        if event in left:
+            calls.append(event)
+            if len(calls) == point:
+                os._exit(9)
+
+    sys.addaudithook(count)
+    job()
+    os._exit(0)
+
+
+point, ended = 0, False
+while not ended:
+    point += 1
+    target = place / f"result {point}"
+    save(target, "old")
+    (target / "notes.txt").write_text("mine")
+    ended = killed_at(point, lambda: save(target, "new"))
+    with open_folder(target, marker, "is lost") as path:
+        texts = {(path / name).read_text() for name in (marker, "table.csv")}
+    assert texts in ({"old"}, {"new"}) and (not ended or texts == {"new"}), (point, texts)
+    assert (target / "notes.txt").read_text() == "mine", point
+    killed_at(point, lambda: remove_folder(target))
+    assert not target.exists() or (holds(target, marker) and len(list(target.iterdir())) == 3), point
+    save(target, "last")
+    assert (target / marker).read_text() == "last", point
+print(point)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs to copy a process")
+def test_a_kill_before_any_system_call_loses_nothing(tmp_path):
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 8
+
+
+def test_what_a_kill_left_is_taken_away_after_a_day(tmp_path):
+    left = [tmp_path / name for name in (".result-0123abcd", ".table.csv-0123ab.part")]
+    left[0].mkdir()
+    left[1].touch()
+    recover(tmp_path / "result")
+    write_both(tmp_path)
+    assert all(path.exists() for path in left), "another program may be writing these"
+    folders._tidy.cache_clear()
+    for path in left:
+        os.utime(path, (0, 0))
+    write_both(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"result", "table.csv"}
+    recover(tmp_path / "nowhere" / "result")
+
+
+def write_both(folder):
+    with replace_folder(folder / "result", "run.json") as new:
+        (new / "run.json").touch()
+    with replacing(folder / "table.csv") as temporary:
+        temporary.touch()
+
+
+@pytest.mark.parametrize("left", ["new and old", "old"])
+def test_what_older_versions_left_is_found(tmp_path, left):
+    for name, text in {".result-abcdefgh": "new", ".result-abcdefgh-old": "old"}.items():
+        if text in left:
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "run.json").write_text(text)
+    assert holds(tmp_path / "result", "run.json")
+    assert (tmp_path / "result" / "run.json").read_text() == left.split()[0]
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
-    sweep(tmp_path / "nowhere" / "result")
+
+
+def test_hidden_folders_are_not_listed(tmp_path):
+    (tmp_path / ".run-abcdefgh").mkdir()
+    record = {"model": {}, "provenance": {"n_images": 1, "created": ""}}
+    for folder in (".run-abcdefgh", "run"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "run.json").write_text(json.dumps(record))
+    assert list(list_runs(tmp_path)["path"]) == [tmp_path / "run"]
+
+
+@pytest.mark.parametrize("marker", [None, "run.json"])
+def test_many_writers_and_readers_at_once(tmp_path, marker):
+    """Every reader sees what one writer wrote, and no writer fails."""
+    target, texts = tmp_path / "it", [str(number) * 4000 for number in range(8)]
+
+    def write(text):
+        for _ in range(20):
+            if marker is None:
+                with replacing(target) as temporary:
+                    temporary.write_text(text)
+            else:
+                with replace_folder(target, marker) as new:
+                    (new / marker).write_text(text)
+                    (new / "table").write_text(text)
+
+    def read(_):
+        seen = set()
+        while target.exists() and len(seen) < 30:
+            if marker is None:
+                seen.add((target.read_text(), len(seen)))
+                continue
+            with contextlib.suppress(ReadError), open_folder(target, marker, "is missing") as path:
+                text = (path / marker).read_text()
+                assert (path / "table").read_text() == text
+                seen.add((text, len(seen)))
+        return {text for text, _ in seen}
+
+    write(texts[0])
+    with ThreadPoolExecutor(12) as pool:
+        jobs = [pool.submit(write, text) for text in texts]
+        seen = set().union(*(job.result() for job in [pool.submit(read, number) for number in range(4)]))
+        for job in jobs:
+            job.result()
+    assert seen <= set(texts)
+    assert [path.name for path in tmp_path.iterdir()] == ["it"]
+
+
+def test_a_link_in_the_place_of_a_temporary_file_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.setattr("secrets.token_hex", lambda n: "0" * 2 * n)
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / ".table.csv-000000.part").symlink_to(tmp_path / "mine")
+    with pytest.raises(FileExistsError), replacing(tmp_path / "table.csv") as temporary:
+        temporary.write_text("other")
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_folder_behind_a_link_is_replaced_where_it_lies(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "it").symlink_to(tmp_path / "disk" / "there")
+    for text in ("old", "new"):
+        with replace_folder(tmp_path / "it", "run.json") as new:
+            (new / "run.json").write_text(text)
+    assert (tmp_path / "disk" / "there" / "run.json").read_text() == "new" and (tmp_path / "it").is_symlink()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["there"]
 
 
 def test_what_somebody_put_into_a_result_outlives_the_result(tmp_path):
     target = tmp_path / "result"
-    for names in (["mark", "table.csv", "only once"], ["mark", "table.csv"]):
-        with replace_folder(target, "mark", ["only once"]) as new:
+    for names in (["run.json", "table.csv", "windows.csv"], ["run.json", "table.csv"]):
+        with replace_folder(target, "run.json") as new:
             for name in names:
                 (new / name).write_text("ours")
-        if "only once" in names:
+        if "windows.csv" in names:
             (target / "notes.txt").write_text("mine")
             (target / "figures").mkdir()
             (target / "figures" / "one.png").write_text("mine")
-    assert {path.name for path in target.iterdir()} == {"mark", "table.csv", "notes.txt", "figures"}
+    assert {path.name for path in target.iterdir()} == {"run.json", "table.csv", "notes.txt", "figures"}
     assert (target / "notes.txt").read_text() == (target / "figures" / "one.png").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
 
 
-def test_a_kill_before_it_is_brought_over_loses_nothing_of_it(tmp_path):
-    for folder, name in ((".result-abcdefgh-old", "notes.txt"), ("result", "mark")):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / name).touch()
-    sweep(tmp_path / "result")
-    assert {path.name for path in (tmp_path / "result").iterdir()} == {"mark", "notes.txt"}
-    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+def test_a_user_that_is_not_there_is_one_sentence():
+    with pytest.raises(InputError, match="~nosuchuser/a names a user that this machine does not know; write"):
+        user_path("~nosuchuser/a")
 
 
 @pytest.mark.parametrize("attempts", [3, 99])

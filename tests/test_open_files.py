@@ -85,6 +85,28 @@ def test_a_deep_kernel_over_the_opened_one(tmp_path, moves):
     assert len(moves) == 3
 
 
+def test_every_load_finds_what_a_kill_has_hidden(analysis, tmp_path):
+    """Killed between the two moves that replace a folder."""
+    rows = np.random.default_rng(0).normal(size=(12, 3))
+    settings = {"budget": 4, "start": 3, "model": DeepKernelGP(steps=3, ensemble=1)}
+    saved = {
+        nv.load_run: analysis.run.save(tmp_path / "run"),
+        nv.load_analysis: analysis.save(tmp_path / "whole"),
+        load_deep_kernel: DeepKernelGP(steps=3, ensemble=1).fit(rows, rows[:, 0]).save(tmp_path / "model"),
+        nv.ExplorationRecord.load: tmp_path / "record",
+    }
+    record = nv.explore(rows, rows[:, 0], record=tmp_path / "record", **settings)
+    for load, folder in saved.items():
+        (folder / "notes.txt").write_text("mine")
+        folder.rename(folder.with_name(f".{folder.name}-01234567-old"))
+        assert load(folder) is not None and (folder / "notes.txt").is_file()
+        folder.rename(folder.with_name(f".{folder.name}-01234567-old"))
+    more = nv.explore(rows, rows[:, 0], record=tmp_path / "record", **settings | {"budget": 5})
+    assert list(more.measured[:4]) == list(record.measured), "it goes on, and measures nothing again"
+    assert (tmp_path / "record" / "notes.txt").is_file()
+    assert {path.name for path in tmp_path.iterdir() if path.name[0] != "."} == {"record"}
+
+
 @pytest.mark.parametrize("ending", TABLE_ENDINGS)
 def test_a_table_over_the_one_that_was_read(tmp_path, moves, ending):
     for package in ("pyarrow", "anndata"):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, ReadError
+from .folders import holds, open_folder, replace_folder, user_path
 from .micrograph import Micrograph
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 RECORD = "analysis.json"
 FORMAT = 1
 TABLES = ("atoms.csv", "latents.csv")
-NOT_ALWAYS = ("micrograph.tif", "classes.tif", "napari-window.png")  # of what an analysis may have
 
 
 def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
@@ -33,8 +34,9 @@ def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Pat
         If it is a file, holds an analysis and `overwrite` is false, or holds anything else.
     """
     path = check_writable(folder)
+    ours = holds(path, RECORD)
     if path.is_dir() and any(path.iterdir()):
-        if not (path / RECORD).exists():
+        if not ours:
             raise InputError(f"The folder {path} holds other files; give a new one for the results.")
         if not overwrite:
             raise InputError(f"The folder {path} holds an analysis; give a new one, or overwrite it (--overwrite).")
@@ -49,7 +51,7 @@ def check_writable(folder: str | PathLike[str]) -> Path:
     InputError
         If it is a file, or may not be written to.
     """
-    path = Path(folder).expanduser()
+    path = user_path(folder)
     above = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not above.is_dir():
         raise InputError(f"{above} is a file; give the name of a folder for the results.")
@@ -61,10 +63,9 @@ def check_writable(folder: str | PathLike[str]) -> Path:
 def save_analysis(analysis: Analysis, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
     """Write an analysis; see `Analysis.save`."""
     from .analysis.report import write_report
-    from .folders import replace_folder
 
     target = check_folder(folder, overwrite=overwrite)
-    with replace_folder(target, RECORD, NOT_ALWAYS) as new:
+    with replace_folder(target, RECORD) as new:
         _write_tables(analysis, new)
         _write_images(analysis, new)
         analysis.run.save(new / "run")
@@ -86,15 +87,17 @@ def load_analysis(folder: str | PathLike[str]) -> Analysis:
     --------
     >>> load_analysis("results").latents["class"].value_counts()  # doctest: +SKIP
     """
+    with open_folder(folder, RECORD, "holds no analysis; give a folder that “napari-vae analyze” has written.") as path:
+        return _read(path)
+
+
+def _read(path: Path) -> Analysis:
     from .io.json_files import read_json
     from .io.writing import read_table
     from .patches import extract_patches
     from .pipeline import Analysis
     from .run import load_run
 
-    path = Path(folder).expanduser()
-    if not (path / RECORD).is_file():
-        raise ReadError(f"{path} holds no analysis; give a folder that “napari-vae analyze” has written.")
     record = read_json(path / RECORD)
     if record.get("format", 1) != FORMAT:
         raise ReadError(f"{path} was written by a newer version; update napari-vae.")
@@ -135,12 +138,17 @@ def list_runs(folder: str | PathLike[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    top = Path(folder).expanduser()
+    top = user_path(folder)
     if not top.is_dir():
         raise ReadError(f"There is no folder {top}; check its name.")
-    rows = [row for path in (top, *sorted(top.rglob("*"))) if path.is_dir() and (row := _told_of(path))]
+    rows = [row for path in (top, *sorted(_shown(top))) if path.is_dir() and (row := _told_of(path))]
     table = pd.DataFrame(rows, columns=["path", "kind", "written", "source", "model", "atoms"])
     return table.sort_values("written", ascending=False, kind="stable", ignore_index=True)
+
+
+def _shown(folder: Path) -> Iterator[Path]:
+    """What lies below a folder, without what is hidden, as what a program leaves that is killed."""
+    return (path for path in folder.rglob("*") if not any(name[0] == "." for name in path.relative_to(folder).parts))
 
 
 def _told_of(path: Path) -> dict[str, Any] | None:

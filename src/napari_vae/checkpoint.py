@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from .archive import check_writable
 from .errors import InputError
-from .folders import check_replaceable, replace_folder, sweep
+from .folders import check_replaceable, holds, remove_folder, replace_folder
 from .io.json_files import read_json
 from .models.guide import Guide
 from .models.images import Images
@@ -60,8 +59,7 @@ class Checkpoint:
         }
         path = check_writable(folder)
         checkpoint = cls(session, path, json.loads(json.dumps(identity)))
-        sweep(path)  # a kill within `keep` may have left the state under another name
-        if (path / MARKER).is_file():
+        if holds(path, MARKER):
             checkpoint._restore()
         else:
             check_replaceable(path, MARKER)
@@ -96,7 +94,7 @@ class Checkpoint:
     def discard(self) -> None:
         """Remove the folder: the training is done."""
         if self.folder is not None and self.session.group.first and (self.folder / MARKER).is_file():
-            shutil.rmtree(self.folder)
+            remove_folder(self.folder)
 
     def _tensors(self) -> dict[str, Tensor]:
         s = self.session

@@ -98,11 +98,12 @@ def known_of(source: Path, target: str, columns: str, model_run: Path | None) ->
     InputError
         If a column is missing or holds no numbers, or a trained model is given for a table.
     """
-    from .archive import load_analysis
+    from .archive import RECORD, load_analysis
+    from .folders import holds
     from .io.writing import read_table
     from .run import load_run
 
-    if source.is_dir():
+    if holds(source, RECORD) or source.is_dir():
         analysis = load_analysis(source)
         if columns:
             raise InputError("The model sees the windows of an analysis; give its latents.csv to choose columns.")

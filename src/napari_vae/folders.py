@@ -2,35 +2,80 @@
 
 That name is hidden and at most 14 characters longer than that of the place, for systems that bound paths. What is read
 of such files must not be kept open, nor mapped into memory: Windows moves nothing onto a file that is.
+
+A folder takes the place of another in four steps, each of which whoever comes next can finish after a kill:
+``.NAME-x`` is written; ``NAME`` becomes ``.NAME-x-old``; ``.NAME-x`` becomes ``NAME``; what users put into the old one
+goes over. Nobody removes what is not complete before it is a day old, for it may be of a program that lives.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
+import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from os import PathLike
 from pathlib import Path
 
-from .errors import InputError
+from .errors import InputError, ReadError
 
 LONGEST = 24  # characters of a name that are kept in the one beside it
 PAUSES = (0.02, 0.1, 0.3, 0.6)  # seconds between attempts to move what another program looks at
+ATTEMPTS = 50  # to take the place of a folder while others do
+ABANDONED = 86400.0  # seconds after which nobody writes on what is not complete
+OLD = "-old"
+PART = re.compile(r"\..+-[0-9a-f]{6}\.part")
+#: What a folder with this marker may have of ours and its follower has not; anything else in it is the user's.
+NOT_ALWAYS = {
+    "run.json": ("windows.csv", "files.csv"),
+    "analysis.json": ("micrograph.tif", "classes.tif", "napari-window.png"),
+    "deep_kernel.json": ("run",),
+    "zarr.json": ("c",),
+}
+
+
+def user_path(path: str | PathLike[str]) -> Path:
+    """A path as a user writes it, in which ``~`` is the home folder.
+
+    Raises
+    ------
+    InputError
+        If there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{path} names a user that this machine does not know; write the folder itself.") from error
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside the file, which takes its place when all is written."""
+    """A new empty file, of a name that nobody can foresee, which takes its place when all is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{_short(path.name)}.part")
+    _tidy(path.parent)
+    temporary = path.with_name(f".{_short(path.name)}-{secrets.token_hex(3)}.part")
+    temporary.touch(exist_ok=False)  # neither a file nor a link that somebody put there is written to
     try:
         yield temporary
         move(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=64)  # looked for once, for a folder may hold a file for each of a million frames
+def _tidy(folder: Path) -> None:
+    """Remove files that programs have left which were killed while they wrote."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if PART.fullmatch(path.name) and _abandoned(path):
+                path.unlink(missing_ok=True)
 
 
 def move(path: Path, target: Path) -> None:
@@ -57,7 +102,13 @@ def _short(name: str) -> str:
     return f"{name[: LONGEST - 9]}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
 
 
-def check_replaceable(target: str | Path, marker: str) -> None:
+def holds(folder: str | PathLike[str], marker: str) -> bool:
+    """Whether a folder is of the kind with this marker, after a kill that left it under another name too."""
+    recover(Path(folder))
+    return (Path(folder) / marker).is_file()
+
+
+def check_replaceable(target: str | PathLike[str], marker: str) -> None:
     """Ask whether `replace_folder` may write there.
 
     Raises
@@ -65,69 +116,152 @@ def check_replaceable(target: str | Path, marker: str) -> None:
     InputError
         If `target` holds something else.
     """
-    target = Path(target)
-    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / marker).is_file())):
+    if not holds(target, marker) and _is_used(Path(target)) and not holds(target, marker):  # others may replace it now
         raise InputError(f"{target} holds other files; choose a new or empty folder.")
 
 
-def sweep(target: Path) -> None:
-    """Remove what a program that was killed within `replace_folder` left beside `target`; the only copy is put back."""
-    left = re.compile(re.escape(f".{_short(target.name)}-") + r"[a-z0-9_]{8}(-old)?")
-    beside = target.parent.iterdir() if target.parent.is_dir() else []
-    for path in sorted(path for path in beside if left.fullmatch(path.name)):
-        if path.name.endswith("-old") and not target.exists():
-            move(path, target)
-            continue
-        if path.name.endswith("-old"):
-            _bring_over(path, target, ())
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _bring_over(old: Path, target: Path, ours: Collection[str]) -> None:
-    """Move what somebody put into the old folder into the new one."""
-    for path in old.iterdir():
-        if path.name not in ours and not (target / path.name).exists():
-            move(path, target / path.name)
+def _is_used(target: Path) -> bool:
+    """Whether there is a file, or a folder that is not empty."""
+    try:
+        return any(target.iterdir())
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        return True
 
 
 @contextmanager
-def replace_folder(target: str | Path, marker: str, ours: Collection[str] = ()) -> Iterator[Path]:
+def open_folder(folder: str | PathLike[str], marker: str, otherwise: str) -> Iterator[Path]:
+    """The folder with this marker, to be read within the block.
+
+    Raises
+    ------
+    ReadError
+        If the marker is missing, in the words of `otherwise`; or the folder was written anew while it was read.
+    """
+    path = user_path(folder)
+    if not holds(path, marker):
+        raise ReadError(f"{path} {otherwise}")
+    before = stamp(path / marker)
+    try:
+        yield path
+    finally:
+        if stamp(path / marker) != before:
+            raise ReadError(f"{path} was written anew while it was read; open it again.")
+
+
+def stamp(path: Path) -> tuple[int, int, int]:
+    """Number, size and date of a file; while they stay, the content does too. Zeros if there is none."""
+    try:
+        known = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return known.st_ino, known.st_size, known.st_mtime_ns
+
+
+def recover(target: Path) -> None:
+    """Finish what a program that was killed within `replace_folder` has begun; nothing that another one does is undone.
+
+    A disk that lets nothing be moved is left as it is.
+    """
+    target = _linked(target)
+    left = re.compile(re.escape(f".{_short(target.name)}-") + r"[a-z0-9_]{8}(-old)?")
+    with contextlib.suppress(OSError):
+        found = [path for path in target.parent.iterdir() if left.fullmatch(path.name) and path.is_dir()]
+        olds = sorted((path for path in found if path.name.endswith(OLD)), key=_written, reverse=True)
+        for path in [*(old.with_name(old.name.removesuffix(OLD)) for old in olds), *olds]:
+            if not target.exists():  # the new one is complete when the old one has gone
+                with contextlib.suppress(OSError):
+                    move(path, target)
+        for old in olds:
+            _bring_over(old, target)
+        for path in found:
+            if path not in olds and _abandoned(path):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _linked(target: Path) -> Path:
+    """Where a folder lies of which users have made a link."""
+    return Path(os.path.realpath(target)) if target.is_symlink() else target
+
+
+def _abandoned(path: Path) -> bool:
+    """Whether nobody has written on a file, or on anything in a folder, for a day."""
+    return time.time() - _written(path) > ABANDONED
+
+
+def _written(path: Path) -> float:
+    """When something was last written to a file or folder; now, if it is just being moved."""
+    try:
+        return max(item.lstat().st_mtime for item in (path, *path.rglob("*")))
+    except OSError:
+        return time.time()
+
+
+def _bring_over(old: Path, target: Path) -> None:
+    """Move what somebody put into the old folder into the new one, and remove the old one; others may do the same."""
+    if target.is_dir() and old.is_dir():
+        ours = {name for marker, names in NOT_ALWAYS.items() if (target / marker).is_file() for name in names}
+        with contextlib.suppress(FileNotFoundError):
+            for path in list(old.iterdir()):
+                if path.name not in ours and not (target / path.name).exists():
+                    with contextlib.suppress(FileNotFoundError):
+                        move(path, target / path.name)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def replace_folder(target: str | PathLike[str], marker: str) -> Iterator[Path]:
     """Write into a new folder that takes the place of `target` when the block ends without an error.
 
     Parameters
     ----------
     target : path
-        The folder; a former one of the same kind is replaced, only once the new one is complete. What it holds under
-        other names than the new one, such as notes or figures, is kept.
+        The folder; a former one of the same kind is replaced, only once the new one is complete. What users put into
+        it, such as notes or figures, is kept.
     marker : str
         Name of a file that says a folder is of this kind. Other folders that hold anything are not touched.
-    ours : collection of str
-        Names that a former one may have and the new one has not, which are not kept.
 
     Raises
     ------
     InputError
         If `target` holds something else.
     """
-    target = Path(target)
+    target = _linked(Path(target))
     check_replaceable(target, marker)
     target.parent.mkdir(parents=True, exist_ok=True)
     new = target.with_name(f".{_short(target.name)}-{secrets.token_hex(4)}")
     new.mkdir()
     try:
         yield new
-        old = new.with_name(new.name + "-old")
-        if target.exists():
-            move(target, old)
-        try:
-            move(new, target)
-        except OSError:
-            if old.exists():
-                move(old, target)  # what was there stays there
-            raise
-        if old.exists():
-            _bring_over(old, target, ours)
-        shutil.rmtree(old, ignore_errors=True)
+        _take_place(new, target)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
+        recover(target)  # what was there comes back
         raise
+
+
+def _take_place(new: Path, target: Path) -> None:
+    """Put a complete folder in its place, while others may do the same, or finish this."""
+    old = new.with_name(new.name + OLD)
+    for attempt in range(ATTEMPTS):
+        _bring_over(old, target)  # of which another program has taken the place meanwhile
+        if target.exists():
+            with contextlib.suppress(FileNotFoundError):
+                move(target, old)
+        try:
+            move(new, target)
+            break
+        except OSError as error:
+            if not new.exists() and target.parent.is_dir():
+                break  # another program has finished this
+            if attempt == ATTEMPTS - 1 or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+    _bring_over(old, target)
+
+
+def remove_folder(target: Path) -> None:
+    """Remove a folder at once, as others see it."""
+    away = target.with_name(f".{_short(target.name)}-{secrets.token_hex(4)}")
+    move(target, away)
+    shutil.rmtree(away)

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 
 from .errors import ReadError
-from .folders import replace_folder
+from .folders import open_folder, replace_folder
 from .io.json_files import read_json
 from .models.config import ModelConfig, TrainConfig
 from .models.given import Scale
@@ -22,7 +22,6 @@ from .normalization import Normalization
 FORMAT = 1
 MARKER = "run.json"
 WEIGHTS, HISTORY = "weights.safetensors", "history.csv"
-TRAINED_ON = ("windows.csv", "files.csv")  # beside a model of many files: what it was trained on
 
 
 def write_run(
@@ -35,7 +34,7 @@ def write_run(
     InputError
         If the folder holds something that is not a run.
     """
-    with replace_folder(folder, MARKER, TRAINED_ON) as new:
+    with replace_folder(folder, MARKER) as new:
         (new / WEIGHTS).write_bytes(save(weights))
         history.to_csv(new / HISTORY, index=False)
         (new / MARKER).write_text(json.dumps({"format": FORMAT} | settings, indent=2), encoding="utf-8")
@@ -50,20 +49,18 @@ def read_run(folder: str | Path, device: torch.device) -> dict[str, Any]:
     ReadError
         If the folder holds no run, a damaged one, or one of a newer version.
     """
-    folder = Path(folder)
-    if not (folder / MARKER).is_file():
-        raise ReadError(f"{folder} is not the folder of a run: it has no {MARKER}.")
-    try:
-        settings = read_json(folder / MARKER)
-        if settings["format"] > FORMAT:
-            raise ReadError(f"{folder} was written by a newer version; update napari-vae.")
-        return _parts(folder, settings, device)
-    except ReadError:
-        raise
-    except Exception as error:
-        raise ReadError(
-            f"The run in {folder} is damaged ({type(error).__name__}); train again or use a copy."
-        ) from error
+    with open_folder(folder, MARKER, f"is not the folder of a run: it has no {MARKER}.") as path:
+        try:
+            settings = read_json(path / MARKER)
+            if settings["format"] > FORMAT:
+                raise ReadError(f"{path} was written by a newer version; update napari-vae.")
+            return _parts(path, settings, device)
+        except ReadError:
+            raise
+        except Exception as error:
+            raise ReadError(
+                f"The run in {path} is damaged ({type(error).__name__}); train again or use a copy."
+            ) from error
 
 
 def _parts(folder: Path, settings: dict[str, Any], device: torch.device) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..archive import RECORD
 from ..errors import InputError
+from ..folders import user_path
 from ..io.reading import FORMATS
 
 Patterns = str | PathLike[str] | Sequence[str | PathLike[str]]
@@ -42,7 +43,7 @@ def find_files(patterns: Patterns) -> list[Path]:
     """
     found: dict[str, Path] = {}
     for pattern in listed(patterns):
-        for path in _meant(Path(pattern).expanduser()):
+        for path in _meant(user_path(pattern)):
             _check_name(path)
             found.setdefault(os.path.realpath(path), path)  # Path.resolve fails on links that lead in a circle
     if not found:
@@ -59,7 +60,7 @@ def _check_name(path: Path) -> None:
 
 def is_open(pattern: str | PathLike[str]) -> bool:
     """Whether this names a folder or a pattern, so that the number of files may be another one tomorrow."""
-    path = Path(pattern).expanduser()
+    path = user_path(pattern)
     try:
         return path.is_dir() or (not path.exists() and glob.has_magic(str(path)))
     except OSError:  # a file that may not be looked at, or of a name too long, as whoever reads it will say

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ..archive import check_writable
 from ..errors import InputError
-from ..folders import sweep
 from ..progress import never
 from ..terminal import exit_code, sentence
 from .inputs import Patterns, find_files, is_open, listed
@@ -199,7 +198,7 @@ def run(
 
 
 def make_way(task: Task, target: Path, known: Record | None, overwrite: bool) -> None:
-    """Refuse to replace what is not asked to be, and clear what a program that was killed left behind.
+    """Refuse to replace what is not asked to be.
 
     Raises
     ------
@@ -208,8 +207,6 @@ def make_way(task: Task, target: Path, known: Record | None, overwrite: bool) ->
     """
     task.check(target)
     check_replaceable(target, known, overwrite)
-    if known is not None and known.state == BEGUN:
-        sweep(target)
 
 
 def check_replaceable(target: Path, known: Record | None, overwrite: bool) -> None:

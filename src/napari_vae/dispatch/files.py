@@ -13,6 +13,7 @@ from ..archive import check_writable
 from ..batch.inputs import find_files
 from ..batch.naming import places
 from ..errors import InputError
+from ..folders import user_path
 from ..io.writing import check_table_name
 from .frames import Work, do_frame, let_go
 from .spreading import spreader
@@ -118,7 +119,7 @@ def encode_files(
     from ..run import load_run
 
     Options(**options)
-    folder = Path(run).expanduser().resolve()
+    folder = user_path(run).resolve()
     if load_run(folder, device="cpu").model_config.kind == "conditional":
         raise InputError("A conditional model is told something of every atom; encode a table with it, file by file.")
     version = (folder / "weights.safetensors").stat().st_mtime_ns

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, ReadError
-from ..folders import replacing
+from ..folders import holds, remove_folder, replacing
 from ..io.json_files import read_json
 from ..io.writing import read_table, write_table
 
@@ -79,14 +78,9 @@ class Parts:
         return whole
 
     def discard(self) -> None:
-        """Remove the folder; one that holds no parts is left alone.
-
-        The marker goes last: parts without it, of which nobody knows the job, would be taken for those of the next.
-        """
-        if (self.folder / MARKER).is_file():
-            for part in self.folder.glob("frame-*"):
-                part.unlink()
-            shutil.rmtree(self.folder)
+        """Remove the folder; one that holds no parts is left alone."""
+        if holds(self.folder, MARKER):
+            remove_folder(self.folder)
 
     def _path(self, frame: int) -> Path:
         return self.folder / f"frame-{frame:06d}.parquet"

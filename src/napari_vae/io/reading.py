@@ -12,6 +12,7 @@ from os import PathLike
 from pathlib import Path
 
 from ..errors import InputError, ReadError
+from ..folders import user_path
 from ..micrograph import Micrograph
 from .dataset import Dataset
 from .hdf5 import hdf5_datasets
@@ -71,14 +72,14 @@ def read(path: str | PathLike[str], *, dataset: str | int | None = None) -> Micr
     >>> image.shape, image.pixel_size, image.units  # doctest: +SKIP
     ((1024, 1024), (0.0127, 0.0127), 'nm')
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     with _reading(path) as datasets:
         return _micrograph(path, datasets, _choose(datasets, dataset, path))
 
 
 def read_all(path: str | PathLike[str]) -> list[Micrograph]:
     """Read every image and movie of a file, which is parsed only once; see `read`."""
-    path = Path(path).expanduser()
+    path = user_path(path)
     with _reading(path) as datasets:
         return [_micrograph(path, datasets, index) for index in range(len(datasets))]
 
@@ -97,7 +98,7 @@ def list_datasets(path: str | PathLike[str]) -> list[str]:
     >>> napari_vae.list_datasets("survey.emd")  # doctest: +SKIP
     ['HAADF', 'BF']
     """
-    with _reading(Path(path).expanduser()) as datasets:
+    with _reading(user_path(path)) as datasets:
         return [dataset.name for dataset in datasets]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, ReadError
-from ..folders import check_replaceable, replace_folder, replacing
+from ..folders import check_replaceable, recover, replace_folder, replacing, stamp, user_path
 
 PACKAGES = {".zarr": "zarr", ".parquet": "pyarrow"}
 COLUMN, KEY = "image", b"napari_vae"
@@ -45,8 +45,9 @@ def open_stack(path: str | PathLike[str]) -> Any:
     --------
     >>> run = fit(open_stack("patches.zarr"))  # doctest: +SKIP
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     ending = _ending(path)
+    recover(path)
     try:
         stack = {".zarr": _open_zarr, ".parquet": ParquetStack, ".npy": _open_npy}[ending](path)
     except ReadError:
@@ -83,7 +84,7 @@ def write_stack(parts: Iterable[npt.ArrayLike], path: str | PathLike[str], *, le
     --------
     >>> write_stack((p.data for p in movies), "patches.zarr", length=200_000)  # doctest: +SKIP
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     ending = _ending(path)
     if ending == ".npy":
         raise InputError("Stacks are written as .zarr or .parquet; let the name end in one of these.")
@@ -106,7 +107,7 @@ class ParquetStack:
     def __init__(self, path: Path) -> None:
         from pyarrow.parquet import ParquetFile
 
-        self._path, self._stamp = path, _stamp(path)
+        self._path, self._stamp = path, stamp(path)
         with ParquetFile(path) as file:  # opened anew for every group: nothing can replace an open file on Windows
             self._metadata = file.metadata
         inner = json.loads(self._metadata.metadata[KEY])["shape"]
@@ -131,20 +132,11 @@ class ParquetStack:
     def _read(self, group: int) -> npt.NDArray[np.float32]:
         from pyarrow.parquet import ParquetFile
 
-        if _stamp(self._path) != self._stamp:
+        if stamp(self._path) != self._stamp:
             raise ReadError(f"{self._path} was written anew while it was read; open it again.")
         with ParquetFile(self._path, metadata=self._metadata) as file:
             column = file.read_row_group(group, columns=[COLUMN]).column(0).combine_chunks()
         return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, *self.shape[1:])
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Size and date of a file; while they stay, the content does too."""
-    try:
-        known = path.stat()
-    except OSError:
-        return (0, 0)
-    return known.st_size, known.st_mtime_ns
 
 
 def _ending(path: Path) -> str:

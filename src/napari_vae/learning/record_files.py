@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import ReadError
-from ..folders import check_replaceable, replace_folder
+from ..folders import check_replaceable, open_folder, replace_folder, user_path
 from ..io.json_files import read_json
 from .record import ExplorationRecord
 from .steps import Step
@@ -31,11 +31,13 @@ def save_record(record: ExplorationRecord, folder: str | Path) -> Path:
 
 def load_record(folder: str | Path) -> ExplorationRecord:
     """Read a record; see `ExplorationRecord.load`."""
-    path = Path(folder) / MARKER
-    if not path.is_file():
-        raise ReadError(f"{folder} holds no exploration: it has no {MARKER}.")
+    with open_folder(folder, MARKER, f"holds no exploration: it has no {MARKER}.") as path:
+        return _read(path)
+
+
+def _read(folder: Path) -> ExplorationRecord:
     try:
-        told = read_json(path)
+        told = read_json(folder / MARKER)
         if told["format"] > FORMAT:
             raise ReadError(f"The exploration in {folder} was written by a newer version; update napari-vae.")
         steps = tuple(Step.from_dict(step) for step in told["steps"])
@@ -60,6 +62,6 @@ def load_or_new(record: ExplorationRecord | str | Path | None) -> tuple[Explorat
     """
     if record is None or isinstance(record, ExplorationRecord):
         return record, None
-    folder = Path(record).expanduser()
+    folder = user_path(record)
     check_replaceable(folder, MARKER)
     return (ExplorationRecord.load(folder) if (folder / MARKER).is_file() else None), folder

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 
 from ..errors import InputError, ReadError
-from ..folders import replace_folder
+from ..folders import open_folder, replace_folder
 from ..io.json_files import read_json
 from ..models.weights import load_weights
 from ..provenance import describe_versions
@@ -37,7 +37,7 @@ def save_deep_kernel(model: DeepKernelGP, folder: str | PathLike[str]) -> Path:
         "shape": list(model.ensemble.shape),
         "versions": describe_versions(),
     }
-    with replace_folder(Path(folder), MARKER, ["run"]) as new:
+    with replace_folder(Path(folder), MARKER) as new:
         (new / WEIGHTS).write_bytes(save(model.ensemble.state()))
         if model.encoder is not None:
             model.encoder.run.save(new / "run")
@@ -57,9 +57,11 @@ def load_deep_kernel(folder: str | PathLike[str], *, device: str = "auto") -> De
     --------
     >>> model = load_deep_kernel("stiffness")  # doctest: +SKIP
     """
-    path = Path(folder)
-    if not (path / MARKER).is_file():
-        raise ReadError(f"{path} is not the folder of a deep kernel: it has no {MARKER}.")
+    with open_folder(folder, MARKER, f"is not the folder of a deep kernel: it has no {MARKER}.") as path:
+        return _read(path, device)
+
+
+def _read(path: Path, device: str) -> DeepKernelGP:
     try:
         settings = read_json(path / MARKER)
         if settings["format"] > FORMAT:

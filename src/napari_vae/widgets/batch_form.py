@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QLine
 
 from ..batch import Analyze, Detect, Encode, Train
 from ..errors import InputError
+from ..folders import user_path
 from ..io.reading import FORMATS
 from ..models.config import PRESETS, ModelConfig, TrainConfig
 from .memory import remember
@@ -94,7 +95,7 @@ class BatchForm(Form):
         """
         if not self.out.text().strip():
             raise InputError("No folder for the results is named; choose one.")
-        return Path(self.out.text().strip()).expanduser()
+        return user_path(self.out.text().strip())
 
     def job(self) -> Task:
         """What is to be done with every image.
@@ -110,7 +111,7 @@ class BatchForm(Form):
         if self.task.currentData() == APPLY:
             if not self.run.text().strip():
                 raise InputError("No trained model is named; choose the folder that it was saved in.")
-            return Encode(detection, run=Path(self.run.text().strip()).expanduser())
+            return Encode(detection, run=user_path(self.run.text().strip()))
         model = ModelConfig.preset(self.model.currentData())
         train = TrainConfig(epochs=self.epochs.value() or "auto")
         return (Train if self.task.currentData() == POOL else Analyze)(model, train, detection=detection)

@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton, QWidget
 
 from ..errors import InputError
+from ..folders import holds
 from ..storage import storage_problem
 
 
@@ -55,7 +56,7 @@ class SavingBox(QWidget):
 
     def may_replace(self, folder: Path) -> bool:
         """Ask before one that was saved earlier is lost; a folder of anything else is refused when saving."""
-        if not (folder / self.marker()).exists():
+        if not holds(folder, self.marker()):
             return True
         answer = QMessageBox.question(
             self,
