@@ -65,11 +65,22 @@ def test_identical_rows_are_one_class():
     assert cluster(np.ones((50, 2))).nunique() == 1
 
 
+@pytest.mark.parametrize(("method", "classes"), [("gmm", [0]), ("kmeans", [0]), ("hdbscan", [-1])])
+def test_one_row_is_one_class_but_no_peak_of_density(method, classes):
+    assert cluster(np.ones((1, 2)), method).tolist() == classes
+
+
 @pytest.mark.parametrize(
     ("latents", "options", "sentence"),
     [
         (np.array([[np.nan, 1.0]] * 30), {}, "NaN"),
+        (np.full((30, 2), 1e300), {}, "huge"),
+        (pd.DataFrame({"z1": ["a"] * 30}), {}, "z1 holds no numbers"),
+        (pd.DataFrame({"angle": ["a"] * 30}), {"columns": ["angle"]}, "angle holds no numbers"),
         (np.empty((0, 2)), {}, "no latents"),
+        (None, {}, "no latents"),
+        (np.zeros((5, 2)), {"n": 2.5}, "2.5 classes"),
+        (np.zeros((5, 2)), {"n": "two"}, "'two' classes"),
         (np.zeros((5, 2)), {"n": 9}, "9 classes of 5"),
         (np.zeros((5, 2)), {"method": "magic"}, "no clustering 'magic'"),
     ],

@@ -205,6 +205,7 @@ def test_cells_are_those_of_voronoi():
     closed = found["cell_area"].notna()
     assert closed.sum() == 9
     np.testing.assert_allclose(found["cell_area"][closed], 400, atol=41)
+    assert voronoi_intensities(np.ones((101, 101)), atoms, radius=1e9)["cell_area"].notna().sum() == 9
 
 
 def test_movies_frame_by_frame():

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import dask.array as da
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from measuring import detection
 from napari_vae import Micrograph, detect_atoms, iter_detect_atoms
-from napari_vae.atoms.spots import standing
+from napari_vae.atoms.spots import blur, standing
 from napari_vae.errors import InputError
 from napari_vae.samples import micrograph
 
@@ -64,18 +65,44 @@ def test_dark_columns_are_bright_ones_negated(graphene, atoms):
     "convert",
     [
         lambda image: image * 1e-10,
+        lambda image: image.astype(np.float64) * 1e-310,
+        lambda image: image.astype(np.float64) * 1e300,
         lambda image: image.astype(np.float64) * 1e12 + 3e13,
         lambda image: (image * 1000 + 2_000_000).astype(np.uint32),
         lambda image: image.astype(np.float16),
         lambda image: image.astype(">f4"),
     ],
-    ids=["1e-10", "1e12", "uint32", "float16", "big-endian"],
+    ids=["1e-10", "1e-310", "1e300", "1e12", "uint32", "float16", "big-endian"],
 )
 def test_units_do_not_matter(graphene, atoms, convert):
     again = detect_atoms(convert(graphene.data))
     assert len(again) == len(atoms)
     np.testing.assert_allclose(positions(again), positions(atoms), atol=0.02)
     np.testing.assert_allclose(again.y_err, atoms.y_err, rtol=0.1)
+
+
+@pytest.mark.parametrize("exponent", [-1000, 1000])
+def test_the_unit_changes_amplitudes_only_and_rounds_nothing(graphene, atoms, exponent):
+    again = detect_atoms(np.ldexp(graphene.data.astype(np.float64), exponent))
+    for column in ("amplitude", "background"):
+        again[column] = np.ldexp(again[column], -exponent)
+    pd.testing.assert_frame_equal(again, atoms, check_exact=True)
+
+
+def test_memory_grows_with_the_pixels_of_a_strip_not_with_their_square():
+    strip = np.zeros((16_000, 20), dtype=np.float32)
+    tracemalloc.start()
+    try:
+        blur(strip, 9.0)
+        assert tracemalloc.get_traced_memory()[1] < 20 * strip.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_blur_goes_on_as_a_straight_line_beyond_the_border():
+    plane = np.add.outer(np.arange(90.0), 2 * np.arange(70.0)).astype(np.float32)
+    np.testing.assert_allclose(blur(plane, 18.0), plane, atol=0.01)
+    np.testing.assert_allclose(blur(np.ones((90, 70), np.float32), 18.0, slopes=False), 1, atol=1e-6)
 
 
 def test_transposed_image_transposed_positions(graphene, atoms):
@@ -169,6 +196,8 @@ def test_a_few_single_atoms_on_a_sloping_support():
     np.testing.assert_allclose(positions(table)[order], places[np.lexsort(places.T)], atol=0.5)
 
 
+ONE_BRIGHT = np.zeros((64, 64))
+ONE_BRIGHT[30, 30] = 1
 NAN = np.ones((64, 64))
 NAN[3, 4:9] = np.nan
 
@@ -179,6 +208,8 @@ NAN[3, 4:9] = np.nan
         (NAN, "5 NaN or infinite pixels.*np.nan_to_num"),
         (np.where(np.isnan(NAN), np.inf, NAN), "NaN or infinite"),
         (np.full((64, 64), 3), "constant"),
+        (ONE_BRIGHT, "single bright or dark pixels"),
+        ([[1, 2], [3]], "differ in length"),
         (np.zeros((64, 64, 3), dtype=np.uint8), "grey"),
         (np.random.default_rng(0).random((64, 64, 3)), "grey"),
         (np.zeros((64, 64), dtype=complex), "np.abs"),
@@ -186,7 +217,7 @@ NAN[3, 4:9] = np.nan
         (np.zeros(100), "rows, columns"),
         (Micrograph(np.zeros((2, 64, 64)), axes="CYX"), "2 channels"),
     ],
-    ids=["nan", "inf", "constant", "rgb", "rgb float", "complex", "small", "1-D", "channels"],
+    ids=["nan", "inf", "constant", "one pixel", "ragged", "rgb", "rgb float", "complex", "small", "1-D", "channels"],
 )
 def test_bad_images_are_refused_in_one_sentence(image, sentence):
     with pytest.raises(InputError, match=sentence) as refused:
@@ -202,6 +233,9 @@ def test_bad_images_are_refused_in_one_sentence(image, sentence):
         ({"spacing": 0.5}, "at least 2 pixels"),
         ({"threshold": np.nan}, "finite"),
         ({"frames": 3}, "no frame 3"),
+        ({"frames": 0.5}, "whole numbers"),
+        ({"frames": ["first"]}, "whole numbers"),
+        ({"spacing": 1e9}, "does not fit into 200 pixels"),
         ({"refine": "magic"}, "centre of mass"),
         ({"refine": 3}, "gaussian"),
         ({"spacing": "wide"}, "at least 2 pixels"),

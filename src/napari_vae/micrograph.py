@@ -52,7 +52,7 @@ class Micrograph:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        data = self.data if hasattr(self.data, "dask") else np.asarray(self.data)
+        data = self.data if hasattr(self.data, "dask") else _array(self.data)
         axes = self.axes or {2: "YX", 3: "TYX"}.get(data.ndim, "")
         if len(axes) != data.ndim or axes not in ("YX", "TYX", "CYX"):
             raise InputError(
@@ -115,7 +115,7 @@ def as_micrograph(image: Any) -> Micrograph:
     if isinstance(image, Micrograph):
         return image
     if not hasattr(image, "ndim"):
-        image = np.asarray(image)
+        image = _array(image)
     if image.ndim == 3 and image.shape[-1] in (3, 4) and image.dtype == np.uint8 and min(image.shape[:2]) > 8:
         raise InputError(
             f"The image is a colour picture of shape {tuple(image.shape)}; convert it to grey values first, "
@@ -129,6 +129,13 @@ def first_channel(image: Micrograph) -> Micrograph:
     if image.axes != "CYX":
         return image
     return Micrograph(image.data[0], image.pixel_size, image.units, name=image.name)
+
+
+def _array(image: Any) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(image)
+    except ValueError:  # rows of different length
+        raise InputError("The rows of the image differ in length; give an array of numbers, rows × columns.") from None
 
 
 def _pixel_size(value: Any) -> tuple[float, float] | None:

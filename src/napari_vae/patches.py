@@ -235,7 +235,7 @@ def check_window(window: int | tuple[int, int], shape: tuple[int, ...]) -> tuple
     """
     try:
         rows, columns = (int(n) for n in np.broadcast_to(np.asarray(window), (2,)))
-    except ValueError:
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"A window is a number of pixels, or (rows, columns), not {window!r}.") from None
     if min(rows, columns) < 3:
         raise InputError(f"A window of {rows} × {columns} px is too small; give at least 3 × 3.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from ..errors import InputError
 from .modes import hills
@@ -23,6 +24,8 @@ PATIENCE = 4  # numbers of components that are tried after the best one so far
 MOST_ROWS = 5_000  # the mixture is fitted to at most so many, and then labels all
 MOST_DENSE = 20_000  # of so many the density is estimated; the others are of the class of the nearest
 STARTS = 3  # of each mixture, of which the best is kept
+FEWEST = 5  # rows of a class found by density
+LARGEST = 1e100  # value whose square can still be computed with
 FLOOR = 1e-3  # variance added to each column, against collapse on duplicates
 
 
@@ -86,10 +89,13 @@ def _grouped(
     values: npt.NDArray[np.float64], index: pd.Index, method: str, n: int | Literal["auto"], seed: int
 ) -> pd.Series:
     """Classes of rows (N, k) that are scaled as they are to count."""
-    if n != "auto" and not 1 <= n <= len(values):
-        raise InputError(f"{n} classes of {len(values)} rows are not possible; choose 1 … {len(values)}.")
-    if method == "hdbscan":
-        labels: npt.NDArray[np.int64] | None = _dense(values, seed)
+    if n != "auto" and not (isinstance(n, int | np.integer) and 1 <= n <= len(values)):
+        raise InputError(f"{n!r} classes of {len(values)} rows are not possible; choose 1 … {len(values)}.")
+    if len(values) == 1 and method in ("gmm", "kmeans"):
+        labels: npt.NDArray[np.int64] | None = np.zeros(1, dtype=np.int64)
+        bic: dict[int, float] = {}
+    elif method == "hdbscan":
+        labels = _dense(values, seed)
     elif method in ("gmm", "kmeans"):
         sample = _some(values, MOST_ROWS, seed)
         mixture, bic = _mixture(sample, n, seed) if method == "gmm" or n == "auto" else (None, {})
@@ -133,13 +139,11 @@ def _of_columns(
     missing = [name for name in columns if name not in table]
     if missing or not columns:
         raise InputError(f"There is no column {', '.join(missing) or 'chosen'}; choose columns of numbers to group by.")
-    chosen = table[columns].to_numpy(float)
-    known = np.isfinite(chosen).all(axis=1)
+    chosen = _numbers(table[columns])
+    known = np.asarray(np.isfinite(chosen).all(axis=1))
     chosen = chosen[known]
     if len(chosen) < 2:
         raise InputError("Hardly any atom has a value in every chosen column; choose fewer or other columns.")
-    if n != "auto" and not 1 <= n <= len(chosen):
-        raise InputError(f"{n} classes of {len(chosen)} rows are not possible; choose 1 … {len(chosen)}.")
     parts: list[npt.NDArray[np.float64]] = []
     for name, values in zip(columns, chosen.T, strict=True):
         name = name.removeprefix(_OURS)
@@ -161,19 +165,30 @@ def _values(latents: pd.DataFrame | npt.ArrayLike) -> tuple[npt.NDArray[np.float
         table = latents.filter(regex=f"^{_LATENT.pattern}$")
         own_scale = table.shape[1] > 0  # the prior gives latents their scale; one that says nothing stays small
         table = table if own_scale else latents.select_dtypes("number")
-        values, index = table.to_numpy(float), latents.index
+        values, index = _numbers(table), latents.index
     else:
-        values = np.asarray(latents, dtype=float)
+        try:
+            values = np.asarray(latents, dtype=float)
+        except (TypeError, ValueError):
+            values = np.empty((0, 0))
         values, own_scale = values[:, None] if values.ndim == 1 else values, False
-        index = pd.RangeIndex(len(values))
-    if values.ndim != 2 or values.shape[1] == 0 or len(values) == 0:
+        index = pd.RangeIndex(len(values) if values.ndim else 0)
+    if values.ndim != 2 or values.size == 0:
         raise InputError("There are no latents to cluster; give a table with z1, z2, … or an (N, k) array.")
-    if not np.isfinite(values).all():
-        raise InputError("The latents hold NaN or infinite values; drop those rows first.")
+    if not (np.abs(values) < LARGEST).all():  # nor NaN
+        raise InputError(f"The latents hold NaN, infinite or huge values (from {LARGEST:g}); drop those rows first.")
     if not own_scale:
         sd = values.std(0)
         values = (values - values.mean(0)) / np.where(sd > 0, sd, 1)
     return values, index
+
+
+def _numbers(table: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """The values of a table (N, k), NaN where they are missing."""
+    words = [str(name) for name, kind in table.dtypes.items() if not is_numeric_dtype(kind)]
+    if words:
+        raise InputError(f"The column {', '.join(words)} holds no numbers; choose columns of numbers to group by.")
+    return table.to_numpy(float, na_value=np.nan)
 
 
 def _mixture(
@@ -202,7 +217,10 @@ def _dense(values: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.int64]:
     from sklearn.cluster import HDBSCAN
 
     sample = _some(values, MOST_DENSE, seed)
-    labels = HDBSCAN(min_cluster_size=max(5, len(sample) // 100), copy=True).fit_predict(sample)
+    smallest = max(FEWEST, len(sample) // 100)
+    if len(sample) < smallest:
+        return np.full(len(values), -1)
+    labels = HDBSCAN(min_cluster_size=smallest, copy=True).fit_predict(sample)
     found: npt.NDArray[np.int64] = labels if sample is values else labels[cKDTree(sample).query(values)[1]]
     return found
 

@@ -14,9 +14,9 @@ from ..micrograph import Micrograph
 from ..progress import drain, never
 from ..region import Mask, inside, region_mask
 from .filtered import Filtered
-from .frames import checked_frame, frame_list, open_frames
+from .frames import frame_list, open_frames
 from .measuring import measure, measure_large
-from .mending import mend
+from .mending import mended_frame
 from .placing import blank_table, place_atoms
 from .recipe import Frames, Options, Recipe
 from .spots import standing
@@ -173,7 +173,7 @@ def _detect_frame(
     """The recipe, measured on this frame if there is none yet, and the atoms of the frame; None where stopped."""
     shape = micrograph.shape[-2:]
     if not is_large(shape):
-        frame = mend(checked_frame(micrograph, number, blank_ok=recipe is not None))
+        frame = mended_frame(micrograph, number, blank_ok=recipe is not None)
         recipe, filtered = (recipe, Filtered(frame, recipe.sigma)) if recipe else measure(frame, asked)
         return recipe, _detect(filtered, recipe, number, asked)
     known = recipe or measure_large(micrograph, number, asked)
@@ -181,7 +181,7 @@ def _detect_frame(
     def part(tile: Tile) -> pd.DataFrame | None:
         if stop():
             return None
-        frame = mend(checked_frame(micrograph, number, blank_ok=True, window=tile.window))
+        frame = mended_frame(micrograph, number, blank_ok=True, window=tile.window)
         return _detect(Filtered(frame, known.sigma), known, number, asked)
 
     tiles = tiles_of(shape, known)
@@ -206,7 +206,7 @@ def candidate_atoms(image: Any, **options: Any) -> pd.DataFrame:
         found = _detect_frame(micrograph, number, replace(recipe, threshold=0.0), quick, never)[1]
         table = blank_table(0, number, "none") if found is None else found
     else:
-        recipe, filtered = measure(mend(checked_frame(micrograph, number)), asked)
+        recipe, filtered = measure(mended_frame(micrograph, number), asked)
         table = _detect(filtered, replace(recipe, threshold=0.0), number, quick)
     table = _within(region, table)
     table.attrs["napari_vae"] = recipe.summary
@@ -229,7 +229,12 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> 
     table["background"] = maps.background[at].astype(np.float64) * filtered.unit + filtered.slow[at]
     table[["y", "x"]] = found.place[kept]
     place_atoms(filtered.frame, table, recipe, asked.placing)
-    return add_weak(filtered, table, recipe, asked.placing) if asked.weak else table
+    if asked.weak:
+        table = add_weak(filtered, table, recipe, asked.placing)
+    intensities = ["amplitude", "background"]
+    with np.errstate(over="ignore"):  # a background below the least, or above the largest float is infinite
+        table[intensities] = np.ldexp(table[intensities].to_numpy(float), filtered.mended.exponent)
+    return table
 
 
 def _region(micrograph: Micrograph, asked: Options) -> Mask | None:

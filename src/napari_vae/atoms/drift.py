@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..micrograph import Micrograph
-from .frames import checked_frame
+from .mending import mended_frame
 from .spots import flatten
 
 Array = npt.NDArray[np.float64]
@@ -194,7 +194,7 @@ def _binned(image: Micrograph, frame: int, spacing: float) -> Array | None:
     """A frame without slow background as means over blocks that still show the atoms; None when it is blank."""
     from scipy.ndimage import gaussian_filter
 
-    data = checked_frame(image, frame, blank_ok=True)
+    data = mended_frame(image, frame, blank_ok=True).frame
     if np.ptp(data) == 0:
         return None
     n = _block(spacing)

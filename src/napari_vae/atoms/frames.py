@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -55,11 +56,14 @@ def frame_list(micrograph: Micrograph, frames: int | slice | Iterable[int] | Non
         return list(everything)
     if isinstance(frames, slice):
         return list(everything[frames])
-    wanted = [frames] if isinstance(frames, int | np.integer) else list(frames)
     try:
-        return [everything[int(number)] for number in wanted]
-    except IndexError:
-        raise InputError(f"There is no frame {max(wanted)}; the image has {len(everything)}, counted from 0.") from None
+        wanted = [index(number) for number in (frames if isinstance(frames, Iterable) else [frames])]
+    except TypeError:
+        raise InputError(f"Frames are whole numbers, counted from 0, or a slice; not {frames!r:.80}.") from None
+    for number in wanted:
+        if not -len(everything) <= number < len(everything):
+            raise InputError(f"There is no frame {number}; the image has {len(everything)}, counted from 0.")
+    return [everything[number] for number in wanted]
 
 
 def checked_frame(

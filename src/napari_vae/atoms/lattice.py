@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .frames import checked_frame, open_frames
-from .mending import mend
+from .frames import open_frames
+from .mending import mended_frame
 from .spots import SpotMaps, blur, flatten, local_maxima, spot_maps
 
 Array = npt.NDArray[np.float64]
@@ -71,7 +71,7 @@ def estimate_spacing(image: Any, *, polarity: str = "auto") -> float:
 
 def first_scale(image: Any) -> Scale:
     """The scale of the first frame of an image."""
-    return measure_scale(mend(checked_frame(open_frames(image), 0)).frame)
+    return measure_scale(mended_frame(open_frames(image), 0).frame)
 
 
 def measure_scale(frame: Array) -> Scale:
@@ -186,5 +186,5 @@ def skew(values: npt.NDArray) -> float:
     """Third standardised moment."""
     centred = values.astype(np.float64).ravel()
     centred -= centred.mean()
-    spread = float(np.mean(centred**2))
-    return float(np.mean(centred**3) / max(spread, 1e-30) ** 1.5)
+    square = centred * centred
+    return float(np.mean(square * centred) / max(float(np.mean(square)), 1e-30) ** 1.5)

@@ -8,10 +8,9 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..micrograph import Micrograph
 from .filtered import Filtered
-from .frames import checked_frame
 from .lattice import ISOLATED, Scale, measure_scale, skew
 from .learned import learned_threshold
-from .mending import Mended, mend
+from .mending import Mended, mended_frame
 from .recipe import SIGNS, Options, Recipe
 from .threshold import isolated_threshold, lattice_threshold
 from .tiles import is_large, samples_of, typical
@@ -32,22 +31,34 @@ def measure_frame(micrograph: Micrograph, number: int, asked: Options) -> Recipe
     with threadpool_limits(1, user_api="blas"):  # as in the detection, to the last digit
         if is_large(micrograph.shape[-2:]):
             return measure_large(micrograph, number, asked)
-        return measure(mend(checked_frame(micrograph, number)), asked)[0]
+        return measure(mended_frame(micrograph, number), asked)[0]
 
 
 def measure_large(micrograph: Micrograph, number: int, asked: Options) -> Recipe:
     """The recipe of a large frame, from parts of it that have any contrast."""
     windows = samples_of(micrograph.shape[-2:])
-    parts = [checked_frame(micrograph, number, blank_ok=True, window=window) for window in windows]
-    parts = [part for part in parts if np.ptp(part) > 0]
+    parts = [mended_frame(micrograph, number, blank_ok=True, window=window) for window in windows]
+    parts = [part for part in parts if np.ptp(part.frame) > 0]
     if not parts:
         raise InputError("The image is constant in its middle and towards its corners; choose one with contrast there.")
-    return typical([measure(mend(part), asked)[0] for part in parts])
+    return typical([measure(part, asked)[0] for part in parts])
 
 
 def measure(frame: Mended, asked: Options) -> tuple[Recipe, Filtered]:
-    """Fill in what the user left open from a frame."""
+    """Fill in what the user left open from a frame.
+
+    Raises
+    ------
+    InputError
+        If the spacing that the user gave is larger than the frame.
+    """
     spacing, threshold = asked.spacing, asked.threshold
+    smaller = min(frame.frame.shape)
+    if spacing is not None and spacing > smaller:
+        raise InputError(
+            f"A spacing of {spacing:g} pixels does not fit into {smaller} pixels of the image; give the distance of "
+            "neighbouring columns in pixels, or leave it out to have it estimated."
+        )
     scale = measure_scale(frame.frame)
     sigma = scale.sigma if spacing is None else float(np.clip(scale.sigma, 0.1 * spacing, 0.25 * spacing))
     filtered = Filtered(frame, sigma)

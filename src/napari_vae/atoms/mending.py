@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+
+from ..errors import InputError
+from ..micrograph import Micrograph
+from .frames import checked_frame
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -19,10 +23,14 @@ _MOST_DEFECTS = 0.005  # of the pixels; where more stand alone, they are electro
 
 @dataclass(frozen=True)
 class Mended:
-    """A `frame` (rows, columns) without damage, and which of its rows and columns were `lost` and are interpolated."""
+    """A `frame` (rows, columns) without damage, and which of its rows and columns were `lost` and are interpolated.
+
+    Intensities of the image are those of the frame times 2 ** `exponent`.
+    """
 
     frame: Array
     lost: tuple[Flags, Flags]
+    exponent: int = 0
 
     def in_gap(self, points: npt.NDArray, width: float) -> Flags:
         """Which points (N, 2) lie in a gap wider than `width` pixels, or as near to one as half of that."""
@@ -32,6 +40,29 @@ class Mended:
                 if last - first + 1 > width:
                     inside |= (place > first - width / 2) & (place < last + width / 2)
         return inside
+
+
+def mended_frame(
+    micrograph: Micrograph, number: int, blank_ok: bool = False, window: tuple[slice, slice] | None = None
+) -> Mended:
+    """One frame, or a window of it, without damage and with intensities of order one.
+
+    These are divided by a power of two, which rounds nothing, so that no square of them is too large or too small for a
+    float, whatever the unit of the image.
+
+    Raises
+    ------
+    InputError
+        As `checked_frame`; or if nothing but damage is left of the frame.
+    """
+    frame = checked_frame(micrograph, number, blank_ok, window)
+    exponent = int(np.frexp(np.abs(frame).max())[1])
+    mended = mend(np.ldexp(frame, -exponent))
+    if not blank_ok and np.ptp(mended.frame) == 0:
+        raise InputError(
+            "The image is constant but for single bright or dark pixels, which are no atoms; choose one with contrast."
+        )
+    return replace(mended, exponent=exponent)
 
 
 def mend(frame: Array) -> Mended:

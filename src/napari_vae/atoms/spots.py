@@ -86,9 +86,9 @@ def blur(image: Floats, width: float, *, slopes: bool = True) -> Floats:
     if block == 1:
         return np.asarray(gaussian_filter(image, width, truncate=2.5), dtype=np.float32)
     rows, columns = (n // block for n in image.shape)
-    means = image[: rows * block, : columns * block].reshape(rows, block, columns, block).mean(axis=(1, 3))
-    down, across = (_smoother(n, width / block, slopes) for n in means.shape)
-    small = down @ means @ across.T
+    small = image[: rows * block, : columns * block].reshape(rows, block, columns, block).mean(axis=(1, 3))
+    for axis in (0, 1):
+        small = _smooth(small, width / block, axis, slopes)
     for axis, length in enumerate(image.shape):
         place = (np.arange(length) + 0.5) / block - 0.5
         lower = np.floor(place).astype(np.int64).clip(0, max(small.shape[axis] - 2, 0))
@@ -99,20 +99,29 @@ def blur(image: Floats, width: float, *, slopes: bool = True) -> Floats:
     return np.asarray(small, dtype=np.float32)
 
 
-def _smoother(n: int, width: float, slopes: bool) -> Floats:
-    """Matrix (n, n) that puts a Gaussian-weighted straight line, or level, through the values around each of n.
+def _smooth(values: Floats, width: float, axis: int, slopes: bool) -> Floats:
+    """Put a Gaussian-weighted straight line, or level, through the values around each along an axis (Cleveland 1979).
 
     Away from the ends it is a blur. There, where a blur would see a slope as bright or dark, the line is not level.
     """
-    place = np.arange(n, dtype=np.float64)
-    offset = place - place[:, None]
-    weight = np.exp(-0.5 * (offset / width) ** 2) * (np.abs(offset) <= 3 * width)
-    weight /= weight.sum(axis=1, keepdims=True)
+    from scipy.ndimage import correlate1d
+
+    reach = int(3 * width)
+    offset = np.arange(-reach, reach + 1, dtype=np.float64)
+    weight = np.exp(-0.5 * (offset / width) ** 2)
+
+    def moment(of: npt.NDArray, power: int) -> npt.NDArray[np.float64]:
+        return np.asarray(correlate1d(of, weight * offset**power, axis, np.float64, mode="constant"))
+
+    ones = np.ones([n if k == axis else 1 for k, n in enumerate(values.shape)])
+    total = moment(ones, 0)
+    level = moment(values, 0) / total
     if not slopes:
-        return weight.astype(np.float32)
-    mean = (weight * offset).sum(axis=1, keepdims=True)
-    spread = (weight * (offset - mean) ** 2).sum(axis=1, keepdims=True)
-    return np.asarray(weight * (1 - mean * (offset - mean) / np.maximum(spread, 1e-12)), dtype=np.float32)
+        return level.astype(np.float32)
+    mean = moment(ones, 1) / total
+    spread = np.maximum(moment(ones, 2) / total - mean**2, 1e-12)
+    slope = (moment(values, 1) / total - mean * level) / spread
+    return np.asarray(level - mean * slope, dtype=np.float32)
 
 
 def local_maxima(values: Floats, sigma: float) -> Ints:

@@ -71,6 +71,7 @@ def voronoi_intensities(
         raise InputError(
             'The atoms have no column background; detect them with refine=True, or take background="none".'
         )
+    radius = min(radius, float(sum(micrograph.shape[-2:])))  # a larger one reaches no farther
     points = atoms[["y", "x"]].to_numpy(dtype=float)
     if not np.isfinite(points).all():
         raise InputError("Some atoms have NaN or infinite positions; drop those rows first.")
