@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from napari_vae.layers import micrograph_from_layer
+
 LONG = 60_000  # milliseconds
 TURNED = {"scale": (0.02, 0.02), "translate": (5.0, -3.0), "rotate": 30, "units": ("nm", "nm")}
 
@@ -73,6 +75,37 @@ def test_a_pixel_size_is_typed_in_where_the_file_has_none(viewer, lattice, show_
     form.pixel_size.setValue(0.01)
     assert np.allclose(image.scale, (0.02, 0.01))
     assert form.pixel_size.text().endswith(" nm")
+
+
+@pytest.mark.parametrize(("unit", "size", "typed"), [("pixel", 1.0, (0.02, "nm")), ("m", 5e-10, (4e-10, "m"))])
+def test_a_pixel_size_is_of_one_image_and_of_what_lies_on_it(viewer, lattice, unit, size, typed):
+    from napari_vae.widgets.pixel_size_box import calibrate
+
+    places = {"scale": (size, size), "units": (unit, unit)}
+    other = viewer.add_image(lattice[0], name="other", **places | {"scale": (1.5 * size,) * 2})
+    alike = viewer.add_image(lattice[0], name="alike", **places)
+    far = viewer.add_points([[1e4, 1e4]], name="far", **places)
+    image = viewer.add_image(lattice[0], name="plain", affine=np.diag([2, 2, 1]), translate=(size, 0), **places)
+    drawn = viewer.add_shapes([[[5, 5], [5, 20], [20, 20]]], shape_type="polygon", **places)
+    pixels = np.array([(0.0, 0.0), (10.0, 20.0)])
+    on_drawing = [drawn.world_to_data(image.data_to_world(pixel)) for pixel in pixels]
+    calibrate(viewer.layers, image, *typed)
+    assert micrograph_from_layer(image).pixel_size == pytest.approx((typed[0], typed[0]), abs=0)
+    assert micrograph_from_layer(image).units == typed[1] and drawn.units == image.units
+    assert np.allclose([drawn.world_to_data(image.data_to_world(pixel)) for pixel in pixels], on_drawing)
+    for layer, before in ((other, 1.5 * size), (alike, size), (far, size)):
+        assert np.allclose(layer.scale, before, rtol=1e-12, atol=0) and str(layer.units[-1]).startswith(unit)
+
+
+def test_a_pixel_size_typed_in_while_a_job_runs_is_that_of_its_atoms(viewer, lattice, open_widget, qtbot):
+    image = viewer.add_image(lattice[0], name="plain", translate=(10, 20))
+    widget = open_widget("Detect atoms")
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.detect()
+        widget.form.pixel_size.setValue(0.02)
+    points = viewer.layers["atoms of plain"]
+    assert points.units == image.units and str(points.units[-1]) == "nanometer"
+    assert np.allclose(points.scale, 0.02) and np.allclose(points.translate, (0.2, 0.4))
 
 
 def test_spacing_in_any_unit(scene, shown):

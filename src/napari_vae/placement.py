@@ -200,13 +200,21 @@ class Placement:
 
         It is that of the whole way to the world; to be rotated or sheared changes no length.
         """
-        flat = self.last(2)
-        unit = flat.units[-1]
-        factors = _factors((unit, unit), flat.units)
-        if unit == "pixel" or factors is None:
+        unit = self.units[-1]
+        if unit == "pixel" or _factors((unit, unit), self.units[-2:]) is None:
             return None, "px"
-        rows, columns = np.abs(np.diag(np.linalg.qr(factors[:, None] * flat.to_world()[:2, :2])[1]))
-        return (float(rows), float(columns)), short_unit(unit)
+        return self._lengths(), short_unit(unit)
+
+    def resized(self, image: Placement, columns: float, unit: str) -> Placement:
+        """Where this is to lie when the pixels of the image that it lies on are given another length along columns."""
+        factor = columns / image._lengths()[1]
+        rows, one = self._factors_to(image.units[-1])
+        grow = np.r_[np.ones(self.ndim - 2), factor * one, factor * one]
+        affine = self.affine.copy()
+        affine[-3] *= rows / one
+        affine[:-1, -1] *= grow
+        units = (*self.units[:-2], unit, unit)
+        return replace(self, scale=self.scale * grow, translate=self.translate * grow, affine=affine, units=units)
 
     def side(self) -> float:
         """Side of the square as large as a pixel, in the unit of `pixel_size`; of one without a size 1."""
@@ -245,9 +253,24 @@ class Placement:
             world[:-1] *= factors[:, None]
         return np.asarray(np.linalg.solve(ours.to_world(), world))
 
+    def shares_units(self, other: Placement) -> bool:
+        """Whether rows and columns are of the same kind as those of another: lengths, or bare pixels."""
+        return _factors(self.units[-2:], other.units[-2:]) is not None
+
     def lies_like(self, other: Placement) -> bool:
         """Whether pixels of both lie at the same place."""
         return self.ndim == other.ndim and _is_identity(self.matrix_from(other))
+
+    def _lengths(self) -> tuple[float, float]:
+        """Of a pixel along rows and columns, in the unit of the last axis."""
+        linear = self._factors_to(self.units[-1])[:, None] * self.last(2).to_world()[:2, :2]
+        rows, columns = np.abs(np.diag(np.linalg.qr(linear)[1]))
+        return float(rows), float(columns)
+
+    def _factors_to(self, unit: str) -> Floats:
+        """What the last two axes are multiplied by to be in that unit; 1 where they are of another kind."""
+        factors = _factors((unit, unit), self.units[-2:])
+        return np.ones(2) if factors is None else factors
 
     def _linear(self) -> Floats:
         return np.asarray(self.rotate @ _shear_matrix(self.shear, self.ndim) @ np.diag(self.scale))

@@ -63,7 +63,7 @@ def deliver(
     earlier = _earlier(layer)
     edits = edits_of(earlier.detected, places_of(earlier.atoms))
     edited = bool(edits.placed.any() or len(edits.deleted))
-    if not _lie_alike(layer, request.placement) and (edited or earlier.own or earlier.results):
+    if not request.placement.lies_like(Placement.of_layer(layer)) and (edited or earlier.own or earlier.results):
         made = _add(viewer, _layer_data(atoms, places_of(atoms), request))
         history.note(made, None)
         return made, len(atoms), ELSEWHERE
@@ -133,7 +133,3 @@ def _update(layer: Points, before: PointsState, merged: Merged, layer_data: Laye
     if told and (mapped or "sublattice" not in before.features):
         layer.border_color_cycle = layer_data[1]["border_color_cycle"]
         layer.border_color = "sublattice"
-
-
-def _lie_alike(layer: Points, placement: Placement) -> bool:
-    return bool(np.allclose(Placement.of_layer(layer).to_world(), placement.to_world(), rtol=1e-9, atol=1e-12))

@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from napari.layers import Image
 from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
+
+from ..layers import KEY
+from ..placement import Placement
+from .spacing_box import calibration_events
 
 TOOLTIP = (
     "Width of one pixel, in nm or the unit of the file. Type it in where the file does not say it, or is "
@@ -30,11 +36,11 @@ class PixelSizeBox(QDoubleSpinBox):
     def follow(self, layer: Any | None) -> None:
         """Show the pixel size of this layer."""
         if self._layer is not None:
-            for event in (self._layer.events.scale, self._layer.events.units):
+            for event in calibration_events(self._layer):
                 event.disconnect(self._on_calibrated)
         self._layer = layer
         if layer is not None:
-            for event in (layer.events.scale, layer.events.units):
+            for event in calibration_events(layer):
                 event.connect(self._on_calibrated)
         self.setEnabled(layer is not None)
         self._on_calibrated()
@@ -47,8 +53,7 @@ class PixelSizeBox(QDoubleSpinBox):
     def _on_calibrated(self, event: Any = None) -> None:
         if not isalive(self):
             return
-        known = self._layer is not None and str(self._layer.units[-1]) != "pixel"
-        size = abs(float(self._layer.scale[-1])) if known and self._layer is not None else 0.0
+        size = (self._pixel_size()[0] or (0.0, 0.0))[1]
         with QSignalBlocker(self):
             self.setDecimals(int(np.clip(4 - np.floor(np.log10(size or 0.01)), 2, 12)))
             self.setSuffix(f" {self._unit()}")
@@ -57,18 +62,37 @@ class PixelSizeBox(QDoubleSpinBox):
 
     def _unit(self) -> str:
         """Unit of the layer; nanometres where it has none."""
-        unit = "pixel" if self._layer is None else f"{self._layer.units[-1]:~}"
-        return "nm" if unit in ("pixel", "px") else unit
+        size, unit = self._pixel_size()
+        return "nm" if size is None else unit
+
+    def _pixel_size(self) -> tuple[tuple[float, float] | None, str]:
+        return (None, "px") if self._layer is None else Placement.of_layer(self._layer).pixel_size()
 
 
 def calibrate(layers: Any, layer: Any, size: float, unit: str) -> None:
-    """Give a layer, and all that share its pixels, pixels of another size along columns; their shape stays as it is."""
-    before, units = np.array(layer.scale[-2:]), tuple(layer.units[-2:])
-    ratio = size / abs(before[-1])
-    for other in list(layers):
-        if other.ndim >= 2 and np.allclose(other.scale[-2:], before) and tuple(other.units[-2:]) == units:
-            kept = other.ndim - 2
-            factors = np.r_[np.ones(kept), ratio, ratio]
-            other.translate = np.array(other.translate) * factors
-            other.scale = np.array(other.scale) * factors
-            other.units = (*map(str, other.units[:kept]), unit, unit)
+    """Give an image, and all that lies on it, pixels of another size along columns; their shape stays as it is."""
+    before = Placement.of_layer(layer)
+    for other in [other for other in layers if other.ndim >= 2 and (other == layer or _lies_on(other, layer))]:
+        for name, value in Placement.of_layer(other).resized(before, size, unit).kwargs().items():
+            setattr(other, name, value)
+
+
+def _lies_on(layer: Any, image: Any) -> bool:
+    """Whether a layer belongs to an image: made from it, another channel of its file, or drawn where it lies."""
+    told, file = layer.metadata.get(KEY, {}), image.metadata.get(KEY, {})
+    if "source" in told:
+        return bool(told["source"] == image.name)
+    if isinstance(layer, Image):
+        return "path" in file and all(told.get(name) == file.get(name) for name in ("path", "dataset"))
+    if not Placement.of_layer(layer).shares_units(Placement.of_layer(image)):
+        return False
+    (low, high), (first, last) = (_corners(each, image) for each in (layer, image))
+    return not bool((high < first).any() or (last < low).any())
+
+
+def _corners(layer: Any, image: Any) -> npt.NDArray[np.float64]:
+    """First and last row and column (2, 2) that a layer reaches, in pixels of an image; NaN of an empty one."""
+    low, high = layer.extent.data[:, -2:]
+    corners = [low, (low[0], high[1]), (high[0], low[1]), high]
+    places = Placement.of_layer(image).last(2).points_from(corners, Placement.of_layer(layer).last(2))
+    return np.array([places.min(axis=0), places.max(axis=0)])
