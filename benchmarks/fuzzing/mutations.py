@@ -16,40 +16,17 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow.parquet import ParquetWriter
 
 from napari_vae import read_table, write_table
 
-WORDS = [
-    *("", "nan", "-nan", "inf", "-inf", "1e308", "1e309", "-1", "0", "-0", "1e-320", "0.5", "1,5", "1_0", "0x10", "T"),
-    *(
-        "99999999999999999999",
-        "1000000000000",
-        "100000000",
-        "-9223372036854775808",
-        "4294967296",
-        "65536",
-        "-2147483649",
-    ),
-    *(
-        "x",
-        "None",
-        "true",
-        "=1+1",
-        "Å µ ☃",
-        "é",
-        "\u202e",
-        "\x1b]0;t\x07",
-        "\x00",
-        '"',
-        ",",
-        ";",
-        "\n",
-        "\r\n",
-        "\t",
-        " ",
-    ),
-    *("../../x", "/dev/zero", "%s{0}", "a" * 70_000, "1" * 5000),
-]
+NUMBERS = "nan -nan inf -inf 1e308 1e309 1e-320 -1 0 -0 0.5 1,5 1_0 0x10 65536 4294967296 -2147483649 100000000 " + (
+    "1000000000000 -9223372036854775808 99999999999999999999"
+)
+LETTERS = 'x T None true =1+1 é Å☃µ \u202e \x1b]0;t\x07 \x00 " , ; ../../x /dev/zero %s{0}'
+WORDS = ["", " ", "\t", "\n", "\r\n", "a" * 70_000, "1" * 5000, *NUMBERS.split(" "), *LETTERS.split(" ")]
+SHORT = [word.replace("\0", "") for word in WORDS if len(word) < 100]  # for what holds no long ones
 NAMES = ["y", "x", "frame", "class", "z1", "z2", "atom", "angle", "track", "Y", "", "axis-0", "index", "sublattice"]
 NODES: list[Any] = [
     *(None, True, False, 0, 1, -1, 2, 0.5, -0.5, 1e-320, 1e308, -1e308, 10**6, 2**31, 2**63, 10**30, -(10**30)),
@@ -207,6 +184,9 @@ def tensors(data: bytes, rng: random.Random) -> bytes:
 
 def table(path: Path, rng: random.Random) -> None:
     """A table with other values, types, names, columns or rows, written by ours or, of parquet, by pandas."""
+    if path.suffix == ".parquet" and rng.random() < 0.01:
+        _repeated(path, rng)
+        return
     frame = read_table(path)
     origin = frame.attrs.get("origin", {})
     for _ in range(rng.choice([1, 1, 2])):
@@ -215,7 +195,15 @@ def table(path: Path, rng: random.Random) -> None:
         frame.attrs = {"origin": json_value(origin, rng)} if rng.random() < 0.5 else {}
         frame.reset_index().to_parquet(path)
         return
-    write_table(frame, path, pixel_size=origin.get("pixel_size"), units=str(rng.choice([*WORDS[:40], "nm", "µm", "Å"])))
+    write_table(frame, path, pixel_size=origin.get("pixel_size"), units=str(rng.choice([*SHORT, "nm", "µm", "Å"])))
+
+
+def _repeated(path: Path, rng: random.Random) -> None:
+    """A parquet file of very many equal rows, which take no room in it."""
+    rows = pa.table({name: np.zeros(10**6) for name in ("y", "x", "frame")})
+    with ParquetWriter(path, rows.schema) as file:
+        for _ in range(rng.choice([1, 20, 150])):
+            file.write_table(rows)
 
 
 def _frame(frame: pd.DataFrame, rng: random.Random) -> pd.DataFrame:
@@ -260,10 +248,10 @@ def hdf5(path: Path, rng: random.Random) -> None:
         if rng.random() < 0.4 and (holders := [h for h in (item, file) if len(h.attrs)]):
             holder = rng.choice(holders)
             key = rng.choice(sorted(holder.attrs))
-            value = rng.choice([1, -1.5, np.nan, np.zeros(0), np.arange(5), b"\xff", 10**18, *WORDS[:40]])
+            value = rng.choice([1, -1.5, np.nan, np.zeros(0), np.arange(5), b"\xff", 10**18, *SHORT])
             holder.attrs.pop(key, None)
             if rng.random() < 0.8:
-                holder.attrs[key] = value.replace("\0", "") if isinstance(value, str) else value
+                holder.attrs[key] = value
             return
         shape = getattr(item, "shape", None) or (3,)
         del file[name]
@@ -280,7 +268,7 @@ def hdf5(path: Path, rng: random.Random) -> None:
         elif kind == 4:
             file[name] = rng.choice([np.zeros(0), np.zeros((2, 3, 4, 5)), np.array(1.5), np.full(shape, np.nan)])
         elif kind == 5:
-            file.create_dataset(name, data=[rng.choice(WORDS[:30]).replace("\0", "")] * 3, dtype=h5py.string_dtype())
+            file.create_dataset(name, data=[rng.choice(SHORT)] * 3, dtype=h5py.string_dtype())
         elif kind == 6:
             file.create_dataset(name, data=np.zeros(shape, rng.choice(["c16", "f2", "i8", "?", "S3", [("a", "f4")]])))
         elif kind == 7:
