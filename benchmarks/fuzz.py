@@ -29,6 +29,7 @@ from fuzzing.kinds import KINDS
 from fuzzing.workers import DEATH, FOREIGN, HANG, MEMORY, OPENED, REFUSED, Worker, apart
 
 RESULTS = (OPENED, REFUSED, FOREIGN, HANG, MEMORY, DEATH)
+FEW = 40  # cases of a kind that are all printed
 FAULTS = (FOREIGN, HANG, MEMORY, DEATH)
 
 
@@ -51,7 +52,7 @@ def fuzz(kind: str, targets: list[Path], seeds: range, folder: Path, deadline: f
     for seed in seeds:
         outcome = worker.take(seed)
         counts[outcome.result] += 1
-        if outcome.result in FAULTS or len(seeds) == 1:
+        if outcome.result in FAULTS or len(seeds) <= FEW:
             print(f'--kind "{kind}" --seed {seed}: {outcome.result}: {outcome.damage}: {outcome.words}', flush=True)
         if time.monotonic() > deadline:
             break

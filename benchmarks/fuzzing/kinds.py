@@ -100,7 +100,7 @@ def open_table(path: Path, rng: random.Random) -> None:
         write = path.with_name(f"again{rng.choice(['.csv', '.parquet', '.h5', '.h5ad'])}")
         nv.write_table(table, write)
     if {"y", "x"} <= set(table):
-        nv.extract_patches(np.ones((40, 40), np.float32), table, window=SIDE)
+        nv.extract_patches(IMAGES[0].repeat(5, 0).repeat(5, 1), table, window=SIDE)
 
 
 def open_stack(path: Path, rng: random.Random) -> None:

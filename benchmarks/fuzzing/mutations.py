@@ -132,36 +132,38 @@ def json_nodes(data: bytes, rng: random.Random) -> bytes:
 
 def json_value(value: Any, rng: random.Random) -> Any:
     """A copy of a value with one node changed."""
-    top = {"": copy.deepcopy(value)}
-    nodes: list[tuple[Any, Any]] = []
-    waiting: list[Any] = [top]
-    while waiting:
-        node = waiting.pop()
-        keys = list(node) if isinstance(node, dict) else range(min(len(node), 8))
-        nodes += [(node, key) for key in keys]
-        waiting += [node[key] for key in keys if isinstance(node[key], dict | list)]
-    parent, key = rng.choice(nodes[1:] or nodes)
-    old, (other, name) = parent[key], rng.choice(nodes)
-    kind = rng.randrange(10)
+    top = [copy.deepcopy(value)]
+    parent, key = _walk(top, rng)
+    old, kind = parent[key], rng.randrange(10)
     if kind == 0 and parent is not top:
         del parent[key]
     elif kind == 1 and isinstance(parent, list):
         parent[key:key] = [old] * rng.choice([1, 3, 1000])
-    elif kind == 1 and isinstance(parent, dict) and parent is not top:
+    elif kind == 1:
         parent[rng.choice(WORDS)] = parent.pop(key)
     elif kind == 2:
         parent[key] = rng.choice([[old], {"a": old}, [old, old], str(old), [[[[old]]]]])
     elif kind == 3:
+        other, name = _walk(top, rng)
         parent[key] = copy.deepcopy(other[name])
     elif kind in (4, 5) and isinstance(old, int | float):
         parent[key] = rng.choice(
-            [-old, old * 1e6, old + 1, old - 1, old * 1e300, old / 1e300, str(old), old + 0.5, 3 * old]
+            [-old, old + 1, old - 1, old + 0.5, 3 * old, old * 1e6, old * 1e300, old / 1e300, str(old)]
         )
     elif kind in (4, 5) and isinstance(old, list):
         parent[key] = rng.choice([old[:-1], old[1:], old[::-1], old * 2, old * 1000, dict(enumerate(map(str, old)))])
     else:
         parent[key] = copy.deepcopy(rng.choice(NODES))
-    return top[""]
+    return top[0]
+
+
+def _walk(top: list[Any], rng: random.Random) -> tuple[Any, Any]:
+    """Some node, as what holds it and its name there: each branch of a node is as likely as the others."""
+    parent, key = top, 0
+    while isinstance(parent[key], dict | list) and parent[key] and rng.random() < 0.85:
+        parent = parent[key]
+        key = rng.choice(list(parent) if isinstance(parent, dict) else range(len(parent)))
+    return parent, key
 
 
 def tensors(data: bytes, rng: random.Random) -> bytes:
@@ -316,7 +318,7 @@ def mutate(target: Path, rng: random.Random) -> str:
     change = whole.get(path.suffix)
     if path.suffix == ".h5" and rng.random() < 0.5 and target.stem == "table":
         change = table
-    if change is not None and rng.random() < 0.6:
+    if change is not None and rng.random() < 0.75:
         before = path.read_bytes()
         try:
             change(path, rng)
