@@ -10,6 +10,7 @@ import pytest
 from training_widget import TURNED, quick
 
 ROOT = Path(__file__).parent.parent
+NO_DATA = "the folder of real micrographs is not here; name it in NAPARI_VAE_DATA to run these tests"
 os.environ.setdefault("QT_API", "pyside6")
 os.environ["NAPARI_STRICT_QT"] = "1"
 
@@ -33,8 +34,17 @@ def real_data():
     """Folder of real micrographs."""
     folder = Path(os.environ.get("NAPARI_VAE_DATA", ROOT / ".." / "shared" / "data")).resolve()
     if not folder.is_dir():
-        pytest.skip("the folder of real micrographs is not here; name it in NAPARI_VAE_DATA to run this test")
+        pytest.skip(NO_DATA)
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Tests without real micrographs are one line of the summary, which joins what is skipped at the same place."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple) and NO_DATA in report.longrepr[2]:
+        report.longrepr = (__file__, 0, NO_DATA)
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -88,18 +88,19 @@ def test_the_simplest_model_is_suggested_where_nothing_is_turned(perovskite):
     assert np.isfinite(table["held_out"]).all()
 
 
-@pytest.mark.parametrize("after", [1, 4])
-def test_progress_goes_up_and_the_scan_stops_at_once(perovskite, after):
-    events = []
-    job = iter_advise(*perovskite, windows=[16], train=TRAIN, stop=lambda: len(events) >= after)
+@pytest.mark.parametrize(("steps", "tried"), [(1, 0), (130, 1)])
+def test_progress_goes_up_and_the_scan_stops_at_once(perovskite, steps, tried):
+    """It is asked after every step, of which a training has about 120, and never again once it says stop."""
+    answers, events = iter([False] * (steps - 1) + [True]), []
+    job = iter_advise(*perovskite, windows=[16], train=TRAIN, stop=lambda: next(answers))
     with pytest.raises(StopIteration) as end:
         while True:
             events.append(next(job))
-    assert events[0].step == 0 and len(events) <= after + 1
+    assert events[0].step == 0 and next(answers, None) is None
     assert [event.step for event in events] == sorted(event.step for event in events)
     advice = end.value.value
-    assert len(advice.table) < after, "no more than what was tried by then"
-    assert len(advice.table) or advice.model == nv.ModelConfig(latent_dim=2)
+    assert len(advice.table) == tried and "stopped" in advice.reasons
+    assert tried or advice.model == nv.ModelConfig(latent_dim=2)
 
 
 def test_too_few_atoms_and_windows_that_do_not_fit_are_one_sentence(perovskite):

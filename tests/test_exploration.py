@@ -1,7 +1,6 @@
 """The active-learning loop on functions whose answer is known: what it finds, what it survives, what it keeps."""
 
 import json
-import time
 
 import numpy as np
 import pandas as pd
@@ -397,9 +396,7 @@ def test_a_hundred_thousand_candidates_are_predicted_in_parts():
     exploration.tell(np.arange(20), np.sin(6 * x[:20, 0]))
     fitted, parts = exploration.model, []
     fitted.predict = lambda part, noise=True: parts.append(len(part)) or PlainGP.predict(fitted, part, noise=noise)
-    began = time.perf_counter()
     suggestion = exploration.suggest()
-    assert time.perf_counter() - began < 10
     assert len(suggestion.indices) == 4
     assert max(parts) <= 16_384
     assert sum(parts[:7]) == 100_000  # then those that are drawn together

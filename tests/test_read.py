@@ -1,7 +1,6 @@
 """Reading files: pixels and calibration against what was written, for each format and for napari."""
 
 import logging
-import os
 import warnings
 from pathlib import Path
 
@@ -14,9 +13,6 @@ from napari_vae.errors import ReadError
 from napari_vae.io import list_datasets, read
 from napari_vae.io.napari_reader import get_reader
 from napari_vae.io.writing import write_image
-
-DATA = Path(os.environ.get("NAPARI_VAE_DATA", Path(__file__).parents[2] / "shared" / "data"))
-real_files = pytest.mark.skipif(not DATA.is_dir(), reason="no folder of real micrographs; set NAPARI_VAE_DATA to it")
 
 
 @pytest.fixture
@@ -202,23 +198,21 @@ REAL = {  # file: (shape, pixel size or None, units)
 }
 
 
-@real_files
 @pytest.mark.parametrize("name", REAL)
-def test_real_file(name):
+def test_real_file(real_data, name):
     shape, pixel_size, units = REAL[name]
-    image = read(DATA / name)
+    image = read(real_data / name)
     assert (image.shape, image.units) == (shape, units)
     assert image.pixel_size == (None if pixel_size is None else pytest.approx(pixel_size, rel=2e-3))
     assert np.isfinite(image.frame()).all()
 
 
-@real_files
-def test_no_real_file_is_left_out():
+def test_no_real_file_is_left_out(real_data):
     """What is not in the table is no image: spectra, an archive, settings, positions."""
     spectra = {"ref_F_2_1.dm3", "ref_F_2_1.dm4", "ref_F_2_1.dm5"}
     other = {"velox_emd_version11.zip", "MoS2_stem_Exp-001-5.json", "Au_NP_atom_positions.npy"}
-    files = {path for folder in ("formats", "lattices") for path in (DATA / folder).rglob("*.*")}
-    names = {str(path.relative_to(DATA)) for path in files if path.is_file() and path.suffix != ".csv"}
+    files = {path for folder in ("formats", "lattices") for path in (real_data / folder).rglob("*.*")}
+    names = {str(path.relative_to(real_data)) for path in files if path.is_file() and path.suffix != ".csv"}
     assert {Path(name).name for name in names - set(REAL)} == spectra | other
     for path in files:
         if path.name in spectra:
@@ -226,29 +220,26 @@ def test_no_real_file_is_left_out():
                 read(path)
 
 
-@real_files
-def test_every_real_image_is_a_layer_for_each_dataset():
+def test_every_real_image_is_a_layer_for_each_dataset(real_data):
     for name in REAL:
-        layers = get_reader(str(DATA / name))(str(DATA / name))
-        image = read(DATA / name, dataset=0)
-        assert len(layers) == len(list_datasets(DATA / name))
+        layers = get_reader(str(real_data / name))(str(real_data / name))
+        image = read(real_data / name, dataset=0)
+        assert len(layers) == len(list_datasets(real_data / name))
         assert all(options["scale"][-2:] == image.scale for _, options, _ in layers if image.pixel_size)
         assert layers[0][1]["units"][-1] == ("pixel" if image.pixel_size is None else image.units)
 
 
-@real_files
-def test_ncem_file_is_not_transposed():
+def test_ncem_file_is_not_transposed(real_data):
     h5py = pytest.importorskip("h5py")
-    path = DATA / "formats/openNCEM_GPL3/Acquisition_18.emd"
+    path = real_data / "formats/openNCEM_GPL3/Acquisition_18.emd"
     with h5py.File(path) as file:
         stored = file["data/single/data"][:]
         assert file["data/single/dim1"].attrs["name"] == b"Y"
     np.testing.assert_array_equal(read(path).data, stored)
 
 
-@real_files
-def test_datasets_of_one_file_by_name_and_index():
-    path = DATA / "formats/rsciio_GPL3/16x16_STEM_BF_DF_acquire.emi"
+def test_datasets_of_one_file_by_name_and_index(real_data):
+    path = real_data / "formats/rsciio_GPL3/16x16_STEM_BF_DF_acquire.emi"
     names = list_datasets(path)
     assert len(names) == len(set(names)) == 2
     second = read(path, dataset=names[1])
@@ -258,16 +249,14 @@ def test_datasets_of_one_file_by_name_and_index():
         read(path, dataset="bright field")
 
 
-@real_files
-def test_spectra_are_passed_over():
-    assert list_datasets(DATA / "formats/rsciio_GPL3/multi_signal.dm3") == ["HAADF"]
+def test_spectra_are_passed_over(real_data):
+    assert list_datasets(real_data / "formats/rsciio_GPL3/multi_signal.dm3") == ["HAADF"]
 
 
-@real_files
-def test_reading_leaves_no_trace_on_terminal_or_settings(capfd):
+def test_reading_leaves_no_trace_on_terminal_or_settings(real_data, capfd):
     before = warnings.filters[:], logging.getLogger("rsciio").propagate
-    read(DATA / "formats/openNCEM_GPL3/temp.mrc")
-    read(DATA / "formats/rsciio_GPL3/fei_example_tem_stack.emd")
+    read(real_data / "formats/openNCEM_GPL3/temp.mrc")
+    read(real_data / "formats/rsciio_GPL3/fei_example_tem_stack.emd")
     assert capfd.readouterr() == ("", "")
     assert before == (warnings.filters[:], logging.getLogger("rsciio").propagate)
 

@@ -7,10 +7,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QLineEdit
 
-from test_widgets_explore import drag
-from training_widget import TURNED
-
-LONG = 60_000
+from test_widgets_explore import drag, every_move  # noqa: F401
+from training_widget import LONG, TURNED, settle
 
 
 @pytest.fixture
@@ -31,7 +29,7 @@ def explore(points, show_widget, qtbot):
     widget = show_widget(ExploreWidget)
     widget.sections["Classes"].expand(animate=False)
     widget.resize(380, 1300)
-    qtbot.waitUntil(lambda: widget.plot.drawn, timeout=5000)
+    qtbot.waitUntil(lambda: widget.plot.drawn, timeout=LONG)
     return widget
 
 
@@ -71,9 +69,9 @@ def test_selected_atoms_get_a_class(explore, points, qtbot):
     type_name(qtbot, section, "defect")
     click(qtbot, section.assign_button)
     assert (points.features["class"] == "defect").sum() == 30 and names(section) == ["defect"]
-    qtbot.waitUntil(lambda: len(points.selected_data) == 30, timeout=2000)
+    qtbot.waitUntil(lambda: len(points.selected_data) == 30, timeout=LONG)
     points.selected_data = {40, 41}
-    qtbot.waitUntil(lambda: len(explore.plot.selection) == 2, timeout=2000)
+    qtbot.waitUntil(lambda: len(explore.plot.selection) == 2, timeout=LONG)
     type_name(qtbot, section, "edge")
     qtbot.keyClick(section.name, Qt.Key.Key_Return)
     assert points.features["class"].tolist()[40:42] == ["edge", "edge"]
@@ -83,7 +81,7 @@ def test_rename_merge_and_undo(grouped, points, qtbot):
     before = points.features["class"].tolist()
     item = grouped.list.topLevelItem(0)
     item.setText(0, "Sr")
-    qtbot.waitUntil(lambda: "Sr" in points.features["class"].tolist(), timeout=2000)
+    qtbot.waitUntil(lambda: "Sr" in points.features["class"].tolist(), timeout=LONG)
     assert names(grouped)[0] == "Sr" and (points.features["class"] == "Sr").sum() in (30, 34)
     grouped.list.selectAll()
     click(qtbot, grouped.merge_button)
@@ -113,7 +111,7 @@ def test_painting_assigns_what_is_outlined(explore, points, qtbot):
     moved = explore.plot.box.viewRange()
     explore.plot.select_within([(-2, -2), (0, -2), (0, 0), (-2, 0)])
     assert (points.features["class"] == "left").sum() == 30
-    qtbot.wait(100)
+    settle(qtbot, explore)
     assert np.allclose(explore.plot.box.viewRange(), moved) and not np.allclose(view, moved), "the view stays"
 
 
@@ -162,16 +160,16 @@ def test_a_name_is_changed_with_the_keyboard(grouped, points, qtbot):
     editor = grouped.list.findChild(QLineEdit)
     qtbot.keyClicks(editor, "Sr")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: names(grouped) == ["Sr", "1"], timeout=2000)
+    qtbot.waitUntil(lambda: names(grouped) == ["Sr", "1"], timeout=LONG)
     assert (points.features["class"] == "Sr").sum() == 34
 
 
 def test_classes_of_a_run_stay(explore, described, qtbot):
     section = explore.classes
-    qtbot.waitUntil(lambda: names(section) == ["0", "1"], timeout=2000)
+    qtbot.waitUntil(lambda: names(section) == ["0", "1"], timeout=LONG)
     before = np.array(described.face_color)
     section.list.topLevelItem(0).setText(0, "bulk")
-    qtbot.waitUntil(lambda: "class_name" in described.features, timeout=2000)
+    qtbot.waitUntil(lambda: "class_name" in described.features, timeout=LONG)
     assert section.column.currentText() == "class_name" and names(section) == ["bulk", "1"]
     assert described.features["class"].tolist() == ["0"] * 30 + ["1"] * 34
     click(qtbot, section.undo_button)
@@ -181,9 +179,9 @@ def test_classes_of_a_run_stay(explore, described, qtbot):
 def test_numbers_are_not_overwritten_and_integers_come_back(explore, points, qtbot, notifications):
     section, numbers = explore.classes, np.arange(64) % 3
     points.features = points.features.assign(kind=numbers)
-    qtbot.wait(100)
+    settle(qtbot, explore)
     points.selected_data = {1, 2}
-    qtbot.waitUntil(lambda: len(explore.plot.selection) == 2, timeout=2000)
+    qtbot.waitUntil(lambda: len(explore.plot.selection) == 2, timeout=LONG)
     for column, words in (("z1", "holds numbers, not classes"), ("y", "is a position")):
         section.column.setCurrentText(column)
         type_name(qtbot, section, "defect")
@@ -217,7 +215,7 @@ def test_groups_of_another_layer_or_of_other_points_are_not_written(explore, poi
     with qtbot.waitSignal(job.ended, timeout=LONG):
         click(qtbot, explore.classes.grouping.button)
         viewer.layers["other"].add([[1.0, 1.0]])
-        qtbot.wait(100)
+        settle(qtbot, explore)
     assert "class" not in viewer.layers["other"].features
     assert not notifications or "group again" in notifications[-1]
 
@@ -225,7 +223,7 @@ def test_groups_of_another_layer_or_of_other_points_are_not_written(explore, poi
 def test_deleted_points_end_what_can_be_undone(grouped, points, qtbot):
     points.selected_data = {3}
     points.remove_selected()
-    qtbot.waitUntil(lambda: not grouped.undo_button.isEnabled(), timeout=2000)
+    qtbot.waitUntil(lambda: not grouped.undo_button.isEnabled(), timeout=LONG)
     assert sum(grouped.classes.counts) == 63
 
 

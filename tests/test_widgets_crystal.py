@@ -6,8 +6,7 @@ import pytest
 from napari_vae import measure_lattice, samples
 from napari_vae.io.napari_reader import image_layer
 from napari_vae.layers import atoms_to_points, placement_of
-
-LONG = 60_000  # milliseconds
+from training_widget import LONG
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from napari_vae.layers import micrograph_from_layer
-
-LONG = 60_000  # milliseconds
-TURNED = {"scale": (0.02, 0.02), "translate": (5.0, -3.0), "rotate": 30, "units": ("nm", "nm")}
+from training_widget import LONG, TURNED
 
 
 @pytest.fixture
@@ -242,7 +240,7 @@ def test_window_closed_while_looking(viewer, widget, qtbot):
 
     widget.detect()
     viewer.close()
-    assert QThreadPool.globalInstance().waitForDone(20_000)
+    assert QThreadPool.globalInstance().waitForDone(LONG)
 
 
 def test_no_image(open_widget, notifications):

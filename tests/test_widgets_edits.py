@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-LONG = 60_000  # milliseconds
-TURNED = {"scale": (0.02, 0.02), "translate": (5.0, -3.0), "rotate": 30, "units": ("nm", "nm")}
+from training_widget import LONG, TURNED, settle
+
 NAME = "atoms of lattice"
 
 
@@ -225,7 +225,7 @@ def test_marks_follow_the_region_while_it_is_drawn(viewer, show_widget, scene, q
     assert viewer.layers.selection == {drawing}  # adding a layer would have ended the drawing
     assert (marks.data[:, 0] < marks.data[:, 1] + 1).all() and not widget.progress.words.text()
     detect(qtbot, widget)
-    qtbot.wait(300)
+    settle(qtbot, widget)
     assert not widget.preview_job.running and not len(marks.data)  # until there is something else to mark
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import pyqtgraph
 import pytest
 from qtpy.QtCore import Qt
 
-from training_widget import TURNED
+from training_widget import LONG, TURNED
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def explore(groups, show_widget, qtbot):
 
     widget = show_widget(ExploreWidget)
     widget.resize(360, 700)
-    qtbot.waitUntil(lambda: widget.plot.drawn, timeout=5000)
+    qtbot.waitUntil(lambda: widget.plot.drawn, timeout=LONG)
     return widget
 
 
@@ -41,6 +42,12 @@ def _point(x, y):
     return QPointF(float(x), float(y))
 
 
+@pytest.fixture(autouse=True)
+def every_move(monkeypatch):
+    """No move of the mouse is left out because it follows soon on another."""
+    monkeypatch.setitem(pyqtgraph.CONFIG_OPTIONS, "mouseRateLimit", 0)
+
+
 def drag(qtbot, widget, places, modifier=Qt.KeyboardModifier.NoModifier):
     """Press at the first place of the plane, move over the others, release."""
     view = widget.plot.plot.viewport()
@@ -48,7 +55,6 @@ def drag(qtbot, widget, places, modifier=Qt.KeyboardModifier.NoModifier):
     qtbot.mousePress(view, Qt.MouseButton.LeftButton, modifier, pixels[0])
     for place in pixels[1:]:
         for _ in range(2):  # pyqtgraph begins a drag with the second move
-            qtbot.wait(15)  # it looks at the mouse a hundred times a second
             send_move(view, place, modifier)
     qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, modifier, pixels[-1])
 
@@ -91,16 +97,16 @@ def test_what_is_outlined_is_selected_on_the_canvas(explore, groups, qtbot, tool
     mode(qtbot, explore, tool)
     corners = [LOW[0], LOW[2]] if tool == "Box" else LOW
     drag(qtbot, explore, corners)
-    qtbot.waitUntil(lambda: groups.selected_data == set(range(30)), timeout=2000)
+    qtbot.waitUntil(lambda: groups.selected_data == set(range(30)), timeout=LONG)
     assert "30 selected" in explore.words.text()
     left = [(-1.36, -1.36), (-1.0, -1.36), (-1.0, -0.4), (-1.36, -0.4)]
     drag(qtbot, explore, left[::2] if tool == "Box" else left, Qt.KeyboardModifier.AltModifier)
-    qtbot.waitUntil(lambda: 0 < len(groups.selected_data) < 30, timeout=2000)
+    qtbot.waitUntil(lambda: 0 < len(groups.selected_data) < 30, timeout=LONG)
     high = [(0.4, 0.4), (1.25, 0.4), (1.25, 1.4), (0.4, 1.4)]
     drag(qtbot, explore, high[::2] if tool == "Box" else high, Qt.KeyboardModifier.ShiftModifier)
-    qtbot.waitUntil(lambda: set(range(30, 60)) <= groups.selected_data, timeout=2000)
+    qtbot.waitUntil(lambda: set(range(30, 60)) <= groups.selected_data, timeout=LONG)
     qtbot.mouseClick(explore.tools.clear, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not groups.selected_data, timeout=2000)
+    qtbot.waitUntil(lambda: not groups.selected_data, timeout=LONG)
     assert "selected" not in explore.words.text()
 
 
@@ -108,7 +114,7 @@ def test_what_is_selected_on_the_canvas_is_selected_here(explore, groups, qtbot)
     told = []
     explore.plot.selection_changed.connect(told.append)
     groups.selected_data = {3, 40}
-    qtbot.waitUntil(lambda: explore.plot.selection.tolist() == [3, 40], timeout=2000)
+    qtbot.waitUntil(lambda: explore.plot.selection.tolist() == [3, 40], timeout=LONG)
     assert not told, "it does not go round in circles"
 
 
@@ -116,7 +122,7 @@ def test_a_click_selects_one_and_a_double_click_goes_there(explore, groups, view
     place = pixel(explore, *groups.features.loc[7, ["z1", "z2"]])
     view = explore.plot.plot.viewport()
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: len(groups.selected_data) == 1, timeout=2000)
+    qtbot.waitUntil(lambda: len(groups.selected_data) == 1, timeout=LONG)
     row = next(iter(groups.selected_data))
     explore.plot.double_clicked.emit(row)
     assert np.allclose(viewer.scene.camera.center[-2:], groups.data_to_world(groups.data[row]))
@@ -138,17 +144,17 @@ def test_hovering_shows_values(explore, groups, qtbot):
         return explore.card.words.text()
 
     place = pixel(explore, *groups.features.loc[7, ["z1", "z2"]])
-    qtbot.waitUntil(lambda: "no." in hover(place), timeout=2000)
+    qtbot.waitUntil(lambda: "no." in hover(place), timeout=LONG)
     assert "z1" in explore.card.words.text()
-    qtbot.waitUntil(lambda: "Hover" in hover(pixel(explore, 0, 0)), timeout=2000)
+    qtbot.waitUntil(lambda: "Hover" in hover(pixel(explore, 0, 0)), timeout=LONG)
 
 
 def test_the_table_is_followed(explore, groups, qtbot):
     groups.features = groups.features.assign(z3=np.arange(60.0))
-    qtbot.waitUntil(lambda: explore.x.findText("z3") >= 0, timeout=2000)
+    qtbot.waitUntil(lambda: explore.x.findText("z3") >= 0, timeout=LONG)
     assert explore.x.currentText() == "z1"
     groups.add([[5.0, 5.0]])
-    qtbot.waitUntil(lambda: "61 points" in explore.words.text(), timeout=2000)
+    qtbot.waitUntil(lambda: "61 points" in explore.words.text(), timeout=LONG)
 
 
 def test_layers_come_and_go(explore, groups, viewer, qtbot):
@@ -184,7 +190,7 @@ def test_labels_with_features(viewer, show_widget, qtbot):
     widget.x.setCurrentText("area")
     widget.plot.set_selection([2])
     widget.plot.selection_changed.emit(np.array([2]))
-    qtbot.waitUntil(lambda: labels.selected_label == 2, timeout=2000)
+    qtbot.waitUntil(lambda: labels.selected_label == 2, timeout=LONG)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,7 @@ from napari_vae import Micrograph, ModelConfig, TrainConfig, extract_patches, fi
 from napari_vae.layers import KEY
 from napari_vae.open_runs import OpenRun, keep_run, run_of
 from napari_vae.placement import Placement
-from training_widget import TURNED
-
-LONG = 60_000
+from training_widget import LONG, TURNED
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +42,7 @@ def explore(points, show_widget, qtbot):
     for section in widget.sections.values():
         section.expand(animate=False)
     widget.resize(380, 1400)
-    qtbot.waitUntil(lambda: widget.plot.drawn, timeout=5000)
+    qtbot.waitUntil(lambda: widget.plot.drawn, timeout=LONG)
     return widget
 
 
@@ -127,7 +125,7 @@ def test_the_worst_atom_is_first_and_a_click_goes_there(viewer, explore, points,
     assert f"no. {worst}:" in item.text()
     place = explore.quality.unusual.visualItemRect(item).center()
     qtbot.mouseClick(explore.quality.unusual.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: points.selected_data == {worst}, timeout=2000)
+    qtbot.waitUntil(lambda: points.selected_data == {worst}, timeout=LONG)
     assert np.allclose(viewer.scene.camera.center[-2:], points.data_to_world(points.data[worst]))
     assert "Active" in explore.quality.latents.text()
 
@@ -138,7 +136,7 @@ def test_what_is_unsure_is_less_opaque(explore, points, qtbot):
     rgba = []
     explore.plot.set_colors = rgba.append
     explore.quality.certainty.setChecked(True)
-    qtbot.waitUntil(lambda: len(np.unique(rgba[-1][:, 3])) > 5, timeout=2000)
+    qtbot.waitUntil(lambda: len(np.unique(rgba[-1][:, 3])) > 5, timeout=LONG)
 
 
 def test_a_map_of_a_column(viewer, explore, points, qtbot, notifications):

@@ -8,8 +8,7 @@ from qtpy.QtWidgets import QFileDialog
 
 import napari_vae as nv
 from napari_vae.widgets.explorer.figure_section import FigureSection
-
-LONG = 60_000  # milliseconds
+from training_widget import LONG
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import napari_vae.widgets.train as train_module
 from napari_vae.models.config import INVARIANCES, ModelConfig, TrainConfig
 from napari_vae.widgets.progress_box import duration
-from training_widget import kinds
+from training_widget import LONG, kinds
 
 
 def side(square):
@@ -20,11 +20,11 @@ def side(square):
 def test_window_is_suggested_and_drawn(viewer, scene, show_widget, qtbot):
     widget = show_widget(train_module.TrainWidget)
     assert widget.data.window_px.value() == 24
-    qtbot.waitUntil(lambda: "window" in kinds(viewer), timeout=5000)
+    qtbot.waitUntil(lambda: "window" in kinds(viewer), timeout=LONG)
     square = viewer.layers["window size"]
     assert side(square) == pytest.approx(24) and np.allclose(square.scale, (0.02, 0.02))
     widget.data.window_px.setValue(30)
-    qtbot.waitUntil(lambda: abs(side(square) - 30) < 1e-3, timeout=5000)
+    qtbot.waitUntil(lambda: abs(side(square) - 30) < 1e-3, timeout=LONG)
     assert square in viewer.layers  # moved, not made anew
     widget.hide()
     assert "window" not in kinds(viewer)
@@ -85,7 +85,7 @@ def test_the_second_dock_goes_behind_a_tab(make_napari_viewer_proxy, remembered,
     viewer = make_napari_viewer_proxy(show=True)
     docks = [viewer.window.add_plugin_dock_widget("napari-vae", name)[0] for name in ("Detect atoms", "Train VAE")]
     window = docks[0].window()
-    qtbot.waitUntil(lambda: docks[0] in window.tabifiedDockWidgets(docks[1]), timeout=5000)
+    qtbot.waitUntil(lambda: docks[0] in window.tabifiedDockWidgets(docks[1]), timeout=LONG)
 
 
 def test_opening_does_not_import_torch():

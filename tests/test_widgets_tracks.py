@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-LONG = 60_000  # milliseconds
+from training_widget import LONG
+
 NM = {
     "scale": (1, 0.02, 0.02),
     "translate": (0, 5.0, -3.0),

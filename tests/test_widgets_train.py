@@ -91,7 +91,7 @@ def test_window_closed_meanwhile(viewer, scene, widget, qtbot):
     widget.train()
     qtbot.waitUntil(lambda: "Training" in widget.progress.words.text(), timeout=LONG)
     viewer.close()
-    assert QThreadPool.globalInstance().waitForDone(20_000)
+    assert QThreadPool.globalInstance().waitForDone(LONG)
 
 
 def out_of_memory(stop, *args):

@@ -34,6 +34,7 @@ from napari_vae.class_colors import CLASS_COLORS
 from napari_vae.widgets.explorer.color_key import ColorKey
 from napari_vae.widgets.guide import Guide
 from napari_vae.widgets.plot import BLUE, GREEN, ORANGE, swatch
+from training_widget import LONG
 
 MANIFEST = Path(__file__).parents[1] / "src/napari_vae/napari.yaml"
 DOCKS = [entry["display_name"] for entry in yaml.safe_load(MANIFEST.read_text())["contributions"]["widgets"]]
@@ -131,7 +132,7 @@ def test_everything_can_be_read_and_reached_by_tab_beside_the_canvas_of_a_laptop
         for section in panel.findChildren(QCollapsible):
             section.expand(animate=False)
         with suppress(qtbot.TimeoutError):  # Qt needs some rounds until all have their place
-            qtbot.waitUntil(lambda shown=panel: narrow(shown) and not (cut_in(shown) or jumps_in(shown)), timeout=4000)
+            qtbot.waitUntil(lambda shown=panel: narrow(shown) and not (cut_in(shown) or jumps_in(shown)), timeout=LONG)
         assert narrow(panel) and panel.widget().minimumSizeHint().width() <= panel.viewport().width() < 450, name
         assert not cut_in(panel), name
         assert not jumps_in(panel), name

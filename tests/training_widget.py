@@ -1,7 +1,9 @@
-"""What the tests of Train VAE share: a quick training, and waiting for its result."""
+"""What tests in a window share: a quick training, and waiting for what comes, however busy the machine is."""
+
+from qtpy.QtCore import QTimer
 
 TURNED = {"scale": (0.02, 0.02), "translate": (5.0, -3.0), "rotate": 30, "units": ("nm", "nm")}
-LONG = 90_000  # milliseconds
+LONG = 120_000  # milliseconds
 
 
 def quick(widget, epochs=3):
@@ -13,6 +15,12 @@ def quick(widget, epochs=3):
 def finish(qtbot, widget):
     with qtbot.waitSignal(widget.delivery.done, timeout=LONG):
         pass
+
+
+def settle(qtbot, widget):
+    """Wait until nothing is put off any more: changes that a widget gathers, and pictures that it draws later."""
+    timers = [timer for timer in widget.findChildren(QTimer) if timer.isSingleShot()]
+    qtbot.waitUntil(lambda: not any(timer.isActive() for timer in timers), timeout=LONG)
 
 
 def kinds(viewer):
