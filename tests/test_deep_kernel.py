@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load, save
 
 from napari_vae import DeepKernelGP, InputError, ModelConfig, ReadError, TrainConfig, TrainingError, fit, samples
 from napari_vae.analysis.circular import wrapped
@@ -255,7 +256,13 @@ def test_folders_that_hold_no_model(rows, tmp_path):
     with pytest.raises(ReadError, match="newer version"):
         load_deep_kernel(folder)
     (folder / "deep_kernel.json").write_text(json.dumps(settings))
-    (folder / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes()[:200])
+    content = (folder / "weights.safetensors").read_bytes()
+    weights = load(content)
+    weights["networks.0.straight.bias"][0] = np.nan
+    (folder / "weights.safetensors").write_bytes(save(weights))
+    with pytest.raises(ReadError, match="not finite"):
+        load_deep_kernel(folder)
+    (folder / "weights.safetensors").write_bytes(content[:200])
     with pytest.raises(ReadError, match="damaged"):
         load_deep_kernel(folder)
 

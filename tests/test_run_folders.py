@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from napari.components import ViewerModel
 from npe2 import PluginManager
+from safetensors.numpy import load_file, save
 
 import napari_vae as nv
 from napari_vae.io.napari_reader import get_reader
@@ -122,6 +123,16 @@ def test_a_newer_version_is_told(folder, name):
     (folder / name).write_text(json.dumps(record | {"format": 99, "of": "the future"}))
     with pytest.raises(nv.ReadError, match="newer version"):
         nv.load_analysis(folder)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(folder, value):
+    path = folder / "run" / "weights.safetensors"
+    weights = load_file(path)
+    weights["decoder.layers.0.weight"][0, 0] = value
+    path.write_bytes(save(weights))
+    with pytest.raises(nv.ReadError, match="weights that are not finite; train again"):
+        nv.load_run(folder / "run")
 
 
 def test_a_folder_of_the_first_version_still_opens():

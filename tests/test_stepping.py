@@ -9,9 +9,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_vae import ModelConfig, TrainConfig, fit, samples
+from napari_vae.normalization import Normalization
+from napari_vae.processes import ALONE, Group
+from napari_vae.session import Session
 from napari_vae.stepping import WARM, Stepper
 
 ASKING = ("_local_scalar_dense", "nonzero", "lift_fresh", "is_nonzero", "equal.default", "_unique", "masked_select")
+LIMITS = Normalization((0.0,), (1.0,))
 MODELS = {
     "rvae": {},
     "trvae": {},
@@ -116,6 +120,40 @@ def test_where_recording_fails_steps_go_on_as_they_were(cards, monkeypatch):
     plain = train(cards, "rvae")
     with_recorder(monkeypatch, Recorder(fails=True))
     np.testing.assert_array_equal(train(cards, "rvae").history["loss"], plain.history["loss"])
+
+
+def test_a_step_in_parts_is_the_step_in_one_piece_for_processes_that_train_together(cards, monkeypatch):
+    """One of them may run out of memory, and not the others; all must go on with the same random numbers."""
+
+    class Second(Group):
+        def add(self, tensors):
+            """What the other process would add is left out."""
+
+    def taken(parts, failing):
+        accumulate, left = Stepper._accumulate, [failing]
+
+        def short_of_memory(self, *step):
+            evidence = accumulate(self, *step)
+            if left[0]:
+                left[0] -= 1
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return evidence
+
+        config, group = ModelConfig.preset("trvae", hidden=(16, 16)), Second(1, 2)
+        train = TrainConfig(batch_size=20, device="cpu")
+        session = Session(cards.images[:, None], config, train, torch.device("cpu"), limits=LIMITS, group=ALONE)
+        stepper = session.stepper
+        stepper.group, stepper.parts = group, parts
+        monkeypatch.setattr(Stepper, "_accumulate", short_of_memory)
+        for step, (rows, labelled) in zip(range(3), session._batches(), strict=False):
+            evidence = stepper.take(step, 1e-3, rows, labelled)
+        monkeypatch.undo()
+        return evidence.posed.numpy(), stepper.generator.get_state()
+
+    (whole, state), *others = taken(1, 0), taken(3, 0), taken(1, 2)
+    for told, drawn in others:
+        np.testing.assert_allclose(told, whole, rtol=1e-4)
+        assert torch.equal(drawn, state)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")

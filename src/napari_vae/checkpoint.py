@@ -80,6 +80,8 @@ class Checkpoint:
             "counts": [s.step, s.epoch, s.position],
             "schedule": [s.schedule.cooldown_from, s.schedule.n_steps],
             "start": s.start,
+            "best": s.best[0] if s.best[1] else None,
+            "parts": s.stepper.parts,
             "phase": s.teaching.phase,
         }
         try:
@@ -99,6 +101,7 @@ class Checkpoint:
     def _tensors(self) -> dict[str, Tensor]:
         s = self.session
         tensors = {f"model.{k}": v for k, v in s.model.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in s.best[1].items()}
         for number, values in s.stepper.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{k}": v for k, v in values.items()}
         tensors["generator"] = s.stepper.generator.get_state()
@@ -138,6 +141,9 @@ class Checkpoint:
         s.step, s.epoch, s.position = state["counts"]
         s.schedule.cooldown_from, s.schedule.n_steps = state["schedule"]
         s.start = state["start"]
+        s.stepper.parts = state.get("parts", 1)  # of an earlier version, as the best weights
+        if (best := state.get("best")) is not None:
+            s.best = best, {name: value.to(s.device) for name, value in _named(tensors, "best.").items()}
 
 
 def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from .io.json_files import read_json
 from .models.config import ModelConfig, TrainConfig
 from .models.given import Scale
 from .models.vae import InvariantVAE
-from .models.weights import load_weights
+from .models.weights import are_finite, load_weights
 from .normalization import Normalization
 
 FORMAT = 1
@@ -69,6 +69,8 @@ def _parts(folder: Path, settings: dict[str, Any], device: torch.device) -> dict
     with torch.device("meta"):  # nothing is drawn from the global random numbers
         model = InvariantVAE(config, settings["channels"], tuple(settings["window"]), scale.n)
     model.load_state_dict(load_weights(folder / WEIGHTS), assign=True)
+    if not are_finite(model):
+        raise ReadError(f"The run in {folder} holds weights that are not finite; train again or use a copy.")
     return {
         "model": model.to(device),
         "train_config": TrainConfig.from_dict(settings["train"]),

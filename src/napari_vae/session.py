@@ -15,7 +15,7 @@ from torch import Tensor
 from .checkpoint import Checkpoint
 from .curriculum import Curriculum
 from .device import describe_device
-from .errors import TrainingError
+from .errors import InputError, TrainingError
 from .models.config import ModelConfig, TrainConfig
 from .models.draws import Draws
 from .models.evidence import Evidence, Explanation
@@ -25,6 +25,7 @@ from .models.manifold import decode_manifold
 from .models.networks import initialise
 from .models.settling import settle
 from .models.vae import InvariantVAE
+from .models.weights import are_finite
 from .normalization import Normalization
 from .processes import ALONE, Group
 from .progress import Progress
@@ -103,6 +104,8 @@ class Session:
         yield self._progress(clock, "Training")
         costs: list[Evidence] = []
         for rows, labelled in self._batches():
+            if self.curriculum.phase(self.step) != self.teaching.phase and self._diverged(costs):
+                self._return_to_best()
             costs.append(self.stepper.take(self.step, self._rate(), rows, labelled))
             self.step += 1
             if self.start is None:
@@ -115,7 +118,9 @@ class Session:
                 yield self._progress(clock, self.note or self._message(), self._manifold())
             elif clock.due():
                 yield self._progress(clock, self._message())
-            if stopped:
+            if stopped and not self.note:
+                if self._diverged(costs):
+                    self._return_to_best()
                 self.checkpoint.keep(now=True)
             if stopped or self.note or self.step >= self.schedule.n_steps:
                 break
@@ -144,6 +149,8 @@ class Session:
             model.likelihood.set_limits(limits.low, limits.high)
         if before is not None:
             model.load_state_dict(before.state())
+            if not are_finite(model):
+                raise InputError("The model to go on from holds weights that are not finite; train anew without start.")
         return model.to(self.device)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -206,10 +213,15 @@ class Session:
             self.best = row["held_out"], {name: value.clone() for name, value in self.model.state_dict().items()}
         self.schedule.watch(self.step, [past["held_out"] for past in self.history[self.earlier :]], self.start)
 
+    def _diverged(self, costs: list[Evidence]) -> bool:
+        """Whether the last loss or a weight is no number. A GPU waits for the answer: no question for every step."""
+        lost = bool(costs) and not bool(costs[-1].free_energy().isfinite().all())
+        return self.group.any(lost or not are_finite(self.model))
+
     def _return_to_best(self) -> None:
         """The loss is no number any more: take the best weights again, and end."""
         if not self.best[1]:
-            raise TrainingError("The loss is no longer a number; lower the learning rate.")
+            raise TrainingError("The loss is no longer a number; lower the learning rate, or choose wider priors.")
         self.model.load_state_dict(self.best[1])
         self.note = "The loss diverged, so the best state until then was kept; lower the learning rate."
 

@@ -27,7 +27,7 @@ def sort_images(model: InvariantVAE, supply: Supply) -> Tensor | None:
         if found is None:
             return None
         classes = np.where(labels >= 0, labels, found)
-    return torch.eye(n)[torch.tensor(classes)].to(supply.rows.device)
+    return torch.eye(n, device="cpu", dtype=torch.float32)[classes.tolist()].to(supply.rows.device)
 
 
 def _classes_of_groups(
@@ -48,7 +48,7 @@ def _classes_of_groups(
 @torch.no_grad()
 def _latents(model: InvariantVAE, supply: Supply) -> npt.NDArray[np.float32]:
     means = []
-    for rows in torch.arange(supply.n_images).split(BATCH):
+    for rows in torch.arange(supply.n_images, device="cpu").split(BATCH):
         features = model.look(supply.load(rows)).features
         means.append(model.infer(features, model.any_class(len(rows))[:, None]).mean[:, 0].cpu())
     return torch.cat(means).numpy()

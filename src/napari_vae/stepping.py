@@ -7,7 +7,7 @@ for nothing and reads nothing from the host but rows, so that it can be recorded
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from .models.config import TrainConfig
 from .models.draws import Draws
 from .models.evidence import Evidence
 from .models.vae import InvariantVAE
-from .processes import Group
+from .processes import Group, Share
 from .supply import Supply
 from .teaching import Teaching
 
@@ -71,11 +71,12 @@ class Stepper:
         on_gpu = self.device.type == "cuda"
         self.optimizer = torch.optim.Adam(
             model.parameters(),
-            torch.tensor(train.learning_rate, device=self.device) if on_gpu else train.learning_rate,
+            torch.tensor(train.learning_rate, device=self.device).float() if on_gpu else train.learning_rate,
             fused=on_gpu or self.device.type == "cpu",
             capturable=on_gpu,
         )
-        self._weights = torch.ones(2, device=self.device)  # of the KL divergences, where a recorded step finds them
+        # Of the KL divergences, where a recorded step finds them.
+        self._weights = torch.ones(2, device=self.device, dtype=torch.float32)
         self.record: Record | None = record_graph if on_gpu and supply.resident and group.size == 1 else None
         self._seen: Counter[Any] = Counter()
         self._recorded: dict[Any, Take] = {}
@@ -89,6 +90,7 @@ class Stepper:
         self.teaching.enter(phase)
         self._set(rate, self.curriculum.weights(step))
         centring = self.curriculum.centring(step)
+        before = self.generator.get_state() if self.group.size > 1 else None
         while True:
             try:
                 return self._repeat(rows, labelled, centring)
@@ -96,6 +98,8 @@ class Stepper:
                 if not is_out_of_memory(error) or self.parts >= len(rows):
                     raise
                 self.parts *= 2
+                if before is not None:  # others have drawn once
+                    self.generator.set_state(before)
 
     def evidence(self, rows: Tensor, draws: Draws, *, centring: bool, known: bool = False) -> Evidence:
         """What the images of some rows cost now; `known` are labelled images among others that are not."""
@@ -153,15 +157,28 @@ class Stepper:
         n, (beta, beta_discrete) = len(rows) + len(labelled), self._weights.unbind()
         for stream, known in ((rows, False), (labelled, True)):
             share = self.group.share(stream)
-            draws = Draws(self.generator, share.before, share.after)
-            for part in share.rows.tensor_split(self.parts):
-                if len(part):
-                    evidence = self.evidence(part, draws, centring=centring, known=known)
-                    lesson = self.train.lesson * self.teaching.teaches(known)
-                    cost = evidence.training_cost(beta, beta_discrete, lesson).sum() / n
-                    (cost if share.counts else 0 * cost).backward()
-                    seen.append(evidence.detach().head(len(part) if share.counts else 0))
+            for part, draws in self._parts(share):
+                evidence = self.evidence(part, draws, centring=centring, known=known)
+                lesson = self.train.lesson * self.teaching.teaches(known)
+                cost = evidence.training_cost(beta, beta_discrete, lesson).sum() / n
+                (cost if share.counts else 0 * cost).backward()
+                seen.append(evidence.detach().head(len(part) if share.counts else 0))
         return Evidence.joined(seen)
+
+    def _parts(self, share: Share) -> Iterator[tuple[Tensor, Draws]]:
+        """A share part by part, each with its draws.
+
+        Processes that train together draw for the whole batch, in however many parts each of them takes its share.
+        """
+        state = self.generator.get_state() if self.group.size > 1 else None
+        before, n = share.before, share.before + len(share.rows) + share.after
+        for part in filter(len, share.rows.tensor_split(self.parts)):
+            if state is None:
+                yield part, Draws(self.generator)
+            else:
+                self.generator.set_state(state)
+                yield part, Draws(self.generator, before, n - before - len(part))
+            before += len(part)
 
     def _shorten(self) -> None:
         """Shorten gradients that are too long."""

@@ -53,7 +53,7 @@ class Supply:
         self._home = device if self.resident else torch.device("cpu")  # of the images and of what is known of them
         self._images = images if isinstance(images, Streamed) else torch.from_numpy(images).to(self._home)
         self.given = None if given is None else torch.from_numpy(given).to(self._home)
-        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed), device="cpu")
         self.labelled = order[:0]
         if partly and given is not None:
             known = torch.from_numpy(~np.isnan(given).any(1))[order]
@@ -83,7 +83,7 @@ class Supply:
         They depend on nothing but the seed and the epoch.
         """
         shuffle = torch.Generator().manual_seed(1_000_003 * (self.seed + 1) + epoch)
-        order = torch.randperm(len(self.rows), generator=shuffle).to(self.rows.device)
+        order = torch.randperm(len(self.rows), generator=shuffle, device="cpu").to(self.rows.device)
         batches = self.rows[order].split(max(1, self.batch_size - self.n_labelled))
         labelled = self._labelled(len(batches), shuffle)
         yield from itertools.islice(zip(batches, labelled, strict=True), position, None)
@@ -93,7 +93,7 @@ class Supply:
         if not self.n_labelled or self.given is None:
             return self.rows.new_empty(n, 0)
         classes = self.given.cpu()[self.labelled].argmax(1)
-        shares = 1.0 / torch.bincount(classes)[classes]
+        shares = 1.0 / torch.bincount(classes).float()[classes]
         chosen = torch.multinomial(shares, n * self.n_labelled, replacement=True, generator=generator)
         return self.labelled[chosen].view(n, self.n_labelled).to(self.rows.device)
 

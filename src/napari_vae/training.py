@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import torch
+
 from .device import choose_device, is_out_of_memory
 from .errors import InputError, TrainingError
 from .models.config import ModelConfig, TrainConfig
@@ -83,6 +85,7 @@ def fit(
     return drain(job, callback)
 
 
+@torch.inference_mode(False)  # within `no_grad` too there is something to learn
 def iter_fit(
     data: Patches | npt.ArrayLike,
     model: ModelConfig | None = None,

@@ -61,8 +61,9 @@ def load_network() -> AtomNet:
     from safetensors.torch import load
 
     weights = load(files("napari_vae").joinpath("atoms", "weights", "atomnet.safetensors").read_bytes())
-    network = AtomNet()
-    network.load_state_dict({name: value.float() for name, value in weights.items()})
+    with torch.device("meta"):  # nothing is drawn from the global random numbers
+        network = AtomNet()
+    network.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
     network.eval().requires_grad_(False)
     return network
 

@@ -106,6 +106,7 @@ class DeepKernelGP:
             return x
         return plain_candidates(x) if self.encoder is None else self.encoder.prepare(x)
 
+    @torch.inference_mode(False)  # within `no_grad` too there is something to learn
     def fit(self, x: Any, y: npt.ArrayLike, *, warm: bool = False, stop: Callable[[], bool] = never) -> DeepKernelGP:
         """Learn from labelled images or rows.
 
@@ -253,6 +254,7 @@ class DeepKernelGP:
 
         return save_deep_kernel(self, folder)
 
+    @torch.inference_mode(False)  # networks that can be trained, wherever they were made
     def new_ensemble(self, seen: Prepared) -> Ensemble:
         """Untrained networks for candidates like these."""
         config = self.config

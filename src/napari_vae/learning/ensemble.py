@@ -15,6 +15,7 @@ from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor, nn
 
 from ..errors import TrainingError
+from ..models.weights import are_finite
 from .candidates import Floats, Prepared
 from .config import DeepKernelConfig
 from .evidence import ExactNormal
@@ -106,7 +107,7 @@ class Ensemble:
         """
         gp, factor = self._factor()
         known, weights = gp.train_inputs[0], torch.cholesky_solve(self._deviations()[..., None], factor)
-        added = gp.noise if noise else torch.zeros(1)
+        added = gp.noise if noise else 0.0
         parts = []
         for k in range(0, len(seen), CHUNK):
             z = gp.placed(self._embedded([seen[k : k + CHUNK]] * len(self.networks)))
@@ -169,6 +170,8 @@ class Ensemble:
         self.networks.load_state_dict(_under("networks.", state))
         self.gp = make_processes(self.kernel, **_under("known.", state))
         self.gp.load_state_dict(_under("gp.", state))
+        if not (are_finite(self.networks) and are_finite(self.gp)):
+            raise ValueError("its weights are not finite")
         self.gp.eval()
 
     def _train(

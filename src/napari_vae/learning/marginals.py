@@ -47,26 +47,26 @@ class Predicted(Model):
         rows = X[..., 0].long()
         return GPyTorchPosterior(MultivariateNormal(self._mean[rows], self._variance[rows].unsqueeze(-1)))
 
-    def evaluate(self, function: AnalyticAcquisitionFunction) -> Floats:
-        """An acquisition function of every candidate (N,)."""
-        numbers = torch.arange(len(self._mean), dtype=torch.float64)[:, None, None]
-        with torch.no_grad():
-            return np.asarray(function(numbers).numpy())
-
 
 def upper_bound(mean: Floats, sd: Floats, kappa: float) -> Floats:
     """μ + κ σ."""
-    model = Predicted(mean, sd)
-    return model.evaluate(UpperConfidenceBound(model, beta=kappa**2))
+    return _evaluated(UpperConfidenceBound, mean, sd, beta=kappa**2)
 
 
 def log_improvement(mean: Floats, sd: Floats, best: float) -> Floats:
     """Logarithm of E[max(0, f − best)], stable far below the best."""
-    model = Predicted(mean, sd)
-    return model.evaluate(LogExpectedImprovement(model, best_f=best))
+    return _evaluated(LogExpectedImprovement, mean, sd, best_f=best)
 
 
 def log_probability(mean: Floats, sd: Floats, best: float) -> Floats:
     """Logarithm of P(f ≥ best)."""
-    model = Predicted(mean, sd)
-    return model.evaluate(LogProbabilityOfImprovement(model, best_f=best))
+    return _evaluated(LogProbabilityOfImprovement, mean, sd, best_f=best)
+
+
+@torch.no_grad()
+def _evaluated(kind: type[AnalyticAcquisitionFunction], mean: Floats, sd: Floats, **settings: float) -> Floats:
+    """An acquisition function of every candidate (N,), in double precision on the CPU."""
+    with torch.device("cpu"):  # whatever the default device of torch is
+        exact = {name: torch.tensor(value, dtype=torch.float64) for name, value in settings.items()}
+        numbers = torch.arange(len(mean), dtype=torch.float64)[:, None, None]
+        return np.asarray(kind(Predicted(mean, sd), **exact)(numbers).numpy())

@@ -69,7 +69,7 @@ class FeatureNetwork(nn.Module):
                 self.bent = mlp((width, *hidden), end=dims)
         for part in (self.straight, self.convolutions, self.bent):
             if part is not None:
-                initialise(part.to_empty(device="cpu"), generator)
+                initialise(part.float().to_empty(device="cpu"), generator)
         if self.bent is not None:  # the embedding starts straight, and is bent where the labels ask for it
             last = self.bent[-1] if isinstance(self.bent, nn.Sequential) else self.bent
             for parameter in last.parameters():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from botorch.models import SingleTaskGP
 from gpytorch.constraints import GreaterThan
@@ -15,8 +16,9 @@ from torch import Tensor
 
 from .matern import SmoothMatern
 
-NOISE, LEAST_NOISE = (-4.0, 1.0), 1e-4  # prior of the variance of the noise, of targets of unit variance
-LENGTH, SCALE = (0.0, 1.0), (0.0, 1.0)  # priors of length scales and variance, as logarithms
+NOISE = (-4.0, 1.0)  # prior of the variance of the noise, of targets of unit variance, as logarithms
+LEAST_NOISE = float(np.float32(1e-4))  # the same number whatever the default dtype of torch is
+LENGTH, SCALE = (0.0, 1.0), (0.0, 1.0)  # those of length scales and variance
 
 
 class Processes(SingleTaskGP):
@@ -51,24 +53,26 @@ class Processes(SingleTaskGP):
 
 def make_processes(kernel: str, z: Tensor, y: Tensor, variance: Tensor | None = None) -> Processes:
     """Processes that know targets y (M, n, T) at z (M, n, d), and the variance of each target where it is given."""
-    outputs = y.shape[-1]
-    batch = torch.Size([len(z), outputs] if outputs > 1 else [len(z)])
-    lengths = {"ard_num_dims": z.shape[-1], "batch_shape": batch, "lengthscale_prior": _prior(LENGTH)}
-    shape = SmoothMatern(**lengths) if kernel == "matern" else RBFKernel(**lengths)
-    scaled = ScaleKernel(shape, batch_shape=batch, outputscale_prior=_prior(SCALE))
-    noise: dict[str, Any] = {
-        "noise_prior": _prior(NOISE),
-        "noise_constraint": GreaterThan(LEAST_NOISE),
-        "batch_shape": batch,
-    }
-    if variance is None:
-        likelihood = GaussianLikelihood(**noise)
-        likelihood.noise = math.exp(NOISE[0])
-    else:
-        known = variance.mT if outputs > 1 else variance[..., 0]
-        likelihood = FixedNoiseGaussianLikelihood(known, learn_additional_noise=True, **noise)
-        likelihood.second_noise = math.exp(NOISE[0])
-    return Processes(z, y, likelihood=likelihood, covar_module=scaled, outcome_transform=None)
+    with torch.device("cpu"):  # whatever the default device of torch is
+        outputs = y.shape[-1]
+        batch = torch.Size([len(z), outputs] if outputs > 1 else [len(z)])
+        lengths = {"ard_num_dims": z.shape[-1], "batch_shape": batch, "lengthscale_prior": _prior(LENGTH)}
+        shape = SmoothMatern(**lengths) if kernel == "matern" else RBFKernel(**lengths)
+        scaled = ScaleKernel(shape, batch_shape=batch, outputscale_prior=_prior(SCALE))
+        noise: dict[str, Any] = {
+            "noise_prior": _prior(NOISE),
+            "noise_constraint": GreaterThan(LEAST_NOISE),
+            "batch_shape": batch,
+        }
+        if variance is None:
+            likelihood = GaussianLikelihood(**noise).float()
+            likelihood.noise = math.exp(NOISE[0])
+        else:
+            known = variance.mT if outputs > 1 else variance[..., 0]
+            likelihood = FixedNoiseGaussianLikelihood(known, learn_additional_noise=True, **noise)
+            likelihood.second_noise_covar.float()
+            likelihood.second_noise = math.exp(NOISE[0])
+        return Processes(z, y, likelihood=likelihood, covar_module=scaled, outcome_transform=None)
 
 
 def _prior(of: tuple[float, float]) -> LogNormalPrior:

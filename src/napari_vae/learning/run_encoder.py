@@ -118,4 +118,4 @@ class RunEncoder(nn.Module):
         if isinstance(guess, tuple):  # numbers: their means
             return guess[0], guess[0]
         shares = torch.exp(guess)
-        return torch.eye(shares.shape[1], device=shares.device)[shares.argmax(1)], shares
+        return torch.eye(shares.shape[1], device=shares.device, dtype=shares.dtype)[shares.argmax(1)], shares

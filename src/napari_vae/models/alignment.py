@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .pose import Pose
+from .pose import Pose, drawable
 
 CONJUGATE = 8  # steps of conjugate gradients for a picture
 DAMPING = 1e-3
@@ -35,7 +35,7 @@ class Aligned:
     def __init__(self, images: Tensor, pose: Pose, reach: float) -> None:
         matrix, offset = pose.screen_to_object()
         self.images, self.matrix, self.offset, self.reach = images, matrix[:, 0], offset[:, 0], reach
-        y, x = (torch.arange(n, device=images.device) - (n - 1) / 2 for n in images.shape[-2:])
+        y, x = (torch.arange(n, device=images.device, dtype=images.dtype) - (n - 1) / 2 for n in images.shape[-2:])
         self.pixels = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)  # (H, W, 2)
 
     def part(self, rows: slice) -> Aligned:
@@ -46,7 +46,8 @@ class Aligned:
 
     def draw(self, picture: Tensor, x: float = 0.0, y: float = 0.0) -> Tensor:
         """The picture (C, T, T) where each image lies, or (x, y down) pixels from there: (N, C, H, W)."""
-        points = torch.einsum("nij,hwj->nhwi", self.matrix, self.pixels) + self.offset[:, None, None]
+        matrix, offset = drawable(self.matrix), drawable(self.offset)
+        points = torch.einsum("nij,hwj->nhwi", matrix, self.pixels) + offset[:, None, None]
         points = ((points + points.new_tensor([x, y])) / self.reach).flatten(0, 1)  # all images below each other
         drawn = F.grid_sample(picture[None], points[None], mode="bicubic", padding_mode="border", align_corners=True)
         return drawn[0].unflatten(1, self.images[:, 0].shape[:2]).transpose(0, 1)

@@ -93,9 +93,10 @@ class Gauge(nn.Module):
             n = int(rows.sum())
             self.values[g] = (seen[rows].sum(0) + SHRINK * seen.mean(0)) / (n + SHRINK)
             if n > self.k and not self.classes:
-                spread = torch.cov(z[rows].T).view(self.k, self.k) + WIDEST * torch.eye(self.k, device=z.device)
+                spread = torch.cov(z[rows].T).view(self.k, self.k)
+                spread.diagonal().add_(WIDEST)
                 self.means[g], self.precisions[g] = z[rows].mean(0), torch.linalg.inv(spread.cpu()).to(z.device)
-                self.log_weights[g] = torch.log(torch.tensor(n / len(z))) - 0.5 * torch.logdet(spread.cpu())
+                self.log_weights[g] = math.log(n / len(z)) - 0.5 * torch.logdet(spread.cpu())
         return group
 
     @torch.no_grad()
@@ -111,7 +112,7 @@ class Gauge(nn.Module):
 
     def turned(self, pose: Pose, which: Tensor) -> Pose:
         """Poses (B, K) of the object, those in the rows `which` (B,) after half a turn about its centre."""
-        return self._folded(replace(pose, angle=pose.angle + math.pi * which[:, None]))
+        return self._folded(replace(pose, angle=torch.where(which[:, None], pose.angle + math.pi, pose.angle)))
 
     def apart(self, angle: Tensor) -> Tensor:
         """Angles brought into the part of the circle that the symmetry of the motif leaves."""

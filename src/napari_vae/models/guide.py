@@ -52,9 +52,9 @@ class Guide(nn.Module):
         self.model = copy.deepcopy(model).requires_grad_(False)
         self.model.reader.lent = 1.0
         self.classes = model.config.n_classes or 1
-        device = next(model.parameters()).device
-        self.register_buffer("means", torch.zeros(self.classes, 2, device=device))
-        self.register_buffer("axes", torch.zeros(self.classes, 2, 2, device=device))
+        like = next(model.parameters()).detach()
+        self.register_buffer("means", like.new_zeros(self.classes, 2))
+        self.register_buffer("axes", like.new_zeros(self.classes, 2, 2))
 
     def learn(self, images: list[Tensor], given: list[Tensor | None], y: list[Tensor]) -> None:
         """Find the axes of strain of each class, from batches of images and of the classes `y` (B, K)."""

@@ -93,7 +93,7 @@ class Poisson(Likelihood):
 
     def set_limits(self, low: Sequence[float], high: Sequence[float]) -> None:
         """Counts that 0 and 1 stand for in each channel."""
-        self.limits.copy_(torch.tensor([low, high])[:, :, None, None])
+        self.limits.copy_(self.limits.new_tensor([low, high])[:, :, None, None])
 
     def mean(self, logits: Tensor) -> Tensor:
         """Expected count, in the units of the images."""
@@ -151,7 +151,7 @@ class Gaussian(Likelihood):
     def floor(self, images: Tensor) -> Tensor:
         """No residual at all, at the smallest deviation."""
         floor = images[0].numel() * (LOG_SMALLEST_SD + 0.5 * LOG_2PI)
-        return torch.full((len(images),), floor, device=images.device)
+        return images.new_full((len(images),), floor)
 
 
 def make_likelihood(name: str, channels: int) -> Likelihood:

@@ -24,12 +24,12 @@ def decode_manifold(
     Rows follow the second of the `axes` from large to small and columns the first from small to large, as in a plot.
     `y` (n_given,) is the class or condition.
     """
-    device = next(model.parameters()).device
-    z = torch.tensor(limits, device=device).mean(1).repeat(n, n, 1)
-    across, up = (torch.linspace(limits[axis][0], limits[axis][1], n, device=device) for axis in axes)
+    like = next(model.parameters()).detach()
+    z = like.new_tensor(limits).mean(1).repeat(n, n, 1)
+    across, up = (torch.linspace(*limits[axis], n, device=z.device, dtype=z.dtype) for axis in axes)
     z[..., axes[1]] = up.flip(0)[:, None]
     z[..., axes[0]] = across
-    y = torch.zeros(model.n_given, device=device) if y is None else y.to(device)
-    pose = Pose.identity((n * n, 1), device)
+    y = z.new_zeros(model.n_given) if y is None else y.to(z)
+    pose = Pose.identity((n * n, 1), z.device)
     images = model.likelihood.mean(model.draw(z.flatten(0, 1), y.expand(n * n, -1), pose))
     return images.view(n, n, *images.shape[2:]).cpu().numpy()

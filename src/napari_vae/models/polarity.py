@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .alignment import Aligned, left_over, odd
+from .draws import Draws
 from .pose import Pose, wrap
 
 ROUNDS = 3  # of picture and poses in turn
@@ -76,7 +77,7 @@ class Polarity(nn.Module):
         group : Tensor (B,)
             Group of each motif.
         """
-        odds = torch.zeros(len(images), device=images.device)
+        odds = images.new_zeros(len(images))
         which = self.which[group]
         for number, (pictures, slope) in enumerate(zip(self.pictures, self.slope, strict=True)):
             rows = which == number
@@ -102,7 +103,7 @@ class Polarity(nn.Module):
             Of the object, about whose centre half a turn is taken.
         """
         aligned = Aligned(images, pose, self.reach)
-        first = aligned.even_picture(torch.zeros(self.pictures.shape[2:], device=images.device))
+        first = aligned.even_picture(images.new_zeros(self.pictures.shape[2:]))
         for _ in range(ROUNDS):
             aligned.refine(first)
             first = aligned.even_picture(first)
@@ -153,7 +154,7 @@ def one_way(angle: Tensor, best: Tensor, odds: Tensor) -> tuple[Tensor, Tensor]:
 def _odd_picture(aligned: Aligned, first: Tensor) -> Tensor:
     """The odd picture (C, T, T) that explains most of what the even one leaves over, by power iteration."""
     slopes, rest = _rest(aligned, first)
-    scores = torch.randn(len(rest), generator=torch.Generator().manual_seed(0)).to(rest)
+    scores = Draws(torch.Generator().manual_seed(0)).normal(rest[:, 0].cpu()).to(rest)
     for _ in range(POWERS):
         values = (rest * scores[:, None]).view_as(aligned.images)
         second = odd(aligned.gather(values, first))

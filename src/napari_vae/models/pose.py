@@ -23,6 +23,8 @@ from torch import Tensor
 
 from ..errors import InputError
 
+FARTHEST = 1e6  # from the middle of an image, in halves of it
+
 
 @dataclass
 class Pose:
@@ -48,7 +50,7 @@ class Pose:
     @classmethod
     def identity(cls, shape: tuple[int, ...], device: torch.device | None = None) -> Pose:
         """The pose that changes nothing."""
-        zero, pair = torch.zeros(shape, device=device), torch.zeros(*shape, 2, device=device)
+        zero, pair = (torch.zeros(*shape, *of, device=device, dtype=torch.float32) for of in ((), (2,)))
         return cls(zero, pair, zero, pair)
 
     def select(self, index: Tensor) -> Pose:
@@ -140,7 +142,16 @@ def object_points(pose: Pose, size: tuple[int, int], extent: tuple[int, int], *,
     """Coordinates (…, 2, *extent), x and then y down in units of `unit` pixels, of the object that a window shows."""
     matrix, offset = pose.screen_to_object()
     along_x, along_y = matrix[..., :1] * (size[1] / 2), matrix[..., 1:] * (size[0] / 2)
-    return _affine_maps(torch.cat([along_x, along_y, offset[..., None]], -1) / unit, *extent)
+    return _affine_maps(drawable(torch.cat([along_x, along_y, offset[..., None]], -1) / unit), *extent)
+
+
+def drawable(values: Tensor) -> Tensor:
+    """Values that `grid_sample` can be led to places by: finite; what is no number leads to the middle.
+
+    A place that is no number ends the process on a CPU (PyTorch's kernel of the gradient reads outside the image). A
+    loss that is no number is noticed elsewhere.
+    """
+    return values.clamp(-FARTHEST, FARTHEST).nan_to_num(0.0)
 
 
 def turned_copies(images: Tensor, n: int) -> Tensor:
@@ -174,7 +185,7 @@ def _affine_maps(theta: Tensor, rows: int, columns: int) -> Tensor:
 
 def uniform_angles(n: int, device: torch.device | None = None) -> Tensor:
     """`n` angles evenly around the circle, from 0, in radians."""
-    return torch.arange(n, device=device) * (2 * math.pi / n)
+    return torch.arange(n, device=device, dtype=torch.float32) * (2 * math.pi / n)
 
 
 def wrap(angle: Tensor) -> Tensor:
@@ -194,15 +205,17 @@ def pose_of(n: int, angle: npt.ArrayLike, shift: npt.ArrayLike, scale: npt.Array
     Raises
     ------
     InputError
-        If there are neither one nor n of them, or a scale is not positive.
+        If there are neither one nor n of them, one is not finite, or a scale is not positive.
     """
 
     def rows(values: npt.ArrayLike, name: str, *shape: int) -> npt.NDArray[np.float32]:
-        array = np.asarray(values, dtype=np.float32)
         try:
-            return np.broadcast_to(array, (n, *shape)).copy()
-        except ValueError:
+            array = np.broadcast_to(np.asarray(values, dtype=np.float32), (n, *shape)).copy()
+        except (TypeError, ValueError):
             raise InputError(f"{name} must be one for all or one for each of the {n} latents.") from None
+        if not np.isfinite(array).all():
+            raise InputError(f"{name} must be finite numbers.")
+        return array
 
     scales, shifts = rows(scale, "scale"), rows(shift, "shift", 2)
     if not (scales > 0).all():

@@ -183,6 +183,6 @@ def _log_angle_prior(angle: Tensor, sd: Tensor, config: ModelConfig) -> Tensor:
     if config.angle_prior == "uniform":
         return torch.full_like(angle, -math.log(2 * math.pi))
     width = math.radians(float(config.angle_prior))
-    turns = wrap(angle)[..., None] + 2 * math.pi * torch.arange(-2, 3, device=angle.device)
+    turns = wrap(angle)[..., None] + 2 * math.pi * torch.arange(-2, 3, device=angle.device, dtype=angle.dtype)
     density = torch.logsumexp(-0.5 * (turns / width) ** 2, -1)
     return density - 0.5 * (sd / width) ** 2 - math.log(width * math.sqrt(2 * math.pi))

@@ -61,7 +61,7 @@ def inversion_centres(model: InvariantVAE, z: Tensor, y: Tensor, reach: Tensor) 
     reach : Tensor (B,)
         How far from 0 to look, in pixels.
     """
-    offsets = torch.linspace(-1, 1, 2 * STEPS + 1, device=z.device)
+    offsets = torch.linspace(-1, 1, 2 * STEPS + 1, device=z.device, dtype=z.dtype)
     grid = torch.stack(torch.meshgrid(offsets, offsets, indexing="xy"), -1)  # (y, x, 2), in units of `reach`
     points = (grid * reach[:, None, None, None]).flatten(1, 2)
     pose = replace(Pose.identity(points.shape[:2], z.device), shift=-points)
@@ -72,7 +72,7 @@ def inversion_centres(model: InvariantVAE, z: Tensor, y: Tensor, reach: Tensor) 
     distance = torch.where(lowest & (depth <= ALIKE), grid.norm(dim=-1), torch.inf).flatten(1)
     nearest, index = distance.min(1)
     best = _bottom(valley, index // len(offsets), index % len(offsets)) * (reach / STEPS)[:, None]
-    best = best + points[torch.arange(len(z)), index]
+    best = best + points[torch.arange(len(z), device=z.device), index]
     return torch.where(nearest.isfinite()[:, None], best, 0)
 
 

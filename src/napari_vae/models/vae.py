@@ -100,6 +100,7 @@ class InvariantVAE(nn.Module):
         self.gauge = Gauge(config)
         self.polarity = Polarity(channels, self.side, self.gauge.groups)
         self.likelihood = make_likelihood(config.likelihood, channels)
+        self.float()  # whatever the default of torch is, which others set for programs of theirs
 
     def look(self, images: Tensor) -> Look:
         """Features and poses of images (B, C, H, W) in [0, 1]."""
@@ -125,7 +126,7 @@ class InvariantVAE(nn.Module):
 
     def any_class(self, n: int) -> Tensor:
         """Rows (n, K) for images that may be of any class."""
-        return torch.full((n, self.n_given), 1 / max(1, self.n_given), device=next(self.parameters()).device)
+        return next(self.parameters()).detach().new_full((n, self.n_given), 1 / max(1, self.n_given))
 
     def evidence(
         self,
@@ -230,11 +231,11 @@ class InvariantVAE(nn.Module):
 
     def _try(self, look: Look, given: Tensor | None, keep: int, draws: Draws | None) -> Tried:
         """Upright images of the `keep` likeliest classes, from means where there are no draws."""
-        weights = torch.ones(len(look.features), 1, device=look.features.device)
+        weights = torch.ones(len(look.features), 1, device=look.features.device, dtype=torch.float32)
         if isinstance(self.observed, Category) and given is None:
             weights, classes = torch.exp(self.observed.guess(look.features)).topk(min(keep, self.n_given), 1)
             weights = weights / weights.sum(1, keepdim=True)
-            y = torch.eye(self.n_given, device=classes.device)[classes]
+            y = torch.eye(self.n_given, device=classes.device, dtype=torch.float32)[classes]
         elif isinstance(self.observed, Quantity):
             y = self.observed.fill(look.features, given, draws)[:, None]
         else:

@@ -1,13 +1,21 @@
-"""Weights of networks from files."""
+"""Weights of networks: read from files, and whether they are numbers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
     """Tensors by name, copied: those of the library stay mapped to the file, which nothing could replace on Windows."""
     return {name: tensor.clone() for name, tensor in load_file(path).items()}
+
+
+def are_finite(model: nn.Module) -> bool:
+    """Whether all weights are finite, and buffers numbers; those may be infinite, as the limits of a parameter are."""
+    numbers = [value.isfinite().all() for value in model.parameters()]
+    numbers += [~value.isnan().any() for value in model.buffers()]
+    return bool(torch.stack(numbers).all())
