@@ -26,7 +26,7 @@ def decode_manifold(
     """
     like = next(model.parameters()).detach()
     z = like.new_tensor(limits).mean(1).repeat(n, n, 1)
-    across, up = (torch.linspace(*limits[axis], n, device=z.device, dtype=z.dtype) for axis in axes)
+    across, up = (torch.linspace(limits[axis][0], limits[axis][1], n, device=z.device, dtype=z.dtype) for axis in axes)
     z[..., axes[1]] = up.flip(0)[:, None]
     z[..., axes[0]] = across
     y = z.new_zeros(model.n_given) if y is None else y.to(z)
