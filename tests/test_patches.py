@@ -202,3 +202,13 @@ def test_intensities_spread_as_told_whatever_the_extremes_and_the_gain():
             levels_of(extract_patches(other, atoms, window=16, levels=levels).data), levels, atol=0.005
         )
     assert abs(levels_of(extract_patches(bright, atoms, window=16).data)[0][1] - levels[0][1]) > 0.1
+
+
+def test_atoms_of_no_frame_and_atoms_beyond_the_image_are_refused(noise):
+    atoms = pd.DataFrame({"y": [30.0, 31.5], "x": [30.0, 25.0]})
+    movie = np.stack([noise, noise])
+    with pytest.raises(InputError, match=r"no column frame.* movie of 2 frames"):
+        extract_patches(movie, atoms, window=12)
+    assert len(extract_patches(noise, atoms, window=12)) == 2
+    with pytest.raises(InputError, match=r"None of the atoms lies on .*rows 3000 to 3150, columns 2500 to 3000"):
+        extract_patches(noise, atoms * 100, window=12)

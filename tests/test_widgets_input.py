@@ -71,3 +71,28 @@ def test_two_channels(viewer, scene, widget, qtbot):
     widget.train()
     finish(qtbot, widget)
     assert kinds(viewer).count("reconstruction") == 2
+
+
+@pytest.fixture
+def movie(viewer, lattice):
+    place = {"scale": (5, 0.02, 0.02), "units": ("s", "nm", "nm"), "translate": (7, 1, 2)}
+    return viewer.add_image(np.stack([lattice[0]] * 3), name="movie", **place)
+
+
+@pytest.mark.parametrize("unit, length", [("nm", 1), ("Å", 10)])
+def test_points_without_frames_are_used_on_the_frame_in_view(
+    viewer, movie, open_widget, lattice, notifications, unit, length
+):
+    points = viewer.add_points((lattice[1] * 0.02 + (1, 2)) * length, name="flat", units=(unit, unit))
+    widget = open_widget("Train VAE")
+    viewer.dims.set_current_step(0, 2)
+    widget.data.atoms.choose(points)
+    source = widget.data.source()
+    assert set(source.atoms["frame"]) == {2} and np.allclose(source.atoms[["y", "x"]], lattice[1])
+    assert len(notifications) == 1 and "no axis of frames" in notifications[0] and "in view, 2" in notifications[0]
+
+
+def test_points_that_lie_elsewhere_are_no_atoms_of_the_image(viewer, scene, widget, notifications):
+    scene[1].translate = (900, 900)
+    sentence = refused(widget, notifications)
+    assert "No point of" in sentence and "no other image is shown while the table is opened" in sentence

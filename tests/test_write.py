@@ -192,3 +192,35 @@ def test_units_that_tiff_has_no_letters_for_come_back(tmp_path):
     for units, nanometres in (("Å", 0.1), ("µm", 1000.0)):
         path = write_image(np.eye(8), tmp_path / "image.tif", pixel_size=(2.0, 2.0), units=units)
         assert read(path).pixel_size == pytest.approx((2 * nanometres,) * 2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Frame;Y;X;Größe\n0;10,5;20,25;1\n1;3;4;1,5\n",
+        "frame\ty\tx\tGröße\n0\t10.5\t20.25\t1\n1\t3\t4\t1.5\n",
+        "sep=;\nframe;y;x;Größe\n0;10.5;20.25;1\n1;3;4;1.5\n",
+        "index,axis-0,axis-1,axis-2,Größe\n0,0,10.5,20.25,1\n1,1,3,4,1.5\n",
+        'FRAME, y , X,Größe\n0,10.5,20.25,1\n1,3,"4",1.5\n',
+        "frame y x Größe\n0 10.5 20.25 1\n1 3 4 1.5\n",
+    ],
+)
+def test_positions_are_read_as_others_write_them(tmp_path, text, encoding):
+    path = tmp_path / "foreign.csv"
+    path.write_bytes(text.encode(encoding))
+    table = read_table(path)
+    assert list(table) == ["frame", "y", "x", "Größe"]
+    assert table.to_numpy(float).tolist() == [[0, 10.5, 20.25, 1], [1, 3, 4, 1.5]]
+
+
+def test_shapes_of_napari_and_tables_without_positions_are_refused_with_a_remedy(tmp_path):
+    from napari_vae.io.napari_reader import table_layers
+
+    path = tmp_path / "t.csv"
+    path.write_text("index,shape-type,vertex-index,axis-0,axis-1\n0,polygon,0,1,2\n")
+    with pytest.raises(ReadError, match="shapes"):
+        read_table(path)
+    path.write_text("row_nm;col_nm\n1,5;2\n")
+    with pytest.raises(ReadError, match=r"columns row_nm, col_nm and no y and x; call the row and column"):
+        table_layers(path)

@@ -134,7 +134,14 @@ def extract_patches(
         spacing = table_spacing(atoms) if spacing is None else spacing
         window = suggest_window(spacing)
     size = check_window(window, first.shape[-2:])
-    inside = _fits(atoms[["y", "x"]].to_numpy(float), size, first.shape[-2:])
+    centres = atoms[["y", "x"]].to_numpy(float)
+    inside = _fits(centres, size, first.shape[-2:])
+    if not _fits(centres, (1, 1), first.shape[-2:]).any():
+        raise InputError(
+            f"None of the atoms lies on the image of {first.shape[-2]} × {first.shape[-1]} px: they lie at rows "
+            f"{centres[:, 0].min():.4g} to {centres[:, 0].max():.4g}, columns {centres[:, 1].min():.4g} to "
+            f"{centres[:, 1].max():.4g}. Give positions in pixels of this image."
+        )
     if not inside.any():
         raise InputError(
             f"No atom is far enough from the border for a {size[0]} × {size[1]} px window; make the window smaller."

@@ -205,10 +205,10 @@ class Placement:
             return None, "px"
         return self._lengths(), short_unit(unit)
 
-    def resized(self, image: Placement, columns: float, unit: str) -> Placement:
-        """Where this is to lie when the pixels of the image that it lies on are given another length along columns."""
-        factor = columns / image._lengths()[1]
-        rows, one = self._factors_to(image.units[-1])
+    def resized(self, below: Placement, columns: float, unit: str) -> Placement:
+        """Where this is to lie when pixels of the image `below` are given another length along columns."""
+        factor = columns / below._lengths()[1]
+        rows, one = self._factors_to(below.units[-1])
         grow = np.r_[np.ones(self.ndim - 2), factor * one, factor * one]
         affine = self.affine.copy()
         affine[-3] *= rows / one

@@ -46,7 +46,7 @@ def nearest_distance(atoms: pd.DataFrame) -> float:
 
 
 def frame_numbers(atoms: pd.DataFrame, n_frames: int | None = None) -> npt.NDArray[np.int64]:
-    """Frame of every row: column ``frame``, or zeros where there is none.
+    """Frame of every row: column ``frame``; of an image that is no movie, zeros.
 
     Parameters
     ----------
@@ -58,8 +58,13 @@ def frame_numbers(atoms: pd.DataFrame, n_frames: int | None = None) -> npt.NDArr
     Raises
     ------
     InputError
-        If a frame is not a number, or not one of the image.
+        If a frame is not a number, or not one of the image; of a movie also if there is no such column.
     """
+    if "frame" not in atoms and n_frames is not None and n_frames > 1:
+        raise InputError(
+            f"The atoms have no column frame, so they belong to no frame of the movie of {n_frames} frames; add it, "
+            "with numbers counted from 0."
+        )
     if "frame" not in atoms or n_frames == 1:
         return np.zeros(len(atoms), dtype=np.int64)
     try:

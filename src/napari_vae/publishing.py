@@ -63,13 +63,12 @@ def export(
 ) -> None:
     """Write the table of latents of a finished analysis for other programs."""
     from .archive import describe, load_analysis
-    from .io.writing import check_table_name, write_table
+    from .io.writing import check_table_name, origin_in, write_table
 
     check_table_name(to)
     analysis = load_analysis(folder)
     table, image = analysis.atoms if atoms else analysis.latents, analysis.micrograph
-    options = {"pixel_size": image.pixel_size, "units": image.units, "provenance": describe(analysis)}
-    say(f"{len(table)} rows are in {write_table(table, to, **options)}")
+    say(f"{len(table)} rows are in {write_table(table, to, **origin_in(image, describe(analysis)))}")
 
 
 def _names(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..errors import InputError
+from ..micrograph import as_micrograph
 from ..positions import check_table, frame_numbers
 from ..progress import drain, never
 from .displacements import measure_displacements
@@ -108,7 +109,7 @@ def iter_describe_crystal(
     check_table(atoms)
     wanted = _checked(quantities, image)
     if image is not None:
-        frame_numbers(atoms, getattr(image, "n_frames", None))
+        frame_numbers(atoms, as_micrograph(image).n_frames)
     before = [name for name in COLUMNS if name in atoms]
     table, lattice, vacancies = atoms.drop(columns=before), None, None
     table.attrs = dict(atoms.attrs)

@@ -73,7 +73,7 @@ def image_layer(micrograph: Micrograph) -> LayerData:
 
 
 def table_layers(path: Path) -> list[LayerData]:
-    """The atoms of a table as points, where its file says how large pixels are in their place on the image.
+    """The atoms of a table as points in their place on the image, as far as that is known; see `place_table`.
 
     Raises
     ------
@@ -82,20 +82,19 @@ def table_layers(path: Path) -> list[LayerData]:
     """
     from ..class_colors import class_names
     from ..layers import atoms_to_points, latent_style
-    from ..placement import Placement
+    from .table_placement import place_table
     from .writing import read_table
 
     table = read_table(path)
     if not {"y", "x"} <= set(table):
-        raise ReadError(f"{path.name} has no columns y and x, so it is no table of atoms; open it as a spreadsheet.")
-    origin = table.attrs.get("origin", {})
-    frames = int(table["frame"].max()) + 1 if "frame" in table and len(table) else 1
-    shape = (frames, 1, 1) if frames > 1 else (1, 1)
-    frame = Micrograph(np.zeros(shape, np.uint8), origin.get("pixel_size"), origin.get("units", "px"))
+        columns = ", ".join(map(str, table.columns[:8]))
+        raise ReadError(
+            f"{path.name} has the columns {columns} and no y and x; call the row and column of every atom in pixels so."
+        )
     if "class" in table:
         table["class"] = class_names(table["class"])
-    data, options, kind = atoms_to_points(table, Placement.of_micrograph(frame), name=path.stem)
-    options["metadata"][KEY] |= {"path": str(path.resolve()), "origin": origin}
+    data, options, kind = atoms_to_points(table, place_table(table, path), name=path.stem)
+    options["metadata"][KEY] |= {"path": str(path.resolve()), "origin": table.attrs.get("origin", {})}
     if "z1" in table and len(table):
         options |= latent_style(options["features"], "z1") | {"border_width": 0.0}
     return [(data, options, kind)]

@@ -35,11 +35,13 @@ def write_points(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         If the format needs something that is missing, such as a package or the size of the pixels.
     """
     from ..layers import atoms_from_points
+    from ..placement import KEPT, Placement
 
     layer = _layer((data, attributes, "points"))
     with _shown():
         table = atoms_from_points(layer)
-        return [str(write_table(table, path, provenance=_told(layer), **_calibration(layer)))]
+        told = _told(layer) | {KEPT: Placement.of_layer(layer).to_dict()}
+        return [str(write_table(table, path, provenance=told, **_calibration(layer)))]
 
 
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:

@@ -10,9 +10,12 @@ import numpy as np
 
 from ..errors import InputError, ReadError
 from ..folders import replacing
+from ..placement import KEPT
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..micrograph import Micrograph
 
 MOST_LABELS = 1 << 24  # up to which float32 has every whole number
 TABLE_ENDINGS = (".csv", ".parquet", ".h5ad", ".h5", ".xyz")
@@ -75,6 +78,12 @@ def write_table(
     return path
 
 
+def origin_in(image: Micrograph, provenance: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of `write_table` for atoms of an image: the size of its pixels, and where it lay."""
+    place = {KEPT: image.metadata[KEPT]} if KEPT in image.metadata else {}
+    return {"pixel_size": image.pixel_size, "units": image.units, "provenance": provenance | place}
+
+
 def check_table_name(path: str | PathLike[str]) -> None:
     """Refuse a name that no table can be written under, before any work.
 
@@ -92,10 +101,12 @@ def check_table_name(path: str | PathLike[str]) -> None:
 
 
 def read_table(path: str | PathLike[str]) -> pd.DataFrame:
-    """Read a table written by `write_table`, or any CSV or parquet with a header.
+    """Read a table written by `write_table`, or any parquet or table of text with a header.
 
-    A column ``atom`` becomes the index; ``attrs["origin"]`` has the pixel size, its unit and the provenance, where the
-    file has them.
+    Text may be separated by commas, semicolons (with decimal commas), tabs or blanks, in UTF-8 or UTF-16. Positions are
+    the columns ``y``, ``x`` and ``frame``, whatever their capitals, or ``axis-0`` … as napari writes them. A column
+    ``atom`` becomes the index; ``attrs["origin"]`` has the pixel size, its unit and the provenance, where the file has
+    them.
 
     Raises
     ------
@@ -106,14 +117,14 @@ def read_table(path: str | PathLike[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from . import tables, xyz
+    from . import tables, text_tables, xyz
 
     ending = Path(path).suffix.lower()
     tables.check_installed(ending)
     readers = {".h5ad": tables.read_anndata, ".h5": tables.read_hdf5, ".xyz": xyz.read_xyz}
-    read = (readers | {".parquet": pd.read_parquet}).get(ending, pd.read_csv)
+    read = (readers | {".parquet": pd.read_parquet}).get(ending, text_tables.read_text)
     try:
-        table = read(path)
+        table = text_tables.name_positions(read(Path(path)))
     except ReadError:
         raise
     except Exception as error:  # parsers of foreign formats fail on broken files in every way there is

@@ -92,6 +92,12 @@ class DataForm(Form):
         else:
             atoms = atoms_from_points(points, placement)
             say_frame(points, placement)
+        on_image = (atoms[["y", "x"]] > -0.5) & (atoms[["y", "x"]] < np.subtract(micrographs[0].shape[-2:], 0.5))
+        if len(atoms) and not on_image.all(axis=1).any():
+            raise InputError(
+                f"No point of “{points.name}” lies on “{image.name}”; choose the points of this image. Those of a "
+                "table are placed on it if no other image is shown while the table is opened."
+            )
         if not len(atoms):
             raise InputError(f"“{points.name}” has no points; detect atoms first, or add points by hand.")
         if len(atoms) < MINIMUM:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from ...errors import InputError
-from ...io.writing import check_table_name, write_table
+from ...io.writing import check_table_name, origin_in, write_table
 from ..jobs import Job, Step, Steps, Stop
 from ..panel import side_by_side
 from ..progress_box import ProgressBox
@@ -178,9 +178,9 @@ def table_steps(stop: Stop, data: FigureData, path: Path) -> Generator[Step, Non
     """Write a table; gives what to say at the end."""
     yield Step("Writing the table …")
     image, run = data.micrograph, data.run
-    size = (None, "px") if image is None else (image.pixel_size, image.units)
-    origin = {} if run is None else run.provenance
-    _writing(write_table, data.table, path, pixel_size=size[0], units=size[1], provenance=origin)
+    provenance = {} if run is None else run.provenance
+    origin = {"provenance": provenance} if image is None else origin_in(image, provenance)
+    _writing(write_table, data.table, path, **origin)
     return f"{len(data.table):,} rows saved in {path}."
 
 

@@ -1,0 +1,89 @@
+"""Where the atoms of a table lie: as the table says, or the analysis that it is part of, or on the image in the window.
+
+Positions in a table are in pixels of its image, and a CSV file does not say how large these are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError, ReadError
+from ..layers import placement_of
+from ..micrograph import Micrograph
+from ..placement import KEPT, Placement
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEY = "napari_vae"
+UNKNOWN = (
+    "{name} does not say which image its atoms lie on, so they are placed in pixels, which is not how the images are "
+    "placed. Open it again when no other image is shown than theirs: then they are placed on that one."
+)
+
+
+def place_table(table: pd.DataFrame, path: Path) -> Placement:
+    """Placement of the atoms of a table as points, with frames where the table has several or lies on a movie.
+
+    Raises
+    ------
+    ReadError
+        If what is noted of it is damaged.
+    """
+    n_frames = int(table["frame"].max()) + 1 if "frame" in table and len(table) else 1
+    found = _noted(table.attrs.get("origin", {})) or _of_analysis(path) or _in_window(table, n_frames, path.name)
+    placement = found or Placement.of_micrograph(Micrograph(np.zeros((1, 1))))
+    if n_frames > 1 and placement.ndim == 2:
+        return placement.stacked("t")
+    return placement if "frame" in table else placement.last(2)
+
+
+def _noted(origin: dict[str, Any]) -> Placement | None:
+    """As a table says of itself."""
+    if KEPT in origin.get("provenance", {}):
+        return Placement.from_dict(origin["provenance"][KEPT])
+    if origin.get("pixel_size"):
+        return Placement.of_micrograph(Micrograph(np.zeros((1, 1)), origin["pixel_size"], origin.get("units", "px")))
+    return None
+
+
+def _of_analysis(path: Path) -> Placement | None:
+    """As the analysis says whose table it is."""
+    from ..archive import RECORD, TABLES
+    from .json_files import read_json
+
+    record = path.parent / RECORD
+    if path.name not in TABLES or not record.is_file():
+        return None
+    try:
+        image = read_json(record)["micrograph"]
+        known = {name: image[name] for name in ("pixel_size", "units", "axes", "metadata")}
+        return Placement.of_micrograph(Micrograph(np.zeros((1,) * len(image["axes"])), **known))
+    except (KeyError, TypeError, InputError) as error:
+        raise ReadError(f"{record}, which says where the atoms lie, is damaged; make the analysis again.") from error
+
+
+def _in_window(table: pd.DataFrame, n_frames: int, name: str) -> Placement | None:
+    """That of the image that is shown, if it is only one and holds all atoms; else it is said what to do."""
+    import napari
+    from napari.utils.notifications import show_warning
+
+    viewer, bare = napari.current_viewer(), Placement.of_micrograph(Micrograph(np.zeros((1, 1))))
+    images = [layer for layer in (() if viewer is None else viewer.layers) if _is_shown_image(layer)]
+    places = [placement_of(image) for image in images]
+    if all(place.last(2).lies_like(bare) for place in places):
+        return places[0] if len(places) == 1 else None
+    last = np.array([n_frames - 1, *table[["y", "x"]].max().to_numpy(float)])[-places[0].ndim :]
+    alike = all(places[0].lies_like(place) for place in places)
+    if alike and (last <= images[0].extent.data[1][-len(last) :] + 0.5).all():
+        return places[0]
+    show_warning(UNKNOWN.format(name=name))
+    return None
+
+
+def _is_shown_image(layer: Any) -> bool:
+    made = layer.metadata.get(KEY, {}).get("kind", "micrograph")
+    return bool(layer.__class__.__name__ == "Image" and layer.visible and made == "micrograph")

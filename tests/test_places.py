@@ -1,0 +1,77 @@
+"""Where tables and analyses lie when they are opened again: in the calibration, origin and rotation of their image."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari.layers import Image, Layer, Points
+
+import napari_vae as nv
+from napari_vae.io.napari_reader import read_layers
+from napari_vae.io.napari_writer import write_points
+from napari_vae.layers import micrograph_from_layer
+from napari_vae.placement import Placement
+
+TURNED = {
+    "scale": (0.02, 0.03),
+    "translate": (5.0, -3.0),
+    "rotate": 30,
+    "affine": np.array([[2, 0, 1], [0, 2, 4], [0, 0, 1]]),
+    "units": ("Å", "Å"),
+}
+
+
+@pytest.fixture(scope="module")
+def analysis(lattice):
+    atoms = pd.DataFrame({"frame": 0, "y": lattice[1][:, 0], "x": lattice[1][:, 1]})
+    train = nv.TrainConfig(epochs=1, device="cpu")
+    return nv.analyze(
+        nv.Micrograph(lattice[0], name="lattice"), model="vae", train=train, atoms=atoms, window=12, n_classes=1
+    )
+
+
+def lies_like(layer_data, layer):
+    return Placement.of_layer(Layer.create(*layer_data)).lies_like(Placement.of_layer(layer))
+
+
+def test_an_analysis_opens_where_its_image_lay(analysis, tmp_path):
+    layer = Image(analysis.micrograph.data, name="lattice", **TURNED)
+    moved = replace(analysis, micrograph=micrograph_from_layer(layer))
+    folder = moved.save(tmp_path / "results")
+    image, *results = read_layers(str(folder))
+    assert lies_like(image, layer)
+    assert all(lies_like(made, layer) for made in results if made[1]["metadata"]["napari_vae"]["kind"] != "manifold")
+    for name in ("atoms.csv", "latents.csv"):
+        assert lies_like(read_layers(str(folder / name))[0], layer)
+    record = json.loads((folder / "analysis.json").read_text())
+    record["micrograph"]["metadata"]["placement"]["scale"] = [0, 1]
+    (folder / "analysis.json").write_text(json.dumps(record))
+    with pytest.raises(nv.errors.ReadError, match="damaged"):
+        read_layers(str(folder / "atoms.csv"))
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".h5ad"])
+def test_points_open_where_they_lay(tmp_path, ending):
+    layer = Points([[1.5, 2.5], [30.0, 4.0]], **TURNED)
+    (path,) = write_points(str(tmp_path / f"atoms{ending}"), layer.data, layer.as_layer_data_tuple()[1])
+    assert nv.read_table(path).attrs["origin"]["pixel_size"] == pytest.approx([0.04, 0.06])
+    (back,) = read_layers(path)
+    assert np.allclose(back[0], layer.data) and lies_like(back, layer)
+
+
+def test_a_table_lies_on_the_image_that_is_shown(viewer, tmp_path, notifications):
+    """A CSV file does not say how large the pixels of its image are."""
+    path = nv.write_table(pd.DataFrame({"y": [1.5, 30.0], "x": [2.5, 4.0]}), tmp_path / "atoms.csv")
+    image = viewer.add_image(np.zeros((32, 40)), **TURNED)
+    assert lies_like(read_layers(str(path))[0], image) and not notifications
+    other = viewer.add_image(np.zeros((32, 40)), name="other", units=("nm", "nm"))
+    (points,) = read_layers(str(path))
+    assert not lies_like(points, image) and "no other image is shown" in notifications[0]
+    other.visible = False
+    viewer.add_image(np.zeros((2, 32, 40)), channel_axis=0, **TURNED)
+    assert lies_like(read_layers(str(path))[0], image)
+    image.data = np.zeros((30, 40))
+    viewer.layers.remove(viewer.layers[-1]), viewer.layers.remove(viewer.layers[-1])
+    assert not lies_like(read_layers(str(path))[0], image) and len(notifications) == 2
