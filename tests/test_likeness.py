@@ -66,6 +66,9 @@ def test_runs_of_earlier_versions_are_silent():
 def test_a_calibration_is_believed_instead_and_the_step_of_a_grid_says_nothing():
     known = replace(windows(seed=0), pixel_size=(1.0, 1.0), units="nm")
     finer = replace(windows(pixel_size=1 / 1.3), pixel_size=(1 / 1.3, 1 / 1.3), units="nm")
+    ångström = replace(finer, pixel_size=(10 / 1.3, 10 / 1.3), units="Å")
+    assert told(known, ångström).pixel_size_ratio == pytest.approx(1 / 1.3)
+    assert told(known, replace(finer, units="1/nm")).pixel_size_ratio is None
     assert told(known, finer).spacing_ratio is None and "far apart" not in told(known, finer).sentence
     image = known.data[0, 0].repeat(4, 0).repeat(4, 1)
     grids = [extract_patches(image, grid_positions(image, window=16, step=step), window=16) for step in (4, 8)]

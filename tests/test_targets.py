@@ -74,6 +74,17 @@ def test_labels_are_classes(ours):
     assert target.classes == ("3", "5", "7") and np.array_equal(target.values, [0, np.nan, 2], equal_nan=True)
 
 
+def test_labels_and_maps_in_another_unit_are_read_where_they_lie(ours):
+    painted = np.zeros((50, 50), int)
+    painted[:20], painted[30:] = 3, 7
+    place = {"scale": (2.0, 2.0), "translate": (30.0, -20.0), "units": ("Å", "angstrom")}
+    positions = np.array([[10.0, 10], [50, 10], [80, 10]])
+    target = labels_target("grains", painted, placed(Labels, painted, **place), positions, ours)
+    assert np.array_equal(target.values, [0, np.nan, 1], equal_nan=True)
+    values = image_target("map", painted, placed(Image, painted, **place), positions, ours, 5).values
+    assert values.tolist() == [3, 0, 7]
+
+
 def test_columns_are_numbers_or_classes():
     numbers = column_target(pd.Series([1.5, np.inf, np.nan, 2], name="strain"))
     assert numbers.classes == () and numbers.known.tolist() == [True, False, False, True]

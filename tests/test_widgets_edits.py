@@ -201,6 +201,28 @@ def test_of_several_shapes_layers_the_selected_one_counts(viewer, scene, widget,
     assert not notifications
 
 
+def test_a_region_is_where_the_canvas_shows_it_whatever_its_unit(viewer, scene, open_widget):
+    """napari draws a layer in Å beside one in nm ten times smaller, and all in bare numbers once units do not match."""
+    scene.rotate, scene.translate = 0, (0, 0)
+    square = np.array([[0.5, 0.5], [0.5, 40.5], [40.5, 40.5], [40.5, 0.5]])
+    points = viewer.add_points([[1, 1]], scale=(0.1, 0.1), units=("Å", "Å"), name="ångström")
+    drawn = viewer.add_shapes([square * 0.02 * 10 / 0.1], shape_type="polygon", scale=points.scale, units=points.units)
+    form = open_widget("Detect atoms").form
+    form.image.choose(scene)
+    form.where.setCurrentText("drawn region")
+    assert form.request().region.sum() == 40**2
+    drawn.units, drawn.scale = viewer.layers.extent.units, (1, 1)  # as the button above the layer list does
+    drawn.data = [square * 0.02 * 10]
+    assert str(drawn.units[0]) == "angstrom" and form.request().region.sum() == 40**2
+    uncalibrated = viewer.add_image(np.zeros((9, 9)), name="uncalibrated")
+    assert viewer.layers.units is None and form.request().region.sum() == 154**2  # from 5 to beyond the image
+    drawn.data = [square * 0.02]
+    assert form.request().region.sum() == 40**2
+    viewer.layers.remove(uncalibrated)
+    drawn.units, drawn.data = ("pixel", "pixel"), [square * 0.02]
+    assert form.request().region.sum() == 40**2
+
+
 def test_without_a_choice_between_shapes_layers_it_is_asked_for(viewer, scene, open_widget, notifications):
     for _ in range(2):
         viewer.add_shapes([[[0, 0], [0, 9], [9, 9]]], shape_type="polygon", **TURNED)

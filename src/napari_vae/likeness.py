@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .placement import size_ratio
 from .positions import nearest_distance
 
 if TYPE_CHECKING:
@@ -96,10 +97,8 @@ def compare(run: Run, patches: Patches, latents: pd.DataFrame) -> Likeness:
 
 
 def _pixel_size_ratio(run: Run, patches: Patches) -> float | None:
-    trained, now = run.provenance.get("pixel_size"), patches.pixel_size
-    if not trained or not now or run.provenance.get("units") != patches.units:
-        return None
-    return float(np.sqrt(np.prod(now) / np.prod(trained)))
+    trained, unit = run.provenance.get("pixel_size"), run.provenance.get("units", "px")
+    return size_ratio(patches.pixel_size, patches.units, trained, unit)
 
 
 def _spacing_ratio(run: Run, patches: Patches) -> float | None:

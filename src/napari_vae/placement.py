@@ -298,6 +298,14 @@ def short_unit(name: str) -> str:
     return "px" if name == "pixel" else f"{_registry().Unit(name):~}"
 
 
+def size_ratio(size: Any, unit: str, other: Any, other_unit: str) -> float | None:
+    """Side of pixels in that of others; ``None`` if a size is missing, or the units are of two kinds."""
+    factors = _factors((_known_unit(other_unit),), (_known_unit(unit),))
+    if not size or not other or factors is None:
+        return None
+    return float(np.sqrt(np.prod(size) / np.prod(other)) * factors[0])
+
+
 def _factors(wanted: tuple[str, ...], given: tuple[str, ...]) -> Floats | None:
     """What numbers in the given units are multiplied by, of every axis; ``None`` if one is of another kind."""
     registry = _registry()

@@ -19,6 +19,7 @@ from ..io.reading import read
 from ..io.writing import read_table, write_table
 from ..likeness import OTHER_SCALE
 from ..normalization import levels_of
+from ..placement import size_ratio
 from ..progress import never
 from .facts import atom_facts
 from .inputs import Patterns, find_files
@@ -193,8 +194,8 @@ def _check_pixel_sizes(sources: list[Source]) -> None:
     """Refuse files in which the same window shows another part of the motif."""
     known = [source for source in sources if source.pixel_size and not source.problem]
     for source in known[1:]:
-        ratio = float(np.sqrt(np.prod(source.pixel_size) / np.prod(known[0].pixel_size)))  # type: ignore[arg-type]
-        if source.units == known[0].units and max(ratio, 1 / ratio) > OTHER_SCALE:
+        ratio = size_ratio(source.pixel_size, source.units, known[0].pixel_size, known[0].units)
+        if ratio is not None and max(ratio, 1 / ratio) > OTHER_SCALE:
             raise InputError(
                 f"The pixels of {source.path.name} are {ratio:.2g} times as large as those of {known[0].path.name}, so "
                 "one window would show different parts of the motif; train one model for each pixel size."
