@@ -147,7 +147,7 @@ def test_tables_open_as_points_in_their_place(analysis, tmp_path):
         pytest.importorskip(package, reason="needs the extra “tables”")
     viewer = ViewerModel()
     options = {"pixel_size": (0.02, 0.02), "units": "nm", "provenance": {"seed": 3}}
-    for ending in (".csv", ".parquet", ".h5ad", ".h5", ".xyz"):
+    for ending in (".csv", ".parquet", ".h5ad", ".xyz"):
         path = nv.write_table(analysis.latents, tmp_path / f"t{ending}", **options)
         (points,) = viewer.open(path, plugin="napari-vae")
         np.testing.assert_allclose(points.data, analysis.latents[["y", "x"]], atol=1e-6)

@@ -97,7 +97,7 @@ def open_table(path: Path, rng: random.Random) -> None:
         return
     table = nv.read_table(path)
     if rng.random() < 0.3:
-        write = path.with_name(f"again{rng.choice(['.csv', '.parquet', '.h5', '.h5ad'])}")
+        write = path.with_name(f"again{rng.choice(['.csv', '.parquet', '.h5ad'])}")
         nv.write_table(table, write)
     if {"y", "x"} <= set(table):
         nv.extract_patches(IMAGES[0].repeat(5, 0).repeat(5, 1), table, window=SIDE)
@@ -201,7 +201,7 @@ def open_batch(path: Path, rng: random.Random) -> None:
 IMAGE_SUFFIXES = [*samples.WRITERS, ".dm3", ".dm4", ".dm5", ".ser", ".emi", ".hspy"]
 KINDS = {suffix[1:]: Kind(partial(samples.make_images, suffix), open_image) for suffix in IMAGE_SUFFIXES}
 KINDS |= {
-    f"table{s}": Kind(partial(samples.make_table, s), open_table) for s in (".csv", ".parquet", ".h5ad", ".h5", ".xyz")
+    f"table{s}": Kind(partial(samples.make_table, s), open_table) for s in (".csv", ".parquet", ".h5ad", ".xyz")
 }
 KINDS |= {f"stack{s}": Kind(partial(samples.make_stack, s), open_stack) for s in (".parquet", ".zarr")}
 KINDS |= {

@@ -316,8 +316,6 @@ def mutate(target: Path, rng: random.Random) -> str:
     whole = {".parquet": table, ".h5": hdf5, ".h5ad": table, ".ndata": archive}
     whole |= dict.fromkeys((".emd", ".hspy", ".nhdf", ".hdf5", ".dm5"), hdf5)
     change = whole.get(path.suffix)
-    if path.suffix == ".h5" and rng.random() < 0.5 and target.stem == "table":
-        change = table
     if change is not None and rng.random() < 0.75:
         before = path.read_bytes()
         try:

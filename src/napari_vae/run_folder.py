@@ -12,7 +12,9 @@ from safetensors.torch import save
 
 from .errors import ReadError
 from .folders import open_folder, replace_folder
-from .io.json_files import read_json
+from .io.csv_tables import write_csv
+from .io.json_files import MOST_BYTES, read_json
+from .io.regular import regular_file
 from .models.config import ModelConfig, TrainConfig
 from .models.given import Scale
 from .models.vae import InvariantVAE
@@ -36,7 +38,7 @@ def write_run(
     """
     with replace_folder(folder, MARKER) as new:
         (new / WEIGHTS).write_bytes(save(weights))
-        history.to_csv(new / HISTORY, index=False)
+        write_csv(history, new / HISTORY)
         (new / MARKER).write_text(json.dumps({"format": FORMAT} | settings, indent=2), encoding="utf-8")
     return Path(folder)
 
@@ -76,7 +78,7 @@ def _parts(folder: Path, settings: dict[str, Any], device: torch.device) -> dict
         "train_config": TrainConfig.from_dict(settings["train"]),
         "normalization": Normalization.from_dict(settings["normalization"]),
         "scale": scale,
-        "history": pd.read_csv(folder / HISTORY),
+        "history": pd.read_csv(regular_file(folder / HISTORY, MOST_BYTES)),
         "latent_range": settings["latent_range"],
         "usual_elbo": settings["usual_elbo"],
         "stopped": settings["stopped"],

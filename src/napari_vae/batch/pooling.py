@@ -15,6 +15,7 @@ import numpy as np
 from ..archive import check_writable
 from ..errors import InputError
 from ..folders import replace_folder
+from ..io.csv_tables import write_csv
 from ..io.reading import read
 from ..io.writing import read_table, write_table
 from ..likeness import OTHER_SCALE
@@ -238,7 +239,7 @@ def _write(run: Run, pool: Patches, sources: list[Source], target: Path, job: Tr
     with replace_folder(target, MARKER) as new:
         run.save(new)
         write_table(latents, new / WINDOWS)
-        _table_of(sources).to_csv(new / FILES, index=False)
+        write_csv(_table_of(sources), new / FILES)
 
 
 def _table_of(sources: list[Source]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import InputError, ReadError
 from ..folders import replacing
+from ..io.regular import regular_file
 
 FOLDER = ".napari-vae"
 LARGEST = 1_000_000  # bytes; ours are far smaller
@@ -136,7 +137,7 @@ def content_hash(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         try:
-            with path.open("rb") as file:
+            with regular_file(path).open("rb") as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
         except OSError as error:
@@ -165,9 +166,7 @@ def _place(target: Path) -> Path:
 
 def _parse(path: Path) -> Record | None:
     try:
-        if path.stat().st_size > LARGEST:
-            return None
-        record = Record(**json.loads(path.read_text(encoding="utf-8")))
+        record = Record(**json.loads(regular_file(path, LARGEST).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
     texts = (record.file, record.task, record.state, record.key, record.message, record.content)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from ..archive import RECORD
 from ..errors import InputError
 from ..folders import replacing
+from ..io.csv_tables import write_csv
 from .records import BEGUN, FAILED, FOLDER, records_in
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def write_summary(folder: Path, task: str, outcomes: Sequence[Outcome]) -> None:
         return
     table = _table(rows)
     with replacing(folder / TABLE) as temporary:
-        table.to_csv(temporary, index=False)
+        write_csv(table, temporary)
     if find_spec("pyarrow") is not None:
         with replacing((folder / TABLE).with_suffix(".parquet")) as temporary:
             table.to_parquet(temporary, engine="pyarrow", index=False)

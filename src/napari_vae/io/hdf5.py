@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import ReadError
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, fits, is_large, lazy_frames
-from .hdf5_probe import largest_array
+from .hdf5_probe import claimed_bytes
 from .nion import hdf5_nion
 from .vendors import missing_extra, vendor_datasets
 
@@ -30,10 +30,12 @@ def hdf5_datasets(path: Path) -> list[Dataset]:
         raise missing_extra(path) from error
     if not h5py.is_hdf5(path):
         raise ReadError(f"{path.name} is cut short or not an HDF5 file; copy or export it again from its source.")
-    fits(largest_array(path), path)
+    fits(claimed_bytes(path), path)
     with h5py.File(path, "r") as file:
         if path.suffix.lower() in (".emd", ".hspy") or file.attrs.get("file_format") == "HyperSpy":
             datasets = None
+        elif "origin" in file.attrs and "table" in file:
+            refuse_table(path)
         elif "ImageList" in file:
             datasets = _digital_micrograph(path, file)
         elif "data" in file and (hasattr(file["data"], "shape") or path.suffix.lower() == ".nhdf"):
@@ -45,6 +47,20 @@ def hdf5_datasets(path: Path) -> list[Dataset]:
     if not datasets:
         raise ReadError(f"{path.name} holds no image, only other data such as spectra; choose another file.")
     return datasets
+
+
+def refuse_table(path: Path) -> NoReturn:
+    """Say what to do with a table in HDF5, which early versions wrote.
+
+    Raises
+    ------
+    ReadError
+        Always.
+    """
+    raise ReadError(
+        f"{path.name} is no table that can be read; one in HDF5 of an early version of napari-vae is read with h5py "
+        "(its group “table”), and saved as .parquet."
+    )
 
 
 def load_dataset(path: Path, name: str) -> Any:

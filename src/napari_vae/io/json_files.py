@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ReadError
+from .regular import regular_file
 
 #: No settings, calibration or record of ours comes near this.
 MOST_BYTES = 64 << 20
@@ -27,7 +28,7 @@ def read_json(path: str | PathLike[str]) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with regular_file(path).open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ReadError(f"{path} is missing or may not be read; copy it again from its source.") from error

@@ -46,11 +46,7 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
 
 
 def image_layers(path: Path) -> list[LayerData]:
-    """Every image and movie of a file; the table of an ``.h5`` that holds one."""
-    from .tables import is_table
-
-    if path.suffix.lower() == ".h5" and is_table(path):
-        return table_layers(path)
+    """Every image and movie of a file."""
     return [image_layer(micrograph) for micrograph in read_all(path)]
 
 

@@ -19,6 +19,7 @@ from .hdf5 import hdf5_datasets
 from .nanonis import sxm_datasets
 from .nion import ndata_datasets
 from .pictures import array_datasets, picture_datasets, raw_datasets
+from .regular import regular_file
 from .tiff import tiff_datasets
 from .vendors import READERS as VENDOR_READERS
 from .vendors import vendor_datasets
@@ -151,7 +152,7 @@ def _check(path: Path) -> None:
     if suffix not in FORMATS:
         known = " ".join(FORMATS)
         raise ReadError(f"{path.name} has a format that is not supported; export it as TIFF, or use one of {known}.")
-    if path.stat().st_size == 0:
+    if regular_file(path).stat().st_size == 0:
         raise ReadError(f"{path.name} is empty; copy or export it again from its source.")
 
 

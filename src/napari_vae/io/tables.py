@@ -1,4 +1,4 @@
-"""Tables in formats that need a package more: parquet, AnnData and HDF5; what is kept with them of their origin."""
+"""Tables in formats that need a package more, parquet and AnnData; what is kept with them of their origin."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import InputError
 from .calibration import calibrate
-from .hdf5_probe import largest_array
+from .dataset import fits
+from .hdf5_probe import claimed_bytes
 from .json_files import parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NEEDED = {".parquet": "pyarrow", ".h5ad": "anndata", ".h5": "h5py"}
+NEEDED = {".parquet": "pyarrow", ".h5ad": "anndata"}
 KEY = "napari_vae"
 ORIGIN = "origin"
-MISSING = "missing"
-NULLABLE = "pandas"
 PLACES = ("y", "x")
+CELL, SMALL_TABLE = 8, 1 << 26  # bytes of a number, and of what any table may unpack to
 
 
 def check_installed(ending: str) -> None:
@@ -63,75 +62,19 @@ def write_parquet(table: pd.DataFrame, path: str | PathLike[str], origin: dict[s
     whole.to_parquet(path, engine="pyarrow", index=False)
 
 
-def write_hdf5(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, Any]) -> None:
-    """Write a table as HDF5: a group ``table`` with one array for each column, words as UTF-8, in their order.
+def read_parquet(path: Path) -> pd.DataFrame:
+    """The table in a parquet file, of which no part is unpacked that so small a file cannot hold."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
 
-    Missing words are empty there, and missing whole numbers of pandas zero; a group ``missing`` has, for a column with
-    any, which rows they are, and an attribute ``pandas`` of the array of which type of pandas the column is.
-    """
-    import h5py
-
-    buffer = io.BytesIO()  # the library for HDF5 cannot be trusted to give up when the disk is full
-    with h5py.File(buffer, "w", track_order=True) as file:
-        file.attrs[ORIGIN] = json.dumps(origin)
-        group = file.create_group("table", track_order=True)
-        for name, column in table.rename(columns=str).rename_axis("atom").reset_index().items():
-            plain = str(name).replace("/", "_")
-            values, text = _without_gaps(column)
-            array = group.create_dataset(plain, data=values, dtype=h5py.string_dtype() if text else None)
-            if _numbers_in(column.dtype) is not None:
-                array.attrs[NULLABLE] = str(column.dtype)
-            if (text or NULLABLE in array.attrs) and column.isna().any():
-                file[f"{MISSING}/{plain}"] = column.isna().to_numpy()
-    Path(path).write_bytes(buffer.getvalue())
-
-
-def _without_gaps(column: pd.Series) -> tuple[npt.NDArray[Any], bool]:
-    """The values of a column as HDF5 has them, with something in the place of missing ones, and whether it is text."""
-    import pandas as pd
-
-    if (numbers := _numbers_in(column.dtype)) is not None:
-        return column.to_numpy(numbers, na_value=0), False
-    if isinstance(column.dtype, np.dtype) and pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(), False
-    return _words(column).fillna("").to_numpy(object), True
-
-
-def _numbers_in(dtype: Any) -> np.dtype[Any] | None:
-    """What a type of pandas with missing values (``Int64``, ``boolean``, …) is without; ``None`` of all others."""
-    import pandas as pd
-
-    return getattr(dtype, "numpy_dtype", None) if pd.api.types.is_numeric_dtype(dtype) else None
-
-
-def is_table(path: str | PathLike[str]) -> bool:
-    """Whether an HDF5 file is a table of ours, and not an image."""
-    try:
-        import h5py
-
-        largest_array(Path(path))
-        with h5py.File(path, "r") as file:
-            return ORIGIN in file.attrs and "table" in file
-    except (ImportError, OSError, ValueError):  # the reader of images says what is wrong
-        return False
-
-
-def read_hdf5(path: str | PathLike[str]) -> pd.DataFrame:
-    """The table in an HDF5 file that `write_hdf5` wrote."""
-    import h5py
-    import pandas as pd
-
-    largest_array(Path(path))
-    with h5py.File(path, "r") as file:
-        columns: dict[str, Any] = {}
-        for name, item in file["table"].items():
-            values = item.asstr()[:] if item.dtype.kind == "O" else item[:]
-            columns[name] = pd.array(values, dtype=item.attrs[NULLABLE]) if NULLABLE in item.attrs else values
-        for name, rows in file.get(MISSING, {}).items():
-            columns[name][rows[:]] = None
-        table = pd.DataFrame(columns)
-        table.attrs[ORIGIN] = parse_json(file.attrs[ORIGIN], Path(path))
-    return table
+    with ParquetFile(path) as file:
+        known = file.metadata
+        fits(known.num_rows * max(1, known.num_columns) * CELL, path, SMALL_TABLE)
+        parts, size = [], 0
+        for part in file.iter_batches():
+            parts.append(part)
+            fits(size := size + part.nbytes, path, SMALL_TABLE)
+        return pa.Table.from_batches(parts, file.schema_arrow).to_pandas()
 
 
 def write_anndata(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, Any]) -> None:
@@ -165,7 +108,7 @@ def read_anndata(path: str | PathLike[str]) -> pd.DataFrame:
     """The table in an AnnData file: positions, the columns of ``obs`` and of ``X``; rows as they were numbered."""
     from anndata import read_h5ad
 
-    largest_array(Path(path))
+    fits(claimed_bytes(Path(path)), Path(path), SMALL_TABLE)
     data = read_h5ad(path)
     table = data.obs.copy()
     for name, values in zip(data.var_names, np.asarray(data.X).T, strict=True):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ReadError
+from .csv_tables import unquoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ def read_text(path: Path) -> pd.DataFrame:
     fields = [field.strip(' "') for line in lines[1:] for field in re.split(mark, line)]
     comma = mark != "," and any(map(DECIMAL_COMMA.fullmatch, fields))
     options: dict[str, Any] = {"encoding": encoding, "sep": mark, "skiprows": 1 if told else 0}
-    return pd.read_csv(path, decimal="," if comma else ".", **options)
+    return unquoted(pd.read_csv(path, decimal="," if comma else ".", **options))
 
 
 def name_positions(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import ReadError
+from .regular import regular_file
 
 SIMPLE = {2: 2, 3: 4, 4: 2, 5: 4, 6: 4, 7: 8, 8: 1, 9: 1, 10: 1, 11: 8, 12: 8}  # bytes of a number of DigitalMicrograph
 STRUCT, STRING, ARRAY = 15, 18, 20
@@ -76,8 +77,8 @@ def _check_ser(file: BinaryIO, path: Path) -> None:
 def _check_emi(file: BinaryIO, path: Path) -> None:
     """Descriptions that end before the next begins, for its reader takes each to the next end; and what it leads to."""
     for number in range(10):
-        if (images := path.with_name(f"{path.stem}_{number}.ser")).is_file():
-            with images.open("rb") as beside:
+        if (images := path.with_name(f"{path.stem}_{number}.ser")).exists():
+            with regular_file(images).open("rb") as beside:
                 _check_ser(beside, images)
     for described in file.read().split(b"<ObjectInfo>")[1:]:
         if b"</ObjectInfo>" not in described:

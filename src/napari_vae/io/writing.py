@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError, ReadError
-from ..folders import replacing
+from ..folders import replacing, user_path
 from ..placement import KEPT
+from .csv_tables import write_csv
+from .regular import regular_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from ..micrograph import Micrograph
 
 MOST_LABELS = 1 << 24  # up to which float32 has every whole number
-TABLE_ENDINGS = (".csv", ".parquet", ".h5ad", ".h5", ".xyz")
+TABLE_ENDINGS = (".csv", ".parquet", ".h5ad", ".xyz")
 
 
 def write_table(
@@ -37,10 +39,11 @@ def write_table(
         One row per atom; positions in pixels.
     path : path
         The file; an existing one is replaced when the new one is complete. ``.csv``, with the index as the column
-        ``atom``; ``.parquet``, the same with the types of the columns; ``.h5ad``, an AnnData: ``X`` the latents (of a
+        ``atom``, and words that a spreadsheet would compute, such as ``=1+1``, after a ``'``, which `read_table`
+        takes away; ``.parquet``, the same with the types of the columns; ``.h5ad``, an AnnData: ``X`` the latents (of a
         table without, all its numbers), ``obs`` the other columns, ``obsm["spatial"]`` x and y in pixels,
         ``obsm["spatial_nm"]`` in nanometres where the pixels have a size, ``uns["napari_vae"]`` where it came from;
-        ``.h5``, HDF5 with one array for each column; ``.xyz``, extended XYZ for ASE and OVITO, in ångström.
+        ``.xyz``, extended XYZ for ASE and OVITO, in ångström.
     pixel_size : (float, float), optional
         Along rows and columns, in `units`; kept with the table, as is `provenance`, in all but ``.csv``.
     units : str
@@ -65,16 +68,16 @@ def write_table(
     """
     from . import tables, xyz
 
-    path = Path(path)
+    path = user_path(path)
     check_table_name(path)
     origin = tables.origin_of(pixel_size, units, provenance or {})
-    writers = {".h5ad": tables.write_anndata, ".parquet": tables.write_parquet, ".h5": tables.write_hdf5}
-    writer = (writers | {".xyz": xyz.write_xyz}).get(path.suffix.lower())
+    writers = {".h5ad": tables.write_anndata, ".parquet": tables.write_parquet, ".xyz": xyz.write_xyz}
+    writer = writers.get(path.suffix.lower())
     with replacing(path) as temporary:
         if writer is not None:
             writer(table, temporary, origin)
         else:
-            table.to_csv(temporary, index_label="atom")
+            write_csv(table, temporary, "atom")
     return path
 
 
@@ -115,16 +118,15 @@ def read_table(path: str | PathLike[str]) -> pd.DataFrame:
     InputError
         If a package for the format is not installed; the message says which.
     """
-    import pandas as pd
+    from . import hdf5, tables, text_tables, xyz
 
-    from . import tables, text_tables, xyz
-
-    ending = Path(path).suffix.lower()
+    path = user_path(path)
+    ending = path.suffix.lower()
     tables.check_installed(ending)
-    readers = {".h5ad": tables.read_anndata, ".h5": tables.read_hdf5, ".xyz": xyz.read_xyz}
-    read = (readers | {".parquet": pd.read_parquet}).get(ending, text_tables.read_text)
+    readers = {".h5ad": tables.read_anndata, ".parquet": tables.read_parquet, ".xyz": xyz.read_xyz}
+    read = (readers | {".h5": hdf5.refuse_table}).get(ending, text_tables.read_text)
     try:
-        table = text_tables.name_positions(read(Path(path)))
+        table = text_tables.name_positions(read(regular_file(path)))
     except ReadError:
         raise
     except Exception as error:  # parsers of foreign formats fail on broken files in every way there is
@@ -183,7 +185,7 @@ def write_image(
         options["resolution"] = (1 / pixel_size[1], 1 / pixel_size[0])
         unit = units.replace("µ", "u").replace("Å", "angstrom")  # ImageJ's descriptions are ASCII
         options["metadata"]["unit"] = unit.encode("ascii", "backslashreplace").decode()
-    path = Path(path)
+    path = user_path(path)
     with replacing(path) as temporary:
         tifffile.imwrite(temporary, array.astype(np.uint16 if whole else np.float32), imagej=True, **options)
     return path

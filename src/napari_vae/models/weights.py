@@ -8,10 +8,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..io.regular import regular_file
+
+MOST_BYTES = 4 << 30
+
 
 def load_weights(path: Path) -> dict[str, Tensor]:
     """Tensors by name, copied: those of the library stay mapped to the file, which nothing could replace on Windows."""
-    return {name: tensor.clone() for name, tensor in load_file(path).items()}
+    return {name: tensor.clone() for name, tensor in load_file(regular_file(path, MOST_BYTES)).items()}
 
 
 def are_finite(model: nn.Module) -> bool:

@@ -22,7 +22,6 @@ FILTERS = {
     ".csv": "CSV table (*.csv)",
     ".parquet": "Parquet table (*.parquet)",
     ".h5ad": "AnnData (*.h5ad)",
-    ".h5": "HDF5 (*.h5)",
     ".xyz": "Extended XYZ (*.xyz)",
 }
 SAVE = "Draw the ticked figures and save them in a folder that you choose, one column of a journal wide"
@@ -46,7 +45,7 @@ class FigureSection(QWidget):
         self.progress = ProgressBox("Save figures …", SAVE, page="figures")
         self.table_button = QPushButton("Save table …")
         self.table_button.setToolTip(
-            "Save positions and all columns as a table: CSV, parquet, AnnData (.h5ad), HDF5 or extended XYZ, chosen by "
+            "Save positions and all columns as a table: CSV, parquet, AnnData (.h5ad) or extended XYZ, chosen by "
             "the ending of its name"
         )
         self.formats["png"].setToolTip("Files of pixels, 300 to the inch; tick it for slides and manuscripts")
