@@ -1,14 +1,19 @@
 """Classes by name: every change makes a new value, and nothing is lost on the way to a column and back."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from napari_vae import ModelConfig, TrainConfig, fit, samples
 from napari_vae.analysis.classes import Classes
 from napari_vae.analysis.clusters import cluster
 from napari_vae.analysis.coloring import color_by
+from napari_vae.batch.naming import places
 from napari_vae.class_colors import CLASS_COLORS
 from napari_vae.errors import InputError
+from napari_vae.labelling import labels_of
 
 
 @pytest.fixture
@@ -85,3 +90,16 @@ def test_rows_without_values_are_in_no_group_and_the_bic_is_told():
     assert min(bic, key=bic.get) == 2 and set(bic) >= {1, 2, 3}
     with pytest.raises(InputError, match="no column z7"):
         cluster(table, columns=["z7"])
+
+
+def test_a_name_is_one_class_in_whichever_form_of_unicode(tmp_path):
+    composed, combined = "caf\u00e9", "cafe\u0301"
+    classes = Classes.of(pd.Series([composed, combined, "", "b"]))
+    assert classes.names == ("b", composed) and classes.counts == (1, 2)
+    assert classes.assign([3], combined).counts == (0, 3) and "caf\u00e8" in classes.rename("b", "cafe\u0300").names
+    labels = labels_of(pd.Series([composed, combined, "b"]))
+    assert labels.tolist() == [composed, composed, "b"]
+    images, train = samples.cards(5, size=8).images[:20], TrainConfig(epochs=1, device="cpu")
+    run = fit(images, ModelConfig.preset("ss-rvae"), train, labels=[composed, combined, "b", *[""] * 17])
+    assert run.model_config.n_classes == 2
+    assert [path.name for path in places([Path(composed), Path(combined)], tmp_path)] == [composed, f"{composed}_2"]

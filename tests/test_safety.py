@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 import tifffile
 
-from napari_vae.errors import ReadError
+import napari_vae as nv
+from napari_vae.errors import InputError, ReadError
 from napari_vae.io import hdf5_probe, read
 from napari_vae.io.json_files import MOST_BYTES, read_json
 from napari_vae.io.napari_reader import get_reader, read_layers
@@ -279,6 +280,68 @@ def test_json_of_100_mb_and_json_without_end(here):
     (here / "a.json").write_text("[" * 10**6)
     with pytest.raises(ReadError, match="damaged JSON"):
         read(here / "a.npy")
+
+
+def test_tables_that_claim_much_are_one_sentence(here):
+    pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra “tables”")
+    import pyarrow as pa
+
+    few = pd.DataFrame({"y": [0.0, 1.0], "x": [0.0, 1.0]})
+    for name, column in {"frame": [0, 10**12], "sublattice": [0, 10**8]}.items():
+        write_table(few.assign(**{name: column}), here / f"{name}.csv")
+        with pytest.raises(InputError, match=f"{name}.* (must hold whole numbers|at most 255)"):
+            read_layers(str(here / f"{name}.csv"))
+    table = pa.table({"y": np.zeros(1 << 20), "x": np.zeros(1 << 20)})
+    with pq.ParquetWriter(here / "rows.parquet", table.schema, compression="zstd") as file:
+        for _ in range(40):
+            file.write_table(table)
+    words = pa.table({"y": np.zeros(200_000), "x": np.zeros(200_000), "word": pa.array(["w" * 4000] * 200_000)})
+    pq.write_table(words, here / "words.parquet", row_group_size=10_000)
+    for name in ("rows", "words"):
+        assert (here / f"{name}.parquet").stat().st_size < 2 << 20
+        assert_refused(here / f"{name}.parquet")
+    h5py = pytest.importorskip("h5py")
+    write_table(few, here / "a.h5ad")
+    with h5py.File(here / "a.h5ad", "r+") as file:
+        del file["obsm/spatial"]
+        file.create_dataset("obsm/spatial", (6 * 10**8, 2), "f8", chunks=(10**6, 2), compression="gzip")
+    assert_refused(here / "a.h5ad", read_table)
+
+
+def test_classes_of_high_numbers_open(here):
+    write_table(pd.DataFrame({"y": [0.0, 1.0], "x": 0.0, "class": [0, 10**8]}), here / "a.csv")
+    _, options, _ = read_layers(str(here / "a.csv"))[0]
+    assert options["features"]["class"].astype(str).tolist() == ["0", "100000000"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of Unix")
+def test_pipes_and_devices_in_the_place_of_files_are_not_opened(here):
+    rows = np.random.default_rng(0).normal(size=(12, 3))
+    images = nv.samples.cards(10, size=16).images
+    run = nv.fit(images, nv.ModelConfig.preset("vae"), nv.TrainConfig(epochs=1, device="cpu"))
+    folders = {
+        nv.load_run: run.save(here / "run"),
+        nv.load_deep_kernel: nv.DeepKernelGP(steps=3, ensemble=1).fit(rows, rows[:, 0]).save(here / "model"),
+    }
+    for load, folder in folders.items():
+        for path in sorted(folder.iterdir()):
+            kept = path.rename(here / "kept")
+            for place in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):
+                place(path)
+                with pytest.raises(ReadError) as caught:
+                    load(folder)
+                assert "\n" not in str(caught.value)
+                path.unlink()
+            kept.rename(path)
+        assert load(folder) is not None
+    for suffix in ALL:
+        os.mkfifo(here / f"a{suffix}")
+        assert_refused(here / f"a{suffix}")
+    for suffix in (".npy", ".parquet", ".zarr"):
+        path = here / f"b{suffix}"
+        (path / "c").mkdir(parents=True) if suffix == ".zarr" else None
+        os.mkfifo(path / "c" / "0" if suffix == ".zarr" else path)
+        assert_refused(path, nv.open_stack)
 
 
 # ---- damage ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Training on more images than memory holds: the same model, and never many of them at once."""
 
 import json
+import os
 import tracemalloc
 
 import dask.array
@@ -100,3 +101,37 @@ def test_pickles_in_a_zarr_and_broken_files_are_refused_in_a_sentence(tmp_path):
             open_stack(tmp_path / name)
     with pytest.raises(InputError, match=r"end in \.zarr"):
         open_stack(tmp_path / "stack.txt")
+
+
+@pytest.mark.parametrize("ending", ["zarr", "parquet"])
+def test_a_stack_that_is_damaged_while_it_is_read_is_one_sentence(tmp_path, ending):
+    pytest.importorskip({"zarr": "zarr", "parquet": "pyarrow"}[ending])
+    images = samples.cards(50, size=8).images
+    path = write_stack([images], tmp_path / f"stack.{ending}", length=200)
+    opened = open_stack(path)
+    damaged = (
+        path if path.is_file() else max(path.glob("c/**/0"), key=lambda part: part.stat().st_size * part.is_file())
+    )
+    known = damaged.stat()
+    content = bytearray(damaged.read_bytes())
+    content[20 : len(content) // 2] = bytes(len(content) // 2 - 20)
+    damaged.write_bytes(content)
+    os.utime(damaged, ns=(known.st_atime_ns, known.st_mtime_ns))
+    with pytest.raises(ReadError, match=r"stack\.\w+ is missing or no stack of images") as caught:
+        fit(opened, CONFIG, TRAIN).encode(opened)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_zarr_array_of_which_almost_nothing_is_stored_is_refused(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    for shape, chunks in (((10**9, 8, 8), (64, 8, 8)), ((10, 8, 8), (10**9, 8, 8))):
+        zarr.create_array(tmp_path / "a.zarr", shape=shape, chunks=chunks, dtype="f4", overwrite=True)
+        with pytest.raises(ReadError, match=r"a\.zarr claims to unpack to .* GiB"):
+            open_stack(tmp_path / "a.zarr")
+
+
+def test_zeros_in_the_place_of_a_stack_do_not_keep_its_images(tmp_path):
+    pytest.importorskip("zarr")
+    for images in (np.ones((70, 8, 8)), np.zeros((70, 8, 8))):
+        path = write_stack([images], tmp_path / "a.zarr", length=70)
+        np.testing.assert_array_equal(open_stack(path)[:], images)

@@ -1,7 +1,7 @@
 """Written tables and images come back as they were."""
 
-import json
 import csv
+import json
 import subprocess
 import sys
 

@@ -127,6 +127,7 @@ def values_of(table: pd.DataFrame, name: str) -> tuple[npt.NDArray[np.float64], 
     """
     import numpy as np
 
+    from .class_colors import class_name
     from .labelling import is_text
 
     if name not in table:
@@ -134,8 +135,8 @@ def values_of(table: pd.DataFrame, name: str) -> tuple[npt.NDArray[np.float64], 
     column = table[name]
     if not is_text(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan), ()
-    classes = tuple(sorted({str(word) for word in column.dropna()}))
-    codes = [classes.index(str(word)) if word == word and word is not None else np.nan for word in column]
+    classes = tuple(sorted({class_name(word) for word in column.dropna()}))
+    codes = [classes.index(class_name(word)) if word == word and word is not None else np.nan for word in column]
     return np.array(codes, np.float64), classes
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .class_colors import MOST_LABELS
+from .class_colors import MOST_LABELS, class_name
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _plain(column: pd.Series | npt.ArrayLike) -> npt.NDArray[Any]:
     series = pd.Series(np.asarray(column) if not isinstance(column, pd.Series) else column)
     if is_text(series):
         words = series.astype(object)
-        return np.array([BLANK if pd.isna(word) else str(word).strip() for word in words], dtype=np.str_)
+        return np.array([BLANK if pd.isna(word) else class_name(word) for word in words], dtype=np.str_)
     if series.isna().any() or series.dtype.kind == "f":
         return series.to_numpy(np.float64, na_value=np.nan)
     return series.to_numpy(np.int64)

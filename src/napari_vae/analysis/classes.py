@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..class_colors import CLASS_COLORS, MOST_LABELS, NO_CLASS
+from ..class_colors import CLASS_COLORS, MOST_LABELS, NO_CLASS, class_name
 from ..errors import InputError
 from .coloring import class_order, codes_of
 
@@ -48,7 +48,6 @@ class Classes:
         if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
             column = _words_of_numbers(column)
         names = class_order(column)
-        _check_number(len(names), str(column.name))
         known = palette or {}
         colors = tuple(known.get(name, CLASS_COLORS[i % len(CLASS_COLORS)]) for i, name in enumerate(names))
         return cls(codes_of(column, names).astype(np.int32), tuple(names), colors)
@@ -70,6 +69,7 @@ class Classes:
 
     def assign(self, rows: npt.ArrayLike, name: str) -> Classes:
         """Some rows become a class, which is made if there is none of that name; ``""`` takes the class away."""
+        name = class_name(name)
         classes = self if not name or name in self.names else self._with(name)
         codes = classes.codes.copy()
         codes[np.asarray(rows, dtype=np.int64)] = classes.names.index(name) if name else -1
@@ -83,7 +83,8 @@ class Classes:
         InputError
             For an empty name.
         """
-        if not new.strip():
+        new = class_name(new)
+        if not new:
             raise InputError("A class needs a name; type one, or assign its atoms to another class.")
         if new == old:
             return self

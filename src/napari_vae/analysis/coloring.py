@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..class_colors import CLASS_COLORS, MOST_LABELS, NO_CLASS
+from ..class_colors import CLASS_COLORS, MOST_LABELS, NO_CLASS, class_name
 from ..errors import InputError
 from .circular import wrapped
 
@@ -102,29 +102,41 @@ def is_angle(name: str) -> bool:
 
 
 def class_order(column: pd.Series) -> list[str]:
-    """Names of the classes of a column in the order of their colours: that of its categories, else of the alphabet."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        names = [str(name) for name in column.cat.categories]
-    else:
-        names = sorted({str(name) for name in column.dropna().unique()})
-    return [name for name in names if name != NO_CLASS]
+    """Names of the classes of a column in the order of their colours: that of its categories, else of the alphabet.
+
+    Raises
+    ------
+    InputError
+        For more classes than colours can tell apart.
+    """
+    ordered = isinstance(column.dtype, pd.CategoricalDtype)
+    values = column.cat.categories if ordered else column.dropna().unique()
+    if len(values) > MOST_LABELS + 1:  # one may be none
+        raise _too_many(column, len(values))
+    names = list(dict.fromkeys(class_name(value) for value in values))
+    names = [name for name in (names if ordered else sorted(names)) if name != NO_CLASS]
+    if len(names) > MOST_LABELS:
+        raise _too_many(column, len(names))
+    return names
+
+
+def _too_many(column: pd.Series, n: int) -> InputError:
+    return InputError(
+        f"The column “{column.name}” has {n} different values, more than colours can tell apart; choose a column of "
+        f"numbers or of at most {MOST_LABELS} classes."
+    )
 
 
 def codes_of(column: pd.Series, names: list[str]) -> npt.NDArray[np.int64]:
     """Number in `names` of the class of every row (N,), −1 for none of them."""
     where = {name: number for number, name in enumerate(names)}
     numbers, values = pd.factorize(column)  # −1 for what is missing
-    table = np.array([*(where.get(str(value), -1) for value in values), -1], dtype=np.int64)
+    table = np.array([*(where.get(class_name(value), -1) for value in values), -1], dtype=np.int64)
     return table[numbers]
 
 
 def _by_class(column: pd.Series, palette: dict[str, str]) -> Coloring:
     names = class_order(column)
-    if len(names) > MOST_LABELS:
-        raise InputError(
-            f"The column “{column.name}” has {len(names)} different values, more than colours can tell apart; choose "
-            f"a column of numbers or of at most {MOST_LABELS} classes."
-        )
     colors = [palette.get(name, CLASS_COLORS[i % len(CLASS_COLORS)]) for i, name in enumerate(names)]
     table = np.array([*(_rgba(color) for color in colors), NOTHING], dtype=np.uint8)
     codes = codes_of(column, names)

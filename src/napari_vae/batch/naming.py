@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 DEVICES = re.compile("con|prn|aux|nul|(com|lpt)[1-9¹²³]", re.IGNORECASE)  # names that Windows has for itself
 FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')  # in names of Windows
@@ -35,8 +36,11 @@ def places(files: Sequence[Path], out: Path) -> list[Path]:
 
 
 def _portable(stem: str) -> str:
-    """A name without what Windows forbids, would drop, or keeps for a device: ``aux`` becomes ``aux_``."""
-    kept = FORBIDDEN.sub("_", stem).rstrip(" .") or "_"
+    """A name without what Windows forbids, would drop, or keeps for a device: ``aux`` becomes ``aux_``.
+
+    Of the ways in which Unicode writes an accent, it has the one that all systems but macOS use.
+    """
+    kept = FORBIDDEN.sub("_", normalize("NFC", stem)).rstrip(" .") or "_"
     kept = f"{kept}_" if DEVICES.fullmatch(kept.partition(".")[0].rstrip()) else kept
     content = kept.encode()
     if len(content) <= MOST:

@@ -35,7 +35,7 @@ def _in_words(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame
             column = table.iloc[:, number]
             others = {value: change(value) for value in column.unique() if change(value) != value}
             if others:
-                changed.isetitem(number, column.astype(object).replace(others))
+                changed.isetitem(number, column.astype(object).replace(others).to_numpy())
     return changed
 
 

@@ -71,15 +71,15 @@ def is_large(nbytes: int) -> bool:
     return nbytes > LAZY_BYTES
 
 
-def fits(nbytes: int, path: Path, small: int = SMALL) -> None:
-    """Refuse to unpack so many bytes from a file that is much too small for them.
+def fits(nbytes: int, path: Path, small: int = SMALL, stored: int | None = None) -> None:
+    """Refuse to unpack so many bytes from a file (a folder of `stored` bytes) that is much too small for them.
 
     Raises
     ------
     ReadError
         If it would be more than `small`, by default half a GiB, and more than 200 times the file.
     """
-    if nbytes > max(small, MOST_PACKED * path.stat().st_size):
+    if nbytes > max(small, MOST_PACKED * (path.stat().st_size if stored is None else stored)):
         raise ReadError(
             f"{path.name} claims to unpack to {nbytes / 2**30:.1f} GiB, which so small a file does not hold; copy it "
             "again from its source."

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ReadError
+from ..errors import InputError, ReadError
 from ..micrograph import Micrograph
 from .reading import FORMATS, read_all
 from .writing import TABLE_ENDINGS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_FRAMES = 10_000_000  # no movie has more, and no slider shows them
 LayerData = tuple[Any, dict[str, Any], str]
 KEY = "napari_vae"
 
@@ -74,26 +78,49 @@ def table_layers(path: Path) -> list[LayerData]:
     Raises
     ------
     ReadError
-        If the table has no columns ``y`` and ``x``.
+        If the table has no columns ``y`` and ``x`` of numbers, or its frames are no numbers of frames.
     """
-    from ..class_colors import class_names
     from ..layers import atoms_to_points, latent_style
     from .table_placement import place_table
     from .writing import read_table
 
     table = read_table(path)
-    if not {"y", "x"} <= set(table):
+    numbers = table.select_dtypes("number")
+    if not {"y", "x"} <= set(numbers):
         columns = ", ".join(map(str, table.columns[:8]))
         raise ReadError(
-            f"{path.name} has the columns {columns} and no y and x; call the row and column of every atom in pixels so."
+            f"{path.name} has the columns {columns} and no numbers y and x; call the row and column of every atom in "
+            "pixels so."
         )
+    _check_frames(table, path)
     if "class" in table:
-        table["class"] = class_names(table["class"])
+        table["class"] = _as_classes(table["class"])
     data, options, kind = atoms_to_points(table, place_table(table, path), name=path.stem)
     options["metadata"][KEY] |= {"path": str(path.resolve()), "origin": table.attrs.get("origin", {})}
-    if "z1" in table and len(table):
+    if "z1" in numbers and len(table):
         options |= latent_style(options["features"], "z1") | {"border_width": 0.0}
     return [(data, options, kind)]
+
+
+def _check_frames(table: pd.DataFrame, path: Path) -> None:
+    if "frame" not in table or table.empty:
+        return
+    frames = table[["frame"]].select_dtypes("number").to_numpy(float, na_value=np.nan)
+    if not frames.size or not ((frames >= 0) & (frames < MOST_FRAMES) & (frames % 1 == 0)).all():
+        raise ReadError(
+            f"The column frame of {path.name} must hold whole numbers from 0 to {MOST_FRAMES - 1}; correct it, or "
+            "leave it out."
+        )
+
+
+def _as_classes(column: pd.Series) -> pd.Series:
+    """Names of classes as categories; what is something else stays as it is."""
+    from ..analysis.classes import Classes
+
+    try:
+        return Classes.of(column).column("class").set_axis(column.index)
+    except InputError:
+        return column
 
 
 def folder_layers(path: Path) -> list[LayerData]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable
+import math
+import os
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.util import find_spec
 from os import PathLike
@@ -15,6 +18,8 @@ import numpy.typing as npt
 
 from ..errors import InputError, ReadError
 from ..folders import check_replaceable, recover, replace_folder, replacing, stamp, user_path
+from .dataset import fits
+from .regular import regular_file
 
 PACKAGES = {".zarr": "zarr", ".parquet": "pyarrow"}
 COLUMN, KEY = "image", b"napari_vae"
@@ -48,12 +53,8 @@ def open_stack(path: str | PathLike[str]) -> Any:
     path = user_path(path)
     ending = _ending(path)
     recover(path)
-    try:
-        stack = {".zarr": _open_zarr, ".parquet": ParquetStack, ".npy": _open_npy}[ending](path)
-    except ReadError:
-        raise
-    except Exception as error:  # parsers fail on broken files in every way there is
-        raise ReadError(f"{path} is missing or no stack of images ({type(error).__name__}); write it again.") from error
+    with _one_sentence(path):
+        stack = {".zarr": ZarrStack, ".parquet": ParquetStack, ".npy": _open_npy}[ending](path)
     if np.dtype(stack.dtype).kind not in "biuf" or len(stack.shape) not in (3, 4):
         raise ReadError(f"{path} holds {stack.dtype} of shape {stack.shape}; give (N, H, W) or (N, C, H, W) numbers.")
     return stack
@@ -99,6 +100,42 @@ def write_stack(parts: Iterable[npt.ArrayLike], path: str | PathLike[str], *, le
     return path
 
 
+@contextlib.contextmanager
+def _one_sentence(path: Path) -> Iterator[None]:
+    """Say which file is damaged; parsers fail on broken ones in every way there is."""
+    try:
+        yield
+    except ReadError:
+        raise
+    except Exception as error:
+        raise ReadError(f"{path} is missing or no stack of images ({type(error).__name__}); write it again.") from error
+
+
+class ZarrStack:
+    """Images in a zarr array, read by chunks; see `open_stack`."""
+
+    def __init__(self, path: Path) -> None:
+        import zarr
+
+        stored = sum(
+            regular_file(Path(folder, name)).stat().st_size for folder, _, names in os.walk(path) for name in names
+        )
+        self._path, self._array = path, zarr.open_array(path, mode="r")
+        if "pickle" in json.dumps(self._array.metadata.to_dict(), default=str).lower():
+            raise ReadError(f"{path} holds pickled objects, which can execute code; write its numbers anew.")
+        self.dtype, self.shape, self.chunks = self._array.dtype, self._array.shape, self._array.chunks
+        self.ndim = len(self.shape)
+        for size in (self.shape, self.chunks):
+            fits(math.prod(size) * self.dtype.itemsize, path, stored=stored)
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, rows: slice | npt.NDArray[np.int64]) -> Any:
+        with _one_sentence(self._path):
+            return self._array[rows]
+
+
 class ParquetStack:
     """Images in the column ``image`` of a parquet file, read by row groups; see `open_stack`."""
 
@@ -107,13 +144,16 @@ class ParquetStack:
     def __init__(self, path: Path) -> None:
         from pyarrow.parquet import ParquetFile
 
-        self._path, self._stamp = path, stamp(path)
+        self._path, self._stamp = regular_file(path), stamp(path)
         with ParquetFile(path) as file:  # opened anew for every group: nothing can replace an open file on Windows
             self._metadata = file.metadata
         inner = json.loads(self._metadata.metadata[KEY])["shape"]
         groups = [self._metadata.row_group(i).num_rows for i in range(self._metadata.num_row_groups)]
         self._starts = np.cumsum([0, *groups])
         self.shape: tuple[int, ...] = (int(self._starts[-1]), *(int(n) for n in inner))
+        fits(4 * math.prod(self.shape), path)
+        if min(self.shape) < 0:
+            raise ValueError("a size below 0")
         self.ndim, self.chunks = len(self.shape), (max(groups, default=1), *self.shape[1:])
         self._group = lru_cache(maxsize=2)(self._read)
 
@@ -134,9 +174,9 @@ class ParquetStack:
 
         if stamp(self._path) != self._stamp:
             raise ReadError(f"{self._path} was written anew while it was read; open it again.")
-        with ParquetFile(self._path, metadata=self._metadata) as file:
+        with _one_sentence(self._path), ParquetFile(self._path, metadata=self._metadata) as file:
             column = file.read_row_group(group, columns=[COLUMN]).column(0).combine_chunks()
-        return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, *self.shape[1:])
+            return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), *self.shape[1:])
 
 
 def _ending(path: Path) -> str:
@@ -150,16 +190,7 @@ def _ending(path: Path) -> str:
 
 
 def _open_npy(path: Path) -> Any:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-def _open_zarr(path: Path) -> Any:
-    import zarr
-
-    array = zarr.open_array(path, mode="r")
-    if "pickle" in json.dumps(array.metadata.to_dict(), default=str).lower():
-        raise ReadError(f"{path} holds pickled objects, which can execute code; write its numbers anew.")
-    return array
+    return np.load(regular_file(path), mmap_mode="r", allow_pickle=False)
 
 
 def _of_one_size(parts: Iterable[npt.ArrayLike], length: int) -> Iterable[npt.NDArray[np.float32]]:

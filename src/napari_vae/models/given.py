@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..class_colors import class_name
 from ..errors import InputError
 from .config import ModelConfig
 
+MOST_CLASSES = 1000
 Floats = npt.NDArray[np.float32]
 
 
@@ -216,7 +218,7 @@ def _names(values: Any) -> tuple[str, ...]:
     """Names of classes that are given as text, in alphabetical order; none for numbers."""
     if not _is_text(values):
         return ()
-    return tuple(sorted({str(value).strip() for value in np.asarray(values).ravel() if not _is_blank(value)}))
+    return tuple(sorted({class_name(value) for value in np.asarray(values).ravel() if not _is_blank(value)}))
 
 
 def _class_numbers(values: Any, name: str, n_images: int, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
@@ -225,16 +227,19 @@ def _class_numbers(values: Any, name: str, n_images: int, names: tuple[str, ...]
     if array.shape != (n_images,):
         raise InputError(f"There are {n_images} images, but the {name} are {array.shape}; give one class for each.")
     if _is_text(values):
-        text = ["" if _is_blank(value) else str(value).strip() for value in array]
-        unknown = sorted(set(text) - set(names) - {""})
+        text = ["" if _is_blank(value) else class_name(value) for value in array]
+        where = {class_name(word): number for number, word in enumerate(names)} | {"": -1}
+        unknown = sorted(set(text) - set(where))
         if unknown:
             known = ", ".join(names) or "numbers"
             raise InputError(f"The classes of the model are {known}; the {name} hold {', '.join(unknown)}.")
-        return np.array([names.index(word) if word else -1 for word in text], np.int64)
+        return np.array([where[word] for word in text], np.int64)
     if array.dtype == object:
         array = np.array([np.nan if _is_blank(value) else value for value in array])
     if array.dtype.kind == "f":
         array = np.where(np.isnan(array), -1, array)
+    if array.dtype.kind in "iuf" and array.max(initial=0) >= MOST_CLASSES:
+        raise InputError(f"The {name} go up to {array.max()}, beyond {MOST_CLASSES} classes; number them from 0.")
     if array.dtype.kind not in "iufb" or (array != np.round(array)).any():
         raise InputError(f"The {name} must be whole numbers, one class for each image (−1 where it is not known).")
     return array.astype(np.int64)

@@ -10,7 +10,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from ..class_colors import class_colors
+from ..class_colors import class_colors, class_name
 from ..errors import InputError
 from ..labelling import BLANK, is_text, label_next
 from ..layers import blank_row
@@ -59,12 +59,12 @@ class LabelBox(QWidget):
         selected = sorted(points.selected_data)
         if not selected:
             raise InputError("No atom is selected; select some on the canvas with the tools of the Points layer first.")
-        word, column = self.name.text().strip(), self._column(points)
+        word, column = class_name(self.name.text()), self._column(points)
         features = points.features.copy()
         words = features[column] if column in features else pd.Series(BLANK, index=features.index)
         words = words.astype(object).where(words.notna(), BLANK).to_numpy(dtype=object, copy=True)
         words[selected] = word
-        features[column] = words.astype(str)
+        features[column] = [class_name(word) for word in words]
         show_labels(points, features, column)
         self._given.labels.choose(column)
         self.said.emit(

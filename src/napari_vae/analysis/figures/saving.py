@@ -9,6 +9,7 @@ from collections.abc import Generator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from ...archive import check_writable
 from ...errors import InputError
@@ -92,7 +93,7 @@ def _save(data: FigureData, folder: Path, formats: list[str], names: list[str]) 
 def file_stem(name: str, data: FigureData) -> str:
     """Name of the file of a figure without its ending, which tells what it shows."""
     shown = {"overlay": (data.color,), "scatter": (*data.plane, data.color), "angles": (data.angle,)}
-    return "-".join([name, *(re.sub(r"[^\w.]+", "_", word) for word in shown.get(name, ()) if word)])
+    return "-".join([name, *(re.sub(r"[^\w.]+", "_", normalize("NFC", word)) for word in shown.get(name, ()) if word)])
 
 
 def figure_bytes(figure: Figure, kind: str = "png") -> bytes:
