@@ -177,7 +177,7 @@ def test_points_are_saved_as_tables_and_labels_as_labels(analysis, tmp_path):
 
 def test_a_table_without_positions_is_one_sentence(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(nv.ReadError, match="no columns y and x"):
+    with pytest.raises(nv.ReadError, match="no y and x; call the row"):
         get_reader(str(tmp_path / "t.csv"))(str(tmp_path / "t.csv"))
 
 

@@ -89,8 +89,8 @@ def table_layers(path: Path) -> list[LayerData]:
     if not {"y", "x"} <= set(numbers):
         columns = ", ".join(map(str, table.columns[:8]))
         raise ReadError(
-            f"{path.name} has the columns {columns} and no numbers y and x; call the row and column of every atom in "
-            "pixels so."
+            f"{path.name} has the columns {columns} and no y and x; call the row and column of every atom, as "
+            "numbers of pixels, so."
         )
     _check_frames(table, path)
     if "class" in table:
