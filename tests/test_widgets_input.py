@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from napari_vae.layers import placement_of
+from napari_vae.placement import Placement
+from napari_vae.widgets.pixel_size_box import calibrate
 from training_widget import LONG, TURNED, finish, kinds, quick
 
 
@@ -96,3 +99,25 @@ def test_points_that_lie_elsewhere_are_no_atoms_of_the_image(viewer, scene, widg
     scene[1].translate = (900, 900)
     sentence = refused(widget, notifications)
     assert "No point of" in sentence and "no other image is shown while the table is opened" in sentence
+
+
+def test_a_pixel_size_typed_in_during_a_training_is_that_of_its_results(viewer, lattice, open_widget, qtbot):
+    from napari_vae.open_runs import run_of
+
+    image = viewer.add_image(lattice[0], name="plain", translate=(10, 20))
+    points = viewer.add_points(lattice[1] * 2 + (10, 20), name="mine", scale=(0.5, 0.5), translate=(5, 10))
+    widget = quick(open_widget("Train VAE"))
+    widget.data.atoms.choose(points)
+    widget.train()
+    calibrate(viewer.layers, image, 0.02, "nm")
+    finish(qtbot, widget)
+    assert "z1" in points.features
+    made = {layer.metadata.get("napari_vae", {}).get("kind"): Placement.of_layer(layer) for layer in viewer.layers}
+    place = placement_of(image)
+    assert all(made[kind].lies_like(place) for kind in ("reconstruction", "residual", "classes"))
+    assert np.allclose(place.points_from([[0, 0]], made["manifold"]), (0, 160 * 1.04))
+    assert made["manifold"].units == place.units == Placement.of_layer(points).units
+    opened = run_of(viewer, points)
+    for size in (0.02, 0.05):
+        calibrate(viewer.layers, image, size, "nm")
+        assert (opened.windows_of(points) >= 0).sum() == len(opened.patches)

@@ -78,7 +78,7 @@ def carried(layer_data: LayerData, before: Placement, now: Placement) -> LayerDa
     return data, options if now is before else options | place.carried(before, now).kwargs(), kind
 
 
-def atoms_from_points(layer: Any, placement: Placement | None = None) -> pd.DataFrame:
+def atoms_from_points(layer: Any, placement: Placement | None = None, own: Placement | None = None) -> pd.DataFrame:
     """Atoms table of a Points layer: positions as they are now, edited by hand or not, and all its features.
 
     Parameters
@@ -87,10 +87,12 @@ def atoms_from_points(layer: Any, placement: Placement | None = None) -> pd.Data
         Two axes (row, column) or three (frame, row, column). Points of two axes on a movie are given its frame in view.
     placement : Placement, optional
         Of the image that the positions are for; points that lie otherwise in the world are converted to its pixels.
+    own : Placement, optional
+        Of the layer when the image lay there; by default its placement now.
     """
     points = np.asarray(layer.data, float)
     if placement is not None:
-        points = placement.points_from(points, Placement.of_layer(layer))
+        points = placement.points_from(points, own or Placement.of_layer(layer))
     atoms = layer.features.reset_index(drop=True).drop(columns=["frame", "y", "x"], errors="ignore")
     frame = 0 if placement is None else placement.frame
     frames = np.rint(points[:, -3]).astype(np.int64) if points.shape[1] > 2 else np.full(len(points), frame, np.int64)

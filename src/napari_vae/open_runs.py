@@ -40,12 +40,15 @@ class OpenRun:
         Of the image that they were cut from.
     condition : array (N,) or (N, d), optional
         What the run was told of every window.
+    points : Placement, optional
+        Of the points when the image lay at `placement`, if they lay otherwise. Both may be calibrated or moved since.
     """
 
     run: Run
     patches: Patches
     placement: Placement
     condition: npt.NDArray[Any] | None = None
+    points: Placement | None = None
 
     def window(self, number: int) -> npt.NDArray[np.float32]:
         """One window (H, W), its first channel, in [0, 1]."""
@@ -65,7 +68,7 @@ class OpenRun:
         from scipy.spatial import cKDTree
 
         columns = ["frame", "y", "x"]
-        points = atoms_from_points(layer, self.placement)[columns].to_numpy(float)
+        points = atoms_from_points(layer, self.placement, self.points or self.placement)[columns].to_numpy(float)
         known = self.patches.atoms.reindex(columns=columns, fill_value=0).to_numpy(float)
         if not len(points) or not len(known):
             return np.full(len(points), -1, dtype=np.int64)

@@ -21,6 +21,7 @@ from ..layers import (
     placement_now,
 )
 from ..open_runs import OpenRun, keep_run
+from ..placement import Placement
 from .training_steps import Described
 
 OWN_LAYER = "The points were changed or deleted meanwhile, so the latents are in a layer of their own."
@@ -62,7 +63,8 @@ class Delivery(QObject):
         if self._points is not None and not _unchanged(self._viewer, self._points, result):
             self._points, self._remark = None, OWN_LAYER
             _points_options(result.layers)["name"] = f"latents of {result.patches.name}"
-        opened = OpenRun(result.run, result.patches, result.source.placement, result.condition)
+        points = None if self._points is None else Placement.of_layer(self._points)
+        opened = OpenRun(result.run, result.patches, result.source.placement, result.condition, points)
         key = keep_run(self._viewer, opened)
         if self._points is not None:
             write_latents(self._points, result, key)

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from ...errors import InputError
 from ...layers import KEY, atoms_from_points, micrograph_from_layer, placement_of
 from ...open_runs import OpenRun, keep_run
+from ...placement import Placement
 from ..data_form import is_source_image, say_frame
 from ..jobs import Job, Step
 from ..torch_loading import import_torch
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...micrograph import Micrograph
-    from ...placement import Placement
 
 
 class RunLoader(QObject):
@@ -63,7 +63,7 @@ class RunLoader(QObject):
             self.failed.emit(str(error))
             return
         self._layer = layer
-        self.job.start(open_steps, folder, *source)
+        self.job.start(open_steps, folder, *source, Placement.of_layer(layer))
 
     def _on_progress(self, step: Any) -> None:
         self.said.emit(step.message)
@@ -108,7 +108,12 @@ def read_source(viewer: Any, layer: Any) -> tuple[Micrograph, pd.DataFrame, Plac
 
 
 def open_steps(
-    stop: Callable[[], bool], folder: str, image: Micrograph, atoms: pd.DataFrame, placement: Placement
+    stop: Callable[[], bool],
+    folder: str,
+    image: Micrograph,
+    atoms: pd.DataFrame,
+    placement: Placement,
+    points: Placement,
 ) -> Generator[Step, None, OpenRun]:
     """Read a model and cut its windows around the points; in a thread because both take their time."""
     yield Step("Loading the model …")
@@ -119,4 +124,5 @@ def open_steps(
     run = load_run(folder)
     if run.model_config.kind == "conditional":
         raise InputError("This model needs to be told a condition; apply it to the image in Train VAE instead.")
-    return OpenRun(run, extract_patches(image, atoms, window=run.window, levels=run.levels), placement)
+    patches = extract_patches(image, atoms, window=run.window, levels=run.levels)
+    return OpenRun(run, patches, placement, points=points)
