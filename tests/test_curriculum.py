@@ -1,0 +1,180 @@
+"""How a training begins and how its steps shrink: phases, what the model is given in each, rates, progress."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from napari_vae import ModelConfig, TrainConfig
+from napari_vae.curriculum import CALMEST, CENTRING, OPEN, TAUGHT, Curriculum
+from napari_vae.progress import Progress, drain, never
+from napari_vae.schedule import FLOOR, MAX_STEPS, MIN_STEPS, Schedule
+from napari_vae.teaching import Teaching
+
+
+def curriculum(name, n_steps=1000, *, goes_on=False, **train):
+    options = {"n_classes": 3} if name.startswith("j-") else {}
+    return Curriculum(ModelConfig.preset(name, **options), TrainConfig(**train), 10, n_steps, goes_on)
+
+
+# ---- curriculum -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["rvae", "j-vae", "j-rvae"])
+@pytest.mark.parametrize(("n_steps", "ends"), [(1000, (400, 650)), (200, (90, 150)), (None, (400, 650))])
+def test_the_first_two_phases_end_where_they_should(name, n_steps, ends):
+    plan = curriculum(name, n_steps)
+    phases = [plan.phase(step) for step in (0, ends[0] - 1, ends[0], ends[1] - 1, ends[1])]
+    assert phases == ["open", "open", "taught", "taught", "free"] and plan.settled == ends[1]
+    assert (OPEN, TAUGHT) == ((0.45, 400), (0.75, 650))
+
+
+@pytest.mark.parametrize("name", ["vae", "tvae", "strain-rvae", "ss-vae"])
+def test_models_that_nothing_is_held_in_are_free_from_the_start(name):
+    held = curriculum(name).settled
+    assert held == (650 if name == "ss-vae" and ModelConfig.preset(name).sorts else 0)
+    assert curriculum("rvae", goes_on=True).settled == 0 and curriculum("rvae", goes_on=True).phase(0) == "free"
+
+
+def test_a_model_of_rotation_and_translation_centres_first():
+    assert curriculum("trvae").centring(CENTRING - 1) and not curriculum("trvae").centring(CENTRING)
+    assert not any(curriculum(name).centring(0) for name in ("rvae", "tvae", "vae"))
+    assert not curriculum("trvae", goes_on=True).centring(0)
+
+
+def test_the_first_phase_ends_with_small_steps():
+    plan = curriculum("rvae")
+    paces = [plan.pace(step) for step in range(400)]
+    assert paces[:241] == [1.0] * 241 and plan.pace(400) == plan.pace(900) == 1
+    assert all(one > other for one, other in zip(paces[240:], paces[241:], strict=False))
+    assert paces[320] == pytest.approx((1 + CALMEST) / 2) and CALMEST < paces[-1] < CALMEST + 1e-3
+    assert curriculum("vae").pace(0) == 1
+
+
+def test_weights_of_the_divergences_follow_their_ramps():
+    assert curriculum("vae").weights(500) == (1.0, 1.0)
+    plan = curriculum("vae", beta=(0.0, 2.0, 40), beta_discrete=3.0)
+    assert [plan.weights(step) for step in (0, 100, 400, 900)] == [(0, 3), (0.5, 3), (2, 3), (2, 3)]
+    assert curriculum("vae", beta=(1.0, 4.0, 0)).weights(0)[0] == 4
+
+
+# ---- teaching -------------------------------------------------------------------------------------------------------
+
+
+class Given:
+    """Supply of four images, of which the first two are labelled."""
+
+    def __init__(self, n_labelled=2, given=True):
+        self.n_labelled, self.device = n_labelled, torch.device("cpu")
+        self.given = torch.eye(3)[[0, 1, 2, 0]] if given else None
+
+    def load_given(self, rows):
+        return None if self.given is None else self.given[rows]
+
+
+def teaching(sorts, phase, **supply):
+    config = SimpleNamespace(sorts=sorts, invariances=(), kind="joint" if sorts else "vae")
+    made = Teaching(SimpleNamespace(config=config, any_class=lambda n: torch.full((n, 3), 1 / 3)), Given(**supply))
+    made.phase = phase
+    return made
+
+
+ROWS = torch.tensor([1, 2])
+
+
+def test_what_is_given_depends_on_the_phase():
+    assert torch.equal(teaching(False, "open").given(ROWS, False), torch.eye(3)[[1, 2]])
+    assert torch.equal(teaching(True, "open").given(ROWS, True), torch.full((2, 3), 1 / 3))
+    taught = teaching(True, "taught")
+    taught.provisional = torch.eye(3)[[2, 2, 1, 1]]
+    assert torch.equal(taught.given(ROWS, False), torch.eye(3)[[2, 1]])
+    free = teaching(True, "free")
+    assert free.given(ROWS, False) is None and torch.equal(free.given(ROWS, True), torch.eye(3)[[1, 2]])
+    assert torch.equal(teaching(True, "free", n_labelled=0).given(ROWS, False), torch.eye(3)[[1, 2]])
+
+
+def test_the_guess_is_taught_where_there_is_something_to_teach():
+    assert all(teaching(False, phase).teaches(known) for phase in ("open", "free") for known in (True, False))
+    assert [teaching(True, phase, given=False).teaches(False) for phase in ("open", "taught", "free")] == [
+        False, True, False,
+    ]  # fmt: skip
+    assert teaching(True, "free", given=False).teaches(True) and teaching(True, "free").teaches(False)
+    assert not teaching(True, "open").teaches(True)
+
+
+def test_a_guide_tells_only_while_there_is_one():
+    made = teaching(True, "open")
+    assert made.told(torch.zeros(2, 1, 4, 4), ROWS) is None
+    made.guide = SimpleNamespace(tell=lambda images, open_, classes: (open_, classes))
+    made.provisional = torch.eye(3)[[2, 2, 1, 1]]
+    open_, classes = made.told(torch.zeros(2, 1, 4, 4), ROWS)
+    assert torch.equal(open_, torch.full((2, 3), 1 / 3)) and torch.equal(classes, torch.eye(3)[[2, 1]])
+    made.enter("free")
+    assert made.guide is None and made.phase == "free"
+
+
+# ---- schedule -------------------------------------------------------------------------------------------------------
+
+
+def test_rates_rise_stay_and_fall_to_a_hundredth():
+    schedule = Schedule(2.0, 1000)
+    assert (schedule.n_steps, schedule.cooldown_from) == (1000, 400)
+    assert [schedule.rate(step) for step in (0, 24, 49, 50, 400)] == pytest.approx([0.04, 1.0, 2.0, 2.0, 2.0])
+    assert schedule.rate(700) == pytest.approx(2 * (FLOOR + (1 - FLOOR) / 2))
+    assert schedule.rate(1000) == schedule.rate(1500) == pytest.approx(2 * FLOOR)
+    assert schedule.expected(5) == 1000
+    assert [Schedule(1.0, None).rate(step) for step in (0, 9, 19, 3000)] == pytest.approx([0.05, 0.5, 1, 1])
+
+
+def test_a_plateau_begins_the_cooldown():
+    falling = [10 - step for step in range(5)]
+    for losses, step, found in (
+        ([5.0] * 5, MIN_STEPS, True),
+        ([5.0] * 5, MIN_STEPS - 1, False),
+        ([5.0] * 4, MIN_STEPS, False),
+        (falling, MIN_STEPS, False),
+        (falling, MAX_STEPS, True),
+    ):
+        schedule = Schedule(1.0, None)
+        schedule.watch(step, losses, 20.0)
+        assert (schedule.cooldown_from == step) == found
+        assert schedule.n_steps == (step + max(150, step // 2) if found else 6000)
+    late = Schedule(1.0, None, earliest=100)
+    late.watch(MIN_STEPS + 99, [5.0] * 5, 20.0)
+    assert late.cooldown_from is None
+    late.watch(MIN_STEPS + 100, [5.0] * 5, 20.0)
+    assert late.cooldown_from == MIN_STEPS + 100
+    before = late.n_steps
+    late.watch(MAX_STEPS, [5.0] * 9, 20.0)
+    assert late.n_steps == before, "once begun it stays"
+
+
+def test_what_is_expected_of_an_open_end_grows_with_the_steps():
+    schedule = Schedule(1.0, None)
+    assert [schedule.expected(step) for step in (0, 400, 1000, 3900)] == [900, 900, 1875, 6000]
+
+
+# ---- progress -------------------------------------------------------------------------------------------------------
+
+
+def progress(step, n_steps):
+    return Progress(0, 1, step, n_steps, None, "CPU", "")
+
+
+@pytest.mark.parametrize(
+    ("step", "n_steps", "share"), [(0, 8, 0), (2, 8, 0.25), (8, 8, 1), (9, 8, 1), (0, 0, 0), (3, 0, 1)]
+)
+def test_the_share_of_the_work_that_is_done(step, n_steps, share):
+    assert progress(step, n_steps).fraction == share
+
+
+def test_a_generator_is_run_for_its_result():
+    def job():
+        yield 1
+        yield 2
+        return "done"
+
+    seen = []
+    assert (drain(job(), seen.append), seen, drain(job())) == ("done", [1, 2], "done")
+    assert never() is False and math.isfinite(progress(1, 2).fraction)

@@ -1,0 +1,139 @@
+"""A frame seen through the matched filter: spots, maxima, scores of both signs, the learned detector's places."""
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from napari_vae import detect_atoms
+from napari_vae.atoms import weak
+from napari_vae.atoms.drawn import draw_spots
+from napari_vae.atoms.filtered import Filtered
+from napari_vae.atoms.learned import SIGMA, learned_candidates, learned_threshold, normalized
+from napari_vae.atoms.mending import mend
+from napari_vae.atoms.recipe import Recipe
+from napari_vae.atoms.spots import blur, flatten, local_maxima, spot_maps, standing, sub_pixel
+from napari_vae.atoms.threshold import NOISE_FLOOR
+
+PLACES = np.array([[20.3, 21.6], [20.1, 60.2], [59.8, 24.4], [61.7, 58.9]])
+
+
+def spots(height=1.0, width=3.0, shape=(84, 82), places=PLACES):
+    values = np.column_stack([np.full(len(places), height), np.zeros(len(places)), places, np.full(len(places), width)])
+    return draw_spots(shape, values).astype(float)
+
+
+def filtered(image, sigma=3.0):
+    return Filtered(mend(image), sigma)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_spots_of_either_sign_have_positive_scores_where_they_are(sign):
+    noise = np.random.default_rng(0).normal(0, 0.02, (84, 82))
+    seen = filtered(sign * spots() + 5 + noise)
+    for method, periodic in (("filter", False), ("filter", True), ("learned", False)):
+        found = seen.found(method, sign, periodic)
+        best = np.argsort(-found.score)[:4]
+        assert cKDTree(PLACES).query(found.place[best])[0].max() < 0.2
+        assert (found.score[best] > (0.5 if method == "learned" else 5)).all()
+    peaks, scores = seen.candidates(sign)
+    assert scores.max() > 10 and (scores > 0).all()
+    clear = scores >= NOISE_FLOOR
+    heights = sign * seen.maps.amplitude[tuple(peaks[clear].T)]
+    told = np.median(scores[clear]) * np.median(heights)
+    told *= np.quantile(scores[clear], 0.75) * np.quantile(heights, 0.75)
+    assert seen.prominence(sign) == pytest.approx(told, rel=1e-5)
+
+
+def test_amplitude_and_background_are_those_of_the_spot():
+    maps = spot_maps((2 * spots() + 0.5).astype(np.float32), 3.0)
+    at = tuple(np.rint(PLACES).astype(int).T)
+    assert maps.amplitude[at] == pytest.approx(2, rel=0.06) and maps.background[at] == pytest.approx(0.5, abs=0.1)
+    dark = spot_maps((-2 * spots()).astype(np.float32), 3.0)
+    assert (dark.score[at] < -10).all() and (maps.score[at] > 10).all()
+
+
+def test_a_slope_is_background_and_units_do_not_matter():
+    rows, columns = np.mgrid[:84, :82]
+    slope = 3 + 0.05 * rows - 0.02 * columns
+    rest, slow, unit = flatten(slope + spots(), 3.0)
+    np.testing.assert_allclose(rest * unit + slow, slope + spots(), atol=1e-4)
+    assert np.abs(slow - slope)[20:-20, 20:-20].mean() < 0.15
+    small, _, tiny = flatten(1e-9 * (slope + spots()), 3.0)
+    np.testing.assert_allclose(small, rest, atol=1e-4)
+    assert tiny == pytest.approx(1e-9 * unit)
+    bare, _, _ = flatten(slope, 3.0)
+    assert not bare.any()
+
+
+@pytest.mark.parametrize("width", [2.0, 30.0])
+def test_a_blur_keeps_a_slope_up_to_the_border_and_a_mean_of_what_is_there(width):
+    rows, columns = np.mgrid[:90, :70].astype(np.float32)
+    inner = blur(rows + 2 * columns, width)[10:-10, 10:-10]
+    if width > 10:
+        np.testing.assert_allclose(blur(rows + 2 * columns, width), rows + 2 * columns, atol=0.05)
+        level = blur(np.ones((90, 70), np.float32), width, slopes=False)
+        np.testing.assert_allclose(level, 1, atol=1e-5)
+        assert (blur(rows, width, slopes=False) >= 0).all()
+    np.testing.assert_allclose(inner, (rows + 2 * columns)[10:-10, 10:-10], atol=0.05)
+
+
+def test_maxima_stand_apart_and_are_found_between_pixels():
+    image = spots(width=2.0).astype(np.float32)
+    peaks = local_maxima(image, 2.0)
+    assert len(peaks) == 4 and not len(local_maxima(-image, 2.0))
+    np.testing.assert_allclose(np.sort(sub_pixel(image, peaks), axis=0), np.sort(PLACES, axis=0), atol=0.05)
+    edge = np.zeros((9, 9), np.float32)
+    edge[0, 4], edge[0, 3], edge[0, 5] = 2, 1, 0
+    np.testing.assert_allclose(sub_pixel(edge, np.array([[0, 4]])), [[0, 4 - 1 / 6]])
+
+
+def test_of_points_that_are_near_the_highest_stays_and_frees_those_beyond():
+    points = np.array([[0.0, 0.0], [0.0, 2.0], [0.0, 4.0], [0.0, 9.0]])
+    assert standing(points, np.array([3.0, 2.0, 1.0, 1.0]), 2.5).tolist() == [True, False, True, True]
+    assert standing(points, np.array([1.0, 1.0, 1.0, 1.0]), 2.5).tolist() == [True, False, True, True]
+    assert standing(points, np.array([1.0, 3.0, 2.0, 1.0]), 2.5).tolist() == [False, True, False, True]
+    assert standing(points[:1], np.array([1.0]), 2.5).tolist() == [True]
+
+
+@pytest.mark.parametrize("sigma", [SIGMA, 2.6, 4.1])
+def test_the_learned_detector_sees_atoms_where_they_are_at_every_scale(sigma):
+    places = PLACES * sigma / 2.6
+    size = tuple(int(90 * sigma / 2.6) + extra for extra in (0, 7))
+    image = spots(width=sigma, shape=size, places=places) + np.random.default_rng(1).normal(0, 0.02, size)
+    place, probability = learned_candidates(image.astype(np.float32), sigma)
+    sure = place[probability > 0.5]
+    assert len(sure) == 4
+    assert cKDTree(places).query(sure)[0].max() < 0.12 * sigma
+
+
+def test_the_network_sees_the_same_of_any_unit():
+    image = (spots() + np.random.default_rng(2).normal(0, 0.1, (84, 82))).astype(np.float32)
+    channels = normalized(image)
+    assert channels.shape == (3, 84, 82) and np.isfinite(channels).all()
+    np.testing.assert_allclose(normalized(1000 * image - 7), channels, atol=2e-3)
+    assert not normalized(np.full((30, 30), 3.0, np.float32)).any()
+
+
+def test_texture_that_deceives_the_network_raises_its_threshold():
+    likely = np.array([0.99, 0.95, 0.9, 0.6, 0.55])
+    assert learned_threshold(likely, np.zeros(0)) == 0.5
+    assert learned_threshold(likely, np.array([0.01])) == 0.5
+    odds = 7 * 0.8 / 0.2  # times those of the highest decoy
+    assert 0.5 < learned_threshold(likely, np.array([0.8] * 5)) <= odds / (1 + odds)
+
+
+def test_weak_columns_start_with_what_the_rest_says_of_them(monkeypatch):
+    """Amplitude and background in the units of the image, before they are fitted again together."""
+    grid = np.stack(np.mgrid[13:250:26, 13:250:26], -1).reshape(-1, 2) + 0.2
+    light = (grid[(grid < 230).all(axis=1)] + 13).astype(float)
+    image = 300 * (spots(shape=(260, 260), places=grid) + spots(0.1, shape=(260, 260), places=light)) + 60
+    image += np.random.default_rng(0).normal(0, 1, image.shape)
+    strong = detect_atoms(image).query("amplitude > 100").reset_index(drop=True)
+    monkeypatch.setattr(weak, "place_atoms", lambda *_: None)
+    recipe = Recipe("filter", sigma=3.0, spacing=26.0, sign=1, threshold=5.0, periodic=True)
+    found = weak.add_weak(filtered(image), strong, recipe, "gaussian")
+    second = found[found["found_in"] == 2]
+    away, which = cKDTree(second[["y", "x"]]).query(light)
+    assert away.max() < 0.5
+    assert second.iloc[which]["amplitude"].median() == pytest.approx(30, rel=0.15)
+    assert second.iloc[which]["background"].median() == pytest.approx(60, abs=15)

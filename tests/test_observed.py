@@ -1,0 +1,185 @@
+"""Classes and numbers that a model guesses, likelihoods and costs, against distributions that scipy knows."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from napari_vae import ModelConfig
+from napari_vae.models.evidence import Evidence
+from napari_vae.models.likelihood import Bernoulli, ContinuousBernoulli, Gaussian, Poisson, make_likelihood
+from napari_vae.models.observed import Category, Quantity, make_observed
+from napari_vae.models.posterior import Content, lends
+
+FEATURES = torch.tensor([[0.5, -1.0], [0.1, 2.0], [-0.7, 0.3]])
+
+
+def identity(module, name):
+    """Let what a module guesses be the features themselves."""
+    setattr(module, name, nn.Identity())
+    return module
+
+
+def numbers():
+    """Guesses of one number: its mean is the first feature, the logarithm of its sd the second."""
+    return identity(Quantity(2, 1), "regressor")
+
+
+def test_a_class_is_guessed_and_taught_by_its_cross_entropy():
+    told = identity(Category(2, 2), "classifier")
+    probabilities = torch.exp(told.guess(FEATURES))
+    np.testing.assert_allclose(probabilities, torch.softmax(FEATURES, 1), rtol=1e-5)
+    truth = torch.eye(2)[[0, 1, 1]]
+    expected = -np.log(probabilities.numpy()[[0, 1, 2], [0, 1, 1]])
+    np.testing.assert_allclose(told.lesson(FEATURES, truth), expected, rtol=1e-5)
+
+
+def test_numbers_cost_their_density_where_given_and_their_divergence_where_not():
+    model, given = numbers(), torch.tensor([[0.9], [math.nan], [-1.2]])
+    kl, nll = model.costs(FEATURES, given)
+    mean, sd = FEATURES[:, 0].numpy(), np.exp(FEATURES[:, 1].numpy())
+    divergence = (mean**2 + sd**2 - 1) / 2 - np.log(sd)
+    np.testing.assert_allclose(kl, [0, divergence[1], 0], rtol=1e-5)
+    density = -stats.norm(mean, sd).logpdf([0.9, 0, -1.2])
+    np.testing.assert_allclose(nll, [density[0], 0, density[2]], rtol=1e-5)
+    kl, nll = model.costs(FEATURES, None)
+    np.testing.assert_allclose(kl, divergence, rtol=1e-5)
+    assert nll.tolist() == [0, 0, 0]
+
+
+def test_numbers_that_are_not_given_are_drawn_or_their_mean():
+    class Ones:
+        def normal(self, like):
+            return torch.ones_like(like)
+
+    model, given = numbers(), torch.tensor([[0.9], [math.nan], [-1.2]])
+    np.testing.assert_allclose(model.fill(FEATURES, given, None)[:, 0], [0.9, 0.1, -1.2])
+    drawn = FEATURES[:, 0] + torch.exp(FEATURES[:, 1])
+    np.testing.assert_allclose(model.fill(FEATURES, None, Ones())[:, 0], drawn)
+    wild = model.guess(torch.tensor([[0.0, 9.0], [0.0, -9.0]]))[1]
+    assert wild.flatten().tolist() == [2, -6]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "kind"),
+    [
+        ("vae", {}, type(None)),
+        ("cvae", {}, type(None)),
+        ("j-vae", {"n_classes": 3}, Category),
+        ("ss-vae", {"n_classes": 3}, Category),
+        ("ss-vae", {}, Quantity),
+    ],
+)
+def test_what_a_model_guesses_follows_from_its_kind(name, options, kind):
+    assert type(make_observed(ModelConfig.preset(name, **options), 8, 3)) is kind
+
+
+# ---- likelihoods ----------------------------------------------------------------------------------------------------
+
+IMAGES = torch.linspace(0, 1, 24).reshape(2, 1, 3, 4)
+LOGITS = torch.linspace(-4, 4, 24).reshape(2, 1, 3, 4).flip(0)
+
+
+def summed(values):
+    return np.asarray(values).reshape(2, -1).sum(1)
+
+
+def test_cross_entropy_and_its_floor():
+    p, x = torch.sigmoid(LOGITS).numpy(), IMAGES.numpy()
+    np.testing.assert_allclose(
+        Bernoulli().nll(LOGITS, IMAGES), summed(-x * np.log(p) - (1 - x) * np.log(1 - p)), rtol=1e-5
+    )
+    at_best = Bernoulli().nll(torch.logit(IMAGES.clamp(1e-6, 1 - 1e-6)), IMAGES)
+    np.testing.assert_allclose(Bernoulli().floor(IMAGES), at_best, atol=1e-3)
+
+
+def test_the_continuous_bernoulli_is_a_density_with_its_mean():
+    told, grid = ContinuousBernoulli(), torch.linspace(0, 1, 2001)[:, None, None, None]
+    for logit in (-6.0, -0.3, -0.02, 0.0, 0.04, 2.0):
+        density = torch.exp(-told.nll(torch.full_like(grid, logit), grid))
+        assert torch.trapezoid(density, grid.flatten()) == pytest.approx(1, abs=1e-4)
+        mean = torch.trapezoid(density * grid.flatten(), grid.flatten())
+        assert told.mean(torch.tensor(logit)).item() == pytest.approx(mean.item(), abs=1e-4)
+    inner = IMAGES.clamp(0.05, 0.95)
+    floor = told.floor(inner)
+    for step in (-0.3, 0.3):
+        low, high = torch.full_like(inner, -200.0), torch.full_like(inner, 200.0)
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (torch.where(told.mean(middle) < inner, *pair) for pair in ((middle, low), (high, middle)))
+        assert (told.nll(low + step, inner) > floor).all()
+        np.testing.assert_allclose(told.nll(low, inner), floor, rtol=1e-3)
+
+
+def test_counts_are_those_of_poisson():
+    told = Poisson(1)
+    told.reset()
+    assert told.limits.flatten().tolist() == [0, 1]
+    told.set_limits([3.0], [13.0])
+    counts = 3 + 10 * IMAGES
+    rate = 10 * nn.functional.softplus(LOGITS)
+    np.testing.assert_allclose(told.mean(LOGITS), (rate - 3) / 10, atol=1e-5)
+    whole = torch.round(counts)
+    expected = -stats.poisson(rate.numpy()).logpmf(whole.numpy())
+    np.testing.assert_allclose(told.nll(LOGITS, (whole - 3) / 10), summed(expected), rtol=1e-4)
+    best = -stats.poisson(whole.numpy()).logpmf(whole.numpy())
+    np.testing.assert_allclose(told.floor((whole - 3) / 10), summed(best), rtol=1e-4)
+    assert told.floor(torch.full((1, 1, 1, 1), -9.0)).tolist() == [0]
+
+
+def test_normal_scatter_of_each_channel():
+    told = Gaussian(2)
+    told.reset()
+    assert told.log_sd.flatten().tolist() == pytest.approx([math.log(0.1)] * 2)
+    with torch.no_grad():
+        told.raw[1] = math.log(0.3) / told.QUICK
+    images, logits = IMAGES.expand(2, 2, 3, 4), LOGITS.expand(2, 2, 3, 4)
+    sd = np.array([0.1, 0.3])[:, None, None]
+    expected = -stats.norm(torch.sigmoid(logits).numpy(), sd).logpdf(images.numpy())
+    np.testing.assert_allclose(told.nll(logits, images).detach(), summed(expected), rtol=1e-5)
+    floor = -24 * stats.norm(0, 3e-3).logpdf(0)
+    assert told.floor(images).tolist() == pytest.approx([floor] * 2, rel=1e-5)
+    with torch.no_grad():
+        told.raw[0] = -9.0
+    assert told.log_sd[0].item() == pytest.approx(math.log(3e-3))
+
+
+def test_each_name_makes_its_likelihood():
+    kinds = {
+        "gaussian": Gaussian,
+        "poisson": Poisson,
+        "bernoulli": Bernoulli,
+        "continuous-bernoulli": ContinuousBernoulli,
+    }
+    assert {name: type(make_likelihood(name, 2)) for name in kinds} == kinds
+
+
+# ---- costs ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_free_energy_and_what_a_step_makes_smaller():
+    one = Evidence(*(torch.tensor(v) for v in ([9.0], [5.0], [[1.0, 2.0]], [4.0], [0.5], [0.25])))
+    assert one.free_energy().item() == 16 and one.free_energy(2.0, 3.0).item() == 9 + 6 + 12
+    assert one.training_cost(2.0, 3.0, 10.0).item() == 27 + 5 + 0.25
+    both = Evidence.joined([one, one])
+    assert both.mean().free_energy().tolist() == [16] and len(both.head(1).posed) == 1 and len(both.posed) == 2
+
+
+def test_latents_cost_their_divergence_and_are_drawn_about_their_means():
+    mean, sd = torch.tensor([[[0.5, -2.0]]]), torch.tensor([[[0.3, 1.5]]])
+    content = Content(mean, 2 * torch.log(sd))
+    np.testing.assert_allclose(content.kl(), (mean**2 + sd**2 - 1) / 2 - torch.log(sd), rtol=1e-5)
+
+    class Ones:
+        def normal(self, like):
+            return torch.ones_like(like)
+
+    np.testing.assert_allclose(content.sample(Ones()), mean + sd)
+
+
+def test_a_model_of_rotation_without_strain_is_lent_one():
+    lent = {name: lends(ModelConfig.preset(name)) for name in ("vae", "rvae", "tvae", "trvae", "strain-rvae")}
+    assert lent == {"vae": False, "rvae": True, "tvae": False, "trvae": True, "strain-rvae": False}

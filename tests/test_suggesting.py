@@ -1,0 +1,209 @@
+"""What an exploration asks for and when it has seen enough, on records written by hand."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_vae import InputError, Stopping
+from napari_vae.learning import checks
+from napari_vae.learning.goals import Goal
+from napari_vae.learning.record import ExplorationRecord
+from napari_vae.learning.refitting import FEWEST
+from napari_vae.learning.steps import Step
+from napari_vae.learning.suggesting import Suggesting, Suggestion, after, candidates, open_candidates
+
+SETTINGS = {"kind": "real", "goal": "max", "target": 0, "acquisition": "ucb", "kappa": 2.0, "batch": 2, "seed": 0}
+
+
+def record(values, *, failed=(), start=(0, 1, 2), **settings):
+    """Candidates 0, 1, 2 … measured one after the other; those that failed come last."""
+    made = ExplorationRecord({**SETTINGS, "start": list(start), **settings}, {})
+    for number, value in enumerate(values):
+        made = made.followed_by(Step((number,), ((float(value),),)))
+    for number in failed:
+        made = made.followed_by(Step((number,), (None,), failures={number: "beam lost"}))
+    return made
+
+
+class Line:
+    """A model that knows the target: its mean is the candidate's number, its sd what is given."""
+
+    def __init__(self, sd):
+        self.candidates, self.sd = np.arange(len(sd), dtype=float)[:, None], np.array(sd, float)
+
+    def predict(self, measured, targets):
+        return self.candidates[:, 0], self.sd
+
+    def model(self, measured, targets):
+        draws = np.random.default_rng(0)
+        return SimpleNamespace(sample=lambda x, n, seed: x[:, 0] + draws.normal(size=(n, len(x))))
+
+
+def suggested(made, sd=(1,) * 8, n_seeds=3, order=(4, 1, 6, 0, 2, 3, 5, 7)):
+    return Suggesting(Line(sd), np.array(order), n_seeds).after(made)
+
+
+# ---- what to measure ------------------------------------------------------------------------------------------------
+
+
+def test_seeds_come_first_in_their_order_and_the_rest_of_them_next():
+    first = suggested(record([]))
+    assert (first.phase, first.indices.tolist(), first.score) == ("seeds", [4, 1, 6], None)
+    assert first.message == "3 candidates to begin with."
+    assert suggested(record([1.0])).indices.tolist() == [4, 1]
+    one = suggested(record([1.0, 2.0]))
+    assert (one.indices.tolist(), one.message) == ([4], "1 candidate to begin with.")
+
+
+def test_where_too_many_failed_more_seeds_are_asked_for():
+    more = suggested(record([], failed=(4, 1, 6)))
+    assert more.phase == "seeds" and more.indices.tolist() == [0, 2, 3, 5, 7][:FEWEST]
+
+
+def test_equal_values_send_it_far_away_and_different_ones_to_the_model():
+    even = suggested(record([2.0] * 3))
+    assert even.phase == "even" and 7 in even.indices
+    told = suggested(record([1.0, 2.0, 3.0], batch=1))
+    assert (told.phase, told.indices.tolist()) == ("model", [7])
+    assert np.isnan(told.score[:3]).all() and told.score[3:].tolist() == pytest.approx([5, 6, 7, 8, 9])
+    assert told.message.startswith("1 candidate: prediction and uncertainty")
+
+
+def test_when_all_were_tried_it_ends_and_says_how_many_failed():
+    end = suggested(record(range(8)))
+    assert (end.phase, len(end.indices), end.message) == ("end", 0, "All 8 candidates were measured.")
+    failed = suggested(record(range(6), failed=(6, 7)))
+    assert failed.message == "All 8 candidates were measured, 2 of them without success."
+    assert open_candidates(record([5.0, 6.0], failed=(4,)), 8).tolist() == [2, 3, 5, 6, 7]
+    assert (candidates(1), candidates(2)) == ("1 candidate", "2 candidates")
+
+
+def test_a_step_keeps_what_was_known_of_its_candidates_before():
+    asked = Suggestion(
+        np.array([2, 0]), "model", "", np.array([np.nan, 1.0, 2.0]), np.arange(3.0), np.arange(6.0).reshape(3, 2)
+    )
+    kept = after(Step((2, 0), ((1.0,), (2.0,))), asked)
+    assert (kept.suggested, kept.phase, kept.score) == ((2, 0), "model", (2.0, None))
+    assert (kept.mean, kept.sd) == (((2.0,), (0.0,)), ((4.0, 5.0), (0.0, 1.0)))
+    assert after(kept, Suggestion(np.array([1]), "seeds", "")).mean is None
+
+
+# ---- when it is enough ----------------------------------------------------------------------------------------------
+
+
+def test_patience_is_counted_from_the_best_but_never_within_the_seeds():
+    values = [9.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    reasons = [Stopping(patience=2).reached(record(values[:n])) for n in range(7)]
+    assert reasons == [
+        "",
+        "",
+        "",
+        "",
+        "",
+        "2 measurements brought nothing better.",
+        "3 measurements brought nothing better.",
+    ]
+    later = [Stopping(patience=2).reached(record([1, 2, 3, 8, 4, 5][:n])) for n in range(7)]
+    assert [bool(reason) for reason in later] == [False] * 6 + [True]
+
+
+@pytest.mark.parametrize(
+    ("goal", "value", "values", "enough"),
+    [
+        ("max", 3.0, [1, 2, 3], True),
+        ("max", 3.0, [1, 2, 2.9], False),
+        ("min", 1.0, [3, 2, 1], True),
+        ("min", 1.0, [3, 2, 1.1], False),
+        (5.0, 0.5, [3, 5.5], True),
+        (5.0, 0.5, [3, 4.4], False),
+    ],
+)
+def test_a_value_is_reached(goal, value, values, enough):
+    assert bool(Stopping(value=value).reached(record(values, goal=goal))) == enough
+
+
+def foreseen(rule, mean, sd, phase="model", goal="max"):
+    said = Suggestion(np.array([1]), phase, "", None, np.array(mean, float), np.array(sd, float))
+    exploration = SimpleNamespace(record=record([1.0], goal=goal), open=np.arange(1, len(mean)), suggest=lambda: said)
+    return rule.foreseen(exploration)
+
+
+def test_what_the_model_foresees_of_open_candidates_ends_it():
+    assert foreseen(Stopping(sd=0.3), [0, 1, 2], [9, 0.1, 0.2]) == "Every candidate is known to within 0.3."
+    assert foreseen(Stopping(sd=0.3), [0, 1, 2], [0, 0.1, 0.3]) == ""
+    assert "improve by 0.5" in foreseen(Stopping(gain=0.5), [9, 0.0, -1.0], [1, 0.1, 0.1])
+    assert foreseen(Stopping(gain=0.5), [0, 1.6, 0], [1, 0.1, 0.1]) == ""
+    assert foreseen(Stopping(), [0, 1], [1, 0]) == ""
+
+
+def test_rules_that_need_a_goal_are_refused_without_one():
+    angle = record([1.0], kind="angle", goal="max", acquisition="variance")
+    for rule in (Stopping(value=1.0), Stopping(patience=2), Stopping(gain=1.0)):
+        with pytest.raises(InputError, match="Without a goal"):
+            rule.check(angle)
+    Stopping(sd=1.0).check(angle)
+    assert Stopping(value=1.0).reached(angle) == ""
+    with pytest.raises(InputError, match="cannot be improved"):
+        Stopping(gain=1.0).check(record([1.0], kind="class", goal=1, acquisition="pi"))
+    for odd in ({"sd": 0}, {"gain": -1.0}, {"patience": 0}):
+        with pytest.raises(InputError):
+            Stopping(**odd)
+
+
+# ---- goals and sizes -----------------------------------------------------------------------------------------------
+
+
+def test_merit_and_draws_are_best_at_what_is_looked_for():
+    values = np.array([[1.0], [4.0], [7.0]])
+    assert Goal().merit(values).tolist() == [1, 4, 7] and Goal(wanted="min").merit(values).tolist() == [-1, -4, -7]
+    near = Goal(wanted=5.0)
+    assert near.merit(values).tolist() == [-4, -1, -2]
+    assert near.drawn(values.T).tolist() == [[-4, -1, -2]] and Goal(wanted="min").drawn(values.T).tolist() == [
+        [-1, -4, -7]
+    ]
+    assert Goal("class", 4.0).merit(values).tolist() == [0, 1, 0]
+    assert Goal("angle", 350.0).merit(np.array([[10.0], [340.0]])).tolist() == [-20, -10]
+
+
+def test_several_targets_are_weighed_and_their_variances_by_the_squares():
+    goal = Goal(target=(2.0, -1.0))
+    mean, sd = goal.expected(np.array([[1.0, 3.0]]), np.array([[0.5, 2.0]]))
+    assert mean.tolist() == [-1] and sd == pytest.approx([np.hypot(2 * 0.5, 2.0)])
+    one, its = Goal(target=1).expected(np.array([[1.0, 3.0]]), np.array([[0.5, 2.0]]))
+    assert (one.tolist(), its.tolist()) == ([3], [2])
+    for wrong in (Goal(target=2), Goal(target=(1.0, 1.0, 1.0))):
+        with pytest.raises(InputError):
+            wrong.check(2)
+    Goal(target=1).check(2)
+
+
+def test_deviations_are_from_the_mean_and_around_the_circle():
+    draws = np.array([[1.0, 170.0], [3.0, -170.0]])
+    assert Goal().deviations(draws).tolist() == [[-1, 170], [1, -170]]
+    np.testing.assert_allclose(Goal("angle", 0.0).deviations(draws), [[-1, -10], [1, 10]], atol=1e-9)
+    shares = np.array([[[0.2, 0.8]], [[0.6, 0.4]]])
+    np.testing.assert_allclose(Goal("class", 1).deviations(shares), [[-0.2], [0.2], [0.2], [-0.2]])
+    assert Goal("class", 1).drawn(shares).tolist() == [[0.8], [0.4]]
+    np.testing.assert_allclose(Goal("class", 1, met=False).drawn(shares), [[0.2], [0.4]])
+
+
+@pytest.mark.parametrize(
+    ("values", "good"),
+    [
+        ([], True),
+        ([1.0, 2.0], True),
+        ([5.0, 5.0], True),
+        ([1e149, -1e149], True),
+        ([2e150, 0.0], False),
+        ([0.0, -2e150], False),
+        ([0.0, 1e-149], True),
+        ([0.0, 1e-151], False),
+    ],
+)
+def test_values_whose_squares_cannot_be_computed_with_are_refused(values, good):
+    if good:
+        checks.check_size(np.array(values))
+    else:
+        with pytest.raises(InputError, match="another unit"):
+            checks.check_size(np.array(values))
