@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.integrate import quad
 from scipy.stats import norm
 
 from napari_vae import InputError
+from napari_vae.learning import marginals
 from napari_vae.learning.acquisition import acquire, entropy, expected_gain
 from napari_vae.learning.batches import JOINT, NOISE, Joint, Rule, choose
 from napari_vae.learning.goals import ACQUISITIONS, Goal
@@ -227,3 +229,19 @@ def test_of_many_candidates_the_best_and_some_at_random_are_drawn_together():
     )
     assert np.isfinite(score).sum() == JOINT
     assert len(batch) == 2
+
+
+def test_functions_of_botorch_see_what_was_predicted():
+    mean, sd = np.array([0.5, -1.0, 2.0]), np.array([0.1, 2.0, 0.7])
+    np.testing.assert_allclose(marginals.upper_bound(mean, sd, 1.5), mean + 1.5 * sd)
+    np.testing.assert_allclose(marginals.log_probability(mean, sd, 1.0), norm.logsf(1.0, mean, sd), rtol=1e-6)
+    u = (mean - 1.0) / sd
+    np.testing.assert_allclose(
+        marginals.log_improvement(mean, sd, 1.0), np.log(sd * (u * norm.cdf(u) + norm.pdf(u))), rtol=1e-6
+    )
+    known = marginals.Predicted(mean, sd)
+    told = known.posterior(torch.tensor([[[2.0]], [[0.0]]], dtype=torch.float64))
+    assert told.mean.flatten().tolist() == [2.0, 0.5] and told.variance.flatten().tolist() == pytest.approx(
+        [0.49, 0.01]
+    )
+    assert known.num_outputs == 1 and known.batch_shape == torch.Size()

@@ -1,6 +1,7 @@
 """How a training begins and how its steps shrink: phases, what the model is given in each, rates, progress."""
 
 import math
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -47,7 +48,7 @@ def test_the_first_phase_ends_with_small_steps():
     plan = curriculum("rvae")
     paces = [plan.pace(step) for step in range(400)]
     assert paces[:241] == [1.0] * 241 and plan.pace(400) == plan.pace(900) == 1
-    assert all(one > other for one, other in zip(paces[240:], paces[241:], strict=False))
+    assert all(one > other for one, other in pairwise(paces[240:]))
     assert paces[320] == pytest.approx((1 + CALMEST) / 2) and CALMEST < paces[-1] < CALMEST + 1e-3
     assert curriculum("vae").pace(0) == 1
 

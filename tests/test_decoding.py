@@ -1,5 +1,7 @@
 """What a run can be asked to draw, how sure it is, and which windows belong to which points."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,6 +31,27 @@ def test_everything_that_the_model_can_vary_has_a_range(run):
     assert names[:2] == ["z1", "z2"] and set(names[2:]) == {"angle", "shift y", "shift x"}
     assert all(one.low < one.neutral < one.high for one in freedoms(run))
     assert class_names_of(run) == ()
+
+
+def test_ranges_are_symmetric_about_what_changes_nothing():
+    run = SimpleNamespace(
+        latent_range=[[-1.0, 3.0]],
+        window=(10, 20),
+        model_config=ModelConfig(invariances=("rotation", "translation", "scale", "strain")),
+        scale=SimpleNamespace(centre=[5.0, 7.0], spread=[2.0, 0.5]),
+    )
+    found = {one.name: (one.low, one.neutral, one.high) for one in freedoms(run)}
+    assert found == {
+        "z1": (-2.0, 1.0, 4.0),
+        "angle": (-180.0, 0.0, 180.0),
+        "shift y": (-2.5, 0.0, 2.5),
+        "shift x": (-5.0, 0.0, 5.0),
+        "scale": (0.6, 1.0, 1.6),
+        "strain xx": (-0.4, 0.0, 0.4),
+        "strain xy": (-0.4, 0.0, 0.4),
+        "given 1": (0.0, 5.0, 10.0),
+        "given 2": (5.75, 7.0, 8.25),
+    }
 
 
 def test_a_picture_is_that_of_decode(run):

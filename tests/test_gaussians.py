@@ -79,7 +79,7 @@ def test_weights_and_the_prior_are_counted_in():
 
 def test_one_step_and_an_atom_that_is_put_back():
     image = (formula((64, 64), ROUND) + 0.5).astype(np.float32)
-    near = ROUND + [[0.02, 0.0, 0.05, -0.05, 0.05]]
+    near = ROUND + np.array([0.02, 0.0, 0.05, -0.05, 0.05])
     once = fit_gaussians(image, np.ones_like(image), near, 9.0, unknown(5), steps=0)
     assert np.abs(once.values - ROUND).max() < 0.2 * np.abs(near - ROUND).max()
     rest = (image - formula((64, 64), ROUND)).astype(np.float32)

@@ -274,6 +274,15 @@ def test_reader_leaves_the_rest(path):
     assert get_reader(path) is None
 
 
+@pytest.mark.parametrize(("marker", "ours"), [("run.json", True), ("analysis.json", True), ("other.json", False)])
+def test_folders_of_ours_are_known_by_their_record(tmp_path, marker, ours):
+    (tmp_path / marker).touch()
+    assert (get_reader(str(tmp_path)) is not None) == ours
+    (tmp_path / "run.json").unlink(missing_ok=True)
+    (tmp_path / "analysis.json").unlink(missing_ok=True)
+    assert get_reader(str(tmp_path)) is None
+
+
 def test_layers_carry_the_calibration(tmp_path, ramp):
     write_image(np.stack([ramp, ramp]), tmp_path / "movie.tif", pixel_size=(0.02, 0.03), units="nm")
     np.save(tmp_path / "plain.npy", ramp)

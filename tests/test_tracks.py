@@ -9,6 +9,7 @@ from napari.layers import Layer
 import napari_vae as nv
 from measuring import right_and_false_links
 from napari_vae.atoms import iter_link_atoms
+from napari_vae.atoms.linking import assign
 from napari_vae.layers import atoms_to_points
 from napari_vae.placement import Placement
 from napari_vae.tracks_layer import tracks_to_layer
@@ -175,6 +176,8 @@ def test_stop_gives_the_table_back_as_it_was(squares):
         ({"frame": -1}, {}, "counted from 0"),
         ({"frame": "first"}, {}, "frame numbers"),
         ({}, {"reach": 0}, "above 0"),
+        ({}, {"reach": np.inf}, "above 0"),
+        ({}, {"reach": -2.0}, "above 0"),
         ({}, {"reach": "far"}, "above 0"),
         ({}, {"memory": -1}, "whole number"),
         ({}, {"memory": 1.5}, "whole number"),
@@ -224,3 +227,22 @@ def test_a_point_added_by_hand_has_no_track(squares):
     tracks = points.features.assign(frame=points.data[:, 0], y=points.data[:, 1], x=points.data[:, 2])
     assert tracks["track"].tolist()[-2:] == [-1, -1]
     assert len(tracks_to_layer(tracks, placement)[0]) == 75
+
+
+def test_of_two_that_may_have_moved_to_one_place_the_one_that_was_lost_longer_gives_way():
+    near, later = np.array([[0.0, 0.0], [0.0, 3.0]]), np.array([[0.0, 1.5]])
+    assert [part.tolist() for part in assign(near, later, 2.0, np.array([4.0, 5.0]))] == [[1], [0]]
+    assert [part.tolist() for part in assign(near, later, 2.0, np.array([5.0, 4.0]))] == [[0], [0]]
+    assert [part.tolist() for part in assign(near, later, 1.4, np.array([2.0, 2.0]))] == [[], []]
+    both = assign(near, np.array([[0.0, 3.2], [0.0, 1.2]]), 2.0, np.array([4.0, 4.0]))
+    assert sorted(zip(*(part.tolist() for part in both), strict=True)) == [(0, 1), (1, 0)]
+    assert [len(part) for part in assign(near, np.zeros((0, 2)), 2.0, np.ones(2))] == [0, 0]
+
+
+def test_an_atom_comes_back_only_within_the_memory():
+    table = pd.DataFrame({"frame": [0, 0, 1, 2, 2, 3], "y": [0.0, 9.0, 9.0, 9.0, 0.1, 9.0], "x": 0.0})
+    back, gone = (nv.link_atoms(table, reach=2.0, memory=memory, drift=None)["track"].tolist() for memory in (1, 0))
+    assert back == [0, 1, 1, 1, 0, 1] and gone == [0, 1, 1, 1, 2, 1]
+    moved = table.assign(y=table["y"] + 3 * table["frame"])
+    path = [[3 * frame, 0] for frame in range(4)]
+    assert nv.link_atoms(moved, reach=2.0, drift=path)["track"].tolist() == back

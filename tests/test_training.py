@@ -427,3 +427,23 @@ def test_mixed_precision_learns_as_well_as_single():
         return run.history["held_out"].iloc[-1]
 
     assert loss("mixed") == pytest.approx(loss("single"), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("invariances", "good"),
+    [
+        ((), True),
+        (("translation",), True),
+        (("rotation",), False),
+        (("scale",), False),
+        (("translation", "strain"), False),
+    ],
+)
+def test_signals_can_be_shifted_only(invariances, good):
+    signals = np.random.default_rng(0).random((24, 1, 32))
+    job = iter_fit(signals, ModelConfig(invariances=invariances), TrainConfig(epochs=1, device="cpu"))
+    if good:
+        assert next(job).step == 0
+    else:
+        with pytest.raises(InputError, match="shifted only"):
+            next(job)
