@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import Field
+
+from .columns import check_latents
 from .errors import InputError, ReadError
 from .folders import holds, open_folder, replace_folder, user_path
 from .micrograph import Micrograph
+from .models.config import ModelConfig
+from .settings import Count, Open, Positive, Saved, Whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +28,41 @@ if TYPE_CHECKING:
 RECORD = "analysis.json"
 FORMAT = 1
 TABLES = ("atoms.csv", "latents.csv")
+
+
+class _Metadata(Open):
+    path: str = ""
+    dataset: str | int | None = None
+    notes: list[str] = Field(default_factory=list)
+
+
+class _MicrographFile(Open):
+    pixel_size: tuple[Positive, Positive] | None
+    units: str
+    axes: Literal["YX", "TYX", "CYX"]
+    name: str
+    metadata: _Metadata
+    shape: tuple[Count, ...]
+
+
+class _Detection(Open):
+    spacing: float | None = None
+
+
+class _Settings(Open):
+    model: dict[str, Any] = Field(default_factory=dict)
+    condition: list[str] | None = None
+
+
+class AnalysisFile(Saved):
+    """What ``analysis.json`` holds."""
+
+    written: str
+    micrograph: _MicrographFile
+    settings: _Settings
+    detection: _Detection
+    atoms: Whole
+    provenance: Open
 
 
 def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
@@ -98,21 +138,18 @@ def _read(path: Path) -> Analysis:
     from .pipeline import Analysis
     from .run import load_run
 
-    record = read_json(path / RECORD)
-    if record.get("format", 1) != FORMAT:
-        raise ReadError(f"{path} was written by a newer version; update napari-vae.")
+    record = read_json(path / RECORD, AnalysisFile)
     try:
         atoms, latents = (read_table(path / name) for name in TABLES)
-        image = _load_micrograph(path, record)
-        atoms.attrs["napari_vae"] = record["detection"]
+        image = _load_micrograph(path, record.micrograph)
+        atoms.attrs["napari_vae"] = record.detection.plain()
         run = load_run(path / "run")
         patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization)
-        if not latents.index.equals(patches.atoms.index) or "z1" not in latents:
-            raise ValueError("latents.csv does not fit the atoms")
+        check_latents(latents, patches.atoms, run.model_config.latent_dim)
     except Exception as error:
         reason = str(error) if isinstance(error, InputError) else type(error).__name__
         raise ReadError(f"The analysis in {path} is not complete ({reason}); make it again.") from error
-    return Analysis(image, atoms, patches, run, latents, record["settings"])
+    return Analysis(image, atoms, patches, run, latents, record.settings.plain())
 
 
 def list_runs(folder: str | PathLike[str]) -> pd.DataFrame:
@@ -154,31 +191,29 @@ def _shown(folder: Path) -> Iterator[Path]:
 def _told_of(path: Path) -> dict[str, Any] | None:
     """What the record of a run folder tells of it; ``None`` if it is no such folder, or a damaged one."""
     from .io.json_files import read_json
+    from .run_folder import RunFile
 
     try:
         if (path / RECORD).is_file():
-            record = read_json(path / RECORD)
-            settings, name, count = record["settings"].get("model", {}), record["micrograph"]["name"], record["atoms"]
-            kind, written = "analysis", record["written"]
+            record = read_json(path / RECORD, AnalysisFile)
+            model, name, count = _model_name(record.settings.model), record.micrograph.name, record.atoms
+            kind, written = "analysis", record.written
         elif (path / "run.json").is_file() and not (path.parent / RECORD).is_file():
-            record = read_json(path / "run.json")
-            origin = record["provenance"]
-            settings, name, count = record["model"], origin.get("name"), origin["n_images"]
-            kind, written = "model", origin["created"]
+            run = read_json(path / "run.json", RunFile)
+            model, name, count = run.model.name, run.provenance.name, run.provenance.n_images
+            kind, written = "model", run.provenance.created
         else:
             return None
-    except (ReadError, KeyError, TypeError, AttributeError):
+    except ReadError:
         return None
-    told = {"path": path, "kind": kind, "written": str(written), "source": name}
-    return told | {"model": _model_name(settings), "atoms": count}
+    told = {"path": path, "kind": kind, "written": written, "source": name}
+    return told | {"model": model, "atoms": count}
 
 
 def _model_name(settings: dict[str, Any]) -> str:
-    from .models.config import ModelConfig
-
     try:
         return ModelConfig.from_dict(settings).name
-    except (InputError, TypeError, KeyError, ValueError):
+    except InputError:
         return ""
 
 
@@ -247,13 +282,13 @@ def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     return images
 
 
-def _load_micrograph(folder: Path, record: dict[str, Any]) -> Micrograph:
+def _load_micrograph(folder: Path, known: _MicrographFile) -> Micrograph:
     from .io.reading import read
 
-    saved, known = folder / "micrograph.tif", record["micrograph"]
-    source = Path(known["metadata"].get("path", ""))
+    saved, metadata = folder / "micrograph.tif", known.metadata
+    source = Path(metadata.path)
     beside = folder.absolute().parent / source.name  # where a movie lies that was moved together with its analysis
     source = source if source.is_file() or not beside.is_file() else beside
-    data = read(saved).data if saved.exists() else read(source, dataset=known["metadata"].get("dataset")).data
-    data = data.reshape(known["shape"])  # files do not tell a movie of one frame from an image
-    return Micrograph(data, **{key: known[key] for key in ("pixel_size", "units", "axes", "name", "metadata")})
+    data = read(saved).data if saved.exists() else read(source, dataset=metadata.dataset).data
+    data = data.reshape(known.shape)  # files do not tell a movie of one frame from an image
+    return Micrograph(data, known.pixel_size, known.units, known.axes, known.name, metadata.plain())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from safetensors.torch import save
 from torch import Tensor
 
 from .archive import check_writable
+from .curriculum import Phase
 from .errors import InputError
 from .folders import check_replaceable, holds, remove_folder, replace_folder
 from .io.json_files import read_json
@@ -18,6 +19,7 @@ from .models.guide import Guide
 from .models.images import Images
 from .models.weights import load_weights
 from .provenance import data_hash
+from .settings import Number, Saved, Whole, about
 from .storage import storage_problem
 
 if TYPE_CHECKING:
@@ -26,6 +28,20 @@ if TYPE_CHECKING:
 
 EVERY = 30.0  # seconds between two checkpoints
 MARKER = "checkpoint.json"
+Step = Annotated[Whole, about(ge=0, le=10**9)]
+
+
+class _State(Saved):
+    """What ``checkpoint.json`` holds."""
+
+    identity: dict[str, Any]
+    history: list[dict[str, Number]]
+    counts: tuple[Step, Step, Step]
+    schedule: tuple[Step | None, Step]
+    start: Number | None
+    phase: Phase
+    parts: Annotated[Whole, about(ge=1, le=10**6)] = 1  # an earlier version did not keep these two
+    best: Number | None = None
 
 
 class Checkpoint:
@@ -113,16 +129,18 @@ class Checkpoint:
 
     def _restore(self) -> None:
         assert self.folder is not None
-        s = self.session
-        try:
-            state = read_json(self.folder / MARKER)
-            tensors = load_weights(self.folder / "state.safetensors")
-        except Exception as error:
-            raise InputError(f"The checkpoint in {self.folder} cannot be read; remove the folder.") from error
-        if state["identity"] != self.identity:
+        state = read_json(self.folder / MARKER, _State)
+        if state.identity != self.identity:
             raise InputError(
                 f"{self.folder} holds the checkpoint of a training on other data or settings; choose another folder."
             )
+        try:
+            self._take(state, load_weights(self.folder / "state.safetensors"))
+        except Exception as error:
+            raise InputError(f"The checkpoint in {self.folder} cannot be read; remove the folder.") from error
+
+    def _take(self, state: _State, tensors: dict[str, Tensor]) -> None:
+        s = self.session
         s.model.load_state_dict(_named(tensors, "model."))
         optimizer = s.stepper.optimizer.state_dict()
         for key, value in tensors.items():
@@ -133,17 +151,16 @@ class Checkpoint:
         s.stepper.generator.set_state(tensors["generator"])
         if "provisional" in tensors:
             s.teaching.provisional = tensors["provisional"].to(s.supply.rows.device)
-        s.teaching.phase = state["phase"]
+        s.teaching.phase = state.phase
         if guide := _named(tensors, "guide."):
             s.teaching.guide = Guide(s.model)
             s.teaching.guide.load_state_dict(guide)
-        s.history = state["history"]
-        s.step, s.epoch, s.position = state["counts"]
-        s.schedule.cooldown_from, s.schedule.n_steps = state["schedule"]
-        s.start = state["start"]
-        s.stepper.parts = state.get("parts", 1)  # of an earlier version, as the best weights
-        if (best := state.get("best")) is not None:
-            s.best = best, {name: value.to(s.device) for name, value in _named(tensors, "best.").items()}
+        s.history, s.start = state.history, state.start
+        s.step, s.epoch, s.position = state.counts
+        s.schedule.cooldown_from, s.schedule.n_steps = state.schedule
+        s.stepper.parts = state.parts
+        if state.best is not None:
+            s.best = state.best, {name: value.to(s.device) for name, value in _named(tensors, "best.").items()}
 
 
 def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

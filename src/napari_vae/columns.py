@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from .errors import InputError
+
+MOST_CLASSES = 1000  # as `ModelConfig` has them
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +89,26 @@ class Given:
                 raise InputError(f"The table of atoms has no column {', '.join(missing)}; it has {columns}.")
             given[role] = atoms[names[0]].to_numpy() if len(names) == 1 else atoms[list(names)].to_numpy()
         return given
+
+
+def check_latents(latents: pd.DataFrame, atoms: pd.DataFrame, n_latents: int) -> None:
+    """Refuse a table of latents that is none of these atoms, before anything is made of it.
+
+    Raises
+    ------
+    InputError
+        If its rows are not those of the atoms, latents are missing or no numbers, or classes no whole numbers from 0.
+    """
+    if not latents.index.is_unique or not latents.index.equals(atoms.index):
+        raise InputError("the rows of latents.csv are not the atoms that have a window")
+    needed = [f"z{number + 1}" for number in range(n_latents)]
+    if missing := [name for name in needed if name not in latents]:
+        raise InputError(f"latents.csv has no column {', '.join(missing)}")
+    numbers = latents.drop(columns=["class_name", *atoms], errors="ignore")
+    if numbers.select_dtypes("number").shape != numbers.shape or not np.isfinite(latents[needed].to_numpy()).all():
+        raise InputError("latents.csv holds values that are no finite numbers")
+    if "class" in latents and not latents["class"].isin(range(MOST_CLASSES)).all():
+        raise InputError(f"the classes in latents.csv are not whole numbers from 0 to {MOST_CLASSES - 1}")
 
 
 def set_aside(atoms: pd.DataFrame, results: pd.Index) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .settings import Number
 
 PERCENTILES = (0.1, 99.9)
 MARGIN = 0.05  # a rare bright dopant beyond the upper percentile keeps some of its contrast
@@ -34,8 +35,8 @@ class Normalization:
     True
     """
 
-    low: tuple[float, ...]
-    high: tuple[float, ...]
+    low: tuple[Number, ...]
+    high: tuple[Number, ...]
 
     @classmethod
     def fit(cls, data: npt.ArrayLike) -> Normalization:

@@ -6,15 +6,30 @@ import hashlib
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from .normalization import levels_of
 from .positions import nearest_distance
+from .settings import Limits, Open, Positive, Whole
 
 PART = 1000  # rows that are hashed at once
 PACKAGES = ("napari-vae", "torch", "numpy", "napari")
+
+
+class Provenance(Open):
+    """What `describe_data` said, read from a file: everything that is asked for later."""
+
+    created: str = ""
+    n_images: Whole = 0
+    data_sha256: str = ""
+    name: str = ""
+    units: str = ""
+    pixel_size: Annotated[list[Positive], Field(min_length=2, max_length=2)] | None = None
+    nearest_distance: Positive | None = None
+    levels: list[Limits] | None = None
 
 
 def data_hash(array: Any) -> str:

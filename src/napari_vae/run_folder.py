@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import pandas as pd
 import torch
+from pydantic import model_validator
 from safetensors.torch import save
 
-from .errors import ReadError
+from .errors import InputError, ReadError
 from .folders import open_folder, replace_folder
 from .io.csv_tables import write_csv
 from .io.json_files import MOST_BYTES, read_json
@@ -20,10 +21,46 @@ from .models.given import Scale
 from .models.vae import InvariantVAE
 from .models.weights import are_finite, load_weights
 from .normalization import Normalization
+from .provenance import Provenance
+from .settings import Flag, Limits, Saved, Whole, about
 
 FORMAT = 1
+Side = Annotated[Whole, about(ge=1, le=4096)]  # of a window, in pixels
 MARKER = "run.json"
 WEIGHTS, HISTORY = "weights.safetensors", "history.csv"
+
+
+class RunFile(Saved):
+    """What ``run.json`` holds."""
+
+    model: ModelConfig
+    train: TrainConfig
+    channels: Annotated[Whole, about(ge=1, le=1000)]
+    window: tuple[Side, Side]
+    normalization: Normalization
+    scale: Scale
+    latent_range: list[Limits]
+    usual_elbo: Limits
+    stopped: Flag
+    note: str
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        limits, scale, n = self.normalization, self.scale, self.scale.n
+        levels = self.provenance.levels
+        fit = {
+            "normalization": len(limits.low) == len(limits.high) == self.channels
+            and all(low < high for low, high in zip(limits.low, limits.high, strict=True)),
+            "scale": len(scale.centre) == len(scale.spread) == (0 if self.model.n_classes else n)
+            and len(scale.names) in (0, n)
+            and n == (self.model.n_classes or n),
+            "latent_range": len(self.latent_range) == self.model.latent_dim,
+            "levels": levels is None or len(levels) == self.channels,
+        }
+        if wrong := [name for name, fits in fit.items() if not fits]:
+            raise InputError(f"its {' and '.join(wrong)} do not fit the model")
+        return self
 
 
 def write_run(
@@ -52,36 +89,32 @@ def read_run(folder: str | Path, device: torch.device) -> dict[str, Any]:
         If the folder holds no run, a damaged one, or one of a newer version.
     """
     with open_folder(folder, MARKER, f"is not the folder of a run: it has no {MARKER}.") as path:
-        try:
-            settings = read_json(path / MARKER)
-            if settings["format"] > FORMAT:
-                raise ReadError(f"{path} was written by a newer version; update napari-vae.")
-            return _parts(path, settings, device)
-        except ReadError:
-            raise
-        except Exception as error:
-            raise ReadError(
-                f"The run in {path} is damaged ({type(error).__name__}); train again or use a copy."
-            ) from error
+        return _parts(path, read_json(path / MARKER, RunFile), device)
 
 
-def _parts(folder: Path, settings: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    config = ModelConfig.from_dict(settings["model"])
-    scale = Scale.from_dict(settings["scale"])
-    with torch.device("meta"):  # nothing is drawn from the global random numbers
-        model = InvariantVAE(config, settings["channels"], tuple(settings["window"]), scale.n)
-    model.load_state_dict(load_weights(folder / WEIGHTS), assign=True)
+def _parts(folder: Path, known: RunFile, device: torch.device) -> dict[str, Any]:
+    try:
+        with torch.device("meta"):  # nothing is drawn from the global random numbers
+            model = InvariantVAE(known.model, known.channels, known.window, known.scale.n)
+        model.load_state_dict(load_weights(folder / WEIGHTS), assign=True)
+        history = pd.read_csv(regular_file(folder / HISTORY, MOST_BYTES))
+    except ReadError:
+        raise
+    except Exception as error:
+        raise ReadError(
+            f"The run in {folder} is damaged ({type(error).__name__}); train again or use a copy."
+        ) from error
     if not are_finite(model):
         raise ReadError(f"The run in {folder} holds weights that are not finite; train again or use a copy.")
     return {
         "model": model.to(device),
-        "train_config": TrainConfig.from_dict(settings["train"]),
-        "normalization": Normalization.from_dict(settings["normalization"]),
-        "scale": scale,
-        "history": pd.read_csv(regular_file(folder / HISTORY, MOST_BYTES)),
-        "latent_range": settings["latent_range"],
-        "usual_elbo": settings["usual_elbo"],
-        "stopped": settings["stopped"],
-        "note": settings["note"],
-        "provenance": settings["provenance"],
+        "train_config": known.train,
+        "normalization": known.normalization,
+        "scale": known.scale,
+        "history": history,
+        "latent_range": known.latent_range,
+        "usual_elbo": known.usual_elbo,
+        "stopped": known.stopped,
+        "note": known.note,
+        "provenance": known.provenance.plain(),
     }

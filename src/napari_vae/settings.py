@@ -8,7 +8,7 @@ from dataclasses import fields
 from inspect import cleandoc
 from typing import Annotated, Any, TypeVar, cast, dataclass_transform
 
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from .errors import InputError
@@ -31,6 +31,9 @@ NotNegative = Annotated[Number, Field(ge=0)]
 Count = Annotated[Whole, Field(ge=1, le=10**9)]
 Seed = Annotated[Whole, Field(ge=0, lt=2**31)]
 Flag = Annotated[bool, Strict()]
+Text = Annotated[str, Field(max_length=10**6)]  # which can be written as UTF-8
+#: Low and high of something in single precision, as a list because JSON has no tuples.
+Limits = Annotated[list[Annotated[Number, Field(ge=-1e30, le=1e30)]], Field(min_length=2, max_length=2)]
 #: Widths of layers: bounded, so that a small file cannot ask for gigabytes.
 Widths = Annotated[
     tuple[Annotated[Whole, Field(ge=1, le=4096)], ...],
@@ -146,6 +149,38 @@ def _limits(schema: Mapping[str, Any]) -> str:
     if "exclusiveMinimum" in schema:
         return f" above {schema['exclusiveMinimum']:g}"
     return "" if least is None else f" from {least:g}"
+
+
+class Saved(BaseModel):
+    """What a JSON file of ours holds; what else there is in it is not looked at."""
+
+    format: Annotated[Whole, about(ge=1, le=1)] = 1
+
+
+class Open(BaseModel, extra="allow"):
+    """A dict that may hold anything besides what its fields say."""
+
+    def plain(self) -> dict[str, Any]:
+        """As it was in the file."""
+        return self.model_dump(exclude_unset=True)
+
+
+def first_problem(error: ValidationError, value: Any) -> tuple[str, str]:
+    """Where in JSON the first mistake is, and what it is."""
+    first, where = error.errors(include_url=False)[0], []
+    for number, step in enumerate(first["loc"], start=1):  # which also names the kinds that a value may have
+        missing = first["type"] == "missing" and number == len(first["loc"])
+        if isinstance(value, dict) and (step in value or missing):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int):
+            value = dict(enumerate(value)).get(step)
+        else:
+            continue
+        where.append(str(step))
+    own = first.get("ctx", {}).get("error")
+    message = {"missing": "is missing", "unexpected_keyword_argument": "is not known to this version"}
+    what = str(own).rstrip(".") if isinstance(own, InputError) else message.get(first["type"], first["msg"])
+    return ".".join(where), what.replace("Input should", "should").removeprefix("Value error, ")
 
 
 def _sentence(cls: type, error: ValidationError, given: dict[str, Any]) -> str:

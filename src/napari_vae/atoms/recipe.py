@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from ..errors import InputError
-from ..settings import Flag, Number, about, settings
+from ..settings import Flag, Number, Positive, about, settings
 
 Frames = int | slice | Iterable[int] | None
 
@@ -22,7 +22,7 @@ class Options:
     method: Literal["auto", "filter", "learned"] = "auto"
     polarity: Literal["auto", "bright", "dark"] = "auto"
     spacing: Annotated[
-        Annotated[Number, about(ge=2)] | None,
+        Annotated[Number, Positive, about(ge=2)] | None,
         about("Spacing", words="at least 2 pixels, or left out to be estimated", unit="px"),
     ] = None
     threshold: Annotated[Number | None, about("Threshold", words="a score, a finite number, or left out")] = None
@@ -53,8 +53,8 @@ class Recipe:
     """Everything detection needs to know, measured on one frame and used for all: widths in pixels, sign ±1."""
 
     method: str
-    sigma: float
-    spacing: float
+    sigma: Positive
+    spacing: Positive
     sign: int
     threshold: float
     periodic: bool

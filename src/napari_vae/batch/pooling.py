@@ -25,7 +25,7 @@ from ..progress import never
 from .facts import atom_facts
 from .inputs import Patterns, find_files
 from .modelling import Train
-from .records import BEGUN, DONE, FAILED, Record, check_unchanged, key_of, read_record, stamp_of, write_record
+from .records import BEGUN, DONE, FAILED, Record, State, check_unchanged, key_of, read_record, stamp_of, write_record
 from .running import EARLIER, Outcome, StoppedError, check_replaceable, make_way
 from .sources import Source, share_out
 from .tabulating import check_atoms
@@ -124,8 +124,10 @@ def train_on_all(
         if isinstance(error, StoppedError):
             return []
         raise
-    words, state = f"one model of {len(pool)} windows", BEGUN if run.stopped else DONE
-    write_record(target, replace(record, state=state, message=words, facts={"windows": len(pool), "warning": run.note}))
+    words = f"one model of {len(pool)} windows"
+    facts: dict[str, Any] = {"windows": len(pool), "warning": run.note}
+    state: State = BEGUN if run.stopped else DONE
+    write_record(target, replace(record, state=state, message=words, facts=facts))
     return _outcomes(_table_of(sources), sources, target, DONE)
 
 

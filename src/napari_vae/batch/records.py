@@ -9,18 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 from ..errors import InputError, ReadError
 from ..folders import replacing
-from ..io.regular import regular_file
+from ..io.json_files import read_json
+from ..settings import Text
 
 FOLDER = ".napari-vae"
-LARGEST = 1_000_000  # bytes; ours are far smaller
-BEGUN, DONE, FAILED = "begun", "done", "failed"
+State = Literal["begun", "done", "failed"]
+BEGUN: Final = "begun"
+DONE: Final = "done"
+FAILED: Final = "failed"
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,13 @@ class Record:
         What `stamp_of` said of the image then.
     """
 
-    file: str
-    task: str
-    state: str
-    key: str = ""
-    message: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
-    content: str = ""
+    file: Text
+    task: Text
+    state: State
+    key: Text = ""
+    message: Text = ""
+    facts: Mapping[Text, Text | int | float | bool | None] = field(default_factory=dict)
+    content: Text = ""
     stamp: list[Any] = field(default_factory=list)
 
 
@@ -166,9 +169,6 @@ def _place(target: Path) -> Path:
 
 def _parse(path: Path) -> Record | None:
     try:
-        record = Record(**json.loads(regular_file(path, LARGEST).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return read_json(path, Record)
+    except ReadError:
         return None
-    texts = (record.file, record.task, record.state, record.key, record.message, record.content)
-    sound = all(isinstance(text, str) for text in texts) and isinstance(record.facts, dict)
-    return record if sound and isinstance(record.stamp, list) else None

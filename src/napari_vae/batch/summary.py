@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,16 +66,19 @@ def summary_rows(folder: Path, task: str, outcomes: Sequence[Outcome]) -> list[d
     return [rows[name] for name in sorted(rows)]
 
 
-def _row(file: str, task: str, state: str, name: str, message: str, facts: dict[str, Any]) -> dict[str, Any]:
+def _row(file: str, task: str, state: str, name: str, message: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     result = "" if state == FAILED else name
-    return {"file": file, "task": task, "state": state, "result": result, "message": message} | facts
+    return {"file": file, "task": task, "state": state, "result": result, "message": message, **facts}
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     columns = dict.fromkeys([*FIRST, *(name for row in rows for name in row)])
-    return pd.DataFrame(rows, columns=list(columns)).convert_dtypes()  # whole numbers stay whole where some are missing
+    table = pd.DataFrame(
+        rows, columns=list(columns)
+    ).convert_dtypes()  # whole numbers stay whole where some are missing
+    return table.astype({name: "string" for name, column in table.items() if column.dtype == object})
 
 
 def _page(folder: Path, rows: list[dict[str, Any]]) -> str:

@@ -6,16 +6,33 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, Field
+
+from ..atoms.recipe import Recipe
 from ..errors import InputError, ReadError
 from ..folders import holds, remove_folder, replacing
 from ..io.json_files import read_json
 from ..io.writing import read_table, write_table
+from ..normalization import Normalization
+from ..settings import Saved
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MARKER = "job.json"
 COUNT = "atoms_found"  # attribute of a part: how many atoms the frame has, with a window or without
+
+
+class _Basis(BaseModel):
+    recipe: Recipe
+    limits: Normalization | None
+
+
+class _Job(Saved):
+    """What the marker holds."""
+
+    identity: dict[str, Any] = Field(default_factory=dict)
+    basis: _Basis | None = None
 
 
 class Parts:
@@ -40,8 +57,8 @@ class Parts:
         self.folder = folder
         self._identity = json.loads(json.dumps(identity))
         known = _known(folder)
-        self.basis: dict[str, Any] | None = known.get("basis")
-        if known.get("identity") != self._identity:
+        self.basis: dict[str, Any] | None = None if known.basis is None else known.basis.model_dump()
+        if known.identity != self._identity:
             self.discard()
             self.basis = None
 
@@ -94,8 +111,8 @@ def check_same_job(folder: Path, identity: dict[str, Any]) -> None:
     InputError
         If there is any.
     """
-    mine, known = json.loads(json.dumps(identity)), _known(folder).get("identity")
-    same_file = isinstance(known, dict) and known.get("stamp") == mine["stamp"]
+    mine, known = json.loads(json.dumps(identity)), _known(folder).identity
+    same_file = known.get("stamp") == mine["stamp"]
     if same_file and known != mine and any(folder.glob("frame-*.parquet")):
         raise InputError(
             f"{folder} holds frames that were done with other options or another model; give these again, or allow "
@@ -103,9 +120,9 @@ def check_same_job(folder: Path, identity: dict[str, Any]) -> None:
         )
 
 
-def _known(folder: Path) -> dict[str, Any]:
+def _known(folder: Path) -> _Job:
     """What the marker of a folder tells."""
     try:
-        return read_json(folder / MARKER)
+        return read_json(folder / MARKER, _Job)
     except ReadError:
-        return {}
+        return _Job()

@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
 from ..errors import InputError, ReadError
 from ..io.json_files import read_json
 
@@ -134,10 +136,14 @@ def _connect(address: str) -> Any:
         ) from error
 
 
+class _Scheduler(BaseModel):
+    address: str
+
+
 def _address_in(file: Path) -> str:
     """The address in the file that a scheduler wrote; empty if it is none."""
     try:
-        return str(read_json(file).get("address", ""))
+        return read_json(file, _Scheduler).address
     except ReadError:
         return ""
 

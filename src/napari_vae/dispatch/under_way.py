@@ -169,7 +169,7 @@ class UnderWay:
         known = read_record(self.target)
         try:
             if known is not None and known.state == DONE and self.target.exists() and self._is_of(known):
-                frames, rows = (known.facts.get(name, 0) for name in ("frames", "atoms"))
+                frames, rows = (int(known.facts.get(name) or 0) for name in ("frames", "atoms"))
                 self.result = FileResult(self.path, self.target, frames, rows, earlier=True)
                 write_record(self.target, replace(known, stamp=self.stamp))
                 return

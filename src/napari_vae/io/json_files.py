@@ -5,34 +5,49 @@ from __future__ import annotations
 import json
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ReadError
 from .regular import regular_file
+
+T = TypeVar("T")
 
 #: No settings, calibration or record of ours comes near this.
 MOST_BYTES = 64 << 20
 
 
-def read_json(path: str | PathLike[str]) -> dict[str, Any]:
-    """The object in a JSON file.
+def read_json(path: str | PathLike[str], schema: type[T]) -> T:
+    """What a JSON file of ours holds, as a schema wants it: a `Saved`, or a dataclass with annotations of `settings`.
 
     Raises
     ------
     ReadError
-        If the file is missing, larger than 64 MiB, nested too deeply, or holds no object.
+        If the file is missing, larger than 64 MiB, nested too deeply, of a newer version, or damaged; the message
+        names the entry.
 
     Examples
     --------
-    >>> read_json("results/analysis.json")["settings"]  # doctest: +SKIP
+    >>> read_json("results/run/run.json", RunFile).window  # doctest: +SKIP
+    (32, 32)
     """
+    from pydantic import TypeAdapter, ValidationError
+
+    from ..settings import first_problem
+
     path = Path(path)
     try:
         with regular_file(path).open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ReadError(f"{path} is missing or may not be read; copy it again from its source.") from error
-    return parse_json(content, path)
+    value = parse_json(content, path)
+    try:
+        return TypeAdapter(schema).validate_python(value)
+    except ValidationError as error:
+        where, what = first_problem(error, value)
+        if where == "format":
+            raise ReadError(f"{path} was written by a newer version; update napari-vae.") from None
+        raise ReadError(f"{path} is damaged: {f'{where} {what}'.strip()}; use a copy, or make it again.") from None
 
 
 def parse_json(content: str | bytes, path: Path) -> dict[str, Any]:

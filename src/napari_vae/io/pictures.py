@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import AliasChoices, AliasPath, BaseModel, Field
 
 from ..errors import ReadError
+from ..settings import Number
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, fits
 from .json_files import read_json
+
+
+class _View(BaseModel):
+    field_of_view_y: Number
+    field_of_view_x: Number
+    field_of_view_units: str = ""
+
+
+class _Beside(BaseModel):
+    """What is asked of a file beside an array, which may hold anything else."""
+
+    view: _View | None = Field(
+        None, validation_alias=AliasChoices(AliasPath("experimental_details", "spatial_info"), "spatial_info")
+    )
 
 
 def picture_datasets(path: Path) -> list[Dataset]:
@@ -56,10 +71,8 @@ def _field_of_view(path: Path, rows: int, columns: int) -> Calibration:
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return Calibration()
-    told: Any = read_json(beside)
-    view = (told.get("experimental_details") or told).get("spatial_info") or {}
-    unit = view.get("field_of_view_units", "")
-    height, width = view.get("field_of_view_y"), view.get("field_of_view_x")
-    if not isinstance(height, int | float) or not isinstance(width, int | float):
+    view = read_json(beside, _Beside).view
+    if view is None:
         return Calibration()
-    return calibrate((height / rows, width / columns), (unit, unit))
+    unit = view.field_of_view_units
+    return calibrate((view.field_of_view_y / rows, view.field_of_view_x / columns), (unit, unit))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..analysis.circular import wrapped
 from ..errors import InputError
+from ..settings import Number, Positive, Whole, about
 from .candidates import Prepared
 from .checks import check_size
 
@@ -68,8 +69,13 @@ class Real:
         Of each target.
     """
 
-    centre: tuple[float, ...]
-    spread: tuple[float, ...]
+    centre: tuple[Number, ...]
+    spread: tuple[Positive, ...]
+
+    @property
+    def width(self) -> int:
+        """Numbers that are learned."""
+        return len(self.centre) if len(self.centre) == len(self.spread) else 0
 
     @classmethod
     def of(cls, values: Floats) -> Real:
@@ -108,7 +114,8 @@ class Angle:
         How often angles on a grid over the circle occur among the labels, 1 on average.
     """
 
-    usual: tuple[float, ...]
+    usual: Annotated[tuple[Positive, ...], about(min_length=len(GRID), max_length=len(GRID))]
+    width: ClassVar[int] = 4
 
     @classmethod
     def of(cls, values: Floats) -> Angle:
@@ -156,7 +163,12 @@ class Class:
     D. Milios et al., "Dirichlet-based Gaussian processes for large-scale calibrated classification", NeurIPS (2018).
     """
 
-    n: int
+    n: Annotated[Whole, about(ge=1, le=1000)]
+
+    @property
+    def width(self) -> int:
+        """Numbers that are learned."""
+        return self.n
 
     @classmethod
     def of(cls, values: Floats) -> Class:
@@ -195,14 +207,6 @@ def outcome_of(kind: str, values: Floats) -> Outcome:
 def outcome_to_dict(outcome: Outcome) -> dict[str, Any]:
     """As plain values."""
     return {"kind": type(outcome).__name__.lower(), **asdict(outcome)}
-
-
-def outcome_from_dict(values: dict[str, Any]) -> Outcome:
-    """From `outcome_to_dict`."""
-    kinds: dict[str, Any] = {"real": Real, "angle": Angle, "class": Class}
-    kind, rest = kinds[values["kind"]], {name: value for name, value in values.items() if name != "kind"}
-    made: Outcome = kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in rest.items()})
-    return made
 
 
 def _turn(seen: Prepared) -> Floats:

@@ -2,27 +2,61 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Discriminator, Field, Tag
 from safetensors import SafetensorError
 from safetensors.torch import save
+from torch import Tensor
 
 from ..errors import InputError, ReadError
 from ..folders import open_folder, replace_folder
 from ..io.json_files import read_json
 from ..models.weights import load_weights
 from ..provenance import describe_versions
-from ..run import load_run
+from ..run import Run, load_run
+from ..settings import Count, NotNegative, Saved
+from .config import DeepKernelConfig
 from .deep_kernel import DeepKernelGP
-from .outcomes import outcome_from_dict, outcome_to_dict
+from .outcomes import Angle, Class, Real, outcome_to_dict
 
 FORMAT = 1
 MARKER = "deep_kernel.json"
 WEIGHTS = "weights.safetensors"
+
+
+class DeepKernelFile(Saved):
+    """What ``deep_kernel.json`` holds."""
+
+    config: DeepKernelConfig
+    outcome: Annotated[
+        Annotated[Real, Tag("real")] | Annotated[Angle, Tag("angle")] | Annotated[Class, Tag("class")],
+        Discriminator(lambda value: value.get("kind") if isinstance(value, dict) else None),
+    ]
+    widening: Annotated[list[NotNegative], Field(min_length=1)]
+    shape: Annotated[tuple[Count, ...], Field(min_length=1, max_length=3)]
+
+    def check(self, run: Run | None, weights: dict[str, Tensor]) -> None:
+        """Refuse what does not fit together before networks are made, which could be larger than any memory."""
+        config, outcome, columns = self.config, self.outcome, math.prod(self.shape)
+        if run is not None and config.fine_tune:  # whose encoder turns images into a few columns
+            if self.shape != (run.n_channels, *run.window):
+                raise InputError("the run is of other images")
+            columns = 1
+        sizes = (columns, *config.hidden) if config.network in ("auto", "mlp") else (columns, 1)
+        least = config.ensemble * sum(a * b for a, b in itertools.pairwise(sizes))
+        if least > sum(value.numel() for value in weights.values()):
+            raise InputError("the weights are those of smaller networks")
+        right = type(outcome).__name__.lower() == config.target and outcome.width == weights["known.y"].shape[-1]
+        if not right or len(self.widening) not in (1, outcome.width):
+            raise InputError("the weights are those of other targets")
 
 
 def save_deep_kernel(model: DeepKernelGP, folder: str | PathLike[str]) -> Path:
@@ -62,18 +96,16 @@ def load_deep_kernel(folder: str | PathLike[str], *, device: str = "auto") -> De
 
 
 def _read(path: Path, device: str) -> DeepKernelGP:
+    known = read_json(path / MARKER, DeepKernelFile)
+    run = load_run(path / "run", device=device) if (path / "run").is_dir() else None
     try:
-        settings = read_json(path / MARKER)
-        if settings["format"] > FORMAT:
-            raise ReadError(f"{path} was written by a newer version; update napari-vae.")
-        run = load_run(path / "run", device=device) if (path / "run").is_dir() else None
-        model = DeepKernelGP(run, device=device, **settings["config"])
-        model.outcome = outcome_from_dict(settings["outcome"])
-        model.widening = np.array(settings["widening"], float)
-        model.ensemble = model.new_ensemble(model.blank(tuple(settings["shape"])))
-        model.ensemble.restore(load_weights(path / WEIGHTS))
+        model = DeepKernelGP(run, device=device, **asdict(known.config))
+        model.outcome, model.widening = known.outcome, np.array(known.widening, float)
+        weights = load_weights(path / WEIGHTS)
+        known.check(run, weights)
+        model.ensemble = model.new_ensemble(model.blank(known.shape))
+        model.ensemble.restore(weights)
     except (OSError, KeyError, TypeError, AttributeError, ValueError, RuntimeError, SafetensorError) as error:
-        if isinstance(error, ReadError):
-            raise
-        raise ReadError(f"The deep kernel in {path} is damaged ({error}); fit it again.") from error
+        reason = error if isinstance(error, InputError) else "its weights do not fit its settings"
+        raise ReadError(f"The deep kernel in {path} is damaged ({reason}); fit it again.") from error
     return model

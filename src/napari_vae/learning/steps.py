@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated
+
+from ..settings import Number, Whole, about
+
+Candidate = Annotated[Whole, about(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -31,34 +35,18 @@ class Step:
         ``"suggest"`` and ``"measure"``.
     """
 
-    indices: tuple[int, ...]
-    values: tuple[tuple[float, ...] | None, ...]
-    suggested: tuple[int, ...] = ()
+    indices: tuple[Candidate, ...]
+    values: tuple[tuple[Number, ...] | None, ...]
+    suggested: tuple[Candidate, ...] = ()
     phase: str = ""
     failures: Mapping[int, str] = field(default_factory=dict)
-    score: tuple[float | None, ...] | None = None
-    mean: tuple[tuple[float, ...], ...] | None = None
-    sd: tuple[tuple[float, ...], ...] | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    score: tuple[Number | None, ...] | None = None
+    mean: tuple[tuple[Number, ...], ...] | None = None
+    sd: tuple[tuple[Number, ...], ...] | None = None
+    seconds: Mapping[str, Number] = field(default_factory=dict)
 
-    @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> Step:
-        """What ``dataclasses.asdict`` and JSON made of a step."""
-        step = cls(
-            indices=tuple(int(i) for i in told["indices"]),
-            values=_rows(told["values"]),
-            suggested=tuple(int(i) for i in told["suggested"]),
-            phase=str(told["phase"]),
-            failures={int(i): str(reason) for i, reason in told["failures"].items()},
-            score=None if told["score"] is None else tuple(told["score"]),
-            seconds={str(name): float(value) for name, value in told["seconds"].items()},
-            mean=None if told["mean"] is None else _rows(told["mean"]),
-            sd=None if told["sd"] is None else _rows(told["sd"]),
-        )
-        if len(step.values) != len(step.indices):
-            raise ValueError("values are missing")
-        return step
-
-
-def _rows(rows: Any) -> tuple[Any, ...]:
-    return tuple(None if row is None else tuple(float(value) for value in row) for row in rows)
+    def is_whole(self) -> bool:
+        """Whether there is something for each candidate, or for none."""
+        told = [told for told in (self.values, self.score, self.mean, self.sd) if told is not None]
+        failed = {i for i, values in zip(self.indices, self.values, strict=False) if values is None}
+        return {len(self.indices)} == {len(one) for one in told} and failed == set(self.failures)

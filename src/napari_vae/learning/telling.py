@@ -68,7 +68,7 @@ def read_told(
             if not n_targets and len(row) and np.isfinite(row).all():  # a failure does not tell how many there are
                 n_targets = len(row)
                 goal.check(n_targets)
-            row = _problem(row, goal, n_targets) or row
+            row = problem(row, goal, n_targets) or row
         values.append(None if isinstance(row, str) else tuple(row.tolist()))
         if isinstance(row, str):
             failures[i] = row
@@ -80,7 +80,7 @@ def _readable(reason: str) -> str:
     return reason.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _problem(row: Floats, goal: Goal, n_targets: int) -> str:
+def problem(row: Floats, goal: Goal, n_targets: int) -> str:
     """Why a measurement is none; empty if it is one."""
     if not len(row):
         return "There is no value."

@@ -6,13 +6,14 @@ To a model all of them are a table (N, n) of float32: one-hot classes or standar
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..class_colors import class_name
 from ..errors import InputError
+from ..settings import Number, Positive, Whole, about
 from .config import ModelConfig
 
 MOST_CLASSES = 1000
@@ -33,9 +34,9 @@ class Scale:
         Of the classes, where these were given as text.
     """
 
-    n: int = 0
-    centre: tuple[float, ...] = ()
-    spread: tuple[float, ...] = ()
+    n: Annotated[Whole, about(ge=0, le=10_000)] = 0
+    centre: tuple[Number, ...] = ()
+    spread: tuple[Positive, ...] = ()
     names: tuple[str, ...] = ()
 
     @classmethod
