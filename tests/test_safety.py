@@ -3,6 +3,8 @@
 import json
 import os
 import pickle
+import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -17,13 +19,17 @@ import pytest
 import tifffile
 
 import napari_vae as nv
+from napari_vae.batch.records import Record, read_record, write_record
+from napari_vae.dispatch.parts import Parts
 from napari_vae.errors import InputError, ReadError
 from napari_vae.io import hdf5_probe, read
 from napari_vae.io.json_files import MOST_BYTES, read_json
 from napari_vae.io.napari_reader import get_reader, read_layers
 from napari_vae.io.reading import FORMATS
 from napari_vae.io.writing import TABLE_ENDINGS, read_table, write_table
+from plain_gp import PlainGP
 
+OLD = Path(__file__).parent / "old_folders" / "analysis-1"
 ALL = sorted({*FORMATS, *TABLE_ENDINGS} - {".tiff", ".jpeg"})
 
 
@@ -272,7 +278,7 @@ def test_json_of_100_mb_and_json_without_end(here):
             load(here)
         (here / name).write_text("[" * 10**6)
         with pytest.raises(ReadError, match="damaged JSON"):
-            read_json(here / name)
+            read_json(here / name, dict)
         (here / name).write_text('["no object"]')
         with pytest.raises(ReadError):
             load(here)
@@ -342,6 +348,119 @@ def test_pipes_and_devices_in_the_place_of_files_are_not_opened(here):
         (path / "c").mkdir(parents=True) if suffix == ".zarr" else None
         os.mkfifo(path / "c" / "0" if suffix == ".zarr" else path)
         assert_refused(path, nv.open_stack)
+
+
+# ---- JSON of ours with one wrong entry ------------------------------------------------------------------------------
+
+WRONG = [
+    None,
+    True,
+    -1,
+    0,
+    2,
+    3.5,
+    10**30,
+    1e300,
+    float("nan"),
+    float("inf"),
+    "text",
+    "\ud800",
+    [],
+    {},
+    [1] * 999,
+    [[None]],
+]
+
+
+def entries(value, path=()):
+    """Where there is something in JSON."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(found for key, one in inside for found in entries(one, (*path, key)))]
+
+
+def damage(value, rng):
+    """Have one entry of JSON left out, doubled, or something else."""
+    *above, last = rng.choice(entries(value)[1:])
+    for key in above:
+        value = value[key]
+    if (choice := rng.random()) < 0.1:
+        del value[last]
+    elif choice < 0.2 and isinstance(value[last], list | str):
+        value[last] *= 2
+    else:
+        value[last] = rng.choice(WRONG)
+
+
+def saved_record(folder):
+    x = np.random.default_rng(0).random((20, 2))
+    nv.explore(x, x[:, 0], "ucb", model=PlainGP(0.3), budget=5, start=3, record=folder)
+
+    def load():
+        record = nv.ExplorationRecord.load(folder)
+        return record.table, record.curve, nv.Exploration(x, model=PlainGP(0.3), acquisition="ucb", start=3)
+
+    return folder / "exploration.json", load
+
+
+def saved_kernel(folder, kind="real"):
+    x = np.random.default_rng(0).random((12, 3))
+    y = {"real": x[:, 0], "angle": 90 * x[:, 0], "class": np.arange(12) % 2}[kind]
+    nv.DeepKernelGP(target=kind, steps=1, ensemble=2, hidden=4, device="cpu").fit(x, y).save(folder)
+    return folder / "deep_kernel.json", lambda: nv.load_deep_kernel(folder, device="cpu").predict(x)
+
+
+def saved_checkpoint(folder):
+    images = np.random.default_rng(0).random((30, 12, 12), np.float32)
+    config = nv.ModelConfig(hidden=4)
+    train = nv.TrainConfig(epochs=3, batch_size=10, device="cpu", checkpoint=folder)
+    asked = iter([False] * 3)
+    list(nv.iter_fit(images, config, train, stop=lambda: next(asked, True)))
+    return folder / "checkpoint.json", lambda: next(nv.iter_fit(images, config, train))
+
+
+def saved_batch(folder):
+    write_record(
+        folder / "a.csv", Record("a.tif", "detect", "done", "k", "m", {"n": 3, "w": "x", "s": None}, "c", [["a", 1]])
+    )
+    return folder / ".napari-vae" / "a.csv.json", lambda: read_record(folder / "a.csv")
+
+
+def saved_job(folder):
+    recipe = {"method": "filter", "sigma": 2.0, "spacing": 9.0, "sign": 1, "threshold": 4.5, "periodic": True}
+    Parts(folder, {"stamp": [1]}).begin({"recipe": recipe, "limits": {"low": [0.0], "high": [1.0]}})
+    return folder / "job.json", lambda: Parts(folder, {"stamp": [1]})
+
+
+def saved_run(folder):
+    shutil.copytree(OLD / "run", folder)
+    return folder / "run.json", lambda: nv.load_run(folder, device="cpu").decode([[0.0, 0.0]])
+
+
+def saved_analysis(folder):
+    shutil.copytree(OLD, folder)
+    return folder / "analysis.json", lambda: nv.load_analysis(folder).layers()
+
+
+@pytest.mark.parametrize(
+    "save", [saved_run, saved_analysis, saved_record, saved_kernel, saved_checkpoint, saved_batch, saved_job]
+)
+def test_one_wrong_entry_in_json_of_ours_is_one_sentence_or_nothing(save, tmp_path):
+    marker, load = save(tmp_path / "a")
+    whole = marker.read_text(encoding="utf-8")
+    load()
+    rng, refused = random.Random(0), 0
+    for _ in range(30):
+        broken = json.loads(whole)
+        damage(broken, rng)
+        marker.write_text(json.dumps(broken), encoding="utf-8")
+        try:
+            load()
+        except InputError as error:
+            refused += 1
+            assert "\n" not in str(error) and len(str(error)) < 500
+        if not marker.exists():  # what is none of this job is taken away
+            marker.parent.mkdir(exist_ok=True)
+    assert refused or save in (saved_batch, saved_job)
 
 
 # ---- damage ---------------------------------------------------------------------------------------------------------

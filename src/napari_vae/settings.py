@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from .errors import InputError
 
 T = TypeVar("T")
-MOST_SHOWN = 60  # characters of a value that is refused
+MOST_SHOWN, MOST_TOLD = 60, 200  # characters of a value that is refused, and of what is wrong with it
 
 
 def about(title: str = "", *, words: str = "", unit: str = "", **limits: Any) -> Any:
@@ -180,7 +180,7 @@ def first_problem(error: ValidationError, value: Any) -> tuple[str, str]:
     own = first.get("ctx", {}).get("error")
     message = {"missing": "is missing", "unexpected_keyword_argument": "is not known to this version"}
     what = str(own).rstrip(".") if isinstance(own, InputError) else message.get(first["type"], first["msg"])
-    return ".".join(where), what.replace("Input should", "should").removeprefix("Value error, ")
+    return ".".join(where), what.replace("Input should", "should").removeprefix("Value error, ")[:MOST_TOLD]
 
 
 def _sentence(cls: type, error: ValidationError, given: dict[str, Any]) -> str:

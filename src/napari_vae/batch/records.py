@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from ..errors import InputError, ReadError
 from ..folders import replacing
 from ..io.json_files import read_json
+from ..io.regular import regular_file
 from ..settings import Text
 
 FOLDER = ".napari-vae"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError, ReadError
 from ..layers import placement_of
 from ..micrograph import Micrograph
 from ..placement import KEPT, Placement
@@ -52,18 +51,15 @@ def _noted(origin: dict[str, Any]) -> Placement | None:
 
 def _of_analysis(path: Path) -> Placement | None:
     """As the analysis says whose table it is."""
-    from ..archive import RECORD, TABLES
+    from ..archive import RECORD, TABLES, AnalysisFile
     from .json_files import read_json
 
     record = path.parent / RECORD
     if path.name not in TABLES or not record.is_file():
         return None
-    try:
-        image = read_json(record)["micrograph"]
-        known = {name: image[name] for name in ("pixel_size", "units", "axes", "metadata")}
-        return Placement.of_micrograph(Micrograph(np.zeros((1,) * len(image["axes"])), **known))
-    except (KeyError, TypeError, InputError) as error:
-        raise ReadError(f"{record}, which says where the atoms lie, is damaged; make the analysis again.") from error
+    image = read_json(record, AnalysisFile).micrograph
+    known = {"metadata": image.metadata.plain(), "axes": image.axes}
+    return Placement.of_micrograph(Micrograph(np.zeros((1,) * len(image.axes)), image.pixel_size, image.units, **known))
 
 
 def _in_window(table: pd.DataFrame, n_frames: int, name: str) -> Placement | None:
