@@ -239,7 +239,7 @@ def test_bad_images_are_refused_in_one_sentence(image, sentence):
         ({"refine": "magic"}, "centre of mass"),
         ({"refine": 3}, "gaussian"),
         ({"spacing": "wide"}, "at least 2 pixels"),
-        ({"treshold": 5}, "no setting treshold; there are method, polarity"),
+        ({"treshold": 5}, "no setting 'treshold'; there are method, polarity"),
     ],
 )
 def test_bad_options_are_refused(graphene, options, sentence):

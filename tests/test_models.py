@@ -218,7 +218,7 @@ def test_z1_says_most(cards):
         ({"hidden": [1] * 100_000}, "hidden is 1 to 16 values, each a whole number of 1 … 4096, not "),
         ({"hidden": ()}, "hidden is 1 to 16 values"),
         ({"scale_prior": 10**400}, "scale_prior is a number above 0"),
-        ({"mirror": True}, "no setting mirror; there are kind, invariances"),
+        ({"mirror": True}, "no setting 'mirror'; there are kind, invariances"),
     ],
 )
 def test_impossible_models_are_refused(arguments, sentence):

@@ -6,9 +6,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields
 from inspect import cleandoc
-from typing import Annotated, Any, TypeVar, cast, dataclass_transform
+from typing import Annotated, Any, Self, TypeVar, cast, dataclass_transform
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
 
 from .errors import InputError
@@ -157,12 +168,21 @@ class Saved(BaseModel):
     format: Annotated[Whole, about(ge=1, le=1)] = 1
 
 
-class Open(BaseModel, extra="allow"):
+class Open(BaseModel):
     """A dict that may hold anything besides what its fields say."""
+
+    _given: dict[str, Any] = PrivateAttr()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep(cls, value: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
+        made = check(value)
+        made._given = value
+        return made
 
     def plain(self) -> dict[str, Any]:
         """As it was in the file."""
-        return self.model_dump(exclude_unset=True)
+        return self._given
 
 
 def first_problem(error: ValidationError, value: Any) -> tuple[str, str]:
@@ -191,7 +211,7 @@ def _sentence(cls: type, error: ValidationError, given: dict[str, Any]) -> str:
     place = first["loc"][0]  # a number, if it was given without a name
     name = [*properties, ""][min(place, len(properties))] if isinstance(place, int) else place
     if name not in properties:
-        return f"There is no setting {name}; there are {', '.join(properties)}."
+        return f"There is no setting {shown(name)}; there are {', '.join(properties)}."
     return f"{name} is {possible(properties[name])}, not {shown(given.get(name))}."
 
 
