@@ -33,7 +33,7 @@ def _in_words(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame
     for number, dtype in enumerate(table.dtypes):
         if not is_numeric_dtype(dtype):
             column = table.iloc[:, number]
-            others = {value: change(value) for value in column.unique() if change(value) != value}
+            others = {value: change(value) for value in column.dropna().unique() if change(value) != value}
             if others:
                 changed.isetitem(number, column.astype(object).replace(others).to_numpy())
     return changed

@@ -5,6 +5,7 @@ Positions in a table are in pixels of its image, and a CSV file does not say how
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,8 @@ def _of_analysis(path: Path) -> Placement | None:
     if path.name not in TABLES or not record.is_file():
         return None
     image = read_json(record, AnalysisFile).micrograph
-    known = {"metadata": image.metadata.plain(), "axes": image.axes}
-    return Placement.of_micrograph(Micrograph(np.zeros((1,) * len(image.axes)), image.pixel_size, image.units, **known))
+    known = Micrograph(np.zeros((1,) * len(image.axes)), image.pixel_size, image.units, image.axes)
+    return Placement.of_micrograph(replace(known, metadata=image.metadata.plain()))
 
 
 def _in_window(table: pd.DataFrame, n_frames: int, name: str) -> Placement | None:
