@@ -180,6 +180,10 @@ CONDITION, LABELS = np.zeros(64, int), np.zeros(64, int)
         (ModelConfig.preset("ss-rvae"), {"labels": LABELS - 1}, "label a few"),
         (ModelConfig.preset("ss-rvae"), {"labels": LABELS[:9]}, "There are 64 images"),
         (ModelConfig.preset("ss-rvae"), {"labels": LABELS + 0.5}, "whole numbers"),
+        (ModelConfig.preset("ss-rvae"), {"labels": np.where(np.arange(64) == 5, np.inf, LABELS)}, "go up to inf"),
+        (ModelConfig.preset("ss-rvae"), {"labels": LABELS + 2**40}, "beyond 1000 classes"),
+        (ModelConfig.preset("crvae"), {"condition": np.where(np.arange(64) == 5, 1e300, 0.5)}, "another unit"),
+        (ModelConfig.preset("crvae"), {"condition": [[1.0], [1.0, 2.0]] * 32}, "same size"),
         (ModelConfig.preset("ss-rvae", n_classes=2), {"labels": np.arange(64) % 3}, "there are 2 classes"),
         (ModelConfig.preset("crvae", n_classes=2), {"condition": np.arange(64) % 2 - 1}, "there are 2 classes"),
         (ModelConfig.preset("crvae"), {"condition": np.full(64, np.nan)}, "hold NaN"),
@@ -191,6 +195,67 @@ CONDITION, LABELS = np.zeros(64, int), np.zeros(64, int)
 def test_what_does_not_fit_is_one_sentence(small, model, given, sentence):
     with pytest.raises(InputError, match=sentence):
         fit(small.images, model, **given)
+
+
+@pytest.mark.parametrize("unknown", [1, 2])
+def test_all_but_one_or_two_images_may_have_a_label(unknown):
+    cards = samples.cards(10, max_angle=20, size=12)
+    labels = np.where(np.arange(len(cards)) < unknown, -1, cards.suit)
+    run = fit(cards.images, ModelConfig.preset("ss-vae", hidden=(8,)), TrainConfig(epochs=1), labels=labels)
+    assert run.encode(cards.images)["class_probability"].between(0.25, 1).all()
+
+
+@pytest.mark.parametrize(("kind", "name"), [("cvae", "condition"), ("ss-vae", "targets"), ("ss-vae", "labels")])
+def test_what_is_given_may_be_any_array(kind, name):
+    cards = samples.cards(6, max_angle=20, size=12)
+    values = cards.suit if name == "labels" else cards.angle.round()
+
+    def learnt(given):
+        return fit(cards.images, ModelConfig.preset(kind, hidden=(8,)), TrainConfig(epochs=1), **{name: given}).state()
+
+    expected, tensor = learnt(values), torch.tensor(values, dtype=torch.float64)
+    for given in (tensor.clone().requires_grad_(), tensor.bfloat16(), tensor.to_sparse(), pd.Series(values), [*tensor]):
+        for key, value in learnt(given).items():
+            assert torch.equal(value, expected[key]), (key, type(given))
+
+
+def test_a_training_goes_on_with_what_it_learnt_from():
+    cards, config = samples.cards(6, max_angle=20, size=12), TrainConfig(epochs=1)
+    run = fit(cards.images, ModelConfig.preset("cvae", hidden=(8,)), config, condition=cards.angle)
+    fit(cards.images, train=config, start=run, condition=cards.suit)  # numbers, also where they are whole
+    with pytest.raises(InputError, match="1 numbers per image"):
+        fit(cards.images, train=config, start=run, condition=np.c_[cards.angle, cards.suit])
+    run = fit(cards.images, ModelConfig.preset("ss-vae", hidden=(8,)), config, targets=cards.angle)
+    with pytest.raises(InputError, match="give targets"):
+        fit(cards.images, train=config, start=run, labels=cards.suit)
+    for start in ("folder", run._model):
+        with pytest.raises(InputError, match="Give a Run"):
+            fit(cards.images, start=start)
+
+
+@pytest.mark.parametrize("value", [1e300, np.nan, 1e60])
+def test_a_condition_far_from_those_of_the_training_is_one_sentence(value):
+    cards = samples.cards(6, max_angle=20, size=12)
+    run = fit(cards.images, ModelConfig.preset("cvae", hidden=(8,)), TrainConfig(epochs=1), condition=cards.angle)
+    given = np.where(np.arange(len(cards)) == 3, value, cards.angle)
+    with pytest.raises(InputError, match=r"far beyond|too large|NaN"):
+        run.encode(cards.images, condition=given)
+    if value == value:
+        for draw in (lambda: run.decode([0, 0], condition=value), lambda: run.manifold(3, condition=value)):
+            with pytest.raises(InputError, match="far beyond"):
+                draw()
+
+
+@pytest.mark.parametrize("options", [{"angle": np.nan}, {"shift": (0, np.inf)}, {"scale": "a"}, {"strain": 1e300}])
+def test_poses_that_are_no_numbers_are_one_sentence(small, options):
+    run = fit(small.images, train=TrainConfig(epochs=1))
+    with pytest.raises(InputError, match=r"finite numbers|one for all"), np.errstate(over="ignore"):
+        run.decode([0, 0], **options)
+    for z in ([0, np.nan], "a", [[0], [1, 2]]):
+        with pytest.raises(InputError, match="latents"):
+            run.decode(z)
+    with pytest.raises(InputError, match="n is a whole number"):
+        run.manifold(2.5)
 
 
 def test_a_conditional_model_wants_its_condition_again(small):

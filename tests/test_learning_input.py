@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 import napari_vae as nv
 from napari_vae.learning.seeding import spread_order
@@ -61,7 +62,8 @@ def test_a_measurement_that_cannot_be_computed_with_has_failed():
         ({"start": 5.5}, "start with 1 to 40 of them, not 5.5"),
         ({"start": None}, "start with 1 to 40 of them, not None"),
         ({"start": [0.5, 2]}, "numbers of candidates"),
-        ({"batch": 1.5}, "batch is a whole number of 1 … 1000000000, not 1.5"),
+        ({"batch": 1.5}, "batch is a whole number of 1 … 2000, not 1.5"),
+        ({"batch": 2001}, "batch is a whole number of 1 … 2000, not 2001"),
         ({"refit_every": 2.5}, "refit_every is a whole number"),
         ({"budget": 7.5}, "budget is a whole number"),
         ({"budget": float("nan")}, "budget is a whole number"),
@@ -103,6 +105,31 @@ def test_settings_of_deep_kernels_that_make_no_sense_are_one_sentence(settings):
     (name,) = settings
     with pytest.raises(nv.InputError, match=f"{name} |embedding has 1 to 3"):
         nv.DeepKernelGP(**settings)
+
+
+def test_another_number_of_targets_than_before_is_one_sentence():
+    model = nv.DeepKernelGP(steps=2, warm_steps=1, ensemble=1)
+    for known, other in ((Y, np.c_[Y, Y**2]), (np.c_[Y, Y**2], Y)):
+        model.fit(X, known)
+        with pytest.raises(nv.InputError, match=r"was fitted to [12] targets, not [12]"):
+            model.fit(X, other, warm=True)
+        with pytest.raises(nv.InputError, match=r"was fitted to [12] targets, not [12]"):
+            model.condition(X, other)
+        model.fit(X, other)
+
+
+def test_targets_and_candidates_may_be_tensors():
+    model = nv.DeepKernelGP(steps=2, ensemble=1).fit(X, Y)
+    x, y = (torch.from_numpy(values).requires_grad_() for values in (X, Y))
+    told = nv.DeepKernelGP(steps=2, ensemble=1).fit(x, y).predict(x)
+    np.testing.assert_array_equal(told, model.predict(X))
+    record = nv.explore(x.detach(), y, **PLAIN)
+    assert record.measured.tolist() == nv.explore(X, Y, **PLAIN).measured.tolist()
+    for bad in ([[1.0], [1.0, 2.0]] * 20, ["a"] * 40, Y + 1j, np.ma.masked_greater(Y, 1)):
+        with pytest.raises(nv.InputError, match="targets"):
+            nv.DeepKernelGP().fit(X, bad)
+    with pytest.raises(nv.InputError, match="too large"):
+        nv.DeepKernelGP().fit(np.where(X > 0.5, 1.7e308, X), Y)
 
 
 def test_part_of_a_draw_is_one_sentence():

@@ -29,14 +29,15 @@ def scarce(monkeypatch):
 
 
 class Watched:
-    """An array on disk that notes how many images are asked for at once."""
+    """An array on disk that notes how many images are asked for, at once and in all."""
 
     def __init__(self, data):
-        self.data, self.shape, self.dtype, self.chunks, self.most = data, data.shape, data.dtype, (64,), 0
+        self.data, self.shape, self.dtype, self.chunks = data, data.shape, data.dtype, (64,)
+        self.most = self.read = 0
 
     def __getitem__(self, rows):
         part = self.data[rows]
-        self.most = max(self.most, len(part))
+        self.most, self.read = max(self.most, len(part)), self.read + len(part)
         return part
 
 
@@ -84,6 +85,16 @@ def test_never_more_than_a_part_of_the_images_is_in_memory(scarce):
         tracemalloc.stop()
     assert stack.most <= 1000
     assert peak < 30e6
+
+
+def test_a_training_that_goes_on_looks_at_all_images_once_before_it_begins(images, scarce):
+    stack, more = Watched(images), Watched(images)
+    run = fit(stack, CONFIG, TRAIN)
+    model_images.training_images(more, run.takes)
+    assert more.read == len(images)
+    again = fit(more, train=TRAIN, start=run)
+    assert again.normalization == run.normalization
+    assert more.read - len(images) < stack.read - len(images), "the limits are not sought again"
 
 
 def test_pickles_in_a_zarr_and_broken_files_are_refused_in_a_sentence(tmp_path):

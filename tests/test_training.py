@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import dask.array
 import numpy as np
 import pandas as pd
 import pytest
@@ -308,11 +309,31 @@ def test_who_stops_a_training_that_has_diverged_is_told_so(monkeypatch):
         (np.ones((30, 1, 1, 16, 16)), r"signals as \(N, length\)"),
         (np.array([["a"]]), "not numbers"),
         (np.random.rand(30, 2, 2), "too small"),  # noqa: NPY002
+        ([np.zeros((8, 8)), np.zeros((9, 9))] * 15, "in the same size"),
+        (np.ma.masked_less(np.random.rand(30, 8, 8), 0.5), "masked"),  # noqa: NPY002
+        (Micrograph(np.zeros((64, 64))), "extract_patches"),
+        (torch.zeros(30, 8, 8, device="meta"), "no array"),
+        (None, r"\(N, height, width\)"),
     ],
 )
 def test_bad_images_are_one_sentence(images, sentence):
     with pytest.raises(InputError, match=sentence):
         fit(images)
+
+
+def test_images_that_a_lazy_array_has_not_counted_are_one_sentence():
+    lazy = dask.array.from_array(samples.cards(10, size=8).images)
+    with pytest.raises(InputError, match="compute_chunk_sizes"):
+        fit(lazy[lazy[:, 0, 0] >= 0])
+
+
+def test_images_may_be_tensors_of_any_kind():
+    images, train = samples.cards(8, size=12).images, TrainConfig(epochs=1, device="cpu")
+    images = torch.from_numpy(images).bfloat16().float()
+    run = fit(images, ModelConfig(hidden=(8,)), train)
+    kinds = (images.clone().requires_grad_(), images.bfloat16(), images.to_sparse(), list(images), images.numpy())
+    for given in kinds:
+        np.testing.assert_array_equal(fit(given, ModelConfig(hidden=(8,)), train).encode(images), run.encode(given))
 
 
 def test_a_name_instead_of_a_configuration_is_refused():

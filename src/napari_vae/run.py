@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
 
+from .arrays import as_numbers
 from .device import choose_device, is_out_of_memory
 from .errors import InputError, TrainingError
 from .latent_table import latent_columns
 from .models.config import ModelConfig, TrainConfig
 from .models.given import Scale, encoding_given, one_row
-from .models.images import as_given, model_batches
+from .models.images import Like, as_given, model_batches
 from .models.manifold import decode_manifold
 from .models.pose import pose_of
 from .models.vae import InvariantVAE
 from .normalization import Normalization
 from .run_folder import read_run, write_run
+from .settings import Count, Whole, about, allowed, checked
 
 if TYPE_CHECKING:
     from .patches import Patches
@@ -95,6 +97,11 @@ class Run:
     def n_channels(self) -> int:
         """Channels of the images."""
         return self._model.channels
+
+    @property
+    def takes(self) -> Like:
+        """Shape of the images that the model takes (channels, rows, columns), and what 0 and 1 stand for."""
+        return Like((self.n_channels, *self.window), self.normalization)
 
     @property
     def symmetry(self) -> int:
@@ -221,9 +228,11 @@ class Run:
         InputError
             If the shapes do not fit, or a scale is not positive.
         """
-        latents = np.atleast_2d(np.array(z, dtype=np.float32))
-        if latents.ndim != 2 or latents.shape[1] != self.model_config.latent_dim:
-            raise InputError(f"This model has {self.model_config.latent_dim} latents; z must be (N, that many).")
+        latents = np.atleast_2d(as_numbers(z, "latents").astype(np.float32))
+        if latents.ndim != 2 or latents.shape[1] != self.model_config.latent_dim or not np.isfinite(latents).all():
+            raise InputError(
+                f"This model has {self.model_config.latent_dim} latents; z must be (N, that many), finite."
+            )
         pose = pose_of(len(latents), angle, shift, scale, strain)
         y = one_row(self.model_config, self.scale, label, condition, len(latents))
         device, parts = torch.device(self.device), []
@@ -259,8 +268,9 @@ class Run:
         """
         dims = self.model_config.latent_dim
         first, second = axes if dims > 1 else (0, 0)
-        if n < 1 or not 0 <= min(first, second) <= max(first, second) < dims:
-            raise InputError(f"Axes must be two of the {dims} latents, counted from 0, and n at least 1.")
+        if not allowed([first, second], tuple[Annotated[Whole, about(ge=0, lt=dims)], ...]):
+            raise InputError(f"Axes must be two of the {dims} latents, counted from 0.")
+        n = checked("n", n, Count)
         y = torch.from_numpy(one_row(self.model_config, self.scale, label, condition, 1)[0])
         images = decode_manifold(self._model, self.latent_range, n, (first, second), y)
         return images[:, :, 0] if self.n_channels == 1 else images
@@ -300,9 +310,9 @@ class Run:
         self, data: Patches | npt.ArrayLike, labels: npt.ArrayLike | None, condition: npt.ArrayLike | None
     ) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
         """Columns and reconstructions, batch by batch."""
-        n = len(data.atoms) if hasattr(data, "atoms") else np.shape(data)[0]
-        given = encoding_given(self.model_config, self.scale, n, labels, condition)
-        batches = model_batches(data, self.n_channels, self.window, self.normalization, BATCH)
+        batches = model_batches(data, self.takes, BATCH)
+        sized: Any = data.atoms if hasattr(data, "atoms") else data
+        given = encoding_given(self.model_config, self.scale, len(sized), labels, condition)
         try:
             for number, images in enumerate(batches):
                 rows = slice(number * BATCH, (number + 1) * BATCH)

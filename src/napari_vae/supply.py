@@ -57,8 +57,10 @@ class Supply:
         self.labelled = order[:0]
         if partly and given is not None:
             known = torch.from_numpy(~np.isnan(given).any(1))[order]
-            if not known.all():
+            if (~known).sum() > 1:
                 self.labelled, order = order[known], order[~known]
+            else:  # a single one cannot be both learnt from and held out, and is left out
+                order = order[known]
         n_held_out = min(MOST_HELD_OUT, max(min(2, len(order) - 1), round(HELD_OUT * len(order))))
         # Rows lie where the images are: a GPU that had to be sent them would make every step wait.
         self.held_out, self.rows = order.to(self._home).tensor_split([n_held_out])

@@ -12,7 +12,7 @@ from .device import choose_device, is_out_of_memory
 from .errors import InputError, TrainingError
 from .models.config import ModelConfig, TrainConfig
 from .models.given import training_given
-from .models.images import Images, choose_likelihood, model_images, training_images
+from .models.images import choose_likelihood, training_images
 from .processes import ALONE, Group
 from .progress import Progress, drain, never
 from .provenance import describe_data
@@ -22,7 +22,6 @@ from .session import Session
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .normalization import Normalization
     from .patches import Patches
 
 
@@ -117,10 +116,16 @@ def iter_fit(
     InputError, TrainingError
         As in `fit`.
     """
+    if not isinstance(start, Run | None) or not isinstance(group, Group):
+        raise InputError("Give a Run to start from, as fit and load_run return it, and a group as `joined` does.")
     model, train = model or (ModelConfig() if start is None else start.model_config), train or TrainConfig()
     if not isinstance(model, ModelConfig) or not isinstance(train, TrainConfig):
         raise InputError('Give the model as a ModelConfig, such as ModelConfig.preset("rvae"), and a TrainConfig.')
-    images, limits = _images(data, model, start)
+    if start is not None and model != start.model_config:
+        raise InputError("A training that goes on keeps its model; leave out `model`, or train anew without `start`.")
+    images, limits = training_images(data, None if start is None else start.takes)
+    if images.shape[2] == 1 and not set(model.invariances) <= {"translation"}:
+        raise InputError("Signals can be shifted only; choose a vae or tvae, not one of rotation, scale or strain.")
     model, scale, given = training_given(
         model, len(images), labels, condition, targets, None if start is None else start.scale
     )
@@ -153,15 +158,3 @@ def iter_fit(
                 "or train on the CPU."
             ) from error
         raise TrainingError(f"Training broke off: {error}") from error
-
-
-def _images(data: Patches | npt.ArrayLike, model: ModelConfig, start: Run | None) -> tuple[Images, Normalization]:
-    """Images to learn from, and what 0 and 1 stand for: to a run that goes on what they stood for before."""
-    images, limits = training_images(data)
-    if images.shape[2] == 1 and not set(model.invariances) <= {"translation"}:
-        raise InputError("Signals can be shifted only; choose a vae or tvae, not one of rotation, scale or strain.")
-    if start is None:
-        return images, limits
-    if model != start.model_config:
-        raise InputError("A training that goes on keeps its model; leave out `model`, or train anew without `start`.")
-    return model_images(data, start.n_channels, start.window, start.normalization), start.normalization

@@ -11,7 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from ..arrays import as_numbers
 from ..errors import InputError
+from ..settings import Count, Seed, checked
 from .modes import hills
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def cluster(
     >>> cluster(z, n=2).value_counts().tolist()
     [30, 20]
     """
+    seed, symmetry = checked("seed", seed, Seed), checked("symmetry", symmetry, Count)
     if columns is not None:
         if not isinstance(latents, pd.DataFrame):
             raise InputError("Columns are chosen of a table; give a DataFrame, or leave `columns` out.")
@@ -167,10 +170,7 @@ def _values(latents: pd.DataFrame | npt.ArrayLike) -> tuple[npt.NDArray[np.float
         table = table if own_scale else latents.select_dtypes("number")
         values, index = _numbers(table), latents.index
     else:
-        try:
-            values = np.asarray(latents, dtype=float)
-        except (TypeError, ValueError):
-            values = np.empty((0, 0))
+        values = as_numbers(latents, "latents")
         values, own_scale = values[:, None] if values.ndim == 1 else values, False
         index = pd.RangeIndex(len(values) if values.ndim else 0)
     if values.ndim != 2 or values.size == 0:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import as_array
 from ..errors import InputError
 from ..models.images import raw_images
 
@@ -56,8 +57,9 @@ def plain_candidates(x: Any) -> Prepared:
     InputError
         If they are no numbers, or not finite.
     """
+    x = as_array(x, "candidates") if isinstance(x, list | tuple) else x
     if not hasattr(x, "atoms") and np.ndim(x) == 2:
-        rows = np.asarray(x)
+        rows = as_array(x, "candidates")
         if rows.dtype.kind not in "fiub" or not np.isfinite(rows).all():
             raise InputError("The candidates hold values that are no finite numbers; leave those rows or columns out.")
         if not rows.shape[1]:
@@ -75,9 +77,12 @@ def limits(values: npt.NDArray[Any], *, scaled: bool = True) -> tuple[Floats, Fl
         return np.zeros(1), np.ones(1)
     axes = (0,) if values.ndim == 2 else (0, 2, 3)
     given = np.asarray(values, np.float64)
-    centre = given.mean(axes, keepdims=True)
-    away = given - centre
-    largest = np.abs(away).max(axes, keepdims=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        centre = given.mean(axes, keepdims=True)
+        away = given - centre
+        largest = np.abs(away).max(axes, keepdims=True)
     unit = np.where(largest > 0, largest, 1.0)
+    if not np.isfinite(largest).all():
+        raise InputError("The candidates are too large to compute with; give them in another unit.")
     spread = (unit * np.sqrt(((away / unit) ** 2).mean(axes, keepdims=True)))[0]
     return centre[0], np.where(spread > 0, spread, 1.0)

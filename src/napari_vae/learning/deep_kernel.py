@@ -134,6 +134,7 @@ class DeepKernelGP:
         if not warm or (isinstance(self.outcome, Class) and values.max() >= self.outcome.n):
             warm, self.outcome, self.ensemble = False, outcome_of(self.config.target, values), self.new_ensemble(seen)
         assert self.outcome is not None and self.ensemble is not None
+        self._check_columns(self.outcome, values)
         targets, variance = self.outcome.encode(values, seen)
         hidden = held_out(len(seen), self.config.ensemble, self.config.seed)
         rows = np.array([np.flatnonzero(~some) for some in hidden])
@@ -160,6 +161,7 @@ class DeepKernelGP:
         values = check_targets(y, len(seen), self.config.target)
         if isinstance(outcome, Class) and values.max() >= outcome.n:
             raise InputError(f"The model was fitted to {outcome.n} classes, from 0; fit it again for another.")
+        self._check_columns(outcome, values)
         assert self.ensemble is not None
         self.ensemble.condition(seen, *outcome.encode(values, seen))
         return self
@@ -232,6 +234,13 @@ class DeepKernelGP:
         seen = self.prepare(x)
         self._check_shape(seen)
         return seen, self.outcome
+
+    def _check_columns(self, outcome: Outcome, values: Floats) -> None:
+        known = len(outcome.centre) if isinstance(outcome, Real) else 1
+        if values.shape[1] != known:
+            raise InputError(
+                f"The model was fitted to {known} targets, not {values.shape[1]}; fit another from scratch."
+            )
 
     def _check_shape(self, seen: Prepared) -> None:
         if self.config.network == "conv" and seen.values.ndim != 4:

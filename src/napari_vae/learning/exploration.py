@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
 from ..progress import never
-from ..settings import Count, NotNegative, Seed, checked
+from ..settings import Count, NotNegative, Seed, Whole, about, checked
+from .batches import JOINT
 from .goals import Goal
 from .record import ExplorationRecord, begin
 from .refitting import Refits, learnable
@@ -90,7 +91,7 @@ class Exploration:
     ) -> None:
         seed = checked("seed", seed, Seed)
         kappa = checked("kappa", kappa, NotNegative)
-        batch = checked("batch", batch, Count)
+        batch = checked("batch", batch, Annotated[Whole, about(ge=1, le=JOINT)])
         refit_every = checked("refit_every", refit_every, Count)
         if model is None:
             from .deep_kernel import DeepKernelGP

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import as_numbers, check_size
 from ..errors import InputError
-from .checks import check_size
 
 #: From the number of a candidate to its targets (T,), or to why there are none.
 Oracle = Callable[[int], npt.NDArray[np.float64] | str]
@@ -54,12 +54,7 @@ def _asked(function: Callable[[int], Any]) -> Oracle:
 
 
 def _looked_up(column: Any, n: int, kind: str) -> Oracle:
-    try:
-        values = np.asarray(column, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            "The oracle is a function of a candidate's number, or a column of numbers; give classes as numbers from 0."
-        ) from error
+    values = as_numbers(column, "values of the oracle")
     if values.ndim not in (1, 2) or len(values) != n:
         raise InputError(f"There are {n} candidates, but values of shape {values.shape}; give one row for each.")
     table = values.reshape(n, -1)

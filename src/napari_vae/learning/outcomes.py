@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.circular import wrapped
+from ..arrays import as_numbers, check_size
 from ..errors import InputError
 from ..settings import Number, Positive, Whole, about
 from .candidates import Prepared
-from .checks import check_size
 
 Floats = npt.NDArray[np.float64]
 FEWEST = 3
@@ -34,12 +34,7 @@ def check_targets(y: npt.ArrayLike, n: int, kind: str) -> Floats:
     InputError
         If there are fewer than three, not as many as images, or they are no finite numbers, or all the same.
     """
-    try:
-        values = np.asarray(y, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            "The targets hold values that are no numbers; give classes as whole numbers from 0."
-        ) from error
+    values = as_numbers(y, "targets")
     if values.ndim not in (1, 2) or len(values) != n:
         raise InputError(f"There are {n} images or rows, but targets of shape {values.shape}; give one row for each.")
     values = values.reshape(n, -1)

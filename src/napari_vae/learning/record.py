@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import as_array
 from ..errors import InputError
 from ..provenance import data_hash, describe_versions
+from .candidates import Prepared
 from .goals import Goal
 from .steps import Step
 
@@ -207,13 +209,14 @@ class ExplorationRecord:
 
 def begin(x: Any, settings: Mapping[str, Any], model: Any) -> ExplorationRecord:
     """An empty record: settings, the model in words, and where the candidates come from."""
-    data = x.data if hasattr(x, "atoms") else getattr(x, "values", x)
+    data = x.data if hasattr(x, "atoms") else x.values if isinstance(x, Prepared) else x
+    data = as_array(data, "candidates")
     described = {"kind": getattr(model, "target", "real"), "model": describe_model(model)}
     return ExplorationRecord(
         {**described, **settings},
         {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "data_sha256": data_hash(np.asarray(data)),
+            "data_sha256": data_hash(data),
             "encoder_sha256": _encoder_hash(model),
             "n_candidates": len(data),
             "versions": describe_versions(),

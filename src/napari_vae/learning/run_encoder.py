@@ -74,7 +74,7 @@ class RunEncoder(nn.Module):
         run, model = self.run, self.run._model
         columns, turns, circular, seen = [], [], [], []
         images = []
-        for batch in model_batches(x, run.n_channels, run.window, run.normalization, BATCH):
+        for batch in model_batches(x, run.takes, BATCH):
             given = torch.from_numpy(batch).to(run.device)
             told = model.explain(given)
             seen.append(told.orientation)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.circular import wrapped
+from ..arrays import check_size
 from ..errors import InputError
-from .checks import check_size
 
 if TYPE_CHECKING:
     import pandas as pd

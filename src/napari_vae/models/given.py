@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import as_array, as_numbers, check_size
 from ..class_colors import class_name
 from ..errors import InputError
 from ..settings import Number, Positive, Whole, about
@@ -45,8 +46,18 @@ class Scale:
         return cls(values["n"], *(tuple(values[name]) for name in ("centre", "spread", "names")))
 
     def apply(self, values: npt.NDArray[Any]) -> Floats:
-        """Numbers (N, n), standardised."""
-        return ((values - np.array(self.centre)) / np.array(self.spread)).astype(np.float32)
+        """Numbers (N, n), standardised.
+
+        Raises
+        ------
+        InputError
+            If some are so far from those of the training that they cannot be computed with.
+        """
+        with np.errstate(over="ignore"):
+            table: Floats = ((values - np.array(self.centre)) / np.array(self.spread)).astype(np.float32)
+        if np.isinf(table).any():
+            raise InputError("Some numbers are far beyond those of the training; give them in the same unit.")
+        return table
 
     def undo(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Standardised numbers (N, n) in their own units."""
@@ -76,14 +87,15 @@ def training_given(
     if model.kind == "joint":
         assert model.n_classes is not None
         return model, Scale(model.n_classes), None
-    if labels is not None or (condition is not None and _are_classes(model, condition)):
-        name, given = ("labels", labels) if labels is not None else ("condition", condition)
+    name, given = _given(labels=labels, condition=condition, targets=targets)
+    if name == "labels" or (name == "condition" and _are_classes(model, given, before)):
         names = before.names if before else _names(given)
+        if before and not model.n_classes:
+            raise InputError("The model has learnt numbers; give targets to go on with, not labels.")
         return _with_classes(model, _class_numbers(given, name, n_images, names), name, names)
-    name, given = ("targets", targets) if targets is not None else ("condition", condition)
-    values = _numbers(given, name, n_images, partly=name == "targets")
     if model.n_classes is not None:
         raise InputError(f"n_classes is for classes; leave it out with {name} that are numbers.")
+    values = _numbers(given, name, n_images, partly=name == "targets")
     scale = before or _scale_of(values, name)
     if values.shape[1] != scale.n:
         raise InputError(f"The model was trained with {scale.n} numbers per image; the {name} have {values.shape[1]}.")
@@ -107,9 +119,9 @@ def encoding_given(
     if model.kind == "conditional" and condition is None:
         what = "class" if model.n_classes else "numbers"
         raise InputError(f"This model was trained with a condition; give the {what} of every image as `condition`.")
-    given, name = (condition, "condition") if condition is not None else (labels, "labels")
-    if given is None:
+    if labels is None and condition is None:
         return None
+    name, given = _given(condition=condition, labels=labels)
     if not model.n_classes:
         values = _numbers(given, name, n_images, partly=False)
         if values.shape[1] != scale.n:
@@ -135,14 +147,18 @@ def one_row(model: ModelConfig, scale: Scale, label: Any, condition: Any, n: int
         return np.zeros((n, 0), np.float32)
     value = label if label is not None else condition
     if model.n_classes:
-        classes = np.broadcast_to(np.asarray(0 if value is None else value), (n,))
+        try:
+            classes = np.broadcast_to(as_array(0 if value is None else value, "label"), (n,))
+        except ValueError:
+            raise InputError(f"Give one label for all images, or {n}: one for each of them.") from None
         return one_hot(_class_numbers(classes, "label", n, scale.names), model.n_classes, "label", partly=False)
     if value is None:
         return np.zeros((n, scale.n), np.float32)
     try:
-        return scale.apply(np.broadcast_to(np.asarray(value, np.float64), (n, scale.n)))
+        numbers = np.broadcast_to(as_numbers(value, "condition"), (n, scale.n))
     except ValueError:
         raise InputError(f"The condition must be {scale.n} numbers for all images or for each of them.") from None
+    return scale.apply(numbers)
 
 
 def one_hot(classes: npt.NDArray[np.int64], n: int, name: str, *, partly: bool) -> Floats:
@@ -184,9 +200,16 @@ def _check_kind(model: ModelConfig, labels: Any, condition: Any, targets: Any) -
         raise InputError(f"A {model.kind} model learns from {wanted}; give {'one of them' if given else 'it'}.")
 
 
-def _are_classes(model: ModelConfig, condition: Any) -> bool:
-    array = np.asarray(condition)
-    return model.n_classes is not None or (array.ndim == 1 and (array.dtype.kind in "iub" or _is_text(array)))
+def _given(**values: Any) -> tuple[str, npt.NDArray[Any]]:
+    """Name and array of the one that is given."""
+    name = next(name for name, one in values.items() if one is not None)
+    return name, as_array(values[name], name)
+
+
+def _are_classes(model: ModelConfig, condition: npt.NDArray[Any], before: Scale | None) -> bool:
+    if model.n_classes is not None or before is not None:
+        return model.n_classes is not None
+    return condition.ndim == 1 and (condition.dtype.kind in "iub" or _is_text(condition))
 
 
 def _with_classes(
@@ -195,8 +218,8 @@ def _with_classes(
     if not len(classes) or classes.max() < 0:
         raise InputError("No image has a label; label a few of each class, or use a joint model.")
     n = model.n_classes or max(2, int(classes.max()) + 1)
-    table = one_hot(classes, n, name, partly=name == "labels")
-    return replace(model, n_classes=n), Scale(n, names=names), table
+    model = replace(model, n_classes=n)  # which are not too many
+    return model, Scale(n, names=names), one_hot(classes, n, name, partly=name == "labels")
 
 
 def _scale_of(values: npt.NDArray[np.float64], name: str) -> Scale:
@@ -206,8 +229,7 @@ def _scale_of(values: npt.NDArray[np.float64], name: str) -> Scale:
     return Scale(values.shape[1], tuple(centre.tolist()), tuple(spread.tolist()))
 
 
-def _is_text(values: Any) -> bool:
-    array = np.asarray(values)
+def _is_text(array: npt.NDArray[Any]) -> bool:
     return array.dtype.kind == "U" or (array.dtype == object and any(isinstance(v, str) for v in array.ravel()))
 
 
@@ -215,19 +237,18 @@ def _is_blank(value: Any) -> bool:
     return value is None or value != value or (isinstance(value, str) and not value.strip())
 
 
-def _names(values: Any) -> tuple[str, ...]:
+def _names(values: npt.NDArray[Any]) -> tuple[str, ...]:
     """Names of classes that are given as text, in alphabetical order; none for numbers."""
     if not _is_text(values):
         return ()
-    return tuple(sorted({class_name(value) for value in np.asarray(values).ravel() if not _is_blank(value)}))
+    return tuple(sorted({class_name(value) for value in values.ravel() if not _is_blank(value)}))
 
 
-def _class_numbers(values: Any, name: str, n_images: int, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
+def _class_numbers(array: npt.NDArray[Any], name: str, n_images: int, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
     """Whole numbers (N,); what is blank, NaN or −1 is −1."""
-    array = np.asarray(values)
     if array.shape != (n_images,):
         raise InputError(f"There are {n_images} images, but the {name} are {array.shape}; give one class for each.")
-    if _is_text(values):
+    if _is_text(array):
         text = ["" if _is_blank(value) else class_name(value) for value in array]
         where = {class_name(word): number for number, word in enumerate(names)} | {"": -1}
         unknown = sorted(set(text) - set(where))
@@ -241,17 +262,14 @@ def _class_numbers(values: Any, name: str, n_images: int, names: tuple[str, ...]
         array = np.where(np.isnan(array), -1, array)
     if array.dtype.kind in "iuf" and array.max(initial=0) >= MOST_CLASSES:
         raise InputError(f"The {name} go up to {array.max()}, beyond {MOST_CLASSES} classes; number them from 0.")
-    if array.dtype.kind not in "iufb" or (array != np.round(array)).any():
+    if array.dtype.kind not in "iufb" or not (np.abs(array) < 2**53).all() or (array != np.round(array)).any():
         raise InputError(f"The {name} must be whole numbers, one class for each image (−1 where it is not known).")
     return array.astype(np.int64)
 
 
 def _numbers(values: Any, name: str, n_images: int, *, partly: bool) -> npt.NDArray[np.float64]:
     """Real numbers (N, d)."""
-    try:
-        array = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"The {name} must be numbers, one or more for each image.") from None
+    array = as_numbers(values, name)
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or len(array) != n_images or not array.shape[1]:
         raise InputError(f"There are {n_images} images, but the {name} are {array.shape}; give one row for each image.")
@@ -259,4 +277,5 @@ def _numbers(values: Any, name: str, n_images: int, *, partly: bool) -> npt.NDAr
         raise InputError(f"The {name} hold NaN or infinite values; give a number for every image.")
     if np.isnan(array).all(0).any():
         raise InputError("No image has a target; give the value of a few.")
+    check_size(array)
     return array

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import as_array
 from ..errors import InputError
+from ..micrograph import Micrograph
 from ..normalization import Normalization
 from .config import Likelihood
-from .streaming import CHUNK, Lazy, Streamed, float32_bytes, is_lazy, parts, streamed_limits
-
-if TYPE_CHECKING:
-    pass
+from .streaming import Lazy, Streamed, float32_bytes, is_lazy, parts, streamed_limits
 
 Images = npt.NDArray[np.float32] | Streamed
 
 SMALLEST = 20
 RESIDENT = 2**31  # images up to this many bytes are kept in memory, and on the device
+
+
+class Like(NamedTuple):
+    """Channels, rows and columns of the images that a model takes, and what 0 and 1 stand for."""
+
+    shape: tuple[int, int, int]
+    limits: Normalization
 
 
 def raw_images(data: Any) -> Any:
@@ -30,7 +36,9 @@ def raw_images(data: Any) -> Any:
     InputError
         If the array has another number of dimensions, holds no numbers, is complex or not finite.
     """
-    array: Any = Lazy(data) if is_lazy(data) else np.asarray(getattr(data, "data", data) if _is_patches(data) else data)
+    if isinstance(data, Micrograph):
+        raise InputError("This is a micrograph; cut windows out of it first: extract_patches(micrograph, atoms).")
+    array: Any = Lazy(data) if is_lazy(data) else as_array(data.data if _is_patches(data) else data, "images")
     if array.ndim == 2:  # signals
         array = array[:, None, None]
     elif array.ndim == 3:
@@ -55,13 +63,15 @@ def choose_likelihood(data: Any, limits: Normalization) -> Likelihood:
     return "bernoulli" if given else "gaussian"
 
 
-def training_images(data: Any) -> tuple[Images, Normalization]:
+def training_images(data: Any, like: Like | None = None) -> tuple[Images, Normalization]:
     """Images to learn from, and the limits that 0 and 1 stand for; those of a large array stay where they are.
+
+    A training that goes on takes images `like` those of before, and keeps their limits.
 
     Raises
     ------
     InputError
-        As `raw_images`, or if there are fewer than 20 images or a channel is constant.
+        As `raw_images`, or if there are fewer than 20 images, a channel is constant, or they are not like those.
     """
     array = raw_images(data)
     if len(array) < SMALLEST:
@@ -69,19 +79,19 @@ def training_images(data: Any) -> tuple[Images, Normalization]:
     signals = array.shape[-2] == 1
     if min(array.shape[-1:] if signals else array.shape[-2:]) < 4:
         raise InputError(f"Images of {array.shape[-2]} × {array.shape[-1]} px are too small; give at least 4 × 4.")
+    if like is not None:
+        _check_fits(array, like)
     if _is_patches(data):
-        return array, data.normalization
+        return array.astype(np.float32, copy=False), like.limits if like else data.normalization
     if float32_bytes(array) >= RESIDENT:
-        limits = streamed_limits(array)
+        limits = like.limits if like else streamed_limits(array)
         return Streamed(array, limits), limits
     array = np.asarray(array)
-    limits = Normalization.fit(array)
+    limits = like.limits if like else Normalization.fit(array)
     return limits.apply(array), limits
 
 
-def model_batches(
-    data: Any, channels: int, size: tuple[int, int], limits: Normalization, batch: int
-) -> Iterator[npt.NDArray[np.float32]]:
+def model_batches(data: Any, like: Like, batch: int) -> Iterator[npt.NDArray[np.float32]]:
     """Images as a trained model wants them, `batch` by batch, so that an array on disk never lies in memory as a whole.
 
     `Patches` are in the limits of their own micrograph already.
@@ -92,28 +102,26 @@ def model_batches(
         If channels or size are not those the model was trained on; before the first batch.
     """
     array = raw_images(data)
-    if array.shape[1:] != (channels, *size):
-        raise InputError(
-            f"The model takes images of {channels} × {size[0]} × {size[1]} (channels × height × width), not "
-            f"{' × '.join(map(str, array.shape[1:]))}; extract patches with window={size}."
-        )
+    _check_fits(array, like)
     parts = (array[start : start + batch] for start in range(0, len(array), batch))
     if _is_patches(data):
         return (part.astype(np.float32, copy=False) for part in parts)
-    return (limits.apply(part) for part in parts)
-
-
-def model_images(data: Any, channels: int, size: tuple[int, int], limits: Normalization) -> Images:
-    """All of `model_batches` at once; those of a large array stay where they are."""
-    if not _is_patches(data) and float32_bytes(raw_images(data)) >= RESIDENT:
-        return Streamed(raw_images(data), limits)
-    return np.concatenate(list(model_batches(data, channels, size, limits, CHUNK)))
+    return (like.limits.apply(part) for part in parts)
 
 
 def as_given(images: npt.NDArray[np.float32], data: Any) -> npt.NDArray[np.float32]:
     """Images (N, C, H, W) in the shape that `data` came in: without the channel axis if it had none."""
-    ndim = 4 if _is_patches(data) else len(np.shape(data))
+    ndim = 4 if _is_patches(data) else len(data.shape if hasattr(data, "shape") else as_array(data, "images").shape)
     return images if ndim == 4 else images[:, 0] if ndim == 3 else images[:, 0, 0]
+
+
+def _check_fits(array: Any, like: Like) -> None:
+    """Refuse images (N, C, H, W) of other channels or another size."""
+    if array.shape[1:] != like.shape:
+        raise InputError(
+            f"The model takes images of {' × '.join(map(str, like.shape))} (channels × height × width), not "
+            f"{' × '.join(map(str, array.shape[1:]))}; extract patches with window={like.shape[1:]}."
+        )
 
 
 def _is_patches(data: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import InputError
 from ..normalization import SAMPLE, Normalization
 
 CHUNK = 1000  # images that are looked at at once
@@ -24,6 +25,8 @@ class Lazy:
 
     def __init__(self, source: Any) -> None:
         n, *inner = source.shape
+        if n != n:
+            raise InputError("The array does not know how many images it holds; call its compute_chunk_sizes() first.")
         self.source, self.dtype = source, np.dtype(source.dtype)
         self.shape = (n, *([1] * (3 - len(inner))), *inner)
         self.ndim = len(self.shape)
