@@ -1,5 +1,6 @@
 """Two processes train as one does: the same weights but for rounding, one of them writes, and they end together."""
 
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +37,53 @@ def test_a_process_that_has_gone_is_one_sentence(monkeypatch):
             exchange()
 
 
+@pytest.fixture
+def announced(monkeypatch):
+    """What torchrun says to the first of two processes, of which the other one does not come."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    told = {"WORLD_SIZE": 2, "RANK": 0, "LOCAL_RANK": 0, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    for name, value in told.items():
+        monkeypatch.setenv(name, str(value))
+
+
 def test_processes_that_torchrun_did_not_start_are_told_so(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.delenv("RANK", raising=False)
     with pytest.raises(InputError, match="torchrun"), joined("cpu"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORLD_SIZE", "abc"),
+        ("WORLD_SIZE", "0"),
+        ("WORLD_SIZE", "2.5"),
+        ("RANK", "2"),
+        ("RANK", ""),
+        ("LOCAL_RANK", "first"),
+        ("MASTER_PORT", "70000"),
+        ("MASTER_PORT", "http"),
+        ("MASTER_ADDR", ""),
+        ("MASTER_ADDR", "no such host"),
+    ],
+)
+def test_nonsense_in_the_environment_is_one_sentence(announced, name, value, monkeypatch, command, tmp_path):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=f"{name} is '{value}'.*torchrun"), joined("cpu"):
+        pass
+    code, _, err = command("train", tmp_path / "image.tif", "--out", tmp_path / "run")
+    assert code == 2 and f"{name} is '{value}'" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_processes_that_do_not_come_are_not_waited_for_longer_than_asked(announced, rank, monkeypatch):
+    monkeypatch.setenv("RANK", rank)
+    with pytest.raises(InputError, match=r"did not find each other within 0\.2 s"), joined("cpu", wait=0.2):
+        pass
+    with pytest.raises(InputError, match="wait is a number above 0"), joined("cpu", wait=0):
         pass
 
 

@@ -210,6 +210,7 @@ def train(
     seed: Seed = 0,
     checkpoint: Annotated[Path | None, typer.Option(help="Folder to continue from after an interruption.")] = None,
     together: Annotated[bool, typer.Option("--together", help="One model of the windows of all files.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds in which processes of torchrun must find each other.")] = 60.0,
     overwrite: Overwrite = False,
 ) -> None:
     """Train a model on the windows around the atoms of an image; of several files, one model each or one of all."""
@@ -225,12 +226,12 @@ def train(
         given=given_of(labels, condition, targets),
     )
     if together:
-        if outcomes := train_together_on_all(job, files, out, overwrite):
+        if outcomes := train_together_on_all(job, files, out, overwrite, wait):
             windows = sum(outcome.facts["windows"] for outcome in outcomes)
             say(f"The model trained on {windows} windows is in {out}; apply it with: napari-vae encode {out} FILES")
             finish(outcomes, "failed and are not in the model")
     elif several_processes():
-        train_together(job, files, out)
+        train_together(job, files, out, wait)
     else:
         run_on_files(job, files, out, overwrite)
 

@@ -6,7 +6,6 @@ before the step. Started by ``torchrun``; exchange is by gloo between CPUs and b
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -18,6 +17,7 @@ from torch import Tensor, distributed, nn
 
 from .device import choose_device, is_out_of_memory
 from .errors import InputError, TrainingError
+from .meeting import Meeting
 from .models.evidence import Evidence
 
 
@@ -157,19 +157,21 @@ def _exchange() -> Iterator[None]:
 
 
 @contextmanager
-def joined(device: str = "auto") -> Iterator[Group]:
+def joined(device: str = "auto", *, wait: float = 60.0) -> Iterator[Group]:
     """The processes that ``torchrun`` started, or this one alone if it did not.
 
     Parameters
     ----------
     device : str
         As in `TrainConfig`; of several GPUs each process takes its own.
+    wait : float
+        Seconds in which the processes must find each other.
 
     Raises
     ------
     InputError
-        If there are more processes on this machine than GPUs, the device cannot be shared, or they do not find each
-        other.
+        If there are more processes on this machine than GPUs, the device cannot be shared, what the environment says of
+        the processes makes no sense, or they do not find each other.
 
     Examples
     --------
@@ -177,26 +179,25 @@ def joined(device: str = "auto") -> Iterator[Group]:
     ...     group.first, group.size
     (True, 1)
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    meeting = Meeting.announced()
+    if meeting.size == 1:
         yield Group()
         return
-    chosen, local = choose_device(device), int(os.environ.get("LOCAL_RANK", "0"))
+    chosen = choose_device(device)
     if chosen.type not in ("cpu", "cuda"):
         raise InputError(f"Several processes cannot share {chosen.type}; give --device cpu, or train in one process.")
     if chosen.type == "cuda":
-        if local >= torch.cuda.device_count():
+        if meeting.local >= torch.cuda.device_count():
             raise InputError(
                 f"This machine has {torch.cuda.device_count()} GPUs; start one process for each, or give --device cpu."
             )
-        chosen = torch.device("cuda", local)
+        chosen = torch.device("cuda", meeting.local)
+    store, backend = meeting.begin(wait), "nccl" if chosen.type == "cuda" else "gloo"
+    with _exchange():
+        distributed.init_process_group(
+            backend, store=store, rank=meeting.rank, world_size=meeting.size, timeout=PATIENCE
+        )
     try:
-        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=PATIENCE)
-    except (ValueError, RuntimeError) as error:
-        raise InputError(
-            "The processes of this training do not find each other; start them with torchrun, or unset WORLD_SIZE."
-        ) from error
-    try:
-        yield Group(distributed.get_rank(), size, str(chosen))
+        yield Group(meeting.rank, meeting.size, str(chosen))
     finally:
         distributed.destroy_process_group()

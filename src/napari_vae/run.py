@@ -311,8 +311,9 @@ class Run:
     ) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
         """Columns and reconstructions, batch by batch."""
         batches = model_batches(data, self.takes, BATCH)
-        sized: Any = data.atoms if hasattr(data, "atoms") else data
-        given = encoding_given(self.model_config, self.scale, len(sized), labels, condition)
+        all_rows: Any = data.atoms if hasattr(data, "atoms") else data
+        n = all_rows.shape[0] if hasattr(all_rows, "shape") else len(all_rows)  # an array of zarr has no length
+        given = encoding_given(self.model_config, self.scale, n, labels, condition)
         try:
             for number, images in enumerate(batches):
                 rows = slice(number * BATCH, (number + 1) * BATCH)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..meeting import Meeting
 
 if TYPE_CHECKING:
     from ..batch import Outcome, Train
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 def several_processes() -> bool:
     """Whether ``torchrun`` started this process with others."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return Meeting.announced().size > 1
 
 
-def train_together_on_all(job: Train, files: list[Path], out: Path, overwrite: bool) -> list[Outcome]:
+def train_together_on_all(job: Train, files: list[Path], out: Path, overwrite: bool, wait: float) -> list[Outcome]:
     """Train one model on all files, by the processes that there are; nothing is told but to the first one.
 
     Raises
@@ -29,12 +29,12 @@ def train_together_on_all(job: Train, files: list[Path], out: Path, overwrite: b
     from ..processes import joined
     from ..terminal import progress_bars
 
-    with joined(job.train.device) as group, progress_bars(quiet=not group.first) as bars:
+    with joined(job.train.device, wait=wait) as group, progress_bars(quiet=not group.first) as bars:
         outcomes = train_on_all(job, files, out, overwrite=overwrite, progress=bars, group=group)
     return outcomes if group.first else []
 
 
-def train_together(job: Train, files: list[Path], out: Path) -> None:
+def train_together(job: Train, files: list[Path], out: Path, wait: float) -> None:
     """Train one model on one file; the first process speaks and writes.
 
     Raises
@@ -50,7 +50,7 @@ def train_together(job: Train, files: list[Path], out: Path) -> None:
     if out.exists():
         raise InputError(f"{out} exists already; give a new folder for the model.")
     job.prepare(1)
-    with joined(job.train.device) as group, progress_bars(quiet=not group.first) as bars:
+    with joined(job.train.device, wait=wait) as group, progress_bars(quiet=not group.first) as bars:
         run, _, patches = job.learn(files[0], bars, group)
     if group.first:
         run.save(out)
