@@ -6,13 +6,10 @@ import os
 import socket
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .errors import InputError
 from .settings import Positive, checked
-
-if TYPE_CHECKING:
-    from torch.distributed import Store
 
 REMEDY = "start the processes with torchrun, or unset WORLD_SIZE"
 
@@ -53,8 +50,8 @@ class Meeting:
             raise InputError(f"MASTER_ADDR is {address!r}, where no machine is found; {REMEDY}.") from error
         return cls(size, rank, _number("LOCAL_RANK", 0, size - 1, "0"))
 
-    def begin(self, wait: float) -> Store:
-        """Meet the others; gives what the processes exchange first words by.
+    def begin(self, wait: float) -> Any:
+        """Meet the others; gives the store of torch through which they talk before they are connected.
 
         Raises
         ------
@@ -65,8 +62,7 @@ class Meeting:
 
         longest = timedelta(seconds=checked("wait", wait, Positive))
         try:
-            first: Any = next(iter(rendezvous("env://", timeout=longest)))
-            store: Store = first[0]
+            store: Any = next(iter(rendezvous("env://", timeout=longest)))[0]
             store.set(f"here/{self.rank}", "")
             store.wait([f"here/{rank}" for rank in range(self.size)], longest)
         except (ValueError, RuntimeError) as error:
