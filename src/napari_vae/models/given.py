@@ -218,8 +218,8 @@ def _with_classes(
     if not len(classes) or classes.max() < 0:
         raise InputError("No image has a label; label a few of each class, or use a joint model.")
     n = model.n_classes or max(2, int(classes.max()) + 1)
-    model = replace(model, n_classes=n)  # which are not too many
-    return model, Scale(n, names=names), one_hot(classes, n, name, partly=name == "labels")
+    table = one_hot(classes, n, name, partly=name == "labels")
+    return replace(model, n_classes=n), Scale(n, names=names), table
 
 
 def _scale_of(values: npt.NDArray[np.float64], name: str) -> Scale:
