@@ -12,8 +12,9 @@ from npe2 import PluginManager
 from safetensors.numpy import load_file, save
 
 import napari_vae as nv
+from napari_vae.identity import note
 from napari_vae.io.napari_reader import get_reader
-from napari_vae.open_runs import OpenRun, keep_run, run_of
+from napari_vae.open_runs import OpenRun, keep_run, read_run, run_of, unread_folder
 from napari_vae.placement import Placement
 
 OLD = Path(__file__).parent / "old_folders"
@@ -44,6 +45,14 @@ def _plugins():
     PluginManager.instance().discover()
 
 
+def opened_run(viewer, points):
+    """The run of an analysis opened as the window opens it."""
+    assert run_of(viewer, points) is None
+    note(points, run=keep_run(viewer, read_run(unread_folder(points))))
+    assert unread_folder(points) == ""
+    return run_of(viewer, points)
+
+
 def test_a_dropped_analysis_is_all_its_layers(analysis, folder):
     viewer = ViewerModel()
     layers = viewer.open(folder, plugin="napari-vae")
@@ -52,8 +61,8 @@ def test_a_dropped_analysis_is_all_its_layers(analysis, folder):
     np.testing.assert_allclose(points.features["z1"].dropna(), analysis.latents["z1"], rtol=1e-5)
     assert str(points.units[-1]) == "nanometer" and points.scale[-1] == pytest.approx(0.02)
     assert points.metadata[KEY]["data_sha256"] == analysis.run.provenance["data_sha256"]
-    opened = run_of(viewer, points)  # its model can be asked to draw
-    assert opened is not None and opened.window(3).shape == opened.rebuilt(3).shape == (12, 12)
+    opened = opened_run(viewer, points)  # its model can be asked to draw
+    assert opened.window(3).shape == opened.rebuilt(3).shape == (12, 12)
     assert (opened.windows_of(points)[points.features["z1"].notna()] >= 0).all()
     assert run_of(viewer, points) is opened
 
@@ -67,7 +76,7 @@ def test_a_dropped_model_is_what_it_draws(analysis, folder):
 def test_layers_become_a_folder_again(analysis, folder, tmp_path):
     viewer = ViewerModel()
     image, *_, points, _ = viewer.open(folder, plugin="napari-vae")
-    assert run_of(viewer, points) is not None
+    opened_run(viewer, points)
     points.data = np.concatenate([points.data[:-1], points.data[-1:] - 0.25])  # moved by hand
     viewer.layers.selection = {image, points}
     (written,) = viewer.layers.save(str(tmp_path / "again.vae"), selected=True, plugin="napari-vae")

@@ -217,7 +217,7 @@ def next_points(candidates: Candidates, rows: Rows, score: Floats | None = None)
     """Points layer data of what is to be measured next: rings with the order as text."""
     features = next_features(rows, score)
     atoms = candidates.atoms[["frame", "y", "x"]].iloc[rows]
-    data, options, kind = atoms_to_points(atoms, candidates.placement, name=f"{candidates.name} next points")
+    data, options, kind = atoms_to_points(atoms, candidates.placement, name=f"next points of {candidates.name}")
     size = max(4.0, 0.9 * candidates.spacing)
     options |= {
         "size": size,

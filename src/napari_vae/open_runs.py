@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .archive import load_analysis
 from .columns import Given
 from .errors import ReadError
+from .identity import ours
 from .layers import KEY, atoms_from_points
 from .placement import Placement
 
@@ -91,15 +92,21 @@ def keep_run(viewer: Any, opened: OpenRun) -> str:
 
 
 def run_of(viewer: Any, layer: Any) -> OpenRun | None:
-    """The run that wrote the columns of a layer, if it is open in this viewer or in the folder that the layer is of."""
-    told = layer.metadata.get(KEY, {})
-    if "folder" in told and "run" not in told:
-        told["run"] = ""  # is tried once
-        try:
-            told["run"] = keep_run(viewer, open_analysis(load_analysis(told["folder"])))
-        except ReadError:
-            return None  # the folder was moved or removed since
-    return _OPEN.get(_unwrapped(viewer), {}).get(told.get("run"))
+    """The run that wrote the columns of a layer, if it is open in this viewer."""
+    return _OPEN.get(_unwrapped(viewer), {}).get(ours(layer).get("run", ""))
+
+
+def unread_folder(layer: Any) -> str:
+    """Folder of the analysis that a layer is of, if its run was not looked for yet; else empty."""
+    return "" if "run" in ours(layer) else str(ours(layer).get("folder", ""))
+
+
+def read_run(folder: str) -> OpenRun | None:
+    """The run in the folder of an analysis, which takes its time; ``None`` if the folder was moved or removed since."""
+    try:
+        return open_analysis(load_analysis(folder))
+    except ReadError:
+        return None
 
 
 def open_analysis(analysis: Analysis) -> OpenRun:

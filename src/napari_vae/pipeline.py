@@ -86,6 +86,7 @@ class Analysis:
 
     def layers(self) -> list[tuple[Any, dict[str, Any], str]]:
         """Napari layer data: the micrograph below, on it residual, reconstruction, classes, latents and manifold."""
+        from .identity import linked
         from .io.napari_reader import image_layer
         from .placement import Placement
         from .results import result_layers
@@ -94,7 +95,7 @@ class Analysis:
         results = result_layers(
             self.run, self.patches, self.encoded, self.classes, self.frame_shape, placement, self.reconstruction
         )
-        return [image_layer(self.micrograph), *results]
+        return linked([image_layer(self.micrograph), *results])
 
     def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
         """Write tables, images, pictures, the run and ``report.html`` into a folder, all of it or nothing.

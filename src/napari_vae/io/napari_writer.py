@@ -78,6 +78,7 @@ def write_analysis(path: str, layers: list[LayerData]) -> list[str]:
 
 
 def _analysis(layers: list[Any]) -> Analysis:
+    from ..identity import belongs
     from ..layers import atoms_from_points, micrograph_from_layer, placement_of
     from ..open_runs import find_run
     from ..patches import extract_patches
@@ -85,8 +86,8 @@ def _analysis(layers: list[Any]) -> Analysis:
 
     opened = {layer: find_run(_told(layer).get("run", "")) for layer in layers if _kind(layer) == "Points"}
     described = [(layer, run) for layer, run in opened.items() if run is not None]
-    images = [layer for layer in layers if described and layer.name == described[0][1].patches.name]
-    if len(described) != 1 or len(images) != 1 or _kind(images[0]) != "Image":
+    images = [layer for layer in layers if _kind(layer) == "Image" and described and belongs(described[0][0], layer)]
+    if len(described) != 1 or len(images) != 1:
         raise InputError("Choose the points that a model has described and the image below them, and save these.")
     points, run = described[0][0], described[0][1].run
     if run.model_config.kind == "conditional":

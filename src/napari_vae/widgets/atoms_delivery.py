@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from napari.layers import Points
 
 from ..edits import Earlier, Merged, Scope, edits_of, merge, places_of
+from ..identity import LAYER, add_made, id_of, image_with, made_of, note
 from ..layers import KEY, LayerData, atoms_from_points, atoms_to_points
 from ..placement import Placement
 from .detect_steps import DetectionRequest
@@ -56,6 +58,8 @@ def deliver(
         What became of an earlier layer of the same image, if something did.
     """
     layer = _earlier_layer(viewer, request)
+    if (image := image_with(viewer.layers, request.image)) is not None:  # may be called otherwise by now
+        request = replace(request, micrograph=replace(request.micrograph, name=image.name))
     if layer is None:
         made = _add(viewer, _layer_data(atoms, places_of(atoms), request))
         history.note(made, None)
@@ -84,13 +88,10 @@ def deliver(
 
 
 def _earlier_layer(viewer: Any, request: DetectionRequest) -> Points | None:
-    """The topmost layer of atoms that were detected in the image of that name."""
-    for layer in reversed(viewer.layers):
-        made = layer.metadata.get(KEY, {})
-        ours = isinstance(layer, Points) and "detected" in made and layer.ndim == request.placement.ndim
-        if ours and made["source"] == request.micrograph.name:
-            return layer
-    return None
+    """The topmost layer of atoms that were detected in that image."""
+    made = made_of(reversed(viewer.layers), ("atoms",), image=request.image)
+    alike = (layer for layer in made if "detected" in layer.metadata[KEY] and layer.ndim == request.placement.ndim)
+    return next(alike, None)
 
 
 def _earlier(layer: Points) -> Earlier:
@@ -108,15 +109,15 @@ def _layer_data(
     data, options, kind = atoms_to_points(atoms, request.placement, name=f"atoms of {request.micrograph.name}")
     others = set() if earlier is None else {*earlier.own, *earlier.results}
     made = tuple(name for name in options["features"] if name not in others)
-    options["metadata"][KEY] |= {"source": request.micrograph.name, "detected": detected, "features": made}
+    noted = {"source": request.micrograph.name, "image": request.image, "detected": detected, "features": made}
+    options["metadata"][KEY] |= noted
     if earlier is not None and earlier.results:
         options["metadata"][KEY]["columns"] = earlier.latents
     return data, options, kind
 
 
 def _add(viewer: Any, layer_data: LayerData) -> Points:
-    data, options, _ = layer_data
-    layer = viewer.add_points(data, **options)
+    layer = add_made(viewer, layer_data)
     viewer.layers.selection = [layer]
     return layer
 
@@ -130,6 +131,7 @@ def _update(layer: Points, before: PointsState, merged: Merged, layer_data: Laye
     if "sublattice" in before.features and not told:
         state.looks["border_color"] = fresh.looks["border_color"]
     state.put(layer)
+    note(layer, **{LAYER: id_of(layer)})
     if told and (mapped or "sublattice" not in before.features):
         layer.border_color_cycle = layer_data[1]["border_color_cycle"]
         layer.border_color = "sublattice"

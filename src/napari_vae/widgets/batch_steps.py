@@ -178,12 +178,14 @@ def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model:
 
 
 def _layers(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame) -> list[LayerData]:
+    from ..identity import linked
     from ..io.napari_reader import image_layer
     from ..layers import atoms_to_points
     from ..placement import Placement
 
     placement, spacing = Placement.of_micrograph(image), outcome.facts.get("spacing_px")
-    return [image_layer(image), atoms_to_points(atoms, placement, name=f"atoms of {image.name}", spacing=spacing)]
+    points = atoms_to_points(atoms, placement, name=f"atoms of {image.name}", spacing=spacing)
+    return linked([image_layer(image), points])
 
 
 def _read(outcome: Outcome) -> tuple[Micrograph, pd.DataFrame]:

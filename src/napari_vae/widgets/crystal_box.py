@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QV
 
 from ..crystal_layers import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
 from ..errors import InputError
+from ..identity import IMAGE, POINTS, add_made, id_of, made_of, note, ours, token_of
 from ..layers import (
     BORDER,
     KEY,
@@ -24,7 +25,7 @@ from ..layers import (
 from ..micrograph import first_channel
 from ..placement import Placement
 from .crystal_steps import CrystalRequest, crystal_steps
-from .data_form import is_atoms, say_frame
+from .data_form import image_below, is_atoms, say_frame, source_image
 from .jobs import Job
 from .layer_box import LayerBox
 from .memory import remember
@@ -38,7 +39,6 @@ MEASURE = "Write columns into the points and add layers of arrows and vacancies"
 CHANGED = "The points were changed or deleted meanwhile; measure again."
 REFERENCES = {"mean of the image": "mean", "the selected points": "selected"}
 NOTHING = "nothing"
-KINDS = (*ARROWS, "vacancies")
 
 
 class CrystalBox(QWidget):
@@ -85,25 +85,28 @@ class CrystalBox(QWidget):
 
     def measure(self) -> None:
         """Check the input, then start the job; bad input ends in a notification."""
+        points = self.atoms.layer()
+        image = None if points is None else image_below(self._viewer, points, self._image.layer())
         try:
-            request = self._asked()
+            request = self._asked(points, image)
         except InputError as error:
             self.progress.refuse(error)
             return
-        self._points, self._request, self._on = self.atoms.layer(), request, self._image.layer() or self.atoms.layer()
+        self._points, self._request, self._on = points, request, image or points
         self.told.hide()
         self.progress.begin("Measuring …")
         self.job.start(crystal_steps, request)
 
-    def _asked(self) -> CrystalRequest:
-        points, image = self.atoms.layer(), self._image.layer()
+    def _asked(self, points: Any, image: Any) -> CrystalRequest:
         if points is None:
             raise InputError("There are no atoms to measure; press Detect first, or add points by hand.")
         quantities = tuple(name for name, check in self.quantities.items() if check.isChecked())
         if not quantities:
             raise InputError("Nothing is chosen to be measured; tick at least one box under Crystal.")
-        if "intensities" in quantities and image is None:
-            raise InputError("Intensities are summed over an image, and none is open; open it, or untick intensities.")
+        if "intensities" in quantities:
+            if self._image.layer() is None:
+                raise InputError("Intensities are summed over an image, and none is open; open it, or untick them.")
+            image = source_image(self._viewer, points, self._image.layer())
         chosen = None
         if self.reference.currentData() == "selected" and "displacements" in quantities:
             chosen = tuple(sorted(points.selected_data))
@@ -166,15 +169,15 @@ class CrystalBox(QWidget):
         self.job.ended.connect(self.progress.end)
 
     def _on_crystal(self, crystal: Crystal) -> None:
-        points, request = self._points, self._request
-        request = replace(request, placement=placement_now(request.placement, self._on, self._viewer))
+        points, request, on = self._points, self._request, self._on
+        request = replace(request, placement=placement_now(request.placement, on, self._viewer))
         self._points = self._request = self._on = None
         if not _unchanged(self._viewer, points, request):
             self.progress.refuse(CHANGED)
             return
         write_columns(points, crystal)
         layers = crystal_layers(crystal, request.placement, source=points.name, factor=self.factor.value() or None)
-        add_around(self._viewer, points, layers, measured_kinds(crystal))
+        add_around(self._viewer, points, layers, measured_kinds(crystal), None if on == points else on)
         self._offer_colors()
         self.told.setText(in_words(crystal, request.placement, layers))
         self.told.show()
@@ -187,10 +190,9 @@ class CrystalBox(QWidget):
         points = self.atoms.layer()
         if points is None or not factor:
             return
-        for layer in _ours(self._viewer, points.name):
-            if layer.metadata[KEY]["kind"] in ARROWS:
-                layer.length = factor
-                layer.metadata = {**layer.metadata, KEY: {**layer.metadata[KEY], "factor": factor}}
+        for layer in made_of(self._viewer.layers, ARROWS, points=id_of(points)):
+            layer.length = factor
+            note(layer, factor=factor)
 
     def _offer_colors(self) -> None:
         points = self.atoms.layer()
@@ -229,21 +231,26 @@ TOOLTIPS = {
 
 def write_columns(points: Any, crystal: Crystal) -> None:
     """Columns that were measured before are replaced, those of the user kept."""
-    ours = points.metadata.get(KEY, {})
-    features, written = add_columns(points.features, crystal, tuple(ours.get("crystal_columns", ())))
+    features, written = add_columns(points.features, crystal, tuple(ours(points).get("crystal_columns", ())))
     points.features = features
     points.feature_defaults = blank_row(features)
-    points.metadata = {**points.metadata, KEY: {**ours, "crystal_columns": written}}
+    note(points, crystal_columns=written)
 
 
-def add_around(viewer: Any, points: Any, layers: list[Any], replaced: set[str]) -> None:
-    """Add arrows above the points and vacancies below; they take the place of those `replaced` that nobody touched."""
-    for layer in _ours(viewer, points.name):
-        if layer.metadata[KEY]["kind"] in replaced and is_untouched(layer.data, layer.metadata):
+def add_around(viewer: Any, points: Any, layers: list[Any], replaced: set[str], image: Any = None) -> None:
+    """Add arrows above the points and vacancies below, made from an image.
+
+    They take the place of those `replaced` that nobody touched.
+    """
+    links = {POINTS: id_of(points)}
+    for layer in made_of(viewer.layers, replaced, **links):
+        if is_untouched(layer.data, layer.metadata):
             viewer.layers.remove(layer)
-    for data, options, kind in layers:
-        made = getattr(viewer, f"add_{kind}")(data, **options)
-        if kind == "points":  # below, so that other widgets take the atoms for the atoms
+    if image is not None:
+        links[IMAGE] = token_of(viewer.layers, image)
+    for layer_data in layers:
+        made = add_made(viewer, layer_data, **links)
+        if layer_data[2] == "points":  # below, so that other widgets take the atoms for the atoms
             viewer.layers.move(viewer.layers.index(made), viewer.layers.index(points))
     viewer.layers.selection = [points]
 
@@ -261,11 +268,6 @@ def in_words(crystal: Crystal, placement: Placement, layers: list[Any]) -> str:
     if factors:
         words.append(f"Arrows are drawn {' and '.join(f'{f:g}' for f in dict.fromkeys(factors))} times as long.")
     return "\n".join(words)
-
-
-def _ours(viewer: Any, source: str) -> list[Any]:
-    made = [(layer, layer.metadata.get(KEY, {})) for layer in viewer.layers]
-    return [layer for layer, of in made if of.get("kind") in KINDS and of.get("source") == source]
 
 
 def _unchanged(viewer: Any, points: Any, request: CrystalRequest) -> bool:

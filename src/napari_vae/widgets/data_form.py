@@ -13,6 +13,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 
 from ..errors import InputError
+from ..identity import image_of
 from ..labelling import Supervision
 from ..layers import KEY, atoms_from_points, micrograph_from_layer, placement_of
 from ..micrograph import Micrograph
@@ -171,8 +172,14 @@ class DataForm(Form):
     def _connect(self) -> None:
         self.image.layer_changed.connect(self.suggest)
         self.image.layer_changed.connect(self.channels.refresh)
-        self.atoms.layer_changed.connect(self.suggest)
+        self.atoms.layer_changed.connect(self._on_atoms_changed)
         self.window_px.valueChanged.connect(self._on_window_changed)
+
+    def _on_atoms_changed(self) -> None:
+        """Choose the image of the atoms, if it is known."""
+        if self.atoms.layer() is not None:
+            self.image.choose(image_below(self._viewer, self.atoms.layer(), self.image.layer()))
+        self.suggest()
 
     def _on_window_changed(self, value: int) -> None:
         self._show_size()
@@ -206,6 +213,30 @@ def say_frame(points: Any, placement: Placement) -> None:
 def is_source_image(layer: Any) -> bool:
     """Whether the layer is an image and not one that we made from another."""
     return isinstance(layer, Image) and layer.metadata.get(KEY, {}).get("kind") not in RESULTS
+
+
+def image_below(viewer: Any, points: Any, first: Any | None = None) -> Any | None:
+    """The image that points belong to, where none is known one that they lie on: the `first` or the topmost such."""
+    images = [layer for layer in reversed(viewer.layers) if is_source_image(layer)]
+    return image_of(viewer.layers, points, sorted(images, key=lambda image: image != first))
+
+
+def source_image(viewer: Any, points: Any, first: Any | None = None) -> Any:
+    """As `image_below`.
+
+    Raises
+    ------
+    InputError
+        If it is not known, or the layer is not of points.
+    """
+    if not isinstance(points, Points):
+        raise InputError("A model describes windows around points; choose a Points layer.")
+    image = image_below(viewer, points, first)
+    if image is None:
+        raise InputError(
+            f"It is not known which image “{points.name}” belongs to; choose it under Image in Explore latents."
+        )
+    return image
 
 
 def is_atoms(layer: Any) -> bool:

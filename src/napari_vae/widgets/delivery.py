@@ -10,16 +10,8 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..class_colors import class_cycle
-from ..layers import (
-    KEY,
-    LayerData,
-    add_latents,
-    atoms_from_points,
-    blank_row,
-    carried,
-    latent_style,
-    placement_now,
-)
+from ..identity import CHOSEN, add_made, made_of, note, ours, token_of
+from ..layers import KEY, LayerData, add_latents, atoms_from_points, blank_row, carried, latent_style, placement_now
 from ..open_runs import OpenRun, keep_run
 from ..placement import Placement
 from .training_steps import Described
@@ -47,7 +39,7 @@ class Delivery(QObject):
         self._result: Described | None = None
         self._waiting: list[LayerData] = []
         self._points: Any | None = None
-        self._remark = ""
+        self._remark = self._token = ""
         self._saw_all = False
         self._timer = QTimer(self, singleShot=True, interval=1)
         self._timer.timeout.connect(self._next)
@@ -59,7 +51,8 @@ class Delivery(QObject):
         result = where_it_lies(result, self._viewer)
         self._result, self._waiting, self._remark = result, list(result.layers), ""
         self._points, self._saw_all = result.source.points, sees_all(self._viewer)
-        hide_earlier(self._viewer, result.patches.name)
+        self._token = token_of(self._viewer.layers, result.source.image)
+        hide_earlier(self._viewer, self._token)
         if self._points is not None and not _unchanged(self._viewer, self._points, result):
             self._points, self._remark = None, OWN_LAYER
             _points_options(result.layers)["name"] = f"latents of {result.patches.name}"
@@ -67,7 +60,7 @@ class Delivery(QObject):
         opened = OpenRun(result.run, result.patches, result.source.placement, result.condition, points)
         key = keep_run(self._viewer, opened)
         if self._points is not None:
-            write_latents(self._points, result, key)
+            write_latents(self._points, result, key, self._token)
             self._waiting = [layer for layer in self._waiting if layer[2] != "points"]
         else:
             _points_options(result.layers)["metadata"][KEY]["run"] = key
@@ -75,9 +68,9 @@ class Delivery(QObject):
 
     def _next(self) -> None:
         if self._waiting:
-            data, options, kind = self._waiting.pop(0)
-            layer = getattr(self._viewer, f"add_{kind}")(data, **options)
-            if kind == "points":
+            made = self._waiting.pop(0)
+            layer = add_made(self._viewer, made, self._result.source.image, image=self._token)
+            if made[2] == "points":
                 self._points = layer
             self._timer.start()
             return
@@ -102,12 +95,14 @@ def where_it_lies(result: Described, viewer: Any) -> Described:
     return replace(result, layers=layers, source=replace(result.source, placement=now))
 
 
-def write_latents(points: Any, result: Described, key: str) -> None:
-    """Latents and class as columns of a Points layer, coloured by the first latent; the run is open under `key`."""
-    ours = points.metadata.get(KEY, {}) | {"run": key}
-    owned = tuple(name for name in ours.get("columns", ()) if name != result.source.given.column)
+def write_latents(points: Any, result: Described, key: str, image: str) -> None:
+    """Latents and class as columns of a Points layer, coloured by the first latent.
+
+    The run is open under `key`, and was applied to the image of this token.
+    """
+    owned = tuple(name for name in ours(points).get("columns", ()) if name != result.source.given.column)
     features, names = add_latents(points.features, result.latents, result.classes, owned, result.names)
-    points.metadata = {**points.metadata, KEY: ours}
+    note(points, run=key, **{CHOSEN: image})
     points.face_color = "white"  # napari maps a colour column that changes its type under its old rule, and fails
     points.features = features
     points.feature_defaults = blank_row(features)
@@ -115,7 +110,7 @@ def write_latents(points: Any, result: Described, key: str) -> None:
     for key, value in latent_style(features, names[str(result.latents.columns[0])]).items():
         setattr(points, key, value)
     points.border_width = 0
-    points.metadata = {**points.metadata, KEY: {**ours, "columns": tuple(names.values())}}
+    note(points, columns=tuple(names.values()))
 
 
 def put_in_front(viewer: Any, points: Any) -> None:
@@ -139,14 +134,13 @@ def sees_all(viewer: Any) -> bool:
     return whole
 
 
-def hide_earlier(viewer: Any, source: str) -> None:
-    """Hide, but keep, the pictures of earlier results of the same source, and the colour bars of any."""
+def hide_earlier(viewer: Any, image: str) -> None:
+    """Hide, but keep, the pictures of earlier results of the same image, and the colour bars of any."""
     for layer in viewer.layers:
-        made = layer.metadata.get(KEY, {})
-        if "columns" in made:
+        if "columns" in ours(layer):
             layer.face_colorbar.visible = False
-        if made.get("kind") in REPLACED and made.get("source") == source:
-            layer.visible = False
+    for layer in made_of(viewer.layers, REPLACED, image=image):
+        layer.visible = False
 
 
 def _unchanged(viewer: Any, points: Any, result: Described) -> bool:

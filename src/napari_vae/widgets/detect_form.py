@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from ..errors import InputError
+from ..identity import token_of
 from ..layers import micrograph_from_layer, placement_of
 from .data_form import is_source_image
 from .detect_steps import Candidates, DetectionRequest
@@ -101,6 +102,7 @@ class DetectForm(Form):
         frame = self.frame_in_view()
         everywhere = placement.ndim == 2 or self.where.currentData() == ALL
         return DetectionRequest(
+            image=token_of(self._viewer.layers, layer),
             micrograph=micrograph,
             placement=placement,
             method=self._method(),

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 class DetectionRequest:
     """What the form asks for, taken on the main thread.
 
-    `spacing` is in pixels and, like `threshold`, ``None`` when it shall be found; `sublattices` of 1 tells none apart.
+    `image` is the token of the layer. `spacing` is in pixels and, like `threshold`, ``None`` when it shall be found;
+    `sublattices` of 1 tells none apart.
     """
 
+    image: str
     micrograph: Micrograph
     placement: Placement
     method: str = "auto"

@@ -155,6 +155,7 @@ class LearnWidget(Panel):
     def _connect(self) -> None:
         self.form.window_changed.connect(self._square_timer.start)
         self._square_timer.timeout.connect(self._draw_square)
+        self.form.features.loader.said.connect(self.progress.say)
         self.form.features.load_asked.connect(self.load_run)
         self.form.target.changed.connect(self._on_target_changed)
         self.progress.start_clicked.connect(self.run)

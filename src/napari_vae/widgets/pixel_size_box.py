@@ -11,7 +11,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
-from ..layers import KEY
+from ..identity import belongs, image_token, ours
 from ..placement import Placement
 from .spacing_box import calibration_events
 
@@ -79,9 +79,9 @@ def calibrate(layers: Any, layer: Any, size: float, unit: str) -> None:
 
 def _lies_on(layer: Any, image: Any) -> bool:
     """Whether a layer belongs to an image: made from it, another channel of its file, or drawn where it lies."""
-    told, file = layer.metadata.get(KEY, {}), image.metadata.get(KEY, {})
-    if "source" in told:
-        return bool(told["source"] == image.name)
+    told, file = ours(layer), ours(image)
+    if image_token(layer):
+        return belongs(layer, image)
     if isinstance(layer, Image):
         return "path" in file and all(told.get(name) == file.get(name) for name in ("path", "dataset"))
     if not Placement.of_layer(layer).shares_units(Placement.of_layer(image)):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..identity import made_of
 from ..layers import KEY, atoms_to_points
 from ..placement import Placement
 from .detect_steps import Candidates
@@ -54,5 +55,5 @@ class Preview:
         self._viewer.layers.selection = selected
 
     def _layer(self) -> Any | None:
-        found = [layer for layer in self._viewer.layers if layer.metadata.get(KEY, {}).get("kind") == "preview"]
+        found = made_of(self._viewer.layers, ("preview",))
         return found[0] if found else None

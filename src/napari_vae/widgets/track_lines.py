@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ..layers import KEY
+from ..identity import add_made, made_of, note, ours
 from ..placement import Placement
 from ..tracks_layer import tracks_to_layer
 
@@ -26,19 +26,16 @@ def show_tracks(viewer: Any, atoms: pd.DataFrame, points: Any, placement: Placem
     placement : Placement
         Of the movie.
     """
-    there = {layer.metadata.get(KEY, {}).get("tracks") for layer in viewer.layers}
-    for layer in list(viewer.layers):
-        made = layer.metadata.get(KEY, {})
-        if made.get("kind") == "tracks" and made["of"] not in there:
+    there = {ours(layer).get("tracks") for layer in viewer.layers}
+    for layer in made_of(viewer.layers, ("tracks",)):
+        if ours(layer)["of"] not in there:
             viewer.layers.remove(layer)
-    source = points.metadata[KEY]["source"]
+    source, image = ours(points)["source"], ours(points)["image"]
     found = tracks_to_layer(atoms, placement, name=f"tracks of {source}") if "track" in atoms else None
     if found is None:
         return
-    data, options, _ = found
-    ticket = uuid4().hex  # names change, and points of another detection may lie at the same places
-    points.metadata = {**points.metadata, KEY: {**points.metadata[KEY], "tracks": ticket}}
-    options["metadata"][KEY] |= {"source": source, "of": ticket}
-    viewer.add_tracks(data, **options)
+    ticket = uuid4().hex  # points of another detection may lie at the same places
+    note(points, tracks=ticket)
+    add_made(viewer, found, source=source, image=image, of=ticket)
     viewer.layers.move(viewer.layers.index(points), -1)
     viewer.layers.selection = [points]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from napari.layers import Points
@@ -50,9 +50,8 @@ class History:
                 layers.remove(step.layer)
             return f"The detection of “{step.name}” is undone.{kept}"
         if not there:
-            back = step.before.layer(step.name)
-            layers.append(back)
-            self._steps = [replace(s, layer=back) if s.layer == step.layer else s for s in self._steps]
+            step.before.restore(step.layer)
+            layers.append(step.layer)
             return f"“{step.name}” was deleted meanwhile; it is back as it was before the last detection."
         if kept:
             set_aside(self._viewer, PointsState.of(step.layer).layer(step.layer.name))

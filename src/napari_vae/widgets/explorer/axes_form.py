@@ -5,26 +5,69 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+from napari.layers import Points
+from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
+from ...identity import CHOSEN, note, token_of
 from ...layer_table import color_columns, has_table, numeric_columns
+from ..data_form import image_below, is_source_image
 from ..layer_box import LayerBox
 from ..panel import Form, side_by_side
 
+UNKNOWN = "not known"
+
+
+class ImageBox(LayerBox):
+    """Which image the points that are explored belong to; the user may choose another."""
+
+    points: Any | None = None
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__(viewer, is_source_image, extra=UNKNOWN)
+
+    def follow(self, points: Any | None) -> None:
+        """Show the image of these points from now on."""
+        self.points = points
+        self._refresh()
+
+    def _refresh(self, event: Any = None) -> None:
+        super()._refresh()
+        if not isalive(self) or self.points is None:
+            return
+        before = self.layer()
+        with QSignalBlocker(self):
+            self.setCurrentIndex(self.count() - 1)
+            self.choose(image_below(self._viewer, self.points))
+        if self.layer() != before:
+            self.layer_changed.emit()
+
+    def _on_index_changed(self, index: int) -> None:
+        if self.points is not None and self.layer() is not None:
+            note(self.points, **{CHOSEN: token_of(self._viewer.layers, self.layer())})
+        super()._on_index_changed(index)
+        self._refresh()
+
 
 class AxesForm(Form):
-    """A box for the layer and three for columns."""
+    """A box for the layer, one for its image, and three for columns."""
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.layer = LayerBox(viewer, has_table)
+        self.layer, self.image = LayerBox(viewer, has_table), ImageBox(viewer)
         self.x, self.y, self.color = _column_box(), _column_box(), _column_box()
         self.add(
             "Layer",
             self.layer,
             "The Points or Labels layer whose columns are plotted, from any program. Choose another when several "
             "have columns.",
+        )
+        self.add(
+            "Image",
+            self.image,
+            "The image that the points belong to: the one that they were made from, or else the topmost on which all "
+            "of them lie. Choose another where that is not theirs.",
         )
         axes = QHBoxLayout()
         axes.addWidget(self.x, 1)
@@ -43,6 +86,12 @@ class AxesForm(Form):
         )
         self.x.setToolTip("Column of numbers along the horizontal axis, in its own unit; z1 is a good start")
         self.y.setToolTip("Column of numbers along the vertical axis, in its own unit; z2 is a good start")
+
+    def follow(self, layer: Any | None) -> None:
+        """Show the image of a layer; of labels there is none."""
+        points = layer if isinstance(layer, Points) else None
+        self.image.follow(points)
+        self.set_row_visible(self.image, points is not None)
 
     def clear(self) -> None:
         """Choose no columns."""

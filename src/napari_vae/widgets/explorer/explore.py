@@ -104,6 +104,7 @@ class ExploreWidget(Panel):
 
     def _connect(self) -> None:
         self.layer_box.layer_changed.connect(self._on_layer_changed)
+        self.axes.image.layer_changed.connect(self.figures.refresh)
         self.x.currentIndexChanged.connect(self._show_points)
         self.y.currentIndexChanged.connect(self._show_points)
         self.color.currentIndexChanged.connect(self._show_colors)
@@ -133,6 +134,7 @@ class ExploreWidget(Panel):
         self.loader.said.connect(self.words.setText)
         self.loader.failed.connect(self._on_failed)
         self.loader.loaded.connect(self._on_table_changed)
+        self.loader.job.ended.connect(self._read_folder)
 
     def _on_layer_changed(self) -> None:
         self._handing_over.stop()
@@ -148,6 +150,8 @@ class ExploreWidget(Panel):
         layer = self.link.layer
         self._table = pd.DataFrame() if layer is None else table_of(layer)
         self.opened = None if layer is None else run_of(self._viewer, layer)
+        self.axes.follow(layer)
+        self._read_folder()
         self._windows = np.full(len(self._table), -1) if self.opened is None else self.opened.windows_of(layer)
         self.card.clear()
         self.manifold.set_run(self.opened)
@@ -162,6 +166,10 @@ class ExploreWidget(Panel):
             return
         self.axes.offer(self._table)
         self._show_points()
+
+    def _read_folder(self) -> None:
+        """Look for the model of an analysis that was opened from its folder, in the background."""
+        self.loader.read_folder(self.link.layer)
 
     def _show_nothing(self, words: str) -> None:
         self.plot.set_points([], [])

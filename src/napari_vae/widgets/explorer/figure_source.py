@@ -11,7 +11,7 @@ from ...errors import InputError
 from ...layer_table import table_of
 from ...layers import atoms_from_points, micrograph_from_layer, placement_of
 from ...open_runs import OpenRun
-from .run_loading import source_image
+from ..data_form import source_image
 
 if TYPE_CHECKING:
     from ...analysis.figures import FigureData

@@ -9,10 +9,12 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
 from ...errors import InputError
+from ...identity import IMAGE, POINTS, add_made, id_of, made_of, ours, token_of
 from ...layers import KEY, LayerData, carried, placement_now
 from ...placement import Placement
+from ..data_form import source_image
 from ..jobs import Job, Step, Stop
-from .run_loading import read_source, source_image
+from .run_loading import read_source
 from .value_layer import Described, Making, class_layer, column_map
 
 
@@ -49,11 +51,10 @@ class LayerMaker(QObject):
 
     def add(self, made: LayerData) -> None:
         """Put a layer into the viewer; what was selected stays so."""
-        data, options, kind = made
-        selected = list(self._viewer.layers.selection)
-        layer, layers = getattr(self._viewer, f"add_{kind}")(data, **options), self._viewer.layers
-        if options["metadata"][KEY]["kind"] in ("map", "classes") and self._points in layers:
-            layers.move(layers.index(layer), layers.index(self._points))  # the points stay on top
+        selected, layers = list(self._viewer.layers.selection), self._viewer.layers
+        layer = add_made(self._viewer, made)
+        if self._points in layers and ours(layer).get(POINTS) == id_of(self._points):
+            layers.move(layers.index(layer), layers.index(self._points))  # they stay on top
         layers.selection = [layer for layer in selected if layer in layers]
 
     def _make(self, kind: Callable[[Described, Any, str], Making], points: Any, name: str) -> None:
@@ -73,19 +74,21 @@ class LayerMaker(QObject):
         self.said.emit(step.message)
 
     def _on_made(self, made: LayerData) -> None:
-        before = self._placement
-        made = carried(made, before, placement_now(before, self._image, self._viewer))
-        ours = made[1]["metadata"][KEY]
-        if ours["kind"] == "classes":
-            same = {name: ours[name] for name in ("kind", "column", "of")}
-            for layer in list(self._viewer.layers):
-                theirs = layer.metadata.get(KEY, {})
-                if same.items() <= theirs.items():
-                    self._viewer.layers.remove(layer)
-                elif theirs.get("kind") == "classes":
-                    layer.visible = False  # two on top of each other mix their colours
+        before, image = self._placement, self._image
+        layers, points = self._viewer.layers, self._points
+        made = carried(made, before, placement_now(before, image, self._viewer))
+        links = {POINTS: id_of(points), IMAGE: token_of(layers, image)}
+        options = made[1]
+        noted = options["metadata"][KEY]
+        if noted["kind"] == "classes":
+            for layer in made_of(layers, ("classes",), column=noted["column"], **links):
+                layers.remove(layer)
+            for layer in made_of(layers, ("classes",), image=links[IMAGE]):
+                layer.visible = False  # two on top of each other mix their colours
+        noted |= links
+        options["name"] = f"{noted['column']} of {points.name}"
         self.add(made)
-        self.said.emit(f"The layer “{made[1]['name']}” is made.")
+        self.said.emit(f"The layer “{options['name']}” is made.")
 
 
 def make_steps(stop: Stop, make: Making) -> Generator[Step, None, LayerData]:

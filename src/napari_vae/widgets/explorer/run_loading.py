@@ -10,10 +10,11 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ...errors import InputError
-from ...layers import KEY, atoms_from_points, micrograph_from_layer, placement_of
-from ...open_runs import OpenRun, keep_run
+from ...identity import CHOSEN, note, token_of
+from ...layers import atoms_from_points, micrograph_from_layer, placement_of
+from ...open_runs import OpenRun, keep_run, read_run, unread_folder
 from ...placement import Placement
-from ..data_form import is_source_image, say_frame
+from ..data_form import say_frame, source_image
 from ..jobs import Job, Step
 from ..torch_loading import import_torch
 
@@ -41,6 +42,7 @@ class RunLoader(QObject):
         super().__init__(parent)
         self._viewer, self._window = viewer, parent
         self._layer: Any | None = None
+        self._image = ""  # token of the image that the windows are cut from
         self.job = Job(parent)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_opened)
@@ -63,34 +65,25 @@ class RunLoader(QObject):
             self.failed.emit(str(error))
             return
         self._layer = layer
+        self._image = token_of(self._viewer.layers, source_image(self._viewer, layer))
         self.job.start(open_steps, folder, *source, Placement.of_layer(layer))
+
+    def read_folder(self, layer: Any | None) -> None:
+        """Read the run of the analysis that a layer was opened with, if that was not tried before."""
+        folder = "" if layer is None or self.job.running else unread_folder(layer)
+        if folder:
+            note(layer, run="")
+            self._layer, self._image = layer, ""
+            self.job.start(folder_steps, folder)
 
     def _on_progress(self, step: Any) -> None:
         self.said.emit(step.message)
 
-    def _on_opened(self, opened: OpenRun) -> None:
+    def _on_opened(self, opened: OpenRun | None) -> None:
         layer, self._layer = self._layer, None
-        if layer is not None:
-            ours = layer.metadata.get(KEY, {}) | {"run": keep_run(self._viewer, opened)}
-            layer.metadata = {**layer.metadata, KEY: ours}
+        if layer is not None and opened is not None:
+            note(layer, run=keep_run(self._viewer, opened), **({CHOSEN: self._image} if self._image else {}))
             self.loaded.emit()
-
-
-def source_image(viewer: Any, layer: Any) -> Any:
-    """The image layer that points lie on: the one that they were found in, else the topmost.
-
-    Raises
-    ------
-    InputError
-        If there is none, or the layer is not of points.
-    """
-    if layer.__class__.__name__ != "Points":
-        raise InputError("A model describes windows around points; choose a Points layer.")
-    images = [image for image in reversed(viewer.layers) if is_source_image(image)]
-    if not images:
-        raise InputError("There is no image that the model could look at; open the image of these points first.")
-    name = layer.metadata.get(KEY, {}).get("source")
-    return next((image for image in images if image.name == name), images[0])
 
 
 def read_source(viewer: Any, layer: Any) -> tuple[Micrograph, pd.DataFrame, Placement]:
@@ -105,6 +98,13 @@ def read_source(viewer: Any, layer: Any) -> tuple[Micrograph, pd.DataFrame, Plac
     placement = placement_of(image, viewer)
     say_frame(layer, placement)
     return micrograph_from_layer(image), atoms_from_points(layer, placement), placement
+
+
+def folder_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, OpenRun | None]:
+    """Read the run of a finished analysis."""
+    yield Step("Loading the model of this analysis …")
+    import_torch()
+    return read_run(folder)
 
 
 def open_steps(

@@ -11,7 +11,7 @@ from ...errors import InputError
 from ...layers import KEY, micrograph_from_layer, placement_of
 from ...patches import suggest_window
 from ...placement import Placement
-from .run_loading import source_image
+from ..data_form import source_image
 
 
 def pixels_around(viewer: Any, points: Any, row: int) -> npt.NDArray[np.float32] | None:

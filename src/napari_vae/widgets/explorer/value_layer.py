@@ -37,7 +37,7 @@ def column_map(source: Described, points: Any, name: str) -> Making:
     micrograph, atoms, placement = source
     shape = micrograph.shape[-placement.ndim :]
     options = {
-        "name": f"{name} of {points.name}",
+        "name": name,
         "colormap": "viridis",
         "contrast_limits": color_by(table[name]).limits,
         "opacity": 0.8,
@@ -65,7 +65,7 @@ def class_layer(source: Described, points: Any, name: str) -> Making:
         raise InputError("There are no classes yet; group the atoms or assign some first.")
     micrograph, atoms, placement = source
     shape = micrograph.shape[-placement.ndim :]
-    numbers, of = pd.Series(classes.codes, index=atoms.index), points.name
+    numbers = pd.Series(classes.codes, index=atoms.index)
 
     def make() -> LayerData:
         data, options, kind = classes_to_labels(
@@ -74,11 +74,11 @@ def class_layer(source: Described, points: Any, name: str) -> Making:
             shape,
             placement,
             radius=CELL_RADIUS * table_spacing(atoms),
-            name=f"{name} of {of}",
+            name=name,
             names=classes.names,
             palette=classes.colors,
         )
-        options["metadata"][KEY] |= {"column": name, "of": of}
+        options["metadata"][KEY]["column"] = name
         return data, options, kind
 
     return make

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
 
 from ...errors import InputError
 from ...open_runs import run_of
+from ..explorer.run_loading import RunLoader
 from ..panel import Form, side_by_side
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class FeaturesForm(Form):
         super().__init__()
         self._viewer = viewer
         self.points: Any | None = None
+        self.loader = RunLoader(viewer, self)
         self._saved: Run | None = None
         self._saved_name = ""
         self.choice = QComboBox()
@@ -64,9 +66,12 @@ class FeaturesForm(Form):
         """Offer what there is for these points from now on; ``None`` for a regular grid."""
         if self.points is not None:
             self.points.events.features.disconnect(self.refresh)
+            self.points.events.metadata.disconnect(self.refresh)
         self.points = points
         if points is not None:
             points.events.features.connect(self.refresh)
+            points.events.metadata.connect(self.refresh)  # a run was opened
+            self.loader.read_folder(points)
         self.refresh()
 
     def set_saved(self, run: Run, name: str) -> None:

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from ...identity import add_made, made_of, note, token_of
 from ...layers import KEY, LayerData, placement_now
 from ...learning_layers import (
     Candidates,
@@ -43,11 +44,10 @@ class LearnedLayers:
     def begin(self, image: Any = None) -> None:
         """Leave the layers of the former exploration as they are, and hide them; the next is on an image layer."""
         self._image = image
-        for layer in self._viewer.layers:
-            if layer.metadata.get(KEY, {}).get("kind") in KINDS:
-                layer.visible = False
-                if layer in self._layers.values() and hasattr(layer, "face_colorbar"):
-                    layer.face_colorbar.visible = False
+        for layer in made_of(self._viewer.layers, KINDS):
+            layer.visible = False
+            if layer in self._layers.values() and hasattr(layer, "face_colorbar"):
+                layer.face_colorbar.visible = False
         self._layers, self._candidates = {}, None
 
     def show(self, snapshot: Snapshot, column: str, *, passing: bool = False) -> None:
@@ -111,8 +111,7 @@ class LearnedLayers:
         with layer.events.face_color.blocker():
             layer.face_color = "white"  # else napari maps the old column once more
         layer.features = snapshot.table
-        names = tuple(snapshot.table)
-        layer.metadata = {**layer.metadata, KEY: {**layer.metadata[KEY], "columns": names}}
+        note(layer, columns=tuple(snapshot.table))
         _color(layer, snapshot, column)
 
     def _show_next(self, snapshot: Snapshot) -> None:
@@ -137,8 +136,7 @@ class LearnedLayers:
         return layer if layer in self._viewer.layers else None
 
     def _add(self, name: str, made: LayerData) -> Any:
-        data, options, kind = made
-        layer = getattr(self._viewer, f"add_{kind}")(data, **options)
+        layer = add_made(self._viewer, made, self._image, image=token_of(self._viewer.layers, self._image))
         self._layers[name] = layer
         return layer
 
