@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QV
 
 from ..crystal_layers import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
 from ..errors import InputError
-from ..identity import IMAGE, POINTS, add_made, id_of, made_of, note, ours, token_of
+from ..identity import CHOSEN, IMAGE, POINTS, add_made, id_of, made_of, note, ours, token_of
 from ..layers import (
     BORDER,
     KEY,
@@ -248,6 +248,7 @@ def add_around(viewer: Any, points: Any, layers: list[Any], replaced: set[str], 
             viewer.layers.remove(layer)
     if image is not None:
         links[IMAGE] = token_of(viewer.layers, image)
+        note(points, **{CHOSEN: links[IMAGE]})
     for layer_data in layers:
         made = add_made(viewer, layer_data, **links)
         if layer_data[2] == "points":  # below, so that other widgets take the atoms for the atoms
