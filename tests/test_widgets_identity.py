@@ -158,6 +158,28 @@ def test_results_of_a_model_belong_to_their_image(viewer, scene, open_widget, qt
     assert not first["classes"].visible and copy.visible
 
 
+def test_a_copy_of_described_atoms_is_chosen_by_the_user_only_and_keeps_its_columns(viewer, scene, open_widget, qtbot):
+    _, points, _ = scene
+    widget = quick(open_widget("Train VAE"), epochs=1)
+    widget.train()
+    finish(qtbot, widget)
+    copy = duplicate(viewer, points)
+    before = copy.features.copy()
+    assert widget.data.atoms.layer() == points
+    widget.data.atoms.choose(copy)
+    for _ in range(2):
+        widget.apply()
+        finish(qtbot, widget)
+    assert copy.features[list(before)].equals(before)
+    assert set(copy.features) - set(before) == {f"vae_{name}" for name in ours(points)["columns"]}
+    assert np.allclose(copy.features["vae_z1"], before["z1"], atol=1e-4, equal_nan=True)
+    viewer.layers.remove(points)
+    duplicate(viewer, copy)
+    from napari_vae.widgets.layer_box import LayerBox
+
+    assert LayerBox(viewer, lambda layer: layer.name.startswith("atoms")).layer() == copy
+
+
 def test_the_arrows_are_of_the_points_and_not_of_a_name(viewer, show_widget, qtbot):
     from napari_vae import samples
     from napari_vae.io.napari_reader import image_layer

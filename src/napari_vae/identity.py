@@ -19,6 +19,7 @@ from .placement import Placement
 TOKEN, LAYER = "token", "layer"  # of an image; of the layer that the metadata were written for
 IMAGE, CHOSEN = "image", "chosen_image"  # token of the image that a result was made from; that the user chose for it
 BEYOND = 0.05  # of the image, that points may lie outside of it
+REPLACED = ("detected", "columns", "crystal_columns")  # noted with what we replace when it is made again
 POINTS = "points"  # `id_of` the points that a result was made from
 
 
@@ -50,6 +51,13 @@ def token_of(layers: Iterable[Any], image: Any) -> str:
         token = token if image_with(layers, token) == image else uuid4().hex
         note(image, **{TOKEN: token, LAYER: id_of(image)})
     return token
+
+
+def claim(layer: Any) -> None:
+    """Make a copy a layer that we write into, since the user chose it: what it was copied with is the user's."""
+    if is_copy(layer):
+        kept = {name: value for name, value in ours(layer).items() if name not in REPLACED}
+        layer.metadata = {**layer.metadata, KEY: kept | {LAYER: id_of(layer)}}
 
 
 def image_with(layers: Iterable[Any], token: str) -> Any | None:

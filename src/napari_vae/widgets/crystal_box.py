@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QV
 
 from ..crystal_layers import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
 from ..errors import InputError
-from ..identity import CHOSEN, IMAGE, POINTS, add_made, id_of, made_of, note, ours, token_of
+from ..identity import CHOSEN, IMAGE, POINTS, add_made, claim, id_of, made_of, note, ours, token_of
 from ..layers import (
     BORDER,
     KEY,
@@ -231,6 +231,7 @@ TOOLTIPS = {
 
 def write_columns(points: Any, crystal: Crystal) -> None:
     """Columns that were measured before are replaced, those of the user kept."""
+    claim(points)
     features, written = add_columns(points.features, crystal, tuple(ours(points).get("crystal_columns", ())))
     points.features = features
     points.feature_defaults = blank_row(features)

@@ -10,7 +10,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..class_colors import class_cycle
-from ..identity import CHOSEN, add_made, made_of, note, ours, token_of
+from ..identity import CHOSEN, add_made, claim, made_of, note, ours, token_of
 from ..layers import KEY, LayerData, add_latents, atoms_from_points, blank_row, carried, latent_style, placement_now
 from ..open_runs import OpenRun, keep_run
 from ..placement import Placement
@@ -100,6 +100,7 @@ def write_latents(points: Any, result: Described, key: str, image: str) -> None:
 
     The run is open under `key`, and was applied to the image of this token.
     """
+    claim(points)
     owned = tuple(name for name in ours(points).get("columns", ()) if name != result.source.given.column)
     features, names = add_latents(points.features, result.latents, result.classes, owned, result.names)
     note(points, run=key, **{CHOSEN: image})

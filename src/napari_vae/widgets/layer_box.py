@@ -9,6 +9,8 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QWidget
 
+from ..identity import is_copy
+
 
 class LayerBox(QComboBox):
     """Drop-down list that follows the viewer's layers.
@@ -59,9 +61,14 @@ class LayerBox(QComboBox):
             elif before in self._layers:
                 self.setCurrentIndex(self._layers.index(before))
             else:
-                self.setCurrentIndex(0 if self.count() else -1)
+                self.setCurrentIndex(self._first())
         if self.layer() != before:
             self.layer_changed.emit()
+
+    def _first(self) -> int:
+        """Which entry is chosen at first: the topmost layer that is no copy."""
+        originals = (index for index, layer in enumerate(self._layers) if not is_copy(layer))
+        return next(originals, 0 if self.count() else -1)
 
     def _on_index_changed(self, index: int) -> None:
         self.layer_changed.emit()

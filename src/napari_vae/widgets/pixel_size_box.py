@@ -11,7 +11,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
-from ..identity import belongs, image_token, ours
+from ..identity import image_token, ours, token_of
 from ..placement import Placement
 from .spacing_box import calibration_events
 
@@ -71,17 +71,17 @@ class PixelSizeBox(QDoubleSpinBox):
 
 def calibrate(layers: Any, layer: Any, size: float, unit: str) -> None:
     """Give an image, and all that lies on it, pixels of another size along columns; their shape stays as it is."""
-    before = Placement.of_layer(layer)
-    for other in [other for other in layers if other.ndim >= 2 and (other == layer or _lies_on(other, layer))]:
+    before, token = Placement.of_layer(layer), token_of(layers, layer)
+    for other in [other for other in layers if other.ndim >= 2 and (other == layer or _lies_on(other, layer, token))]:
         for name, value in Placement.of_layer(other).resized(before, size, unit).kwargs().items():
             setattr(other, name, value)
 
 
-def _lies_on(layer: Any, image: Any) -> bool:
+def _lies_on(layer: Any, image: Any, token: str) -> bool:
     """Whether a layer belongs to an image: made from it, another channel of its file, or drawn where it lies."""
     told, file = ours(layer), ours(image)
     if image_token(layer):
-        return belongs(layer, image)
+        return image_token(layer) == token
     if isinstance(layer, Image):
         return "path" in file and all(told.get(name) == file.get(name) for name in ("path", "dataset"))
     if not Placement.of_layer(layer).shares_units(Placement.of_layer(image)):

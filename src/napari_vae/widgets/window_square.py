@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..identity import made_of
 from ..layers import KEY
 from ..placement import Placement
 
@@ -50,7 +51,7 @@ class WindowSquare:
             self._viewer.layers.remove(layer)
 
     def _layer(self) -> Any | None:
-        found = [layer for layer in self._viewer.layers if layer.metadata.get(KEY, {}).get("kind") == "window"]
+        found = made_of(self._viewer.layers, ("window",))
         return found[0] if found else None
 
 
