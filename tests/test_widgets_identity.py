@@ -14,7 +14,7 @@ from napari_vae.layers import KEY
 from napari_vae.open_runs import OpenRun, keep_run, run_of
 from napari_vae.placement import Placement
 from napari_vae.widgets.data_form import image_below, source_image
-from training_widget import LONG, TURNED, finish, quick
+from training_widget import LONG, TURNED, finish
 
 
 def duplicate(viewer, layer):
@@ -26,6 +26,14 @@ def duplicate(viewer, layer):
 
 def of_kind(viewer, kind):
     return [layer for layer in viewer.layers if ours(layer).get("kind") == kind]
+
+
+@pytest.fixture(scope="module")
+def trained(lattice):
+    """A model of the lattice, and the windows that it learnt from."""
+    pixels, positions, _ = lattice
+    patches = nv.extract_patches(nv.Micrograph(pixels), pd.DataFrame(positions, columns=["y", "x"]), window=12)
+    return nv.fit(patches, nv.ModelConfig.preset("vae"), nv.TrainConfig(epochs=1, device="cpu")), patches
 
 
 @pytest.fixture
@@ -135,48 +143,56 @@ def test_atoms_that_undo_brings_back_are_updated_as_before(viewer, image, detect
     assert of_kind(viewer, "atoms") == [back] and len(back.data) == n - 2
 
 
-def test_results_of_a_model_belong_to_their_image(viewer, scene, open_widget, qtbot):
-    image, points, _ = scene
-    widget = quick(open_widget("Train VAE"), epochs=1)
-    widget.train()
-    image.name = "renamed"
+@pytest.fixture
+def applier(scene, show_widget, trained):
+    """Train VAE with a model at hand."""
+    from napari_vae.widgets.train import TrainWidget
+
+    widget = show_widget(TrainWidget)
+    widget.runs.set_run(trained[0])
+    return widget
+
+
+def apply(qtbot, widget, image):
+    widget.data.image.choose(image)
+    widget.apply()
     finish(qtbot, widget)
+
+
+def test_results_of_a_model_belong_to_their_image(viewer, scene, applier, qtbot):
+    image, points, _ = scene
+    applier.apply()
+    image.name = "renamed"
+    finish(qtbot, applier)
     first = {kind: of_kind(viewer, kind)[0] for kind in ("residual", "classes", "manifold")}
     assert all(layer.name == f"{kind} of renamed" for kind, layer in first.items())
     first["classes"].visible = True
     copy = duplicate(viewer, first["classes"])
     other = viewer.add_image(image.data[:, ::-1], name="lattice", **TURNED)
-    widget.data.image.choose(other)
-    widget.apply()
-    finish(qtbot, widget)
+    apply(qtbot, applier, other)
     assert first["classes"].visible and copy.visible, "they are of another image"
     assert len(of_kind(viewer, "residual")) == 2
     assert image_below(viewer, points) == other, "its columns are those of that image now"
-    widget.data.image.choose(image)
-    widget.apply()
-    finish(qtbot, widget)
+    apply(qtbot, applier, image)
     assert not first["classes"].visible and copy.visible
 
 
-def test_a_copy_of_described_atoms_is_chosen_by_the_user_only_and_keeps_its_columns(viewer, scene, open_widget, qtbot):
-    _, points, _ = scene
-    widget = quick(open_widget("Train VAE"), epochs=1)
-    widget.train()
-    finish(qtbot, widget)
+def test_a_copy_of_described_atoms_is_chosen_by_the_user_only_and_keeps_its_columns(viewer, scene, applier, qtbot):
+    from napari_vae.widgets.layer_box import LayerBox
+
+    image, points, _ = scene
+    apply(qtbot, applier, image)
     copy = duplicate(viewer, points)
     before = copy.features.copy()
-    assert widget.data.atoms.layer() == points
-    widget.data.atoms.choose(copy)
+    assert applier.data.atoms.layer() == points
+    applier.data.atoms.choose(copy)
     for _ in range(2):
-        widget.apply()
-        finish(qtbot, widget)
+        apply(qtbot, applier, image)
     assert copy.features[list(before)].equals(before)
     assert set(copy.features) - set(before) == {f"vae_{name}" for name in ours(points)["columns"]}
     assert np.allclose(copy.features["vae_z1"], before["z1"], atol=1e-4, equal_nan=True)
     viewer.layers.remove(points)
     duplicate(viewer, copy)
-    from napari_vae.widgets.layer_box import LayerBox
-
     assert LayerBox(viewer, lambda layer: layer.name.startswith("atoms")).layer() == copy
 
 
@@ -252,12 +268,9 @@ def test_points_without_an_image_of_their_own_take_one_that_holds_them(viewer):
 
 
 @pytest.fixture
-def described(viewer, lattice):
+def described(viewer, lattice, trained):
     """Points that a model has described, on an image of which they have the token, below a larger one."""
-    pixels, positions, _ = lattice
-    atoms = pd.DataFrame(positions, columns=["y", "x"])
-    patches = nv.extract_patches(nv.Micrograph(pixels), atoms, window=12)
-    run = nv.fit(patches, nv.ModelConfig.preset("vae"), nv.TrainConfig(epochs=1, device="cpu"))
+    (pixels, positions, _), (run, patches) = lattice, trained
     image = viewer.add_image(pixels, name="lattice")
     key = keep_run(viewer, OpenRun(run, patches, Placement.of_layer(image)))
     features = run.encode(patches).reindex(range(len(positions)))
