@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_vae import analyze, assign_sublattices, describe_crystal
 from napari_vae.errors import InputError
 from napari_vae.micrograph import Micrograph
 from napari_vae.normalization import Normalization, levels_of
@@ -207,8 +208,14 @@ def test_intensities_spread_as_told_whatever_the_extremes_and_the_gain():
 def test_atoms_of_no_frame_and_atoms_beyond_the_image_are_refused(noise):
     atoms = pd.DataFrame({"y": [30.0, 31.5], "x": [30.0, 25.0]})
     movie = np.stack([noise, noise])
-    with pytest.raises(InputError, match=r"no column frame.* movie of 2 frames"):
-        extract_patches(movie, atoms, window=12)
+    for work in (
+        lambda: extract_patches(movie, atoms, window=12),
+        lambda: describe_crystal(atoms, movie),
+        lambda: assign_sublattices(atoms, movie),
+        lambda: analyze(movie, atoms=atoms),
+    ):
+        with pytest.raises(InputError, match=r"no column frame.* movie of 2 frames"):
+            work()
     assert len(extract_patches(noise, atoms, window=12)) == 2
     with pytest.raises(InputError, match=r"None of the atoms lies on .*rows 3000 to 3150, columns 2500 to 3000"):
         extract_patches(noise, atoms * 100, window=12)

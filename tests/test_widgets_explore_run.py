@@ -82,6 +82,7 @@ def test_every_class_can_be_drawn(explore, qtbot):
 @pytest.mark.parametrize("button, ndim", [("image_button", 2), ("grid_button", 2), ("traverse_button", 3)])
 def test_what_is_drawn_becomes_a_layer(viewer, explore, points, qtbot, button, ndim):
     selected = set(viewer.layers.selection)
+    points.scale, points.units = (0.5, 0.5), ("Å", "Å")  # calibrated since the model has described it
     qtbot.mouseClick(getattr(explore.manifold, button), Qt.MouseButton.LeftButton)
     layer = next(layer for layer in viewer.layers if layer.metadata.get(KEY, {}).get("kind") == "decoded")
     assert layer.ndim == ndim and np.allclose(layer.scale[-2:], points.scale) and layer.units[-1] == points.units[-1]

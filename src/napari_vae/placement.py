@@ -183,6 +183,8 @@ class Placement:
 
     def carried(self, before: Placement, now: Placement) -> Placement:
         """Where something lies that was made on an image at `before`, when the image lies at `now`."""
+        if self.ndim > before.ndim:  # a stack on an image
+            before, now = before.stacked(self.axis_labels[0]), now.stacked(self.axis_labels[0])
         old, new = before.last(self.ndim), now.last(self.ndim)
         on_image = np.linalg.solve(old.to_world(), self.to_world())
         if _is_identity(on_image):

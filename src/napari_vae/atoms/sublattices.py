@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..crystal.sites import sites_in_cell
 from ..errors import InputError
+from ..micrograph import as_micrograph
 from ..positions import check_table, frame_numbers
 from .frames import checked_frame, open_frames
 
@@ -73,7 +74,7 @@ def assign_sublattices(
         raise InputError(f'The number of sublattices is "auto" or at least 1, not {n!r}.')
     if by not in ("auto", "brightness", "position"):
         raise InputError(f'Sublattices are told by "auto", "brightness" or "position", not {by!r}.')
-    frames = frame_numbers(atoms)
+    frames = frame_numbers(atoms, None if image is None else as_micrograph(image).n_frames)
     labels = np.zeros(len(atoms), dtype=np.int64)
     for number in np.unique(frames):
         here = frames == number

@@ -15,7 +15,9 @@ from ...analysis.coloring import color_by
 from ...analysis.quality import certainty_of
 from ...errors import InputError
 from ...layer_table import check_plottable, table_of
+from ...layers import LayerData, carried
 from ...open_runs import OpenRun, run_of
+from ...placement import Placement
 from ..guide import Guide, MorePages
 from ..panel import Panel, folded, sentence
 from .axes_form import AxesForm
@@ -121,7 +123,7 @@ class ExploreWidget(Panel):
         self.plot.double_clicked.connect(self.link.centre_on)
         self.plot.cursor_moved.connect(self.manifold.show_at)
         self.manifold.backdrop_changed.connect(self.plot.set_backdrop)
-        self.manifold.layer_made.connect(self.maker.add)
+        self.manifold.layer_made.connect(self._on_decoded)
         self.manifold.load_asked.connect(self._on_load_asked)
         self.quality.row_chosen.connect(self._on_row_chosen)
         self.quality.certainty_toggled.connect(self._show_colors)
@@ -238,6 +240,13 @@ class ExploreWidget(Panel):
 
     def _on_labels_asked(self, column: str) -> None:
         self.maker.make_classes(self.link.layer, column)
+
+    def _on_decoded(self, made: LayerData) -> None:
+        """Add a picture of the model where its image lies now."""
+        if self.opened is not None:
+            before = self.opened.points or self.opened.placement
+            made = carried(made, before, Placement.of_layer(self.link.layer))
+        self.maker.add(made)
 
     def _figure_data(self) -> FigureData:
         """What the figures are drawn from, as it is now."""
