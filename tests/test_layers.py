@@ -1,5 +1,6 @@
 """Layer data: the source's place in the world on every output, plain feature columns, the user's columns untouched."""
 
+import json
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from napari_vae.cells import class_labels
 from napari_vae.class_colors import CLASS_COLORS
-from napari_vae.errors import InputError
+from napari_vae.errors import InputError, ReadError
 from napari_vae.layers import (
     add_latents,
     atoms_from_points,
@@ -312,3 +313,22 @@ def test_classes_with_names_are_named_where_the_points_and_the_areas_tell(atoms)
 
 def test_points_added_by_hand_are_not_fitted():
     assert blank_row(pd.DataFrame({"sigma": [2.0], "fitted": [True]}))["fitted"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scale", [0, 1]),
+        ("scale", [1e300, 1]),
+        ("units", ["nm"]),
+        ("shear", None),
+        ("affine", [[1]]),
+        ("rotate", [[0, 0], [0, 0]]),
+    ],
+)
+def test_a_place_is_kept_as_plain_values_and_a_damaged_one_is_refused(scene, name, value):
+    place = placement_of(Image(scene, **TURNED))
+    kept = json.loads(json.dumps(place.to_dict()))
+    assert Placement.from_dict(kept).lies_like(place)
+    with pytest.raises(ReadError, match="damaged"):
+        Placement.from_dict(kept | {name: value})

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 NUMBERS = ("scale", "translate", "rotate", "shear", "affine")
 SAME = 1e-9  # of a pixel, within which two places are the same
+LARGEST = 1e50  # number in a place that is kept
 KEPT = "placement"  # where the origin and rotation of an image are kept in its metadata, and in provenance
 
 
@@ -118,13 +119,14 @@ class Placement:
             units, labels = (tuple(map(str, kept[name])) for name in ("units", "axis_labels"))
             n = len(units)
             shapes = [(n,), (n,), (n, n), (n * (n - 1) // 2,), (n + 1, n + 1)]
-            sound = [array.shape for array in numbers.values()] == shapes and len(labels) == n
-            if not sound or not all(np.isfinite(array).all() for array in numbers.values()):
+            sound = [array.shape for array in numbers.values()] == shapes and len(labels) == n > 1
+            if not sound or not all((np.abs(array) < LARGEST).all() for array in numbers.values()):
                 raise ValueError("shapes")
-            np.linalg.inv(numbers["affine"] @ np.diag([*numbers["scale"], 1]))
+            placement = cls(**numbers, units=tuple(map(_known_unit, units)), axis_labels=labels)
+            np.linalg.inv(placement.to_world())
         except (TypeError, KeyError, ValueError) as error:
             raise ReadError("The place of the image in the world is damaged; make the file again.") from error
-        return cls(**numbers, units=tuple(map(_known_unit, units)), axis_labels=labels)
+        return placement
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON has."""
