@@ -263,6 +263,8 @@ def test_points_without_an_image_of_their_own_take_one_that_holds_them(viewer):
     right = viewer.add_image(np.zeros((100, 100)), name="right")
     beside = viewer.add_image(np.zeros((100, 100)), name="beside", translate=(0, 300))
     assert source_image(viewer, points) == right and beside == viewer.layers[-1] and small in viewer.layers
+    viewer.add_image(np.zeros((100, 100)), name="z1 of foreign", metadata={KEY: {"kind": "map", "image": "x"}})
+    assert source_image(viewer, points) == right, "a map is no image of points"
     right.scale = (0.5, 0.5)
     assert image_below(viewer, points) is None
 

@@ -13,7 +13,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 
 from ..errors import InputError
-from ..identity import image_of
+from ..identity import image_of, image_token
 from ..labelling import Supervision
 from ..layers import KEY, atoms_from_points, micrograph_from_layer, placement_of
 from ..micrograph import Micrograph
@@ -217,7 +217,7 @@ def is_source_image(layer: Any) -> bool:
 
 def image_below(viewer: Any, points: Any, first: Any | None = None) -> Any | None:
     """The image that points belong to, where none is known one that they lie on: the `first` or the topmost such."""
-    images = [layer for layer in reversed(viewer.layers) if is_source_image(layer)]
+    images = [layer for layer in reversed(viewer.layers) if is_source_image(layer) and not image_token(layer)]
     return image_of(viewer.layers, points, sorted(images, key=lambda image: image != first))
 
 
