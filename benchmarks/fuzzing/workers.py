@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import logging
 import multiprocessing
 import os
 import random
@@ -140,8 +141,9 @@ def _serve(pipe: Connection, kind: str, targets: list[Path], folder: Path) -> No
     os.dup2(output, 1)
     os.dup2(output, 2)
     faulthandler.enable(output)
-    warnings.simplefilter("always", UserWarning)
-    warnings.simplefilter("always", RuntimeWarning)
+    logging.getLogger().addHandler(logging.NullHandler())  # as a program does that shows no remarks of others
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("always", module=r"napari_vae\b")
     for target in targets:  # which imports all that is needed; some real files hold no image
         with contextlib.suppress(InputError):
             KINDS[kind].open(_copied(target, folder), random.Random(0))
