@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points
 from skimage.color import deltaE_ciede2000, rgb2lab
 
@@ -122,6 +123,21 @@ def test_multiscale_gives_full_resolution_and_channel_axes_are_seen(scene):
     assert micrograph_from_layer(stack).axes == "CYX"
     assert placement_of(stack).ndim == 2
     assert micrograph_from_layer(Image(np.stack([scene, scene]))).axes == "TYX"
+
+
+def test_the_frame_in_view_is_known_in_any_unit_and_a_channel_is_none(scene):
+    viewer = ViewerModel()
+    place = {"scale": (5, 0.1, 0.1), "translate": (2, 0, 0)}
+    movie = viewer.add_image(np.stack([scene] * 4), units=("ms", "nm", "nm"), **place)
+    viewer.add_image(scene, units=("Å", "Å"))
+    stack = viewer.add_image(np.stack([scene] * 4), axis_labels=("c", "y", "x"), units=("ms", "nm", "nm"), **place)
+    viewer.dims.set_current_step(0, 3)
+    assert placement_of(movie, viewer).frame == 3 and placement_of(stack, viewer).frame == 0
+    viewer.add_points([[5e-6, 1, 1]], units=("s", "µm", "µm"))  # the slider is in ms as before
+    viewer.dims.set_point(0, 2 + 5 * 2)
+    assert placement_of(movie, viewer).frame == 2 and not placement_of(movie, viewer).bare
+    viewer.add_image(scene)
+    assert placement_of(movie, viewer).bare
 
 
 def test_colour_and_complex_layers_are_refused_with_a_remedy(scene):

@@ -55,12 +55,13 @@ def placement_of(layer: Any, viewer: Any = None) -> Placement:
     With a viewer, as its canvas shows it, and with the frame in view.
     """
     placement = Placement.of_layer(layer)
-    if viewer is not None:
-        canvas = Placement.of_canvas(viewer)
-        placement = replace(placement, bare=canvas.bare)
-        point = placement.points_from([viewer.dims.point], canvas)[0]
-        placement = replace(placement, frame=max(0, round(float(point[-3]))) if len(point) > 2 else 0)
-    return placement.last(2) if _has_channels(layer) else placement
+    placement = placement.last(2) if _has_channels(layer) else placement
+    if viewer is None:
+        return placement
+    canvas = Placement.of_canvas(viewer)
+    placement = replace(placement, bare=canvas.bare)
+    point = placement.points_from([viewer.dims.point], canvas)[0]
+    return replace(placement, frame=max(0, round(float(point[-3]))) if len(point) > 2 else 0)
 
 
 def placement_now(before: Placement, image: Any, viewer: Any) -> Placement:

@@ -73,7 +73,8 @@ def _in_window(table: pd.DataFrame, n_frames: int, name: str) -> Placement | Non
     places = [placement_of(image) for image in images]
     if all(place.last(2).lies_like(bare) for place in places):
         return places[0] if len(places) == 1 else None
-    last = np.array([n_frames - 1, *table[["y", "x"]].max().to_numpy(float)])[-places[0].ndim :]
+    farthest = table[["y", "x"]].to_numpy(float, na_value=np.nan).max(axis=0, initial=0)
+    last = np.array([n_frames - 1, *farthest])[-places[0].ndim :]
     alike = all(places[0].lies_like(place) for place in places)
     if alike and (last <= images[0].extent.data[1][-len(last) :] + 0.5).all():
         return places[0]
