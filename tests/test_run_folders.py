@@ -190,6 +190,73 @@ def test_a_table_without_positions_is_one_sentence(tmp_path):
         get_reader(str(tmp_path / "t.csv"))(str(tmp_path / "t.csv"))
 
 
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ({"frame": ["", "1"]}, "NaN or an infinite number as their frame"),
+        ({"frame": ["first", "1"]}, "frame of the atoms holds text"),
+        ({"frame": ["inf", "1"]}, "NaN or an infinite number as their frame"),
+        ({"frame": ["-1", "1"]}, "whole numbers from 0 to"),
+        ({"y": ["", "1"]}, "NaN or infinite positions"),
+        ({"y": ["high", "1"]}, "y and x of the atoms hold text"),
+        ({"x": ["1e300", "1"]}, "pixels away"),
+    ],
+)
+def test_tables_of_no_positions_are_one_sentence(tmp_path, cells, words):
+    pd.DataFrame({"y": ["1", "2"], "x": ["3", "4"]} | cells).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(nv.ReadError, match=rf"^t\.csv cannot be shown\. .*{words}"):
+        get_reader(str(tmp_path / "t.csv"))(str(tmp_path / "t.csv"))
+
+
+@pytest.mark.parametrize("cells", [{"z1": ["low", "1"]}, {"class": ["inf", ""]}, {"class": ["a", "1.5"]}])
+def test_latents_and_classes_of_any_kind_are_shown(tmp_path, cells):
+    pd.DataFrame({"y": ["1", "2"], "x": ["3", "4"]} | cells).to_csv(tmp_path / "t.csv", index=False)
+    (points,) = ViewerModel().open(tmp_path / "t.csv", plugin="napari-vae")
+    assert points.data.tolist() == [[1, 3], [2, 4]]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({"origin": {"pixel_size": [0.02, "small"]}}, "origin.pixel_size.1"),
+        ({"origin": {"pixel_size": {"y": 1}}}, "origin.pixel_size"),
+        ({"origin": ["somewhere"]}, "origin should be"),
+        ({"napari_vae": {"spacing": -3.0}}, "napari_vae.spacing"),
+    ],
+)
+def test_attributes_of_a_table_that_make_no_sense_are_one_sentence(tmp_path, attributes, words):
+    pytest.importorskip("pyarrow", reason="needs the extra “tables”")
+    table = pd.DataFrame({"y": [1.0, 2.0], "x": [3.0, 4.0]})
+    table.attrs = attributes
+    table.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(nv.ReadError, match=rf"t\.parquet is damaged: {words}"):
+        nv.read_table(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ({"class": "many"}, "no finite numbers"),
+        ({"class": 1e300}, "classes in latents.csv"),
+        ({"z1": "low"}, "no finite numbers"),
+        ({"z2": np.inf}, "no finite numbers"),
+        ({"elbo": "good"}, "no finite numbers"),
+        ({"atom": 3}, "rows of latents.csv"),
+    ],
+)
+def test_latents_that_are_none_of_the_atoms_are_one_sentence(folder, cells, words):
+    path = folder / "latents.csv"
+    pd.read_csv(path).assign(**cells).to_csv(path, index=False)
+    with pytest.raises(nv.ReadError, match=rf"is not complete \(.*{words}"):
+        nv.load_analysis(folder)
+
+
+def test_two_columns_of_one_name_are_one_sentence():
+    atoms = pd.DataFrame([[1.0, 2.0, 3.0]], columns=["y", "x", "y"])
+    with pytest.raises(nv.InputError, match="column y twice"):
+        nv.extract_patches(np.random.default_rng(0).random((20, 20)), atoms, window=4)
+
+
 def test_a_run_that_the_viewer_keeps_is_preferred(analysis, folder):
     viewer = ViewerModel()
     *_, points, _ = viewer.open(folder, plugin="napari-vae")

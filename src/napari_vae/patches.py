@@ -267,12 +267,6 @@ def _check_atoms(atoms: pd.DataFrame, image: Micrograph) -> npt.NDArray[np.int64
     check_table(atoms)
     if not len(atoms):
         raise InputError("There are no atoms; detect them first or lower the threshold of the detection.")
-    try:
-        positions = atoms[["y", "x"]].to_numpy(float)
-    except ValueError:
-        raise InputError("The columns y and x of the atoms hold text; give positions in pixels.") from None
-    if not np.isfinite(positions).all():
-        raise InputError("Some atoms have NaN or infinite positions; remove these rows first.")
     return frame_numbers(atoms, image.n_frames)
 
 

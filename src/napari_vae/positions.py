@@ -13,6 +13,9 @@ from .micrograph import Micrograph, as_micrograph
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_FRAMES = 10_000_000  # no movie has more, and no slider shows them
+FARTHEST = 1e9  # pixels, beyond which no image reaches
+
 
 def table_spacing(atoms: pd.DataFrame) -> float:
     """Distance between neighbouring atoms in pixels: what detection found, else the median nearest distance.
@@ -67,12 +70,17 @@ def frame_numbers(atoms: pd.DataFrame, n_frames: int | None = None) -> npt.NDArr
         )
     if "frame" not in atoms or n_frames == 1:
         return np.zeros(len(atoms), dtype=np.int64)
-    try:
-        numbers = atoms["frame"].to_numpy(float)
-    except (TypeError, ValueError):
-        raise InputError("The column frame of the atoms holds text; give frame numbers counted from 0.") from None
+    numbers = _numbers(atoms[["frame"]])
+    if numbers is None:
+        raise InputError("The column frame of the atoms holds text; give frame numbers counted from 0.")
+    numbers = numbers[:, 0]
     if not np.isfinite(numbers).all():
         raise InputError("Some atoms have NaN or an infinite number as their frame; remove or number these rows first.")
+    if n_frames is None and len(numbers) and not 0 <= numbers.min() <= numbers.max() < MOST_FRAMES:
+        raise InputError(
+            f"The column frame of the atoms must hold whole numbers from 0 to {MOST_FRAMES - 1}; correct it, or leave "
+            "it out."
+        )
     frames = np.rint(numbers).astype(np.int64)
     if n_frames is not None and len(frames) and not 0 <= frames.min() <= frames.max() < n_frames:
         raise InputError(
@@ -83,12 +91,13 @@ def frame_numbers(atoms: pd.DataFrame, n_frames: int | None = None) -> npt.NDArr
 
 
 def check_table(atoms: Any) -> None:
-    """Ask for positions as a table before anything is done with them.
+    """Ask for positions as a table of numbers before anything is done with them.
 
     Raises
     ------
     InputError
-        If it is no DataFrame, or lacks the columns y or x.
+        If it is no DataFrame, has two columns of one name, lacks the columns y or x, or holds positions that are no
+        numbers, infinite or missing.
     """
     import pandas as pd
 
@@ -100,6 +109,23 @@ def check_table(atoms: Any) -> None:
     missing = {"y", "x"} - set(atoms.columns)
     if missing:
         raise InputError(f"The atoms table lacks the columns {sorted(missing)}; give positions as y and x in pixels.")
+    if doubled := sorted({str(name) for name in atoms.columns[atoms.columns.duplicated()]}):
+        raise InputError(f"The atoms table has the column {doubled[0]} twice; rename one of them, or leave it out.")
+    places = _numbers(atoms[["y", "x"]])
+    if places is None:
+        raise InputError("The columns y and x of the atoms hold text; give positions in pixels.")
+    if not np.isfinite(places).all():
+        raise InputError("Some atoms have NaN or infinite positions; remove these rows first.")
+    if (np.abs(places) > FARTHEST).any():
+        raise InputError(f"Some atoms lie more than {FARTHEST:.0e} pixels away; give positions in pixels of the image.")
+
+
+def _numbers(columns: pd.DataFrame) -> npt.NDArray[np.float64] | None:
+    """The numbers in columns, NaN where one is missing; ``None`` if there is something else."""
+    try:
+        return columns.to_numpy(float, na_value=np.nan)
+    except (TypeError, ValueError):
+        return None
 
 
 def grid_positions(image: Micrograph | npt.ArrayLike, *, window: int, step: int) -> pd.DataFrame:

@@ -30,17 +30,21 @@ def read_json(path: str | PathLike[str], schema: type[T]) -> T:
     >>> read_json("results/run/run.json", RunFile).window  # doctest: +SKIP
     (32, 32)
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    from ..settings import first_problem
-
     path = Path(path)
     try:
         with regular_file(path).open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ReadError(f"{path} is missing or may not be read; copy it again from its source.") from error
-    value = parse_json(content, path)
+    return as_schema(parse_json(content, path), schema, path)
+
+
+def as_schema(value: dict[str, Any], schema: type[T], path: Path) -> T:
+    """What was found in the file `path`, as a schema wants it; see `read_json`."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from ..settings import first_problem
+
     try:
         return TypeAdapter(schema).validate_python(value)
     except ValidationError as error:

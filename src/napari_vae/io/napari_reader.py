@@ -16,7 +16,6 @@ from .writing import TABLE_ENDINGS
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_FRAMES = 10_000_000  # no movie has more, and no slider shows them
 LayerData = tuple[Any, dict[str, Any], str]
 KEY = "napari_vae"
 
@@ -78,39 +77,31 @@ def table_layers(path: Path) -> list[LayerData]:
     Raises
     ------
     ReadError
-        If the table has no columns ``y`` and ``x`` of numbers, or its frames are no numbers of frames.
+        If the table has no columns ``y`` and ``x``, or holds what are no positions; see `check_table` and `frame_numbers`.
     """
     from ..layers import atoms_to_points, latent_style
+    from ..positions import check_table, frame_numbers
     from .table_placement import place_table
     from .writing import read_table
 
     table = read_table(path)
-    numbers = table.select_dtypes("number")
-    if not {"y", "x"} <= set(numbers):
+    if not {"y", "x"} <= set(table):
         columns = ", ".join(map(str, table.columns[:8]))
         raise ReadError(
-            f"{path.name} has the columns {columns} and no y and x; call the row and column of every atom, as "
-            "numbers of pixels, so."
+            f"{path.name} has the columns {columns} and no y and x; call the row and column of every atom in pixels so."
         )
-    _check_frames(table, path)
+    try:
+        check_table(table)
+        frame_numbers(table)
+    except InputError as error:
+        raise ReadError(f"{path.name} cannot be shown. {error}") from error
     if "class" in table:
         table["class"] = _as_classes(table["class"])
     data, options, kind = atoms_to_points(table, place_table(table, path), name=path.stem)
     options["metadata"][KEY] |= {"path": str(path.resolve()), "origin": table.attrs.get("origin", {})}
-    if "z1" in numbers and len(table):
+    if "z1" in table.select_dtypes("number") and len(table):
         options |= latent_style(options["features"], "z1") | {"border_width": 0.0}
     return [(data, options, kind)]
-
-
-def _check_frames(table: pd.DataFrame, path: Path) -> None:
-    if "frame" not in table or table.empty:
-        return
-    frames = table[["frame"]].select_dtypes("number").to_numpy(float, na_value=np.nan)
-    if not frames.size or not ((frames >= 0) & (frames < MOST_FRAMES) & (frames % 1 == 0)).all():
-        raise ReadError(
-            f"The column frame of {path.name} must hold whole numbers from 0 to {MOST_FRAMES - 1}; correct it, or "
-            "leave it out."
-        )
 
 
 def _as_classes(column: pd.Series) -> pd.Series:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import BaseModel, Field
 
 from ..errors import InputError
+from ..settings import Positive
 from .calibration import calibrate
 from .dataset import fits
 from .hdf5_probe import claimed_bytes
@@ -25,6 +27,23 @@ KEY = "napari_vae"
 ORIGIN = "origin"
 PLACES = ("y", "x")
 CELL, SMALL_TABLE = 8, 1 << 26  # bytes of a number, and of what any table may unpack to
+
+
+class _Origin(BaseModel):
+    pixel_size: tuple[Positive, Positive] | None = None
+    units: str = "px"
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Detection(BaseModel):
+    spacing: Positive | None = None
+
+
+class Attributes(BaseModel):
+    """What is noted of a table besides its columns, as far as it is asked for."""
+
+    origin: _Origin = Field(default_factory=_Origin)
+    napari_vae: _Detection = Field(default_factory=_Detection)
 
 
 def check_installed(ending: str) -> None:

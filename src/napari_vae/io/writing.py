@@ -12,6 +12,7 @@ from ..errors import InputError, ReadError
 from ..folders import replacing, user_path
 from ..placement import KEPT
 from .csv_tables import write_csv
+from .json_files import as_schema
 from .regular import regular_file
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def read_table(path: str | PathLike[str]) -> pd.DataFrame:
         raise
     except Exception as error:  # parsers of foreign formats fail on broken files in every way there is
         raise ReadError(f"{path} is missing or not a table; give one with the columns y and x.") from error
+    as_schema({str(name): value for name, value in table.attrs.items()}, tables.Attributes, path)
     return table.set_index("atom").rename_axis(None) if "atom" in table else table
 
 
