@@ -196,7 +196,7 @@ def test_a_table_without_positions_is_one_sentence(tmp_path):
         ({"frame": ["", "1"]}, "NaN or an infinite number as their frame"),
         ({"frame": ["first", "1"]}, "frame of the atoms holds text"),
         ({"frame": ["inf", "1"]}, "NaN or an infinite number as their frame"),
-        ({"frame": ["-1", "1"]}, "whole numbers from 0 to"),
+        ({"frame": ["-1", "1"]}, "whole numbers counted from 0"),
         ({"y": ["", "1"]}, "NaN or infinite positions"),
         ({"y": ["high", "1"]}, "y and x of the atoms hold text"),
         ({"x": ["1e300", "1"]}, "pixels away"),

@@ -78,8 +78,8 @@ def frame_numbers(atoms: pd.DataFrame, n_frames: int | None = None) -> npt.NDArr
         raise InputError("Some atoms have NaN or an infinite number as their frame; remove or number these rows first.")
     if n_frames is None and len(numbers) and not 0 <= numbers.min() <= numbers.max() < MOST_FRAMES:
         raise InputError(
-            f"The column frame of the atoms must hold whole numbers from 0 to {MOST_FRAMES - 1}; correct it, or leave "
-            "it out."
+            f"The column frame of the atoms must hold whole numbers counted from 0, below {MOST_FRAMES}; correct it, "
+            "or leave it out."
         )
     frames = np.rint(numbers).astype(np.int64)
     if n_frames is not None and len(frames) and not 0 <= frames.min() <= frames.max() < n_frames:

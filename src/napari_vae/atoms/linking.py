@@ -231,17 +231,10 @@ def _checked(atoms: Any, movie: Micrograph | None) -> tuple[Ints, Array]:
     """Frames (N,) and positions (N, 2) of a table that can be followed."""
     check_table(atoms)
     frames = frame_numbers(atoms)
-    last = np.inf if movie is None else movie.n_frames - 1
-    if len(frames) and not 0 <= frames.min() <= frames.max() <= last:
-        there = "frames are counted from 0" if movie is None else f"the movie has {movie.n_frames}, counted from 0"
+    if movie is not None and len(frames) and frames.max() >= movie.n_frames:
+        there = f"the movie has {movie.n_frames}, counted from 0"
         raise InputError(f"The atoms lie in frames {frames.min()} to {frames.max()}; {there}.")
-    try:
-        points = atoms[["y", "x"]].to_numpy(float)
-    except (TypeError, ValueError):
-        raise InputError("The columns y and x of the atoms hold text; give positions in pixels.") from None
-    if not np.isfinite(points).all():
-        raise InputError("Some atoms have NaN or an infinite number as their position; remove these rows first.")
-    return frames, points
+    return frames, atoms[["y", "x"]].to_numpy(float)
 
 
 def _reach(reach: Any, spacing: float, several: bool) -> float:

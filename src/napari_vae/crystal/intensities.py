@@ -73,8 +73,6 @@ def voronoi_intensities(
         )
     radius = min(radius, float(sum(micrograph.shape[-2:])))  # a larger one reaches no farther
     points = atoms[["y", "x"]].to_numpy(dtype=float)
-    if not np.isfinite(points).all():
-        raise InputError("Some atoms have NaN or infinite positions; drop those rows first.")
     intensity, area = np.full((2, len(atoms)), np.nan)
     for number in np.unique(frames):
         rows = np.flatnonzero(frames == number)

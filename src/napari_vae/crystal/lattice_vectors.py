@@ -116,8 +116,6 @@ def checked_points(atoms: pd.DataFrame, fewest: int = FEWEST) -> Array:
     points = atoms[["y", "x"]].to_numpy(dtype=float)
     if len(points) < fewest:
         raise InputError(f"A lattice takes at least {fewest} atoms, and these are {len(points)}; find more of them.")
-    if not np.isfinite(points).all():
-        raise InputError("Some atoms have NaN or infinite positions; drop those rows first.")
     return points
 
 

@@ -77,7 +77,7 @@ def table_layers(path: Path) -> list[LayerData]:
     Raises
     ------
     ReadError
-        If the table has no columns ``y`` and ``x``, or holds what are no positions; see `check_table` and `frame_numbers`.
+        If the table has no columns ``y`` and ``x``, or holds what are no positions or frames.
     """
     from ..layers import atoms_to_points, latent_style
     from ..positions import check_table, frame_numbers
