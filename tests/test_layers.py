@@ -98,6 +98,7 @@ def test_micrograph_keeps_the_calibration_of_its_layer(scene):
         ({"scale": (-0.1, 0.2), "affine": np.diag([2, 3, 1]), "units": ("nm", "nm")}, (0.2, 0.6), "nm"),
         ({"scale": (0.1, 0.2), "units": ("s", "nm")}, None, "px"),
         ({"scale": (0.1, 0.2)}, None, "px"),
+        ({"scale": (0.1, 0.2), "units": ("dimensionless", "dimensionless")}, None, "px"),
     ],
 )
 def test_the_size_of_a_pixel_is_that_of_the_whole_way_to_the_world_in_one_unit(scene, place, size, unit):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ReadError
+from .units import known_unit, short_unit, unit_factors
 
 if TYPE_CHECKING:
     from .micrograph import Micrograph
@@ -94,7 +95,7 @@ class Placement:
         n = len(axes)
         if KEPT in micrograph.metadata:
             return cls.from_dict(micrograph.metadata[KEPT]).last(n)
-        unit = _known_unit(micrograph.units)
+        unit = known_unit(micrograph.units)
         return cls(
             scale=np.array([1.0] * (n - 2) + list(micrograph.scale)),
             translate=np.zeros(n),
@@ -122,7 +123,7 @@ class Placement:
             sound = [array.shape for array in numbers.values()] == shapes and len(labels) == n > 1
             if not sound or not all((np.abs(array) < LARGEST).all() for array in numbers.values()):
                 raise ValueError("shapes")
-            placement = cls(**numbers, units=tuple(map(_known_unit, units)), axis_labels=labels)
+            placement = cls(**numbers, units=tuple(map(known_unit, units)), axis_labels=labels)
             np.linalg.inv(placement.to_world())
         except (TypeError, KeyError, ValueError) as error:
             raise ReadError("The place of the image in the world is damaged; make the file again.") from error
@@ -205,7 +206,7 @@ class Placement:
         It is that of the whole way to the world; to be rotated or sheared changes no length.
         """
         unit = self.units[-1]
-        if unit == "pixel" or _factors((unit, unit), self.units[-2:]) is None:
+        if unit in ("pixel", "dimensionless") or unit_factors((unit, unit), self.units[-2:]) is None:
             return None, "px"
         return self._lengths(), short_unit(unit)
 
@@ -251,7 +252,7 @@ class Placement:
         """Matrix (n + 1, n + 1) from pixels of `other` to pixels of this placement, over the axes that both have."""
         n = min(self.ndim, other.ndim)
         ours, theirs = self.last(n), other.last(n)
-        factors = None if self.bare or other.bare else _factors(ours.units, theirs.units)
+        factors = None if self.bare or other.bare else unit_factors(ours.units, theirs.units)
         world = theirs.to_world()
         if factors is not None:
             world[:-1] *= factors[:, None]
@@ -259,7 +260,7 @@ class Placement:
 
     def shares_units(self, other: Placement) -> bool:
         """Whether rows and columns are of the same kind as those of another: lengths, or bare pixels."""
-        return _factors(self.units[-2:], other.units[-2:]) is not None
+        return unit_factors(self.units[-2:], other.units[-2:]) is not None
 
     def lies_like(self, other: Placement) -> bool:
         """Whether pixels of both lie at the same place."""
@@ -273,7 +274,7 @@ class Placement:
 
     def _factors_to(self, unit: str) -> Floats:
         """What the last two axes are multiplied by to be in that unit; 1 where they are of another kind."""
-        factors = _factors((unit, unit), self.units[-2:])
+        factors = unit_factors((unit, unit), self.units[-2:])
         return np.ones(2) if factors is None else factors
 
     def _linear(self) -> Floats:
@@ -295,42 +296,3 @@ def _shear_matrix(shear: Floats, n: int) -> Floats:
     matrix = np.eye(n)
     matrix[_above(n)] = shear
     return matrix
-
-
-def short_unit(name: str) -> str:
-    """How a unit is written: ``"nm"`` for ``"nanometer"``; that of bare pixels ``"px"``."""
-    return "px" if name == "pixel" else f"{_registry().Unit(name):~}"
-
-
-def size_ratio(size: Any, unit: str, other: Any, other_unit: str) -> float | None:
-    """Side of pixels in that of others; ``None`` if a size is missing, or the units are of two kinds."""
-    factors = _factors((_known_unit(other_unit),), (_known_unit(unit),))
-    if not size or not other or factors is None:
-        return None
-    return float(np.sqrt(np.prod(size) / np.prod(other)) * factors[0])
-
-
-def _factors(wanted: tuple[str, ...], given: tuple[str, ...]) -> Floats | None:
-    """What numbers in the given units are multiplied by, of every axis; ``None`` if one is of another kind."""
-    registry = _registry()
-    pairs = [(registry.Unit(a), registry.Unit(b)) for a, b in zip(wanted, given, strict=True)]
-    if any(a.dimensionality != b.dimensionality for a, b in pairs):
-        return None
-    return np.array([1.0 if a == b else registry.Quantity(1.0, b).to(a).magnitude for a, b in pairs])
-
-
-def _known_unit(name: str) -> str:
-    """The unit if pint, which napari reads units with, knows it; else ``"pixel"``."""
-    if name in ("", "px"):
-        return "pixel"
-    try:
-        return str(_registry().Unit(name))
-    except Exception:  # pint raises many kinds for text that is not a unit, such as "<unspecified>"
-        return "pixel"
-
-
-def _registry() -> Any:
-    """The units of pint that napari uses."""
-    import pint
-
-    return pint.get_application_registry()

@@ -20,8 +20,8 @@ from ..io.reading import read
 from ..io.writing import read_table, write_table
 from ..likeness import OTHER_SCALE
 from ..normalization import levels_of
-from ..placement import size_ratio
 from ..progress import never
+from ..units import size_ratio
 from .facts import atom_facts
 from .inputs import Patterns, find_files
 from .modelling import Train

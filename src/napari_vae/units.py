@@ -1,0 +1,48 @@
+"""Units of length and others, as pint knows them, which napari reads units with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def short_unit(name: str) -> str:
+    """How a unit is written: ``"nm"`` for ``"nanometer"``; that of bare pixels ``"px"``."""
+    return "px" if name == "pixel" else f"{_registry().Unit(name):~}"
+
+
+def size_ratio(size: Any, unit: str, other: Any, other_unit: str) -> float | None:
+    """Side of pixels in that of others; ``None`` if a size is missing, or the units are of two kinds."""
+    factors = unit_factors((known_unit(other_unit),), (known_unit(unit),))
+    if not size or not other or factors is None:
+        return None
+    return float(np.sqrt(np.prod(size) / np.prod(other)) * factors[0])
+
+
+def unit_factors(wanted: tuple[str, ...], given: tuple[str, ...]) -> npt.NDArray[np.float64] | None:
+    """What numbers in the given units are multiplied by, of every axis; ``None`` if one is of another kind."""
+    registry = _registry()
+    pairs = [(registry.Unit(a), registry.Unit(b)) for a, b in zip(wanted, given, strict=True)]
+    if any(a.dimensionality != b.dimensionality for a, b in pairs):
+        return None
+    base = registry.get_base_units  # as napari converts; a factor alone, of temperatures too
+    return np.array([1.0 if a == b else float(base(b)[0] / base(a)[0]) for a, b in pairs])
+
+
+def known_unit(name: str) -> str:
+    """The unit if pint, which napari reads units with, knows it; else ``"pixel"``."""
+    if name in ("", "px"):
+        return "pixel"
+    try:
+        return str(_registry().Unit(name))
+    except Exception:  # pint raises many kinds for text that is not a unit, such as "<unspecified>"
+        return "pixel"
+
+
+def _registry() -> Any:
+    """The units of pint that napari uses."""
+    import pint
+
+    return pint.get_application_registry()
