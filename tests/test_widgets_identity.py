@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import _layer_actions
 
 import napari_vae as nv
-from napari_vae.identity import image_of, ours, token_of
+from napari_vae.identity import image_of, note, ours, token_of
 from napari_vae.layers import KEY
 from napari_vae.open_runs import OpenRun, keep_run, run_of
 from napari_vae.placement import Placement
@@ -281,10 +281,10 @@ def described(viewer, lattice, trained):
     return image, points, viewer.add_image(np.zeros((300, 300)), name="unrelated")
 
 
-def test_figures_are_drawn_on_the_image_of_the_points_only(viewer, described, show_widget):
+def test_figures_are_drawn_on_the_image_of_the_points_only(viewer, described, show_widget, qtbot):
     from napari_vae.widgets.explorer.explore import ExploreWidget
 
-    image, _, unrelated = described
+    image, points, unrelated = described
     explore = show_widget(ExploreWidget)
 
     def drawn_on():
@@ -304,7 +304,9 @@ def test_figures_are_drawn_on_the_image_of_the_points_only(viewer, described, sh
     explore.axes.image.choose(copy)
     assert drawn_on() == "renamed copy" and explore.axes.image.layer() == copy
     explore.axes.image.setCurrentText("not known")  # cannot be unknown again
-    assert explore.axes.image.layer() == copy
+    assert explore.axes.image.layer() == copy and explore.opened is not None
+    note(points, run="")  # as another widget may
+    qtbot.waitUntil(lambda: explore.opened is None, timeout=5000)
 
 
 def test_pictures_of_a_column_replace_their_own_only(viewer, described, show_widget, qtbot):

@@ -100,7 +100,7 @@ class LayerLink(QObject):
             go_to(self._viewer, Placement.of_layer(self._layer), self._layer.data[row])
 
     def _events(self, layer: Any) -> list[tuple[Any, Any]]:
-        events = [(layer.events.features, self._on_table)]
+        events = [(layer.events.features, self._on_table), (layer.events.metadata, self._on_table)]
         if hasattr(layer, "selected_data"):
             events += [
                 (layer.events.data, self._on_table),
