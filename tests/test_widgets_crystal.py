@@ -6,6 +6,8 @@ import pytest
 from napari_vae import measure_lattice, samples
 from napari_vae.io.napari_reader import image_layer
 from napari_vae.layers import atoms_to_points, placement_of
+from napari_vae.placement import Placement
+from napari_vae.widgets.pixel_size_box import calibrate
 from training_widget import LONG
 
 
@@ -120,3 +122,30 @@ def test_no_atoms_no_lattice_nothing_ticked(viewer, scene, box, qtbot, notificat
     viewer.layers.remove(points)
     box.measure()
     assert "no atoms to measure" in notifications[-1]
+
+
+def test_lengths_are_those_of_the_whole_transform_when_it_is_measured(viewer, scene, box, qtbot):
+    image, points, truth = scene
+    for layer in (image, points):
+        layer.scale, layer.affine = (1, 1), np.diag([0.012, 0.012, 1])
+    measure(qtbot, box)
+    assert measure_lattice(truth).scaled((0.012, 0.012)).describe("nm") in box.told.text()
+    with qtbot.waitSignal(box.job.ended, timeout=LONG):
+        box.measure()
+        calibrate(viewer.layers, image, 0.024, "nm")
+    assert measure_lattice(truth).scaled((0.024, 0.024)).describe("nm") in box.told.text()
+    assert Placement.of_layer(made(viewer)["vacancies"]).lies_like(placement_of(image))
+
+
+def test_points_without_frames_are_measured_on_the_frame_in_view(viewer, scene, box, qtbot, notifications):
+    image, points, _ = scene
+    empty = np.zeros_like(image.data)
+    place = {"scale": (1, *image.scale), "units": ("s", *image.units)}
+    movie = viewer.add_image(np.stack([empty, image.data, empty]), name="movie", **place)
+    viewer.layers.remove(image)
+    viewer.dims.set_current_step(0, 1)
+    box.atoms.choose(points)
+    measure(qtbot, box)
+    assert (points.features["intensity"].dropna() > 0).all() and points.features["intensity"].notna().any()
+    assert "belong to no frame" in notifications[0] and "in view, 1" in notifications[0]
+    assert set(made(viewer)["vacancies"].data[:, 0]) <= {1} and made(viewer)["vacancies"].ndim == movie.ndim
