@@ -399,3 +399,17 @@ def test_open_takes_its_picture_on_a_virtual_screen_where_there_is_no_display(co
     code, _, errors = command("open", results, "--screenshot", tmp_path / "window.png")
     assert code == 2
     assert "No virtual screen." in errors
+
+
+@pytest.mark.parametrize(
+    "name", ["a\x1b]0;owned\x07.npy", "b\x9b31m.npy", "c\u202efig.npy", "[bold]d[/e].npy", "-\x1b[2J"]
+)
+def test_no_name_gives_orders_to_the_terminal(tmp_path, monkeypatch, capfd, name):
+    monkeypatch.chdir(tmp_path)
+    np.save(tmp_path / "x.npy", np.zeros((9, 9)))
+    (tmp_path / "x.npy").rename(tmp_path / name)
+    with contextlib.suppress(SystemExit):
+        main(["detect", name, "--out", str(tmp_path / "out")])
+    told = "".join(capfd.readouterr())
+    assert name.encode("unicode_escape").decode().partition(".")[0] in told
+    assert not set(told) & set("\x1b\x07\x9b\u202e")

@@ -2,6 +2,8 @@
 
 import logging
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -95,6 +97,55 @@ def test_lzw_compression(tmp_path, ramp):
 
     Image.fromarray(ramp).save(tmp_path / "a.tif", compression="tiff_lzw")
     np.testing.assert_array_equal(read(tmp_path / "a.tif").data, ramp)
+
+
+@pytest.mark.parametrize(("compression", "known"), [(7, "JPEG"), (50000, "ZSTD"), (34887, "LERC")])
+def test_a_compression_that_cannot_be_read_is_named(tmp_path, ramp, compression, known):
+    tifffile.imwrite(tmp_path / "a.tif", ramp)
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as tiff:
+        tiff.pages[0].tags["Compression"].overwrite(compression)
+    installed = find_spec("imagecodecs") is not None
+    words = "is cut short or not" if installed else rf'compressed \({known}\).*pip install "napari-vae\[formats\]"'
+    with pytest.raises(ReadError, match=words):
+        read(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "zstd"])
+def test_compressions_of_other_programs(tmp_path, ramp, compression):
+    from PIL import Image
+
+    Image.fromarray(ramp.astype(np.uint8)).save(tmp_path / "a.tif", compression=compression)
+    np.testing.assert_allclose(read(tmp_path / "a.tif").data, ramp.astype(np.uint8), atol=3)
+
+
+def test_a_frame_that_is_damaged_is_one_sentence_when_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_vae.io.dataset.LAZY_BYTES", 1000)
+    frames = np.random.default_rng(0).normal(size=(5, 32, 32)).astype(np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", frames, compression="zlib", metadata={"axes": "TYX"}, photometric="minisblack")
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        place = tiff.pages[2].dataoffsets[0]
+    movie = read(tmp_path / "a.tif")
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    content[place : place + 100] = bytes(100)
+    (tmp_path / "a.tif").write_bytes(content)
+    np.testing.assert_array_equal(movie.frame(1)[0], frames[1])
+    with pytest.raises(ReadError, match=r"Frame 2 of a\.tif is missing or damaged"):
+        movie.frame(2)
+
+
+def test_warnings_and_loggers_of_others_are_let_alone(tmp_path, ramp, caplog):
+    tifffile.imwrite(tmp_path / "a.tif", ramp)
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as tiff:
+        place = tiff.pages[0].tags["ImageDescription"].offset + 2
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    content[place : place + 2] = b"\xff\xff"
+    (tmp_path / "a.tif").write_bytes(content)
+    logger = logging.getLogger("tifffile")
+    before = warnings.filters[:], warnings.showwarning, logger.propagate, logger.handlers[:], logger.level
+    with ThreadPoolExecutor(8) as pool:
+        assert all(image.shape == ramp.shape for image in pool.map(read, [tmp_path / "a.tif"] * 40))
+    assert before == (warnings.filters[:], warnings.showwarning, logger.propagate, logger.handlers[:], logger.level)
+    assert caplog.records, "what a reader says reaches whoever listens"
 
 
 def test_channels_stay_channels(tmp_path, ramp):

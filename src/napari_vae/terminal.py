@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .batch.running import BatchProgress
     from .pipeline import Stage
 
+CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"  # and what turns the way of writing round
 BAD_INPUT, OUR_FAULT, STOPPED = 2, 1, 130
 
 
@@ -28,14 +30,19 @@ def console(*, error: bool = False) -> Console:
     return Console(stderr=error, highlight=False)
 
 
+def shown(text: str) -> str:
+    """Text of which nothing is an order to the terminal, such as names of files and what files hold may be."""
+    return re.sub(CONTROL, lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def say(message: str) -> None:
     """Print one line for the user; nothing in it is taken as markup."""
-    console().print(message, markup=False, soft_wrap=True)
+    console().print(shown(message), markup=False, soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """Print one line on standard error."""
-    console(error=True).print(message, markup=False, style="red", soft_wrap=True)
+    console(error=True).print(shown(message), markup=False, style="red", soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -86,10 +93,10 @@ def progress_bars(*, quiet: bool = False) -> Iterator[StageBars]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn("{task.description:20}"),
+        TextColumn("{task.description:20}", markup=False),
         BarColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[message]}"),
+        TextColumn("{task.fields[message]}", markup=False),
     )
     with Progress(*columns, console=console(error=True), disable=quiet) as progress:
         yield StageBars(progress)
@@ -104,7 +111,7 @@ class StageBars:
 
     def begin(self, title: str) -> None:
         """Start with new bars under a title, for example of the next file; those of the last one go."""
-        self._progress.console.print(title, markup=False, soft_wrap=True)
+        self._progress.console.print(shown(title), markup=False, soft_wrap=True)
         for task in self._tasks.values():
             self._progress.remove_task(task)
         self._tasks.clear()
@@ -121,5 +128,5 @@ class StageBars:
     def __call__(self, stage: Stage) -> None:
         """Show the stage, with a new bar when it is the first of its name."""
         if stage.name not in self._tasks:
-            self._tasks[stage.name] = self._progress.add_task(stage.name, total=1.0, message="")
-        self._progress.update(self._tasks[stage.name], completed=stage.fraction, message=stage.message)
+            self._tasks[stage.name] = self._progress.add_task(shown(stage.name), total=1.0, message="")
+        self._progress.update(self._tasks[stage.name], completed=stage.fraction, message=shown(stage.message))

@@ -86,13 +86,24 @@ def fits(nbytes: int, path: Path, small: int = SMALL, stored: int | None = None)
         )
 
 
-def lazy_frames(read: Callable[[int], Any], shape: tuple[int, ...], dtype: Any) -> Any:
-    """A dask array (frames, rows, columns) of which each frame is read when it is wanted."""
+def lazy_frames(read: Callable[[int], Any], shape: tuple[int, ...], dtype: Any, path: Path) -> Any:
+    """A dask array (frames, rows, columns) of which each frame is read from the file when it is wanted."""
     import dask.array
     from dask import delayed
 
-    wanted = delayed(read, pure=True)
+    wanted = delayed(partial(_read_frame, read, path), pure=True)
     return dask.array.stack([dask.array.from_delayed(wanted(i), shape[1:], dtype) for i in range(shape[0])])
+
+
+def _read_frame(read: Callable[[int], Any], path: Path, frame: int) -> Any:
+    try:
+        return read(frame)
+    except ReadError:
+        raise
+    except Exception as error:  # parsers fail on broken files in every way there is
+        raise ReadError(
+            f"Frame {frame} of {path.name} is missing or damaged ({type(error).__name__}); copy the file again."
+        ) from error
 
 
 def _unmapped(data: Any, axes: str) -> Any:
@@ -107,9 +118,8 @@ def _unmapped(data: Any, axes: str) -> Any:
 
 def _frames_of(data: Any) -> Any:
     """A mapped stack as lazy frames, each of which maps the file again, so that nothing large lies in the graph."""
-    return lazy_frames(
-        partial(_mapped_frame, data.filename, data.dtype, data.offset, data.shape), data.shape, data.dtype
-    )
+    read = partial(_mapped_frame, data.filename, data.dtype, data.offset, data.shape)
+    return lazy_frames(read, data.shape, data.dtype, Path(data.filename))
 
 
 def _mapped_frame(path: Any, dtype: Any, offset: int, shape: tuple[int, ...], frame: int) -> Any:

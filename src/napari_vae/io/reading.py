@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
 import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
@@ -116,15 +114,14 @@ def _micrograph(path: Path, datasets: list[Dataset], index: int) -> Micrograph:
 def _reading(path: Path) -> Iterator[list[Dataset]]:
     """Give the datasets of a file and turn whatever goes wrong with it into one sentence."""
     _check(path)
-    with _quiet():
-        try:
-            yield _unique(FORMATS[path.suffix.lower()](path))
-        except ReadError:
-            raise
-        except Exception as error:
-            # Parsers leave files open in the frames of a failed call; those close here, not at some later time.
-            traceback.clear_frames(error.__traceback__)
-            raise ReadError(_what_went_wrong(path, error)) from error
+    try:
+        yield _unique(FORMATS[path.suffix.lower()](path))
+    except ReadError:
+        raise
+    except Exception as error:
+        # Parsers leave files open in the frames of a failed call; those close here, not at some later time.
+        traceback.clear_frames(error.__traceback__)
+        raise ReadError(_what_went_wrong(path, error)) from error
 
 
 def _what_went_wrong(path: Path, error: Exception) -> str:
@@ -181,22 +178,3 @@ def _unique(datasets: list[Dataset]) -> list[Dataset]:
             item if seen[item.name] == 1 else dataclasses.replace(item, name=f"{item.name} ({seen[item.name]})")
         )
     return unique
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the remarks of file parsers, which users cannot act upon, off the terminal while a file is read."""
-    loggers = [logging.getLogger(name) for name in ("rsciio", "tifffile")]
-    before = [logger.propagate for logger in loggers]
-    silent = logging.NullHandler()
-    for logger in loggers:
-        logger.addHandler(silent)
-        logger.propagate = False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, propagate in zip(loggers, before, strict=True):
-            logger.removeHandler(silent)
-            logger.propagate = propagate

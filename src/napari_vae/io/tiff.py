@@ -13,8 +13,6 @@ from ..errors import ReadError
 from .calibration import Calibration, calibrate
 from .dataset import FRAME_AXES, Dataset, fits, is_large, lazy_frames
 
-#: The TIFF compression that tifffile decodes only together with another package.
-LZW = 5
 #: TIFF tags in which DigitalMicrograph keeps the unit and the step of columns and rows.
 DM_UNIT_X, DM_UNIT_Y, DM_STEP_X, DM_STEP_Y = 65003, 65004, 65009, 65010
 
@@ -57,25 +55,40 @@ def _load(path: Path, index: int) -> Any:
             if series.dataoffset is not None:  # as ImageJ writes large stacks: one page, and all pixels behind it
                 return tifffile.memmap(path, series=index, mode="r")
             if frames == len(series.pages):
-                return lazy_frames(partial(_read_frame, path, index), series.shape, series.dtype)
+                _read_frame(path, index, 0)  # which says now what is missing to read it
+                return lazy_frames(partial(_read_frame, path, index), series.shape, series.dtype, path)
         fits(series.nbytes, path)
-        if series.keyframe.compression == LZW:
-            return _load_with_pillow(path, series)
-        return series.asarray()
+        return _decoded(path, series)
 
 
 def _read_frame(path: Path, index: int, frame: int) -> np.ndarray:
     import tifffile
 
-    return tifffile.imread(path, series=index, key=frame)
+    with tifffile.TiffFile(path) as tiff:
+        return _decoded(path, tiff.series[index], frame)
 
 
-def _load_with_pillow(path: Path, series: Any) -> np.ndarray:
-    """Read LZW pages, which tifffile alone cannot decompress, with Pillow, which can."""
+def _decoded(path: Path, series: Any, frame: int | None = None) -> np.ndarray:
+    """Pixels; those that tifffile decompresses only with a package more are read with Pillow, if that can."""
     import imageio.v3 as imageio
 
-    pages = [imageio.imread(path, plugin="pillow", index=page.index) for page in series.pages]
-    return np.stack(pages).reshape(series.shape)
+    try:
+        return series.asarray(key=frame)
+    except (ValueError, ImportError) as error:
+        if "imagecodecs" not in str(error) and not isinstance(error, ImportError):
+            raise
+    pages = series.pages if frame is None else [series.pages[frame]]
+    try:
+        pixels = np.stack([imageio.imread(path, plugin="pillow", index=page.index) for page in pages])
+        if pixels.dtype != series.dtype:
+            raise ValueError(f"decoded as {pixels.dtype}")
+        return pixels.reshape(series.shape if frame is None else series.shape[1:])
+    except Exception as error:
+        name = getattr(series.keyframe.compression, "name", series.keyframe.compression)
+        raise ReadError(
+            f"{path.name} is compressed ({name}) in a way that needs a package more; type pip install "
+            '"napari-vae[formats]", or save it without compression.'
+        ) from error
 
 
 def _calibration(tiff: Any) -> Calibration:
