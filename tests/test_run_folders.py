@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,11 +119,13 @@ def test_folders_are_listed_renamed_and_moved(analysis, folder, tmp_path):
 def test_a_movie_on_disk_is_found_where_it_was_moved_together_with_its_analysis(analysis, folder, tmp_path):
     source = shutil.move(folder / "micrograph.tif", tmp_path / "scan.tif")
     record = json.loads((folder / "analysis.json").read_text())
+    known = Path(source).stat()
     record["micrograph"]["metadata"] = {"path": "/where/it/was/scan.tif"}
+    record["micrograph"]["stamp"] = [known.st_size, known.st_mtime_ns]
     (folder / "analysis.json").write_text(json.dumps(record))
     np.testing.assert_array_equal(nv.load_analysis(folder).micrograph.data, analysis.micrograph.data)
     Path(source).unlink()
-    with pytest.raises(nv.ReadError, match=r"no file .*scan\.tif"):
+    with pytest.raises(nv.ReadError, match=r"its micrograph scan\.tif is not in"):
         nv.load_analysis(folder)
 
 
@@ -274,3 +277,26 @@ def test_saving_over_a_result_keeps_what_else_lies_there(analysis, folder):
     (folder / "run" / "windows.csv").write_text("of the model of many files that was here")
     analysis.run.save(folder / "run")
     assert (folder / "run" / "notes.txt").exists() and not (folder / "run" / "windows.csv").exists()
+
+
+def test_an_analysis_reads_no_other_file_than_its_micrograph(analysis, tmp_path):
+    """Whatever path its record names."""
+    np.save(tmp_path / "movie.npy", analysis.micrograph.data)
+    np.save(tmp_path / "secret.npy", 1 - analysis.micrograph.data)
+    image = nv.read(tmp_path / "movie.npy")
+    image = nv.Micrograph(image.data, 0.02, "nm", metadata=image.metadata)
+    folder = replace(analysis, micrograph=image).save(tmp_path / "whole")
+    (folder / "micrograph.tif").unlink()  # as of a movie that is too large to be kept
+    np.testing.assert_array_equal(nv.load_analysis(folder).micrograph.data, image.data)
+    record = json.loads((folder / "analysis.json").read_text())
+    record["micrograph"]["metadata"]["path"] = str(tmp_path / "secret.npy")
+    (folder / "analysis.json").write_text(json.dumps(record))
+    for place in (lambda: None, lambda: (folder / "secret.npy").symlink_to(tmp_path / "secret.npy")):
+        place()
+        with pytest.raises(nv.ReadError, match=r"its micrograph secret\.npy is not in the folder.*micrograph=…"):
+            nv.load_analysis(folder)
+    given = nv.load_analysis(folder, micrograph=tmp_path / "movie.npy")
+    np.testing.assert_array_equal(given.micrograph.data, image.data)
+    (folder / "secret.npy").unlink()
+    np.save(folder / "secret.npy", image.data)
+    np.testing.assert_array_equal(nv.load_analysis(folder).micrograph.data, image.data)

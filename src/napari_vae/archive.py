@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from os import PathLike
@@ -14,7 +15,7 @@ from pydantic import Field
 
 from .columns import check_latents
 from .errors import InputError, ReadError
-from .folders import holds, open_folder, replace_folder, user_path
+from .folders import holds, open_folder, replace_folder, stamp, user_path
 from .micrograph import Micrograph
 from .models.config import ModelConfig
 from .settings import Count, Open, Positive, Saved, Whole
@@ -43,6 +44,7 @@ class _MicrographFile(Open):
     name: str
     metadata: _Metadata
     shape: tuple[Count, ...]
+    stamp: list[int] = Field(default_factory=list)  # of the file: size and date, by which it is known again
 
 
 class _Detection(Open):
@@ -115,8 +117,14 @@ def save_analysis(analysis: Analysis, folder: str | PathLike[str], *, overwrite:
     return target
 
 
-def load_analysis(folder: str | PathLike[str]) -> Analysis:
+def load_analysis(folder: str | PathLike[str], *, micrograph: str | PathLike[str] | None = None) -> Analysis:
     """Read a folder written by `Analysis.save`. Nothing in it is executed.
+
+    Parameters
+    ----------
+    folder : path
+    micrograph : path, optional
+        The image or movie, where it is neither in the folder nor, unchanged, where it was analysed.
 
     Raises
     ------
@@ -128,10 +136,10 @@ def load_analysis(folder: str | PathLike[str]) -> Analysis:
     >>> load_analysis("results").latents["class"].value_counts()  # doctest: +SKIP
     """
     with open_folder(folder, RECORD, "holds no analysis; give a folder that “napari-vae analyze” has written.") as path:
-        return _read(path)
+        return _read(path, micrograph)
 
 
-def _read(path: Path) -> Analysis:
+def _read(path: Path, micrograph: str | PathLike[str] | None) -> Analysis:
     from .io.json_files import read_json
     from .io.writing import read_table
     from .patches import extract_patches
@@ -141,7 +149,7 @@ def _read(path: Path) -> Analysis:
     record = read_json(path / RECORD, AnalysisFile)
     try:
         atoms, latents = (read_table(path / name) for name in TABLES)
-        image = _load_micrograph(path, record.micrograph)
+        image = _load_micrograph(path, record.micrograph, micrograph)
         atoms.attrs["napari_vae"] = record.detection.plain()
         run = load_run(path / "run")
         patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization)
@@ -223,11 +231,12 @@ def describe(analysis: Analysis) -> dict[str, Any]:
 
     image = analysis.micrograph
     known = {key: value for key, value in vars(image).items() if key != "data"}
+    source = Path(image.metadata.get("path", ""))
     return {
         "format": FORMAT,
         "napari_vae": __version__,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "micrograph": {**known, "shape": image.shape, "dtype": str(image.data.dtype)},
+        "micrograph": {**known, "shape": image.shape, "dtype": str(image.data.dtype), "stamp": stamp(source)[1:]},
         "settings": analysis.settings,
         "detection": dict(analysis.atoms.attrs.get("napari_vae", {})),
         "atoms": len(analysis.atoms),
@@ -282,13 +291,34 @@ def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     return images
 
 
-def _load_micrograph(folder: Path, known: _MicrographFile) -> Micrograph:
-    from .io.reading import read
+def _load_micrograph(folder: Path, known: _MicrographFile, given: str | PathLike[str] | None) -> Micrograph:
+    from .io.reading import list_datasets, read
 
     saved, metadata = folder / "micrograph.tif", known.metadata
-    source = Path(metadata.path)
-    beside = folder.absolute().parent / source.name  # where a movie lies that was moved together with its analysis
-    source = source if source.is_file() or not beside.is_file() else beside
-    data = read(saved).data if saved.exists() else read(source, dataset=metadata.dataset).data
+    source = _source(folder, known) if given is None else user_path(given)
+    named = source != saved and metadata.dataset in list_datasets(source)  # of a file with one it is that of the file
+    data = read(source, dataset=metadata.dataset if named else None).data
     data = data.reshape(known.shape)  # files do not tell a movie of one frame from an image
     return Micrograph(data, known.pixel_size, known.units, known.axes, known.name, metadata.plain())
+
+
+def _source(folder: Path, known: _MicrographFile) -> Path:
+    """The file of the micrograph: in the folder; else the one that was analysed, of which nobody else knows the dates.
+
+    Raises
+    ------
+    ReadError
+        If it is neither; what the record of a stranger names may be any file of the user's.
+    """
+    source, kept = Path(known.metadata.path), folder / "micrograph.tif"
+    inside = kept if kept.exists() else folder / re.split(r"[/\\]", known.metadata.path)[-1]
+    if inside.is_file() and Path(os.path.realpath(inside)).is_relative_to(os.path.realpath(folder)):
+        return inside
+    beside = folder.absolute().parent / inside.name  # where a movie lies that was moved together with its analysis
+    for path in (source, beside):
+        if path.is_file() and list(stamp(path)[1:]) == known.stamp:
+            return path
+    raise ReadError(
+        f"its micrograph {source.name} is not in the folder, and not as it was where it lay; put it there, or name it: "
+        "load_analysis(…, micrograph=…)"
+    )
