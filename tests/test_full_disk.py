@@ -12,6 +12,7 @@ import pytest
 
 import napari_vae as nv
 from napari_vae.io.writing import TABLE_ENDINGS
+from napari_vae.terminal import exit_code, sentence
 
 resource = pytest.importorskip("resource", reason="the limit for a file is that of Linux and macOS")
 
@@ -25,6 +26,14 @@ def full_disk(room=4096):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextlib.contextmanager
+def told_in_a_sentence():
+    """Whichever library it is that finds the disk full."""
+    with pytest.raises(OSError) as refused:
+        yield
+    assert "make room there" in sentence(refused.value) and exit_code(refused.value) == 2
 
 
 def contents(folder):
@@ -60,9 +69,18 @@ def test_tables(tmp_path, ending):
     large = pd.DataFrame(rng.normal(size=(5000, 3)), columns=["y", "x", "z1"])
     nv.write_table(small, tmp_path / f"t{ending}", pixel_size=(1, 1), units="nm")
     before = contents(tmp_path)
-    with full_disk(), pytest.raises(OSError):
+    with full_disk(), told_in_a_sentence():
         nv.write_table(large, tmp_path / f"t{ending}", pixel_size=(1, 1), units="nm")
     assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("ending", ["zarr", "parquet"])
+def test_stacks(tmp_path, ending):
+    pytest.importorskip({"zarr": "zarr", "parquet": "pyarrow"}[ending])
+    images = np.random.default_rng(0).normal(size=(200, 16, 16))
+    with full_disk(), told_in_a_sentence():
+        nv.write_stack([images], tmp_path / f"stack.{ending}", length=200)
+    assert not any(tmp_path.iterdir())
 
 
 def test_images_and_figures(analysis, tmp_path):
@@ -71,9 +89,9 @@ def test_images_and_figures(analysis, tmp_path):
     nv.save_figures(data, tmp_path, ["png"], ["scatter"])
     before = contents(tmp_path)
     with full_disk():
-        with pytest.raises(OSError):
+        with told_in_a_sentence():
             nv.write_image(np.random.default_rng(0).normal(size=(99, 99)), tmp_path / "a.tif")
-        with pytest.raises(OSError):
+        with told_in_a_sentence():
             nv.save_figures(data, tmp_path, ["png"], ["scatter"])
     assert contents(tmp_path) == before
 

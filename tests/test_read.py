@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_vae.errors import ReadError
+from napari_vae.errors import InputError, ReadError
 from napari_vae.io import list_datasets, read
 from napari_vae.io.napari_reader import get_reader
 from napari_vae.io.writing import write_image
+from napari_vae.micrograph import Micrograph
 
 
 @pytest.fixture
@@ -90,6 +91,20 @@ def test_colour_gives_luminance_and_says_so(tmp_path, planar):
     assert image.shape == (16, 20)
     assert float(image.data[0, 0]) == pytest.approx(58.7)
     assert "luminance" in image.metadata["notes"][0]
+
+
+@pytest.mark.parametrize("shape", [(24, 32, 3), (5, 24, 32, 3)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_colours_in_the_last_axis_become_luminance(tmp_path, shape, dtype):
+    colours = np.random.default_rng(0).integers(0, 255, shape).astype(dtype)
+    np.save(tmp_path / "a.npy", colours)
+    tifffile.imwrite(tmp_path / "a.tif", colours, photometric="minisblack")
+    for name in ("a.npy", "a.tif"):
+        image = read(tmp_path / name)
+        np.testing.assert_allclose(image.data, colours @ [0.299, 0.587, 0.114], rtol=1e-4)
+        assert image.axes == "TYX"[-image.data.ndim :]
+    with pytest.raises(InputError, match="colour picture or movie"):
+        Micrograph(colours)
 
 
 def test_lzw_compression(tmp_path, ramp):

@@ -12,6 +12,7 @@ import pytest
 from napari_vae.errors import InputError, ReadError
 from napari_vae.io import read
 from napari_vae.io.writing import read_table, write_image, write_table
+from napari_vae.terminal import sentence
 
 
 @pytest.mark.parametrize("shape", [(20, 30), (3, 20, 30)])
@@ -24,7 +25,7 @@ def test_written_images_read_back(tmp_path, shape):
 
 
 def test_complex_numbers_are_refused_and_not_halved(tmp_path):
-    with pytest.raises(InputError, match="complex; write their magnitude"):
+    with pytest.raises(InputError, match="complex; take its magnitude"):
         write_image(np.ones((8, 8), complex), tmp_path / "a.tif")
     assert not any(tmp_path.iterdir())
 
@@ -230,3 +231,36 @@ def test_shapes_of_napari_and_tables_without_positions_are_refused_with_a_remedy
     path.write_text("row_nm;col_nm\n1,5;2\n")
     with pytest.raises(ReadError, match=r"columns row_nm, col_nm and no y and x; call the row and column"):
         table_layers(path)
+
+
+@pytest.mark.parametrize(("size", "units"), [(0.02, "nm"), (2e-11, "m"), ((2e-5, 2e-5), "µm")])
+def test_one_pixel_size_for_both_axes_in_any_unit(tmp_path, size, units):
+    image = read(write_image(np.eye(8), tmp_path / "a.tif", pixel_size=size, units=units))
+    assert image.pixel_size == pytest.approx((0.02, 0.02), rel=1e-4) and image.units == "nm"
+    back = read_table(
+        write_table(pd.DataFrame({"y": [1.0], "x": [2.0]}), tmp_path / "t.xyz", pixel_size=size, units=units)
+    )
+    assert back[["y", "x"]].to_numpy() == pytest.approx(np.array([[1.0, 2.0]]))
+
+
+BAD_IMAGES = [
+    np.zeros(3),
+    np.zeros((2, 3, 4, 5)),
+    np.zeros((4, 30, 40, 3)),
+    [["a"]],
+    [[1], [1, 2]],
+    np.zeros((2, 2), "M8[s]"),
+]
+
+
+@pytest.mark.parametrize("data", BAD_IMAGES)
+def test_what_is_no_image_is_not_written(tmp_path, data):
+    with pytest.raises(InputError, match=r"The (image|rows)"):
+        write_image(data, tmp_path / "a.tif")
+    for size in (0, -1, "a", np.nan, (1, 2, 3), 1e300):
+        with pytest.raises(InputError, match="pixel"):
+            write_image(np.eye(3), tmp_path / "a.tif", pixel_size=size)
+    with pytest.raises(OSError) as refused:
+        write_image(np.eye(3), tmp_path)
+    assert "choose another name" in sentence(refused.value)
+    assert not any(tmp_path.iterdir())

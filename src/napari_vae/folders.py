@@ -105,7 +105,7 @@ def _short(name: str) -> str:
 def holds(folder: str | PathLike[str], marker: str) -> bool:
     """Whether a folder is of the kind with this marker, after a kill that left it under another name too."""
     recover(Path(folder))
-    return (Path(folder) / marker).is_file()
+    return os.path.isfile(Path(folder) / marker)  # noqa: PTH113 - which does not fail on a name too long
 
 
 def check_replaceable(target: str | PathLike[str], marker: str) -> None:
@@ -182,7 +182,7 @@ def recover(target: Path) -> None:
 
 def _linked(target: Path) -> Path:
     """Where a folder lies of which users have made a link."""
-    return Path(os.path.realpath(target)) if target.is_symlink() else target
+    return Path(os.path.realpath(target)) if os.path.islink(target) else target  # noqa: PTH114 - which does not fail on a name too long
 
 
 def _abandoned(path: Path) -> bool:
@@ -236,7 +236,11 @@ def replace_folder(target: str | PathLike[str], marker: str) -> Iterator[Path]:
         yield new
         _take_place(new, target)
     except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
+        for pause in PAUSES:  # threads of a library may still be writing
+            shutil.rmtree(new, ignore_errors=True)
+            time.sleep(pause)
+            if not new.exists():
+                break
         recover(target)  # what was there comes back
         raise
 

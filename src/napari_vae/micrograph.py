@@ -53,6 +53,11 @@ class Micrograph:
 
     def __post_init__(self) -> None:
         data = self.data if hasattr(self.data, "dask") else _array(self.data)
+        if not self.axes and colours_last(data.shape):
+            raise InputError(
+                f"The image is a colour picture or movie of shape {tuple(data.shape)}; convert it to grey values "
+                "first, for example with skimage.color.rgb2gray."
+            )
         axes = self.axes or {2: "YX", 3: "TYX"}.get(data.ndim, "")
         if len(axes) != data.ndim or axes not in ("YX", "TYX", "CYX"):
             raise InputError(
@@ -67,7 +72,7 @@ class Micrograph:
             )
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "axes", axes)
-        object.__setattr__(self, "pixel_size", _pixel_size(self.pixel_size))
+        object.__setattr__(self, "pixel_size", size_of_pixels(self.pixel_size))
         object.__setattr__(self, "units", self.units if self.pixel_size is not None else "px")
 
     def __repr__(self) -> str:
@@ -116,11 +121,6 @@ def as_micrograph(image: Any) -> Micrograph:
         return image
     if not hasattr(image, "ndim"):
         image = _array(image)
-    if image.ndim == 3 and image.shape[-1] in (3, 4) and image.dtype == np.uint8 and min(image.shape[:2]) > 8:
-        raise InputError(
-            f"The image is a colour picture of shape {tuple(image.shape)}; convert it to grey values first, "
-            "for example with skimage.color.rgb2gray."
-        )
     return Micrograph(image)
 
 
@@ -138,10 +138,25 @@ def _array(image: Any) -> npt.NDArray[Any]:
         raise InputError("The rows of the image differ in length; give an array of numbers, rows × columns.") from None
 
 
-def _pixel_size(value: Any) -> tuple[float, float] | None:
+def colours_last(shape: tuple[int, ...]) -> bool:
+    """Whether an image or movie of this shape has red, green and blue in its last axis, for nothing is so narrow."""
+    return len(shape) in (3, 4) and shape[-1] in (3, 4) and min(shape[-3:-1]) > 8
+
+
+def size_of_pixels(value: Any) -> tuple[float, float] | None:
+    """The size of a pixel along rows and columns of what a user gives: both, or one for both.
+
+    Raises
+    ------
+    InputError
+        If it is not above 0.
+    """
     if value is None:
         return None
-    pair = np.broadcast_to(np.asarray(value, dtype=float), (2,))
-    if not np.isfinite(pair).all() or (pair <= 0).any():
+    try:
+        rows, columns = np.broadcast_to(np.asarray(value, dtype=float), (2,)).tolist()
+    except (TypeError, ValueError):
+        rows = columns = np.nan
+    if not (0 < rows < np.inf and 0 < columns < np.inf):
         raise InputError(f"The pixel size {value} is not a positive number; give it per row and column, or None.")
-    return float(pair[0]), float(pair[1])
+    return rows, columns

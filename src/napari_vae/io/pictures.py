@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import AliasChoices, AliasPath, BaseModel, Field
 
 from ..errors import ReadError
+from ..micrograph import colours_last
 from ..settings import Number
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, fits
@@ -42,13 +43,13 @@ def picture_datasets(path: Path) -> list[Dataset]:
 def array_datasets(path: Path) -> list[Dataset]:
     """The array of an ``.npy`` file, mapped into memory; arrays of Python objects are refused, never unpickled."""
     data = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(data, np.ndarray) or data.ndim not in (2, 3):
+    coloured = colours_last(data.shape)
+    if not isinstance(data, np.ndarray) or data.ndim not in (2, 3, 3 + coloured):
         raise ReadError(
             f"{path.name} holds an array of shape {getattr(data, 'shape', '?')}; save (rows, columns) or "
             "(frames, rows, columns)."
         )
-    coloured = data.ndim == 3 and data.shape[-1] in (3, 4) and data.dtype == np.uint8 and min(data.shape[:2]) > 8
-    axes = "YXS" if coloured else "TYX"[-data.ndim :]
+    axes = ("TYXS" if coloured else "TYX")[-data.ndim :]
     rows, columns = data.shape[axes.index("Y") :][:2]
     return [Dataset(path.stem, axes, data.shape, lambda: data, _field_of_view(path, rows, columns))]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import traceback
 from collections.abc import Callable, Iterator
 from os import PathLike
@@ -140,9 +141,9 @@ def _what_went_wrong(path: Path, error: Exception) -> str:
 
 def _check(path: Path) -> None:
     suffix = path.suffix.lower()
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - which does not fail on a name too long
         raise ReadError(f"{path} is a folder; give the image files in it.")
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110
         raise ReadError(f"There is no file {path}; check its name and folder.")
     if suffix in ARCHIVES:
         raise ReadError(f"{path.name} is an archive; unpack it and give the files in it.")

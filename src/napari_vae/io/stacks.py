@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ..errors import InputError, ReadError
 from ..folders import check_replaceable, recover, replace_folder, replacing, stamp, user_path
+from ..micrograph import colours_last
 from .dataset import fits
 from .regular import regular_file
 
@@ -55,7 +56,7 @@ def open_stack(path: str | PathLike[str]) -> Any:
     recover(path)
     with _one_sentence(path):
         stack = {".zarr": ZarrStack, ".parquet": ParquetStack, ".npy": _open_npy}[ending](path)
-    if np.dtype(stack.dtype).kind not in "biuf" or len(stack.shape) not in (3, 4):
+    if np.dtype(stack.dtype).kind not in "biuf" or len(stack.shape) not in (3, 4) or colours_last(stack.shape):
         raise ReadError(f"{path} holds {stack.dtype} of shape {stack.shape}; give (N, H, W) or (N, C, H, W) numbers.")
     return stack
 

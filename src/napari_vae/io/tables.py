@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from ..errors import InputError
+from ..micrograph import size_of_pixels
 from ..settings import Positive
 from .calibration import calibrate
 from .dataset import fits
@@ -62,11 +63,12 @@ def check_installed(ending: str) -> None:
         )
 
 
-def origin_of(pixel_size: tuple[float, float] | None, units: str, provenance: dict[str, Any]) -> dict[str, Any]:
+def origin_of(pixel_size: float | tuple[float, float] | None, units: str, provenance: dict[str, Any]) -> dict[str, Any]:
     """Where a table came from, in plain values: version, pixel size along rows and columns, its unit, provenance."""
     from .. import __version__
 
-    size = None if pixel_size is None else [float(step) for step in pixel_size]
+    pair = size_of_pixels(pixel_size)
+    size = None if pair is None else list(pair)
     plain = json.loads(json.dumps(provenance, default=_as_json))
     return {"version": __version__, "pixel_size": size, "units": units, "provenance": plain}
 

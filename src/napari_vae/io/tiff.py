@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ReadError
+from ..micrograph import colours_last
 from .calibration import Calibration, calibrate
 from .dataset import FRAME_AXES, Dataset, fits, is_large, lazy_frames
 
@@ -28,7 +29,7 @@ def tiff_datasets(path: Path) -> list[Dataset]:
         return [
             Dataset(
                 name=series.name or f"series {index}",
-                axes=series.axes,
+                axes=_axes(series),
                 shape=tuple(series.shape),
                 load=partial(_load, path, index),
                 calibration=calibration,
@@ -36,6 +37,12 @@ def tiff_datasets(path: Path) -> list[Dataset]:
             )
             for index, series in enumerate(tiff.series)
         ]
+
+
+def _axes(series: Any) -> str:
+    """Letters of the axes; where the file has no names for them, colours may be last."""
+    unnamed = set(series.axes) <= set("QYX") and colours_last(series.shape)
+    return "TYXS"[-series.ndim :] if unnamed else str(series.axes)
 
 
 def _check_complete(tiff: Any, path: Path) -> None:
@@ -51,7 +58,7 @@ def _load(path: Path, index: int) -> Any:
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series[index]
         frames = series.shape[0] if series.axes[0] in FRAME_AXES and series.axes[1:] == "YX" else 0
-        if is_large(series.nbytes):
+        if is_large(series.nbytes) and _axes(series) == series.axes:
             if series.dataoffset is not None:  # as ImageJ writes large stacks: one page, and all pixels behind it
                 return tifffile.memmap(path, series=index, mode="r")
             if frames == len(series.pages):

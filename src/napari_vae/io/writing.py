@@ -10,15 +10,15 @@ import numpy as np
 
 from ..errors import InputError, ReadError
 from ..folders import replacing, user_path
+from ..micrograph import Micrograph
 from ..placement import KEPT
+from .calibration import calibrate
 from .csv_tables import write_csv
 from .json_files import as_schema
 from .regular import regular_file
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from ..micrograph import Micrograph
 
 MOST_LABELS = 1 << 24  # up to which float32 has every whole number
 TABLE_ENDINGS = (".csv", ".parquet", ".h5ad", ".xyz")
@@ -28,7 +28,7 @@ def write_table(
     table: pd.DataFrame,
     path: str | PathLike[str],
     *,
-    pixel_size: tuple[float, float] | None = None,
+    pixel_size: float | tuple[float, float] | None = None,
     units: str = "px",
     provenance: dict[str, Any] | None = None,
 ) -> Path:
@@ -45,7 +45,7 @@ def write_table(
         table without, all its numbers), ``obs`` the other columns, ``obsm["spatial"]`` x and y in pixels,
         ``obsm["spatial_nm"]`` in nanometres where the pixels have a size, ``uns["napari_vae"]`` where it came from;
         ``.xyz``, extended XYZ for ASE and OVITO, in ångström.
-    pixel_size : (float, float), optional
+    pixel_size : float or (float, float), optional
         Along rows and columns, in `units`; kept with the table, as is `provenance`, in all but ``.csv``.
     units : str
     provenance : dict, optional
@@ -140,7 +140,7 @@ def write_image(
     data: Any,
     path: str | PathLike[str],
     *,
-    pixel_size: tuple[float, float] | None = None,
+    pixel_size: float | tuple[float, float] | None = None,
     units: str = "px",
     axes: str = "",
     labels: bool = False,
@@ -154,7 +154,7 @@ def write_image(
         numbers of that range.
     path : path
         The file; an existing one is replaced when the new one is complete.
-    pixel_size : (float, float), optional
+    pixel_size : float or (float, float), optional
         Size of a pixel along rows and columns, in `units`.
     units : str
         Unit of `pixel_size`.
@@ -166,7 +166,8 @@ def write_image(
     Raises
     ------
     InputError
-        If the numbers are complex, or there are labels above 16 777 216; TIFF as ImageJ reads it has no room for them.
+        If the data are no image or movie of real numbers, the pixel size is not above 0, or there are labels above
+        16 777 216; TIFF as ImageJ reads it has no room for them.
 
     Examples
     --------
@@ -174,18 +175,23 @@ def write_image(
     """
     import tifffile
 
-    array = np.asarray(data)
-    if np.iscomplexobj(array):
-        raise InputError("The numbers are complex; write their magnitude (numpy.abs), or save them as .npy.")
+    image = Micrograph(data, pixel_size, units or "px", axes)
+    array = np.asarray(image.data)
     whole = array.dtype.kind in "bui" and array.min(initial=0) >= 0 and array.max(initial=0) <= 65535
     if labels and array.max(initial=0) > MOST_LABELS:
         raise InputError(f"There are labels above {MOST_LABELS}; number them from 1 first, or save them as .npy.")
-    options: dict[str, Any] = {"metadata": {"axes": axes or "TYX"[-array.ndim :]}}
+    options: dict[str, Any] = {"metadata": {"axes": image.axes}}
     if labels:
         options["metadata"]["kind"] = "labels"
-    if pixel_size:
-        options["resolution"] = (1 / pixel_size[1], 1 / pixel_size[0])
-        unit = units.replace("µ", "u").replace("Å", "angstrom")  # ImageJ's descriptions are ASCII
+    if image.pixel_size:
+        known = calibrate(
+            image.pixel_size, (image.units,) * 2
+        )  # in nm, for TIFF has no fractions as small as of a metre
+        size, unit = (known.pixel_size, known.units) if known.pixel_size else (image.pixel_size, image.units)
+        if not all(1 / MOST_LABELS < step < MOST_LABELS for step in size):
+            raise InputError(f"TIFF cannot say that pixels are {size} {unit} large; give another unit, or no size.")
+        options["resolution"] = (1 / size[1], 1 / size[0])
+        unit = unit.replace("µ", "u").replace("Å", "angstrom")  # ImageJ's descriptions are ASCII
         options["metadata"]["unit"] = unit.encode("ascii", "backslashreplace").decode()
     path = user_path(path)
     with replacing(path) as temporary:
