@@ -2,8 +2,8 @@
 
 import contextlib
 import errno
-import json
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -144,11 +144,9 @@ def test_what_older_versions_left_is_found(tmp_path, left):
 
 
 def test_hidden_folders_are_not_listed(tmp_path):
-    (tmp_path / ".run-abcdefgh").mkdir()
-    record = {"model": {}, "provenance": {"n_images": 1, "created": ""}}
+    run = next((Path(__file__).parent / "old_folders").rglob("run.json")).parent
     for folder in (".run-abcdefgh", "run"):
-        (tmp_path / folder).mkdir(exist_ok=True)
-        (tmp_path / folder / "run.json").write_text(json.dumps(record))
+        shutil.copytree(run, tmp_path / folder)
     assert list(list_runs(tmp_path)["path"]) == [tmp_path / "run"]
 
 
