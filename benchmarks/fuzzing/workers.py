@@ -144,9 +144,9 @@ def _serve(pipe: Connection, kind: str, targets: list[Path], folder: Path) -> No
     logging.getLogger().addHandler(logging.NullHandler())  # as a program does that shows no remarks of others
     warnings.simplefilter("ignore")
     warnings.filterwarnings("always", module=r"napari_vae\b")
-    for target in targets:  # which imports all that is needed; some real files hold no image
-        with contextlib.suppress(InputError):
-            KINDS[kind].open(_copied(target, folder), random.Random(0))
+    for number, target in enumerate([*targets, *targets[:1] * 8]):  # which imports all that is needed
+        with contextlib.suppress(InputError):  # some real files hold no image
+            KINDS[kind].open(_copied(target, folder), random.Random(number))
     while True:
         seed = pipe.recv()
         try:
