@@ -74,16 +74,18 @@ class Worker:
 
     def take(self, seed: int) -> Outcome:
         """Damage and open a sample by a seed."""
-        damage = "none yet"
+        damage = ""
         try:
             self._pipe.send(seed)
             began, damage = self._pipe.recv()
             if not began:
-                raise RuntimeError(f"The sample could not be damaged:\n{damage}")
+                raise RuntimeError(f"A sample could not be damaged:\n{damage}")
             outcome = self._watched(damage)
         except (EOFError, ConnectionError):
             self._process.join()
             output = _text(self._given[2] / "output")[-2000:]
+            if not damage:
+                raise RuntimeError(f"Whole samples cannot be opened:\n{output}") from None
             outcome = Outcome(DEATH, damage, f"exit code {self._process.exitcode}: {output}")
         if outcome.result in (HANG, MEMORY, DEATH):
             self.end()
