@@ -9,6 +9,7 @@ import pytest
 from napari.layers import Image, Layer, Points
 
 import napari_vae as nv
+from napari_vae import batch
 from napari_vae.io.napari_reader import read_layers
 from napari_vae.io.napari_writer import write_points
 from napari_vae.layers import micrograph_from_layer
@@ -75,3 +76,11 @@ def test_a_table_lies_on_the_image_that_is_shown(viewer, tmp_path, notifications
     image.data = np.zeros((30, 40))
     viewer.layers.remove(viewer.layers[-1]), viewer.layers.remove(viewer.layers[-1])
     assert not lies_like(read_layers(str(path))[0], image) and len(notifications) == 2
+
+
+def test_tables_of_a_batch_have_the_calibration_of_their_images(tmp_path, lattice):
+    image = nv.write_image(lattice[0], tmp_path / "a.tif", pixel_size=(0.02, 0.03), units="nm")
+    (outcome,) = batch.run(batch.Detect({"spacing": 12.0, "refine": False}), [image], tmp_path / "out")
+    assert outcome.facts["pixel_width"] == pytest.approx(0.03)
+    (points,) = read_layers(str(tmp_path / "out" / "a-atoms.csv"))
+    assert lies_like(points, Image(lattice[0], scale=(0.02, 0.03), units=("nm", "nm")))

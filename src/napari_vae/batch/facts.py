@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..micrograph import Micrograph
 
 KEY = "napari_vae"
+PIXEL, UNIT = ("pixel_height", "pixel_width"), "pixel_unit"
 
 
 def atom_facts(atoms: pd.DataFrame) -> dict[str, Any]:
@@ -21,6 +22,12 @@ def atom_facts(atoms: pd.DataFrame) -> dict[str, Any]:
     named = {"polarity": "polarity", "spacing": "spacing_px", "threshold": "threshold"}
     facts = {name: known[key] for key, name in named.items() if key in known}
     return {"atoms": len(atoms)} | {name: _finite(value) for name, value in facts.items()}
+
+
+def image_facts(image: Micrograph) -> dict[str, Any]:
+    """How large the pixels of an image are, where that is known."""
+    size = dict(zip(PIXEL, image.pixel_size or (), strict=False))
+    return size | {UNIT: image.units} if size else {}
 
 
 def likeness_facts(likeness: Likeness) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..folders import replacing
 from ..io.reading import read
 from ..io.writing import read_table, write_table
-from .facts import atom_facts, describe_detection, describe_likeness, likeness_facts
+from .facts import atom_facts, describe_detection, describe_likeness, image_facts, likeness_facts
 from .records import content_hash
 from .running import Found, Say
 
@@ -107,7 +107,8 @@ class Detect(Tables):
         image = read(path, dataset=self.dataset)
         atoms = find_atoms(image, self.detection, say, self.follow)
         table = write_table(atoms, target)
-        facts = atom_facts(atoms) | ({"tracks": int(atoms["track"].nunique())} if "track" in atoms else {})
+        facts = atom_facts(atoms) | image_facts(image)
+        facts |= {"tracks": int(atoms["track"].nunique())} if "track" in atoms else {}
         if atoms.empty:
             words = "nothing stands out of noise and texture as atoms do; a lower --threshold may help"
             return Found(f"{words} ({table})", facts)
@@ -176,7 +177,7 @@ class Encode(Tables):
         table = None if self.atoms is None else read_table(self.atoms)
         options: dict[str, Any] = {"condition": self.condition or None, "detection": self.detection}
         applied = apply_run(self.model, image, atoms=table, progress=say, **options)
-        likeness, found = applied.likeness, atom_facts(applied.atoms)
+        likeness, found = applied.likeness, atom_facts(applied.atoms) | image_facts(image)
         found |= {"windows": len(applied.latents), "elbo_median": float(applied.latents["elbo"].median())}
         say(Stage("encode", 1.0))
         words = f"{len(applied.latents)} atoms in {write_table(applied.latents, target)}: {describe_likeness(likeness)}"
@@ -221,7 +222,7 @@ class Crystal(Tables):
 
         image = first_channel(read(path, dataset=self.dataset))
         atoms = self.found_atoms(image, say)
-        found = atom_facts(atoms)
+        found = atom_facts(atoms) | image_facts(image)
         if self.sublattices != 1 and "sublattice" not in atoms:
             atoms = assign_sublattices(atoms, image, n=self.sublattices)
         job = iter_describe_crystal(atoms, image)

@@ -34,7 +34,8 @@ def place_table(table: pd.DataFrame, path: Path) -> Placement:
         If what is noted of it is damaged.
     """
     n_frames = int(table["frame"].max()) + 1 if "frame" in table and len(table) else 1
-    found = _noted(table.attrs.get("origin", {})) or _of_analysis(path) or _in_window(table, n_frames, path.name)
+    noted = table.attrs.get("origin", {}) or _of_batch(path)
+    found = _noted(noted) or _of_analysis(path) or _in_window(table, n_frames, path.name)
     placement = found or Placement.of_micrograph(Micrograph(np.zeros((1, 1))))
     if n_frames > 1 and placement.ndim == 2:
         return placement.stacked("t")
@@ -61,6 +62,18 @@ def _of_analysis(path: Path) -> Placement | None:
     image = read_json(record, AnalysisFile).micrograph
     known = Micrograph(np.zeros((1,) * len(image.axes)), image.pixel_size, image.units, image.axes)
     return Placement.of_micrograph(replace(known, metadata=image.metadata.plain()))
+
+
+def _of_batch(path: Path) -> dict[str, Any]:
+    """As the batch says that has written it."""
+    from ..batch.facts import PIXEL, UNIT
+    from ..batch.records import read_record
+
+    record = read_record(path)
+    facts = {} if record is None else record.facts
+    size = [facts.get(name) for name in PIXEL]
+    known = all(isinstance(step, int | float) and step > 0 for step in size)
+    return {"pixel_size": size, "units": str(facts.get(UNIT))} if known else {}
 
 
 def _in_window(table: pd.DataFrame, n_frames: int, name: str) -> Placement | None:
