@@ -17,7 +17,7 @@ from .folders import check_replaceable, holds, remove_folder, replace_folder
 from .io.json_files import read_json
 from .models.guide import Guide
 from .models.images import Images
-from .models.weights import load_weights
+from .models.weights import are_finite, load_weights
 from .provenance import data_hash
 from .settings import Number, Saved, Whole, about
 from .storage import storage_problem
@@ -142,6 +142,8 @@ class Checkpoint:
     def _take(self, state: _State, tensors: dict[str, Tensor]) -> None:
         s = self.session
         s.model.load_state_dict(_named(tensors, "model."))
+        if not are_finite(s.model):
+            raise InputError("It holds weights that are not finite.")
         optimizer = s.stepper.optimizer.state_dict()
         for key, value in tensors.items():
             if key.startswith("optimizer."):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
-from .settings import Number
+from .settings import Single
 
 PERCENTILES = (0.1, 99.9)
 MARGIN = 0.05  # a rare bright dopant beyond the upper percentile keeps some of its contrast
@@ -35,8 +35,8 @@ class Normalization:
     True
     """
 
-    low: tuple[Number, ...]
-    high: tuple[Number, ...]
+    low: tuple[Single, ...]
+    high: tuple[Single, ...]
 
     @classmethod
     def fit(cls, data: npt.ArrayLike) -> Normalization:

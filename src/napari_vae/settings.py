@@ -43,8 +43,9 @@ Count = Annotated[Whole, Field(ge=1, le=10**9)]
 Seed = Annotated[Whole, Field(ge=0, lt=2**31)]
 Flag = Annotated[bool, Strict()]
 Text = Annotated[str, Field(max_length=10**6)]  # which can be written as UTF-8
-#: Low and high of something in single precision, as a list because JSON has no tuples.
-Limits = Annotated[list[Annotated[Number, Field(ge=-1e30, le=1e30)]], Field(min_length=2, max_length=2)]
+Single = Annotated[Number, Field(ge=-1e38, le=1e38)]  # which single precision can hold
+#: Low and high of something, as a list because JSON has no tuples.
+Limits = Annotated[list[Single], Field(min_length=2, max_length=2)]
 #: Widths of layers: bounded, so that a small file cannot ask for gigabytes.
 Widths = Annotated[
     tuple[Annotated[Whole, Field(ge=1, le=4096)], ...],

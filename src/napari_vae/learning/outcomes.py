@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.circular import wrapped
-from ..arrays import as_numbers, check_size
+from ..arrays import LARGEST, as_numbers, check_size
 from ..errors import InputError
-from ..settings import Number, Positive, Whole, about
+from ..settings import Number, Whole, about
 from .candidates import Prepared
 
 Floats = npt.NDArray[np.float64]
@@ -64,8 +64,8 @@ class Real:
         Of each target.
     """
 
-    centre: tuple[Number, ...]
-    spread: tuple[Positive, ...]
+    centre: tuple[Annotated[Number, about(ge=-LARGEST, le=LARGEST)], ...]
+    spread: tuple[Annotated[Number, about(ge=1 / LARGEST, le=LARGEST)], ...]
 
     @property
     def width(self) -> int:
@@ -109,7 +109,10 @@ class Angle:
         How often angles on a grid over the circle occur among the labels, 1 on average.
     """
 
-    usual: Annotated[tuple[Positive, ...], about(min_length=len(GRID), max_length=len(GRID))]
+    usual: Annotated[
+        tuple[Annotated[Number, about(ge=UNHEARD / 2, le=len(GRID))], ...],
+        about(min_length=len(GRID), max_length=len(GRID)),
+    ]
     width: ClassVar[int] = 4
 
     @classmethod

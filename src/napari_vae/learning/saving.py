@@ -16,13 +16,14 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
+from ..arrays import LARGEST
 from ..errors import InputError, ReadError
 from ..folders import open_folder, replace_folder
 from ..io.json_files import read_json
 from ..models.weights import load_weights
 from ..provenance import describe_versions
 from ..run import Run, load_run
-from ..settings import Count, NotNegative, Saved
+from ..settings import Count, Number, Saved
 from .config import DeepKernelConfig
 from .deep_kernel import DeepKernelGP
 from .outcomes import Angle, Class, Real, outcome_to_dict
@@ -40,7 +41,7 @@ class DeepKernelFile(Saved):
         Annotated[Real, Tag("real")] | Annotated[Angle, Tag("angle")] | Annotated[Class, Tag("class")],
         Discriminator(lambda value: value.get("kind") if isinstance(value, dict) else None),
     ]
-    widening: Annotated[list[NotNegative], Field(min_length=1)]
+    widening: Annotated[list[Annotated[Number, Field(ge=0, le=LARGEST)]], Field(min_length=1)]
     shape: Annotated[tuple[Count, ...], Field(min_length=1, max_length=3)]
 
     def check(self, run: Run | None, weights: dict[str, Tensor]) -> None:
@@ -50,6 +51,8 @@ class DeepKernelFile(Saved):
             if self.shape != (run.n_channels, *run.window):
                 raise InputError("the run is of other images")
             columns = 1
+        if any(not value.isfinite().all() for name, value in weights.items() if not name.startswith("gp.")):
+            raise InputError("it holds weights that are not finite")
         sizes = (columns, *config.hidden) if config.network in ("auto", "mlp") else (columns, 1)
         least = config.ensemble * sum(a * b for a, b in itertools.pairwise(sizes))
         if least > sum(value.numel() for value in weights.values()):

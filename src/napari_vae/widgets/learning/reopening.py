@@ -55,11 +55,10 @@ def _purpose(record: ExplorationRecord, classes: tuple[str, ...]) -> Purpose:
 
 
 def _set(control: QComboBox | QSpinBox | QCheckBox, value: object) -> None:
-    if value is None:
-        return
-    if isinstance(control, QComboBox):
+    """Show a setting of the model, which may be of any kind, if the control has such a value."""
+    if isinstance(control, QComboBox) and isinstance(value, str):
         control.setCurrentIndex(max(control.findData(value), 0))
-    elif isinstance(control, QCheckBox):
-        control.setChecked(bool(value))
-    else:
-        control.setValue(int(str(value)))
+    elif isinstance(control, QCheckBox) and isinstance(value, bool):
+        control.setChecked(value)
+    elif isinstance(control, QSpinBox) and isinstance(value, int):
+        control.setValue(min(max(value, control.minimum()), control.maximum()))
