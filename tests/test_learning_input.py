@@ -78,6 +78,7 @@ def test_a_measurement_that_cannot_be_computed_with_has_failed():
         ({"target": ["a", "b"]}, "or a weight for each"),
         ({"target": [1.0, float("nan")]}, "or a weight for each"),
         ({"seed": 1.5}, "seed is a whole number"),
+        ({"acquisition": {}}, "no acquisition {}"),
     ],
 )
 def test_settings_of_explorations_that_make_no_sense_are_one_sentence(settings, words):

@@ -219,3 +219,18 @@ def test_atoms_of_no_frame_and_atoms_beyond_the_image_are_refused(noise):
     assert len(extract_patches(noise, atoms, window=12)) == 2
     with pytest.raises(InputError, match=r"None of the atoms lies on .*rows 3000 to 3150, columns 2500 to 3000"):
         extract_patches(noise, atoms * 100, window=12)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"low": [0.0]}, "high is missing"),
+        ({"low": ["dark"], "high": [1.0]}, "low.0"),
+        ({"low": [0.0], "high": 1.0}, "high should be"),
+        ({"low": [0.0, 0.0], "high": [1.0]}, "for each channel"),
+        ({"low": [1.0], "high": [1.0]}, "for each channel"),
+    ],
+)
+def test_limits_that_make_no_sense_are_one_sentence(values, words):
+    with pytest.raises(InputError, match=words):
+        Normalization.from_dict(values)

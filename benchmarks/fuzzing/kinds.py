@@ -158,7 +158,7 @@ def open_analysis(path: Path, rng: random.Random) -> None:
 
 def open_settings(path: Path, rng: random.Random) -> None:
     """Make every configuration that the file has values for."""
-    told = read_json(path)
+    told = read_json(path, dict)
     made: dict[str, Callable[[dict[str, Any]], Any]] = {
         "model": nv.ModelConfig.from_dict,
         "train": nv.TrainConfig.from_dict,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
-from .settings import Single
+from .settings import Single, made_of
 
 PERCENTILES = (0.1, 99.9)
 MARGIN = 0.05  # a rare bright dopant beyond the upper percentile keeps some of its contrast
@@ -37,6 +37,13 @@ class Normalization:
 
     low: tuple[Single, ...]
     high: tuple[Single, ...]
+
+    def __post_init__(self) -> None:
+        sound = len(self.low) == len(self.high) > 0 and all(
+            low < high for low, high in zip(self.low, self.high, strict=True)
+        )
+        if not sound:
+            raise InputError("The limits of intensities are a low and a higher number for each channel.")
 
     @classmethod
     def fit(cls, data: npt.ArrayLike) -> Normalization:
@@ -115,7 +122,7 @@ class Normalization:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Normalization:
         """The inverse of `to_dict`."""
-        return cls(tuple(values["low"]), tuple(values["high"]))
+        return made_of(cls, values)
 
     def _columns(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         low = np.asarray(self.low)[:, None, None]

@@ -50,8 +50,7 @@ class RunFile(Saved):
         limits, scale, n = self.normalization, self.scale, self.scale.n
         levels = self.provenance.levels
         fit = {
-            "normalization": len(limits.low) == len(limits.high) == self.channels
-            and all(low < high for low, high in zip(limits.low, limits.high, strict=True)),
+            "normalization": len(limits.low) == self.channels,
             "scale": len(scale.centre) == len(scale.spread) == (0 if self.model.n_classes else n)
             and len(scale.names) in (0, n)
             and n == (self.model.n_classes or n),

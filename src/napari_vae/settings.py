@@ -112,6 +112,21 @@ def allowed(value: Any, kind: Any) -> bool:
     return True
 
 
+def made_of(cls: type[T], values: Mapping[str, Any]) -> T:
+    """An object of a dataclass from plain values, such as those of JSON.
+
+    Raises
+    ------
+    InputError
+        If they are others than the annotations allow.
+    """
+    try:
+        return TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        where, what = first_problem(error, values)
+        raise InputError(f"{cls.__name__} cannot be made of these values: {where} {what}.") from None
+
+
 def plain(value: Any) -> Any:
     """Numbers and arrays (n,) of NumPy as numbers and tuples of Python, also within lists, tuples and dicts."""
     if isinstance(value, dict):

@@ -73,7 +73,7 @@ class Goal:
         InputError
             If there is no such acquisition, or it does not go with goal and target.
         """
-        if acquisition not in ACQUISITIONS:
+        if not isinstance(acquisition, str) or acquisition not in ACQUISITIONS:
             raise InputError(f"There is no acquisition {acquisition!r}; choose one of {', '.join(ACQUISITIONS)}.")
         wanted, target = checked("goal", goal, Wanted), checked("target", target, Target)
         _check_kind(kind, wanted, acquisition)

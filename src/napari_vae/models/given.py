@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..arrays import as_array, as_numbers, check_size
 from ..class_colors import class_name
 from ..errors import InputError
-from ..settings import Number, Positive, Whole, about
+from ..settings import Number, Positive, Whole, about, made_of
 from .config import ModelConfig
 
 MOST_CLASSES = 1000
@@ -43,7 +43,7 @@ class Scale:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Scale:
         """The inverse of `dataclasses.asdict`, after JSON has made lists of tuples."""
-        return cls(values["n"], *(tuple(values[name]) for name in ("centre", "spread", "names")))
+        return made_of(cls, values)
 
     def apply(self, values: npt.NDArray[Any]) -> Floats:
         """Numbers (N, n), standardised.
