@@ -9,6 +9,7 @@ else
 BIN := $(VENV)/bin
 endif
 READY := $(VENV)/.ready
+LINT_READY := $(VENV)/.lint-ready
 DOCS_READY := $(VENV)/.docs-ready
 
 .DEFAULT_GOAL := help
@@ -17,7 +18,7 @@ DOCS_READY := $(VENV)/.docs-ready
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-setup: $(READY)  ## Create .venv with the package, the test tools and the linters
+setup: $(READY) $(LINT_READY)  ## Create .venv with the package, the test tools and the linters
 
 demo: $(READY)  ## Analyse a built-in sample: napari with a display, demo-output/ without one
 	@scripts/display-packages.sh --unless-display || echo "Going on without a picture of the window."
@@ -28,18 +29,18 @@ test: $(READY)  ## Run the whole suite (make test ARGS="-k atoms" for a part, "-
 	@scripts/display-packages.sh
 	@OMP_NUM_THREADS=1 scripts/with-display.sh $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: $(READY)  ## Check style (ruff) and types (mypy on the Qt-free code)
+lint: $(LINT_READY)  ## Check style (ruff) and types (mypy on the Qt-free code)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(READY)  ## Let ruff sort the imports and lay out the code
+format: $(LINT_READY)  ## Let ruff sort the imports and lay out the code
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
 bench: $(READY)  ## Run every script in benchmarks/ (make bench ARGS=benchmarks/cards.py for one)
 	@scripts/display-packages.sh
-	@set -e; for script in $(or $(ARGS),$(sort $(wildcard benchmarks/[a-z]*.py) $(filter-out %_data.py,$(wildcard benchmarks/dkl/[a-z]*.py)))); do \
+	@set -e; for script in $(or $(ARGS),$(sort $(filter-out %_data.py %/mutants.py,$(wildcard benchmarks/[a-z]*.py benchmarks/dkl/[a-z]*.py)))); do \
 		echo "== $$script"; scripts/with-display.sh $(BIN)/python "$$script"; done
 
 docs: $(DOCS_READY) pictures  ## Take the pictures anew and build the documentation into docs/_build/html
@@ -64,6 +65,10 @@ clean:  ## Remove what was built or cached (not .venv)
 # The stamps make the second run quick and independent of the network.
 $(READY): pyproject.toml constraints.txt scripts/setup-venv.sh
 	@PYTHON="$(PYTHON)" scripts/setup-venv.sh "$(VENV)" "$(BIN)"
+	@touch $@
+
+$(LINT_READY): $(READY)
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev
 	@touch $@
 
 $(DOCS_READY): $(READY)

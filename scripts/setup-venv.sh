@@ -1,6 +1,6 @@
 #!/bin/sh
 # Create the virtual environment (first argument; its programs lie in the second) and install into it the package,
-# editable and with every extra, and the development tools, in the versions of constraints.txt.
+# editable and with every extra, and the test tools, in the versions of constraints.txt.
 set -eu
 venv=$1
 bin=$2
@@ -30,5 +30,6 @@ say "Installing napari-vae and its tools into $venv (a few minutes the first tim
 # The pip that comes with Python 3.11 does not know dependency groups.
 "$bin/python" -m pip install --quiet --upgrade "pip>=25.1"
 # torch first and by itself: whatever else asks for it then finds the pinned build in place.
-"$bin/python" -m pip install --quiet -c constraints.txt torch
-"$bin/python" -m pip install --quiet -c constraints.txt --group dev -e ".[all]"
+# Compiled are only the modules that are imported, when they are.
+"$bin/python" -m pip install --quiet --no-compile -c constraints.txt torch
+"$bin/python" -m pip install --quiet --no-compile -c constraints.txt --group test -e ".[all]"

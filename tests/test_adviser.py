@@ -15,7 +15,7 @@ TRAIN = nv.TrainConfig(device="cpu")
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
     """Fewer steps: these images are clear."""
-    monkeypatch.setattr("napari_vae.trials.STEPS", 120)
+    monkeypatch.setattr("napari_vae.trials.STEPS", 80)
 
 
 def mosaic(tiles):
@@ -88,9 +88,9 @@ def test_the_simplest_model_is_suggested_where_nothing_is_turned(perovskite):
     assert np.isfinite(table["held_out"]).all()
 
 
-@pytest.mark.parametrize(("steps", "tried"), [(1, 0), (130, 1)])
+@pytest.mark.parametrize(("steps", "tried"), [(1, 0), (90, 1)])
 def test_progress_goes_up_and_the_scan_stops_at_once(perovskite, steps, tried):
-    """It is asked after every step, of which a training has about 120, and never again once it says stop."""
+    """It is asked after every step, of which a training has about 80, and never again once it says stop."""
     answers, events = iter([False] * (steps - 1) + [True]), []
     job = iter_advise(*perovskite, windows=[16], train=TRAIN, stop=lambda: next(answers))
     with pytest.raises(StopIteration) as end:

@@ -1,10 +1,19 @@
 """The command ``explore``: what a search would have needed, and bad input in one line."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import napari_vae as nv
+from napari_vae.learning import deep_kernel
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Small models: what they choose is not looked at."""
+    monkeypatch.setattr(deep_kernel, "DeepKernelGP", partial(nv.DeepKernelGP, steps=20, ensemble=1))
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import math
 from itertools import pairwise
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from napari_vae import ModelConfig, TrainConfig
 from napari_vae.curriculum import CALMEST, CENTRING, OPEN, TAUGHT, Curriculum
 from napari_vae.progress import Progress, drain, never
 from napari_vae.schedule import FLOOR, MAX_STEPS, MIN_STEPS, Schedule
+from napari_vae.sorting import _classes_of_groups
 from napari_vae.teaching import Teaching
 
 
@@ -113,6 +115,21 @@ def test_a_guide_tells_only_while_there_is_one():
     assert torch.equal(open_, torch.full((2, 3), 1 / 3)) and torch.equal(classes, torch.eye(3)[[2, 1]])
     made.enter("free")
     assert made.guide is None and made.phase == "free"
+
+
+def test_groups_take_the_class_of_most_of_their_labelled_images():
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 100)
+    means = (rng.normal(0, 0.1, (200, 2)) + np.where(truth, 3.0, -3.0)[:, None]).astype(np.float32)
+    few = np.full(200, -1)
+    few[[0, 1, 2, 100]], few[3] = [0, 0, 0, 1], 0
+    assert (_classes_of_groups(means, few, 2) == truth).all()
+    contrary = np.full(200, -1)
+    contrary[[0, 1, 100, 101]] = [0, 1, 0, 1]
+    assert _classes_of_groups(means, contrary, 2) is None
+    four = (means + np.where(np.arange(200) % 2, 20.0, 0.0)[:, None]).astype(np.float32)
+    halves = np.where(rng.random(200) < 0.3, truth, -1)
+    assert (_classes_of_groups(four, halves, 2) == truth).all(), "a class may be two groups"
 
 
 # ---- schedule -------------------------------------------------------------------------------------------------------

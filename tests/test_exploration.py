@@ -45,7 +45,7 @@ def told(record):
 def test_improvement_finds_the_best_hundredth_with_half_the_measurements_of_chance():
     level = np.quantile(Y, 0.01)
     ours, chance = [], []
-    for seed in range(10):
+    for seed in range(6):
         ours.append(needed(nv.explore(X, Y, "ei", budget=45, seed=seed, **QUICK).curve, level))
         order = np.random.default_rng(seed).permutation(len(Y))
         chance.append(needed(np.minimum.accumulate(Y[order]), level))

@@ -1,11 +1,13 @@
 """A frame seen through the matched filter: spots, maxima, scores of both signs, the learned detector's places."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
 from napari_vae import detect_atoms
 from napari_vae.atoms import weak
+from napari_vae.atoms.centres import centres_of_mass
 from napari_vae.atoms.drawn import draw_spots
 from napari_vae.atoms.filtered import Filtered
 from napari_vae.atoms.learned import SIGMA, learned_candidates, learned_threshold, normalized
@@ -139,3 +141,24 @@ def test_weak_columns_start_with_what_the_rest_says_of_them(monkeypatch):
     assert second.iloc[which]["amplitude"].median() == pytest.approx(30, rel=0.15)
     there = 60 + np.interp(light[:, 1], np.arange(260), wave)
     np.testing.assert_allclose(second.iloc[which]["background"], there, atol=7)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_centre_of_mass_of_a_round_spot_is_its_centre(sign):
+    start = pd.DataFrame(np.rint(PLACES), columns=["y", "x"])
+    found = centres_of_mass(sign * spots() + 7, start, 3.0, 38.0, sign)
+    assert found["fitted"].all()
+    np.testing.assert_allclose(found[["y", "x"]], PLACES, atol=0.02)
+    wrong = centres_of_mass(-sign * spots() + 7, start, 3.0, 38.0, sign)
+    assert (wrong[["y", "x"]] == start).all(axis=None) | wrong["fitted"].any()
+
+
+def test_a_centre_that_runs_away_or_has_no_mass_stays():
+    image = spots()
+    start = pd.DataFrame({"y": [24.5, 40.0, 20.0], "x": [21.6, 40.0, 22.0]})
+    found = centres_of_mass(image, start, 3.0, 38.0)
+    assert found["fitted"].tolist() == [False, False, True]
+    assert found.loc[:1, ["y", "x"]].to_numpy().tolist() == start.loc[:1].to_numpy().tolist()
+    cut = spots(places=np.array([[1.2, 30.4]]))
+    edge = centres_of_mass(cut, pd.DataFrame({"y": [1.0], "x": [30.0]}), 2.0, 38.0)
+    assert edge["x"][0] == pytest.approx(30.4, abs=0.02) and edge["y"][0] > -0.5

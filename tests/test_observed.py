@@ -12,7 +12,8 @@ from napari_vae import ModelConfig
 from napari_vae.models.evidence import Evidence
 from napari_vae.models.likelihood import Bernoulli, ContinuousBernoulli, Gaussian, Poisson, make_likelihood
 from napari_vae.models.observed import Category, Quantity, make_observed
-from napari_vae.models.posterior import Content, lends
+from napari_vae.models.pose import Pose
+from napari_vae.models.posterior import Content, PosePosterior, PoseReader, lends, pick
 
 FEATURES = torch.tensor([[0.5, -1.0], [0.1, 2.0], [-0.7, 0.3]])
 
@@ -183,3 +184,82 @@ def test_latents_cost_their_divergence_and_are_drawn_about_their_means():
 def test_a_model_of_rotation_without_strain_is_lent_one():
     lent = {name: lends(ModelConfig.preset(name)) for name in ("vae", "rvae", "tvae", "trvae", "strain-rvae")}
     assert lent == {"vae": False, "rvae": True, "tvae": False, "trvae": True, "strain-rvae": False}
+
+
+# ---- poses ----------------------------------------------------------------------------------------------------------
+
+
+def posterior(config, size=(16, 16)):
+    """A reader, and one pose of each coarse orientation with its spread."""
+    reader = PoseReader(config, size)
+    raw = torch.linspace(-1.5, 1.5, 2 * reader.copies * 2 * sum(reader.sizes.values()))
+    return reader, reader.read(raw.reshape(2, reader.copies, -1))
+
+
+def test_a_pose_costs_its_divergence_from_the_priors():
+    config = ModelConfig(invariances=("translation", "scale", "strain"))
+    reader, posed = posterior(config)
+    parts = {
+        "translation": (posed.pose.shift, config.shift_prior * 16),
+        "scale": (posed.pose.log_scale[..., None], config.scale_prior),
+        "strain": (posed.pose.strain, config.strain_prior),
+    }
+    expected = 0
+    for name, (mean, prior) in parts.items():
+        sd = posed.spread[name]
+        expected += ((mean**2 + sd**2) / prior**2 / 2 - 0.5 - torch.log(sd / prior)).sum(-1)
+    np.testing.assert_allclose(reader.kl(posed), expected, rtol=1e-4)
+    assert reader.copies == 1 and set(posed.spread) == set(parts)
+
+
+def test_an_angle_costs_what_it_narrows_its_share_of_the_circle():
+    reader, posed = posterior(ModelConfig(invariances=("rotation", "strain"), rotations=8))
+    sd = posed.spread["rotation"][..., 0]
+    entropy = torch.log(sd) + 0.5 * math.log(2 * math.pi * math.e)
+    strain = (posed.pose.strain**2 + posed.spread["strain"] ** 2) / reader.config.strain_prior**2 / 2 - 0.5
+    strain = (strain - torch.log(posed.spread["strain"] / reader.config.strain_prior)).sum(-1)
+    np.testing.assert_allclose(reader.kl(posed) - strain, math.log(2 * math.pi / 8) - entropy, rtol=1e-4, atol=1e-4)
+    turned = posed.pose.angle - 2 * math.pi * torch.arange(8) / 8
+    assert turned.abs().max() < 1.3 * math.pi / 8
+
+
+def test_a_prior_of_the_angle_is_a_density_on_the_circle():
+    reader = PoseReader(ModelConfig(invariances=("rotation", "strain"), angle_prior=40.0, rotations=8), (16, 16))
+    angles = torch.linspace(-math.pi, math.pi, 721)[:, None].expand(-1, 8)
+    tiny = {name: torch.full((721, 8, n), 1e-3) for name, n in reader.sizes.items()}
+    pose = Pose.identity((721, 8), torch.device("cpu"))
+    pose.angle = angles
+    rest = PosePosterior(pose, {"strain": tiny["strain"]})
+    entropy = math.log(1e-3) + 0.5 * math.log(2 * math.pi * math.e)
+    log_prior = -(reader.kl(PosePosterior(pose, tiny)) - reader.kl(rest)) - entropy - math.log(8)
+    assert torch.trapezoid(torch.exp(log_prior[:, 0]), angles[:, 0]) == pytest.approx(1, abs=0.01)
+    width = math.radians(40)
+    assert (log_prior[360, 0] - log_prior[440, 0]).item() == pytest.approx(
+        (angles[440, 0].item() / width) ** 2 / 2, rel=0.02
+    )
+
+
+def test_shifts_are_turned_forward_again_and_signals_shift_along_x():
+    reader = PoseReader(ModelConfig(invariances=("rotation", "translation"), rotations=4), (10, 12))
+    assert reader.lent == 0 and reader.sizes == {"rotation": 1, "translation": 2, "strain": 2}
+    raw = torch.zeros(1, 4, 10)
+    raw[..., 1] = math.atanh(0.5)  # half of 6 px to the right of what the encoder sees
+    posed = reader.read(raw)
+    np.testing.assert_allclose(posed.pose.shift[0], [[3, 0], [0, -3], [-3, 0], [0, 3]], atol=1e-5)
+    assert "strain" not in posed.spread and not posed.pose.strain.any()
+    spread = math.log1p(math.exp(-3))
+    np.testing.assert_allclose(posed.spread["translation"], spread * 12 / 8, rtol=1e-5)
+    signal = PoseReader(ModelConfig(invariances=("translation",)), (1, 20)).read(torch.tensor([[[0.3, 0.0]]]))
+    assert signal.pose.shift[0, 0].tolist() == pytest.approx([10 * math.tanh(0.3), 0])
+
+    class Ones:
+        def normal(self, like):
+            return torch.ones_like(like)
+
+    drawn = signal.sample(Ones()).shift[0, 0] - signal.pose.shift[0, 0]
+    assert drawn.tolist() == pytest.approx([spread * 20 / 8, 0])
+
+
+def test_orientations_are_picked_by_number():
+    values = torch.arange(12.0).reshape(2, 3, 2)
+    assert pick(values, torch.tensor([[2, 0], [1, 1]])).tolist() == [[[4, 5], [0, 1]], [[8, 9], [8, 9]]]

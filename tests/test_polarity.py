@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from napari_vae import ModelConfig, TrainConfig, fit, load_run
+from napari_vae.models.alignment import Aligned, even, left_over, odd
 from napari_vae.models.polarity import Polarity, one_way
 from napari_vae.models.pose import Pose
 
@@ -134,3 +135,70 @@ def test_what_the_fit_leaves_of_equal_images_is_no_way():
     pose.angle = torch.full((300, 1), math.radians(direction[0]))
     polarity.learn(1, torch.from_numpy(image)[:, None].repeat(300, 1, 1, 1), pose)
     assert len(polarity.slope) == 0
+
+
+def laid(n=3, size=(12, 10), **parts):
+    """Random images laid on a picture, each shifted or turned as told."""
+    pose = Pose.identity((n, 1))
+    for name, value in parts.items():
+        setattr(pose, name, torch.tensor(value)[:, None])
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(n, 1, *size))).float()
+    return Aligned(images, pose, reach=8.0)
+
+
+def ramp(of):
+    """A picture, 8 px to every side of its middle, of a function of (x, y down)."""
+    side = torch.linspace(-8, 8, 65)
+    y, x = torch.meshgrid(side, side, indexing="ij")
+    return of(x, y)[None]
+
+
+def test_a_picture_is_drawn_where_each_image_lies():
+    images = laid(shift=[[0.0, 0.0], [2.0, 0.0], [0.0, -1.0]])
+    y, x = torch.meshgrid(torch.arange(12) - 5.5, torch.arange(10) - 4.5, indexing="ij")
+    drawn = images.draw(ramp(lambda x, y: x + 3 * y))
+    for image, (right, down) in zip(drawn[:, 0], [(0, 0), (2, 0), (0, -1)], strict=True):
+        np.testing.assert_allclose(image, (x - right) + 3 * (y - down), atol=1e-3)
+    moved = images.draw(ramp(lambda x, y: x + 3 * y), x=0.5, y=-0.25)
+    np.testing.assert_allclose(moved - drawn, torch.full_like(drawn, 0.5 - 0.75), atol=1e-3)
+    turned = laid(1, angle=[math.pi / 2]).draw(ramp(lambda x, y: x + 3 * y))[0, 0]
+    np.testing.assert_allclose(turned, -y + 3 * x, atol=1e-3)
+
+
+def test_gathering_is_the_adjoint_of_drawing():
+    images, rng = laid(shift=[[0.3, 0.2], [-1.0, 0.0], [0.0, 0.7]]), torch.Generator().manual_seed(0)
+    picture, values = torch.randn(1, 65, 65, generator=rng), torch.randn(3, 1, 12, 10, generator=rng)
+    one = (images.draw(picture) * values).sum()
+    assert one.item() == pytest.approx((picture * images.gather(values, picture)).sum().item(), rel=1e-3)
+
+
+def test_slopes_are_those_of_offset_and_matrix():
+    told = laid(1).slopes(ramp(lambda x, y: torch.sin(x / 3) * torch.cos(y / 4)))[0]
+    y, x = torch.meshgrid(torch.arange(12) - 5.5, torch.arange(10) - 4.5, indexing="ij")
+    along_x, along_y = torch.cos(x / 3) * torch.cos(y / 4) / 3, -torch.sin(x / 3) * torch.sin(y / 4) / 4
+    known = [along_x, along_y, along_x * x, along_x * y, along_y * x, along_y * y]
+    for number, slope in enumerate(known):
+        np.testing.assert_allclose(told[:, number], slope.flatten(), atol=0.05)
+
+
+def test_a_shifted_image_is_brought_to_where_it_fits():
+    picture = ramp(lambda x, y: torch.exp(-(x**2 + y**2) / 8))
+    there = laid(1, shift=[[0.4, -0.3]])
+    there.images = laid(1).draw(picture)
+    for _ in range(8):
+        there.refine(picture)
+    np.testing.assert_allclose(there.draw(picture), there.images, atol=0.01)
+    assert there.offset[0].abs().max() < 0.05
+
+
+def test_pictures_are_even_and_odd_parts_and_changes_explain_what_they_can():
+    picture = torch.randn(1, 5, 5, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(even(picture) + odd(picture), picture)
+    assert torch.allclose(even(picture).flip(-2, -1), even(picture)) and torch.allclose(
+        odd(picture).flip(-2, -1), -odd(picture)
+    )
+    slopes = torch.randn(2, 30, 6, generator=torch.Generator().manual_seed(2))
+    explained = (slopes @ torch.arange(6.0)[:, None])[..., 0]
+    assert left_over(slopes, explained).abs().max() < 0.05
+    rest = left_over(slopes, torch.randn(2, 30, generator=torch.Generator().manual_seed(3)))
+    assert (slopes.transpose(1, 2) @ rest[..., None]).abs().max() < 0.1
