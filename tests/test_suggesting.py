@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_vae import InputError, Stopping
-from napari_vae.learning import checks
+from napari_vae.arrays import check_size
 from napari_vae.learning.goals import Goal
 from napari_vae.learning.record import ExplorationRecord
 from napari_vae.learning.refitting import FEWEST
@@ -203,7 +203,7 @@ def test_deviations_are_from_the_mean_and_around_the_circle():
 )
 def test_values_whose_squares_cannot_be_computed_with_are_refused(values, good):
     if good:
-        checks.check_size(np.array(values))
+        check_size(np.array(values))
     else:
         with pytest.raises(InputError, match="another unit"):
-            checks.check_size(np.array(values))
+            check_size(np.array(values))
