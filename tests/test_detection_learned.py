@@ -40,7 +40,7 @@ def agreed(sample, **options):
 
 @pytest.fixture(scope="module")
 def single():
-    return [supported(seed, size=320, n=45) for seed in range(4)]
+    return [supported(seed, size=320, n=45) for seed in range(6)]
 
 
 def test_single_atoms_on_a_support_are_found(single):
