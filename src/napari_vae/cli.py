@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from . import advising, exploring, publishing
-from .errors import InputError
+from .errors import InputError, shown
 from .options import (
     Atoms,
     Classes,
@@ -38,7 +38,7 @@ from .options import (
     training_of,
 )
 from .outcomes import finish, frame_by_frame, run_on_files
-from .terminal import one_line_errors, progress_bars, say, shown
+from .terminal import one_line_errors, progress_bars, say
 
 app = typer.Typer(
     name="napari-vae",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
-from .errors import InputError, TrainingError
+from .errors import InputError, TrainingError, shown
 from .storage import storage_problem
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from .batch.running import BatchProgress
     from .pipeline import Stage
 
-CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"  # and what turns the way of writing round
 BAD_INPUT, OUR_FAULT, STOPPED = 2, 1, 130
 
 
@@ -30,19 +28,14 @@ def console(*, error: bool = False) -> Console:
     return Console(stderr=error, highlight=False)
 
 
-def shown(text: str) -> str:
-    """Text of which nothing is an order to the terminal, such as names of files and what files hold may be."""
-    return re.sub(CONTROL, lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
 def say(message: str) -> None:
     """Print one line for the user; nothing in it is taken as markup."""
-    console().print(shown(message), markup=False, soft_wrap=True)
+    console().print(shown(message, kept="\n\t"), markup=False, soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """Print one line on standard error."""
-    console(error=True).print(shown(message), markup=False, style="red", soft_wrap=True)
+    console(error=True).print(shown(message, kept="\n"), markup=False, style="red", soft_wrap=True)
 
 
 @contextlib.contextmanager
