@@ -264,3 +264,13 @@ def test_what_is_no_image_is_not_written(tmp_path, data):
         write_image(np.eye(3), tmp_path)
     assert "choose another name" in sentence(refused.value)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_table_that_its_format_cannot_hold_is_one_sentence(tmp_path):
+    pytest.importorskip("anndata", reason="needs the extra “tables”")
+    with pytest.raises(InputError, match=r"t\.h5ad cannot hold this table .*; write it as \.csv"):
+        write_table(pd.DataFrame({"y": ["a"], "x": ["b"]}), tmp_path / "t.h5ad")
+    with (tmp_path / "zeros.csv").open("wb") as file:
+        file.truncate(1 << 34)
+    with pytest.raises(ReadError, match="holds zeros, not text"):
+        read_table(tmp_path / "zeros.csv")

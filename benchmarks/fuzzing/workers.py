@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import importlib
 import logging
 import multiprocessing
 import os
@@ -144,6 +145,8 @@ def _serve(pipe: Connection, kind: str, targets: list[Path], folder: Path) -> No
     os.dup2(output, 2)
     faulthandler.enable(output)
     logging.getLogger().addHandler(logging.NullHandler())  # as a program does that shows no remarks of others
+    for package in ("torch", "scipy.special", "anndata", "rsciio"):  # which set filters when they are imported
+        importlib.import_module(package)
     warnings.simplefilter("ignore")
     warnings.filterwarnings("always", module=r"napari_vae\b")
     for number, target in enumerate([*targets, *targets[:1] * 8]):  # which imports all that is needed

@@ -75,10 +75,12 @@ def write_table(
     writers = {".h5ad": tables.write_anndata, ".parquet": tables.write_parquet, ".xyz": xyz.write_xyz}
     writer = writers.get(path.suffix.lower())
     with replacing(path) as temporary:
-        if writer is not None:
-            writer(table, temporary, origin)
-        else:
-            write_csv(table, temporary, "atom")
+        try:
+            writer(table, temporary, origin) if writer is not None else write_csv(table, temporary, "atom")
+        except (InputError, OSError):
+            raise
+        except Exception as error:  # of columns that only some formats have
+            raise InputError(f"{path.name} cannot hold this table ({error}); write it as .csv.") from error
     return path
 
 
