@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -266,6 +268,28 @@ def test_options_of_the_detection_reach_the_frames_of_encode_too(movie, run_fold
         options = ["--scheduler", "tcp://127.0.0.1:9", "--polarity", "grey", "--out", str(tmp_path)]
         main(["encode", str(run_folder), str(movie), *options])
     assert end.value.code == 2 and "grey" in capsys.readouterr().err  # refused before the scheduler is asked
+
+
+LOGGING = """
+import logging
+from napari_vae.outcomes import frame_by_frame
+
+def call(progress):
+    import distributed
+    for name in ("asyncio", "distributed", "distributed.client", "distributed.core"):
+        try:
+            raise OSError("Timed out trying to connect")
+        except OSError:
+            logging.getLogger(name).exception("the scheduler has gone")
+
+frame_by_frame(call)
+"""
+
+
+def test_the_command_line_shows_no_log_of_dask():
+    pytest.importorskip("distributed")
+    done = subprocess.run([sys.executable, "-c", LOGGING], capture_output=True, text=True, check=True)
+    assert not done.stderr.strip()
 
 
 def test_a_scheduler_that_goes_ends_the_command_and_what_is_done_is_kept(movie, serial, tmp_path, monkeypatch):
