@@ -173,6 +173,8 @@ CONDITION, LABELS = np.zeros(64, int), np.zeros(64, int)
     ("model", "given", "sentence"),
     [
         (ModelConfig.preset("crvae"), {}, "learns from condition"),
+        (ModelConfig.preset("svae", scale_prior=1e30), {}, "times as wide as the window"),
+        (ModelConfig.preset("tvae", shift_prior=50.0), {}, "201 times as wide as the window"),
         (ModelConfig.preset("ss-rvae"), {}, "learns from labels or targets"),
         (ModelConfig.preset("ss-rvae"), {"labels": LABELS, "targets": np.ones(64)}, "give one of them"),
         (ModelConfig.preset("j-rvae"), {}, "how many classes"),

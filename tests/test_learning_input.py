@@ -1,5 +1,6 @@
 """What active learning is given: numbers at the edge of floating point, and settings that make no sense."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -170,6 +171,15 @@ def runs():
     images = np.random.default_rng(0).random((24, 8, 8)).astype(np.float32)
     config = nv.ModelConfig(invariances=(), latent_dim=2)
     return images, *(nv.fit(images, config, nv.TrainConfig(epochs=1, seed=seed, device="cpu")) for seed in (0, 1))
+
+
+def test_a_run_that_tells_no_numbers_is_one_sentence(runs):
+    images, run, _ = runs
+    broken = copy.deepcopy(run)
+    for weight in broken._model.parameters():
+        weight.fill_(np.nan)
+    with pytest.raises(nv.TrainingError, match="The embedding is no longer a number"):
+        nv.DeepKernelGP(broken, steps=2, ensemble=1).fit(images, images.mean((1, 2)))
 
 
 def test_a_record_goes_on_with_the_run_it_was_made_with_and_no_other_of_the_same_data(runs, tmp_path):

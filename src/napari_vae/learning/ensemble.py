@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
+from botorch.exceptions.errors import InputDataError
 from botorch.sampling.pathwise import draw_matheron_paths
 from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.mlls import ExactMarginalLogLikelihood
@@ -87,6 +88,10 @@ class Ensemble:
             told = self.moments(seen, True)
             self.condition(seen, targets, variance)
             return told
+        except InputDataError as error:
+            raise TrainingError(
+                "The embedding is no longer a number; lower the weight decay, or take another run."
+            ) from error
         except (NotPSDError, NanError) as error:
             raise TrainingError(
                 "The kernel of the Gaussian process could not be inverted; leave out labels of the same image that "

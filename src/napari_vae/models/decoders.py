@@ -7,9 +7,12 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import InputError
 from .config import ModelConfig
 from .networks import mlp
 from .pose import Pose, object_points, sample_canonical
+
+WIDEST = 16  # windows that the canonical image may be wide
 
 
 class CanonicalDecoder(nn.Module):
@@ -88,14 +91,25 @@ def make_decoder(
 
 
 def canvas_side(config: ModelConfig, side: int) -> int:
-    """Side of the canonical image in pixels: large enough that common poses find something to show in every corner."""
+    """Side of the canonical image in pixels: large enough that common poses find something to show in every corner.
+
+    Raises
+    ------
+    InputError
+        If the priors are so wide that the image would be many times as large as the window.
+    """
     factor = 1.0
     if "rotation" in config.invariances:
         factor *= math.sqrt(2)
     if "translation" in config.invariances:
         factor += 4 * config.shift_prior
     if "scale" in config.invariances:
-        factor *= math.exp(config.scale_prior)
+        factor *= math.exp(min(config.scale_prior, WIDEST))
     if "strain" in config.invariances:
-        factor *= math.exp(config.strain_prior / 4)
+        factor *= math.exp(min(config.strain_prior / 4, WIDEST))
+    if factor > WIDEST:
+        raise InputError(
+            f"The priors allow an object {factor:.0f} times as wide as the window; choose narrower ones of shift, "
+            "scale and strain."
+        )
     return math.ceil(factor * side)
