@@ -15,7 +15,7 @@ from linear_operator.utils.cholesky import psd_safe_cholesky
 from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor, nn
 
-from ..errors import TrainingError
+from ..errors import InputError, TrainingError
 from ..models.weights import are_finite
 from .candidates import Floats, Prepared
 from .config import DeepKernelConfig
@@ -176,7 +176,7 @@ class Ensemble:
         self.gp = make_processes(self.kernel, **_under("known.", state))
         self.gp.load_state_dict(_under("gp.", state))
         if not (are_finite(self.networks) and are_finite(self.gp)):
-            raise ValueError("its weights are not finite")
+            raise InputError("its weights are not finite")
         self.gp.eval()
 
     def _train(
