@@ -68,7 +68,7 @@ def frame_numbers(atoms: pd.DataFrame, n_frames: int | None = None) -> npt.NDArr
             f"The atoms have no column frame, so they belong to no frame of the movie of {n_frames} frames; add it, "
             "with numbers counted from 0."
         )
-    if "frame" not in atoms or n_frames == 1:
+    if "frame" not in atoms:
         return np.zeros(len(atoms), dtype=np.int64)
     numbers = _numbers(atoms[["frame"]])
     if numbers is None:
@@ -76,6 +76,8 @@ def frame_numbers(atoms: pd.DataFrame, n_frames: int | None = None) -> npt.NDArr
     numbers = numbers[:, 0]
     if not np.isfinite(numbers).all():
         raise InputError("Some atoms have NaN or an infinite number as their frame; remove or number these rows first.")
+    if n_frames == 1:
+        return np.zeros(len(atoms), dtype=np.int64)
     if n_frames is None and len(numbers) and not 0 <= numbers.min() <= numbers.max() < MOST_FRAMES:
         raise InputError(
             f"The column frame of the atoms must hold whole numbers counted from 0, below {MOST_FRAMES}; correct it, "
