@@ -54,7 +54,12 @@ def _asked(function: Callable[[int], Any]) -> Oracle:
 
 
 def _looked_up(column: Any, n: int, kind: str) -> Oracle:
-    values = as_numbers(column, "values of the oracle")
+    try:
+        values = as_numbers(column, "values of the oracle")
+    except InputError as error:
+        raise InputError(
+            "The oracle is a function of a candidate's number, or a column of numbers; give classes as numbers from 0."
+        ) from error
     if values.ndim not in (1, 2) or len(values) != n:
         raise InputError(f"There are {n} candidates, but values of shape {values.shape}; give one row for each.")
     table = values.reshape(n, -1)
