@@ -127,6 +127,9 @@ def test_groups_take_the_class_of_most_of_their_labelled_images():
     contrary = np.full(200, -1)
     contrary[[0, 1, 100, 101]] = [0, 1, 0, 1]
     assert _classes_of_groups(means, contrary, 2) is None
+    third = np.where(truth == 1, 0, few)  # nobody is told of the second class
+    third[100] = 0
+    assert (_classes_of_groups(means, third, 2) == 0).all()
     four = (means + np.where(np.arange(200) % 2, 20.0, 0.0)[:, None]).astype(np.float32)
     halves = np.where(rng.random(200) < 0.3, truth, -1)
     assert (_classes_of_groups(four, halves, 2) == truth).all(), "a class may be two groups"

@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from itertools import pairwise
 
 import imageio.v3 as imageio
 import numpy as np
@@ -300,3 +301,12 @@ def test_columns_of_nothing_and_of_one_value_are_drawn(data, tmp_path):
         )
     with pytest.raises(nv.InputError, match="No atom has both"):
         scatter_figure(FigureData(odd, plane=("nothing", "size")))
+
+
+def test_the_panels_of_the_losses_lie_one_below_the_other():
+    from napari_vae.analysis.figures.models import loss_figure
+
+    history = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "reconstruction": [1.0, 0.5], "kl": [1.0, 0.5]})
+    boxes = [axes.get_position() for axes in loss_figure(history).axes]
+    assert len(boxes) == 3 and all(0 <= box.y0 < box.y1 <= 1 for box in boxes)
+    assert all(upper.y0 >= lower.y1 for upper, lower in pairwise(boxes))

@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 from measuring import detection
 from napari_vae import assign_sublattices, detect_atoms, estimate_spacing
-from napari_vae.atoms.lattice import first_scale
+from napari_vae.atoms.lattice import _read_profile, first_scale
 from napari_vae.errors import InputError
 from napari_vae.samples import micrograph
 
@@ -102,3 +102,17 @@ def test_real_perovskite(real_data):
     distance, index = cKDTree(table[:, 1::-1]).query(atoms[["y", "x"]])
     is_sr = table[index, 2] == 1
     assert (is_sr == (atoms.sublattice == 0))[distance < 5].mean() > 0.99
+
+
+@pytest.mark.parametrize("sigma", [1.2, 2.5, 4.0])
+def test_the_width_and_the_ring_are_read_from_an_autocorrelation(sigma):
+    distance, ring = np.arange(60), 9 * sigma
+    profile = np.exp(-(distance**2) / (4 * sigma**2)) + 0.4 * np.exp(-((distance - ring) ** 2) / (4 * sigma**2))
+    profile[0] += 0.7  # white noise
+    width, top, height = _read_profile(profile)
+    assert (
+        width == pytest.approx(sigma, rel=0.1)
+        and top == pytest.approx(ring, abs=1)
+        and height == pytest.approx(0.4, rel=0.15)
+    )
+    assert _read_profile(-profile)[0] == 1 and np.isnan(_read_profile(-profile)[1])

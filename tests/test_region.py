@@ -76,3 +76,10 @@ def test_a_region_without_atoms_gives_an_empty_table(lattice):
     assert len(detect_atoms(lattice[0], region=gap)) == 0
     with pytest.raises(InputError, match="shape"):
         detect_atoms(lattice[0], region=gap[:50])
+
+
+def test_places_are_inside_where_their_pixel_is():
+    mask = np.zeros((4, 6), bool)
+    mask[3, 5] = mask[0, 0] = True
+    places = [(3, 5), (3.4, 5.4), (2.4, 5), (4, 5), (3, 6), (0, 0), (-0.4, 0.4), (-1, 0), (0, -1)]
+    assert inside(mask, places).tolist() == [True, True, False, False, False, True, True, False, False]
