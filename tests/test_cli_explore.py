@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
+from napari_vae import exploring
 from napari_vae.learning import deep_kernel
 
 
@@ -79,3 +80,22 @@ def test_explorations_that_make_no_sense_are_one_line(command, measured, tmp_pat
     assert code == 2
     assert words in errors
     assert not (tmp_path / "new").exists()
+
+
+def test_columns_are_numbers_or_classes():
+    table = pd.DataFrame({"z1": [0.5, np.nan], "kind": ["b", "a"], "some": ["b", None], "z2": [1, 2], "zz": [1, 2]})
+    values, classes = exploring.values_of(table, "z1")
+    np.testing.assert_array_equal(values, [0.5, np.nan])
+    assert classes == ()
+    assert [part if isinstance(part, tuple) else part.tolist() for part in exploring.values_of(table, "kind")] == [
+        [1, 0],
+        ("a", "b"),
+    ]
+    codes, classes = exploring.values_of(table, "some")
+    np.testing.assert_array_equal(codes, [0, np.nan])
+    assert classes == ("b",)
+    with pytest.raises(nv.InputError, match="no column no; it has z1, kind"):
+        exploring.values_of(table, "no")
+    assert exploring._features(table, "kind", "").tolist()[1][1] == 2
+    assert exploring._features(table, "kind", "").shape == (2, 2), "z1 and z2, not zz"
+    assert exploring._features(table, "z1", " zz , z2 ").tolist() == [[1, 1], [2, 2]]
