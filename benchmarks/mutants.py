@@ -391,14 +391,15 @@ def main():
                 bad.add(test)
                 print(f"{test.stem} fails without any change, and is left out.", flush=True)
         for number, (mutant, tests) in enumerate(chosen.items(), 1):
-            key = (mutant.file, mutant.function, mutant.old, mutant.new, mutant.line)
-            word, seconds = known.get(key, "survived"), 0.0
+            key = (mutant.file, mutant.function, mutant.old, mutant.new, *mutant.span)
+            word, said = known.get(key, "survived"), "(known)"
             if word == "survived":
                 word, seconds = verdict(copy, mutant, [test for test in tests if test not in bad], options.limit)
                 note(key, word)
+                said = f"{seconds:.0f} s {said_last(copy)}"
             outcomes.append((mutant, word))
             where = f"{mutant.file.removeprefix(str(PACKAGE) + '/')}:{mutant.line}"
-            print(f"{number:>4} {where} {mutant.kind}: {word} {seconds:.0f} s {said_last(copy)}", flush=True)
+            print(f"{number:>4} {where} {mutant.kind}: {word} {said}", flush=True)
     print("\n".join(table(outcomes)))
 
 
