@@ -109,6 +109,22 @@ def test_hdf5_that_reaches_for_other_files(here):
             read(here / name)
 
 
+@pytest.mark.parametrize("holder", ["attribute", "array"])
+def test_hdf5_with_text_that_claims_to_be_of_gigabytes(here, holder):
+    h5py = pytest.importorskip("h5py")
+    pytest.importorskip("resource", reason="memory is bounded where the system counts it")
+    with h5py.File(here / "a.h5ad", "w") as file:
+        if holder == "attribute":
+            file.attrs.create("name", "twelve words", dtype=h5py.string_dtype())
+        else:
+            file["name"] = "twelve words"
+    content = (here / "a.h5ad").read_bytes()
+    words = struct.pack("<IQI", 12, content.index(b"GCOL"), 1)  # length, place and number of the text
+    assert content.count(words) == 1
+    (here / "a.h5ad").write_bytes(content.replace(words, b"\xf0\xff\xff\xff" + words[4:]))
+    assert_refused(here / "a.h5ad", lambda path: hdf5_probe.claimed_bytes(Path(path)))
+
+
 def test_a_library_that_hangs_is_given_up(here, monkeypatch):
     h5py = pytest.importorskip("h5py")
     with h5py.File(here / "a.h5", "w") as file:
@@ -461,6 +477,23 @@ def test_one_wrong_entry_in_json_of_ours_is_one_sentence_or_nothing(save, tmp_pa
         if not marker.exists():  # what is none of this job is taken away
             marker.parent.mkdir(exist_ok=True)
     assert refused or save in (saved_batch, saved_job)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xyz", ".emi"])
+def test_gigabytes_of_nothing_are_not_read(here, suffix):
+    resource = pytest.importorskip("resource")
+    if suffix == ".emi":
+        pytest.importorskip("rsciio")
+    with (here / f"a{suffix}").open("wb") as file:
+        file.truncate(1 << 32)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert_refused(here / f"a{suffix}")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20  # KiB
+
+
+def test_a_word_of_a_million_letters_where_a_name_should_be(here):
+    (here / "a.xyz").write_text(f"1\n{'a' * 1_000_000}\nX 0 0 0\n")
+    assert_refused(here / "a.xyz")
 
 
 # ---- damage ---------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 
 from napari_vae.errors import InputError, ReadError
 from napari_vae.io import read
+from napari_vae.io.napari_reader import read_layers
 from napari_vae.io.writing import read_table, write_image, write_table
 from napari_vae.terminal import sentence
 
@@ -185,6 +186,28 @@ def test_files_that_are_no_tables_are_one_sentence(tmp_path):
         (tmp_path / f"t{ending}").write_bytes(b"no table")
         with pytest.raises(ReadError, match=r"not a table|damaged|not of napari-vae"):
             read_table(tmp_path / f"t{ending}")
+
+
+@pytest.mark.parametrize("ending", [".h5ad", ".parquet", ".xyz"])
+@pytest.mark.parametrize("changes", [{"y": ["1.5", "left"]}, {"z1": ["a", 0.5]}, {"name": ["a\0b", "c"]}])
+def test_what_a_format_cannot_hold_is_one_sentence(tmp_path, ending, changes):
+    pytest.importorskip({".h5ad": "anndata", ".parquet": "pyarrow"}.get(ending, "pandas"))
+    table = pd.DataFrame({"y": [1.0, 2.0], "x": [3.0, 4.0], "z1": [0.1, 0.2]}).assign(**changes)
+    try:
+        write_table(table, tmp_path / f"t{ending}", pixel_size=(0.1, 0.1), units="nm")
+    except InputError as error:
+        assert f"t{ending}" in str(error) and "\n" not in str(error)
+        assert not list(tmp_path.iterdir())
+    else:
+        assert len(read_table(tmp_path / f"t{ending}")) == 2
+
+
+def test_frames_that_are_words_of_numbers_are_frames(tmp_path):
+    pytest.importorskip("anndata")
+    table = pd.DataFrame({"frame": ["0", "1"], "y": [1.0, 2.0], "x": [3.0, 4.0]})
+    write_table(table, tmp_path / "t.h5ad")
+    ((places, _, kind),) = read_layers(str(tmp_path / "t.h5ad"))
+    assert kind == "points" and places.tolist() == [[0, 1, 3], [1, 2, 4]]
 
 
 def test_reading_needs_no_heavy_package():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 CONTROL = r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"  # and what turns the direction of writing
+BEGINNING, END = 270, 120  # characters that are shown of a longer message, the remedy among them
 
 
 def shown(text: str, kept: str = "") -> str:
@@ -19,10 +20,11 @@ def shown(text: str, kept: str = "") -> str:
 
 
 class _Sentence(Exception):
-    """What it says is shown as it is, in windows and terminals."""
+    """What it says is shown as it is, in windows and terminals, and bounded, whatever it quotes."""
 
     def __str__(self) -> str:
-        return shown(super().__str__())
+        text = shown(super().__str__())
+        return text if len(text) <= BEGINNING + END else f"{text[:BEGINNING]} … {text[-END:]}"
 
 
 class InputError(_Sentence, ValueError):

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from ..errors import ReadError
 
 SECONDS = 20.0  # long enough for thousands of arrays on a slow disk
+MOST_MEMORY = 1 << 30  # bytes for this look, where the system counts them: no text is as long as some claim to be
 AT_ONE = 1.0  # seconds of the processor for one object, where the system counts them
+AT_A_TIME = 10_000  # texts
 ELSEWHERE = "elsewhere"
 
 
@@ -67,14 +69,18 @@ def _look_through(path: str) -> int | str:
     def see_item(name: str, item: Any) -> None:
         _set_alarm()
         for key in item.attrs:
-            with contextlib.suppress(Exception):  # of a kind that h5py does not know; what matters is that it ends
-                item.attrs[key]
+            _try(item.attrs, key)
         if isinstance(item, h5py.Dataset):
             if item.external or item.is_virtual:
                 found.add(ELSEWHERE)
+            elif item.dtype.hasobject and item.ndim < 2:  # text, each of a length of its own
+                for start in range(0, item.size or 0, AT_A_TIME):
+                    _set_alarm()
+                    _try(item, slice(start, start + AT_A_TIME) if item.ndim else ())
             sizes.append(max(item.nbytes or 0, math.prod(item.chunks or ()) * item.dtype.itemsize))
 
     _set_alarm()
+    _bound_memory()
     with h5py.File(path, "r") as file:
         file.visititems_links(see_link)
         see_item("", file)
@@ -86,6 +92,22 @@ def _set_alarm() -> None:
     """End this process, with the library in whatever loop, unless it comes here again in time."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_VIRTUAL, AT_ONE)
+
+
+def _bound_memory() -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
+
+
+def _try(holder: Any, key: Any) -> None:
+    """Read something; that h5py does not know its kind is no matter, only that it ends and takes little memory."""
+    try:
+        holder[key]
+    except Exception as error:
+        if isinstance(error, MemoryError) or "alloc" in str(error):
+            raise
 
 
 if __name__ == "__main__":

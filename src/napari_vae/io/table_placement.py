@@ -14,6 +14,7 @@ import numpy as np
 from ..layers import placement_of
 from ..micrograph import Micrograph
 from ..placement import KEPT, Placement
+from ..positions import frame_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ def place_table(table: pd.DataFrame, path: Path) -> Placement:
     ReadError
         If what is noted of it is damaged.
     """
-    n_frames = int(table["frame"].max()) + 1 if "frame" in table and len(table) else 1
+    n_frames = int(frame_numbers(table).max(initial=0)) + 1
     noted = table.attrs.get("origin", {}) or _of_batch(path)
     found = _noted(noted) or _of_analysis(path) or _in_window(table, n_frames, path.name)
     placement = found or Placement.of_micrograph(Micrograph(np.zeros((1, 1))))

@@ -31,7 +31,7 @@ def read_text(path: Path) -> pd.DataFrame:
     with path.open("rb") as file:
         start = file.read(BEGINNING)
     encoding = _encoding(start)
-    if not start.strip(b"\0") or (b"\0" in start and not encoding.startswith("utf-16")):
+    if "\0" in start.decode(encoding, "replace"):
         raise ReadError(f"{path} holds zeros, not text; copy it again from its source.")
     lines = [line for line in start.decode(encoding, "replace").splitlines() if line.strip()] or [""]
     told = re.fullmatch(r"sep=(.)", lines[0].strip())  # a line for Excel

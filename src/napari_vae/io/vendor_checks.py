@@ -76,6 +76,7 @@ def _check_ser(file: BinaryIO, path: Path) -> None:
 
 def _check_emi(file: BinaryIO, path: Path) -> None:
     """Descriptions that end before the next begins, for its reader takes each to the next end; and what it leads to."""
+    regular_file(path, MOST_BYTES)  # which is read as a whole: it only describes
     for number in range(10):
         if (images := path.with_name(f"{path.stem}_{number}.ser")).exists():
             with regular_file(images).open("rb") as beside:

@@ -73,11 +73,11 @@ def write_table(
     check_table_name(path)
     origin = tables.origin_of(pixel_size, units, provenance or {})
     writers = {".h5ad": tables.write_anndata, ".parquet": tables.write_parquet, ".xyz": xyz.write_xyz}
-    writer = writers.get(path.suffix.lower())
+    write = writers.get(path.suffix.lower(), lambda table, path, _: write_csv(table, path, "atom"))
     with replacing(path) as temporary:
         try:
-            writer(table, temporary, origin) if writer is not None else write_csv(table, temporary, "atom")
-        except (InputError, OSError):
+            write(table, temporary, origin)
+        except (InputError, OSError, MemoryError):
             raise
         except Exception as error:  # of columns that only some formats have
             raise InputError(f"{path.name} cannot hold this table ({error}); write it as .csv.") from error

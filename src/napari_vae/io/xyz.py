@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import InputError, ReadError
 from .calibration import calibrate
-from .json_files import parse_json
+from .json_files import MOST_BYTES, parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SPECIES = ("species", "element", "class_name", "class", "sublattice")
 UNKNOWN, MISSING = "X", "-"  # an atom of no known kind; a word that is missing
 KINDS = {"R": float, "I": np.int64, "S": str, "L": bool}
-PAIR = re.compile(r'(\w+)=("(?:\\.|[^"\\])*"|\S+)')
+PAIR = re.compile(r'\b(\w+)=("(?:\\.|[^"\\])*"|\S+)')
 
 
 def write_xyz(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, Any]) -> None:
@@ -72,14 +72,14 @@ def read_xyz(path: str | PathLike[str]) -> pd.DataFrame:
     path = Path(path)
     parts, origin = [], {}
     with path.open(encoding="utf-8") as file:
-        while count := file.readline().strip():
-            told = {key: value.strip('"') for key, value in PAIR.findall(file.readline())}
+        while count := file.readline(MOST_BYTES).strip():
+            told = {key: value.strip('"') for key, value in PAIR.findall(file.readline(MOST_BYTES))}
             if "origin" not in told:
                 raise ReadError(f"{path.name} does not give the size of its pixels; it is not of napari-vae.")
             origin = parse_json(re.sub(r"\\(.)", r"\1", told["origin"]), path)
             if int(count) > path.stat().st_size:
                 raise ValueError("the file is too small for the atoms that it promises")
-            lines = [file.readline().split() for _ in range(int(count))]
+            lines = [file.readline(MOST_BYTES).split() for _ in range(int(count))]
             part = _block(lines, told["Properties"], int(told["frame"]), _angstrom(origin))
             if told.get("species_from") == "species":
                 part["species"] = [None if line[0] == UNKNOWN else line[0] for line in lines]
