@@ -124,3 +124,8 @@ def test_real_files_cut_short(real_data, tmp_path, name):
     with pytest.raises(ReadError) as caught:
         read(path)
     assert_one_sentence(caught.value, path)
+
+
+def test_a_sentence_is_bounded_and_keeps_its_remedy():
+    text = str(ReadError(f"There is no column {'a' * 70_000}; rename it."))
+    assert len(text) < 400 and text.startswith("There is no column a") and text.endswith("a; rename it.")
