@@ -187,3 +187,10 @@ def test_rectangular_images():
 def test_bad_options_are_refused(options, sentence):
     with pytest.raises(InputError, match=sentence):
         micrograph(**({"kind": "graphene", "size": 64} | options))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_that_is_told_lies_in_the_image(seed):
+    image, truth = micrograph("graphene", size=(96, 128), seed=seed, vacancies=0.2)
+    for places in (truth[["y", "x"]].to_numpy(), np.array(truth.attrs["vacancies"])):
+        assert len(places) and (places >= 0).all() and (places <= np.array(image.shape) - 1).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_vae.analysis.rasterizing import point_radius, rasterize
+from napari_vae.analysis.rasterizing import Raster, point_radius, rasterize
 from napari_vae.analysis.selecting import rows_within
 
 
@@ -65,3 +65,14 @@ def test_some_rows_only():
 def test_points_are_smaller_the_more_there_are():
     radii = [point_radius(n) for n in (1, 100, 3000, 100_000, 10**7)]
     assert radii == sorted(radii, reverse=True) and radii[0] > 3 and radii[-1] == 0.5
+
+
+@pytest.mark.parametrize("at", [(1, 1), (18, 2), (3, 19), (10, 10)])
+def test_the_nearest_point_is_found_up_to_every_edge(at):
+    owner = np.full((20, 20), -1, np.int32)
+    owner[at] = 5
+    raster = Raster(np.zeros((20, 20, 4), np.uint8), owner, (0.0, 0.0, 20.0, 20.0))
+    row, column = at[0] + 0.5, at[1] + 0.5
+    for down, right in ((0, 0), (2, 0), (0, -2), (-2, 1)):
+        assert raster.nearest(column + right, row + down, reach=4) == 5
+    assert raster.nearest(column + 7, row, reach=4) == raster.nearest(column, row - 7, reach=4) == -1

@@ -179,6 +179,12 @@ def test_several_targets_are_weighed_and_their_variances_by_the_squares():
     Goal(target=1).check(2)
 
 
+def test_a_class_is_met_when_one_of_it_was_measured():
+    wanted = {"kind": "class", "goal": 1.0, "acquisition": "pi"}
+    assert record([5.0]).goal.met and not record([0.0, 2.0], **wanted).goal.met
+    assert record([0.0, 1.0], **wanted).goal.met
+
+
 def test_deviations_are_from_the_mean_and_around_the_circle():
     draws = np.array([[1.0, 170.0], [3.0, -170.0]])
     assert Goal().deviations(draws).tolist() == [[-1, 170], [1, -170]]
