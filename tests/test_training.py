@@ -468,3 +468,8 @@ def test_signals_can_be_shifted_only(invariances, good):
     else:
         with pytest.raises(InputError, match="shifted only"):
             next(job)
+
+
+def test_a_callback_that_is_no_function_is_refused_before_work():
+    with pytest.raises(InputError, match="function"):
+        fit(samples.cards(10).images, callback=3)

@@ -344,6 +344,20 @@ def test_a_described_image_is_saved_whatever_it_is_called(viewer, described, tmp
                 viewer.layers.save(target, selected=True, plugin="napari-vae")
 
 
+def test_columns_of_the_user_are_saved_beside_results_of_their_name(viewer, described, tmp_path):
+    from npe2 import PluginManager
+
+    PluginManager.instance().discover()
+    image, points, _ = described
+    columns = set(ours(points)["columns"]) - {"z1", "class"}
+    note(points, columns=tuple(columns))
+    points.features = points.features.assign(**{"class": "mine"})
+    viewer.layers.selection = {points, image}
+    viewer.layers.save(str(tmp_path / "saved.vae"), selected=True, plugin="napari-vae")
+    latents = nv.load_analysis(tmp_path / "saved.vae").latents
+    assert (latents["class_given"] == "mine").all() and {"z1", "z1_given"} <= set(latents)
+
+
 def test_an_analysis_opened_twice_is_two(results, lattice):
     viewer = ViewerModel()
     opened = [viewer.open(results, plugin="napari-vae") for _ in range(2)]

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from .errors import InputError
+
 Event = TypeVar("Event")
 Result = TypeVar("Result")
 
@@ -53,7 +55,15 @@ class Progress:
 
 
 def drain(job: Generator[Event, None, Result], on_event: Callable[[Event], object] | None = None) -> Result:
-    """Run a generator to its end, handing on what it yields, and return what it returns."""
+    """Run a generator to its end, handing on what it yields, and return what it returns.
+
+    Raises
+    ------
+    InputError
+        If `on_event` is no function; and whatever the generator raises.
+    """
+    if on_event is not None and not callable(on_event):
+        raise InputError(f"The callback is a function that is called with what happens, not {on_event!r:.80}.")
     while True:
         try:
             event = next(job)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
@@ -78,11 +78,14 @@ def write_analysis(path: str, layers: list[LayerData]) -> list[str]:
 
 
 def _analysis(layers: list[Any]) -> Analysis:
+    import pandas as pd
+
+    from ..columns import set_aside
     from ..identity import belongs
     from ..layers import atoms_from_points, micrograph_from_layer, placement_of
     from ..open_runs import find_run
     from ..patches import extract_patches
-    from ..pipeline import Analysis
+    from ..pipeline import CLASS, Analysis
 
     opened = {layer: find_run(_told(layer).get("run", "")) for layer in layers if _kind(layer) == "Points"}
     described = [(layer, run) for layer, run in opened.items() if run is not None]
@@ -94,12 +97,15 @@ def _analysis(layers: list[Any]) -> Analysis:
         raise InputError("A model with a condition is saved by “Save …” in Train VAE, and its table from the points.")
     image = micrograph_from_layer(images[0])
     atoms = atoms_from_points(points, placement_of(images[0]))
-    classes = atoms.get("class")
-    atoms = atoms.drop(columns=list(_told(points).get("columns", ())), errors="ignore")
+    made = list(_told(points).get("columns", ()))
+    classes = pd.to_numeric(atoms["class"].astype(str), errors="coerce") if "class" in {*made} & {*atoms} else None
+    atoms = atoms.drop(columns=made, errors="ignore")
     patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization)
     encoded = run.encode(patches)
-    if classes is not None and "class" not in encoded and (known := classes.reindex(patches.atoms.index) != "").all():
-        encoded["class"] = classes[known.index].astype(str).astype(int)
+    if classes is not None and "class" not in encoded and (known := classes.loc[patches.atoms.index]).notna().all():
+        encoded["class"] = known.astype(int)
+    results = encoded.columns.union(list(CLASS))
+    atoms, patches = set_aside(atoms, results), replace(patches, atoms=set_aside(patches.atoms, results))
     settings = {"window": list(run.window), "model": asdict(run.model_config), "training": asdict(run.train_config)}
     return Analysis(image, atoms, patches, run, patches.atoms.join(encoded), settings)
 
