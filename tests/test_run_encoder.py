@@ -5,10 +5,13 @@ import math
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from napari_vae import InputError, ModelConfig, TrainConfig, fit, samples
+from napari_vae.analysis.upright import has_pose
+from napari_vae.learning.candidates import limits
 from napari_vae.learning.run_encoder import RunEncoder
 from napari_vae.models import settling
 from napari_vae.models.gauge import SHRINK, Gauge
@@ -80,6 +83,18 @@ def test_a_copy_that_is_trained_further_leaves_the_run_as_it_is():
 def test_a_conditional_run_is_no_encoder():
     with pytest.raises(InputError, match="needs its condition"):
         RunEncoder(trained("cvae", condition=CARDS.suit))
+
+
+def test_centre_and_spread_of_columns_and_channels_of_any_size():
+    values = np.random.default_rng(0).normal(1e6, 3.0, (50, 2)) * [1.0, 1e200]
+    centre, spread = limits(values)
+    np.testing.assert_allclose(np.ravel(centre), values.mean(0))
+    np.testing.assert_allclose(np.ravel(spread) / [1, 1e200], (values / [1, 1e200]).std(0), rtol=1e-3)
+    assert [part.tolist() for part in limits(values, scaled=False)] == [[0], [1]]
+
+
+def test_any_column_of_a_pose_is_a_pose():
+    assert has_pose(pd.DataFrame({"z1": [0.0], "angle": [1.0]})) and not has_pose(pd.DataFrame({"z1": [0.0]}))
 
 
 # ---- the end of a training ------------------------------------------------------------------------------------------
