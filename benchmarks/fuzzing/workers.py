@@ -33,7 +33,6 @@ CONTEXT = multiprocessing.get_context("fork")  # with everything imported, so th
 FILTERING = ("anndata", "scipy.special", "zarr")  # packages that change the warning filters when they are imported
 TICK = os.sysconf("SC_CLK_TCK")
 
-
 for package in FILTERING:
     importlib.import_module(package)
 
@@ -89,7 +88,7 @@ class Worker:
             outcome = self._watched(damage)
         except (EOFError, ConnectionError):
             self._process.join()
-            output = _text(self._given[2] / "output")[-2000:]
+            output = _text(self._given[2] / "output")[:1000]
             if not damage:
                 raise RuntimeError(f"Whole samples cannot be opened:\n{output}") from None
             outcome = Outcome(DEATH, damage, f"exit code {self._process.exitcode}: {output}")
@@ -118,6 +117,7 @@ class Worker:
         """End the process, and what it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, 9)
+        self._process.kill()  # which may not lead a group yet
         self._process.join()
         self._pipe.close()
 
