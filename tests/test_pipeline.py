@@ -271,7 +271,7 @@ def test_numbers_of_a_few_atoms_are_learnt(labelled):
         ({"model": "j-vae"}, "n_classes"),
         ({"model": "vae", "labels": "class"}, "does not learn from labels"),
         ({"model": "ss-vae", "labels": "class", "atoms": None}, "table"),
-        ({"model": "ss-vae", "targets": "class"}, "must be numbers"),
+        ({"model": "ss-vae", "targets": "class"}, "are no numbers"),
     ],
 )
 def test_columns_that_do_not_fit_are_refused_before_the_work(labelled, options, sentence):

@@ -51,8 +51,8 @@ class DeepKernelFile(Saved):
             if self.shape != (run.n_channels, *run.window):
                 raise InputError("the run is of other images")
             columns = 1
-        if any(not value.isfinite().all() for name, value in weights.items() if not name.startswith("gp.")):
-            raise InputError("it holds weights that are not finite")
+        if any(not value.isfinite().all() for name, value in weights.items() if name.startswith("known.")):
+            raise InputError("what it knows is not finite")
         sizes = (columns, *config.hidden) if config.network in ("auto", "mlp") else (columns, 1)
         least = config.ensemble * sum(a * b for a, b in itertools.pairwise(sizes))
         if least > sum(value.numel() for value in weights.values()):
