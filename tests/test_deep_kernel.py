@@ -257,11 +257,17 @@ def test_folders_that_hold_no_model(rows, tmp_path):
         load_deep_kernel(folder)
     (folder / "deep_kernel.json").write_text(json.dumps(settings))
     content = (folder / "weights.safetensors").read_bytes()
-    weights = load(content)
-    weights["networks.0.straight.bias"][0] = np.nan
-    (folder / "weights.safetensors").write_bytes(save(weights))
-    with pytest.raises(ReadError, match="not finite"):
-        load_deep_kernel(folder)
+    for name, wrong in [
+        ("networks.0.straight.bias", np.nan),
+        ("known.z", 1e237),
+        ("known.y", -1e307),
+        ("gp.mean_module.raw_constant", 1e200),
+    ]:
+        weights = load(content)
+        weights[name].reshape(-1)[0] = wrong
+        (folder / "weights.safetensors").write_bytes(save(weights))
+        with pytest.raises(ReadError, match="not finite"):
+            load_deep_kernel(folder)
     (folder / "weights.safetensors").write_bytes(content[:200])
     with pytest.raises(ReadError, match="damaged"):
         load_deep_kernel(folder)

@@ -176,7 +176,7 @@ class Ensemble:
         self.gp = make_processes(self.kernel, **_under("known.", state))
         self.gp.load_state_dict(_under("gp.", state))
         if not (are_finite(self.networks) and are_finite(self.gp)):
-            raise InputError("its weights are not finite")
+            raise InputError("its weights are not finite, or too large")
         self.gp.eval()
 
     def _train(

@@ -20,7 +20,7 @@ from ..arrays import LARGEST
 from ..errors import InputError, ReadError
 from ..folders import open_folder, replace_folder
 from ..io.json_files import read_json
-from ..models.weights import load_weights
+from ..models.weights import computable, load_weights
 from ..provenance import describe_versions
 from ..run import Run, load_run
 from ..settings import Count, Number, Saved
@@ -51,8 +51,8 @@ class DeepKernelFile(Saved):
             if self.shape != (run.n_channels, *run.window):
                 raise InputError("the run is of other images")
             columns = 1
-        if any(not value.isfinite().all() for name, value in weights.items() if name.startswith("known.")):
-            raise InputError("what it knows is not finite")
+        if not all(computable(value) for name, value in weights.items() if name.startswith("known.")):
+            raise InputError("what it knows is not finite, or too large")
         sizes = (columns, *config.hidden) if config.network in ("auto", "mlp") else (columns, 1)
         least = config.ensemble * sum(a * b for a, b in itertools.pairwise(sizes))
         if least > sum(value.numel() for value in weights.values()):

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..arrays import LARGEST
 from ..io.regular import regular_file
 
 MOST_BYTES = 4 << 30
@@ -19,7 +20,12 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 
 def are_finite(model: nn.Module) -> bool:
-    """Whether all weights are finite, and buffers numbers; those may be infinite, as the limits of a parameter are."""
-    numbers = [value.isfinite().all() for value in model.parameters()]
+    """Whether all weights can be computed with, and buffers are numbers; these may be infinite, as limits are."""
+    numbers = [computable(value) for value in model.parameters()]
     numbers += [~value.isnan().any() for value in model.buffers()]
     return bool(torch.stack(numbers).all())
+
+
+def computable(value: Tensor) -> Tensor:
+    """Whether all numbers of a tensor are finite, and their squares too."""
+    return (value.isfinite() & (value.abs() <= LARGEST)).all()
