@@ -73,7 +73,7 @@ class Worker:
 
     def _start(self) -> None:
         self._pipe, far = CONTEXT.Pipe()
-        self._process = CONTEXT.Process(target=_serve, args=(far, *self._given), daemon=True)
+        self._process = CONTEXT.Process(target=_serve, args=(self._pipe, far, *self._given), daemon=True)
         self._process.start()
         far.close()
 
@@ -140,7 +140,8 @@ def apart(work, *arguments) -> None:
 # ---- in the worker --------------------------------------------------------------------------------------------------
 
 
-def _serve(pipe: Connection, kind: str, targets: list[Path], folder: Path) -> None:
+def _serve(near: Connection, pipe: Connection, kind: str, targets: list[Path], folder: Path) -> None:
+    near.close()  # so that this process ends with the one that watches it
     os.setsid()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (8 << 30, 8 << 30))  # so that the machine does not suffer
