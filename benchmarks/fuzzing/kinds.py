@@ -24,6 +24,7 @@ from . import samples
 from .samples import (
     ANSWERS,
     EXPLORATION,
+    FRAME,
     IMAGES,
     KERNEL_SETTINGS,
     ROWS,
@@ -78,17 +79,26 @@ def _touch(data: Any) -> None:
         np.asarray(part).tobytes()
 
 
+USES: list[Callable[[Any], Any]] = [
+    lambda table: nv.extract_patches(FRAME, table, window=SIDE),
+    lambda table: nv.assign_sublattices(table, FRAME),
+    lambda table: nv.voronoi_intensities(FRAME, table),
+    lambda table: nv.cluster(table, "kmeans", 2),
+    lambda table: nv.describe_crystal(table, FRAME),
+    nv.link_atoms,
+    nv.measure_lattice,
+]
+
+
 def open_table(path: Path, rng: random.Random) -> None:
-    """Read it, show it as points, cut windows around its atoms."""
-    if rng.random() < 0.4:
+    """Read it; show it as points, write it again, or do with it what is done with atoms."""
+    if rng.random() < 0.3:
         _show(path)
         return
     table = nv.read_table(path)
     if rng.random() < 0.3:
-        write = path.with_name(f"again{rng.choice(['.csv', '.parquet', '.h5ad'])}")
-        nv.write_table(table, write)
-    if {"y", "x"} <= set(table):
-        nv.extract_patches(IMAGES[0].repeat(5, 0).repeat(5, 1), table, window=SIDE)
+        nv.write_table(table, path.with_name(f"again{rng.choice(['.csv', '.parquet', '.h5ad'])}"))
+    rng.choice(USES)(table)
 
 
 def open_stack(path: Path, rng: random.Random) -> None:

@@ -31,6 +31,7 @@ OLD = ROOT / "tests" / "old_folders"
 LARGEST = 250_000  # bytes of a real file: of larger ones most changes only touch pixels
 SIDE = 8
 IMAGES = np.random.default_rng(0).uniform(0, 1, (40, SIDE, SIDE)).astype(np.float32)
+FRAME = IMAGES[0].repeat(5, 0).repeat(5, 1)
 ROWS = np.random.default_rng(1).normal(size=(30, 3))
 ANSWERS = ROWS @ [1.0, -0.5, 0.2]
 KERNEL: dict[str, Any] = {"network": "linear", "ensemble": 2, "steps": 5, "warm_steps": 2, "device": "cpu"}
@@ -154,9 +155,10 @@ WRITERS: dict[str, tuple[Callable[[Path], None], ...]] = {
 
 def make_table(suffix: str, folder: Path) -> list[Path]:
     """Atoms and latents as `write_table` writes them."""
-    rng, n = np.random.default_rng(0), 12
-    atoms = pd.DataFrame({"frame": 0, "y": rng.uniform(5, 35, n), "x": rng.uniform(5, 35, n)})
-    latents = atoms.assign(z1=rng.normal(size=n), z2=rng.normal(size=n), kind=["a", "b"] * 6)
+    rng, n = np.random.default_rng(0), 25
+    places = np.stack(np.mgrid[5:36:7, 5:36:7], -1).reshape(-1, 2) + rng.normal(0, 0.1, (n, 2))
+    atoms = pd.DataFrame({"frame": 0, "y": places[:, 0], "x": places[:, 1]})
+    latents = atoms.assign(z1=rng.normal(size=n), z2=rng.normal(size=n), kind=np.where(np.arange(n) % 2, "a", "b"))
     latents["class"] = np.arange(n) % 3
     folder.mkdir()
     for number, table in enumerate((atoms, latents)):

@@ -26,6 +26,7 @@ from .kinds import KINDS
 from .mutations import mutate
 
 CPU_SECONDS, WALL_SECONDS, IDLE_SECONDS = 10.0, 60.0, 15.0  # of a hang: working, in all, and doing nothing at all
+LONGEST_LOOK = 1.0  # seconds between two looks that count: where it takes longer, the machine stood still
 MOST_MEMORY = 2e9  # bytes more than before
 LONGEST = 400  # characters of a sentence
 OPENED, REFUSED, FOREIGN, HANG, MEMORY, DEATH = "opened", "refused", "foreign", "hang", "memory", "death"
@@ -99,14 +100,15 @@ class Worker:
 
     def _watched(self, damage: str) -> Outcome:
         pid = self._process.pid
-        start, last, seen = time.monotonic(), time.monotonic(), _used(pid)
-        first, memory = seen, _memory(pid)
+        looked, seen = time.monotonic(), _used(pid)
+        first, memory, waited, idle = seen, _memory(pid), 0.0, 0.0
         while not self._pipe.poll(0.25):
             now, used = time.monotonic(), _used(pid)
-            if used != seen or _busy(pid):
-                last, seen = now, used
-            if used - first > CPU_SECONDS or now - start > WALL_SECONDS or now - last > IDLE_SECONDS:
-                return Outcome(HANG, damage, f"{used - first:.0f} s of computing, {now - start:.0f} s in all")
+            step, looked = min(now - looked, LONGEST_LOOK), now
+            waited, idle = waited + step, 0.0 if used != seen or _busy(pid) else idle + step
+            seen = used
+            if used - first > CPU_SECONDS or waited > WALL_SECONDS or idle > IDLE_SECONDS:
+                return Outcome(HANG, damage, f"{used - first:.0f} s of computing, {waited:.0f} s in all")
             if _memory(pid) - memory > MOST_MEMORY:
                 return Outcome(MEMORY, damage, f"{(_memory(pid) - memory) / 1e9:.1f} GB and more")
         outcome = self._pipe.recv()
