@@ -6,7 +6,7 @@ import pytest
 from scipy.ndimage import rotate
 
 import napari_vae as nv
-from napari_vae.adviser import iter_advise
+from napari_vae.adviser import _sizes, iter_advise
 from napari_vae.trials import LATENTS
 
 TRAIN = nv.TrainConfig(device="cpu")
@@ -101,6 +101,11 @@ def test_progress_goes_up_and_the_scan_stops_at_once(perovskite, steps, tried):
     advice = end.value.value
     assert len(advice.table) == tried and "stopped" in advice.reasons
     assert tried or advice.model == nv.ModelConfig(latent_dim=2)
+
+
+def test_windows_of_two_one_and_a_half_and_three_spacings_are_tried():
+    places = np.mgrid[6:194:12, 6:194:12].reshape(2, -1)
+    assert _sizes(np.zeros((200, 200)), pd.DataFrame({"y": places[0], "x": places[1]}), None) == [24, 18, 36]
 
 
 def test_too_few_atoms_and_windows_that_do_not_fit_are_one_sentence(perovskite):

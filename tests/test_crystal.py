@@ -14,6 +14,7 @@ from napari_vae import (
     measure_lattice,
     voronoi_intensities,
 )
+from napari_vae.crystal.neighbours import lattice_shell, surroundings
 from napari_vae.errors import InputError
 from napari_vae.samples import micrograph
 
@@ -174,6 +175,13 @@ def test_strain_field_of_a_sample():
     for measured, true in names.items():
         known = atoms[measured].notna()
         assert np.corrcoef(atoms[measured][known], truth[true][known])[0, 1] > 0.97
+
+
+def test_the_order_of_the_atoms_does_not_matter():
+    apart = np.column_stack([lattice_points(SQUARE, 6)[["y", "x"]], np.zeros(36)])
+    apart[:, :2] += np.random.default_rng(0).normal(0, 1.0, (36, 2))
+    turn, backwards = (surroundings(points, lattice_shell(SQUARE)).turn for points in (apart, apart[::-1]))
+    np.testing.assert_allclose(backwards[::-1], turn, atol=1e-12)
 
 
 def test_another_grain_is_told_by_its_rotation():

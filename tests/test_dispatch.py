@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import deque
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from napari_vae.cli import main
 from napari_vae.dispatch import under_way
 from napari_vae.dispatch.files import detect_files, encode_files
 from napari_vae.dispatch.parts import Parts
+from napari_vae.dispatch.spreading import spreader
 from napari_vae.errors import InputError
 from napari_vae.io.writing import read_table
 
@@ -49,6 +51,11 @@ def cluster():
         distributed.Client(local, set_as_default=False) as client,
     ):
         yield client
+
+
+def test_equal_jobs_are_done_one_by_one(cluster):
+    with spreader(cluster) as spread:
+        assert list(spread(abs, deque([-2, -2, -2]))) == [(-2, 2)] * 3
 
 
 def same(path, table):

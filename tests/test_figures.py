@@ -26,7 +26,7 @@ from napari_vae.analysis.figures import (
 from napari_vae.analysis.figures.windows import class_means
 from napari_vae.analysis.upright import upright
 from napari_vae.pipeline import Analysis
-from napari_vae.results import class_manifolds, side_by_side, tile
+from napari_vae.results import class_manifolds, side_by_side, symbol_spacing, tile
 
 WIDTH = 85 / 25.4
 
@@ -59,6 +59,11 @@ def joint():
 
 def texts(figure):
     return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
+
+
+def test_symbols_are_as_large_as_the_spacing_or_half_a_window(joint):
+    for spacing, shown in ((0.8, 0.8), (12.0, 12.0), (0.0, 8.0)):
+        assert symbol_spacing(replace(joint.patches, spacing=spacing)) == shown
 
 
 def test_atoms_lie_where_they_are_in_the_colours_of_the_plot(data):

@@ -116,6 +116,13 @@ def test_the_network_sees_the_same_of_any_unit():
     assert not normalized(np.full((30, 30), 3.0, np.float32)).any()
 
 
+def test_the_network_sees_faint_columns_like_bright_ones():
+    image = spots(shape=(84, 244), places=np.concatenate([PLACES, PLACES + [0, 160]])).astype(np.float32)
+    image[:, 160:] *= 10
+    heights = np.ptp(normalized(image)[0][:, :82]), np.ptp(normalized(image)[0][:, 162:])
+    assert heights[0] == pytest.approx(heights[1], rel=0.2)
+
+
 def test_texture_that_deceives_the_network_raises_its_threshold():
     likely = np.array([0.99, 0.95, 0.9, 0.6, 0.55])
     assert learned_threshold(likely, np.zeros(0)) == 0.5

@@ -74,6 +74,15 @@ def test_pictures_of_atoms_hold_the_value_of_the_nearest(atoms):
         assert np.allclose(layer.data[tuple(rows.T)], values)
 
 
+def test_pictures_of_classes_hold_their_numbers_from_1_and_nothing_where_none_is_known(atoms):
+    names = ["", "bulk", "edge"]
+    predicted = pd.Categorical(["", "edge", *["bulk"] * (len(atoms.atoms) - 2)], categories=names)
+    (_, unsure, _), (data, _, _) = pictures(atoms, pd.DataFrame({"predicted": predicted, "predicted_sd": 0.5}))
+    assert unsure["contrast_limits"] == (0, 1)  # about the one value
+    rows = np.rint(atoms.atoms[["y", "x"]].to_numpy()).astype(int)
+    assert np.array_equal(data[tuple(rows.T)][:3], [np.nan, 2, 1], equal_nan=True)
+
+
 @pytest.mark.parametrize("movie", [False, True])
 def test_the_picture_of_a_grid_has_a_pixel_for_every_window_where_the_window_lies(movie):
     shape = (3, *SHAPE) if movie else SHAPE

@@ -51,13 +51,14 @@ def test_counts_are_poisson_about_dose_and_background():
     assert image.data.dtype == np.float32
 
 
-def test_vacancies_and_dopants_have_their_share_and_are_counted_by_their_neighbours():
-    _, truth = micrograph("graphene", size=512, vacancies=0.05, dopants=0.1, drift=0)
+@pytest.mark.parametrize(("kind", "bond"), [("graphene", 0.142 / 0.0115), ("perovskite", 0.39 / np.sqrt(2) / 0.012)])
+def test_vacancies_and_dopants_have_their_share_and_are_counted_by_their_neighbours(kind, bond):
+    _, truth = micrograph(kind, size=512, vacancies=0.05, dopants=0.1, drift=0, polar=0)
     sites = len(truth) + len(truth.attrs["vacancies"])
     assert len(truth.attrs["vacancies"]) / sites == pytest.approx(0.05, abs=0.015)
-    assert (truth.species != "C").mean() == pytest.approx(0.1, abs=0.02)
+    assert (~truth.species.isin(["C", "Sr", "Ti"])).mean() == pytest.approx(0.1, abs=0.02)
     inner = truth[(truth.y > 30) & (truth.y < 480) & (truth.x > 30) & (truth.x < 480)]
-    near = cKDTree(np.array(truth.attrs["vacancies"])).query_ball_point(inner[["y", "x"]], 1.15 * 0.142 / 0.0115)
+    near = cKDTree(np.array(truth.attrs["vacancies"])).query_ball_point(inner[["y", "x"]], 1.15 * bond)
     assert [len(n) for n in near] == inner.vacant_neighbours.tolist()
 
 

@@ -262,6 +262,8 @@ def test_images_that_do_not_fit_the_model_are_refused(cards):
         run.encode(cards.images[:, 2:-2, 2:-2])
     with pytest.raises(InputError, match="NaN"):
         run.encode(np.full_like(cards.images, np.nan))
+    with pytest.raises(InputError, match="must come as"):
+        run.encode(np.zeros((3, 0, *cards.images.shape[-2:])))
     with pytest.raises(InputError, match="has 2 latents"):
         run.decode([1, 2, 3])
     with pytest.raises(InputError, match="scale must be above 0"):

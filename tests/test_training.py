@@ -109,6 +109,7 @@ def test_progress_tells_how_far_it_is():
     assert steps == sorted(steps)
     assert all("CPU" in e.device or e.device for e in events)
     row = events[-1].history[-1]
+    assert row["epoch"] == 12 and row["step"] == steps[-1]
     assert row["loss"] == pytest.approx(row["reconstruction"] + row["kl"], abs=1e-3)
     assert row["kl"] == pytest.approx(row["kl_pose"] + row["kl_z1"] + row["kl_z2"], abs=1e-3)
     assert any(e.manifold is not None and e.manifold.shape[:2] == (7, 7) for e in events)

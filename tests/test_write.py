@@ -89,6 +89,8 @@ def test_anndata_of_features_without_latents_has_their_numbers(tmp_path):
     features = pd.DataFrame({"area": [1.0, 2.0], "kind": ["a", "b"]})
     data = anndata.read_h5ad(write_table(features, tmp_path / "t.h5ad"))
     assert list(data.var_names) == ["area"] and "spatial" not in data.obsm
+    data = anndata.read_h5ad(write_table(features.assign(z1=0.5), tmp_path / "with.h5ad"))
+    assert list(data.var_names) == ["z1"] and set(data.obs) == {"area", "kind"}
 
 
 def test_a_missing_package_is_named_with_its_remedy(tmp_path, mixed, monkeypatch):
