@@ -24,6 +24,9 @@ demo: $(READY)  ## Analyse a built-in sample: napari with a display, demo-output
 	@scripts/display-packages.sh --unless-display || echo "Going on without a picture of the window."
 	@$(BIN)/napari-vae demo $(ARGS)
 
+# What is imported is compiled once, for all processes of the tests, also where the environment asks for no such files.
+test: export PYTHONDONTWRITEBYTECODE :=
+
 # Two processes of one thread each: small models train faster so than one after the other on two threads.
 test: $(READY)  ## Run the whole suite (make test ARGS="-k atoms" for a part, "-n 0 --pdb" to debug)
 	@scripts/display-packages.sh

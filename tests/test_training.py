@@ -231,6 +231,7 @@ def test_errors_of_the_device_are_ours(monkeypatch, error, sentence):
 
 
 DIVERGING = """
+from dataclasses import replace
 import numpy as np, torch
 from napari_vae import InputError, ModelConfig, TrainConfig, TrainingError, fit, samples
 
@@ -243,7 +244,7 @@ def told(*arguments, **options):
 cards, model = samples.cards(50, size=16).images, ModelConfig.preset("trvae", hidden=(16, 16))
 quick = TrainConfig(epochs=2, device="cpu")
 told(ModelConfig.preset("trvae"), TrainConfig(epochs=20, learning_rate=1.0, device="cpu"))
-told(ModelConfig.preset("trvae", angle_prior=1e-20), quick)
+told(replace(model, angle_prior=1e-20), quick)
 run = fit(cards, model, quick)
 weight = run._model.pose_head.weight
 for value in (np.nan, 1e35):
