@@ -13,6 +13,8 @@ import napari_vae as nv
 from napari_vae import showing
 from napari_vae.batch.naming import places
 from napari_vae.io.reading import FORMATS
+from napari_vae.pipeline import Stage
+from napari_vae.terminal import progress_bars
 
 COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open", "figures", "export", "explore")
 FAST = ("--epochs", "2", "--device", "cpu")
@@ -412,3 +414,10 @@ def test_no_name_gives_orders_to_the_terminal(command, tmp_path, monkeypatch, na
     _, *told = command("detect", name, "--out", tmp_path / "out")
     assert name.encode("unicode_escape").decode() in "".join(told)
     assert not set("".join(told)) & set("\x1b\x07\x9b\u202e")
+
+
+def test_bars_are_shown_unless_asked_to_be_quiet(capsys):
+    for settings, shown in (({}, True), ({"quiet": True}, False)):
+        with progress_bars(**settings) as bars:
+            bars(Stage("Train", 0.5, "half way"))
+        assert ("half way" in capsys.readouterr().err) is shown

@@ -64,3 +64,4 @@ def test_columns_to_choose_from():
     table = pd.DataFrame({"score": [1.0], "kind": ["a"], "z2": [0.0], "y": [3.0], "z1": [0.0], "seen": [True]})
     assert numeric_columns(table) == ["z1", "z2", "score", "y"]
     assert color_columns(table) == ["kind", "seen", "z1", "z2", "score", "y"]
+    assert color_columns(table.assign(class_name=["b"]))[:3] == ["class_name", "kind", "seen"]

@@ -23,6 +23,7 @@ from napari_vae.analysis.figures import (
     save_figures,
     scatter_figure,
 )
+from napari_vae.analysis.figures.micrographs import LARGEST, SYMBOL
 from napari_vae.analysis.figures.windows import class_means
 from napari_vae.analysis.upright import upright
 from napari_vae.pipeline import Analysis
@@ -86,6 +87,9 @@ def test_the_picture_has_the_shape_of_the_sample_and_discs_are_round(data):
     across, down = np.abs(corners[1] - corners[0])
     discs = axes.collections[0]
     assert discs.get_widths()[0] * across == pytest.approx(discs.get_heights()[0] * down)
+    assert discs.get_widths()[0] == pytest.approx(SYMBOL * data.spacing)
+    corners = data.table[data.table["y"].isin([10, 80]) & data.table["x"].isin([10, 180])]
+    assert overlay_figure(replace(data, table=corners)).axes[0].collections[0].get_widths()[0] == LARGEST * 200
 
 
 def test_scale_bar_is_as_long_as_it_says(data):
@@ -206,6 +210,8 @@ def test_the_manifold_has_a_plane_for_every_class(joint):
     figure = manifold_figure(FigureData.of(joint))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["class 0", "class 1"]
     np.testing.assert_allclose(figure.axes[0].get_xlim(), joint.run.latent_range[0], rtol=1e-6)
+    first, second = (axes.get_position() for axes in figure.axes)
+    assert first.x0 - 10 / 85 == pytest.approx(84 / 85 - second.x1) and second.x0 - first.x1 == pytest.approx(2 / 85)
 
 
 def test_a_model_of_one_number_has_three_planes(joint):

@@ -84,6 +84,9 @@ def test_maxima_stand_apart_and_are_found_between_pixels():
     peaks = local_maxima(image, 2.0)
     assert len(peaks) == 4 and not len(local_maxima(-image, 2.0))
     np.testing.assert_allclose(np.sort(sub_pixel(image, peaks), axis=0), np.sort(PLACES, axis=0), atol=0.05)
+    slope = np.tile(np.arange(30, dtype=np.float32), (30, 1))
+    slope[10, 10] += 1.5
+    assert 10 not in local_maxima(slope, 3.0)[:, 1], "a bump on a slope is none"
     edge = np.zeros((9, 9), np.float32)
     edge[0, 4], edge[0, 3], edge[0, 5] = 2, 1, 0
     np.testing.assert_allclose(sub_pixel(edge, np.array([[0, 4]])), [[0, 4 - 1 / 6]])
@@ -117,7 +120,7 @@ def test_the_network_sees_the_same_of_any_unit():
 
 
 def test_the_network_sees_faint_columns_like_bright_ones():
-    image = spots(shape=(84, 244), places=np.concatenate([PLACES, PLACES + [0, 160]])).astype(np.float32)
+    image = spots(shape=(84, 244), places=np.concatenate([PLACES, PLACES + np.array([0, 160])])).astype(np.float32)
     image[:, 160:] *= 10
     heights = np.ptp(normalized(image)[0][:, :82]), np.ptp(normalized(image)[0][:, 162:])
     assert heights[0] == pytest.approx(heights[1], rel=0.2)

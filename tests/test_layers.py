@@ -14,7 +14,9 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from napari_vae.cells import class_labels
 from napari_vae.class_colors import CLASS_COLORS
 from napari_vae.errors import InputError, ReadError
+from napari_vae.identity import linked, made_of
 from napari_vae.layers import (
+    KEY,
     add_latents,
     atoms_from_points,
     atoms_to_points,
@@ -349,3 +351,19 @@ def test_a_place_is_kept_as_plain_values_and_a_damaged_one_is_refused(scene, nam
     assert Placement.from_dict(kept).lies_like(place)
     with pytest.raises(ReadError, match="damaged"):
         Placement.from_dict(kept | {name: value})
+
+
+def test_of_an_image_of_many_channels_the_first_is_the_one_that_atoms_belong_to():
+    image = {"channel_axis": 0, "name": ["a", "b", "c"], "metadata": {KEY: {}}}
+    atoms = {"metadata": {KEY: {"kind": "atoms"}}}
+    linked([(np.zeros((3, 4, 4)), image, "image"), (np.zeros((1, 2)), atoms, "points")])
+    first, *others = image["metadata"]
+    assert first[KEY] == {"token": atoms["metadata"][KEY]["image"]} and others == [{KEY: {}}] * 2
+
+
+def test_what_was_made_of_an_image_is_of_the_kind_and_no_copy():
+    kinds = ("atoms", "learned", "atoms")
+    first, other, copied = (Points(np.zeros((1, 2)), metadata={KEY: {"kind": kind, "image": "t"}}) for kind in kinds)
+    copied.metadata[KEY]["layer"] = first.unique_id
+    assert made_of([first, other, copied], ["atoms"], image="t") == [first]
+    assert not made_of([first], ["atoms"], image="u")

@@ -13,6 +13,7 @@ from napari_vae import batch
 from napari_vae.io.napari_reader import read_layers
 from napari_vae.io.napari_writer import write_points
 from napari_vae.layers import micrograph_from_layer
+from napari_vae.micrograph import Micrograph
 from napari_vae.placement import Placement
 
 TURNED = {
@@ -51,6 +52,15 @@ def test_an_analysis_opens_where_its_image_lay(analysis, tmp_path):
     (folder / "analysis.json").write_text(json.dumps(record))
     with pytest.raises(nv.errors.ReadError, match="damaged"):
         read_layers(str(folder / "atoms.csv"))
+
+
+def test_a_layer_in_another_unit_follows_the_pixels_of_its_image():
+    image = Placement.of_micrograph(Micrograph(np.zeros((4, 4)), 0.2, "nm"))
+    movie = replace(Placement.of_micrograph(Micrograph(np.zeros((4, 4)), 2, "Å")), translate=np.array([6.0, 8.0]))
+    now = movie.stacked("t").resized(image, 0.1, "nm")
+    np.testing.assert_allclose(now.scale, [1, 0.1, 0.1])
+    np.testing.assert_allclose(now.translate, [0, 0.3, 0.4])
+    assert now.units[1:] == ("nm", "nm")
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".h5ad"])

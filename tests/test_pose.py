@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_vae.models.decoders import CoordinateDecoder
 from napari_vae.models.pose import Pose, sample_canonical, turned_copies, uniform_angles, wrap
 
 
@@ -103,3 +104,12 @@ def test_windows_that_are_not_square_keep_square_pixels(blob):
 def test_wrap_brings_angles_into_the_half_open_circle():
     angles = torch.tensor([math.pi, -math.pi, 3 * math.pi / 2, 0.0, 7.0])
     torch.testing.assert_close(wrap(angles), torch.tensor([math.pi, math.pi, -math.pi / 2, 0.0, 7.0 - 2 * math.pi]))
+
+
+def test_a_decoder_of_coordinates_draws_every_channel_of_every_pose_pixel_by_pixel():
+    decoder = CoordinateDecoder(2, (8,), 3, 7)
+    features = decoder(torch.zeros(2, 2))
+    drawn = decoder.draw(features, Pose.identity((2, 4), torch.device("cpu")), (5, 7), (5, 7))
+    assert drawn.shape == (2, 4, 3, 5, 7)
+    alone = decoder.layers(torch.nn.functional.silu(decoder.points(torch.zeros(2)) + features[0]))
+    torch.testing.assert_close(drawn[1, 3, :, 2, 3], alone)  # the middle of the window is the origin

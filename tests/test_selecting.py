@@ -59,6 +59,8 @@ def test_a_pixel_has_the_mean_colour_and_is_more_opaque_the_more_there_are():
 def test_some_rows_only():
     x, y = np.array([2.5, 7.5], dtype=np.float32), np.array([5, 5], dtype=np.float32)
     raster = rasterize(x, y, np.array([RED, BLUE], dtype=np.uint8), (0, 0, 10, 10), (20, 20), rows=np.array([1]))
+    for shape in ((20, 40), (40, 20)):
+        assert rasterize(x, y, np.array([RED, BLUE], dtype=np.uint8), (0, 0, 10, 10), shape).picture.shape[:2] == shape
     assert raster.picture[10, 5, 3] == 0 and raster.nearest(7.5, 5, 3) == 1
 
 

@@ -130,8 +130,7 @@ class PoseReader:
         if "scale" in means:
             pose.log_scale = torch.tanh(means["scale"][..., 0]) * MAX_LOG_SCALE
         if "strain" in means and self.lent:
-            pose.strain = torch.tanh(means["strain"]) * (MAX_STRAIN * self.lent)
-            spread["strain"] = spread["strain"] * self.lent
+            pose.strain = torch.tanh(means["strain"]) * MAX_STRAIN
         if not self.lent:
             spread.pop("strain", None)
         return PosePosterior(pose, spread)
@@ -150,7 +149,7 @@ class PoseReader:
         normal = {
             "translation": (pose.shift, config.shift_prior * self.side),
             "scale": (pose.log_scale[..., None], config.scale_prior),
-            "strain": (pose.strain, LENT_PRIOR * self.lent if lends(config) else config.strain_prior),
+            "strain": (pose.strain, LENT_PRIOR if lends(config) else config.strain_prior),
         }
         for name, (mean, prior) in normal.items():
             if name in spread:
