@@ -10,6 +10,8 @@ import torch
 
 from napari_vae import ModelConfig, TrainConfig
 from napari_vae.curriculum import CALMEST, CENTRING, OPEN, TAUGHT, Curriculum
+from napari_vae.models.guide import Told
+from napari_vae.models.vae import InvariantVAE
 from napari_vae.progress import Progress, drain, never
 from napari_vae.schedule import FLOOR, MAX_STEPS, MIN_STEPS, Schedule
 from napari_vae.sorting import _classes_of_groups
@@ -199,3 +201,12 @@ def test_a_generator_is_run_for_its_result():
     seen = []
     assert (drain(job(), seen.append), seen, drain(job())) == ("done", [1, 2], "done")
     assert never() is False and math.isfinite(progress(1, 2).fraction)
+
+
+def test_to_be_a_degree_off_what_is_told_costs_half_a_nat():
+    told = Told(None, torch.full((2, 1), math.radians(1) - math.pi), torch.zeros(2, 2))
+    posed = SimpleNamespace(pose=SimpleNamespace(angle=torch.full((2, 4), math.pi)))
+    tried = SimpleNamespace(content=SimpleNamespace(mean=torch.tensor([0.05, -0.1, 9.0]).expand(2, 1, 3)))
+    for n_given, cost in ((0, 0.5), (3, 0.5 + 0.5 + 2)):
+        model = SimpleNamespace(n_given=n_given, config=SimpleNamespace(latent_dim=3))
+        assert InvariantVAE._disobedience(model, tried, posed, told).tolist() == pytest.approx([cost] * 2, rel=1e-4)

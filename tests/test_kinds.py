@@ -182,6 +182,7 @@ CONDITION, LABELS = np.zeros(64, int), np.zeros(64, int)
         (ModelConfig.preset("ss-rvae"), {"labels": LABELS - 1}, "label a few"),
         (ModelConfig.preset("ss-rvae"), {"labels": LABELS[:9]}, "There are 64 images"),
         (ModelConfig.preset("ss-rvae"), {"labels": LABELS + 0.5}, "whole numbers"),
+        (ModelConfig.preset("ss-rvae"), {"labels": LABELS - 2.0**53}, "whole numbers"),
         (ModelConfig.preset("ss-rvae"), {"labels": np.where(np.arange(64) == 5, np.inf, LABELS)}, "go up to inf"),
         (ModelConfig.preset("ss-rvae"), {"labels": LABELS + 2**40}, "beyond 1000 classes"),
         (ModelConfig.preset("crvae"), {"condition": np.where(np.arange(64) == 5, 1e300, 0.5)}, "another unit"),

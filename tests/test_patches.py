@@ -234,3 +234,9 @@ def test_atoms_of_no_frame_and_atoms_beyond_the_image_are_refused(noise):
 def test_limits_that_make_no_sense_are_one_sentence(values, words):
     with pytest.raises(InputError, match=words):
         Normalization.from_dict(values)
+
+
+def test_intensities_are_brought_to_the_levels_of_others():
+    data = np.linspace(0, 100, 1001).reshape(1, 1, 7, 143)
+    seen = Normalization.matching(data, [(0.2, 0.7)]).apply(data)
+    np.testing.assert_allclose(np.percentile(seen, [5, 90]), [0.2, 0.7], atol=1e-3)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from napari_vae.models.decoders import CoordinateDecoder
+from napari_vae.models.networks import shrink
 from napari_vae.models.pose import Pose, sample_canonical, turned_copies, uniform_angles, wrap
 
 
@@ -113,3 +114,10 @@ def test_a_decoder_of_coordinates_draws_every_channel_of_every_pose_pixel_by_pix
     assert drawn.shape == (2, 4, 3, 5, 7)
     alone = decoder.layers(torch.nn.functional.silu(decoder.points(torch.zeros(2)) + features[0]))
     torch.testing.assert_close(drawn[1, 3, :, 2, 3], alone)  # the middle of the window is the origin
+
+
+def test_a_smaller_picture_is_the_mean_of_blocks_where_there_are_whole_ones():
+    image = torch.arange(24.0).reshape(1, 1, 4, 6) ** 2
+    blocks = image.reshape(1, 1, 2, 2, 3, 2).mean((3, 5))
+    torch.testing.assert_close(shrink(image, (2, 3)), blocks)
+    assert shrink(image, (2, 4)).shape[-2:] == (2, 4) and shrink(image, (3, 3)).shape[-2:] == (3, 3)

@@ -3,6 +3,8 @@
 A stand-in records where there is no GPU: it does the step again, on rows that are copied to a fixed place.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -163,3 +165,10 @@ def test_recorded_steps_train_as_others_do_on_a_gpu(cards, monkeypatch):
     np.testing.assert_allclose(
         run.history["loss"].iloc[-1], train(cards, "rvae", epochs=60).history["loss"].iloc[-1], rtol=0.05
     )
+
+
+@pytest.mark.parametrize("precision", ["auto", "single", "mixed"])
+def test_a_gpu_mixes_precisions_unless_asked_not_to_and_a_cpu_only_when_asked(precision):
+    for device, mixed in (("cpu", precision == "mixed"), ("cuda", precision != "single")):
+        stepper = SimpleNamespace(train=TrainConfig(precision=precision), device=torch.device(device))
+        assert Stepper._mixed(stepper) is mixed
