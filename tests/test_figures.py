@@ -149,6 +149,10 @@ def test_the_circle_goes_counter_clockwise_from_the_right(data):
     bars = {round(float(np.rad2deg(bar.get_x() + bar.get_width() / 2))): bar.get_height() for bar in axes.patches}
     assert bars[10] == 72 and bars[50] == 72
     assert sum(bars.values()) == 144
+    line, arc = (np.rad2deg(drawn.get_xdata()) for drawn in axes.lines[-2:])
+    told = direction_of(data.table["angle"], 360.0)
+    np.testing.assert_allclose(line, told.mean)
+    np.testing.assert_allclose(arc[[0, -1]], [told.mean - told.spread, told.mean + told.spread])
 
 
 def test_bars_repeat_with_the_symmetry_and_stack_by_class(data):

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from napari_vae import ModelConfig
 from napari_vae.models.decoders import CoordinateDecoder
 from napari_vae.models.networks import shrink
 from napari_vae.models.pose import Pose, sample_canonical, turned_copies, uniform_angles, wrap
+from napari_vae.models.vae import GLANCE, InvariantVAE
 
 
 @pytest.fixture
@@ -121,3 +123,12 @@ def test_a_smaller_picture_is_the_mean_of_blocks_where_there_are_whole_ones():
     blocks = image.reshape(1, 1, 2, 2, 3, 2).mean((3, 5))
     torch.testing.assert_close(shrink(image, (2, 3)), blocks)
     assert shrink(image, (2, 4)).shape[-2:] == (2, 4) and shrink(image, (3, 3)).shape[-2:] == (3, 3)
+
+
+def test_orientations_of_a_large_window_are_told_by_a_small_picture(monkeypatch):
+    model = InvariantVAE(ModelConfig.preset("rvae", rotations=12), 1, (3 * GLANCE, GLANCE))
+    draw, extents = model.decoder.draw, []
+    monkeypatch.setattr(model.decoder, "draw", lambda *given: extents.append(given[-1]) or draw(*given))
+    with torch.no_grad():
+        model.explain(torch.rand(2, 1, 3 * GLANCE, GLANCE))
+    assert extents[0] == (GLANCE, round(GLANCE / 3)) and (3 * GLANCE, GLANCE) in extents

@@ -9,6 +9,7 @@ from napari_vae import InputError, Stopping
 from napari_vae.arrays import check_size
 from napari_vae.learning import outcomes
 from napari_vae.learning.goals import Goal
+from napari_vae.learning.loop import _event
 from napari_vae.learning.record import ExplorationRecord
 from napari_vae.learning.refitting import FEWEST
 from napari_vae.learning.steps import Step
@@ -78,6 +79,12 @@ def test_when_all_were_tried_it_ends_and_says_how_many_failed():
     assert failed.message == "All 8 candidates were measured, 2 of them without success."
     assert open_candidates(record([5.0, 6.0], failed=(4,)), 8).tolist() == [2, 3, 5, 6, 7]
     assert (candidates(1), candidates(2)) == ("1 candidate", "2 candidates")
+
+
+def test_what_is_told_of_a_step_is_what_failed_or_else_what_comes_next():
+    for made, said in ((record([1, 2]), "next"), (record([1, 2], failed=(3,)), "candidate 3 failed: beam lost")):
+        event = _event(SimpleNamespace(record=made), Suggestion(np.array([5]), "model", "next"), 9)
+        assert event.message == said and event.budget == 9
 
 
 def test_a_step_keeps_what_was_known_of_its_candidates_before():
