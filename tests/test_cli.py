@@ -1,6 +1,7 @@
 """The command line: what it writes, and that bad input is one line and exit code 2, never a traceback."""
 
 import json
+import logging
 import os
 import shutil
 import sys
@@ -421,3 +422,20 @@ def test_bars_are_shown_unless_asked_to_be_quiet(capsys):
         with progress_bars(**settings) as bars:
             bars(Stage("Train", 0.5, "half way"))
         assert ("half way" in capsys.readouterr().err) is shown
+
+
+def test_what_readers_log_is_not_shown(command, real_data, tmp_path):
+    pytest.importorskip("rsciio")
+    name, heard = "16x16_STEM_BF_DF_acquire", []
+    for ending, copied in ((".emi", ".emi"), ("_1.ser", "_1.ser"), ("_1.ser", "_3.ser")):  # a third, not described
+        shutil.copyfile(real_data / "formats" / "rsciio_GPL3" / f"{name}{ending}", tmp_path / f"{name}{copied}")
+    handler = logging.Handler()
+    handler.emit = heard.append
+    logging.getLogger("rsciio").addHandler(handler)  # which has one of its own, that prints
+    try:
+        command("detect", tmp_path / f"{name}.emi", "--out", tmp_path)
+        assert not heard
+        nv.read(tmp_path / f"{name}.emi")
+        assert heard
+    finally:
+        logging.getLogger("rsciio").removeHandler(handler)

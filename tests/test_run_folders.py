@@ -147,6 +147,18 @@ def test_weights_that_are_no_numbers_are_refused(folder, value):
         nv.load_run(folder / "run")
 
 
+@pytest.mark.parametrize("damage", ["a column is gone", "a number is a word", "a number is missing"])
+def test_a_run_with_a_damaged_history_opens_but_is_not_gone_on_from(folder, damage):
+    history = pd.read_csv(folder / "run" / "history.csv")
+    wrong = {"a number is a word": "three", "a number is missing": np.nan}
+    history = history.drop(columns="epoch") if damage == "a column is gone" else history.assign(kl_z1=wrong[damage])
+    history.to_csv(folder / "run" / "history.csv", index=False)
+    run, images = nv.load_run(folder / "run"), np.random.default_rng(0).uniform(size=(20, 12, 12))
+    assert len(run.encode(images)) == 20
+    with pytest.raises(nv.InputError, match=r"history .* damaged; train anew"):
+        next(nv.iter_fit(images, start=run))
+
+
 def test_a_folder_of_the_first_version_still_opens():
     """Written by the first version of the format, and never written anew."""
     analysis = nv.load_analysis(OLD / "analysis-1")

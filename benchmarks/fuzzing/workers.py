@@ -152,7 +152,7 @@ def _serve(near: Connection, pipe: Connection, kind: str, targets: list[Path], f
     os.dup2(output, 1)
     os.dup2(output, 2)
     faulthandler.enable(output)
-    logging.getLogger().addHandler(logging.NullHandler())  # as a program does that shows no remarks of others
+    logging.disable()  # as the command line does
     for package in ("torch", "scipy.special", "anndata", "rsciio"):  # which set filters when they are imported
         importlib.import_module(package)
     warnings.simplefilter("ignore")

@@ -19,7 +19,7 @@ from .models.guide import Guide
 from .models.images import Images
 from .models.weights import are_finite, load_weights
 from .provenance import data_hash
-from .settings import Number, Saved, Whole, about
+from .settings import Number, Saved, Whole, about, allowed
 from .storage import storage_problem
 
 if TYPE_CHECKING:
@@ -42,6 +42,18 @@ class _State(Saved):
     phase: Phase
     parts: Annotated[Whole, about(ge=1, le=10**6)] = 1  # an earlier version did not keep these two
     best: Number | None = None
+
+
+def check_history(history: list[dict[str, Any]], latents: int) -> None:
+    """Refuse to go on from rows of a history that lack numbers.
+
+    Raises
+    ------
+    InputError
+    """
+    names = [*("epoch", "step", "seconds", "held_out"), *(f"kl_z{i}" for i in range(1, latents + 1))]
+    if not all(allowed(row.get(name), Number) for row in history for name in names):
+        raise InputError("The history of the training to go on from is damaged; train anew.")
 
 
 class Checkpoint:
@@ -157,6 +169,7 @@ class Checkpoint:
         if guide := _named(tensors, "guide."):
             s.teaching.guide = Guide(s.model)
             s.teaching.guide.load_state_dict(guide)
+        check_history(state.history, s.model.config.latent_dim)
         s.history, s.start = state.history, state.start
         s.step, s.epoch, s.position = state.counts
         s.schedule.cooldown_from, s.schedule.n_steps = state.schedule

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,7 +37,7 @@ from .options import (
     training_of,
 )
 from .outcomes import finish, frame_by_frame, run_on_files
-from .terminal import one_line_errors, progress_bars, say
+from .terminal import no_logs, one_line_errors, progress_bars, say
 
 app = typer.Typer(
     name="napari-vae",
@@ -54,8 +53,7 @@ app = typer.Typer(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends with exit code 2 and one line when the input is bad, never with a traceback."""
-    logging.getLogger().addHandler(logging.NullHandler())  # of this program: readers of files talk to developers
-    with one_line_errors():
+    with one_line_errors(), no_logs():
         given = sys.argv[1:] if arguments is None else arguments
         if wrong := next((word for word in given if word.startswith("-") and shown(word) != word), ""):
             raise InputError(f"There is no option {shown(wrong)}; write a name that begins so as ./{shown(wrong)}.")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, check_history
 from .curriculum import Curriculum
 from .device import describe_device
 from .errors import InputError, TrainingError
@@ -80,6 +80,7 @@ class Session:
     ) -> None:
         self.train, self.device, self.group = train, device, group
         self.history: list[dict[str, Any]] = [] if before is None else _records(before)
+        check_history(self.history, config.latent_dim)
         self.earlier = len(self.history)  # rows of the training that this one goes on from
         self.start: float | None = None  # loss before the first step
         self.step = self.epoch = self.position = 0  # `position`: batches of this epoch that are done

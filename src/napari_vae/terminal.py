@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -57,6 +58,20 @@ def one_line_errors() -> Iterator[None]:
         if os.environ.get("NAPARI_VAE_DEBUG") and not ours:
             raise
         _end(sentence(error), exit_code(error))
+
+
+@contextlib.contextmanager
+def no_logs() -> Iterator[None]:
+    """Nothing but what this program says itself: readers of files and schedulers log for developers.
+
+    ``NAPARI_VAE_DEBUG=1`` in the environment leaves the logs as they are.
+    """
+    before = logging.root.manager.disable
+    logging.disable(before if os.environ.get("NAPARI_VAE_DEBUG") else logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def exit_code(error: Exception) -> int:
