@@ -16,7 +16,7 @@ from napari_vae import ModelConfig, TrainConfig, detect_atoms, extract_patches, 
 from napari_vae.cli import main
 from napari_vae.dispatch import under_way
 from napari_vae.dispatch.files import detect_files, encode_files
-from napari_vae.dispatch.parts import Parts
+from napari_vae.dispatch.parts import COUNT, Parts
 from napari_vae.dispatch.spreading import spreader
 from napari_vae.errors import InputError
 from napari_vae.io.writing import read_table
@@ -168,6 +168,18 @@ def test_parts_whose_removal_was_broken_off_are_not_taken_by_the_next_job(tmp_pa
         broken.setattr("shutil.rmtree", lambda folder: None)
         Parts(tmp_path / "a.parts", {"job": 2})
     assert not Parts(tmp_path / "a.parts", {"job": 2}).has(0)
+
+
+@pytest.mark.parametrize("damage", ["numbers of atoms that are words", "a count that is a word"])
+def test_a_frame_without_numbers_is_done_again(movie, serial, tmp_path, damage):
+    break_off(movie, tmp_path, after=3)
+    part = tmp_path / "movie-atoms.parts" / "frame-000001.parquet"
+    table = pd.read_parquet(part)
+    table.attrs[COUNT] = "three" if damage == "a count that is a word" else len(table)
+    table.assign(**({} if damage == "a count that is a word" else {"atom": "a"})).to_parquet(part, index=False)
+    (result,) = detect_files([movie], tmp_path)
+    assert not result.failed
+    same(result.table, serial)
 
 
 def test_a_table_that_cannot_be_written_fails_alone(movie, tmp_path):

@@ -26,6 +26,7 @@ from .samples import (
     EXPLORATION,
     FRAME,
     IMAGES,
+    JOB,
     KERNEL_SETTINGS,
     ROWS,
     SIDE,
@@ -191,7 +192,8 @@ def _known(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
 def open_batch(path: Path, rng: random.Random) -> None:
     """What is known of a batch, as its summary; the frames of a long job."""
     if path.name == "job.json":
-        Parts(path.parent, {"a": 1}).join([0, 1])
+        parts = Parts(path.parent, JOB)
+        parts.join([frame for frame in range(2) if parts.basis is not None and parts.has(frame)])
         return
     write_summary(path.parent, "detect", [])
 

@@ -38,6 +38,7 @@ KERNEL: dict[str, Any] = {"network": "linear", "ensemble": 2, "steps": 5, "warm_
 KERNEL_SETTINGS = asdict(DeepKernelConfig())
 EXPLORATION = {"acquisition": "ei", "goal": "max", "target": 0, "kappa": 2.0, "start": 4, "spread": False, "batch": 1}
 EXPLORATION |= {"refit_every": 1, "seed": 0}
+JOB = {"stamp": [["a.tif", 1, 2]], "settings": {}}
 STOPPING = {"value": 1.5, "patience": 5, "sd": 0.1, "gain": 0.1}
 
 
@@ -244,8 +245,9 @@ def make_batch(folder: Path) -> list[Path]:
             folder / "0" / f"{number}.csv",
             Record("a.tif", "detect", "done", "key", "12 atoms", facts, "", [["a", 1, 2]]),
         )
-    parts = Parts(folder / "1" / "job", {"a": 1})
-    parts.begin({"limits": {"low": [0.0], "high": [1.0]}})
+    recipe = {"method": "matched", "sigma": 1.5, "spacing": 7.0, "sign": 1, "threshold": 5.0, "periodic": True}
+    parts = Parts(folder / "1" / "job", JOB)
+    parts.begin({"recipe": recipe, "limits": {"low": [0.0], "high": [1.0]}})
     for frame in range(2):
         parts.add(frame, pd.DataFrame({"frame": frame, "y": ROWS[:, 0], "x": ROWS[:, 1]}))
     (folder / "0" / "summary.csv").write_text("")

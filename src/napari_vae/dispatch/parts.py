@@ -14,7 +14,7 @@ from ..folders import holds, remove_folder, replacing
 from ..io.json_files import read_json
 from ..io.writing import read_table, write_table
 from ..normalization import Normalization
-from ..settings import Saved
+from ..settings import Saved, Whole, allowed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,10 +73,10 @@ class Parts:
         write_table(table, self._path(frame))
 
     def has(self, frame: int) -> bool:
-        """Whether the result of a frame is there, and can be read to its end."""
+        """Whether the result of a frame is there, can be read to its end, and has its atoms numbered."""
         path = self._path(frame)
         try:
-            return path.is_file() and read_table(path) is not None
+            return path.is_file() and _is_numbered(read_table(path))
         except ReadError:  # cut short, by a disk or a machine that failed
             return False
 
@@ -101,6 +101,10 @@ class Parts:
 
     def _path(self, frame: int) -> Path:
         return self.folder / f"frame-{frame:06d}.parquet"
+
+
+def _is_numbered(table: pd.DataFrame) -> bool:
+    return table.index.inferred_type == "integer" and allowed(table.attrs.get(COUNT, 0), Whole)
 
 
 def check_same_job(folder: Path, identity: dict[str, Any]) -> None:
