@@ -204,9 +204,9 @@ def test_a_generator_is_run_for_its_result():
 
 
 def test_to_be_a_degree_off_what_is_told_costs_half_a_nat():
-    told = Told(None, torch.full((2, 1), math.radians(1) - math.pi), torch.zeros(2, 2))
+    told = Told(None, torch.full((2, 1), math.radians(1) - math.pi), torch.tensor([[0.2, -0.3]] * 2))
     posed = SimpleNamespace(pose=SimpleNamespace(angle=torch.full((2, 4), math.pi)))
-    tried = SimpleNamespace(content=SimpleNamespace(mean=torch.tensor([0.05, -0.1, 9.0]).expand(2, 1, 3)))
+    tried = SimpleNamespace(content=SimpleNamespace(mean=torch.tensor([0.25, -0.4, 9.0]).expand(2, 1, 3)))
     for n_given, cost in ((0, 0.5), (3, 0.5 + 0.5 + 2)):
         model = SimpleNamespace(n_given=n_given, config=SimpleNamespace(latent_dim=3))
         assert InvariantVAE._disobedience(model, tried, posed, told).tolist() == pytest.approx([cost] * 2, rel=1e-4)
