@@ -14,6 +14,7 @@ from napari_vae import (
     measure_lattice,
     voronoi_intensities,
 )
+from napari_vae.crystal.lattice_fit import fit_lattice
 from napari_vae.crystal.neighbours import lattice_shell, surroundings
 from napari_vae.errors import InputError
 from napari_vae.samples import micrograph
@@ -175,6 +176,17 @@ def test_strain_field_of_a_sample():
     for measured, true in names.items():
         known = atoms[measured].notna()
         assert np.corrcoef(atoms[measured][known], truth[true][known])[0, 1] > 0.97
+
+
+def test_nine_atoms_make_a_lattice_but_four_or_a_row_do_not():
+    for rows, columns, enough in ((3, 3, True), (2, 2, False), (1, 12, False)):
+        cells = np.mgrid[:rows, :columns].reshape(2, -1).T
+        apart = np.column_stack([cells @ SQUARE, np.zeros(len(cells))])
+        if enough:
+            np.testing.assert_allclose(fit_lattice(apart, SQUARE + 0.5)[0], SQUARE, atol=1e-9)
+        else:
+            with pytest.raises(InputError, match="rows but no lattice"):
+                fit_lattice(apart, SQUARE)
 
 
 def test_the_order_of_the_atoms_does_not_matter():

@@ -102,6 +102,7 @@ def test_the_worst_come_first():
 def test_certainty_falls_with_the_standard_deviation():
     table = pd.DataFrame({"z1": [0.0, 1.0, 2.0], "z1_sd": [0.0, 0.4, 9.0], "class_probability": [0.5, 1.0, 0.9]})
     sure = certainty_of(table, "z1")
+    assert sure[1] == pytest.approx(1 / (1 + (0.4 / (np.std([0, 1, 2]) / 2)) ** 2))
     assert sure[0] == 1 and 0 < sure[2] < 0.05 < sure[1] < 1
     assert certainty_of(table, "class").tolist() == [0.5, 1.0, 0.9]
     assert certainty_of(table, "class_probability") is not None and certainty_of(table, "z1_sd") is None

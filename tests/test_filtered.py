@@ -169,6 +169,19 @@ def test_a_centre_that_runs_away_or_has_no_mass_stays():
     found = centres_of_mass(image, start, 3.0, 38.0)
     assert found["fitted"].tolist() == [False, False, True]
     assert found.loc[:1, ["y", "x"]].to_numpy().tolist() == start.loc[:1].to_numpy().tolist()
+    aside = centres_of_mass(image, pd.DataFrame(PLACES + np.array([0, 1.5]), columns=["y", "x"]), 3.0, 38.0)
+    np.testing.assert_allclose(aside[["y", "x"]], PLACES, atol=0.02)
+    far = spots(shape=(40, 120), places=np.array([[20.3, 100.4]]))
+    right = centres_of_mass(far, pd.DataFrame({"y": [20.0], "x": [100.0]}), 3.0, 38.0)
+    np.testing.assert_allclose(right[["y", "x"]], [[20.3, 100.4]], atol=0.02)
     cut = spots(places=np.array([[1.2, 30.4]]))
     edge = centres_of_mass(cut, pd.DataFrame({"y": [1.0], "x": [30.0]}), 2.0, 38.0)
     assert edge["x"][0] == pytest.approx(30.4, abs=0.02) and edge["y"][0] > -0.5
+
+
+def test_the_learned_detector_passes_over_wide_gaps_alone():
+    image = spots() + np.random.default_rng(1).normal(0, 0.02, (84, 82))
+    for lost, left in ((slice(19, 22), 4), (slice(14, 27), 2)):
+        gap = image.copy()
+        gap[lost] = 0  # which no other pixel is
+        assert (filtered(gap).found("learned", 1, False).score > 0.5).sum() == left

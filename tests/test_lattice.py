@@ -115,4 +115,5 @@ def test_the_width_and_the_ring_are_read_from_an_autocorrelation(sigma):
         and top == pytest.approx(ring, abs=1)
         and height == pytest.approx(0.4, rel=0.15)
     )
+    assert _read_profile(profile + 0.3)[2] == pytest.approx(0.4 / 1.3, rel=0.15), "above the valley"
     assert _read_profile(-profile)[0] == 1 and np.isnan(_read_profile(-profile)[1])

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import napari_vae as nv
 from napari_vae import batch
 from napari_vae.io.napari_reader import read_layers
 from napari_vae.io.napari_writer import write_points
+from napari_vae.io.table_placement import place_table
 from napari_vae.layers import micrograph_from_layer
 from napari_vae.micrograph import Micrograph
 from napari_vae.placement import Placement
@@ -94,3 +96,9 @@ def test_tables_of_a_batch_have_the_calibration_of_their_images(tmp_path, lattic
     assert outcome.facts["pixel_width"] == pytest.approx(0.03)
     (points,) = read_layers(str(tmp_path / "out" / "a-atoms.csv"))
     assert lies_like(points, Image(lattice[0], scale=(0.02, 0.03), units=("nm", "nm")))
+
+
+def test_atoms_without_frames_lie_on_a_plane():
+    table = pd.DataFrame({"y": [1.0], "x": [2.0]})
+    assert place_table(table, Path("atoms.csv")).ndim == 2
+    assert place_table(table.assign(frame=3), Path("atoms.csv")).ndim == 3

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_vae.analysis.rasterizing import Raster, point_radius, rasterize
+from napari_vae.analysis.rasterizing import Raster, _blended, point_radius, rasterize
 from napari_vae.analysis.selecting import rows_within
 
 
@@ -62,6 +62,14 @@ def test_some_rows_only():
     for shape in ((20, 40), (40, 20)):
         assert rasterize(x, y, np.array([RED, BLUE], dtype=np.uint8), (0, 0, 10, 10), shape).picture.shape[:2] == shape
     assert raster.picture[10, 5, 3] == 0 and raster.nearest(7.5, 5, 3) == 1
+
+
+def test_in_a_crowd_the_opacity_goes_with_the_logarithm_and_a_rim_stays_soft():
+    mass = np.array([0, 0.5, 1, 9, *[9] * 996])
+    picture = _blended(mass, np.outer(mass, [200, 100, 0]), crowded=True)
+    share = 0.35 + 0.65 * np.log1p(mass[:4]) / np.log(10)
+    np.testing.assert_allclose(picture[:4, 3], 255 * share * [0, 0.5, 1, 1], atol=1)
+    assert (picture[1:, :3] == [200, 100, 0]).all()
 
 
 def test_points_are_smaller_the_more_there_are():

@@ -146,3 +146,9 @@ def test_zeros_in_the_place_of_a_stack_do_not_keep_its_images(tmp_path):
     for images in (np.ones((70, 8, 8)), np.zeros((70, 8, 8))):
         path = write_stack([images], tmp_path / "a.zarr", length=70)
         np.testing.assert_array_equal(open_stack(path)[:], images)
+
+
+def test_a_stack_is_read_in_whole_images(images, tmp_path):
+    pytest.importorskip("pyarrow", reason="parquet needs the extra “tables”")
+    stack = open_stack(write_stack([images], tmp_path / "s.parquet", length=len(images)))
+    assert stack.shape == images.shape and stack.chunks[1:] == images.shape[1:]

@@ -8,6 +8,7 @@ import pytest
 from napari_vae import InputError, Stopping
 from napari_vae.arrays import check_size
 from napari_vae.learning import outcomes
+from napari_vae.learning.candidates import Prepared
 from napari_vae.learning.goals import Goal
 from napari_vae.learning.loop import _event
 from napari_vae.learning.record import ExplorationRecord
@@ -245,6 +246,16 @@ def test_the_likeliest_angle_is_the_one_whose_waves_were_predicted(angle):
     either, wide = outcomes._likeliest(half, np.array([[9.0, 9.0, 0.01, 0.01]]), flat)
     assert outcomes._wrap(2 * (either - angle)) == pytest.approx([0], abs=1e-2)
     assert wide[0] > 1.5, "half a turn away is as likely"
+
+
+def test_angles_that_compete_in_the_trained_model_make_a_prediction_wide():
+    angle, variance = outcomes.Angle.of(np.array([[-90.0], [0.0], [40.0], [150.0]])), np.full((1, 4), 0.01)
+    waves, spreads = outcomes._waves(np.deg2rad([30.0])), []
+    for circular in (None, 0.8 * waves):
+        found, spread = angle.decode(waves, variance, Prepared(np.zeros((1, 1)), np.deg2rad([10.0]), circular))
+        assert found.item() == pytest.approx(40, abs=3)
+        spreads.append(spread.item())
+    assert spreads[1] > 2 * spreads[0]
 
 
 def test_angles_and_shares_are_brought_into_their_range():

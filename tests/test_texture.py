@@ -122,3 +122,10 @@ def test_maxima_squeezed_between_columns_need_better_evidence():
     assert (told[: len(sites)] == scores[: len(sites)]).all()
     assert (told[len(sites) : -20] < 3).all()
     assert (told[-20:] == 12).all()
+
+
+def test_what_is_squeezed_between_columns_scores_by_its_share_of_half_a_column():
+    points = np.vstack([np.mgrid[:100:10, :100:10].reshape(2, -1).T, [[43.0, 45.0]]])
+    score = np.append(np.full(100, 9.0), 2.0)
+    result = score_above_texture(points, np.ones(101), score)
+    assert (result[:100] == 9).all() and result[100] == pytest.approx(3 * 2 / 4.5)
