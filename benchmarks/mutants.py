@@ -5,7 +5,7 @@ python benchmarks/mutants.py --n 200 --seed 0 --rooms atoms crystal --log mutant
 
 A change swaps a comparison, an operator of arithmetic, a sign, "and" and "or", True and False, min and max, takes a
 "not" away, or makes 0, 1 or 2 one more or less (other numbers are tuned, not right or wrong). Its tests are those that
-name the module or one of its public functions or classes, or, where none does, those of the modules that import it.
+name the module or one of its public functions or classes, then those of the modules that import it.
 They run on a copy of the project, first those that name the changed function, until one fails. With --log the outcomes
 are kept, and what is there is not run again unless it survived. Needs Linux or macOS.
 """
@@ -208,16 +208,17 @@ class Chooser:
         self.modules = {path: names_in(path) for path in (ROOT / PACKAGE).rglob("*.py") if "widgets" not in path.parts}
 
     def files(self, file):
-        """Test files for a module, those that import it first."""
-        level, seen = {ROOT / file}, set()
+        """Test files for a module, those that import it first, then those of the modules that import it."""
+        level, seen, tests = {ROOT / file}, set(), {}
         while level:
-            tests = list(dict.fromkeys(test for path in sorted(level) for test in self._naming(path)))
-            if tests:
-                return tests
+            last = bool(tests)
+            tests |= dict.fromkeys(test for path in sorted(level) for test in self._naming(path))
+            if last:
+                break
             seen |= level
             imported = {dotted(path) for path in level}
             level = {path for path, names in self.modules.items() if imported & names} - seen
-        return []
+        return list(tests)
 
     def _naming(self, path):
         tree = ast.parse(path.read_text())
