@@ -203,7 +203,8 @@ def _opened(kind: str, target: Path, damage: str, rng: random.Random, folder: Pa
     if (peak := _peak() - before) > MOST_MEMORY:
         return Outcome(MEMORY, damage, f"{peak / 1e9:.1f} GB; {words}")
     if result != FOREIGN and warnings.filters != filters:
-        result, words = FOREIGN, "the warning filters are others than before"
+        changed = [one for one in [*filters, *warnings.filters] if (one in filters) != (one in warnings.filters)]
+        result, words = FOREIGN, f"the warning filters are others than before: {changed}"
     if result != FOREIGN and (output := _text(folder / "output")):
         result, words = FOREIGN, f"printed: {output[:400]}"
     return Outcome(result, damage, words)
