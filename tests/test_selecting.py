@@ -65,10 +65,11 @@ def test_some_rows_only():
 
 
 def test_in_a_crowd_the_opacity_goes_with_the_logarithm_and_a_rim_stays_soft():
-    mass = np.array([0, 0.5, 1, 9, *[9] * 996])
+    mass = np.array([0, 0.5, 1, 9, 99, *[9] * 995])
     picture = _blended(mass, np.outer(mass, [200, 100, 0]), crowded=True)
     share = 0.35 + 0.65 * np.log1p(mass[:4]) / np.log(10)
     np.testing.assert_allclose(picture[:4, 3], 255 * share * [0, 0.5, 1, 1], atol=1)
+    assert picture[4, 3] == 255
     assert (picture[1:, :3] == [200, 100, 0]).all()
 
 
