@@ -125,6 +125,14 @@ def test_hdf5_with_text_that_claims_to_be_of_gigabytes(here, holder):
     assert_refused(here / "a.h5ad", lambda path: hdf5_probe.claimed_bytes(Path(path)))
 
 
+def test_a_million_rows_where_a_reader_wants_a_group(here):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(here / "a.hspy", "w") as file:
+        file.attrs["file_format"], file.attrs["file_format_version"] = "HyperSpy", "3.1"
+        file.create_dataset("Experiments", (10**6,), "u1", chunks=True)
+    assert_refused(here / "a.hspy")
+
+
 def test_a_library_that_hangs_is_given_up(here, monkeypatch):
     h5py = pytest.importorskip("h5py")
     with h5py.File(here / "a.h5", "w") as file:

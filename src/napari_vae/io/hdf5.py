@@ -13,6 +13,7 @@ from .hdf5_probe import claimed_bytes
 from .nion import hdf5_nion
 from .vendors import missing_extra, vendor_datasets
 
+HYPERSPY = ("Experiments", "Analysis")  # groups, which their reader goes through row by row where they are arrays
 SMALLEST = 8  # pixels along the shorter side of what may be an image, where a file does not tell
 
 
@@ -32,6 +33,8 @@ def hdf5_datasets(path: Path) -> list[Dataset]:
         raise ReadError(f"{path.name} is cut short or not an HDF5 file; copy or export it again from its source.")
     fits(claimed_bytes(path), path)
     with h5py.File(path, "r") as file:
+        if any(hasattr(file.get(name), "shape") for name in HYPERSPY):
+            raise ReadError(f"{path.name} has an array in the place of a group; copy or export it again.")
         if path.suffix.lower() in (".emd", ".hspy") or file.attrs.get("file_format") == "HyperSpy":
             datasets = None
         elif "origin" in file.attrs and "table" in file:
