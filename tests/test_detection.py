@@ -209,7 +209,8 @@ NAN[3, 4:9] = np.nan
         (np.where(np.isnan(NAN), np.inf, NAN), "NaN or infinite"),
         (np.full((64, 64), 3), "constant"),
         (ONE_BRIGHT, "single bright or dark pixels"),
-        ([[1, 2], [3]], "differ in length"),
+        (np.ma.masked_invalid(NAN), "masked; fill them"),
+        ([[1, 2], [3]], "pixels are no array.*same size"),
         (np.zeros((64, 64, 3), dtype=np.uint8), "grey"),
         (np.random.default_rng(0).random((64, 64, 3)), "grey"),
         (np.zeros((64, 64), dtype=complex), "np.abs"),
@@ -217,7 +218,7 @@ NAN[3, 4:9] = np.nan
         (np.zeros(100), "rows, columns"),
         (Micrograph(np.zeros((2, 64, 64)), axes="CYX"), "2 channels"),
     ],
-    ids=["nan", "inf", "constant", "one pixel", "ragged", "rgb", "rgb float", "complex", "small", "1-D", "channels"],
+    ids=["nan", "inf", "constant", "one pixel", "masked", "ragged", "rgb", "rgb float", "complex", "small", "1-D", "channels"],
 )
 def test_bad_images_are_refused_in_one_sentence(image, sentence):
     with pytest.raises(InputError, match=sentence) as refused:

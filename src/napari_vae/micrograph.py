@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import as_array
 from .errors import InputError
 
 
@@ -52,7 +53,7 @@ class Micrograph:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        data = self.data if hasattr(self.data, "dask") else _array(self.data)
+        data = self.data if hasattr(self.data, "dask") else as_array(self.data, "pixels")
         if not self.axes and colours_last(data.shape):
             raise InputError(
                 f"The image is a colour picture or movie of shape {tuple(data.shape)}; convert it to grey values "
@@ -117,11 +118,7 @@ def as_micrograph(image: Any) -> Micrograph:
     InputError
         If `image` is neither a `Micrograph` nor an array of two or three dimensions.
     """
-    if isinstance(image, Micrograph):
-        return image
-    if not hasattr(image, "ndim"):
-        image = _array(image)
-    return Micrograph(image)
+    return image if isinstance(image, Micrograph) else Micrograph(image)
 
 
 def first_channel(image: Micrograph) -> Micrograph:
@@ -129,13 +126,6 @@ def first_channel(image: Micrograph) -> Micrograph:
     if image.axes != "CYX":
         return image
     return Micrograph(image.data[0], image.pixel_size, image.units, name=image.name)
-
-
-def _array(image: Any) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(image)
-    except ValueError:  # rows of different length
-        raise InputError("The rows of the image differ in length; give an array of numbers, rows × columns.") from None
 
 
 def colours_last(shape: tuple[int, ...]) -> bool:
