@@ -292,6 +292,7 @@ def test_options_of_the_detection_reach_the_frames_of_encode_too(movie, run_fold
 LOGGING = """
 import logging
 from napari_vae.outcomes import frame_by_frame
+from napari_vae.terminal import no_logs
 
 def call(progress):
     import distributed
@@ -301,7 +302,8 @@ def call(progress):
         except OSError:
             logging.getLogger(name).exception("the scheduler has gone")
 
-frame_by_frame(call)
+with no_logs():
+    frame_by_frame(call)
 """
 
 

@@ -30,7 +30,7 @@ def frame_by_frame(call: Callable[..., list[FileResult]], *arguments: Any, **opt
     """Call one of `dispatch.files`, with a bar for every file."""
     from .pipeline import Stage
 
-    with _going_on_later(), _unheard(), progress_bars() as bars:
+    with _going_on_later(), progress_bars() as bars:
         return call(
             *arguments, **options, progress=lambda p: bars(Stage(p.path.name, p.done / p.total, f"{p.total} frames"))
         )
@@ -44,16 +44,6 @@ def _going_on_later() -> Iterator[None]:
     except KeyboardInterrupt:
         warn("What is done is kept; the same command goes on with the rest.")
         raise
-
-
-@contextlib.contextmanager
-def _unheard() -> Iterator[None]:
-    """Leave it to our sentences what becomes of a scheduler of Dask, unless its configuration asks for a log."""
-    import dask.config
-
-    quiet = dict.fromkeys(("distributed", "distributed.client", "asyncio"), "critical")
-    with dask.config.set(logging=dask.config.get("logging", None) or quiet):
-        yield
 
 
 def finish(
