@@ -52,7 +52,7 @@ def check_history(history: list[dict[str, Any]], latents: int) -> None:
     InputError
     """
     names = [*("epoch", "step", "seconds", "held_out"), *(f"kl_z{i}" for i in range(1, latents + 1))]
-    if not all(allowed(row.get(name), Number) for row in history for name in names):
+    if not allowed([row.get(name) for row in history for name in names], list[Number]):
         raise InputError("The history of the training to go on from is damaged; train anew.")
 
 
@@ -155,7 +155,7 @@ class Checkpoint:
         s = self.session
         s.model.load_state_dict(_named(tensors, "model."))
         if not are_finite(s.model):
-            raise InputError("It holds weights that are not finite.")
+            raise InputError("It holds weights that are not finite, or too large.")
         optimizer = s.stepper.optimizer.state_dict()
         for key, value in tensors.items():
             if key.startswith("optimizer."):
