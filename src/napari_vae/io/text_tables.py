@@ -31,9 +31,10 @@ def read_text(path: Path) -> pd.DataFrame:
     with path.open("rb") as file:
         start = file.read(BEGINNING)
     encoding = _encoding(start)
-    if "\0" in start.decode(encoding, "replace"):
+    text = start.decode(encoding, "replace")
+    if "\0" in text:
         raise ReadError(f"{path} holds zeros, not text; copy it again from its source.")
-    lines = [line for line in start.decode(encoding, "replace").splitlines() if line.strip()] or [""]
+    lines = [line for line in text.splitlines() if line.strip()] or [""]
     told = re.fullmatch(r"sep=(.)", lines[0].strip())  # a line for Excel
     header = lines[1] if told and len(lines) > 1 else lines[0]
     mark = told[1] if told else max(SEPARATORS, key=_unquoted(header).count)
