@@ -75,9 +75,8 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     columns = dict.fromkeys([*FIRST, *(name for row in rows for name in row)])
-    table = pd.DataFrame(
-        rows, columns=list(columns)
-    ).convert_dtypes()  # whole numbers stay whole where some are missing
+    # With these types whole numbers stay whole where some are missing.
+    table = pd.DataFrame(rows, columns=list(columns)).convert_dtypes()
     return table.astype({name: "string" for name, column in table.items() if column.dtype == object})
 
 

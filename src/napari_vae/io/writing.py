@@ -186,9 +186,8 @@ def write_image(
     if labels:
         options["metadata"]["kind"] = "labels"
     if image.pixel_size:
-        known = calibrate(
-            image.pixel_size, (image.units,) * 2
-        )  # in nm, for TIFF has no fractions as small as of a metre
+        # In nm, for TIFF has no fractions as small as of a metre.
+        known = calibrate(image.pixel_size, (image.units,) * 2)
         size, unit = (known.pixel_size, known.units) if known.pixel_size else (image.pixel_size, image.units)
         if not all(1 / MOST_LABELS < step < MOST_LABELS for step in size):
             raise InputError(f"TIFF cannot say that pixels are {size} {unit} large; give another unit, or no size.")
