@@ -247,7 +247,7 @@ told(ModelConfig.preset("trvae"), TrainConfig(epochs=20, learning_rate=1.0, devi
 told(replace(model, angle_prior=1e-20), quick)
 run = fit(cards, model, quick)
 weight = run._model.pose_head.weight
-for value in (np.nan, 1e35):
+for value in (np.nan, 1e35, 1e18):
     weight.fill_(value)
     told(None, quick, start=run)
 run.decode([[0, 0]])
@@ -260,7 +260,8 @@ def test_a_training_that_diverges_is_a_sentence_and_no_dead_process(tmp_path):
     assert [said.split(";")[0] for said in done.stdout.splitlines()] == [
         "The loss is no longer a number",
         "The loss is no longer a number",
-        "The model to go on from holds weights that are not finite",
+        "The weights of the model to go on from are not finite, or too large",
+        "The weights of the model to go on from are not finite, or too large",
         "The loss is no longer a number",
     ]
 

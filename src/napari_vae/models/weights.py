@@ -8,7 +8,6 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..arrays import LARGEST
 from ..io.regular import regular_file
 
 MOST_BYTES = 4 << 30
@@ -27,5 +26,5 @@ def are_finite(model: nn.Module) -> bool:
 
 
 def computable(value: Tensor) -> Tensor:
-    """Whether all numbers of a tensor are finite, and their squares too."""
-    return (value.isfinite() & (value.abs() <= LARGEST)).all()
+    """Whether the squares of all numbers of a tensor are finite, as then they are themselves."""
+    return value.square().isfinite().all()
