@@ -11,6 +11,7 @@ from .errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_CLASSES = 1000  # that a model may have
 MOST_LABELS = 255  # classes that an 8-bit label image can tell apart, 0 being none
 NO_CLASS = ""  # class of a point without latents; napari cannot colour by a column with missing text
 # The first eight are Okabe and Ito's without black, which people with any colour vision tell apart; eight more keep

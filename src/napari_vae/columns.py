@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from .class_colors import MOST_CLASSES
 from .errors import InputError
-
-MOST_CLASSES = 1000  # as `ModelConfig` has them
 
 if TYPE_CHECKING:
     import pandas as pd

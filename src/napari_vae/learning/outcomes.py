@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..analysis.circular import wrapped
 from ..arrays import LARGEST, as_numbers, check_size
+from ..class_colors import MOST_CLASSES
 from ..errors import InputError
 from ..settings import Number, Whole, about
 from .candidates import Prepared
@@ -49,8 +50,8 @@ def check_targets(y: npt.ArrayLike, n: int, kind: str) -> Floats:
         which = f"of column {same[0]} " if values.shape[1] > 1 else ""
         raise InputError(f"All targets {which}are {values[0, same[0]]:g}; measure more until they differ.")
     check_size(values)
-    if kind == "class" and ((values < 0) | (values % 1 != 0)).any():
-        raise InputError("Classes are whole numbers from 0.")
+    if kind == "class" and not np.isin(values, range(MOST_CLASSES)).all():
+        raise InputError(f"Classes are whole numbers from 0 to {MOST_CLASSES - 1}; number them so.")
     return values
 
 
@@ -161,7 +162,7 @@ class Class:
     D. Milios et al., "Dirichlet-based Gaussian processes for large-scale calibrated classification", NeurIPS (2018).
     """
 
-    n: Annotated[Whole, about(ge=1, le=1000)]
+    n: Annotated[Whole, about(ge=1, le=MOST_CLASSES)]
 
     @property
     def width(self) -> int:

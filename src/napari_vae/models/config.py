@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator
 
+from ..class_colors import MOST_CLASSES
 from ..errors import InputError
 from ..settings import Count, NotNegative, Positive, Whole, Widths, about, settings
 
@@ -96,7 +97,7 @@ class ModelConfig:
         about("Invariances", words=f"any of {', '.join(INVARIANCES)}"),
     ] = ()
     latent_dim: Annotated[Whole, about("Latents", ge=1, le=64)] = 2
-    n_classes: Annotated[Annotated[Whole, about(ge=2, le=1000)] | None, about("Classes")] = None
+    n_classes: Annotated[Annotated[Whole, about(ge=2, le=MOST_CLASSES)] | None, about("Classes")] = None
     likelihood: Annotated[Likelihood, about("Likelihood")] = "auto"
     decoder: Annotated[Literal["canonical", "coordinate"], about("Decoder")] = "canonical"
     encoder: Annotated[Literal["mlp", "conv"], about("Encoder")] = "mlp"

@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import as_array, as_numbers, check_size
-from ..class_colors import class_name
+from ..class_colors import MOST_CLASSES, class_name
 from ..errors import InputError
 from ..settings import Number, Positive, Whole, about, made_of
 from .config import ModelConfig
 
-MOST_CLASSES = 1000
 Floats = npt.NDArray[np.float32]
 
 
