@@ -23,7 +23,7 @@ from napari_vae.analysis.figures import (
     save_figures,
     scatter_figure,
 )
-from napari_vae.analysis.figures.micrographs import LARGEST, SYMBOL
+from napari_vae.analysis.figures.micrographs import LARGEST_SYMBOL, SYMBOL
 from napari_vae.analysis.figures.windows import class_means
 from napari_vae.analysis.upright import upright
 from napari_vae.pipeline import Analysis
@@ -89,7 +89,7 @@ def test_the_picture_has_the_shape_of_the_sample_and_discs_are_round(data):
     assert discs.get_widths()[0] * across == pytest.approx(discs.get_heights()[0] * down)
     assert discs.get_widths()[0] == pytest.approx(SYMBOL * data.spacing)
     corners = data.table[data.table["y"].isin([10, 80]) & data.table["x"].isin([10, 180])]
-    assert overlay_figure(replace(data, table=corners)).axes[0].collections[0].get_widths()[0] == LARGEST * 200
+    assert overlay_figure(replace(data, table=corners)).axes[0].collections[0].get_widths()[0] == LARGEST_SYMBOL * 200
 
 
 def test_scale_bar_is_as_long_as_it_says(data):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 NUMBERS = ("scale", "translate", "rotate", "shear", "affine")
 SAME = 1e-9  # of a pixel, within which two places are the same
-LARGEST = 1e50  # number in a place that is kept
+LARGEST_ENTRY = 1e50  # number in a place that is kept
 KEPT = "placement"  # where the origin and rotation of an image are kept in its metadata, and in provenance
 
 
@@ -121,7 +121,7 @@ class Placement:
             n = len(units)
             shapes = [(n,), (n,), (n, n), (n * (n - 1) // 2,), (n + 1, n + 1)]
             sound = [array.shape for array in numbers.values()] == shapes and len(labels) == n > 1
-            if not sound or not all((np.abs(array) < LARGEST).all() for array in numbers.values()):
+            if not sound or not all((np.abs(array) < LARGEST_ENTRY).all() for array in numbers.values()):
                 raise ValueError("shapes")
             placement = cls(**numbers, units=tuple(map(known_unit, units)), axis_labels=labels)
             np.linalg.inv(placement.to_world())

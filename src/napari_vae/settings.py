@@ -100,7 +100,7 @@ def checked(name: str, value: Any, kind: Any) -> Any:
     try:
         return adapter.validate_python(plain(value))
     except ValidationError:
-        raise InputError(f"{name} is {possible(adapter.json_schema())}, not {shown(value)}.") from None
+        raise InputError(f"{name} is {possible(adapter.json_schema())}, not {quoted(value)}.") from None
 
 
 def allowed(value: Any, kind: Any) -> bool:
@@ -136,7 +136,7 @@ def plain(value: Any) -> Any:
     return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
 
 
-def shown(value: Any) -> str:
+def quoted(value: Any) -> str:
     """A value as a message shows it."""
     try:
         text = repr(value)
@@ -227,8 +227,8 @@ def _sentence(cls: type, error: ValidationError, given: dict[str, Any]) -> str:
     place = first["loc"][0]  # a number, if it was given without a name
     name = [*properties, ""][min(place, len(properties))] if isinstance(place, int) else place
     if name not in properties:
-        return f"There is no setting {shown(name)}; there are {', '.join(properties)}."
-    return f"{name} is {possible(properties[name])}, not {shown(given.get(name))}."
+        return f"There is no setting {quoted(name)}; there are {', '.join(properties)}."
+    return f"{name} is {possible(properties[name])}, not {quoted(given.get(name))}."
 
 
 def _describe(schema: dict[str, Any], cls: type) -> None:

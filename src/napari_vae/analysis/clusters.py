@@ -27,7 +27,7 @@ MOST_ROWS = 5_000  # the mixture is fitted to at most so many, and then labels a
 MOST_DENSE = 20_000  # of so many the density is estimated; the others are of the class of the nearest
 STARTS = 3  # of each mixture, of which the best is kept
 FEWEST = 5  # rows of a class found by density
-LARGEST = 1e100  # value whose square can still be computed with
+LARGEST_LATENT = 1e100  # value whose square can still be computed with
 FLOOR = 1e-3  # variance added to each column, against collapse on duplicates
 
 
@@ -175,8 +175,8 @@ def _values(latents: pd.DataFrame | npt.ArrayLike) -> tuple[npt.NDArray[np.float
         index = pd.RangeIndex(len(values) if values.ndim else 0)
     if values.ndim != 2 or values.size == 0:
         raise InputError("There are no latents to cluster; give a table with z1, z2, … or an (N, k) array.")
-    if not (np.abs(values) < LARGEST).all():  # nor NaN
-        raise InputError(f"The latents hold NaN, infinite or huge values (from {LARGEST:g}); drop those rows first.")
+    if not (np.abs(values) < LARGEST_LATENT).all():  # nor NaN
+        raise InputError(f"The latents hold NaN or huge values (from {LARGEST_LATENT:g}); drop those rows first.")
     if not own_scale:
         sd = values.std(0)
         values = (values - values.mean(0)) / np.where(sd > 0, sd, 1)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..coloring import Coloring
 
 HIGHEST = 110.0  # mm, of a picture that is higher than wide
-LARGEST = 0.05  # of the picture, for a symbol where atoms are far apart
+LARGEST_SYMBOL = 0.05  # of the picture, for a symbol where atoms are far apart
 NARROW = 500  # dots of a picture
 CROWD = 200_000  # atoms that are too many for larger discs, of which memory holds every pixel
 SYMBOL, RING = 0.62, 0.5  # of the spacing
@@ -142,7 +142,7 @@ def _circles(
 ) -> EllipseCollection:
     """Circles that are `spacings` lattice spacings wide, in the pixels of the micrograph."""
     assert data.micrograph is not None
-    size = min(spacings * data.spacing, LARGEST * max(data.micrograph.shape[-2:]))
+    size = min(spacings * data.spacing, LARGEST_SYMBOL * max(data.micrograph.shape[-2:]))
     high, wide = data.micrograph.scale
     places = data.table[["x", "y"]].to_numpy(float)[shown]
     across, angles = np.full(len(shown), size), np.zeros(len(shown))

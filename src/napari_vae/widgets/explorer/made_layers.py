@@ -15,7 +15,7 @@ from ...placement import Placement
 from ..data_form import source_image
 from ..jobs import Job, Step, Stop
 from .run_loading import read_source
-from .value_layer import Described, Making, class_layer, column_map
+from .value_layer import Making, PlacedAtoms, class_layer, column_map
 
 
 class LayerMaker(QObject):
@@ -57,7 +57,7 @@ class LayerMaker(QObject):
             layers.move(layers.index(layer), layers.index(self._points))  # they stay on top
         layers.selection = [layer for layer in selected if layer in layers]
 
-    def _make(self, kind: Callable[[Described, Any, str], Making], points: Any, name: str) -> None:
+    def _make(self, kind: Callable[[PlacedAtoms, Any, str], Making], points: Any, name: str) -> None:
         try:
             if self.job.running:
                 raise InputError("A layer is being made; wait for it first.")

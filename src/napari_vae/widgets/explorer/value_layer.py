@@ -19,11 +19,11 @@ from ...positions import table_spacing
 from ...results import CELL_RADIUS
 from .class_column import ClassColumn
 
-Described = tuple[Micrograph, pd.DataFrame, Placement]  # an image, its atoms, and where it lies
+PlacedAtoms = tuple[Micrograph, pd.DataFrame, Placement]  # an image, its atoms, and where it lies
 Making = Callable[[], LayerData]  # draws the picture; may run in a thread, since everything is read before
 
 
-def column_map(source: Described, points: Any, name: str) -> Making:
+def column_map(source: PlacedAtoms, points: Any, name: str) -> Making:
     """Image layer data of a column of numbers over the cells of the atoms, clear where no atom is.
 
     Raises
@@ -52,7 +52,7 @@ def column_map(source: Described, points: Any, name: str) -> Making:
     return make
 
 
-def class_layer(source: Described, points: Any, name: str) -> Making:
+def class_layer(source: PlacedAtoms, points: Any, name: str) -> Making:
     """Labels layer data of a column of classes, in the colours that they have on the points.
 
     Raises
