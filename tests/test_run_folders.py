@@ -143,7 +143,7 @@ def test_weights_that_cannot_be_computed_with_are_refused(folder, value):
     weights = load_file(path)
     weights["decoder.layers.0.weight"][0, 0] = value
     path.write_bytes(save(weights))
-    with pytest.raises(nv.ReadError, match="weights that are not finite, or too large; train again"):
+    with pytest.raises(nv.ReadError, match="weights that are NaN or too large; train again"):
         nv.load_run(folder / "run")
 
 

@@ -260,8 +260,8 @@ def test_a_training_that_diverges_is_a_sentence_and_no_dead_process(tmp_path):
     assert [said.split(";")[0] for said in done.stdout.splitlines()] == [
         "The loss is no longer a number",
         "The loss is no longer a number",
-        "The weights of the model to go on from are not finite, or too large",
-        "The weights of the model to go on from are not finite, or too large",
+        "The model to go on from has weights that are NaN or too large",
+        "The model to go on from has weights that are NaN or too large",
         "The loss is no longer a number",
     ]
 

@@ -155,7 +155,7 @@ class Checkpoint:
         s = self.session
         s.model.load_state_dict(_named(tensors, "model."))
         if not are_finite(s.model):
-            raise InputError("It holds weights that are not finite, or too large.")
+            raise InputError("It holds weights that are NaN or too large.")
         optimizer = s.stepper.optimizer.state_dict()
         for key, value in tensors.items():
             if key.startswith("optimizer."):

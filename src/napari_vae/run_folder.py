@@ -104,7 +104,7 @@ def _parts(folder: Path, known: RunFile, device: torch.device) -> dict[str, Any]
             f"The run in {folder} is damaged ({type(error).__name__}); train again or use a copy."
         ) from error
     if not are_finite(model):
-        raise ReadError(f"The run in {folder} holds weights that are not finite, or too large; train again or use a copy.")
+        raise ReadError(f"The run in {folder} holds weights that are NaN or too large; train again or use a copy.")
     return {
         "model": model.to(device),
         "train_config": known.train,

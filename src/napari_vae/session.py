@@ -151,7 +151,7 @@ class Session:
         if before is not None:
             model.load_state_dict(before.state())
             if not are_finite(model):
-                raise InputError("The weights of the model to go on from are not finite, or too large; train without start.")
+                raise InputError("The model to go on from has weights that are NaN or too large; train without start.")
         return model.to(self.device)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
