@@ -218,7 +218,7 @@ NAN[3, 4:9] = np.nan
         (np.zeros(100), "rows, columns"),
         (Micrograph(np.zeros((2, 64, 64)), axes="CYX"), "2 channels"),
     ],
-    ids=["nan", "inf", "constant", "one pixel", "masked", "ragged", "rgb", "rgb float", "complex", "small", "1-D", "channels"],
+    ids=["nan", "inf", "constant", "pixel", "masked", "ragged", "rgb", "rgb-float", "complex", "small", "1-D", "stack"],
 )
 def test_bad_images_are_refused_in_one_sentence(image, sentence):
     with pytest.raises(InputError, match=sentence) as refused:
