@@ -99,12 +99,6 @@ def test_memory_grows_with_the_pixels_of_a_strip_not_with_their_square():
         tracemalloc.stop()
 
 
-def test_a_blur_goes_on_as_a_straight_line_beyond_the_border():
-    plane = np.add.outer(np.arange(90.0), 2 * np.arange(70.0)).astype(np.float32)
-    np.testing.assert_allclose(blur(plane, 18.0), plane, atol=0.01)
-    np.testing.assert_allclose(blur(np.ones((90, 70), np.float32), 18.0, slopes=False), 1, atol=1e-6)
-
-
 def test_transposed_image_transposed_positions(graphene, atoms):
     again = detect_atoms(graphene.data.T)
     pairs = [sorted(map(tuple, np.round(p, 1))) for p in (positions(atoms), positions(again)[:, ::-1])]

@@ -417,11 +417,12 @@ def damage(value, rng):
 
 def saved_record(folder):
     x = np.random.default_rng(0).random((20, 2))
-    nv.explore(x, x[:, 0], "ucb", model=PlainGP(0.3), budget=5, start=3, record=folder)
+    settings = {"acquisition": "ucb", "model": PlainGP(0.3), "start": 3}
+    nv.explore(x, x[:, 0], budget=5, record=folder, **settings)
 
     def load():
-        record = nv.ExplorationRecord.load(folder)
-        return record.table, record.curve, nv.Exploration(x, model=PlainGP(0.3), acquisition="ucb", start=3)
+        record = nv.explore(x, x[:, 0], budget=7, record=nv.ExplorationRecord.load(folder), **settings)
+        return record.table, record.curve
 
     return folder / "exploration.json", load
 

@@ -306,7 +306,7 @@ def test_figures_are_drawn_on_the_image_of_the_points_only(viewer, described, sh
     explore.axes.image.setCurrentText("not known")  # cannot be unknown again
     assert explore.axes.image.layer() == copy and explore.opened is not None
     note(points, run="")  # as another widget may
-    qtbot.waitUntil(lambda: explore.opened is None, timeout=5000)
+    qtbot.waitUntil(lambda: explore.opened is None, timeout=LONG)
 
 
 def test_pictures_of_a_column_replace_their_own_only(viewer, described, show_widget, qtbot):
