@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import learning_widget
 from training_widget import TURNED, quick
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +37,16 @@ def real_data():
     if not folder.is_dir():
         pytest.skip(NO_DATA)
     return folder
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An inner folder, so that what climbs out of it is seen, and which ends with no trap sprung and no file more."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    yield inner
+    assert not list(tmp_path.rglob("sprung*")) and [path.name for path in tmp_path.iterdir()] == ["inner"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -135,6 +146,18 @@ def lattice():
     return (image + 0.02 * rng.standard_normal(image.shape)).astype(np.float32), positions, bright
 
 
+@pytest.fixture(scope="module")
+def trained(lattice):
+    """A model of the lattice, and the windows that it learnt from."""
+    import pandas as pd
+
+    import napari_vae as nv
+
+    pixels, positions, _ = lattice
+    patches = nv.extract_patches(nv.Micrograph(pixels), pd.DataFrame(positions, columns=["y", "x"]), window=12)
+    return nv.fit(patches, nv.ModelConfig.preset("vae"), nv.TrainConfig(epochs=1, device="cpu")), patches
+
+
 @pytest.fixture
 def scene(viewer, lattice):
     """The lattice and its atoms, turned and in nm: the image layer, the points, and whether each atom is bright."""
@@ -148,6 +171,25 @@ def scene(viewer, lattice):
 def widget(scene, open_widget):
     """Train VAE on that scene, set for a short training."""
     return quick(open_widget("Train VAE"))
+
+
+@pytest.fixture
+def measurable(scene):
+    """The lattice, whose atoms have how strong they are, what kind, and latents as columns."""
+    image, points, bright = scene
+    rng = np.random.default_rng(0)
+    strength = np.where(bright, 1.5, 0.5) + 0.01 * rng.standard_normal(len(bright))
+    z = np.column_stack([strength, rng.standard_normal(len(bright))]).astype(np.float32)
+    points.features = points.features.assign(
+        strength=strength, kind=np.where(bright, "strong", "weak"), even=1.0, z1=z[:, 0], z2=z[:, 1]
+    )
+    return image, points, strength
+
+
+@pytest.fixture
+def learn(measurable, open_widget):
+    """Active learning of the strength of its atoms, quick."""
+    return learning_widget.quick(open_widget("Active learning"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A Gaussian process in a few lines, with the methods of `DeepKernelGP`: quick, exact, from the textbook."""
+"""A Gaussian process in a few lines, with the methods of `DeepKernelGP`, and a function to explore with it."""
 
 from types import SimpleNamespace
 
@@ -52,3 +52,14 @@ class PlainGP:
 
     def embed(self, x):
         return x
+
+
+def branin(side=25):
+    """The function of Branin on a grid over its domain, as rows in the unit square; it has three equal minima."""
+    a, b = np.meshgrid(np.linspace(-5, 10, side), np.linspace(0, 15, side), indexing="ij")
+    y = (b - 5.1 / (4 * np.pi**2) * a**2 + 5 / np.pi * a - 6) ** 2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(a) + 10
+    return np.stack([(a.ravel() + 5) / 15, b.ravel() / 15], 1), np.log(y.ravel())
+
+
+X, Y = branin()
+QUICK = {"model": PlainGP(0.3), "goal": "min", "start": 5}

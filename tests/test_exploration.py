@@ -1,7 +1,5 @@
 """The active-learning loop on functions whose answer is known: what it finds, what it survives, what it keeps."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,34 +10,12 @@ from napari_vae.learning.goals import ACQUISITIONS
 from napari_vae.learning.refitting import Stopped
 from napari_vae.learning.seeding import spread_order
 from napari_vae.learning.steps import Step
-from plain_gp import PlainGP
-
-
-def branin(side=25):
-    """The function of Branin on a grid over its domain, as rows in the unit square; it has three equal minima."""
-    a, b = np.meshgrid(np.linspace(-5, 10, side), np.linspace(0, 15, side), indexing="ij")
-    y = (b - 5.1 / (4 * np.pi**2) * a**2 + 5 / np.pi * a - 6) ** 2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(a) + 10
-    return np.stack([(a.ravel() + 5) / 15, b.ravel() / 15], 1), np.log(y.ravel())
-
-
-X, Y = branin()
-QUICK = {"model": PlainGP(0.3), "goal": "min", "start": 5}
+from plain_gp import QUICK, PlainGP, X, Y
 
 
 def needed(curve, level):
     """Measurements until a level is reached; one more than all if it is not."""
     return int(np.argmax([*(curve <= level), True])) + 1
-
-
-@pytest.fixture(scope="module")
-def run():
-    """An exploration of 14 measurements."""
-    return nv.explore(X, Y, budget=14, **QUICK)
-
-
-def told(record):
-    """A record without what the clock says."""
-    return [(s.indices, s.values, s.suggested, s.phase, dict(s.failures), s.score, s.mean, s.sd) for s in record.steps]
 
 
 def test_improvement_finds_the_best_hundredth_with_half_the_measurements_of_chance():
@@ -264,91 +240,6 @@ def test_refits_now_and_then_still_choose_apart():
     apart = np.linalg.norm(X[record.measured[5:9]][:, None] - X[record.measured[5:9]], axis=-1)
     assert apart[~np.eye(4, dtype=bool)].min() > 0.15
     assert model.fits == 0  # the model that was given is not changed
-
-
-def test_a_record_comes_back_exactly(run, tmp_path):
-    run.save(tmp_path / "run")
-    back = nv.ExplorationRecord.load(tmp_path / "run")
-    assert told(back) == told(run)
-    assert back.reason == run.reason
-    assert back.curve.tolist() == run.curve.tolist()
-    table = nv.read_table(tmp_path / "run" / "measurements.csv")
-    assert table.index.tolist() == run.measured.tolist()
-    np.testing.assert_allclose(table["value"], run.values)
-    assert {"score", "mean", "sd", "phase", "step"} <= set(table)
-
-
-def test_the_same_seed_gives_the_same_exploration_and_a_replay_the_same_suggestions(run):
-    assert told(nv.explore(X, Y, budget=14, **QUICK)) == told(run)
-    assert nv.explore(X, Y, budget=14, seed=1, **QUICK).measured.tolist() != run.measured.tolist()
-    assert told(run.replay(X, model=PlainGP(0.3))) == told(run)
-    with pytest.raises(nv.InputError, match="other candidates"):
-        run.replay(X + 1, model=PlainGP(0.3))
-    with pytest.raises(nv.InputError, match="another model"):
-        run.replay(X, model=PlainGP(0.1))
-
-
-@pytest.mark.parametrize("name", ["ei", "thompson"])
-def test_what_is_killed_goes_on_as_if_it_had_not_been(tmp_path, name):
-    whole = nv.explore(X, Y, name, budget=20, batch=2, refit_every=3, **QUICK)
-    for killed_at in (3, 9, 14):
-        left = iter(range(killed_at))
-
-        def instrument(i, left=left):
-            next(left)
-            return Y[i]
-
-        folder = tmp_path / f"{name}-{killed_at}"
-        with pytest.raises(KeyboardInterrupt):
-            nv.explore(X, dying(instrument), name, budget=20, batch=2, refit_every=3, record=folder, **QUICK)
-        assert 0 < nv.ExplorationRecord.load(folder).tried <= killed_at
-        resumed = nv.explore(X, Y, name, budget=20, batch=2, refit_every=3, record=folder, **QUICK)
-        assert told(resumed) == told(whole)
-        assert told(nv.ExplorationRecord.load(folder)) == told(whole)
-
-
-def dying(instrument):
-    """An instrument that takes the whole program with it when it ends."""
-
-    def measure(i):
-        try:
-            return instrument(i)
-        except StopIteration:
-            raise KeyboardInterrupt from None
-
-    return measure
-
-
-def test_a_larger_budget_continues_a_record(run):
-    longer = nv.explore(X, Y, budget=18, record=run, **QUICK)
-    assert longer.measured[:14].tolist() == run.measured.tolist()
-    assert told(longer) == told(nv.explore(X, Y, budget=18, **QUICK))
-    with pytest.raises(nv.InputError, match="another acquisition"):
-        nv.explore(X, Y, "ucb", budget=18, record=run, **QUICK)
-
-
-def test_damaged_records_and_other_folders_are_refused_in_a_sentence(run, tmp_path):
-    run.save(tmp_path / "run")
-    marker = tmp_path / "run" / "exploration.json"
-    text = marker.read_text()
-    known = json.loads(text)
-    broken = [text[: len(text) // 2], "[]", "", json.dumps({**known, "steps": [{}]})]
-    broken += [json.dumps({**known, "settings": {}}), json.dumps({**known, "steps": 3})]
-    short = json.loads(text)
-    short["steps"][-1]["values"] = []
-    for damaged in [*broken, json.dumps(short)]:
-        marker.write_text(damaged)
-        with pytest.raises(nv.ReadError, match=r"damaged|another kind"):
-            nv.ExplorationRecord.load(tmp_path / "run")
-    marker.write_text(json.dumps({**known, "format": 99}))
-    with pytest.raises(nv.ReadError, match="newer version"):
-        nv.explore(X, Y, record=tmp_path / "run", **QUICK)
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "thesis.txt").write_text("mine")
-    with pytest.raises(nv.InputError, match="holds other files"):
-        nv.explore(X, Y, record=tmp_path / "other", **QUICK)
-    with pytest.raises(nv.ReadError, match="holds no exploration"):
-        nv.ExplorationRecord.load(tmp_path / "other")
 
 
 @pytest.mark.parametrize(

@@ -25,3 +25,16 @@ def settle(qtbot, widget):
 
 def kinds(viewer):
     return [layer.metadata.get("napari_vae", {}).get("kind") for layer in viewer.layers]
+
+
+def duplicate(viewer, layer):
+    """What napari's Duplicate makes of a layer."""
+    from napari.layers import _layer_actions
+
+    viewer.layers.selection = {layer}
+    _layer_actions._duplicate_layer(viewer.layers)
+    return viewer.layers[viewer.layers.index(layer) + 1]
+
+
+def of_kind(viewer, kind):
+    return [layer for layer in viewer.layers if layer.metadata.get("napari_vae", {}).get("kind") == kind]

@@ -1,0 +1,110 @@
+"""A training that fails ends in a sentence: numbers that are none, memory that is full."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from napari_vae import (
+    ModelConfig,
+    TrainConfig,
+    TrainingError,
+    fit,
+    iter_fit,
+    samples,
+)
+from napari_vae.stepping import Stepper
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), "ran out of memory"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+            "ran out of memory",
+        ),
+        (MemoryError(), "ran out of memory"),
+        (RuntimeError("bad kernel"), "bad kernel"),
+    ],
+)
+def test_errors_of_the_device_are_ours(monkeypatch, error, sentence):
+    def fail(self, *batch):
+        raise error
+
+    monkeypatch.setattr(Stepper, "take", fail)
+    with pytest.raises(TrainingError, match=sentence) as caught:
+        fit(samples.cards(10).images)
+    assert not isinstance(caught.value, RuntimeError)
+
+
+DIVERGING = """
+from dataclasses import replace
+import numpy as np, torch
+from napari_vae import InputError, ModelConfig, TrainConfig, TrainingError, fit, samples
+
+def told(*arguments, **options):
+    try:
+        fit(cards, *arguments, **options)
+    except (InputError, TrainingError) as error:
+        print(error)
+
+cards, model = samples.cards(50, size=16).images, ModelConfig.preset("trvae", hidden=(16, 16))
+quick = TrainConfig(epochs=2, device="cpu")
+told(ModelConfig.preset("trvae"), TrainConfig(epochs=20, learning_rate=1.0, device="cpu"))
+told(replace(model, angle_prior=1e-20), quick)
+run = fit(cards, model, quick)
+weight = run._model.pose_head.weight
+for value in (np.nan, 1e35, 1e18):
+    weight.fill_(value)
+    told(None, quick, start=run)
+run.decode([[0, 0]])
+run.save("run")
+"""
+
+
+def test_a_training_that_diverges_is_a_sentence_and_no_dead_process(tmp_path):
+    done = subprocess.run([sys.executable, "-c", DIVERGING], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert [said.split(";")[0] for said in done.stdout.splitlines()] == [
+        "The loss is no longer a number",
+        "The loss is no longer a number",
+        "The model to go on from has weights that are NaN or too large",
+        "The model to go on from has weights that are NaN or too large",
+        "The loss is no longer a number",
+    ]
+
+
+@pytest.mark.parametrize("preset", ["rvae", "ss-rvae", "j-rvae"])
+def test_weights_that_are_no_numbers_are_noticed_before_a_phase_learns_from_them(preset, monkeypatch):
+    cards, take = samples.cards(30, size=16), Stepper.take
+    classes = {"n_classes": 4} if preset == "j-rvae" else {}
+    given = {"labels": np.where(np.arange(len(cards)) % 2, cards.suit, -1)} if preset == "ss-rvae" else {}
+
+    def spoil(self, step, *batch):
+        evidence = take(self, step, *batch)
+        if step == 30:
+            with torch.no_grad():
+                self.model.content[-1].weight.fill_(np.nan)
+        return evidence
+
+    monkeypatch.setattr(Stepper, "take", spoil)
+    monkeypatch.setattr("napari_vae.session.SHORTEST_EPOCH", 10_000)
+    monkeypatch.setattr("napari_vae.session.LONGEST_EPOCH", 10_000)
+    train = TrainConfig(epochs=20, batch_size=20, device="cpu")
+    with pytest.raises(TrainingError, match="no longer a number"):
+        fit(cards.images, ModelConfig.preset(preset, hidden=(16,), **classes), train, **given)
+
+
+def test_who_stops_a_training_that_has_diverged_is_told_so(monkeypatch):
+    def spoil(self, step, *batch):
+        with torch.no_grad():
+            self.model.content[-1].weight.fill_(np.nan)
+        return take(self, step, *batch)
+
+    take = Stepper.take
+    monkeypatch.setattr(Stepper, "take", spoil)
+    events = iter_fit(samples.cards(10, size=16).images, ModelConfig(hidden=(16,)), stop=lambda: True)
+    with pytest.raises(TrainingError, match="no longer a number"):
+        list(events)
