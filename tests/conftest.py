@@ -1,7 +1,9 @@
 """Fixtures for tests in a real napari window; the leak check of every test that opens one."""
 
+import contextlib
 import gc
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -72,13 +74,59 @@ def remembered(_own_plugin_settings):
     return _own_plugin_settings
 
 
-@pytest.fixture
-def viewer(make_napari_viewer_proxy, remembered):
-    """A viewer as plugins get it; top-level widgets after the test must be those before."""
-    # napari searches for garbage with every layer that goes: what was there before this window need not be looked at.
+@contextmanager
+def napari_window():
+    """A napari that is not shown, and is closed at the end."""
+    from napari import Viewer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "True")
+        viewer = Viewer(show=False, show_welcome_screen=False)
+        yield viewer
+        with contextlib.suppress(AttributeError):  # the test has closed it
+            viewer.close()
+
+
+@contextmanager
+def no_widget_left():
+    """Widgets without a parent afterwards are those before."""
+    from qtpy.QtCore import QEvent
+    from qtpy.QtWidgets import QApplication
+
+    # napari searches for garbage with every layer that goes: what was there before need not be looked at.
     gc.collect()
     gc.freeze()
-    return make_napari_viewer_proxy()
+    before = set(QApplication.topLevelWidgets())
+    yield
+    QApplication.processEvents()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert not [repr(widget) for widget in QApplication.topLevelWidgets() if not (widget in before or widget.parent())]
+
+
+@pytest.fixture(scope="module")
+def _window(qapp, _own_settings):
+    """The window of the tests of a file; to open one takes longer than most of them."""
+    with no_widget_left(), napari_window() as viewer:
+        yield viewer
+
+
+@pytest.fixture
+def viewer(request, remembered):
+    """A viewer without layers and docks, as plugins get it; in a window of its own for tests that close or show it."""
+    from napari.utils._proxies import PublicOnlyProxy  # what napari wraps around the viewer that it hands to plugins
+
+    if request.node.get_closest_marker("own_window"):
+        request.getfixturevalue("qapp")
+        with no_widget_left(), napari_window() as viewer:
+            yield PublicOnlyProxy(viewer)
+        return
+    viewer = request.getfixturevalue("_window")
+    with no_widget_left():
+        yield PublicOnlyProxy(viewer)
+        viewer.window.remove_dock_widget("all")
+        viewer.layers.clear()
+        for model in (viewer.canvas, viewer.scene, viewer.dims, viewer.tooltip):
+            model.reset()
 
 
 @pytest.fixture

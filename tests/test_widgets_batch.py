@@ -215,8 +215,8 @@ def test_what_is_missing_is_said(batch, qtbot, notifications, tmp_path):
     assert "No image matches" in notifications[-1] and batch.progress.button.text() == "Start"
 
 
-def test_closing_the_window_ends_the_batch(make_napari_viewer_proxy, remembered, images, qtbot, tmp_path):
-    viewer = make_napari_viewer_proxy()
+@pytest.mark.own_window
+def test_closing_the_window_ends_the_batch(viewer, images, qtbot, tmp_path):
     widget = viewer.window.add_plugin_dock_widget("napari-vae", "Batch")[1]
     widget.form.files.setText(str(images))
     widget.form.out.setText(str(tmp_path / "results"))

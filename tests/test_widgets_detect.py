@@ -235,6 +235,7 @@ def test_image_deleted_meanwhile(viewer, scene, widget, qtbot):
     assert widget.form.image.layer() is None
 
 
+@pytest.mark.own_window
 def test_window_closed_while_looking(viewer, widget, qtbot):
     from qtpy.QtCore import QThreadPool
 

@@ -81,8 +81,9 @@ def test_choices_are_remembered(viewer, scene, show_widget, remembered):
     assert (request.polarity, request.sublattices, request.refine) == ("dark", 3, False)
 
 
-def test_the_second_dock_goes_behind_a_tab(make_napari_viewer_proxy, remembered, qtbot):
-    viewer = make_napari_viewer_proxy(show=True)
+@pytest.mark.own_window
+def test_the_second_dock_goes_behind_a_tab(viewer, qtbot):
+    viewer.window.show()
     docks = [viewer.window.add_plugin_dock_widget("napari-vae", name)[0] for name in ("Detect atoms", "Train VAE")]
     window = docks[0].window()
     qtbot.waitUntil(lambda: docks[0] in window.tabifiedDockWidgets(docks[1]), timeout=LONG)

@@ -67,6 +67,7 @@ def test_a_run_finds_the_largest_within_its_budget(viewer, measurable, learn, qt
     assert layer_of(viewer, "learned").face_color_mode == "colormap" and "sd" in learn.live.embedding.key.name.text()
 
 
+@pytest.mark.own_window
 def test_stop_or_closing_the_window_ends_it_at_once_and_keeps_what_is_there(viewer, learn, qtbot, monkeypatch):
     go_on, measure = threading.Event(), Session.measure
 

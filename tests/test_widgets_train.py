@@ -84,6 +84,7 @@ def test_every_layer_deleted_meanwhile(viewer, scene, widget, qtbot):
     assert "classes of lattice" in viewer.layers
 
 
+@pytest.mark.own_window
 def test_window_closed_meanwhile(viewer, scene, widget, qtbot):
     from qtpy.QtCore import QThreadPool
 
