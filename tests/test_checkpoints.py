@@ -88,8 +88,8 @@ def test_a_checkpoint_folder_of_other_files_is_refused_before_the_training(tmp_p
 
 
 def test_a_training_goes_on_from_a_run():
-    sample = samples.cards(60, max_angle=180, size=32)
-    model = ModelConfig.preset("rvae")
+    sample = samples.cards(30, max_angle=180, size=32)
+    model = ModelConfig.preset("rvae", hidden=(64, 64))
     first = fit(sample.images, model, TrainConfig(epochs=12))
     more = fit(sample.images, train=TrainConfig(epochs=12), start=first)
     assert more.model_config == first.model_config

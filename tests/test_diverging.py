@@ -51,9 +51,9 @@ def told(*arguments, **options):
     except (InputError, TrainingError) as error:
         print(error)
 
-cards, model = samples.cards(50, size=16).images, ModelConfig.preset("trvae", hidden=(16, 16))
+cards, model = samples.cards(20, size=16).images, ModelConfig.preset("trvae", hidden=(16, 16))
 quick = TrainConfig(epochs=2, device="cpu")
-told(ModelConfig.preset("trvae"), TrainConfig(epochs=20, learning_rate=1.0, device="cpu"))
+told(model, TrainConfig(epochs=20, learning_rate=100.0, device="cpu"))
 told(replace(model, angle_prior=1e-20), quick)
 run = fit(cards, model, quick)
 weight = run._model.pose_head.weight

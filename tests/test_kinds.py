@@ -21,7 +21,8 @@ from napari_vae.models.symmetry import inversion_centres
 from napari_vae.stepping import Stepper
 from napari_vae.supply import Supply
 
-SMALL = (128, 128)  # quick, and enough for cards
+SMALL = (64, 64)  # quick, and enough for cards
+STEP = 4e-3  # learns in half the epochs
 
 
 def matched_accuracy(found, truth):
@@ -32,7 +33,7 @@ def matched_accuracy(found, truth):
 
 @pytest.fixture(scope="module")
 def turned():
-    return samples.cards(300, max_angle=180, max_shear=1, size=32, seed=1)
+    return samples.cards(200, max_angle=180, max_shear=1, size=32, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,12 @@ def test_few_labels_are_enough(some):
     keep, (images, suit) = np.r_[0:2, 10:40], some
     labels = np.r_[few.suit[keep], np.full(len(suit), -1)]
     together = np.concatenate([few.images[keep], images])
-    run = fit(together, ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=14), labels=labels)
+    run = fit(
+        together,
+        ModelConfig.preset("ss-rvae", hidden=SMALL),
+        TrainConfig(epochs=12, learning_rate=STEP),
+        labels=labels,
+    )
     table = run.encode(images)
     assert (table["class"] == suit).mean() > 0.97
     assert table["class_probability"].between(0.25, 1).all()
@@ -60,7 +66,8 @@ def test_few_labels_are_enough(some):
 
 
 def test_classes_are_found_without_labels(turned):
-    run = fit(turned.images, ModelConfig.preset("j-rvae", n_classes=4, hidden=SMALL), TrainConfig(epochs=26))
+    model = ModelConfig.preset("j-rvae", n_classes=4, hidden=SMALL)
+    run = fit(turned.images, model, TrainConfig(epochs=20, learning_rate=STEP))
     assert matched_accuracy(run.encode(turned.images)["class"].to_numpy(), turned.suit) > 0.97
     drawn = np.stack([run.decode(np.zeros(2), label=k)[0] for k in range(4)])
     apart = [np.abs(drawn[i] - drawn[j]).mean() for i in range(4) for j in range(i)]
@@ -69,7 +76,7 @@ def test_classes_are_found_without_labels(turned):
 
 def test_more_labelled_than_unlabelled(some):
     images, suit = some
-    model, train = ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=12)
+    model, train = ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=9, learning_rate=STEP)
     labels = np.where(np.arange(len(suit)) % 4, suit, -1)
     run = fit(images, model, train, labels=labels)
     assert (run.encode(images)["class"] == suit)[labels < 0].mean() > 0.95
@@ -79,11 +86,12 @@ def test_more_labelled_than_unlabelled(some):
 
 def test_a_condition_is_kept_out_of_the_latents():
     """Given the size of the cards, the latents do not tell it; not given, they do."""
-    cards = samples.cards(200, max_angle=0.1, max_shear=0.1, scale=(0.6, 1.6), size=32, seed=3)
+    cards = samples.cards(100, max_angle=0.1, max_shear=0.1, scale=(0.6, 1.6), size=32, seed=3)
     cards_of = cards.suit == 1
     images, size = cards.images[cards_of], np.log(cards.scale[cards_of])
-    plain = fit(images, ModelConfig(latent_dim=1), TrainConfig(epochs=60)).encode(images)
-    run = fit(images, ModelConfig("conditional", latent_dim=1), TrainConfig(epochs=60), condition=size)
+    train = TrainConfig(epochs=40, learning_rate=STEP)
+    plain = fit(images, ModelConfig(latent_dim=1, hidden=SMALL), train).encode(images)
+    run = fit(images, ModelConfig("conditional", latent_dim=1, hidden=SMALL), train, condition=size)
     told = run.encode(images, condition=size)
     assert abs(spearmanr(plain["z1"], size)[0]) > 0.95
     assert abs(spearmanr(told["z1"], size)[0]) < 0.5
@@ -92,9 +100,14 @@ def test_a_condition_is_kept_out_of_the_latents():
 
 
 def test_numbers_are_learnt_from_a_few():
-    cards = samples.cards(300, max_angle=0.1, max_shear=0.1, scale=(0.6, 1.6), size=32, seed=4)
+    cards = samples.cards(150, max_angle=0.1, max_shear=0.1, scale=(0.6, 1.6), size=32, seed=4)
     known = np.where(np.arange(len(cards)) % 10 == 0, cards.scale, np.nan)
-    run = fit(cards.images, ModelConfig("semi-supervised"), TrainConfig(epochs=25), targets=known)
+    run = fit(
+        cards.images,
+        ModelConfig("semi-supervised", hidden=SMALL),
+        TrainConfig(epochs=16, learning_rate=STEP),
+        targets=known,
+    )
     table = run.encode(cards.images)
     error = (table["target"] - cards.scale)[np.isnan(known)]
     assert np.sqrt((error**2).mean()) < 0.25 * cards.scale.std()
@@ -107,7 +120,11 @@ def test_signals():
     place, height = rng.uniform(-10, 10, 400), rng.uniform(0.2, 1, 400)
     x = np.arange(96) - 47.5
     signals = height[:, None] * np.exp(-0.5 * ((x - place[:, None]) / 4) ** 2) + 0.01 * rng.normal(size=(400, 96))
-    run = fit(signals, ModelConfig.preset("tvae", latent_dim=1), TrainConfig(epochs=40))
+    run = fit(
+        signals,
+        ModelConfig.preset("tvae", latent_dim=1, hidden=SMALL),
+        TrainConfig(epochs=40, learning_rate=STEP),
+    )
     table = run.encode(signals)
     assert "shift_y" not in table
     assert np.corrcoef(table["shift_x"], place)[0, 1] > 0.99
@@ -118,7 +135,7 @@ def test_signals():
 
 
 def test_the_coordinate_decoder_turns_as_the_canonical_one(turned):
-    few = turned.images[::20, 4:-4, 4:-4]
+    few = turned.images[::13, 4:-4, 4:-4]
     model = ModelConfig.preset("rvae", decoder="coordinate", hidden=(32, 32), rotations=8)
     run = fit(few, model, TrainConfig(epochs=40))
     upright, quarter = run.decode([0, 0])[0], run.decode([0, 0], angle=90)[0]
@@ -128,7 +145,7 @@ def test_the_coordinate_decoder_turns_as_the_canonical_one(turned):
 
 def test_convolutions_learn_too(small):
     model = ModelConfig.preset("rvae", encoder="conv", latent_dim=4)
-    run = fit(small.images, model, TrainConfig(epochs=90))
+    run = fit(small.images, model, TrainConfig(epochs=60, learning_rate=STEP))
     assert run.encode(small.images)["reconstruction_error"].mean() < 0.3 * small.images.var(0).mean()
 
 
@@ -149,7 +166,11 @@ def test_counts_are_fitted_as_counts():
     rng = np.random.default_rng(0)
     rate = 3 + 20 * np.exp(-0.5 * (np.linspace(-2, 2, 16)[:, None] ** 2 + np.linspace(-2, 2, 16) ** 2))
     counts = rng.poisson(rate, (300, 16, 16))
-    run = fit(counts, ModelConfig(likelihood="poisson", latent_dim=1), TrainConfig(epochs=30))
+    run = fit(
+        counts,
+        ModelConfig(likelihood="poisson", latent_dim=1, hidden=SMALL),
+        TrainConfig(epochs=20, learning_rate=STEP),
+    )
     np.testing.assert_allclose(run.reconstruct(counts).mean(0), rate, rtol=0.15)
 
 
@@ -348,8 +369,9 @@ def test_zeros_of_the_pose_are_means_over_images_that_are_alike():
 
 
 def test_angles_of_symmetric_motifs_are_told_modulo_their_symmetry():
-    cards = samples.cards(120, max_angle=180, max_shear=0.1, size=32, seed=7)
-    model, train = ModelConfig.preset("rvae", latent_dim=1, hidden=SMALL), TrainConfig(epochs=40)
+    cards = samples.cards(80, max_angle=180, max_shear=0.1, size=32, seed=7)
+    model = ModelConfig.preset("rvae", latent_dim=1, hidden=SMALL)
+    train = TrainConfig(epochs=25, learning_rate=STEP)
     diamonds, clubs = (cards.suit == k for k in (3, 0))
     run = fit(cards.images[diamonds], model, train)
     table = run.encode(cards.images[diamonds])

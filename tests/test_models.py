@@ -156,8 +156,8 @@ def test_another_seed_is_another_training(cards):
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 def test_learns_a_few_images_by_heart(cards, likelihood):
     few = cards.images[::2]
-    model = ModelConfig.preset("vae", likelihood=likelihood, latent_dim=8)
-    run = fit(few, model, TrainConfig(epochs=300, beta=0.1))
+    model = ModelConfig.preset("vae", likelihood=likelihood, latent_dim=8, hidden=(128, 128))
+    run = fit(few, model, TrainConfig(epochs=150, learning_rate=4e-3, beta=0.1))
     assert run.encode(few)["reconstruction_error"].mean() < 0.1 * few.var()
 
 
@@ -177,7 +177,7 @@ def test_heights_of_a_tenth_of_a_nanometre(cards):
 
 def test_channels_stay_apart(cards):
     two = np.stack([cards.images, 1 - cards.images], 1)
-    run = fit(two, ModelConfig.preset("rvae"), TrainConfig(epochs=60))
+    run = fit(two, ModelConfig.preset("rvae", hidden=(64, 64)), TrainConfig(epochs=30, learning_rate=4e-3))
     assert run.reconstruct(two).shape == two.shape
     assert run.manifold(3).shape == (3, 3, 2, 32, 32)
     corner = run.reconstruct(two)[:, :, 0, 0].mean(0)
@@ -191,7 +191,7 @@ def test_images_need_not_be_square(cards):
 
 
 def test_z1_says_most(cards):
-    run = fit(cards.images, ModelConfig(latent_dim=4), TrainConfig(epochs=40))
+    run = fit(cards.images, ModelConfig(latent_dim=4, hidden=(64, 64)), TrainConfig(epochs=25, learning_rate=4e-3))
     last = run.history.iloc[-1]
     kls = [last[f"kl_z{i}"] for i in (1, 2, 3, 4)]
     assert kls == sorted(kls, reverse=True)
