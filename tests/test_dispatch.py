@@ -315,14 +315,20 @@ def test_the_command_line_shows_no_log_of_dask():
 
 def test_a_scheduler_that_goes_ends_the_command_and_what_is_done_is_kept(movie, serial, tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr("napari_vae.dispatch.spreading.PATIENCE", 1)
+    clients, connect = [], distributed.Client
+    monkeypatch.setattr(distributed, "Client", lambda *at, **how: clients.append(connect(*at, **how)) or clients[-1])
     files = [tmp_path / f"{number}.npy" for number in range(6)]
     for path in files:
         np.save(path, np.load(movie)[0])
     local = distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", protocol="tcp"
     )
+
+    def go(event):
+        clients[0]._timeout = 0.1  # seconds in which it would come back
+        local.close()
+
     with pytest.raises(InputError, match="The scheduler has gone; start it again"):
-        detect_files(files, tmp_path, scheduler=local.scheduler_address, progress=lambda event: local.close())
+        detect_files(files, tmp_path, scheduler=local.scheduler_address, progress=go)
     assert (tmp_path / "0-atoms.parquet").is_file()
     assert sum(result.earlier for result in detect_files(files, tmp_path)) >= 1

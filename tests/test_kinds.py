@@ -22,7 +22,11 @@ from napari_vae.stepping import Stepper
 from napari_vae.supply import Supply
 
 SMALL = (64, 64)  # quick, and enough for cards
-STEP = 4e-3  # learns in half the epochs
+
+
+def quick(epochs):
+    """Larger steps, which need half the epochs."""
+    return TrainConfig(epochs=epochs, learning_rate=4e-3)
 
 
 def matched_accuracy(found, truth):
@@ -53,12 +57,7 @@ def test_few_labels_are_enough(some):
     keep, (images, suit) = np.r_[0:2, 10:40], some
     labels = np.r_[few.suit[keep], np.full(len(suit), -1)]
     together = np.concatenate([few.images[keep], images])
-    run = fit(
-        together,
-        ModelConfig.preset("ss-rvae", hidden=SMALL),
-        TrainConfig(epochs=12, learning_rate=STEP),
-        labels=labels,
-    )
+    run = fit(together, ModelConfig.preset("ss-rvae", hidden=SMALL), quick(12), labels=labels)
     table = run.encode(images)
     assert (table["class"] == suit).mean() > 0.97
     assert table["class_probability"].between(0.25, 1).all()
@@ -67,7 +66,7 @@ def test_few_labels_are_enough(some):
 
 def test_classes_are_found_without_labels(turned):
     model = ModelConfig.preset("j-rvae", n_classes=4, hidden=SMALL)
-    run = fit(turned.images, model, TrainConfig(epochs=20, learning_rate=STEP))
+    run = fit(turned.images, model, quick(20))
     assert matched_accuracy(run.encode(turned.images)["class"].to_numpy(), turned.suit) > 0.97
     drawn = np.stack([run.decode(np.zeros(2), label=k)[0] for k in range(4)])
     apart = [np.abs(drawn[i] - drawn[j]).mean() for i in range(4) for j in range(i)]
@@ -76,7 +75,7 @@ def test_classes_are_found_without_labels(turned):
 
 def test_more_labelled_than_unlabelled(some):
     images, suit = some
-    model, train = ModelConfig.preset("ss-rvae", hidden=SMALL), TrainConfig(epochs=9, learning_rate=STEP)
+    model, train = ModelConfig.preset("ss-rvae", hidden=SMALL), quick(9)
     labels = np.where(np.arange(len(suit)) % 4, suit, -1)
     run = fit(images, model, train, labels=labels)
     assert (run.encode(images)["class"] == suit)[labels < 0].mean() > 0.95
@@ -89,7 +88,7 @@ def test_a_condition_is_kept_out_of_the_latents():
     cards = samples.cards(100, max_angle=0.1, max_shear=0.1, scale=(0.6, 1.6), size=32, seed=3)
     cards_of = cards.suit == 1
     images, size = cards.images[cards_of], np.log(cards.scale[cards_of])
-    train = TrainConfig(epochs=40, learning_rate=STEP)
+    train = quick(40)
     plain = fit(images, ModelConfig(latent_dim=1, hidden=SMALL), train).encode(images)
     run = fit(images, ModelConfig("conditional", latent_dim=1, hidden=SMALL), train, condition=size)
     told = run.encode(images, condition=size)
@@ -102,12 +101,7 @@ def test_a_condition_is_kept_out_of_the_latents():
 def test_numbers_are_learnt_from_a_few():
     cards = samples.cards(150, max_angle=0.1, max_shear=0.1, scale=(0.6, 1.6), size=32, seed=4)
     known = np.where(np.arange(len(cards)) % 10 == 0, cards.scale, np.nan)
-    run = fit(
-        cards.images,
-        ModelConfig("semi-supervised", hidden=SMALL),
-        TrainConfig(epochs=16, learning_rate=STEP),
-        targets=known,
-    )
+    run = fit(cards.images, ModelConfig("semi-supervised", hidden=SMALL), quick(16), targets=known)
     table = run.encode(cards.images)
     error = (table["target"] - cards.scale)[np.isnan(known)]
     assert np.sqrt((error**2).mean()) < 0.25 * cards.scale.std()
@@ -120,11 +114,7 @@ def test_signals():
     place, height = rng.uniform(-10, 10, 400), rng.uniform(0.2, 1, 400)
     x = np.arange(96) - 47.5
     signals = height[:, None] * np.exp(-0.5 * ((x - place[:, None]) / 4) ** 2) + 0.01 * rng.normal(size=(400, 96))
-    run = fit(
-        signals,
-        ModelConfig.preset("tvae", latent_dim=1, hidden=SMALL),
-        TrainConfig(epochs=40, learning_rate=STEP),
-    )
+    run = fit(signals, ModelConfig.preset("tvae", latent_dim=1, hidden=SMALL), quick(40))
     table = run.encode(signals)
     assert "shift_y" not in table
     assert np.corrcoef(table["shift_x"], place)[0, 1] > 0.99
@@ -145,7 +135,7 @@ def test_the_coordinate_decoder_turns_as_the_canonical_one(turned):
 
 def test_convolutions_learn_too(small):
     model = ModelConfig.preset("rvae", encoder="conv", latent_dim=4)
-    run = fit(small.images, model, TrainConfig(epochs=60, learning_rate=STEP))
+    run = fit(small.images, model, quick(60))
     assert run.encode(small.images)["reconstruction_error"].mean() < 0.3 * small.images.var(0).mean()
 
 
@@ -166,11 +156,7 @@ def test_counts_are_fitted_as_counts():
     rng = np.random.default_rng(0)
     rate = 3 + 20 * np.exp(-0.5 * (np.linspace(-2, 2, 16)[:, None] ** 2 + np.linspace(-2, 2, 16) ** 2))
     counts = rng.poisson(rate, (300, 16, 16))
-    run = fit(
-        counts,
-        ModelConfig(likelihood="poisson", latent_dim=1, hidden=SMALL),
-        TrainConfig(epochs=20, learning_rate=STEP),
-    )
+    run = fit(counts, ModelConfig(likelihood="poisson", latent_dim=1, hidden=SMALL), quick(20))
     np.testing.assert_allclose(run.reconstruct(counts).mean(0), rate, rtol=0.15)
 
 
@@ -371,7 +357,7 @@ def test_zeros_of_the_pose_are_means_over_images_that_are_alike():
 def test_angles_of_symmetric_motifs_are_told_modulo_their_symmetry():
     cards = samples.cards(80, max_angle=180, max_shear=0.1, size=32, seed=7)
     model = ModelConfig.preset("rvae", latent_dim=1, hidden=SMALL)
-    train = TrainConfig(epochs=25, learning_rate=STEP)
+    train = quick(25)
     diamonds, clubs = (cards.suit == k for k in (3, 0))
     run = fit(cards.images[diamonds], model, train)
     table = run.encode(cards.images[diamonds])
