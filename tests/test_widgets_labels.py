@@ -78,7 +78,7 @@ def test_painted_labels_count_from_one(viewer, scene, widget, qtbot):
     layer.units = image.units
     upright(widget)
     widget.data.window_px.setValue(11)
-    widget.model.epochs.setValue(30)
+    widget.model.epochs.setValue(20)
     widget.given.labels.choose(layer)
     widget.train()
     finish(qtbot, widget)
