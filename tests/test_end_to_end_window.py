@@ -42,11 +42,11 @@ def test_sample(viewer, open_widget, qtbot, monkeypatch):
     from napari_vae import samples
 
     whole = samples.micrograph
-    monkeypatch.setattr(samples, "micrograph", lambda kind: whole(kind, size=256), raising=False)
+    monkeypatch.setattr(samples, "micrograph", lambda kind: whole(kind, size=192), raising=False)
     (image,) = viewer.open_sample("napari-vae", "graphene")
     points = analyse(viewer, open_widget, qtbot, epochs=3)
-    _, truth = whole("graphene", size=256)
-    there = truth[(truth[["y", "x"]] > 4).all(axis=1) & (truth[["y", "x"]] < 251).all(axis=1)]
+    _, truth = whole("graphene", size=192)
+    there = truth[(truth[["y", "x"]] > 4).all(axis=1) & (truth[["y", "x"]] < 187).all(axis=1)]
     there = there[there["species"] != "vacancy"] if "species" in there else there
     distance = cKDTree(points.data).query(there[["y", "x"]].to_numpy())[0]
     assert (distance < 2).mean() > 0.97

@@ -109,9 +109,9 @@ def with_recorder(monkeypatch, recorder):
 
 @pytest.mark.parametrize("preset", ["rvae", "trvae", "ss-rvae"])
 def test_recorded_steps_train_as_others_do(cards, preset, monkeypatch):
-    plain, recorder = train(cards, preset, epochs=30), Recorder()
+    plain, recorder = train(cards, preset, epochs=20), Recorder()
     with_recorder(monkeypatch, recorder)
-    run = train(cards, preset, epochs=30)
+    run = train(cards, preset, epochs=20)
     steps = int(run.history["step"].iloc[-1])
     assert recorder.recorded >= 2, "each phase is recorded anew"
     assert recorder.replayed > 0.7 * steps and recorder.recorded * (WARM + 1) < steps

@@ -74,7 +74,7 @@ def test_a_streamed_training_is_the_one_in_memory(images, tmp_path, kind, scarce
 
 def test_never_more_than_a_part_of_the_images_is_in_memory(scarce):
     base = samples.cards(50, size=16).images
-    big = np.lib.stride_tricks.as_strided(base, (60_000, 16, 16), (0, *base.strides[1:]))  # 61 MB in 32 bit
+    big = np.lib.stride_tricks.as_strided(base, (40_000, 16, 16), (0, *base.strides[1:]))  # 41 MB in 32 bit
     stack = Watched(big)
     tracemalloc.start()
     try:

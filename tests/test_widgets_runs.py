@@ -76,7 +76,7 @@ def test_an_image_unlike_the_training_data_is_told(viewer, open_widget, qtbot, n
 
     def show(seed, zoom=1.0):
         viewer.layers.clear()
-        image, truth = samples.micrograph("graphene", size=256, seed=seed)
+        image, truth = samples.micrograph("graphene", size=192, seed=seed)
         data, options, _ = image_layer(image)
         layer = viewer.add_image(data, **{**options, "scale": np.array(options["scale"]) * zoom})
         data, options, _ = atoms_to_points(truth, placement_of(layer))
