@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_vae.errors import ReadError
+from napari_vae.core.errors import ReadError
 from napari_vae.io.napari_reader import read_layers
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_vae.errors import ReadError
+from napari_vae.core.errors import ReadError
 from napari_vae.io import read
 from napari_vae.io.reading import FORMATS
 

@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_vae import (
-    InputError,
-    ModelConfig,
-    TrainConfig,
-    fit,
-    iter_fit,
-    samples,
-)
+from napari_vae import InputError, ModelConfig, TrainConfig, fit, iter_fit, samples
 from napari_vae.stepping import Stepper
 
 

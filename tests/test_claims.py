@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from napari_vae.errors import InputError, ReadError
+from napari_vae.core.errors import InputError, ReadError
 from napari_vae.io import hdf5_probe, read
 from napari_vae.io.json_files import MOST_BYTES, read_json
 from napari_vae.io.napari_reader import read_layers
@@ -177,7 +177,7 @@ def test_bombs_fill_no_memory(here):
         import resource, sys
         from pathlib import Path
         resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
-        from napari_vae.errors import ReadError
+        from napari_vae.core.errors import ReadError
         from napari_vae.io import read
         from napari_vae.io.writing import read_table
         for path in sorted(Path(sys.argv[1]).iterdir()):

@@ -11,8 +11,8 @@ from napari_vae.analysis.classes import Classes
 from napari_vae.analysis.clusters import cluster
 from napari_vae.analysis.coloring import color_by
 from napari_vae.batch.naming import places
-from napari_vae.class_colors import CLASS_COLORS
-from napari_vae.errors import InputError
+from napari_vae.core.class_colors import CLASS_COLORS
+from napari_vae.core.errors import InputError
 from napari_vae.labelling import labels_of
 
 

@@ -14,9 +14,9 @@ from napari_vae import (
     measure_lattice,
     voronoi_intensities,
 )
+from napari_vae.core.errors import InputError
 from napari_vae.crystal.lattice_fit import fit_lattice
 from napari_vae.crystal.neighbours import lattice_shell, surroundings
-from napari_vae.errors import InputError
 from napari_vae.samples import micrograph
 
 SQUARE = np.array([[0.0, 20.0], [-20.0, 0.0]])

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from napari_vae import ModelConfig, TrainConfig
+from napari_vae.core.progress import Progress, drain, never
 from napari_vae.curriculum import CALMEST, CENTRING, OPEN, TAUGHT, Curriculum
 from napari_vae.models.guide import Told
 from napari_vae.models.vae import InvariantVAE
-from napari_vae.progress import Progress, drain, never
 from napari_vae.schedule import FLOOR, MAX_STEPS, MIN_STEPS, Schedule
 from napari_vae.sorting import _classes_of_groups
 from napari_vae.teaching import Teaching

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from napari_vae.errors import ReadError
+from napari_vae.core.errors import ReadError
 from napari_vae.io import read
 from napari_vae.io.writing import TABLE_ENDINGS, read_table, write_table
 

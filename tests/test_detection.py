@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from measuring import detection
 from napari_vae import Micrograph, detect_atoms, iter_detect_atoms
 from napari_vae.atoms.spots import blur, standing
-from napari_vae.errors import InputError
+from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph
 
 COLUMNS = ["frame", "y", "x", "amplitude", "sigma", "background", "y_err", "x_err", "score", "fitted"]

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from measuring import detection
 from napari_vae import detect_atoms
-from napari_vae.errors import InputError
+from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph
 
 SIGMA = 3.0

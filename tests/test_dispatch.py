@@ -14,11 +14,11 @@ import pytest
 
 from napari_vae import ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, load_run, read, samples
 from napari_vae.cli import main
+from napari_vae.core.errors import InputError
 from napari_vae.dispatch import under_way
 from napari_vae.dispatch.files import detect_files, encode_files
 from napari_vae.dispatch.parts import COUNT, Parts
 from napari_vae.dispatch.spreading import spreader
-from napari_vae.errors import InputError
 from napari_vae.io.writing import read_table
 
 FRAMES = 8

@@ -7,14 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_vae import (
-    ModelConfig,
-    TrainConfig,
-    TrainingError,
-    fit,
-    iter_fit,
-    samples,
-)
+from napari_vae import ModelConfig, TrainConfig, TrainingError, fit, iter_fit, samples
 from napari_vae.stepping import Stepper
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_vae.errors import InputError
+from napari_vae.core.errors import InputError
 from napari_vae.samples import Ferroelectric, field_trajectories, polarization_curl
 from napari_vae.samples.landau import Descent, energy
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from napari_vae import folders, storage
 from napari_vae.archive import list_runs
-from napari_vae.errors import InputError, ReadError
-from napari_vae.folders import holds, open_folder, recover, replace_folder, replacing, user_path
+from napari_vae.core import folders, storage
+from napari_vae.core.errors import InputError, ReadError
+from napari_vae.core.folders import holds, open_folder, recover, replace_folder, replacing, user_path
 from napari_vae.terminal import exit_code, sentence
 
 LONGER = 14  # characters that a name may be longer until it is complete
@@ -55,7 +55,7 @@ def test_long_names_with_one_beginning_are_told_apart(tmp_path):
 KILLED = """
 import os, sys
 from pathlib import Path
-from napari_vae.folders import holds, open_folder, remove_folder, replace_folder
+from napari_vae.core.folders import holds, open_folder, remove_folder, replace_folder
 
 place, marker, left = Path(sys.argv[1]), "run.json", {"os.rename", "os.mkdir", "os.rmdir", "os.remove", "open"}
 

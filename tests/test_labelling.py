@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import napari_vae
-from napari_vae.errors import InputError
+from napari_vae.core.errors import InputError
 from napari_vae.labelling import Supervision, class_under, condition_of, labels_of
 
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from napari.layers import Image, Points
 
+from napari_vae.core.placement import Placement
+from napari_vae.core.positions import grid_positions
 from napari_vae.layers import KEY
 from napari_vae.learning_layers import Candidates, learned_points, next_points, pictures, results_table
-from napari_vae.placement import Placement
-from napari_vae.positions import grid_positions
 from training_widget import TURNED
 
 SHAPE = (60, 90)

@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import logm, polar
 from scipy.spatial import cKDTree
 
-from napari_vae.errors import InputError
+from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph
 
 CALM = {"vacancies": 0, "dopants": 0, "displacement": 0, "jitter": 0, "drift": 0, "polar": 0}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_vae.errors import InputError
+from napari_vae.core.errors import InputError
 from napari_vae.samples import movie
 
 CALM = {"hops": 0, "vanish": 0, "appear": 0, "flicker": 0, "thermal": 0, "vacancies": 0, "dopants": 0}

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from napari_vae import analyze, assign_sublattices, describe_crystal
-from napari_vae.errors import InputError
-from napari_vae.micrograph import Micrograph
-from napari_vae.normalization import Normalization, levels_of
+from napari_vae.core.errors import InputError
+from napari_vae.core.micrograph import Micrograph
+from napari_vae.core.normalization import Normalization, levels_of
+from napari_vae.core.positions import grid_positions
 from napari_vae.patches import extract_patches, paste_patches, suggest_window
-from napari_vae.positions import grid_positions
 
 UNIT = Normalization(low=(0.0,), high=(1.0,))
 
@@ -147,7 +147,7 @@ def test_five_thousand_windows_take_well_under_a_second():
 
 
 def test_limits_of_many_windows_do_not_come_from_one_column_of_them(monkeypatch):
-    monkeypatch.setattr("napari_vae.normalization.SAMPLE", 1000)
+    monkeypatch.setattr("napari_vae.core.normalization.SAMPLE", 1000)
     windows = np.zeros((250, 1, 8, 8))
     windows[..., 3] = np.random.default_rng(0).random((250, 1, 8)) + 1
     assert Normalization.fit(windows).high[0] > 1.5

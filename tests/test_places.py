@@ -11,12 +11,12 @@ from napari.layers import Image, Layer, Points
 
 import napari_vae as nv
 from napari_vae import batch
+from napari_vae.core.micrograph import Micrograph
+from napari_vae.core.placement import Placement
 from napari_vae.io.napari_reader import read_layers
 from napari_vae.io.napari_writer import write_points
 from napari_vae.io.table_placement import place_table
 from napari_vae.layers import micrograph_from_layer
-from napari_vae.micrograph import Micrograph
-from napari_vae.placement import Placement
 
 TURNED = {
     "scale": (0.02, 0.03),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_vae import fit
-from napari_vae.errors import InputError, TrainingError
+from napari_vae.core.errors import InputError, TrainingError
 from napari_vae.processes import Group, joined
 from two_processes import together
 

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from napari_vae.errors import ReadError
+from napari_vae.core.errors import ReadError
 from napari_vae.io import list_datasets, read
 
 STEPS = [{"offset": 0.0, "scale": 0.02, "units": "nm"}, {"offset": 0.0, "scale": 30.0, "units": "pm"}]

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from napari_vae import detect_atoms
-from napari_vae.errors import InputError
-from napari_vae.region import inside, polygon_mask, region_mask
+from napari_vae.core.errors import InputError
+from napari_vae.core.region import inside, polygon_mask, region_mask
 
 SHAPE = (40, 50)
 

@@ -13,10 +13,10 @@ from npe2 import PluginManager
 from safetensors.numpy import load_file, save
 
 import napari_vae as nv
+from napari_vae.core.placement import Placement
 from napari_vae.identity import note
 from napari_vae.io.napari_reader import get_reader
 from napari_vae.open_runs import OpenRun, keep_run, read_run, run_of, unread_folder
-from napari_vae.placement import Placement
 
 OLD = Path(__file__).parent / "old_folders"
 KEY = "napari_vae"

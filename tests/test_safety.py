@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import napari_vae as nv
-from napari_vae.errors import ReadError
+from napari_vae.core.errors import ReadError
 from napari_vae.io import read
 from napari_vae.io.napari_reader import get_reader
 from napari_vae.io.reading import FORMATS

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from napari_vae import assign_sublattices
-from napari_vae.errors import InputError
+from napari_vae.core.errors import InputError
 
 # Lattice vectors (y, x) in pixels, and sites in units of them
 CRYSTALS = {

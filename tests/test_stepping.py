@@ -11,7 +11,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_vae import ModelConfig, TrainConfig, fit, samples
-from napari_vae.normalization import Normalization
+from napari_vae.core.normalization import Normalization
 from napari_vae.processes import ALONE, Group
 from napari_vae.session import Session
 from napari_vae.stepping import WARM, Stepper

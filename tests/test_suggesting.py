@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_vae import InputError, Stopping
-from napari_vae.arrays import check_size
+from napari_vae.core.arrays import check_size
 from napari_vae.learning import outcomes
 from napari_vae.learning.candidates import Prepared
 from napari_vae.learning.goals import Goal

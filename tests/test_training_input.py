@@ -5,15 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_vae import (
-    InputError,
-    Micrograph,
-    ModelConfig,
-    TrainConfig,
-    fit,
-    iter_fit,
-    samples,
-)
+from napari_vae import InputError, Micrograph, ModelConfig, TrainConfig, fit, iter_fit, samples
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_vae.errors import ReadError
+from napari_vae.core.errors import ReadError
 from napari_vae.io import dataset, nion, vendor_checks, vendors
 from napari_vae.io.calibration import calibrate
 from napari_vae.io.nion import nion_datasets

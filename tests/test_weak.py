@@ -6,7 +6,7 @@ import pytest
 from measuring import detection
 from napari_vae import detect_atoms
 from napari_vae.atoms.refine import draw_spots
-from napari_vae.errors import InputError
+from napari_vae.core.errors import InputError
 
 SIZE, SPACING, WIDTH = 320, 26.0, 3.6
 NEAREST = SPACING / np.sqrt(2)

@@ -8,10 +8,10 @@ import pytest
 from napari.components import ViewerModel
 
 import napari_vae as nv
+from napari_vae.core.placement import Placement
 from napari_vae.identity import image_of, note, ours, token_of
 from napari_vae.layers import KEY
 from napari_vae.open_runs import OpenRun, keep_run, run_of
-from napari_vae.placement import Placement
 from training_widget import LONG, duplicate, of_kind
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from napari_vae.core.placement import Placement
 from napari_vae.layers import placement_of
-from napari_vae.placement import Placement
 from napari_vae.widgets.pixel_size_box import calibrate
 from training_widget import LONG, TURNED, finish, kinds, quick
 

@@ -146,7 +146,7 @@ def test_points_moved_to_another_frame_meanwhile_are_not_touched(viewer, qtbot, 
 
 
 def test_colours_are_explained(viewer, scene, widget, qtbot):
-    from napari_vae.class_colors import CLASS_COLORS
+    from napari_vae.core.class_colors import CLASS_COLORS
 
     widget.train()
     finish(qtbot, widget)

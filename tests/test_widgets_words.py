@@ -30,7 +30,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_vae.analysis.coloring import color_by
-from napari_vae.class_colors import CLASS_COLORS
+from napari_vae.core.class_colors import CLASS_COLORS
 from napari_vae.widgets.explorer.color_key import ColorKey
 from napari_vae.widgets.guide import Guide
 from napari_vae.widgets.plot import BLUE, GREEN, ORANGE, swatch

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_vae.errors import InputError, ReadError
+from napari_vae.core.errors import InputError, ReadError
 from napari_vae.io import read
 from napari_vae.io.napari_reader import read_layers
 from napari_vae.io.writing import read_table, write_image, write_table

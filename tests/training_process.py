@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from napari_vae import ModelConfig, TrainConfig, samples
-from napari_vae.errors import InputError
+from napari_vae.core.errors import InputError
+from napari_vae.core.progress import drain
 from napari_vae.processes import joined
-from napari_vae.progress import drain
 from napari_vae.training import fit, iter_fit
 
 STOP_AT = 3

@@ -41,6 +41,13 @@ if TYPE_CHECKING:
     from .atoms import estimate_spacing as estimate_spacing
     from .atoms import iter_detect_atoms as iter_detect_atoms
     from .atoms import link_atoms as link_atoms
+    from .core.errors import InputError as InputError
+    from .core.errors import ReadError as ReadError
+    from .core.errors import TrainingError as TrainingError
+    from .core.micrograph import Micrograph as Micrograph
+    from .core.micrograph import as_micrograph as as_micrograph
+    from .core.normalization import Normalization as Normalization
+    from .core.progress import Progress as Progress
     from .crystal.description import Crystal as Crystal
     from .crystal.description import describe_crystal as describe_crystal
     from .crystal.displacements import measure_displacements as measure_displacements
@@ -50,9 +57,6 @@ if TYPE_CHECKING:
     from .crystal.vacancies import find_vacancies as find_vacancies
     from .dispatch.files import detect_files as detect_files
     from .dispatch.files import encode_files as encode_files
-    from .errors import InputError as InputError
-    from .errors import ReadError as ReadError
-    from .errors import TrainingError as TrainingError
     from .io.reading import list_datasets as list_datasets
     from .io.reading import read as read
     from .io.stacks import open_stack as open_stack
@@ -72,17 +76,13 @@ if TYPE_CHECKING:
     from .learning.suggesting import Suggestion as Suggestion
     from .likeness import Likeness as Likeness
     from .likeness import compare as compare
-    from .micrograph import Micrograph as Micrograph
-    from .micrograph import as_micrograph as as_micrograph
     from .models.config import ModelConfig as ModelConfig
     from .models.config import TrainConfig as TrainConfig
-    from .normalization import Normalization as Normalization
     from .patches import Patches as Patches
     from .patches import extract_patches as extract_patches
     from .patches import paste_patches as paste_patches
     from .pipeline import Analysis as Analysis
     from .pipeline import analyze as analyze
-    from .progress import Progress as Progress
     from .run import Run as Run
     from .run import load_run as load_run
     from .training import fit as fit
@@ -99,24 +99,24 @@ _HOME = {
     "ExplorationRecord": "learning.record",
     "ExplorationStep": "learning.loop",
     "FigureData": "analysis.figures",
-    "InputError": "errors",
+    "InputError": "core.errors",
     "Lattice": "crystal.lattice",
     "Likeness": "likeness",
-    "Micrograph": "micrograph",
+    "Micrograph": "core.micrograph",
     "ModelConfig": "models.config",
-    "Normalization": "normalization",
+    "Normalization": "core.normalization",
     "Patches": "patches",
-    "Progress": "progress",
-    "ReadError": "errors",
+    "Progress": "core.progress",
+    "ReadError": "core.errors",
     "Run": "run",
     "Stopping": "learning.stopping",
     "Suggestion": "learning.suggesting",
     "TrainConfig": "models.config",
-    "TrainingError": "errors",
+    "TrainingError": "core.errors",
     "advise": "adviser",
     "analyze": "pipeline",
     "apply_run": "applying",
-    "as_micrograph": "micrograph",
+    "as_micrograph": "core.micrograph",
     "assign_sublattices": "atoms",
     "batch": "",
     "cluster": "analysis.clusters",

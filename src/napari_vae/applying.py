@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .columns import Given
-from .micrograph import Micrograph, as_micrograph
+from .core.micrograph import Micrograph, as_micrograph
 from .pipeline import Stage, encode_patches, find_atoms
 
 if TYPE_CHECKING:

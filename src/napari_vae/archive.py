@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from .columns import check_latents
-from .errors import InputError, ReadError
-from .folders import holds, open_folder, replace_folder, stamp, user_path
-from .micrograph import Micrograph
+from .core.errors import InputError, ReadError
+from .core.folders import holds, open_folder, replace_folder, stamp, user_path
+from .core.micrograph import Micrograph
+from .core.settings import Count, Open, Positive, Saved, Whole
 from .models.config import ModelConfig
-from .settings import Count, Open, Positive, Saved, Whole
 
 if TYPE_CHECKING:
     import pandas as pd

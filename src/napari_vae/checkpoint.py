@@ -11,16 +11,16 @@ from safetensors.torch import save
 from torch import Tensor
 
 from .archive import check_writable
+from .core.errors import InputError
+from .core.folders import check_replaceable, holds, remove_folder, replace_folder
+from .core.provenance import data_hash
+from .core.settings import Number, Saved, Whole, about, allowed
+from .core.storage import storage_problem
 from .curriculum import Phase
-from .errors import InputError
-from .folders import check_replaceable, holds, remove_folder, replace_folder
 from .io.json_files import read_json
 from .models.guide import Guide
 from .models.images import Images
 from .models.weights import are_finite, load_weights
-from .provenance import data_hash
-from .settings import Number, Saved, Whole, about, allowed
-from .storage import storage_problem
 
 if TYPE_CHECKING:
     from .run import Run

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from . import advising, exploring, publishing
-from .errors import InputError, shown
+from .core.errors import InputError, shown
 from .options import (
     Atoms,
     Classes,

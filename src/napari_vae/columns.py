@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .class_colors import MOST_CLASSES
-from .errors import InputError
+from .core.class_colors import MOST_CLASSES
+from .core.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd

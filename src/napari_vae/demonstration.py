@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .errors import InputError
+from .core.errors import InputError
 
 if TYPE_CHECKING:
     from .pipeline import Analysis, Stage

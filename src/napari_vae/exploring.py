@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .errors import InputError
+from .core.errors import InputError
 from .options import Device, Seed
 from .terminal import progress_bars, say
 
@@ -72,9 +72,9 @@ def explore(
     seed: Seed = 0,
 ) -> None:
     """Let a deep kernel choose what is measured next, on values that are known: how many would have been enough?"""
+    from .core.progress import drain
     from .learning.loop import iter_explore
     from .pipeline import Stage
-    from .progress import drain
 
     known = known_of(source, target, columns, model_run)
     model = _model(known, angle, device, seed)
@@ -99,7 +99,7 @@ def known_of(source: Path, target: str, columns: str, model_run: Path | None) ->
         If a column is missing or holds no numbers, or a trained model is given for a table.
     """
     from .archive import RECORD, load_analysis
-    from .folders import holds
+    from .core.folders import holds
     from .io.writing import read_table
     from .run import load_run
 
@@ -127,7 +127,7 @@ def values_of(table: pd.DataFrame, name: str) -> tuple[npt.NDArray[np.float64], 
     """
     import numpy as np
 
-    from .class_colors import class_name
+    from .core.class_colors import class_name
     from .labelling import is_text
 
     if name not in table:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .analysis.coloring import is_categorical
-from .errors import InputError
+from .core.errors import InputError
 from .layers import KEY
 
 AXES = ("frame", "y", "x")

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .cells import class_labels
-from .class_colors import NO_CLASS, class_colors, class_cycle, class_names
-from .errors import InputError
-from .micrograph import Micrograph
-from .placement import KEPT, Placement
+from .core.class_colors import NO_CLASS, class_colors, class_cycle, class_names
+from .core.errors import InputError
+from .core.micrograph import Micrograph
+from .core.placement import KEPT, Placement
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .cells import value_map
-from .class_colors import NO_CLASS, class_colors
+from .core.class_colors import NO_CLASS, class_colors
+from .core.placement import Placement
+from .core.positions import table_spacing
 from .layers import KEY, LayerData, atoms_to_points, blank_row, latent_style
-from .placement import Placement
-from .positions import table_spacing
 from .results import CELL_RADIUS
 
 if TYPE_CHECKING:

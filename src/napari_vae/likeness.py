@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .positions import nearest_distance
-from .units import size_ratio
+from .core.positions import nearest_distance
+from .core.units import size_ratio
 
 if TYPE_CHECKING:
     import pandas as pd

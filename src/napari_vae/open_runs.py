@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from .archive import load_analysis
 from .columns import Given
-from .errors import ReadError
+from .core.errors import ReadError
+from .core.placement import Placement
 from .identity import ours
 from .layers import KEY, atoms_from_points
-from .placement import Placement
 
 if TYPE_CHECKING:
     from .patches import Patches

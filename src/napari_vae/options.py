@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .errors import InputError
+from .core.errors import InputError
 
 if TYPE_CHECKING:
     from .columns import Given

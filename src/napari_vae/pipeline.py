@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .columns import Given, name_classes, set_aside
-from .errors import InputError
-from .micrograph import Micrograph, as_micrograph, first_channel
-from .progress import drain
+from .core.errors import InputError
+from .core.micrograph import Micrograph, as_micrograph, first_channel
+from .core.progress import drain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,9 +86,9 @@ class Analysis:
 
     def layers(self) -> list[tuple[Any, dict[str, Any], str]]:
         """Napari layer data: the micrograph below, on it residual, reconstruction, classes, latents and manifold."""
+        from .core.placement import Placement
         from .identity import linked
         from .io.napari_reader import image_layer
-        from .placement import Placement
         from .results import result_layers
 
         placement = Placement.of_micrograph(self.micrograph)
@@ -179,8 +179,8 @@ def analyze(
     >>> nv.analyze(image).latents[["y", "x", "z1", "angle", "class"]]  # doctest: +SKIP
     """
     from .analysis.clusters import cluster
-    from .class_colors import MOST_LABELS
-    from .device import choose_device
+    from .core.class_colors import MOST_LABELS
+    from .core.device import choose_device
     from .models.config import ModelConfig, TrainConfig
     from .patches import check_window, extract_patches
 

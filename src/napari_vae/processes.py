@@ -15,8 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, distributed, nn
 
-from .device import choose_device, is_out_of_memory
-from .errors import InputError, TrainingError
+from .core.device import choose_device, is_out_of_memory
+from .core.errors import InputError, TrainingError
 from .meeting import Meeting
 from .models.evidence import Evidence
 

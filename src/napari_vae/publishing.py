@@ -46,7 +46,7 @@ def figures(
     """Draw figures of a finished analysis, one column of a journal (85 mm) wide."""
     from .analysis.figures import FigureData, save_figures
     from .archive import load_analysis
-    from .errors import InputError
+    from .core.errors import InputError
 
     plane = _names(axes) or ["", ""]
     if len(plane) != 2:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .core.micrograph import Micrograph
+from .core.placement import Placement
+from .core.positions import table_spacing
 from .layers import KEY, LayerData, classes_to_labels, latents_to_points
-from .micrograph import Micrograph
 from .patches import Patches, paste_patches
-from .placement import Placement
-from .positions import table_spacing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from .arrays import as_numbers
-from .device import choose_device, is_out_of_memory
-from .errors import InputError, TrainingError
+from .core.arrays import as_numbers
+from .core.device import choose_device, is_out_of_memory
+from .core.errors import InputError, TrainingError
+from .core.normalization import Normalization
+from .core.settings import Count, Whole, about, allowed, checked
 from .latent_table import latent_columns
 from .models.config import ModelConfig, TrainConfig
 from .models.given import Scale, encoding_given, one_row
@@ -22,9 +24,7 @@ from .models.images import Like, as_given, model_batches
 from .models.manifold import decode_manifold
 from .models.pose import pose_of
 from .models.vae import InvariantVAE
-from .normalization import Normalization
 from .run_folder import read_run, write_run
-from .settings import Count, Whole, about, allowed, checked
 
 if TYPE_CHECKING:
     from .patches import Patches

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from .checkpoint import Checkpoint, check_history
+from .core.device import describe_device
+from .core.errors import InputError, TrainingError
+from .core.normalization import Normalization
+from .core.progress import Progress
 from .curriculum import Curriculum
-from .device import describe_device
-from .errors import InputError, TrainingError
 from .models.config import ModelConfig, TrainConfig
 from .models.draws import Draws
 from .models.evidence import Evidence, Explanation
@@ -26,9 +28,7 @@ from .models.networks import initialise
 from .models.settling import settle
 from .models.vae import InvariantVAE
 from .models.weights import are_finite
-from .normalization import Normalization
 from .processes import ALONE, Group
-from .progress import Progress
 from .schedule import Schedule
 from .stepping import Stepper
 from .supply import Supply

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError
+from .core.errors import InputError
 
 if TYPE_CHECKING:
     from .pipeline import Analysis

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .core.device import is_out_of_memory
 from .curriculum import Curriculum
-from .device import is_out_of_memory
 from .models.config import TrainConfig
 from .models.draws import Draws
 from .models.evidence import Evidence

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
-from .errors import InputError, TrainingError, shown
-from .storage import storage_problem
+from .core.errors import InputError, TrainingError, shown
+from .core.storage import storage_problem
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .device import choose_device, is_out_of_memory
-from .errors import InputError, TrainingError
+from .core.device import choose_device, is_out_of_memory
+from .core.errors import InputError, TrainingError
+from .core.progress import Progress, drain, never
+from .core.provenance import describe_data
 from .models.config import ModelConfig, TrainConfig
 from .models.given import training_given
 from .models.images import choose_likelihood, training_images
 from .processes import ALONE, Group
-from .progress import Progress, drain, never
-from .provenance import describe_data
 from .run import Run
 from .session import Session
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from .core.progress import Progress
 from .models.config import INVARIANCES, Invariance, ModelConfig, TrainConfig
-from .progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..class_colors import CLASS_COLORS, MOST_LABELS, NO_CLASS, class_name
-from ..errors import InputError
+from ..core.class_colors import CLASS_COLORS, MOST_LABELS, NO_CLASS, class_name
+from ..core.errors import InputError
 from .coloring import class_order, codes_of
 
 Codes = npt.NDArray[np.int32]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import InputError
+from ..core.errors import InputError
 
 Target = Literal["real", "angle", "class"]
 _FLAT = 1e-10  # of the largest variance; directions of less are rounding

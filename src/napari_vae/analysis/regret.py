@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import InputError
+from ..core.errors import InputError
 
 _ROUNDING = 1e-9  # of the largest value
 

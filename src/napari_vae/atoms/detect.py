@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..micrograph import Micrograph
-from ..progress import drain, never
-from ..region import Mask, inside, region_mask
+from ..core.micrograph import Micrograph
+from ..core.progress import drain, never
+from ..core.region import Mask, inside, region_mask
 from .filtered import Filtered
 from .frames import frame_list, open_frames
 from .measuring import measure, measure_large

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..micrograph import Micrograph
+from ..core.micrograph import Micrograph
 from .mending import mended_frame
 from .spots import flatten
 

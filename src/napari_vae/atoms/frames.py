@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
-from ..micrograph import Micrograph, as_micrograph
+from ..core.errors import InputError
+from ..core.micrograph import Micrograph, as_micrograph
 
 _SMALLEST = 16
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import InputError
-from ..micrograph import Micrograph
-from ..positions import check_table, frame_numbers, table_spacing
-from ..progress import drain, never
+from ..core.errors import InputError
+from ..core.micrograph import Micrograph
+from ..core.positions import check_table, frame_numbers, table_spacing
+from ..core.progress import drain, never
 from .drift import iter_drift
 from .frames import open_frames
 

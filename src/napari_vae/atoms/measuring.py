@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
-from ..micrograph import Micrograph
+from ..core.errors import InputError
+from ..core.micrograph import Micrograph
 from .filtered import Filtered
 from .lattice import ISOLATED, Scale, measure_scale, skew
 from .learned import learned_threshold

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
-from ..micrograph import Micrograph
+from ..core.errors import InputError
+from ..core.micrograph import Micrograph
 from .frames import checked_frame
 
 Array = npt.NDArray[np.float64]

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from ..errors import InputError
-from ..settings import Flag, Number, Positive, about, settings
+from ..core.errors import InputError
+from ..core.settings import Flag, Number, Positive, about, settings
 
 Frames = int | slice | Iterable[int] | None
 

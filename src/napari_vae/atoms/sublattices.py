@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.errors import InputError
+from ..core.micrograph import as_micrograph
+from ..core.positions import check_table, frame_numbers
 from ..crystal.sites import sites_in_cell
-from ..errors import InputError
-from ..micrograph import as_micrograph
-from ..positions import check_table, frame_numbers
 from .frames import checked_frame, open_frames
 
 Array = npt.NDArray[np.float64]

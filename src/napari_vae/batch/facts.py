@@ -9,8 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..core.micrograph import Micrograph
     from ..likeness import Likeness
-    from ..micrograph import Micrograph
 
 KEY = "napari_vae"
 PIXEL, UNIT = ("pixel_height", "pixel_width"), "pixel_unit"

@@ -10,8 +10,8 @@ from os import PathLike
 from pathlib import Path
 
 from ..archive import RECORD
-from ..errors import InputError
-from ..folders import user_path
+from ..core.errors import InputError
+from ..core.folders import user_path
 from ..io.reading import FORMATS
 
 Patterns = str | PathLike[str] | Sequence[str | PathLike[str]]

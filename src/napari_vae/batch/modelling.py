@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..archive import check_folder
 from ..columns import Given
-from ..errors import InputError
-from ..folders import check_replaceable
+from ..core.errors import InputError
+from ..core.folders import check_replaceable
 from ..io.reading import read
 from ..io.writing import read_table
 from .facts import atom_facts
@@ -60,7 +60,7 @@ class Models:
 
     def prepare(self, n_files: int) -> None:
         """Refuse what does not fit the model, and a device that is not there."""
-        from ..device import choose_device
+        from ..core.device import choose_device
 
         check_atoms(self.atoms, n_files)
         self.given.check(self.model, self.table())

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..archive import check_writable
-from ..errors import InputError
-from ..folders import replace_folder
+from ..core.errors import InputError
+from ..core.folders import replace_folder
+from ..core.normalization import levels_of
+from ..core.progress import never
+from ..core.units import size_ratio
 from ..io.csv_tables import write_csv
 from ..io.reading import read
 from ..io.writing import read_table, write_table
 from ..likeness import OTHER_SCALE
-from ..normalization import levels_of
-from ..progress import never
-from ..units import size_ratio
 from .facts import atom_facts
 from .inputs import Patterns, find_files
 from .modelling import Train
@@ -154,9 +154,9 @@ def _pooled(
     group: Group | None = None,
 ) -> Patches:
     """The windows of all files that can be used, one after the other."""
+    from ..core.positions import table_spacing
     from ..patches import extract_patches, suggest_window
     from ..pipeline import Stage, find_atoms
-    from ..positions import table_spacing
 
     def look(source: Source) -> None:
         image = read(source.path, dataset=job.dataset)

@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from ..errors import InputError, ReadError
-from ..folders import replacing
+from ..core.errors import InputError, ReadError
+from ..core.folders import replacing
+from ..core.settings import Text
 from ..io.json_files import read_json
 from ..io.regular import regular_file
-from ..settings import Text
 
 FOLDER = ".napari-vae"
 State = Literal["begun", "done", "failed"]

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ..archive import check_writable
-from ..errors import InputError
-from ..progress import never
+from ..core.errors import InputError
+from ..core.progress import never
 from ..terminal import exit_code, sentence
 from .inputs import Patterns, find_files, is_open, listed
 from .naming import places

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..archive import RECORD
-from ..errors import InputError
-from ..folders import replacing
+from ..core.errors import InputError
+from ..core.folders import replacing
 from ..io.csv_tables import write_csv
 from .records import BEGUN, FAILED, FOLDER, records_in
 

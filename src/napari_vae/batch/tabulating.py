@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..columns import Given
-from ..errors import InputError
-from ..folders import replacing
+from ..core.errors import InputError
+from ..core.folders import replacing
 from ..io.reading import read
 from ..io.writing import read_table, write_table
 from .facts import atom_facts, describe_detection, describe_likeness, image_facts, likeness_facts
@@ -21,7 +21,7 @@ from .running import Found, Say
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..micrograph import Micrograph
+    from ..core.micrograph import Micrograph
     from ..run import Run
 
 
@@ -214,11 +214,11 @@ class Crystal(Tables):
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Measure, and write the tables; that of the columns last."""
         from ..atoms import assign_sublattices
+        from ..core.micrograph import first_channel
+        from ..core.progress import drain
         from ..crystal.description import Crystal as Described
         from ..crystal.description import iter_describe_crystal
-        from ..micrograph import first_channel
         from ..pipeline import Stage
-        from ..progress import drain
 
         image = first_channel(read(path, dataset=self.dataset))
         atoms = self.found_atoms(image, say)

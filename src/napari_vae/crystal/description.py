@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..errors import InputError
-from ..micrograph import as_micrograph
-from ..positions import check_table, frame_numbers
-from ..progress import drain, never
+from ..core.errors import InputError
+from ..core.micrograph import as_micrograph
+from ..core.positions import check_table, frame_numbers
+from ..core.progress import drain, never
 from .displacements import measure_displacements
 from .intensities import voronoi_intensities
 from .lattice import Lattice

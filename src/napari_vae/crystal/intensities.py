@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..atoms.frames import checked_frame, open_frames
-from ..errors import InputError
-from ..positions import check_table, frame_numbers, table_spacing
+from ..core.errors import InputError
+from ..core.positions import check_table, frame_numbers, table_spacing
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
+from ..core.errors import InputError
 from .neighbours import nearest_within
 
 Array = npt.NDArray[np.float64]

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import InputError
-from ..positions import check_table, frame_numbers
+from ..core.errors import InputError
+from ..core.positions import check_table, frame_numbers
 from .lattice import SHELL, Lattice, angle_between, angle_error, pair, reduced, sine
 from .lattice_fit import FEWEST, ROWS_ONLY, fit_lattice
 from .neighbours import apart_by_kind, kinds_of, meetings, vector_peaks

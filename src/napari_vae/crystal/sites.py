@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import InputError
+from ..core.errors import InputError
 from .lattice_vectors import measure_lattice
 from .neighbours import apart_by_kind, lattice_shell, meetings, vector_peaks
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import InputError
+from ..core.errors import InputError
 from .lattice_vectors import frame_lattices
 from .neighbours import Surroundings, apart_by_kind, kinds_of, lattice_shell, surroundings, turned
 

@@ -12,8 +12,8 @@ from typing import Any
 from ..archive import check_writable
 from ..batch.inputs import find_files
 from ..batch.naming import places
-from ..errors import InputError
-from ..folders import user_path
+from ..core.errors import InputError
+from ..core.folders import user_path
 from ..io.writing import check_table_name
 from .frames import Work, do_frame, let_go
 from .spreading import spreader

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..atoms.recipe import Recipe
-    from ..micrograph import Micrograph
+    from ..core.micrograph import Micrograph
     from ..run import Run
 
 KEY = "napari_vae"
@@ -77,7 +77,7 @@ def do_frame(job: FrameJob) -> FrameResult:
     from ..atoms.frames import frame_list, open_frames
     from ..atoms.measuring import measure_frame
     from ..atoms.recipe import Options, Recipe
-    from ..micrograph import first_channel
+    from ..core.micrograph import first_channel
 
     image = _opened(job.path, job.changed, job.work.dataset)
     searched, asked = open_frames(first_channel(image)), Options(**job.work.detection)
@@ -104,7 +104,7 @@ def _encoded(
     import pandas as pd
 
     from ..columns import name_classes
-    from ..normalization import Normalization
+    from ..core.normalization import Normalization
     from ..patches import extract_patches
 
     known = None if limits is None else Normalization.from_dict(limits)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field
 
 from ..atoms.recipe import Recipe
-from ..errors import InputError, ReadError
-from ..folders import holds, remove_folder, replacing
+from ..core.errors import InputError, ReadError
+from ..core.folders import holds, remove_folder, replacing
+from ..core.normalization import Normalization
+from ..core.settings import Saved, Whole, allowed
 from ..io.json_files import read_json
 from ..io.writing import read_table, write_table
-from ..normalization import Normalization
-from ..settings import Saved, Whole, allowed
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from ..errors import InputError, ReadError
+from ..core.errors import InputError, ReadError
 from ..io.json_files import read_json
 
 Job = TypeVar("Job")

@@ -23,7 +23,7 @@ from ..batch.records import (
 )
 from ..batch.running import check_replaceable
 from ..batch.tabulating import detection_settings
-from ..errors import InputError
+from ..core.errors import InputError
 from ..io.writing import write_table
 from ..terminal import exit_code, sentence
 from .frames import FrameJob, FrameResult, Work, jobs_of

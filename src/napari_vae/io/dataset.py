@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ReadError
-from ..micrograph import Micrograph
+from ..core.errors import ReadError
+from ..core.micrograph import Micrograph
 from .calibration import Calibration
 
 #: A stack of more bytes than this is not loaded but read frame by frame.

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..errors import ReadError
+from ..core.errors import ReadError
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, fits, is_large, lazy_frames
 from .hdf5_probe import claimed_bytes

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..errors import ReadError
+    from ..core.errors import ReadError
 
 SECONDS = 20.0  # long enough for thousands of arrays on a slow disk
 MOST_MEMORY = 1 << 30  # bytes for this look, where the system counts them: no text is as long as some claim to be
@@ -32,7 +32,7 @@ def claimed_bytes(path: Path) -> int:
     ReadError
         If the file is damaged, or refers to other files.
     """
-    from ..errors import ReadError
+    from ..core.errors import ReadError
 
     command = [sys.executable, "-P", __file__, str(path)]
     hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # no console on Windows
@@ -50,7 +50,7 @@ def claimed_bytes(path: Path) -> int:
 
 
 def _damaged(path: Path) -> ReadError:
-    from ..errors import ReadError
+    from ..core.errors import ReadError
 
     return ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.")
 

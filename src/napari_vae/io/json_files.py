@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import ReadError
+from ..core.errors import ReadError
 from .regular import regular_file
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ def as_schema(value: dict[str, Any], schema: type[T], path: Path) -> T:
     """What was found in the file `path`, as a schema wants it; see `read_json`."""
     from pydantic import TypeAdapter, ValidationError
 
-    from ..settings import first_problem
+    from ..core.settings import first_problem
 
     try:
         return TypeAdapter(schema).validate_python(value)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ReadError
+from ..core.errors import ReadError
 from .calibration import calibrate
 from .dataset import Dataset
 

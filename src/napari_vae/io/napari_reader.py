@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError, ReadError
-from ..micrograph import Micrograph
+from ..core.errors import InputError, ReadError
+from ..core.micrograph import Micrograph
 from .reading import FORMATS, read_all
 from .writing import TABLE_ENDINGS
 
@@ -58,7 +58,7 @@ def image_layer(micrograph: Micrograph) -> LayerData:
 
     Of an image whose file says that its numbers are labels, a Labels layer.
     """
-    from ..placement import Placement
+    from ..core.placement import Placement
 
     options: dict[str, Any] = {"name": micrograph.name}
     if micrograph.axes == "CYX":
@@ -79,8 +79,8 @@ def table_layers(path: Path) -> list[LayerData]:
     ReadError
         If the table has no columns ``y`` and ``x``, or holds what are no positions or frames.
     """
+    from ..core.positions import check_table, frame_numbers
     from ..layers import atoms_to_points, latent_style
-    from ..positions import check_table, frame_numbers
     from .table_placement import place_table
     from .writing import read_table
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..core.errors import InputError
 from .writing import write_image, write_table
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def write_points(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     OSError
         If the format needs something that is missing, such as a package or the size of the pixels.
     """
+    from ..core.placement import KEPT, Placement
     from ..layers import atoms_from_points
-    from ..placement import KEPT, Placement
 
     layer = _layer((data, attributes, "points"))
     with _shown():
@@ -125,7 +125,7 @@ def _told(layer: Any) -> dict[str, Any]:
 
 
 def _calibration(layer: Any) -> dict[str, Any]:
-    from ..placement import Placement
+    from ..core.placement import Placement
 
     pixel_size, units = Placement.of_layer(layer).pixel_size()
     return {"pixel_size": pixel_size, "units": units}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ReadError
+from ..core.errors import ReadError
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, fits
 from .json_files import parse_json

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import AliasChoices, AliasPath, BaseModel, Field
 
-from ..errors import ReadError
-from ..micrograph import colours_last
-from ..settings import Number
+from ..core.errors import ReadError
+from ..core.micrograph import colours_last
+from ..core.settings import Number
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, fits
 from .json_files import read_json

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
 
-from ..errors import InputError, ReadError
-from ..folders import user_path
-from ..micrograph import Micrograph
+from ..core.errors import InputError, ReadError
+from ..core.folders import user_path
+from ..core.micrograph import Micrograph
 from .dataset import Dataset
 from .hdf5 import hdf5_datasets
 from .nanonis import sxm_datasets

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from ..errors import ReadError
+from ..core.errors import ReadError
 
 
 def regular_file(path: Path, most: int | None = None) -> Path:

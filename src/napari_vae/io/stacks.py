@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError, ReadError
-from ..folders import check_replaceable, recover, replace_folder, replacing, stamp, user_path
-from ..micrograph import colours_last
+from ..core.errors import InputError, ReadError
+from ..core.folders import check_replaceable, recover, replace_folder, replacing, stamp, user_path
+from ..core.micrograph import colours_last
 from .dataset import fits
 from .regular import regular_file
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.micrograph import Micrograph
+from ..core.placement import KEPT, Placement
+from ..core.positions import frame_numbers
 from ..layers import placement_of
-from ..micrograph import Micrograph
-from ..placement import KEPT, Placement
-from ..positions import frame_numbers
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, Field
 
-from ..errors import InputError
-from ..micrograph import size_of_pixels
-from ..settings import Positive
+from ..core.errors import InputError
+from ..core.micrograph import size_of_pixels
+from ..core.settings import Positive
 from .calibration import calibrate
 from .dataset import fits
 from .hdf5_probe import claimed_bytes

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ReadError
+from ..core.errors import ReadError
 from .csv_tables import unquoted
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ReadError
-from ..micrograph import colours_last
+from ..core.errors import ReadError
+from ..core.micrograph import colours_last
 from .calibration import Calibration, calibrate
 from .dataset import FRAME_AXES, Dataset, fits, is_large, lazy_frames
 

@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from ..errors import ReadError
+from ..core.errors import ReadError
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, is_large
 from .vendor_checks import check_file

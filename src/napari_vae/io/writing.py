@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError, ReadError
-from ..folders import replacing, user_path
-from ..micrograph import Micrograph
-from ..placement import KEPT
+from ..core.errors import InputError, ReadError
+from ..core.folders import replacing, user_path
+from ..core.micrograph import Micrograph
+from ..core.placement import KEPT
 from .calibration import calibrate
 from .csv_tables import write_csv
 from .json_files import as_schema

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError, ReadError
+from ..core.errors import InputError, ReadError
 from .calibration import calibrate
 from .json_files import MOST_BYTES, parse_json
 

@@ -1,1 +1,1 @@
-"""Learning where to measure: a deep kernel, acquisitions, and the loop that asks and is told."""
+"""Learning where to measure: deep kernels, and the loop that measures where it is worth most."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import as_array
-from ..errors import InputError
+from ..core.arrays import as_array
+from ..core.errors import InputError
 from ..models.images import raw_images
 
 Floats = npt.NDArray[np.float64]

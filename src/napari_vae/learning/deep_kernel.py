@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..device import choose_device
-from ..errors import InputError
-from ..progress import never
-from ..settings import Count, checked
+from ..core.device import choose_device
+from ..core.errors import InputError
+from ..core.progress import never
+from ..core.settings import Count, checked
 from .calibration import held_out, mixed, widening
 from .candidates import Floats, Prepared, plain_candidates
 from .config import DeepKernelConfig

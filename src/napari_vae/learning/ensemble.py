@@ -15,7 +15,7 @@ from linear_operator.utils.cholesky import psd_safe_cholesky
 from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor, nn
 
-from ..errors import InputError, TrainingError
+from ..core.errors import InputError, TrainingError
 from ..models.weights import are_finite
 from .candidates import Floats, Prepared
 from .config import DeepKernelConfig

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
-from ..progress import never
-from ..settings import Count, NotNegative, Seed, Whole, about, checked
+from ..core.errors import InputError
+from ..core.progress import never
+from ..core.settings import Count, NotNegative, Seed, Whole, about, checked
 from .batches import JOINT
 from .goals import Goal
 from .record import ExplorationRecord, begin

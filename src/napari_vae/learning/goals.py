@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.circular import wrapped
-from ..errors import InputError
-from ..settings import Number, Whole, about, checked
+from ..core.errors import InputError
+from ..core.settings import Number, Whole, about, checked
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.circular import wrapped
-from ..arrays import LARGEST, as_numbers, check_size
-from ..class_colors import MOST_CLASSES
-from ..errors import InputError
-from ..settings import Number, Whole, about
+from ..core.arrays import LARGEST, as_numbers, check_size
+from ..core.class_colors import MOST_CLASSES
+from ..core.errors import InputError
+from ..core.settings import Number, Whole, about
 from .candidates import Prepared
 
 Floats = npt.NDArray[np.float64]

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import as_array
-from ..errors import InputError
-from ..provenance import data_hash, describe_versions
+from ..core.arrays import as_array
+from ..core.errors import InputError
+from ..core.provenance import data_hash, describe_versions
 from .candidates import Prepared
 from .goals import Goal
 from .steps import Step

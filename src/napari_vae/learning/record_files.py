@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..errors import InputError
-from ..folders import check_replaceable, open_folder, replace_folder, user_path
+from ..core.errors import InputError
+from ..core.folders import check_replaceable, open_folder, replace_folder, user_path
+from ..core.settings import Count, NotNegative, Number, Open, Saved, Seed, Whole, about
 from ..io.json_files import read_json
-from ..settings import Count, NotNegative, Number, Open, Saved, Seed, Whole, about
 from .goals import Goal, Wanted
 from .record import ExplorationRecord
 from .steps import Candidate, Step

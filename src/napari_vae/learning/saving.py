@@ -16,14 +16,14 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
-from ..arrays import LARGEST
-from ..errors import InputError, ReadError
-from ..folders import open_folder, replace_folder
+from ..core.arrays import LARGEST
+from ..core.errors import InputError, ReadError
+from ..core.folders import open_folder, replace_folder
+from ..core.provenance import describe_versions
+from ..core.settings import Count, Number, Saved
 from ..io.json_files import read_json
 from ..models.weights import computable, load_weights
-from ..provenance import describe_versions
 from ..run import Run, load_run
-from ..settings import Count, Number, Saved
 from .config import DeepKernelConfig
 from .deep_kernel import DeepKernelGP
 from .outcomes import Angle, Class, Real, outcome_to_dict

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
-from ..settings import Whole, about, allowed
+from ..core.errors import InputError
+from ..core.settings import Whole, about, allowed
 from .candidates import limits
 
 Rows = npt.NDArray[np.int64]

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.circular import wrapped
-from ..arrays import check_size
-from ..errors import InputError
+from ..core.arrays import check_size
+from ..core.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..placement import Placement
+    from ..core.placement import Placement
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator
 
-from ..class_colors import MOST_CLASSES
-from ..errors import InputError
-from ..settings import Count, NotNegative, Positive, Whole, Widths, about, settings
+from ..core.class_colors import MOST_CLASSES
+from ..core.errors import InputError
+from ..core.settings import Count, NotNegative, Positive, Whole, Widths, about, settings
 
 Invariance = Literal["rotation", "translation", "scale", "strain"]
 Likelihood = Literal["auto", "bernoulli", "continuous-bernoulli", "gaussian", "poisson"]

@@ -7,7 +7,7 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..core.errors import InputError
 from .config import ModelConfig
 from .networks import mlp
 from .pose import Pose, object_points, sample_canonical

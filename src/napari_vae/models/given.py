@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import as_array, as_numbers, check_size
-from ..class_colors import MOST_CLASSES, class_name
-from ..errors import InputError
-from ..settings import Number, Positive, Whole, about, made_of
+from ..core.arrays import as_array, as_numbers, check_size
+from ..core.class_colors import MOST_CLASSES, class_name
+from ..core.errors import InputError
+from ..core.settings import Number, Positive, Whole, about, made_of
 from .config import ModelConfig
 
 Floats = npt.NDArray[np.float32]

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import as_array
-from ..errors import InputError
-from ..micrograph import Micrograph
-from ..normalization import Normalization
+from ..core.arrays import as_array
+from ..core.errors import InputError
+from ..core.micrograph import Micrograph
+from ..core.normalization import Normalization
 from .config import Likelihood
 from .streaming import Lazy, Streamed, float32_bytes, is_lazy, parts, streamed_limits
 

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import InputError
+from ..core.errors import InputError
 
 FARTHEST = 1e6  # from the middle of an image, in halves of it
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
-from ..normalization import SAMPLE, Normalization
+from ..core.errors import InputError
+from ..core.normalization import SAMPLE, Normalization
 
 CHUNK = 1000  # images that are looked at at once
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
-from ..progress import never
+from ..core.errors import InputError
+from ..core.progress import never
 from .field_response import FieldResponse, Record
 
 Floats = npt.NDArray[np.float32]
@@ -185,7 +185,7 @@ class Ferroelectric:
         """
         import torch
 
-        from ..device import choose_device
+        from ..core.device import choose_device
         from .landau import Descent
 
         applied = _checked_field(field)

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.errors import InputError
+from ..core.micrograph import Micrograph
 from ..crystal.deformation import strain_of
-from ..errors import InputError
-from ..micrograph import Micrograph
 from .crystals import Crystal, Layout, crystal_site_names, graphene, perovskite
 from .scan import Scan, contamination, render
 from .strain_field import StrainField

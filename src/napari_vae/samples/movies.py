@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import InputError
-from ..micrograph import Micrograph
+from ..core.errors import InputError
+from ..core.micrograph import Micrograph
 from .crystals import Crystal, Layout, crystal_site_names
 from .micrographs import CRYSTALS, VACANT, checked, occupy
 from .scan import render

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
+from ..core.errors import InputError
 
 SUITS = "♣♠♥♦"
 GLYPH_SIZE = 64  # the glyphs fill 60 % of this frame, of which the middle `size` pixels are kept

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from ..batch import BatchProgress, Outcome
 from ..batch.summary import PAGE as REPORT
-from ..errors import InputError
+from ..core.errors import InputError
 from ..layers import KEY
 from ..open_runs import keep_run
 from .batch_form import BatchForm

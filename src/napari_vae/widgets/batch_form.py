@@ -9,8 +9,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QWidget
 
 from ..batch import Analyze, Detect, Encode, Train
-from ..errors import InputError
-from ..folders import user_path
+from ..core.errors import InputError
+from ..core.folders import user_path
 from ..io.reading import FORMATS
 from ..models.config import PRESETS, ModelConfig, TrainConfig
 from .memory import remember

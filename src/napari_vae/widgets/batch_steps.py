@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..batch.running import Task
-    from ..micrograph import Micrograph
+    from ..core.micrograph import Micrograph
     from ..open_runs import OpenRun
     from ..pipeline import Stage
     from ..run import Run
@@ -165,10 +165,10 @@ def _opened_windows(outcome: Outcome) -> Opened:
 
 
 def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model: Run) -> Opened:
+    from ..core.placement import Placement
     from ..layers import latent_style
     from ..open_runs import OpenRun
     from ..patches import extract_patches
-    from ..placement import Placement
 
     layers = _layers(outcome, image, atoms)
     _, options, _ = layers[1]
@@ -178,10 +178,10 @@ def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model:
 
 
 def _layers(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame) -> list[LayerData]:
+    from ..core.placement import Placement
     from ..identity import linked
     from ..io.napari_reader import image_layer
     from ..layers import atoms_to_points
-    from ..placement import Placement
 
     placement, spacing = Placement.of_micrograph(image), outcome.facts.get("spacing_px")
     points = atoms_to_points(atoms, placement, name=f"atoms of {image.name}", spacing=spacing)
@@ -198,8 +198,8 @@ def _read(outcome: Outcome) -> tuple[Micrograph, pd.DataFrame]:
 
 def _opened_analysis(outcome: Outcome) -> Opened:
     from ..archive import load_analysis
+    from ..core.placement import Placement
     from ..open_runs import OpenRun
-    from ..placement import Placement
 
     analysis = load_analysis(outcome.target)
     opened = OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph))

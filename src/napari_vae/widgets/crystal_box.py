@@ -9,8 +9,10 @@ import numpy as np
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QVBoxLayout, QWidget
 
+from ..core.errors import InputError
+from ..core.micrograph import first_channel
+from ..core.placement import Placement
 from ..crystal_layers import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
-from ..errors import InputError
 from ..identity import CHOSEN, IMAGE, POINTS, add_made, claim, id_of, made_of, note, ours, token_of
 from ..layers import (
     BORDER,
@@ -22,8 +24,6 @@ from ..layers import (
     placement_now,
     placement_of,
 )
-from ..micrograph import first_channel
-from ..placement import Placement
 from .crystal_steps import CrystalRequest, crystal_steps
 from .data_form import image_below, is_atoms, say_frame, source_image
 from .jobs import Job

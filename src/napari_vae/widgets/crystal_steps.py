@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..micrograph import Micrograph
-from ..placement import Placement
+from ..core.micrograph import Micrograph
+from ..core.placement import Placement
 from .jobs import Step
 
 if TYPE_CHECKING:

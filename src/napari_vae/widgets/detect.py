@@ -10,8 +10,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
+from ..core.errors import InputError
 from ..edits import Scope
-from ..errors import InputError
 from ..layers import KEY, placement_now, placement_of
 from .atoms_delivery import deliver
 from .crystal_box import CrystalBox

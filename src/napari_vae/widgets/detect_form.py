@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QWidget
 
-from ..errors import InputError
+from ..core.errors import InputError
 from ..identity import token_of
 from ..layers import micrograph_from_layer, placement_of
 from .data_form import is_source_image

@@ -7,10 +7,10 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..core.micrograph import Micrograph, first_channel
+from ..core.placement import Placement
+from ..core.region import Mask
 from ..layers import KEY
-from ..micrograph import Micrograph, first_channel
-from ..placement import Placement
-from ..region import Mask
 from .jobs import Step
 from .torch_loading import import_torch
 

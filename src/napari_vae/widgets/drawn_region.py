@@ -11,9 +11,9 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
-from ..errors import InputError
-from ..placement import Placement
-from ..region import Mask, region_mask
+from ..core.errors import InputError
+from ..core.placement import Placement
+from ..core.region import Mask, region_mask
 from .layer_box import follow_layers
 
 ALL, IN_VIEW, REGION = "all", "in view", "region"

@@ -10,11 +10,11 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from ..class_colors import class_colors, class_name
-from ..errors import InputError
+from ..core.class_colors import class_colors, class_name
+from ..core.errors import InputError
+from ..core.placement import Placement
 from ..labelling import BLANK, is_text, label_next
 from ..layers import blank_row
-from ..placement import Placement
 from .given_form import LABEL, GivenForm
 
 UNLABELLED = "#ffffff60"

@@ -8,7 +8,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from ..errors import InputError
+from ..core.errors import InputError
 from ..layers import placement_of
 from .guide import Guide
 from .jobs import Job

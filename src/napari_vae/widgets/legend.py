@@ -7,7 +7,7 @@ from html import escape
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QWidget
 
-from ..class_colors import class_colors
+from ..core.class_colors import class_colors
 from .plot import swatch
 from .training_steps import Described
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QSpinBox, QWidget
 
-from ..class_colors import MOST_LABELS
+from ..core.class_colors import MOST_LABELS
 from ..models.config import INVARIANCES, PRESETS, ModelConfig, TrainConfig
 from .memory import remember
 from .panel import Form, counter, side_by_side

@@ -11,8 +11,8 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
+from ..core.placement import Placement
 from ..identity import image_token, ours, token_of
-from ..placement import Placement
 from .spacing_box import calibration_events
 
 TOOLTIP = (

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 from napari.layers import Points
 
+from ..core.placement import Placement
 from ..layers import KEY, LayerData
-from ..placement import Placement
 
 LOOKS = ("size", "symbol", "border_width", "shown")
 COLORS = ("face_color", "border_color")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from ..core.placement import Placement
 from ..identity import made_of
 from ..layers import KEY, atoms_to_points
-from ..placement import Placement
 from .detect_steps import Candidates
 
 NAME = "preview of atoms"

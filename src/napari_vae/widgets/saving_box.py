@@ -9,9 +9,9 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton, QWidget
 
-from ..errors import InputError
-from ..folders import holds
-from ..storage import storage_problem
+from ..core.errors import InputError
+from ..core.folders import holds
+from ..core.storage import storage_problem
 
 
 class SavingBox(QWidget):

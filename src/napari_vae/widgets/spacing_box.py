@@ -9,7 +9,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
-from ..placement import Placement
+from ..core.placement import Placement
 
 
 class SpacingBox(QDoubleSpinBox):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from ..core.placement import Placement
 from ..identity import add_made, made_of, note, ours
-from ..placement import Placement
 from ..tracks_layer import tracks_to_layer
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ..adviser import Advice
-from ..errors import InputError
+from ..core.errors import InputError
 from ..layers import placement_of
 from .advice_box import AdviceBox
 from .data_form import DataForm, Source

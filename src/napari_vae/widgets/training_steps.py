@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..core.errors import InputError
 from ..layers import LayerData
 from ..models.config import ModelConfig, TrainConfig
 from ..patches import Patches, extract_patches

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.placement import Placement
 from ..identity import made_of
 from ..layers import KEY
-from ..placement import Placement
 
 NAME = "window size"
 COLOR = "#ffd400"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import InputError
+from ...core.errors import InputError
 from ..circular import Direction, counted, direction_of
 from .data import FigureData
 from .style import BLUE, FONT, INK, LINE, SMALL, WIDTH, axes_at, draw_key, key_height, new_figure

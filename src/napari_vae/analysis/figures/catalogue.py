@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...errors import InputError
+from ...core.errors import InputError
 from .angles import angle_figure
 from .data import FigureData
 from .micrographs import overlay_figure

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ...class_colors import class_names
-from ...errors import InputError
+from ...core.class_colors import class_names
+from ...core.errors import InputError
 from ...results import symbol_spacing
 from ..coloring import Coloring, color_by, is_categorical
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...micrograph import Micrograph
+    from ...core.micrograph import Micrograph
     from ...patches import Patches
     from ...pipeline import Analysis
     from ...run import Run
@@ -130,7 +130,7 @@ class FigureData:
         """Distance between neighbours in pixels, for the size of symbols."""
         if self.patches is not None:
             return symbol_spacing(self.patches)
-        from ...positions import table_spacing
+        from ...core.positions import table_spacing
 
         spacing = table_spacing(self.table)
         return spacing if spacing > 0 else 10.0

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from matplotlib.collections import EllipseCollection
 from matplotlib.patheffects import withStroke
 
-from ...errors import InputError
+from ...core.errors import InputError
+from ...core.positions import frame_numbers
 from ...layers import ATOM_COLOR
-from ...positions import frame_numbers
 from .data import FigureData, text_of
 from .style import FONT, MANY, MARGIN, SOME, WIDTH, axes_at, dots_of, draw_key, key_height, new_figure, picture_frame
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ...micrograph import Micrograph
+    from ...core.micrograph import Micrograph
     from ..coloring import Coloring
 
 HIGHEST = 110.0  # mm, of a picture that is higher than wide

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from ...class_colors import class_colors
-from ...errors import InputError
+from ...core.class_colors import class_colors
+from ...core.errors import InputError
 from ...results import blocks_across, class_manifolds, tile
 from .data import FigureData
 from .style import BLUE, FONT, INK, MARGIN, RED, SMALL, WIDTH, axes_at, new_figure, plain_frame, plot_frame

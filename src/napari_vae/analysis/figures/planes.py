@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import InputError
+from ...core.errors import InputError
 from .data import FigureData, text_of
 from .style import MANY, SOME, WIDTH, axes_at, dots_of, draw_key, key_height, new_figure, plot_frame
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from ...archive import check_writable
-from ...errors import InputError
-from ...folders import replacing
-from ...progress import drain
+from ...core.errors import InputError
+from ...core.folders import replacing
+from ...core.progress import drain
 from .catalogue import CATALOGUE, chosen
 from .data import FigureData
 from .style import DPI

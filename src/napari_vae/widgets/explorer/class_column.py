@@ -12,8 +12,8 @@ import pandas as pd
 
 from ...analysis.classes import Classes
 from ...analysis.coloring import is_categorical
-from ...class_colors import MOST_LABELS
-from ...errors import InputError
+from ...core.class_colors import MOST_LABELS
+from ...core.errors import InputError
 from ...layer_table import AXES, numeric_columns
 from ...layers import KEY, blank_row, latent_style
 from ..label_box import show_classes

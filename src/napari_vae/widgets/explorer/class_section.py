@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...analysis.classes import Classes
-from ...errors import InputError
+from ...core.errors import InputError
 from ..given_form import LABEL
 from ..panel import sentence
 from .class_column import ClassColumn, ColumnState

@@ -13,11 +13,11 @@ from qtpy.QtWidgets import QWidget
 
 from ...analysis.coloring import color_by
 from ...analysis.quality import certainty_of
-from ...errors import InputError
+from ...core.errors import InputError
+from ...core.placement import Placement
 from ...layer_table import check_plottable, table_of
 from ...layers import LayerData, carried
 from ...open_runs import OpenRun, run_of
-from ...placement import Placement
 from ..guide import Guide, MorePages
 from ..panel import Panel, folded, sentence
 from .axes_form import AxesForm

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from ...errors import InputError
+from ...core.errors import InputError
 from ...io.writing import check_table_name, origin_in, write_table
 from ..jobs import Job, Step, Steps, Stop
 from ..panel import side_by_side

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import InputError
+from ...core.errors import InputError
 from ...layer_table import table_of
 from ...layers import atoms_from_points, micrograph_from_layer, placement_of
 from ...open_runs import OpenRun
@@ -15,7 +15,7 @@ from ..data_form import source_image
 
 if TYPE_CHECKING:
     from ...analysis.figures import FigureData
-    from ...micrograph import Micrograph
+    from ...core.micrograph import Micrograph
     from ...patches import Patches
 
 

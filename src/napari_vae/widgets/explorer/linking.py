@@ -9,8 +9,8 @@ import numpy.typing as npt
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from ...core.placement import Placement
 from ...layers import placement_of
-from ...placement import Placement
 from ..label_box import go_to
 
 Rows = npt.NDArray[np.int64]

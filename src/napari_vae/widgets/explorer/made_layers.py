@@ -8,10 +8,10 @@ from typing import Any
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
-from ...errors import InputError
+from ...core.errors import InputError
+from ...core.placement import Placement
 from ...identity import IMAGE, POINTS, add_made, id_of, made_of, ours, token_of
 from ...layers import KEY, LayerData, carried, placement_now
-from ...placement import Placement
 from ..data_form import source_image
 from ..jobs import Job, Step, Stop
 from .run_loading import read_source

@@ -9,11 +9,11 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from ...errors import InputError
+from ...core.errors import InputError
+from ...core.placement import Placement
 from ...identity import CHOSEN, note, token_of
 from ...layers import atoms_from_points, micrograph_from_layer, placement_of
 from ...open_runs import OpenRun, keep_run, read_run, unread_folder
-from ...placement import Placement
 from ..data_form import say_frame, source_image
 from ..jobs import Job, Step
 from ..torch_loading import import_torch
@@ -21,7 +21,7 @@ from ..torch_loading import import_torch
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...micrograph import Micrograph
+    from ...core.micrograph import Micrograph
 
 
 class RunLoader(QObject):

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import InputError
+from ...core.errors import InputError
+from ...core.placement import Placement
 from ...layers import KEY, micrograph_from_layer, placement_of
 from ...patches import suggest_window
-from ...placement import Placement
 from ..data_form import source_image
 
 

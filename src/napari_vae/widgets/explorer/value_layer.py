@@ -10,12 +10,12 @@ import pandas as pd
 
 from ...analysis.coloring import color_by, is_categorical
 from ...cells import value_map
-from ...errors import InputError
+from ...core.errors import InputError
+from ...core.micrograph import Micrograph
+from ...core.placement import Placement
+from ...core.positions import table_spacing
 from ...layer_table import table_of
 from ...layers import KEY, LayerData, classes_to_labels
-from ...micrograph import Micrograph
-from ...placement import Placement
-from ...positions import table_spacing
 from ...results import CELL_RADIUS
 from .class_column import ClassColumn
 

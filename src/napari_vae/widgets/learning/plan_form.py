@@ -10,9 +10,9 @@ from napari.layers import Shapes
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QWidget
 
-from ...errors import InputError
+from ...core.errors import InputError
+from ...core.region import inside, region_mask
 from ...learning.stopping import Stopping
-from ...region import inside, region_mask
 from ..data_form import Source
 from ..drawn_region import HOW_TO_DRAW, WHICH, drawn_polygons
 from ..memory import Control, remember

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox
 
-from ...errors import InputError
+from ...core.errors import InputError
 from .plan_form import OF_KNOWLEDGE
 from .target_form import CLASS, EVERYWHERE, LARGEST, NEAR, SMALLEST, Purpose
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import InputError
+from ...core.errors import InputError
 from ...layers import KEY
 from ...learning.targets import LayerTarget, Target
 from ...learning_layers import Candidates

@@ -11,10 +11,10 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
-from ...errors import InputError
+from ...core.errors import InputError
+from ...core.placement import Placement
 from ...layers import KEY
 from ...learning.targets import LayerTarget, Target, column_target, labels_in
-from ...placement import Placement
 from ..data_form import is_source_image
 from ..given_form import ColumnBox
 from ..layer_box import FollowsPoints, follow_layers

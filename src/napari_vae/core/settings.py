@@ -73,7 +73,7 @@ def settings(cls: type[T]) -> type[T]:
     >>> Walk(steps=10)
     Traceback (most recent call last):
     ...
-    napari_vae.errors.InputError: steps is a whole number of 1 … 9, not 10.
+    napari_vae.core.errors.InputError: steps is a whole number of 1 … 9, not 10.
     """
     made = dataclass(frozen=True, config=ConfigDict(extra="forbid", json_schema_extra=_describe))(cls)
     check, names = made.__init__, [field.name for field in fields(made)]
