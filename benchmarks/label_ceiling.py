@@ -15,9 +15,9 @@ from scipy.spatial import cKDTree
 from torch import nn
 
 from detection import CLICKED, DATA, Labelled, compare, print_table, single_atoms
-from napari_vae.atoms.lattice import measure_scale
 from napari_vae.atoms.learned import SIGMA, normalized, peaks
 from napari_vae.atoms.network import AtomNet, load_network, resampled
+from napari_vae.atoms.scale import measure_scale
 from napari_vae.atoms.spots import flatten
 
 FOLDS, EPOCHS, RATE = 4, 40, 1e-3

@@ -13,8 +13,8 @@ import numpy as np
 from detector_lattices import Outline, lattice
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, map_coordinates
 
-from napari_vae.atoms.drawn import draw_spots
 from napari_vae.atoms.learned import SIGMA
+from napari_vae.atoms.model_image import draw_spots
 from napari_vae.atoms.spots import spot_maps, standing
 
 WRONG_BY = 0.3  # logarithm by which the measured column width may be off

@@ -6,8 +6,8 @@ from scipy.ndimage import gaussian_filter
 
 from measuring import detection
 from napari_vae import detect_atoms
-from napari_vae.atoms.lattice import first_scale
-from napari_vae.atoms.mending import mend
+from napari_vae.atoms.damage import mend
+from napari_vae.atoms.scale import first_scale
 from napari_vae.samples import micrograph
 
 SIZE = 256

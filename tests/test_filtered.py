@@ -7,11 +7,11 @@ from scipy.spatial import cKDTree
 
 from napari_vae import detect_atoms
 from napari_vae.atoms import weak
+from napari_vae.atoms.candidates import Filtered
 from napari_vae.atoms.centres import centres_of_mass
-from napari_vae.atoms.drawn import draw_spots
-from napari_vae.atoms.filtered import Filtered
+from napari_vae.atoms.damage import mend
 from napari_vae.atoms.learned import SIGMA, learned_candidates, learned_threshold, normalized
-from napari_vae.atoms.mending import mend
+from napari_vae.atoms.model_image import draw_spots
 from napari_vae.atoms.recipe import Recipe
 from napari_vae.atoms.spots import blur, flatten, local_maxima, spot_maps, standing, sub_pixel
 from napari_vae.atoms.threshold import NOISE_FLOOR

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_vae.atoms import gaussians
-from napari_vae.atoms.drawn import draw_spots
 from napari_vae.atoms.gaussians import FLATNESS, SLANT, WIDTH, Discs, Prior, X, Y, derivatives, fit_gaussians
+from napari_vae.atoms.model_image import draw_spots
 
 ROUND = np.array([[2.0, 0.5, 20.3, 21.8, 2.4], [0.7, 0.5, 41.6, 38.1, 3.1]])
 OBLONG = np.column_stack([ROUND, [0.3, -0.2], [0.15, -0.4]])

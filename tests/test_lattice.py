@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 from measuring import detection
 from napari_vae import assign_sublattices, detect_atoms, estimate_spacing
-from napari_vae.atoms.lattice import _read_profile, first_scale
+from napari_vae.atoms.scale import _read_profile, first_scale
 from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph
 

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from measuring import detection
 from napari_vae import detect_atoms
-from napari_vae.atoms.drawn import draw_spots
+from napari_vae.atoms.model_image import draw_spots
 from napari_vae.atoms.texture import repeated_vectors, score_above_texture
 from napari_vae.samples import micrograph
 

@@ -19,7 +19,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import napari_vae as nv
-from napari_vae.atoms.filtered import Filtered
+from napari_vae.atoms.candidates import Filtered
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))

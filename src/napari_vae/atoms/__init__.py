@@ -1,8 +1,8 @@
 """Atoms: where they are, how far apart, which sublattice they belong to, and which is which in a movie."""
 
 from .detect import detect_atoms, iter_detect_atoms
-from .lattice import estimate_spacing
 from .linking import iter_link_atoms, link_atoms
+from .scale import estimate_spacing
 from .sublattices import assign_sublattices
 
 __all__ = [

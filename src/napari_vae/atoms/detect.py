@@ -13,13 +13,13 @@ import pandas as pd
 from ..core.micrograph import Micrograph
 from ..core.progress import drain, never
 from ..core.region import Mask, inside, region_mask
-from .filtered import Filtered
+from .candidates import Filtered
+from .damage import mended_frame
+from .estimates import measure, measure_large
 from .frames import frame_list, open_frames
-from .measuring import measure, measure_large
-from .mending import mended_frame
-from .placing import blank_table, place_atoms
 from .recipe import Frames, Options, Recipe
 from .spots import standing
+from .subpixel import blank_table, place_atoms
 from .tiles import Tile, each, is_large, put_together, tiles_of
 from .weak import add_weak
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.micrograph import Micrograph
-from .mending import mended_frame
+from .damage import mended_frame
 from .spots import flatten
 
 Array = npt.NDArray[np.float64]

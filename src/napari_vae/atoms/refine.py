@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .drawn import draw_spots, grown_together
 from .fisher import in_common, standard_errors
 from .gaussians import BACKGROUND, CIRCULAR, ELLIPTICAL, WIDTH, Fit, Prior, X, Y, fit_gaussians
+from .model_image import draw_spots, grown_together
 from .spots import blur
 
 Array = npt.NDArray[np.float64]

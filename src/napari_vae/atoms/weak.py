@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .drawn import draw_spots
-from .placing import place_atoms
+from .model_image import draw_spots
 from .spots import flatten, local_maxima, spot_maps, sub_pixel
+from .subpixel import place_atoms
 from .threshold import residual_threshold
 
 if TYPE_CHECKING:
-    from .filtered import Filtered
+    from .candidates import Filtered
     from .recipe import Recipe
 
 Array = npt.NDArray[np.float64]

@@ -74,8 +74,8 @@ def do_frame(job: FrameJob) -> FrameResult:
         As `read`, `detect_atoms`, `extract_patches` and `Run.encode`.
     """
     from ..atoms.detect import detect_frame
+    from ..atoms.estimates import measure_frame
     from ..atoms.frames import frame_list, open_frames
-    from ..atoms.measuring import measure_frame
     from ..atoms.recipe import Options, Recipe
     from ..core.micrograph import first_channel
 

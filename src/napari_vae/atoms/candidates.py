@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .clutter import score_above_clutter
+from .damage import Mended
 from .learned import learned_candidates
-from .mending import Mended
 from .spots import flatten, local_maxima, spot_maps, sub_pixel
 from .texture import score_above_texture
 from .threshold import NOISE_FLOOR, lattice_threshold

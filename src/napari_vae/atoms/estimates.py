@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
-from .filtered import Filtered
-from .lattice import ISOLATED, Scale, measure_scale, skew
+from .candidates import Filtered
+from .damage import Mended, mended_frame
 from .learned import learned_threshold
-from .mending import Mended, mended_frame
 from .recipe import SIGNS, Options, Recipe
+from .scale import ISOLATED, Scale, measure_scale, skew
 from .threshold import isolated_threshold, lattice_threshold
 from .tiles import is_large, samples_of, typical
 

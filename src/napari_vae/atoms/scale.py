@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .damage import mended_frame
 from .frames import open_frames
-from .mending import mended_frame
 from .spots import SpotMaps, blur, flatten, local_maxima, spot_maps
 
 Array = npt.NDArray[np.float64]
