@@ -1,9 +1,9 @@
 """Atoms: where they are, how far apart, which sublattice they belong to, and which is which in a movie."""
 
+from ..crystal.sublattices import assign_sublattices
 from .detect import detect_atoms, iter_detect_atoms
 from .linking import iter_link_atoms, link_atoms
 from .scale import estimate_spacing
-from .sublattices import assign_sublattices
 
 __all__ = [
     "assign_sublattices",

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..atoms.frames import checked_frame, open_frames
 from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
 from ..core.positions import check_table, frame_numbers
-from ..crystal.sites import sites_in_cell
-from .frames import checked_frame, open_frames
+from .sites import sites_in_cell
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
