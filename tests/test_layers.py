@@ -31,7 +31,7 @@ from napari_vae.layers import (
 )
 from napari_vae.models.config import ModelConfig
 from napari_vae.models.given import Scale
-from napari_vae.patches import extract_patches
+from napari_vae.patches.patches import extract_patches
 from napari_vae.results import result_layers, tile
 
 TURNED = {

@@ -78,9 +78,9 @@ if TYPE_CHECKING:
     from .likeness import compare as compare
     from .models.config import ModelConfig as ModelConfig
     from .models.config import TrainConfig as TrainConfig
-    from .patches import Patches as Patches
-    from .patches import extract_patches as extract_patches
-    from .patches import paste_patches as paste_patches
+    from .patches.patches import Patches as Patches
+    from .patches.patches import extract_patches as extract_patches
+    from .patches.patches import paste_patches as paste_patches
     from .pipeline import Analysis as Analysis
     from .pipeline import analyze as analyze
     from .run import Run as Run
@@ -105,7 +105,7 @@ _HOME = {
     "Micrograph": "core.micrograph",
     "ModelConfig": "models.config",
     "Normalization": "core.normalization",
-    "Patches": "patches",
+    "Patches": "patches.patches",
     "Progress": "core.progress",
     "ReadError": "core.errors",
     "Run": "run",
@@ -126,7 +126,7 @@ _HOME = {
     "detect_files": "dispatch.files",
     "encode_files": "dispatch.files",
     "estimate_spacing": "atoms",
-    "extract_patches": "patches",
+    "extract_patches": "patches.patches",
     "find_vacancies": "crystal.vacancies",
     "explore": "learning.loop",
     "fit": "training",
@@ -148,7 +148,7 @@ _HOME = {
     "measurements_to_reach": "analysis.regret",
     "open_stack": "io.stacks",
     "participation_ratio": "analysis.embedding_quality",
-    "paste_patches": "patches",
+    "paste_patches": "patches.patches",
     "read": "io.reading",
     "read_table": "io.writing",
     "roughness": "analysis.embedding_quality",

@@ -18,7 +18,7 @@ from .core.errors import InputError
 from .core.positions import check_table, table_spacing
 from .core.progress import Progress, drain, never
 from .models.config import ModelConfig, TrainConfig
-from .patches import SMALLEST_WINDOW, Patches, check_window, extract_patches, suggest_window
+from .patches.patches import SMALLEST_WINDOW, Patches, check_window, extract_patches, suggest_window
 from .trials import BATCH, Scan, Stopped
 
 if TYPE_CHECKING:

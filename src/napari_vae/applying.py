@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .columns import Given
 from .core.micrograph import Micrograph, as_micrograph
+from .patches.columns import Given
 from .pipeline import Stage, encode_patches, find_atoms
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .likeness import Likeness
-    from .patches import Patches
+    from .patches.patches import Patches
     from .run import Run
 
 
@@ -92,7 +92,7 @@ def apply_run(
     import pandas as pd
 
     from .likeness import compare
-    from .patches import extract_patches
+    from .patches.patches import extract_patches
 
     say = progress or (lambda stage: None)
     image, given = as_micrograph(micrograph), Given.of(condition=condition)

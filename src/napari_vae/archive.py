@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from .columns import check_latents
 from .core.errors import InputError, ReadError
 from .core.folders import holds, open_folder, replace_folder, stamp, user_path
 from .core.micrograph import Micrograph
 from .core.settings import Count, Open, Positive, Saved, Whole
 from .models.config import ModelConfig
+from .patches.columns import check_latents
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,7 +142,7 @@ def load_analysis(folder: str | PathLike[str], *, micrograph: str | PathLike[str
 def _read(path: Path, micrograph: str | PathLike[str] | None) -> Analysis:
     from .io.json_files import read_json
     from .io.writing import read_table
-    from .patches import extract_patches
+    from .patches.patches import extract_patches
     from .pipeline import Analysis
     from .run import load_run
 
@@ -272,7 +272,7 @@ def _write_images(analysis: Analysis, folder: Path) -> None:
 def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     """Reconstruction, residual and classes in the frame of the micrograph, and the manifold, each with its axes."""
     from .cells import class_labels
-    from .patches import paste_patches
+    from .patches.patches import paste_patches
     from .results import CELL_RADIUS, class_manifolds, side_by_side, symbol_spacing
 
     patches, axes, shape = analysis.patches, analysis.micrograph.axes, analysis.frame_shape

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .archive import load_analysis
-from .columns import Given
 from .core.errors import ReadError
 from .core.placement import Placement
 from .identity import ours
 from .layers import KEY, atoms_from_points
+from .patches.columns import Given
 
 if TYPE_CHECKING:
-    from .patches import Patches
+    from .patches.patches import Patches
     from .pipeline import Analysis
     from .run import Run
 

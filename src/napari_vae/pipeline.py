@@ -9,10 +9,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .columns import Given, name_classes, set_aside
 from .core.errors import InputError
 from .core.micrograph import Micrograph, as_micrograph, first_channel
 from .core.progress import drain
+from .patches.columns import Given, name_classes, set_aside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .models.config import ModelConfig, TrainConfig
-    from .patches import Patches
+    from .patches.patches import Patches
     from .run import Run
 
 CLASS = ("class", "class_name")
@@ -182,7 +182,7 @@ def analyze(
     from .core.class_colors import MOST_LABELS
     from .core.device import choose_device
     from .models.config import ModelConfig, TrainConfig
-    from .patches import check_window, extract_patches
+    from .patches.patches import check_window, extract_patches
 
     say = progress or (lambda stage: None)
     image = as_micrograph(micrograph)

@@ -13,7 +13,7 @@ from .core.micrograph import Micrograph
 from .core.placement import Placement
 from .core.positions import table_spacing
 from .layers import KEY, LayerData, classes_to_labels, latents_to_points
-from .patches import Patches, paste_patches
+from .patches.patches import Patches, paste_patches
 
 if TYPE_CHECKING:
     import pandas as pd

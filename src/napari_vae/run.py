@@ -27,7 +27,7 @@ from .models.vae import InvariantVAE
 from .run_folder import read_run, write_run
 
 if TYPE_CHECKING:
-    from .patches import Patches
+    from .patches.patches import Patches
 
 BATCH = 100
 

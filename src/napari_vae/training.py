@@ -22,7 +22,7 @@ from .session import Session
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .patches import Patches
+    from .patches.patches import Patches
 
 
 def fit(

@@ -16,7 +16,7 @@ from .models.config import INVARIANCES, Invariance, ModelConfig, TrainConfig
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .patches import Patches
+    from .patches.patches import Patches
 
 STEPS, BATCH = 300, 50  # of each training
 LATENTS = (1, 2, 3, 5)  # invariances are compared with the most, so that none is taken for want of latents

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..archive import check_folder
-from ..columns import Given
 from ..core.errors import InputError
 from ..core.folders import check_replaceable
 from ..io.reading import read
 from ..io.writing import read_table
+from ..patches.columns import Given
 from .facts import atom_facts
 from .records import content_hash
 from .running import Found, Say
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..models.config import ModelConfig, TrainConfig
-    from ..patches import Patches
+    from ..patches.patches import Patches
     from ..processes import Group
     from ..run import Run
 
@@ -154,7 +154,7 @@ class Train(Models):
 
     def learn(self, path: Path, say: Say, group: Group | None = None) -> tuple[Run, pd.DataFrame, Patches]:
         """The model, the atoms of the image, and the windows around them."""
-        from ..patches import extract_patches
+        from ..patches.patches import extract_patches
         from ..pipeline import find_atoms, train_model
 
         image, table = read(path, dataset=self.dataset), self.table()

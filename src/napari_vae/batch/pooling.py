@@ -33,7 +33,7 @@ from .tabulating import check_atoms
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..patches import Patches
+    from ..patches.patches import Patches
     from ..pipeline import Stage
     from ..processes import Group
     from ..run import Run
@@ -155,7 +155,7 @@ def _pooled(
 ) -> Patches:
     """The windows of all files that can be used, one after the other."""
     from ..core.positions import table_spacing
-    from ..patches import extract_patches, suggest_window
+    from ..patches.patches import extract_patches, suggest_window
     from ..pipeline import Stage, find_atoms
 
     def look(source: Source) -> None:

@@ -18,7 +18,7 @@ from .running import StoppedError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..patches import Patches
+    from ..patches.patches import Patches
     from ..processes import Group
 
 

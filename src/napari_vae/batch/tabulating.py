@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..columns import Given
 from ..core.errors import InputError
 from ..core.folders import replacing
 from ..io.reading import read
 from ..io.writing import read_table, write_table
+from ..patches.columns import Given
 from .facts import atom_facts, describe_detection, describe_likeness, image_facts, likeness_facts
 from .records import content_hash
 from .running import Found, Say

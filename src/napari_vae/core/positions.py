@@ -145,7 +145,7 @@ def grid_positions(image: Micrograph | npt.ArrayLike, *, window: int, step: int)
     """
     import pandas as pd
 
-    from ..patches import check_window
+    from ..patches.patches import check_window
 
     micrograph = as_micrograph(image)
     check_window(window, micrograph.shape[-2:])

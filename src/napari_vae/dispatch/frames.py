@@ -103,9 +103,9 @@ def _encoded(
     """The table with latents, of the atoms that have a window, and the limits that were used."""
     import pandas as pd
 
-    from ..columns import name_classes
     from ..core.normalization import Normalization
-    from ..patches import extract_patches
+    from ..patches.columns import name_classes
+    from ..patches.patches import extract_patches
 
     known = None if limits is None else Normalization.from_dict(limits)
     limits_of = {"levels": run.levels} if known is None else {"normalization": known}

@@ -80,11 +80,11 @@ def write_analysis(path: str, layers: list[LayerData]) -> list[str]:
 def _analysis(layers: list[Any]) -> Analysis:
     import pandas as pd
 
-    from ..columns import set_aside
     from ..identity import belongs
     from ..layers import atoms_from_points, micrograph_from_layer, placement_of
     from ..open_runs import find_run
-    from ..patches import extract_patches
+    from ..patches.columns import set_aside
+    from ..patches.patches import extract_patches
     from ..pipeline import CLASS, Analysis
 
     opened = {layer: find_run(_told(layer).get("run", "")) for layer in layers if _kind(layer) == "Points"}

@@ -168,7 +168,7 @@ def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model:
     from ..core.placement import Placement
     from ..layers import latent_style
     from ..open_runs import OpenRun
-    from ..patches import extract_patches
+    from ..patches.patches import extract_patches
 
     layers = _layers(outcome, image, atoms)
     _, options, _ = layers[1]

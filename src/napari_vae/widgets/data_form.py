@@ -19,7 +19,7 @@ from ..core.positions import grid_positions, table_spacing
 from ..identity import image_of, image_token
 from ..labelling import Supervision
 from ..layers import KEY, atoms_from_points, micrograph_from_layer, placement_of
-from ..patches import check_window, suggest_window
+from ..patches.patches import check_window, suggest_window
 from .layer_box import LayerBox, LayerChecks
 from .panel import Form, side_by_side
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import InputError
 from ..layers import LayerData
 from ..models.config import ModelConfig, TrainConfig
-from ..patches import Patches, extract_patches
+from ..patches.patches import Patches, extract_patches
 from .data_form import MINIMUM, Source
 from .jobs import Step
 from .torch_loading import import_clustering, import_torch

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...core.micrograph import Micrograph
-    from ...patches import Patches
+    from ...patches.patches import Patches
     from ...pipeline import Analysis
     from ...run import Run
 

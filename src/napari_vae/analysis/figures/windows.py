@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.errors import InputError
-from ...patches import Patches, extract_patches
+from ...patches.patches import Patches, extract_patches
 from ..upright import has_pose, upright
 from .data import FigureData
 from .micrographs import draw_scale_bar

@@ -16,7 +16,7 @@ from ..data_form import source_image
 if TYPE_CHECKING:
     from ...analysis.figures import FigureData
     from ...core.micrograph import Micrograph
-    from ...patches import Patches
+    from ...patches.patches import Patches
 
 
 def figure_data(

@@ -118,7 +118,7 @@ def open_steps(
     """Read a model and cut its windows around the points; in a thread because both take their time."""
     yield Step("Loading the model …")
     import_torch()
-    from ...patches import extract_patches
+    from ...patches.patches import extract_patches
     from ...run import load_run
 
     run = load_run(folder)

@@ -14,7 +14,7 @@ from ...core.errors import InputError
 from ...layers import KEY
 from ...learning.targets import LayerTarget, Target
 from ...learning_layers import Candidates
-from ...patches import extract_patches
+from ...patches.patches import extract_patches
 from ..data_form import MINIMUM, Source
 from ..jobs import Step
 from ..torch_loading import import_torch
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ...learning.record import ExplorationRecord
     from ...learning.stopping import Stopping
-    from ...patches import Patches
+    from ...patches.patches import Patches
     from ...run import Run
 
 Stop = Callable[[], bool]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .core.class_colors import MOST_CLASSES
-from .core.errors import InputError
+from ..core.class_colors import MOST_CLASSES
+from ..core.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .models.config import ModelConfig
+    from ..models.config import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Given:
         InputError
             If a column is missing, or the model needs something else.
         """
-        from .models.given import training_given
+        from ..models.given import training_given
 
         given = self.values(atoms)
         training_given(

@@ -1,0 +1,1 @@
+"""Windows of an image: cut out, normalised, and pasted back."""
