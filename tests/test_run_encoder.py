@@ -13,10 +13,10 @@ from napari_vae import InputError, ModelConfig, TrainConfig, fit, samples
 from napari_vae.analysis.upright import has_pose
 from napari_vae.learning.candidates import limits
 from napari_vae.learning.run_encoder import RunEncoder
-from napari_vae.models import settling
+from napari_vae.models import conventions as settling
+from napari_vae.models.conventions import settle
 from napari_vae.models.gauge import SHRINK, Gauge
 from napari_vae.models.pose import Pose
-from napari_vae.models.settling import settle
 from napari_vae.models.symmetry import inversion_centres, looks_same, symmetry_order
 
 CARDS = samples.cards(10, max_angle=60, max_shear=5, size=16)

@@ -19,13 +19,13 @@ from .core.normalization import Normalization
 from .core.progress import Progress
 from .curriculum import Curriculum
 from .models.config import ModelConfig, TrainConfig
+from .models.conventions import settle
 from .models.draws import Draws
 from .models.evidence import Evidence, Explanation
 from .models.images import Images
 from .models.likelihood import Poisson
 from .models.manifold import decode_manifold
 from .models.networks import initialise
-from .models.settling import settle
 from .models.vae import InvariantVAE
 from .models.weights import are_finite
 from .processes import ALONE, Group
