@@ -18,7 +18,7 @@ import numpy as np
 
 import napari_vae as nv
 from napari_vae.applying import apply_run
-from napari_vae.likeness import Likeness
+from napari_vae.runs.likeness import Likeness
 
 KINDS = {"graphene": ("perovskite", 0.0115, 0.02), "perovskite": ("graphene", 0.012, 0.02)}  # other, nm, dopants
 SIZE, DOSE, TILT = 512, 100.0, 7.0

@@ -8,7 +8,7 @@ import pytest
 
 from napari_vae import ModelConfig, TrainConfig, extract_patches, fit
 from napari_vae.analysis.quality import active_latents, certainty_of, most_unusual
-from napari_vae.decoding import FRAMES, class_names_of, draw, freedoms, grid, traverse
+from napari_vae.runs.decoding import FRAMES, class_names_of, draw, freedoms, grid, traverse
 
 
 @pytest.fixture(scope="module")

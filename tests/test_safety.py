@@ -44,7 +44,7 @@ def test_object_arrays(here):
 
 
 def test_pickles_in_a_run_folder(here, tmp_path_factory):
-    from napari_vae.run import load_run
+    from napari_vae.runs.run import load_run
 
     (here / "run.json").write_text("{}")
     (here / "weights.safetensors").write_bytes(pickle.dumps(Trap()))

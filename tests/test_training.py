@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_vae import Micrograph, ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, iter_fit, samples
-from napari_vae.likeness import compare
+from napari_vae.runs.likeness import compare
 from napari_vae.schedule import MAX_STEPS, Schedule
 
 

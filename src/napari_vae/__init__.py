@@ -74,8 +74,6 @@ if TYPE_CHECKING:
     from .learning.saving import load_deep_kernel as load_deep_kernel
     from .learning.stopping import Stopping as Stopping
     from .learning.suggesting import Suggestion as Suggestion
-    from .likeness import Likeness as Likeness
-    from .likeness import compare as compare
     from .models.config import ModelConfig as ModelConfig
     from .models.config import TrainConfig as TrainConfig
     from .patches.patches import Patches as Patches
@@ -83,8 +81,10 @@ if TYPE_CHECKING:
     from .patches.patches import paste_patches as paste_patches
     from .pipeline import Analysis as Analysis
     from .pipeline import analyze as analyze
-    from .run import Run as Run
-    from .run import load_run as load_run
+    from .runs.likeness import Likeness as Likeness
+    from .runs.likeness import compare as compare
+    from .runs.run import Run as Run
+    from .runs.run import load_run as load_run
     from .training import fit as fit
     from .training import iter_fit as iter_fit
 
@@ -101,14 +101,14 @@ _HOME = {
     "FigureData": "analysis.figures",
     "InputError": "core.errors",
     "Lattice": "crystal.lattice",
-    "Likeness": "likeness",
+    "Likeness": "runs.likeness",
     "Micrograph": "core.micrograph",
     "ModelConfig": "models.config",
     "Normalization": "core.normalization",
     "Patches": "patches.patches",
     "Progress": "core.progress",
     "ReadError": "core.errors",
-    "Run": "run",
+    "Run": "runs.run",
     "Stopping": "learning.stopping",
     "Suggestion": "learning.suggesting",
     "TrainConfig": "models.config",
@@ -120,7 +120,7 @@ _HOME = {
     "assign_sublattices": "atoms",
     "batch": "",
     "cluster": "analysis.clusters",
-    "compare": "likeness",
+    "compare": "runs.likeness",
     "describe_crystal": "crystal.description",
     "detect_atoms": "atoms",
     "detect_files": "dispatch.files",
@@ -141,7 +141,7 @@ _HOME = {
     "list_runs": "archive",
     "load_analysis": "archive",
     "load_deep_kernel": "learning.saving",
-    "load_run": "run",
+    "load_run": "runs.run",
     "mean_regret": "analysis.regret",
     "measure_displacements": "crystal.displacements",
     "measure_lattice": "crystal.lattice_vectors",

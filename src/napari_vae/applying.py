@@ -13,9 +13,9 @@ from .pipeline import Stage, encode_patches, find_atoms
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .likeness import Likeness
     from .patches.patches import Patches
-    from .run import Run
+    from .runs.likeness import Likeness
+    from .runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def apply_run(
     """
     import pandas as pd
 
-    from .likeness import compare
     from .patches.patches import extract_patches
+    from .runs.likeness import compare
 
     say = progress or (lambda stage: None)
     image, given = as_micrograph(micrograph), Given.of(condition=condition)

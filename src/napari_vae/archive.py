@@ -144,7 +144,7 @@ def _read(path: Path, micrograph: str | PathLike[str] | None) -> Analysis:
     from .io.writing import read_table
     from .patches.patches import extract_patches
     from .pipeline import Analysis
-    from .run import load_run
+    from .runs.run import load_run
 
     record = read_json(path / RECORD, AnalysisFile)
     try:
@@ -199,7 +199,7 @@ def _shown(folder: Path) -> Iterator[Path]:
 def _told_of(path: Path) -> dict[str, Any] | None:
     """What the record of a run folder tells of it; ``None`` if it is no such folder, or a damaged one."""
     from .io.json_files import read_json
-    from .run_folder import RunFile
+    from .runs.folder import RunFile
 
     try:
         if (path / RECORD).is_file():

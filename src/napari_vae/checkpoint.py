@@ -23,7 +23,7 @@ from .models.images import Images
 from .models.weights import are_finite, load_weights
 
 if TYPE_CHECKING:
-    from .run import Run
+    from .runs.run import Run
     from .session import Session
 
 EVERY = 30.0  # seconds between two checkpoints

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from .run import Run
+    from .runs.run import Run
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -101,7 +101,7 @@ def known_of(source: Path, target: str, columns: str, model_run: Path | None) ->
     from .archive import RECORD, load_analysis
     from .core.folders import holds
     from .io.writing import read_table
-    from .run import load_run
+    from .runs.run import load_run
 
     if holds(source, RECORD) or source.is_dir():
         analysis = load_analysis(source)

@@ -20,7 +20,7 @@ from .patches.columns import Given
 if TYPE_CHECKING:
     from .patches.patches import Patches
     from .pipeline import Analysis
-    from .run import Run
+    from .runs.run import Run
 
 SAME = 1e-3  # px within which a point is the one that a window was cut around
 

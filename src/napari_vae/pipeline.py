@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .models.config import ModelConfig, TrainConfig
     from .patches.patches import Patches
-    from .run import Run
+    from .runs.run import Run
 
 CLASS = ("class", "class_name")
 

@@ -18,7 +18,7 @@ from .patches.patches import Patches, paste_patches
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .run import Run
+    from .runs.run import Run
 
 CELL_RADIUS = 0.71  # of the spacing: the cells of a square lattice just meet, those at a vacancy end in a disc
 

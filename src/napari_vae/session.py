@@ -35,7 +35,7 @@ from .supply import Supply
 from .teaching import Teaching
 
 if TYPE_CHECKING:
-    from .run import Run
+    from .runs.run import Run
 
 SHORTEST_EPOCH, LONGEST_EPOCH = 40, 200  # steps between two evaluations
 REPORT_EVERY = 0.2  # seconds between two progress events

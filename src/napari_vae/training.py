@@ -16,7 +16,7 @@ from .models.config import ModelConfig, TrainConfig
 from .models.given import training_given
 from .models.images import choose_likelihood, training_images
 from .processes import ALONE, Group
-from .run import Run
+from .runs.run import Run
 from .session import Session
 
 if TYPE_CHECKING:

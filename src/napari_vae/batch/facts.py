@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..core.micrograph import Micrograph
-    from ..likeness import Likeness
+    from ..runs.likeness import Likeness
 
 KEY = "napari_vae"
 PIXEL, UNIT = ("pixel_height", "pixel_width"), "pixel_unit"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..models.config import ModelConfig, TrainConfig
     from ..patches.patches import Patches
     from ..processes import Group
-    from ..run import Run
+    from ..runs.run import Run
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from ..core.units import size_ratio
 from ..io.csv_tables import write_csv
 from ..io.reading import read
 from ..io.writing import read_table, write_table
-from ..likeness import OTHER_SCALE
+from ..runs.likeness import OTHER_SCALE
 from .facts import atom_facts
 from .inputs import Patterns, find_files
 from .modelling import Train
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ..patches.patches import Patches
     from ..pipeline import Stage
     from ..processes import Group
-    from ..run import Run
+    from ..runs.run import Run
 
 WINDOWS, FILES = "windows.csv", "files.csv"
 MARKER = "run.json"

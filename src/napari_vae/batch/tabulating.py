@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..core.micrograph import Micrograph
-    from ..run import Run
+    from ..runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Encode(Tables):
     @cached_property
     def model(self) -> Run:
         """The trained model."""
-        from ..run import load_run
+        from ..runs.run import load_run
 
         return load_run(self.folder)
 

@@ -116,7 +116,7 @@ def encode_files(
         If the folder holds no run.
     """
     from ..atoms.recipe import Options
-    from ..run import load_run
+    from ..runs.run import load_run
 
     Options(**options)
     folder = user_path(run).resolve()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..atoms.recipe import Recipe
     from ..core.micrograph import Micrograph
-    from ..run import Run
+    from ..runs.run import Run
 
 KEY = "napari_vae"
 
@@ -131,7 +131,7 @@ def _opened(path: str, changed: int, dataset: str | int | None) -> Micrograph:
 
 @lru_cache(maxsize=1)
 def _loaded(folder: str, version: int) -> Run:
-    from ..run import load_run
+    from ..runs.run import load_run
 
     return load_run(folder)
 

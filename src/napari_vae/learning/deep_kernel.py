@@ -25,7 +25,7 @@ from .outcomes import Angle, Class, Outcome, Real, check_targets, outcome_of
 from .run_encoder import RunEncoder
 
 if TYPE_CHECKING:
-    from ..run import Run
+    from ..runs.run import Run
 
 
 class DeepKernelGP:

@@ -14,7 +14,7 @@ from ..models.images import model_batches
 from .candidates import Prepared
 
 if TYPE_CHECKING:
-    from ..run import Run
+    from ..runs.run import Run
 
 BATCH = 200
 

@@ -23,7 +23,7 @@ from ..core.provenance import describe_versions
 from ..core.settings import Count, Number, Saved
 from ..io.json_files import read_json
 from ..models.weights import computable, load_weights
-from ..run import Run, load_run
+from ..runs.run import Run, load_run
 from .config import DeepKernelConfig
 from .deep_kernel import DeepKernelGP
 from .outcomes import Angle, Class, Real, outcome_to_dict

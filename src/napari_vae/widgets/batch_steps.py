@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..core.micrograph import Micrograph
     from ..open_runs import OpenRun
     from ..pipeline import Stage
-    from ..run import Run
+    from ..runs.run import Run
 
 LOOK_EVERY = 0.05  # seconds
 PATIENCE = 0.25  # seconds that a file at work has to end in when it is stopped
@@ -157,7 +157,7 @@ def _opened_windows(outcome: Outcome) -> Opened:
     from ..batch.pooling import WINDOWS
     from ..io.reading import read
     from ..io.writing import read_table
-    from ..run import load_run
+    from ..runs.run import load_run
 
     windows = read_table(outcome.target / WINDOWS)
     mine = windows[windows["file"] == str(outcome.path)].drop(columns="file")

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 from .saving_box import SavingBox
 
 if TYPE_CHECKING:
-    from ..run import Run
+    from ..runs.run import Run
 
 
 class RunBox(SavingBox):
@@ -58,7 +58,7 @@ class RunBox(SavingBox):
 
     def marker(self) -> str:
         """Name of the file by which the folder of a run is known."""
-        from ..run_folder import MARKER
+        from ..runs.folder import MARKER
 
         return MARKER
 

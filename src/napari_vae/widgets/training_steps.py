@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..adviser import Advice
-    from ..run import Run
+    from ..runs.run import Run
 
 LIVE_GRID = 7  # tiles along each side of the manifold in the panel
 
@@ -79,7 +79,7 @@ def apply_steps(stop: Callable[[], bool], run: Run, source: Source) -> Generator
     """Describe the atoms of a source with a model trained before, its intensities spread as in the training."""
     yield Step("Cutting windows …")
     with spare_core():
-        from ..likeness import compare
+        from ..runs.likeness import compare
 
         patches = extract_patches(source.micrographs, source.atoms, window=run.window, levels=run.levels)
         described = yield from _describe(run, patches, source)
@@ -99,7 +99,7 @@ def load_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, L
     """Read a saved model; in a thread because torch takes its time to be imported."""
     yield Step("Loading …")
     import_torch()
-    from ..run import load_run
+    from ..runs.run import load_run
 
     run = load_run(folder)
     return Loaded(run, run.manifold(LIVE_GRID))

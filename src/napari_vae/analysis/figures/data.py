@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...core.micrograph import Micrograph
     from ...patches.patches import Patches
     from ...pipeline import Analysis
-    from ...run import Run
+    from ...runs.run import Run
 
 PLACES = ("frame", "y", "x")
 CLASSES = ("class_name", "class")

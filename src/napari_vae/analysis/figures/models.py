@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ...run import Run
+    from ...runs.run import Run
 
 LEFT, BELOW, TITLE, GAP = 10.0, 7.0, 4.5, 2.0  # mm
 PANELS = {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from ...decoding import Freedom, class_names_of, draw, freedoms, grid, traverse
 from ...layers import KEY, LayerData
 from ...open_runs import OpenRun
+from ...runs.decoding import Freedom, class_names_of, draw, freedoms, grid, traverse
 from ..panel import Form, sentence
 from .hover_card import picture_of
 from .knobs import Knob

@@ -119,7 +119,7 @@ def open_steps(
     yield Step("Loading the model …")
     import_torch()
     from ...patches.patches import extract_patches
-    from ...run import load_run
+    from ...runs.run import load_run
 
     run = load_run(folder)
     if run.model_config.kind == "conditional":

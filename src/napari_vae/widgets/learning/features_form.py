@@ -17,7 +17,7 @@ from ..explorer.run_loading import RunLoader
 from ..panel import Form, side_by_side
 
 if TYPE_CHECKING:
-    from ...run import Run
+    from ...runs.run import Run
 
 WINDOWS, OPEN, SAVED, LATENTS = "windows", "open", "saved", "latents"
 LATENT = re.compile(r"(vae_)?z\d+")

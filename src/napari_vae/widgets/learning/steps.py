@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ...learning.record import ExplorationRecord
     from ...learning.stopping import Stopping
     from ...patches.patches import Patches
-    from ...run import Run
+    from ...runs.run import Run
 
 Stop = Callable[[], bool]
 ALL_DONE = "Every place was measured or tried, so there is nothing left to suggest."
@@ -138,7 +138,7 @@ def load_run_steps(stop: Stop, folder: str) -> Generator[Step, None, Run]:
     """Read a model whose encoder is to be used."""
     yield Step("Loading the model …")
     import_torch()
-    from ...run import load_run
+    from ...runs.run import load_run
 
     return load_run(folder)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .models.evidence import Explanation
-from .models.given import Scale
-from .models.pose import wrap
+from ..models.evidence import Explanation
+from ..models.given import Scale
+from ..models.pose import wrap
 
 
 def latent_columns(told: Explanation, scale: Scale) -> dict[str, Tensor]:

@@ -12,22 +12,22 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from .core.arrays import as_numbers
-from .core.device import choose_device, is_out_of_memory
-from .core.errors import InputError, TrainingError
-from .core.normalization import Normalization
-from .core.settings import Count, Whole, about, allowed, checked
+from ..core.arrays import as_numbers
+from ..core.device import choose_device, is_out_of_memory
+from ..core.errors import InputError, TrainingError
+from ..core.normalization import Normalization
+from ..core.settings import Count, Whole, about, allowed, checked
+from ..models.config import ModelConfig, TrainConfig
+from ..models.given import Scale, encoding_given, one_row
+from ..models.images import Like, as_given, model_batches
+from ..models.manifold import decode_manifold
+from ..models.pose import pose_of
+from ..models.vae import InvariantVAE
+from .folder import read_run, write_run
 from .latent_table import latent_columns
-from .models.config import ModelConfig, TrainConfig
-from .models.given import Scale, encoding_given, one_row
-from .models.images import Like, as_given, model_batches
-from .models.manifold import decode_manifold
-from .models.pose import pose_of
-from .models.vae import InvariantVAE
-from .run_folder import read_run, write_run
 
 if TYPE_CHECKING:
-    from .patches.patches import Patches
+    from ..patches.patches import Patches
 
 BATCH = 100
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .core.positions import nearest_distance
-from .core.units import size_ratio
+from ..core.positions import nearest_distance
+from ..core.units import size_ratio
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .patches.patches import Patches
+    from ..patches.patches import Patches
     from .run import Run
 
 MANY = 0.2  # share of unlikely windows from which on an image counts as another kind

@@ -11,18 +11,18 @@ import torch
 from pydantic import model_validator
 from safetensors.torch import save
 
-from .core.errors import InputError, ReadError
-from .core.folders import open_folder, replace_folder
-from .core.normalization import Normalization
-from .core.provenance import Provenance
-from .core.settings import Flag, Limits, Saved, Whole, about
-from .io.csv_tables import write_csv
-from .io.json_files import MOST_BYTES, read_json
-from .io.regular import regular_file
-from .models.config import ModelConfig, TrainConfig
-from .models.given import Scale
-from .models.vae import InvariantVAE
-from .models.weights import are_finite, load_weights
+from ..core.errors import InputError, ReadError
+from ..core.folders import open_folder, replace_folder
+from ..core.normalization import Normalization
+from ..core.provenance import Provenance
+from ..core.settings import Flag, Limits, Saved, Whole, about
+from ..io.csv_tables import write_csv
+from ..io.json_files import MOST_BYTES, read_json
+from ..io.regular import regular_file
+from ..models.config import ModelConfig, TrainConfig
+from ..models.given import Scale
+from ..models.vae import InvariantVAE
+from ..models.weights import are_finite, load_weights
 
 FORMAT = 1
 Side = Annotated[Whole, about(ge=1, le=4096)]  # of a window, in pixels

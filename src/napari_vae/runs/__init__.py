@@ -1,0 +1,1 @@
+"""A trained model with everything needed to apply it again, and what it says of images."""
