@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from napari_vae import ModelConfig, TrainConfig, batch, pipeline
-from napari_vae.processes import joined
+from napari_vae.training.processes import joined
 
 JOB = batch.Train(ModelConfig.preset("vae"), TrainConfig(epochs=1, device="cpu"))
 

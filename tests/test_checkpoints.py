@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from napari_vae import InputError, ModelConfig, TrainConfig, fit, iter_fit, samples
-from napari_vae.stepping import Stepper
+from napari_vae.training.step import Stepper
 
 
 def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_vae.checkpoint.EVERY", 0.0)
+    monkeypatch.setattr("napari_vae.training.checkpoint.EVERY", 0.0)
     images = samples.cards(40, size=32).images
     straight = fit(images, ModelConfig.preset("rvae"), TrainConfig(epochs=12))
     settings = TrainConfig(epochs=12, checkpoint=tmp_path / "state")
@@ -27,7 +27,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, monkeypatch):
 
 
 def test_a_checkpoint_keeps_the_best_weights_and_in_how_many_parts_a_batch_is_taken(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_vae.checkpoint.EVERY", 0.0)
+    monkeypatch.setattr("napari_vae.training.checkpoint.EVERY", 0.0)
     images, model = samples.cards(20, size=16).images, ModelConfig.preset("vae", hidden=(16,))
     settings = TrainConfig(epochs=30, device="cpu", checkpoint=tmp_path / "state")
     events = iter_fit(images, model, settings)
@@ -55,8 +55,8 @@ def test_a_checkpoint_that_the_disk_does_not_take_ends_no_training(tmp_path, mon
     def refuse(*_):
         raise OSError(errno.ENOSPC, "No space left", "state")
 
-    monkeypatch.setattr("napari_vae.checkpoint.EVERY", 0.0)
-    monkeypatch.setattr("napari_vae.checkpoint.replace_folder", refuse)
+    monkeypatch.setattr("napari_vae.training.checkpoint.EVERY", 0.0)
+    monkeypatch.setattr("napari_vae.training.checkpoint.replace_folder", refuse)
     images = samples.cards(10, size=16).images
     run = fit(images, train=TrainConfig(epochs=3, device="cpu", checkpoint=tmp_path / "state"))
     assert not run.stopped and run.note.startswith(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_vae import ModelConfig, TrainConfig, TrainingError, fit, iter_fit, samples
-from napari_vae.stepping import Stepper
+from napari_vae.training.step import Stepper
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_weights_that_are_no_numbers_are_noticed_before_a_phase_learns_from_them
         return evidence
 
     monkeypatch.setattr(Stepper, "take", spoil)
-    monkeypatch.setattr("napari_vae.session.SHORTEST_EPOCH", 10_000)
-    monkeypatch.setattr("napari_vae.session.LONGEST_EPOCH", 10_000)
+    monkeypatch.setattr("napari_vae.training.session.SHORTEST_EPOCH", 10_000)
+    monkeypatch.setattr("napari_vae.training.session.LONGEST_EPOCH", 10_000)
     train = TrainConfig(epochs=20, batch_size=20, device="cpu")
     with pytest.raises(TrainingError, match="no longer a number"):
         fit(cards.images, ModelConfig.preset(preset, hidden=(16,), **classes), train, **given)

@@ -18,8 +18,8 @@ from napari_vae.models.gauge import Gauge
 from napari_vae.models.likelihood import make_likelihood
 from napari_vae.models.pose import Pose, sample_canonical
 from napari_vae.models.symmetry import inversion_centres
-from napari_vae.stepping import Stepper
-from napari_vae.supply import Supply
+from napari_vae.training.batches import Supply
+from napari_vae.training.step import Stepper
 
 SMALL = (64, 64)  # quick, and enough for cards
 

@@ -13,7 +13,7 @@ from napari_vae.io.reading import FORMATS, read_all
 from napari_vae.io.writing import TABLE_ENDINGS
 from napari_vae.learning.deep_kernel import DeepKernelGP
 from napari_vae.learning.saving import load_deep_kernel
-from napari_vae.training import iter_fit
+from napari_vae.training.fit import iter_fit
 
 PROCESS = Path("/proc/self")
 TRAIN = nv.TrainConfig(epochs=1, device="cpu")
@@ -68,7 +68,7 @@ def test_a_run_and_an_analysis_over_the_opened_one(analysis, tmp_path, moves):
 
 
 def test_a_checkpoint_over_the_one_that_was_gone_on_from(tmp_path, moves, monkeypatch):
-    monkeypatch.setattr("napari_vae.checkpoint.EVERY", 0.0)
+    monkeypatch.setattr("napari_vae.training.checkpoint.EVERY", 0.0)
     images = nv.samples.cards(10, size=16).images
     train = nv.TrainConfig(epochs=500, batch_size=10, device="cpu", checkpoint=tmp_path / "state")
     for written in (2, 4):

@@ -8,7 +8,7 @@ import napari_vae as nv
 import pooling_process
 from napari_vae import batch
 from napari_vae.batch.sources import Source
-from napari_vae.processes import Group
+from napari_vae.training.processes import Group
 from pooling_process import JOB
 from two_processes import together
 

@@ -9,7 +9,7 @@ import torch
 
 from napari_vae import fit
 from napari_vae.core.errors import InputError, TrainingError
-from napari_vae.processes import Group, joined
+from napari_vae.training.processes import Group, joined
 from two_processes import together
 
 SCRIPT = Path(__file__).with_name("training_process.py")

@@ -12,9 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_vae import ModelConfig, TrainConfig, fit, samples
 from napari_vae.core.normalization import Normalization
-from napari_vae.processes import ALONE, Group
-from napari_vae.session import Session
-from napari_vae.stepping import WARM, Stepper
+from napari_vae.training.processes import ALONE, Group
+from napari_vae.training.session import Session
+from napari_vae.training.step import WARM, Stepper
 
 ASKING = ("_local_scalar_dense", "nonzero", "lift_fresh", "is_nonzero", "equal.default", "_unique", "masked_select")
 LIMITS = Normalization((0.0,), (1.0,))

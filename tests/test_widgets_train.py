@@ -171,7 +171,7 @@ def test_the_manifold_comes_into_view_unless_the_user_looks_at_a_detail(viewer, 
 
 
 def test_a_training_that_ended_badly_is_told(scene, widget, qtbot, notifications, monkeypatch):
-    from napari_vae import training
+    from napari_vae.training import fit as training
 
     whole = training.iter_fit
 

@@ -8,8 +8,8 @@ import numpy as np
 from napari_vae import ModelConfig, TrainConfig, samples
 from napari_vae.core.errors import InputError
 from napari_vae.core.progress import drain
-from napari_vae.processes import joined
-from napari_vae.training import fit, iter_fit
+from napari_vae.training.fit import fit, iter_fit
+from napari_vae.training.processes import joined
 
 STOP_AT = 3
 CARDS = samples.cards(12, max_angle=40, size=16)

@@ -85,8 +85,8 @@ if TYPE_CHECKING:
     from .runs.likeness import compare as compare
     from .runs.run import Run as Run
     from .runs.run import load_run as load_run
-    from .training import fit as fit
-    from .training import iter_fit as iter_fit
+    from .training.fit import fit as fit
+    from .training.fit import iter_fit as iter_fit
 
 #: The module of every public name; ``""`` marks a module that is public itself.
 _HOME = {
@@ -129,11 +129,11 @@ _HOME = {
     "extract_patches": "patches.patches",
     "find_vacancies": "crystal.vacancies",
     "explore": "learning.loop",
-    "fit": "training",
+    "fit": "training.fit",
     "iter_advise": "adviser",
     "iter_detect_atoms": "atoms",
     "iter_explore": "learning.loop",
-    "iter_fit": "training",
+    "iter_fit": "training.fit",
     "knn_r2": "analysis.embedding_quality",
     "label_next": "labelling",
     "link_atoms": "atoms",

@@ -240,7 +240,7 @@ def train_model(
     **options: Any,
 ) -> Run:
     """Train a model, with what is given of the atoms and options of `fit`, saying how far it is."""
-    from .training import iter_fit
+    from .training.fit import iter_fit
 
     say(Stage("train"))
     job = iter_fit(patches, model, train, **(given or Given()).values(patches.atoms), **options)

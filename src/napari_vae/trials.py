@@ -137,7 +137,7 @@ class Scan:
 
     def _train(self, choice: Choice, number: int) -> Iterator[Progress]:
         """Train a choice with seed `number` (0 or 1), unless that was done."""
-        from .training import iter_fit
+        from .training.fit import iter_fit
 
         if len(self.trials.get(choice, _Trial()).losses) > number:
             return

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from ..models.config import ModelConfig, TrainConfig
     from ..patches.patches import Patches
-    from ..processes import Group
     from ..runs.run import Run
+    from ..training.processes import Group
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from ..patches.patches import Patches
     from ..pipeline import Stage
-    from ..processes import Group
     from ..runs.run import Run
+    from ..training.processes import Group
 
 WINDOWS, FILES = "windows.csv", "files.csv"
 MARKER = "run.json"

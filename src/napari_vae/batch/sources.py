@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..patches.patches import Patches
-    from ..processes import Group
+    from ..training.processes import Group
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import InputError
-from ..meeting import Meeting
+from ..training.torchrun import Meeting
 
 if TYPE_CHECKING:
     from ..batch import Outcome, Train
@@ -26,8 +26,8 @@ def train_together_on_all(job: Train, files: list[Path], out: Path, overwrite: b
         As `train_on_all`.
     """
     from ..batch import train_on_all
-    from ..processes import joined
     from ..terminal import progress_bars
+    from ..training.processes import joined
 
     with joined(job.train.device, wait=wait) as group, progress_bars(quiet=not group.first) as bars:
         outcomes = train_on_all(job, files, out, overwrite=overwrite, progress=bars, group=group)
@@ -42,8 +42,8 @@ def train_together(job: Train, files: list[Path], out: Path, wait: float) -> Non
     InputError
         If there are several files, or the folder exists; in every process, before any work.
     """
-    from ..processes import joined
     from ..terminal import progress_bars, say
+    from ..training.processes import joined
 
     if len(files) != 1 or not files[0].is_file():
         raise InputError("Several processes train one model; give one file, or --together for one model of all.")

@@ -62,7 +62,7 @@ def train_steps(
     """Cut windows, train (on from a run, whose model it then is), and describe; yields `Step` and training events."""
     yield Step("Starting …")
     with spare_core():
-        from ..training import iter_fit
+        from ..training.fit import iter_fit
 
         patches = extract_patches(source.micrographs, source.atoms, window=window)
         if len(patches) < MINIMUM:

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 from safetensors.torch import save
 from torch import Tensor
 
-from .archive import check_writable
-from .core.errors import InputError
-from .core.folders import check_replaceable, holds, remove_folder, replace_folder
-from .core.provenance import data_hash
-from .core.settings import Number, Saved, Whole, about, allowed
-from .core.storage import storage_problem
+from ..archive import check_writable
+from ..core.errors import InputError
+from ..core.folders import check_replaceable, holds, remove_folder, replace_folder
+from ..core.provenance import data_hash
+from ..core.settings import Number, Saved, Whole, about, allowed
+from ..core.storage import storage_problem
+from ..io.json_files import read_json
+from ..models.images import Images
+from ..models.weights import are_finite, load_weights
 from .curriculum import Phase
-from .io.json_files import read_json
-from .models.guide import Guide
-from .models.images import Images
-from .models.weights import are_finite, load_weights
+from .guide import Guide
 
 if TYPE_CHECKING:
-    from .runs.run import Run
+    from ..runs.run import Run
     from .session import Session
 
 EVERY = 30.0  # seconds between two checkpoints

@@ -12,30 +12,30 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..core.device import describe_device
+from ..core.errors import InputError, TrainingError
+from ..core.normalization import Normalization
+from ..core.progress import Progress
+from ..models.config import ModelConfig, TrainConfig
+from ..models.conventions import settle
+from ..models.draws import Draws
+from ..models.evidence import Evidence, Explanation
+from ..models.images import Images
+from ..models.likelihood import Poisson
+from ..models.manifold import decode_manifold
+from ..models.networks import initialise
+from ..models.vae import InvariantVAE
+from ..models.weights import are_finite
+from .batches import Supply
 from .checkpoint import Checkpoint, check_history
-from .core.device import describe_device
-from .core.errors import InputError, TrainingError
-from .core.normalization import Normalization
-from .core.progress import Progress
 from .curriculum import Curriculum
-from .models.config import ModelConfig, TrainConfig
-from .models.conventions import settle
-from .models.draws import Draws
-from .models.evidence import Evidence, Explanation
-from .models.images import Images
-from .models.likelihood import Poisson
-from .models.manifold import decode_manifold
-from .models.networks import initialise
-from .models.vae import InvariantVAE
-from .models.weights import are_finite
 from .processes import ALONE, Group
 from .schedule import Schedule
-from .stepping import Stepper
-from .supply import Supply
+from .step import Stepper
 from .teaching import Teaching
 
 if TYPE_CHECKING:
-    from .runs.run import Run
+    from ..runs.run import Run
 
 SHORTEST_EPOCH, LONGEST_EPOCH = 40, 200  # steps between two evaluations
 REPORT_EVERY = 0.2  # seconds between two progress events

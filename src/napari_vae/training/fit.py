@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .core.device import choose_device, is_out_of_memory
-from .core.errors import InputError, TrainingError
-from .core.progress import Progress, drain, never
-from .core.provenance import describe_data
-from .models.config import ModelConfig, TrainConfig
-from .models.given import training_given
-from .models.images import choose_likelihood, training_images
+from ..core.device import choose_device, is_out_of_memory
+from ..core.errors import InputError, TrainingError
+from ..core.progress import Progress, drain, never
+from ..core.provenance import describe_data
+from ..models.config import ModelConfig, TrainConfig
+from ..models.given import training_given
+from ..models.images import choose_likelihood, training_images
+from ..runs.run import Run
 from .processes import ALONE, Group
-from .runs.run import Run
 from .session import Session
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .patches.patches import Patches
+    from ..patches.patches import Patches
 
 
 def fit(

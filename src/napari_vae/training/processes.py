@@ -15,10 +15,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, distributed, nn
 
-from .core.device import choose_device, is_out_of_memory
-from .core.errors import InputError, TrainingError
-from .meeting import Meeting
-from .models.evidence import Evidence
+from ..core.device import choose_device, is_out_of_memory
+from ..core.errors import InputError, TrainingError
+from ..models.evidence import Evidence
+from .torchrun import Meeting
 
 
 class Share(NamedTuple):

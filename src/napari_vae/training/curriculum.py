@@ -22,8 +22,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from .models.config import ModelConfig, Ramp, TrainConfig
-from .models.posterior import lends
+from ..models.config import ModelConfig, Ramp, TrainConfig
+from ..models.posterior import lends
 
 CENTRING = 80  # first steps in which a model of rotation and translation learns the translation alone
 OPEN, TAUGHT = (0.45, 400), (0.75, 650)  # ends of the first two phases: share of all steps, and steps at most

@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .core.device import is_out_of_memory
+from ..core.device import is_out_of_memory
+from ..models.config import TrainConfig
+from ..models.draws import Draws
+from ..models.evidence import Evidence
+from ..models.vae import InvariantVAE
+from .batches import Supply
 from .curriculum import Curriculum
-from .models.config import TrainConfig
-from .models.draws import Draws
-from .models.evidence import Evidence
-from .models.vae import InvariantVAE
 from .processes import Group, Share
-from .supply import Supply
 from .teaching import Teaching
 
 LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch

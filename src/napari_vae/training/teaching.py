@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..models.posterior import lends
+from ..models.vae import InvariantVAE
+from .batches import Supply
 from .curriculum import Phase
-from .models.guide import Guide, Told
-from .models.posterior import lends
-from .models.vae import InvariantVAE
+from .guide import Guide, Told
 from .processes import ALONE, Group
 from .sorting import sort_images
-from .supply import Supply
 
 GUIDED = 2000  # images that tell along which axes the classes are strained
 

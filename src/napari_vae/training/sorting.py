@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .analysis.clusters import cluster
-from .models.vae import InvariantVAE
-from .supply import Supply
+from ..analysis.clusters import cluster
+from ..models.vae import InvariantVAE
+from .batches import Supply
 
 BATCH = 200
 AGREEMENT = 0.9  # share of the labelled images that must lie in a group of their own class

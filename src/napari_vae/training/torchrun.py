@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from .core.errors import InputError
-from .core.settings import Positive, checked
+from ..core.errors import InputError
+from ..core.settings import Positive, checked
 
 REMEDY = "start the processes with torchrun, or unset WORLD_SIZE"
 
