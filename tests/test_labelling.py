@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import napari_vae
+from napari_vae.analysis.labelling import Supervision, class_under, condition_of, labels_of
 from napari_vae.core.errors import InputError
-from napari_vae.labelling import Supervision, class_under, condition_of, labels_of
 
 
 @pytest.mark.parametrize(

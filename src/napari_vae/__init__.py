@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .analysis.embedding_quality import roughness as roughness
     from .analysis.figures import FigureData as FigureData
     from .analysis.figures import save_figures as save_figures
+    from .analysis.labelling import label_next as label_next
     from .analysis.regret import mean_regret as mean_regret
     from .analysis.regret import measurements_to_reach as measurements_to_reach
     from .analysis.regret import simple_regret as simple_regret
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
     from .io.writing import read_table as read_table
     from .io.writing import write_image as write_image
     from .io.writing import write_table as write_table
-    from .labelling import label_next as label_next
     from .learning.deep_kernel import DeepKernelGP as DeepKernelGP
     from .learning.exploration import Exploration as Exploration
     from .learning.loop import ExplorationStep as ExplorationStep
@@ -135,7 +135,7 @@ _HOME = {
     "iter_explore": "learning.loop",
     "iter_fit": "training.fit",
     "knn_r2": "analysis.embedding_quality",
-    "label_next": "labelling",
+    "label_next": "analysis.labelling",
     "link_atoms": "atoms",
     "list_datasets": "io.reading",
     "list_runs": "archive",

@@ -127,8 +127,8 @@ def values_of(table: pd.DataFrame, name: str) -> tuple[npt.NDArray[np.float64], 
     """
     import numpy as np
 
+    from .analysis.labelling import is_text
     from .core.class_colors import class_name
-    from .labelling import is_text
 
     if name not in table:
         raise InputError(f"The table has no column {name}; it has {', '.join(str(column) for column in table)}.")

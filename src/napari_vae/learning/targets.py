@@ -182,7 +182,7 @@ def labels_target(name: str, labels: npt.NDArray[Any], theirs: Placement, positi
     InputError
         If the labels have frames and the candidates do not.
     """
-    from ..labelling import class_under
+    from ..analysis.labelling import class_under
 
     codes = class_under(labels, theirs.points_from(positions, ours), name)
     present = labels_in(labels)

@@ -12,12 +12,12 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 
+from ..analysis.labelling import Supervision
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from ..core.placement import Placement
 from ..core.positions import grid_positions, table_spacing
 from ..identity import image_of, image_token
-from ..labelling import Supervision
 from ..layers import KEY, atoms_from_points, micrograph_from_layer, placement_of
 from ..patches.patches import check_window, suggest_window
 from .layer_box import LayerBox, LayerChecks

@@ -11,9 +11,9 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QWidget
 
+from ..analysis.labelling import Supervision, class_under, condition_of, is_known, labels_of
 from ..core.errors import InputError
 from ..core.placement import Placement
-from ..labelling import Supervision, class_under, condition_of, is_known, labels_of
 from ..layers import KEY, placement_of
 from .data_form import Source
 from .layer_box import FollowsPoints, follow_layers

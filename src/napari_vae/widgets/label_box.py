@@ -10,10 +10,10 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from ..analysis.labelling import BLANK, is_text, label_next
 from ..core.class_colors import class_colors, class_name
 from ..core.errors import InputError
 from ..core.placement import Placement
-from ..labelling import BLANK, is_text, label_next
 from ..layers import blank_row
 from .given_form import LABEL, GivenForm
 

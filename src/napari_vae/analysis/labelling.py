@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .core.class_colors import MOST_LABELS, class_name
-from .core.errors import InputError
+from ..core.class_colors import MOST_LABELS, class_name
+from ..core.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
