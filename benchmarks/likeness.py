@@ -17,8 +17,8 @@ from collections.abc import Iterator
 import numpy as np
 
 import napari_vae as nv
-from napari_vae.applying import apply_run
 from napari_vae.runs.likeness import Likeness
+from napari_vae.workflow.apply import apply_run
 
 KINDS = {"graphene": ("perovskite", 0.0115, 0.02), "perovskite": ("graphene", 0.012, 0.02)}  # other, nm, dopants
 SIZE, DOSE, TILT = 512, 100.0, 7.0

@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-from napari_vae import ModelConfig, TrainConfig, batch, pipeline
+from napari_vae import ModelConfig, TrainConfig, batch
 from napari_vae.training.processes import joined
+from napari_vae.workflow import analyze as pipeline
 
 JOB = batch.Train(ModelConfig.preset("vae"), TrainConfig(epochs=1, device="cpu"))
 

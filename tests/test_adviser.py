@@ -6,8 +6,8 @@ import pytest
 from scipy.ndimage import rotate
 
 import napari_vae as nv
-from napari_vae.adviser import _sizes, iter_advise
-from napari_vae.trials import LATENTS
+from napari_vae.workflow.advise import _sizes, iter_advise
+from napari_vae.workflow.trials import LATENTS
 
 TRAIN = nv.TrainConfig(device="cpu")
 
@@ -15,13 +15,13 @@ TRAIN = nv.TrainConfig(device="cpu")
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
     """Fewer steps: these images are clear."""
-    monkeypatch.setattr("napari_vae.trials.STEPS", 80)
+    monkeypatch.setattr("napari_vae.workflow.trials.STEPS", 80)
 
 
 @pytest.fixture
 def hastier(hasty, monkeypatch):
     """Half of them, where the gain is several times what counts as clear, or none."""
-    monkeypatch.setattr("napari_vae.trials.STEPS", 40)
+    monkeypatch.setattr("napari_vae.workflow.trials.STEPS", 40)
 
 
 def mosaic(tiles):

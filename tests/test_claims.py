@@ -201,8 +201,8 @@ def test_bombs_fill_no_memory(here):
 
 
 def test_json_of_100_mb_and_json_without_end(here):
-    from napari_vae.archive import load_analysis
     from napari_vae.runs.run import load_run
+    from napari_vae.workflow.archive import load_analysis
 
     for name, load in (("run.json", load_run), ("analysis.json", load_analysis)):
         with (here / name).open("wb") as file:

@@ -9,8 +9,8 @@ import pytest
 
 import napari_vae as nv
 from command_line import last_line
-from napari_vae.pipeline import Stage
 from napari_vae.terminal import progress_bars
+from napari_vae.workflow.analyze import Stage
 
 
 def bad_input(images, tmp_path):
@@ -80,7 +80,7 @@ def test_a_fault_of_ours_in_one_of_several_files_is_exit_code_one(command, image
     def fails(*args, **kwargs):
         raise ZeroDivisionError("one")
 
-    monkeypatch.setattr("napari_vae.pipeline.find_atoms", fails)
+    monkeypatch.setattr("napari_vae.workflow.analyze.find_atoms", fails)
     assert command("detect", images / "one.tif", "--out", tmp_path)[0] == 1
     assert command("detect", images / "broken.tif", images / "one.tif", "--out", tmp_path)[0] == 1
     assert command("detect", images / "broken.tif", "--out", tmp_path)[0] == 2
@@ -93,7 +93,7 @@ def test_the_name_of_a_file_is_said_once(command, images, tmp_path):
 
 
 def test_tables_that_could_not_be_written_are_not_computed(command, images, results, monkeypatch):
-    monkeypatch.setattr("napari_vae.pipeline.find_atoms", lambda *a: pytest.fail("detected"))
+    monkeypatch.setattr("napari_vae.workflow.analyze.find_atoms", lambda *a: pytest.fail("detected"))
     for start in (("detect",), ("encode", results / "run")):
         code, _, errors = command(*start, images / "one.tif", "--out", images / "two.tif" / "tables")
         assert code == 2
@@ -110,7 +110,7 @@ def test_stopping_is_no_error_message(command, monkeypatch, tmp_path):
 
 
 def test_a_batch_that_is_interrupted_tells_what_is_done_and_that_it_goes_on(command, images, tmp_path, monkeypatch):
-    from napari_vae import pipeline
+    from napari_vae.workflow import analyze as pipeline
 
     find_atoms = pipeline.find_atoms
 
@@ -126,7 +126,7 @@ def test_a_batch_that_is_interrupted_tells_what_is_done_and_that_it_goes_on(comm
 
 
 def test_a_model_that_could_not_be_saved_is_not_trained(command, images, monkeypatch):
-    monkeypatch.setattr("napari_vae.pipeline.train_model", lambda *a: pytest.fail("trained"))
+    monkeypatch.setattr("napari_vae.workflow.analyze.train_model", lambda *a: pytest.fail("trained"))
     code, _, errors = command("train", images / "one.tif", "--out", images / "two.tif" / "run")
     assert code == 2
     assert "is a file" in errors

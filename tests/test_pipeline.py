@@ -8,8 +8,8 @@ import pytest
 from scipy.spatial import cKDTree
 
 import napari_vae as nv
-from napari_vae.archive import check_folder
-from napari_vae.pipeline import Stage
+from napari_vae.workflow.analyze import Stage
+from napari_vae.workflow.archive import check_folder
 
 TRAIN = nv.TrainConfig(epochs=6, device="cpu")
 
@@ -130,7 +130,7 @@ def test_saving_that_fails_leaves_what_was_there(analysis, folder, monkeypatch):
     def full(*args):
         raise OSError("no space left")
 
-    monkeypatch.setattr("napari_vae.analysis.report.write_report", full)
+    monkeypatch.setattr("napari_vae.workflow.report.write_report", full)
     with pytest.raises(OSError, match="no space"):
         analysis.save(folder, overwrite=True)
     assert sorted(path.name for path in folder.parent.rglob("*")) == before

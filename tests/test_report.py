@@ -11,8 +11,8 @@ import pytest
 import napari_vae as nv
 from napari_vae.analysis.figures.micrographs import round_length
 from napari_vae.analysis.figures.reported import figures
-from napari_vae.analysis.report import table_html, write_report
-from napari_vae.pipeline import Analysis
+from napari_vae.workflow.analyze import Analysis
+from napari_vae.workflow.report import table_html, write_report
 
 NASTY = "<script>alert('x')</script> & \"co\""
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import napari_vae as nv
-from napari_vae import pipeline
 from napari_vae.open_runs import run_of
+from napari_vae.workflow import analyze as pipeline
 from training_widget import LONG
 
 

@@ -45,8 +45,8 @@ def test_a_training_goes_on(viewer, scene, widget, qtbot):
 
 
 def test_a_suggested_model_is_chosen_and_its_table_shown(scene, widget, qtbot, monkeypatch):
-    monkeypatch.setattr("napari_vae.trials.STEPS", 10)  # a choice of some sort
-    monkeypatch.setattr("napari_vae.trials.LATENTS", (1, 2))
+    monkeypatch.setattr("napari_vae.workflow.trials.STEPS", 10)  # a choice of some sort
+    monkeypatch.setattr("napari_vae.workflow.trials.LATENTS", (1, 2))
     widget.model.choose("trvae")
     widget.model.latent_dim.setValue(9)
     with qtbot.waitSignal(widget.job.ended, timeout=LONG):

@@ -20,9 +20,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import batch as batch
     from . import samples as samples
-    from .adviser import Advice as Advice
-    from .adviser import advise as advise
-    from .adviser import iter_advise as iter_advise
     from .analysis.clusters import cluster as cluster
     from .analysis.embedding_quality import knn_r2 as knn_r2
     from .analysis.embedding_quality import participation_ratio as participation_ratio
@@ -33,10 +30,6 @@ if TYPE_CHECKING:
     from .analysis.regret import mean_regret as mean_regret
     from .analysis.regret import measurements_to_reach as measurements_to_reach
     from .analysis.regret import simple_regret as simple_regret
-    from .applying import Applied as Applied
-    from .applying import apply_run as apply_run
-    from .archive import list_runs as list_runs
-    from .archive import load_analysis as load_analysis
     from .atoms import assign_sublattices as assign_sublattices
     from .atoms import detect_atoms as detect_atoms
     from .atoms import estimate_spacing as estimate_spacing
@@ -79,20 +72,27 @@ if TYPE_CHECKING:
     from .patches.patches import Patches as Patches
     from .patches.patches import extract_patches as extract_patches
     from .patches.patches import paste_patches as paste_patches
-    from .pipeline import Analysis as Analysis
-    from .pipeline import analyze as analyze
     from .runs.likeness import Likeness as Likeness
     from .runs.likeness import compare as compare
     from .runs.run import Run as Run
     from .runs.run import load_run as load_run
     from .training.fit import fit as fit
     from .training.fit import iter_fit as iter_fit
+    from .workflow.advise import Advice as Advice
+    from .workflow.advise import advise as advise
+    from .workflow.advise import iter_advise as iter_advise
+    from .workflow.analyze import Analysis as Analysis
+    from .workflow.analyze import analyze as analyze
+    from .workflow.apply import Applied as Applied
+    from .workflow.apply import apply_run as apply_run
+    from .workflow.archive import list_runs as list_runs
+    from .workflow.archive import load_analysis as load_analysis
 
 #: The module of every public name; ``""`` marks a module that is public itself.
 _HOME = {
-    "Advice": "adviser",
-    "Analysis": "pipeline",
-    "Applied": "applying",
+    "Advice": "workflow.advise",
+    "Analysis": "workflow.analyze",
+    "Applied": "workflow.apply",
     "Crystal": "crystal.description",
     "DeepKernelGP": "learning.deep_kernel",
     "Exploration": "learning.exploration",
@@ -113,9 +113,9 @@ _HOME = {
     "Suggestion": "learning.suggesting",
     "TrainConfig": "models.config",
     "TrainingError": "core.errors",
-    "advise": "adviser",
-    "analyze": "pipeline",
-    "apply_run": "applying",
+    "advise": "workflow.advise",
+    "analyze": "workflow.analyze",
+    "apply_run": "workflow.apply",
     "as_micrograph": "core.micrograph",
     "assign_sublattices": "atoms",
     "batch": "",
@@ -130,7 +130,7 @@ _HOME = {
     "find_vacancies": "crystal.vacancies",
     "explore": "learning.loop",
     "fit": "training.fit",
-    "iter_advise": "adviser",
+    "iter_advise": "workflow.advise",
     "iter_detect_atoms": "atoms",
     "iter_explore": "learning.loop",
     "iter_fit": "training.fit",
@@ -138,8 +138,8 @@ _HOME = {
     "label_next": "analysis.labelling",
     "link_atoms": "atoms",
     "list_datasets": "io.reading",
-    "list_runs": "archive",
-    "load_analysis": "archive",
+    "list_runs": "workflow.archive",
+    "load_analysis": "workflow.archive",
     "load_deep_kernel": "learning.saving",
     "load_run": "runs.run",
     "mean_regret": "analysis.regret",

@@ -70,9 +70,9 @@ def demo(
     seed: Seed = 0,
 ) -> None:
     """Run everything on a built-in sample and show it in napari (a picture of the window without a display)."""
-    from .archive import check_folder
     from .demonstration import analyze_sample
     from .showing import has_display, save_screenshot, show
+    from .workflow.archive import check_folder
 
     check_folder(out, overwrite=True)
     with progress_bars() as bars:
@@ -282,8 +282,8 @@ def open_(
     screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window and end.")] = None,
 ) -> None:
     """Show a finished analysis in napari."""
-    from .archive import load_analysis
     from .showing import has_display, save_screenshot, show, take_screenshot
+    from .workflow.archive import load_analysis
 
     analysis = load_analysis(folder)
     if screenshot is None:

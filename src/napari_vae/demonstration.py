@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .core.errors import InputError
 
 if TYPE_CHECKING:
-    from .pipeline import Analysis, Stage
+    from .workflow.analyze import Analysis, Stage
 
 SAMPLES = ("graphene", "perovskite")
 SIZE = 512  # pixels, which hold about a thousand atoms of graphene
@@ -26,8 +26,8 @@ def analyze_sample(
         If there is no sample of that kind.
     """
     from .models.config import TrainConfig
-    from .pipeline import analyze
     from .samples import micrograph
+    from .workflow.analyze import analyze
 
     if kind not in SAMPLES:
         raise InputError(f"There is no sample {kind!r}; choose {' or '.join(SAMPLES)}.")

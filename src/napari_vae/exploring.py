@@ -74,7 +74,7 @@ def explore(
     """Let a deep kernel choose what is measured next, on values that are known: how many would have been enough?"""
     from .core.progress import drain
     from .learning.loop import iter_explore
-    from .pipeline import Stage
+    from .workflow.analyze import Stage
 
     known = known_of(source, target, columns, model_run)
     model = _model(known, angle, device, seed)
@@ -98,10 +98,10 @@ def known_of(source: Path, target: str, columns: str, model_run: Path | None) ->
     InputError
         If a column is missing or holds no numbers, or a trained model is given for a table.
     """
-    from .archive import RECORD, load_analysis
     from .core.folders import holds
     from .io.writing import read_table
     from .runs.run import load_run
+    from .workflow.archive import RECORD, load_analysis
 
     if holds(source, RECORD) or source.is_dir():
         analysis = load_analysis(source)

@@ -28,7 +28,7 @@ def run_on_files(task: Task, files: list[Path], out: Path, overwrite: bool) -> N
 
 def frame_by_frame(call: Callable[..., list[FileResult]], *arguments: Any, **options: Any) -> list[FileResult]:
     """Call one of `dispatch.files`, with a bar for every file."""
-    from .pipeline import Stage
+    from .workflow.analyze import Stage
 
     with _going_on_later(), progress_bars() as bars:
         return call(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .core.errors import InputError
 
 if TYPE_CHECKING:
-    from .pipeline import Analysis
+    from .workflow.analyze import Analysis
 
 SCREEN = "1600x1000x24"
 XVFB_REMEDY = (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from .batch.running import BatchProgress
-    from .pipeline import Stage
+    from .workflow.analyze import Stage
 
 BAD_INPUT, OUR_FAULT, STOPPED = 2, 1, 130
 

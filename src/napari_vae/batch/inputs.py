@@ -9,10 +9,10 @@ from fnmatch import fnmatch
 from os import PathLike
 from pathlib import Path
 
-from ..archive import RECORD
 from ..core.errors import InputError
 from ..core.folders import user_path
 from ..io.reading import FORMATS
+from ..workflow.archive import RECORD
 
 Patterns = str | PathLike[str] | Sequence[str | PathLike[str]]
 

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ..archive import check_folder
 from ..core.errors import InputError
 from ..core.folders import check_replaceable
 from ..io.reading import read
 from ..io.writing import read_table
 from ..patches.columns import Given
+from ..workflow.archive import check_folder
 from .facts import atom_facts
 from .records import content_hash
 from .running import Found, Say
@@ -114,7 +114,7 @@ class Analyze(Models):
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Analyse, and write the folder."""
-        from ..pipeline import Stage, analyze
+        from ..workflow.analyze import Stage, analyze
 
         image = read(path, dataset=self.dataset)
         options: dict[str, Any] = {"window": self.window, "n_classes": self.n_classes, "detection": self.detection}
@@ -155,7 +155,7 @@ class Train(Models):
     def learn(self, path: Path, say: Say, group: Group | None = None) -> tuple[Run, pd.DataFrame, Patches]:
         """The model, the atoms of the image, and the windows around them."""
         from ..patches.patches import extract_patches
-        from ..pipeline import find_atoms, train_model
+        from ..workflow.analyze import find_atoms, train_model
 
         image, table = read(path, dataset=self.dataset), self.table()
         atoms = find_atoms(image, self.detection, say) if table is None else table
@@ -165,7 +165,7 @@ class Train(Models):
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Train, and write the folder."""
-        from ..pipeline import Stage
+        from ..workflow.analyze import Stage
 
         run, atoms, patches = self.learn(path, say)
         say(Stage("write"))

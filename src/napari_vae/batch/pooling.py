@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..archive import check_writable
 from ..core.errors import InputError
 from ..core.folders import replace_folder
 from ..core.normalization import levels_of
@@ -22,6 +21,7 @@ from ..io.csv_tables import write_csv
 from ..io.reading import read
 from ..io.writing import read_table, write_table
 from ..runs.likeness import OTHER_SCALE
+from ..workflow.archive import check_writable
 from .facts import atom_facts
 from .inputs import Patterns, find_files
 from .modelling import Train
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..patches.patches import Patches
-    from ..pipeline import Stage
     from ..runs.run import Run
     from ..training.processes import Group
+    from ..workflow.analyze import Stage
 
 WINDOWS, FILES = "windows.csv", "files.csv"
 MARKER = "run.json"
@@ -94,7 +94,7 @@ def train_on_all(
     >>> job = batch.Train(ModelConfig.preset("rvae"), TrainConfig())
     >>> batch.train_on_all(job, "today/*.dm4", "run")  # doctest: +SKIP
     """
-    from ..pipeline import Stage, train_model
+    from ..workflow.analyze import Stage, train_model
 
     say = progress or (lambda stage: None)
     sources, target = [Source(path) for path in find_files(files)], check_writable(out)
@@ -156,7 +156,7 @@ def _pooled(
     """The windows of all files that can be used, one after the other."""
     from ..core.positions import table_spacing
     from ..patches.patches import extract_patches, suggest_window
-    from ..pipeline import Stage, find_atoms
+    from ..workflow.analyze import Stage, find_atoms
 
     def look(source: Source) -> None:
         image = read(source.path, dataset=job.dataset)
@@ -234,7 +234,7 @@ def _joined(sources: list[Source]) -> Patches:
 
 def _write(run: Run, pool: Patches, sources: list[Source], target: Path, job: Train) -> None:
     """The model and the tables, all or nothing."""
-    from ..pipeline import encode_patches
+    from ..workflow.analyze import encode_patches
 
     encoded = encode_patches(run, pool, job.given)
     latents = pool.atoms.drop(columns=list(encoded), errors="ignore").join(encoded)

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from ..archive import check_writable
 from ..core.errors import InputError
 from ..core.progress import never
 from ..terminal import exit_code, sentence
+from ..workflow.archive import check_writable
 from .inputs import Patterns, find_files, is_open, listed
 from .naming import places
 from .records import BEGUN, DONE, FAILED, Record, check_unchanged, key_of, read_record, stamp_of, write_record
 from .summary import check_summary, write_summary
 
 if TYPE_CHECKING:
-    from ..pipeline import Stage
+    from ..workflow.analyze import Stage
 
 EARLIER = "finished before"
 

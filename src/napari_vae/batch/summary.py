@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ..archive import RECORD
 from ..core.errors import InputError
 from ..core.folders import replacing
 from ..io.csv_tables import write_csv
+from ..workflow.archive import RECORD
 from .records import BEGUN, FAILED, FOLDER, records_in
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _page(folder: Path, rows: list[dict[str, Any]]) -> str:
-    from ..analysis.report import page
+    from ..workflow.report import page
 
     failed = sum(row["state"] == FAILED for row in rows)
     warned = sum(bool(row.get("warning")) for row in rows)

@@ -68,7 +68,7 @@ class Tables:
 
     def found_atoms(self, image: Micrograph, say: Say) -> pd.DataFrame:
         """From the table, or detected."""
-        from ..pipeline import find_atoms
+        from ..workflow.analyze import find_atoms
 
         return find_atoms(image, self.detection, say) if self.atoms is None else read_table(self.atoms)
 
@@ -102,7 +102,7 @@ class Detect(Tables):
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Detect, and write the table."""
-        from ..pipeline import find_atoms
+        from ..workflow.analyze import find_atoms
 
         image = read(path, dataset=self.dataset)
         atoms = find_atoms(image, self.detection, say, self.follow)
@@ -170,8 +170,8 @@ class Encode(Tables):
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Detect, encode, compare, and write the table."""
-        from ..applying import apply_run
-        from ..pipeline import Stage
+        from ..workflow.analyze import Stage
+        from ..workflow.apply import apply_run
 
         image = read(path, dataset=self.dataset)
         table = None if self.atoms is None else read_table(self.atoms)
@@ -218,7 +218,7 @@ class Crystal(Tables):
         from ..core.progress import drain
         from ..crystal.description import Crystal as Described
         from ..crystal.description import iter_describe_crystal
-        from ..pipeline import Stage
+        from ..workflow.analyze import Stage
 
         image = first_channel(read(path, dataset=self.dataset))
         atoms = self.found_atoms(image, say)

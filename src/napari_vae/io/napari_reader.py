@@ -116,9 +116,9 @@ def _as_classes(column: pd.Series) -> pd.Series:
 
 def folder_layers(path: Path) -> list[LayerData]:
     """Everything of a finished analysis; of a trained model what it draws over the plane of its latents."""
-    from ..archive import RECORD, load_analysis
     from ..results import run_layer
     from ..runs.run import load_run
+    from ..workflow.archive import RECORD, load_analysis
 
     if not (path / RECORD).is_file():
         return [run_layer(load_run(path), path)]

@@ -11,7 +11,7 @@ from ..core.errors import InputError
 from .writing import write_image, write_table
 
 if TYPE_CHECKING:
-    from ..pipeline import Analysis
+    from ..workflow.analyze import Analysis
 
 KEY = "napari_vae"
 LayerData = tuple[Any, dict[str, Any], str]
@@ -70,7 +70,7 @@ def write_analysis(path: str, layers: list[LayerData]) -> list[str]:
     OSError
         If the layers are not one image and the points on it, the model is not open, or the folder is not empty.
     """
-    from ..archive import check_folder
+    from ..workflow.archive import check_folder
 
     with _shown():
         folder = check_folder(path)
@@ -85,7 +85,7 @@ def _analysis(layers: list[Any]) -> Analysis:
     from ..open_runs import find_run
     from ..patches.columns import set_aside
     from ..patches.patches import extract_patches
-    from ..pipeline import CLASS, Analysis
+    from ..workflow.analyze import CLASS, Analysis
 
     opened = {layer: find_run(_told(layer).get("run", "")) for layer in layers if _kind(layer) == "Points"}
     described = [(layer, run) for layer, run in opened.items() if run is not None]

@@ -54,7 +54,7 @@ def _noted(origin: dict[str, Any]) -> Placement | None:
 
 def _of_analysis(path: Path) -> Placement | None:
     """As the analysis says whose table it is."""
-    from ..archive import RECORD, TABLES, AnalysisFile
+    from ..workflow.archive import RECORD, TABLES, AnalysisFile
     from .json_files import read_json
 
     record = path.parent / RECORD

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from safetensors.torch import save
 from torch import Tensor
 
-from ..archive import check_writable
 from ..core.errors import InputError
 from ..core.folders import check_replaceable, holds, remove_folder, replace_folder
 from ..core.provenance import data_hash
@@ -19,6 +18,7 @@ from ..core.storage import storage_problem
 from ..io.json_files import read_json
 from ..models.images import Images
 from ..models.weights import are_finite, load_weights
+from ..workflow.archive import check_writable
 from .curriculum import Phase
 from .guide import Guide
 

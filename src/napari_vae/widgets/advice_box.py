@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..adviser import Advice
+from ..workflow.advise import Advice
 from .panel import sentence
 
 COLUMNS = {

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ..batch.running import Task
     from ..core.micrograph import Micrograph
     from ..open_runs import OpenRun
-    from ..pipeline import Stage
     from ..runs.run import Run
+    from ..workflow.analyze import Stage
 
 LOOK_EVERY = 0.05  # seconds
 PATIENCE = 0.25  # seconds that a file at work has to end in when it is stopped
@@ -197,9 +197,9 @@ def _read(outcome: Outcome) -> tuple[Micrograph, pd.DataFrame]:
 
 
 def _opened_analysis(outcome: Outcome) -> Opened:
-    from ..archive import load_analysis
     from ..core.placement import Placement
     from ..open_runs import OpenRun
+    from ..workflow.archive import load_analysis
 
     analysis = load_analysis(outcome.target)
     opened = OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph))

@@ -9,9 +9,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from ..adviser import Advice
 from ..core.errors import InputError
 from ..layers import placement_of
+from ..workflow.advise import Advice
 from .advice_box import AdviceBox
 from .data_form import DataForm, Source
 from .delivery import Delivery

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from ..adviser import Advice
     from ..runs.run import Run
+    from ..workflow.advise import Advice
 
 LIVE_GRID = 7  # tiles along each side of the manifold in the panel
 
@@ -90,7 +90,7 @@ def advise_steps(stop: Callable[[], bool], source: Source, train: TrainConfig) -
     """Find out which model suits the atoms of a source; yields `Step` and the events of small trainings."""
     yield Step("Starting …")
     with spare_core():
-        from ..adviser import iter_advise
+        from ..workflow.advise import iter_advise
 
         return (yield from iter_advise(source.micrographs, source.atoms, train=train, seed=train.seed, stop=stop))
 

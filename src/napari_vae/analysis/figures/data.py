@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from ...core.micrograph import Micrograph
     from ...patches.patches import Patches
-    from ...pipeline import Analysis
     from ...runs.run import Run
+    from ...workflow.analyze import Analysis
 
 PLACES = ("frame", "y", "x")
 CLASSES = ("class_name", "class")

@@ -16,7 +16,7 @@ from .windows import class_means_figure, examples_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ...pipeline import Analysis
+    from ...workflow.analyze import Analysis
 
 
 def figures(analysis: Analysis) -> dict[str, tuple[Figure, str]]:

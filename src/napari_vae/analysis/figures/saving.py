@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
-from ...archive import check_writable
 from ...core.errors import InputError
 from ...core.folders import replacing
 from ...core.progress import drain
+from ...workflow.archive import check_writable
 from .catalogue import CATALOGUE, chosen
 from .data import FigureData
 from .style import DPI

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from .core.errors import InputError, ReadError
-from .core.folders import holds, open_folder, replace_folder, stamp, user_path
-from .core.micrograph import Micrograph
-from .core.settings import Count, Open, Positive, Saved, Whole
-from .models.config import ModelConfig
-from .patches.columns import check_latents
+from ..core.errors import InputError, ReadError
+from ..core.folders import holds, open_folder, replace_folder, stamp, user_path
+from ..core.micrograph import Micrograph
+from ..core.settings import Count, Open, Positive, Saved, Whole
+from ..models.config import ModelConfig
+from ..patches.columns import check_latents
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .pipeline import Analysis
+    from .analyze import Analysis
 
 #: The file that marks a folder as a saved analysis.
 RECORD = "analysis.json"
@@ -104,7 +104,7 @@ def check_writable(folder: str | PathLike[str]) -> Path:
 
 def save_analysis(analysis: Analysis, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
     """Write an analysis; see `Analysis.save`."""
-    from .analysis.report import write_report
+    from .report import write_report
 
     target = check_folder(folder, overwrite=overwrite)
     with replace_folder(target, RECORD) as new:
@@ -140,11 +140,11 @@ def load_analysis(folder: str | PathLike[str], *, micrograph: str | PathLike[str
 
 
 def _read(path: Path, micrograph: str | PathLike[str] | None) -> Analysis:
-    from .io.json_files import read_json
-    from .io.writing import read_table
-    from .patches.patches import extract_patches
-    from .pipeline import Analysis
-    from .runs.run import load_run
+    from ..io.json_files import read_json
+    from ..io.writing import read_table
+    from ..patches.patches import extract_patches
+    from ..runs.run import load_run
+    from .analyze import Analysis
 
     record = read_json(path / RECORD, AnalysisFile)
     try:
@@ -198,8 +198,8 @@ def _shown(folder: Path) -> Iterator[Path]:
 
 def _told_of(path: Path) -> dict[str, Any] | None:
     """What the record of a run folder tells of it; ``None`` if it is no such folder, or a damaged one."""
-    from .io.json_files import read_json
-    from .runs.folder import RunFile
+    from ..io.json_files import read_json
+    from ..runs.folder import RunFile
 
     try:
         if (path / RECORD).is_file():
@@ -227,7 +227,7 @@ def _model_name(settings: dict[str, Any]) -> str:
 
 def describe(analysis: Analysis) -> dict[str, Any]:
     """What is written down with an analysis: source, calibration, settings, versions and counts."""
-    from . import __version__
+    from .. import __version__
 
     image = analysis.micrograph
     known = {key: value for key, value in vars(image).items() if key != "data"}
@@ -252,14 +252,14 @@ def _plain(value: Any) -> Any:
 
 
 def _write_tables(analysis: Analysis, folder: Path) -> None:
-    from .io.writing import write_table
+    from ..io.writing import write_table
 
     for name, table in zip(TABLES, (analysis.atoms, analysis.latents), strict=True):
         write_table(table, folder / name)
 
 
 def _write_images(analysis: Analysis, folder: Path) -> None:
-    from .io.writing import write_image
+    from ..io.writing import write_image
 
     image = analysis.micrograph
     calibration: dict[str, Any] = {"pixel_size": image.pixel_size, "units": image.units}
@@ -271,9 +271,9 @@ def _write_images(analysis: Analysis, folder: Path) -> None:
 
 def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     """Reconstruction, residual and classes in the frame of the micrograph, and the manifold, each with its axes."""
-    from .cells import class_labels
-    from .patches.patches import paste_patches
-    from .results import CELL_RADIUS, class_manifolds, side_by_side, symbol_spacing
+    from ..cells import class_labels
+    from ..patches.patches import paste_patches
+    from ..results import CELL_RADIUS, class_manifolds, side_by_side, symbol_spacing
 
     patches, axes, shape = analysis.patches, analysis.micrograph.axes, analysis.frame_shape
     rebuilt = patches.normalization.undo(analysis.reconstruction)
@@ -292,7 +292,7 @@ def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
 
 
 def _load_micrograph(folder: Path, known: _MicrographFile, given: str | PathLike[str] | None) -> Micrograph:
-    from .io.reading import list_datasets, read
+    from ..io.reading import list_datasets, read
 
     saved, metadata = folder / "micrograph.tif", known.metadata
     source = _source(folder, known) if given is None else user_path(given)

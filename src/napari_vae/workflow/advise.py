@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .core.errors import InputError
-from .core.positions import check_table, table_spacing
-from .core.progress import Progress, drain, never
-from .models.config import ModelConfig, TrainConfig
-from .patches.patches import SMALLEST_WINDOW, Patches, check_window, extract_patches, suggest_window
+from ..core.errors import InputError
+from ..core.positions import check_table, table_spacing
+from ..core.progress import Progress, drain, never
+from ..models.config import ModelConfig, TrainConfig
+from ..patches.patches import SMALLEST_WINDOW, Patches, check_window, extract_patches, suggest_window
 from .trials import BATCH, Scan, Stopped
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def iter_advise(
 
 def _sizes(image: Any, atoms: pd.DataFrame, windows: Sequence[int] | None) -> list[int]:
     """Windows to choose from, each once; those that do not fit the image are left out unless they were asked for."""
-    from .core.micrograph import as_micrograph
+    from ..core.micrograph import as_micrograph
 
     check_table(atoms)
     shape = as_micrograph(image[0] if isinstance(image, list | tuple) else image).shape

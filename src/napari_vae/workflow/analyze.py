@@ -9,19 +9,19 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .core.errors import InputError
-from .core.micrograph import Micrograph, as_micrograph, first_channel
-from .core.progress import drain
-from .patches.columns import Given, name_classes, set_aside
+from ..core.errors import InputError
+from ..core.micrograph import Micrograph, as_micrograph, first_channel
+from ..core.progress import drain
+from ..patches.columns import Given, name_classes, set_aside
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
 
-    from .models.config import ModelConfig, TrainConfig
-    from .patches.patches import Patches
-    from .runs.run import Run
+    from ..models.config import ModelConfig, TrainConfig
+    from ..patches.patches import Patches
+    from ..runs.run import Run
 
 CLASS = ("class", "class_name")
 
@@ -86,10 +86,10 @@ class Analysis:
 
     def layers(self) -> list[tuple[Any, dict[str, Any], str]]:
         """Napari layer data: the micrograph below, on it residual, reconstruction, classes, latents and manifold."""
-        from .core.placement import Placement
-        from .identity import linked
-        from .io.napari_reader import image_layer
-        from .results import result_layers
+        from ..core.placement import Placement
+        from ..identity import linked
+        from ..io.napari_reader import image_layer
+        from ..results import result_layers
 
         placement = Placement.of_micrograph(self.micrograph)
         results = result_layers(
@@ -178,11 +178,11 @@ def analyze(
     >>> image, _ = nv.samples.micrograph("graphene", size=256)  # doctest: +SKIP
     >>> nv.analyze(image).latents[["y", "x", "z1", "angle", "class"]]  # doctest: +SKIP
     """
-    from .analysis.clusters import cluster
-    from .core.class_colors import MOST_LABELS
-    from .core.device import choose_device
-    from .models.config import ModelConfig, TrainConfig
-    from .patches.patches import check_window, extract_patches
+    from ..analysis.clusters import cluster
+    from ..core.class_colors import MOST_LABELS
+    from ..core.device import choose_device
+    from ..models.config import ModelConfig, TrainConfig
+    from ..patches.patches import check_window, extract_patches
 
     say = progress or (lambda stage: None)
     image = as_micrograph(micrograph)
@@ -217,7 +217,7 @@ def find_atoms(
     image: Micrograph, options: dict[str, Any], say: Callable[[Stage], None], follow: bool = False
 ) -> pd.DataFrame:
     """Detect atoms, of channels on the first one, and follow them if asked, saying how far it is."""
-    from .atoms import iter_detect_atoms, iter_link_atoms
+    from ..atoms import iter_detect_atoms, iter_link_atoms
 
     say(Stage("detect atoms"))
     atoms = drain(
@@ -240,7 +240,7 @@ def train_model(
     **options: Any,
 ) -> Run:
     """Train a model, with what is given of the atoms and options of `fit`, saying how far it is."""
-    from .training.fit import iter_fit
+    from ..training.fit import iter_fit
 
     say(Stage("train"))
     job = iter_fit(patches, model, train, **(given or Given()).values(patches.atoms), **options)

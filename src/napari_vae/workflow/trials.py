@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .core.progress import Progress
-from .models.config import INVARIANCES, Invariance, ModelConfig, TrainConfig
+from ..core.progress import Progress
+from ..models.config import INVARIANCES, Invariance, ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .patches.patches import Patches
+    from ..patches.patches import Patches
 
 STEPS, BATCH = 300, 50  # of each training
 LATENTS = (1, 2, 3, 5)  # invariances are compared with the most, so that none is taken for want of latents
@@ -137,7 +137,7 @@ class Scan:
 
     def _train(self, choice: Choice, number: int) -> Iterator[Progress]:
         """Train a choice with seed `number` (0 or 1), unless that was done."""
-        from .training.fit import iter_fit
+        from ..training.fit import iter_fit
 
         if len(self.trials.get(choice, _Trial()).losses) > number:
             return

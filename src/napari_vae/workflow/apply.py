@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .core.micrograph import Micrograph, as_micrograph
-from .patches.columns import Given
-from .pipeline import Stage, encode_patches, find_atoms
+from ..core.micrograph import Micrograph, as_micrograph
+from ..patches.columns import Given
+from .analyze import Stage, encode_patches, find_atoms
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .patches.patches import Patches
-    from .runs.likeness import Likeness
-    from .runs.run import Run
+    from ..patches.patches import Patches
+    from ..runs.likeness import Likeness
+    from ..runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def apply_run(
     """
     import pandas as pd
 
-    from .patches.patches import extract_patches
-    from .runs.likeness import compare
+    from ..patches.patches import extract_patches
+    from ..runs.likeness import compare
 
     say = progress or (lambda stage: None)
     image, given = as_micrograph(micrograph), Given.of(condition=condition)

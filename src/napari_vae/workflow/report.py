@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..archive import describe
-from .figures.data import is_latent
-from .figures.reported import figures
-from .figures.saving import figure_bytes
+from ..analysis.figures.data import is_latent
+from ..analysis.figures.reported import figures
+from ..analysis.figures.saving import figure_bytes
+from .archive import describe
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..pipeline import Analysis
+    from .analyze import Analysis
 
 CSS = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6570; --line: #dfe3e8; --paper: #ffffff; --card: #f6f8fa; }

@@ -1,0 +1,1 @@
+"""Whole paths in one call: analyze, apply, advise; their folders and reports."""
