@@ -7,10 +7,10 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from napari_vae import InputError
-from napari_vae.learning import marginals
-from napari_vae.learning.acquisition import acquire, entropy, expected_gain
-from napari_vae.learning.batches import JOINT, NOISE, Joint, Rule, choose
-from napari_vae.learning.goals import ACQUISITIONS, Goal
+from napari_vae.learning.explore import marginals
+from napari_vae.learning.explore.acquisition import acquire, entropy, expected_gain
+from napari_vae.learning.explore.batches import JOINT, NOISE, Joint, Rule, choose
+from napari_vae.learning.explore.goals import ACQUISITIONS, Goal
 from plain_gp import PlainGP
 
 MEAN = np.array([-2.0, 0.0, 0.3, 0.9, 1.5, 40.0])

@@ -8,7 +8,7 @@ import pytest
 
 import napari_vae as nv
 from napari_vae import exploring
-from napari_vae.learning import deep_kernel
+from napari_vae.learning.gp import deep_kernel
 
 
 @pytest.fixture(autouse=True)

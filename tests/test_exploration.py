@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
-from napari_vae.learning.acquisition import entropy
-from napari_vae.learning.goals import ACQUISITIONS
-from napari_vae.learning.refitting import Stopped
-from napari_vae.learning.seeding import spread_order
-from napari_vae.learning.steps import Step
+from napari_vae.learning.explore.acquisition import entropy
+from napari_vae.learning.explore.goals import ACQUISITIONS
+from napari_vae.learning.explore.refitting import Stopped
+from napari_vae.learning.explore.seeding import spread_order
+from napari_vae.learning.explore.steps import Step
 from plain_gp import QUICK, PlainGP, X, Y
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import napari_vae as nv
-from napari_vae.learning.seeding import spread_order
+from napari_vae.learning.explore.seeding import spread_order
 from plain_gp import PlainGP
 
 X = np.random.default_rng(0).uniform(size=(40, 2))

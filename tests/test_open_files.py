@@ -11,8 +11,8 @@ from napari_vae.core import folders
 from napari_vae.dispatch import frames
 from napari_vae.io.reading import FORMATS, read_all
 from napari_vae.io.writing import TABLE_ENDINGS
-from napari_vae.learning.deep_kernel import DeepKernelGP
-from napari_vae.learning.saving import load_deep_kernel
+from napari_vae.learning.gp.deep_kernel import DeepKernelGP
+from napari_vae.learning.gp.saving import load_deep_kernel
 from napari_vae.training.fit import iter_fit
 
 PROCESS = Path("/proc/self")

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import napari_vae as nv
-from napari_vae.learning.evidence import ExactNormal
-from napari_vae.learning.matern import SmoothMatern
-from napari_vae.learning.refitting import Refits
+from napari_vae.learning.explore.refitting import Refits
+from napari_vae.learning.gp.evidence import ExactNormal
+from napari_vae.learning.gp.matern import SmoothMatern
 from plain_gp import PlainGP
 
 X = np.random.default_rng(0).uniform(size=(200, 2))

@@ -11,8 +11,8 @@ import torch
 
 from napari_vae import InputError, ModelConfig, TrainConfig, fit, samples
 from napari_vae.analysis.upright import has_pose
-from napari_vae.learning.candidates import limits
-from napari_vae.learning.run_encoder import RunEncoder
+from napari_vae.learning.gp.candidates import limits
+from napari_vae.learning.gp.run_encoder import RunEncoder
 from napari_vae.models import conventions as settling
 from napari_vae.models.conventions import settle
 from napari_vae.models.gauge import SHRINK, Gauge

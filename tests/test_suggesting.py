@@ -7,14 +7,14 @@ import pytest
 
 from napari_vae import InputError, Stopping
 from napari_vae.core.arrays import check_size
-from napari_vae.learning import outcomes
-from napari_vae.learning.candidates import Prepared
-from napari_vae.learning.goals import Goal
-from napari_vae.learning.loop import _event
-from napari_vae.learning.record import ExplorationRecord
-from napari_vae.learning.refitting import FEWEST
-from napari_vae.learning.steps import Step
-from napari_vae.learning.suggesting import Suggesting, Suggestion, after, candidates, open_candidates
+from napari_vae.learning.explore.goals import Goal
+from napari_vae.learning.explore.loop import _event
+from napari_vae.learning.explore.record import ExplorationRecord
+from napari_vae.learning.explore.refitting import FEWEST
+from napari_vae.learning.explore.steps import Step
+from napari_vae.learning.explore.suggesting import Suggesting, Suggestion, after, candidates, open_candidates
+from napari_vae.learning.gp import targets as outcomes
+from napari_vae.learning.gp.candidates import Prepared
 
 SETTINGS = {"kind": "real", "goal": "max", "target": 0, "acquisition": "ucb", "kappa": 2.0, "batch": 2, "seed": 0}
 

@@ -32,10 +32,10 @@ from sklearn.decomposition import PCA
 
 from napari_vae import ModelConfig, Run, TrainConfig, fit, knn_r2, measurements_to_reach, participation_ratio, roughness
 from napari_vae.analysis.circular import wrapped
-from napari_vae.learning.deep_kernel import DeepKernelGP
-from napari_vae.learning.exploration import Exploration
-from napari_vae.learning.loop import explore
-from napari_vae.learning.stopping import Stopping
+from napari_vae.learning.explore.exploration import Exploration
+from napari_vae.learning.explore.loop import explore
+from napari_vae.learning.explore.stopping import Stopping
+from napari_vae.learning.gp.deep_kernel import DeepKernelGP
 
 START, TOP, MOST, FEW = 10, 0.01, 150, 2000
 LEARNED = ("encoder", "pixels")  # on which a network is trained

@@ -27,8 +27,8 @@ from scipy.stats import norm
 from trajectories_data import TARGETS, TrajectoriesData, load
 
 from napari_vae import knn_r2, measurements_to_reach, participation_ratio, roughness, simple_regret
-from napari_vae.learning.deep_kernel import DeepKernelGP
-from napari_vae.learning.loop import explore
+from napari_vae.learning.explore.loop import explore
+from napari_vae.learning.gp.deep_kernel import DeepKernelGP
 
 
 @dataclass(frozen=True)

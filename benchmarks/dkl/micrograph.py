@@ -40,7 +40,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import t as student
 
 import napari_vae as nv
-from napari_vae.learning.deep_kernel import DeepKernelGP
+from napari_vae.learning.gp.deep_kernel import DeepKernelGP
 
 KINDS = ("C", "C beside a vacancy")
 COMMON, RARE = 0.03, 0.01

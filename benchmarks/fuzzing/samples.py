@@ -22,7 +22,7 @@ import tifffile
 import napari_vae as nv
 from napari_vae.batch.records import Record, write_record
 from napari_vae.dispatch.parts import Parts
-from napari_vae.learning.config import DeepKernelConfig
+from napari_vae.learning.gp.config import DeepKernelConfig
 from napari_vae.samples import micrograph
 
 ROOT = Path(__file__).parents[2]

@@ -58,15 +58,15 @@ if TYPE_CHECKING:
     from .io.writing import read_table as read_table
     from .io.writing import write_image as write_image
     from .io.writing import write_table as write_table
-    from .learning.deep_kernel import DeepKernelGP as DeepKernelGP
-    from .learning.exploration import Exploration as Exploration
-    from .learning.loop import ExplorationStep as ExplorationStep
-    from .learning.loop import explore as explore
-    from .learning.loop import iter_explore as iter_explore
-    from .learning.record import ExplorationRecord as ExplorationRecord
-    from .learning.saving import load_deep_kernel as load_deep_kernel
-    from .learning.stopping import Stopping as Stopping
-    from .learning.suggesting import Suggestion as Suggestion
+    from .learning.explore.exploration import Exploration as Exploration
+    from .learning.explore.loop import ExplorationStep as ExplorationStep
+    from .learning.explore.loop import explore as explore
+    from .learning.explore.loop import iter_explore as iter_explore
+    from .learning.explore.record import ExplorationRecord as ExplorationRecord
+    from .learning.explore.stopping import Stopping as Stopping
+    from .learning.explore.suggesting import Suggestion as Suggestion
+    from .learning.gp.deep_kernel import DeepKernelGP as DeepKernelGP
+    from .learning.gp.saving import load_deep_kernel as load_deep_kernel
     from .models.config import ModelConfig as ModelConfig
     from .models.config import TrainConfig as TrainConfig
     from .patches.patches import Patches as Patches
@@ -94,10 +94,10 @@ _HOME = {
     "Analysis": "workflow.analyze",
     "Applied": "workflow.apply",
     "Crystal": "crystal.description",
-    "DeepKernelGP": "learning.deep_kernel",
-    "Exploration": "learning.exploration",
-    "ExplorationRecord": "learning.record",
-    "ExplorationStep": "learning.loop",
+    "DeepKernelGP": "learning.gp.deep_kernel",
+    "Exploration": "learning.explore.exploration",
+    "ExplorationRecord": "learning.explore.record",
+    "ExplorationStep": "learning.explore.loop",
     "FigureData": "analysis.figures",
     "InputError": "core.errors",
     "Lattice": "crystal.lattice",
@@ -109,8 +109,8 @@ _HOME = {
     "Progress": "core.progress",
     "ReadError": "core.errors",
     "Run": "runs.run",
-    "Stopping": "learning.stopping",
-    "Suggestion": "learning.suggesting",
+    "Stopping": "learning.explore.stopping",
+    "Suggestion": "learning.explore.suggesting",
     "TrainConfig": "models.config",
     "TrainingError": "core.errors",
     "advise": "workflow.advise",
@@ -128,11 +128,11 @@ _HOME = {
     "estimate_spacing": "atoms",
     "extract_patches": "patches.patches",
     "find_vacancies": "crystal.vacancies",
-    "explore": "learning.loop",
+    "explore": "learning.explore.loop",
     "fit": "training.fit",
     "iter_advise": "workflow.advise",
     "iter_detect_atoms": "atoms",
-    "iter_explore": "learning.loop",
+    "iter_explore": "learning.explore.loop",
     "iter_fit": "training.fit",
     "knn_r2": "analysis.embedding_quality",
     "label_next": "analysis.labelling",
@@ -140,7 +140,7 @@ _HOME = {
     "list_datasets": "io.reading",
     "list_runs": "workflow.archive",
     "load_analysis": "workflow.archive",
-    "load_deep_kernel": "learning.saving",
+    "load_deep_kernel": "learning.gp.saving",
     "load_run": "runs.run",
     "mean_regret": "analysis.regret",
     "measure_displacements": "crystal.displacements",

@@ -73,7 +73,7 @@ def explore(
 ) -> None:
     """Let a deep kernel choose what is measured next, on values that are known: how many would have been enough?"""
     from .core.progress import drain
-    from .learning.loop import iter_explore
+    from .learning.explore.loop import iter_explore
     from .workflow.analyze import Stage
 
     known = known_of(source, target, columns, model_run)
@@ -158,7 +158,7 @@ def _features(table: pd.DataFrame, target: str, columns: str) -> npt.NDArray[np.
 
 
 def _model(known: Known, angle: bool, device: str, seed: int) -> Any:
-    from .learning.deep_kernel import DeepKernelGP
+    from .learning.gp.deep_kernel import DeepKernelGP
 
     if angle and known.classes:
         raise InputError("The target holds words, which are no angles; leave out --angle.")

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QWidget
 
 from ...core.errors import InputError
 from ...core.region import inside, region_mask
-from ...learning.stopping import Stopping
+from ...learning.explore.stopping import Stopping
 from ..data_form import Source
 from ..drawn_region import HOW_TO_DRAW, WHICH, drawn_polygons
 from ..memory import Control, remember

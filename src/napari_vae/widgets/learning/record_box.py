@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 from ..saving_box import SavingBox
 
 if TYPE_CHECKING:
-    from ...learning.record import ExplorationRecord
+    from ...learning.explore.record import ExplorationRecord
 
 
 class RecordBox(SavingBox):
@@ -50,7 +50,7 @@ class RecordBox(SavingBox):
 
     def marker(self) -> str:
         """Name of the file by which the folder of a record is known."""
-        from ...learning.record_files import MARKER
+        from ...learning.explore.record_files import MARKER
 
         return MARKER
 

@@ -13,7 +13,7 @@ from .target_form import CLASS, EVERYWHERE, LARGEST, NEAR, SMALLEST, Purpose
 KINDS = {"real": "numbers", "angle": "angles", "class": "classes"}
 
 if TYPE_CHECKING:
-    from ...learning.record import ExplorationRecord
+    from ...learning.explore.record import ExplorationRecord
     from .plan_form import PlanForm
     from .setup_form import SetUpForm
 
@@ -26,7 +26,7 @@ def read_record(folder: str, form: SetUpForm, plan: PlanForm) -> None:
     InputError
         If the folder holds no record, or its goal does not suit the chosen target.
     """
-    from ...learning.record import ExplorationRecord
+    from ...learning.explore.record import ExplorationRecord
 
     record = ExplorationRecord.load(folder)
     target, kernel = form.target, form.kernel

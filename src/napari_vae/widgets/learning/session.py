@@ -16,7 +16,7 @@ from .target_form import CLASS, EVERYWHERE, NEAR, Purpose
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...learning.exploration import Exploration, Suggestion
+    from ...learning.explore.exploration import Exploration, Suggestion
     from ...learning.targets import Target
 
 Floats = npt.NDArray[np.float64]
@@ -109,7 +109,7 @@ class Session:
 
     def ask(self, stop: Callable[[], bool]) -> bool:
         """Fit and choose what is next; false if that was stopped, and everything is as it was."""
-        from ...learning.refitting import Stopped
+        from ...learning.explore.refitting import Stopped
 
         try:
             suggestion = self.exploration.suggest(stop=stop)

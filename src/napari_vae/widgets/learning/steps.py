@@ -26,8 +26,8 @@ from .target_form import Purpose
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...learning.record import ExplorationRecord
-    from ...learning.stopping import Stopping
+    from ...learning.explore.record import ExplorationRecord
+    from ...learning.explore.stopping import Stopping
     from ...patches.patches import Patches
     from ...runs.run import Run
 
@@ -72,8 +72,8 @@ def begin_steps(stop: Stop, setup: SetUp, folder: str = "") -> Generator[Any, No
     """Cut the windows, prepare the model, and suggest where to begin, or go on with the record in a folder."""
     yield Step("Starting …")
     with spare_core():
-        from ...learning.exploration import Exploration
-        from ...learning.record import ExplorationRecord
+        from ...learning.explore.exploration import Exploration
+        from ...learning.explore.record import ExplorationRecord
 
         record = ExplorationRecord.load(folder) if folder else None
         yield Step("Cutting windows …")
@@ -236,7 +236,7 @@ def _settings_of(record: ExplorationRecord) -> dict[str, Any]:
 
 
 def _model(setup: SetUp, target: Target | None) -> Any:
-    from ...learning.deep_kernel import DeepKernelGP
+    from ...learning.gp.deep_kernel import DeepKernelGP
 
     options = dict(setup.model)
     if setup.features.run is None:

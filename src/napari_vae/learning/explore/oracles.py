@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..core.arrays import as_numbers, check_size
-from ..core.errors import InputError
+from ...core.arrays import as_numbers, check_size
+from ...core.errors import InputError
 
 #: From the number of a candidate to its targets (T,), or to why there are none.
 Oracle = Callable[[int], npt.NDArray[np.float64] | str]

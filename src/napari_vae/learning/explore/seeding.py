@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..core.errors import InputError
-from ..core.settings import Whole, about, allowed
-from .candidates import limits
+from ...core.errors import InputError
+from ...core.settings import Whole, about, allowed
+from ..gp.candidates import limits
 
 Rows = npt.NDArray[np.int64]
 Features = npt.NDArray[np.float32]

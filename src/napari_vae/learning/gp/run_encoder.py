@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import InputError
-from ..models.images import model_batches
+from ...core.errors import InputError
+from ...models.images import model_batches
 from .candidates import Prepared
 
 if TYPE_CHECKING:
-    from ..runs.run import Run
+    from ...runs.run import Run
 
 BATCH = 200
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..core.progress import never
+from ...core.progress import never
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]

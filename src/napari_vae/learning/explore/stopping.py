@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from ..core.errors import InputError
-from ..core.settings import Count, Number, Positive, about, settings
+from ...core.errors import InputError
+from ...core.settings import Count, Number, Positive, about, settings
 
 if TYPE_CHECKING:
     from .exploration import Exploration

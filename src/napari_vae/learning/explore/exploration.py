@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..core.errors import InputError
-from ..core.progress import never
-from ..core.settings import Count, NotNegative, Seed, Whole, about, checked
+from ...core.errors import InputError
+from ...core.progress import never
+from ...core.settings import Count, NotNegative, Seed, Whole, about, checked
 from .batches import JOINT
 from .goals import Goal
 from .record import ExplorationRecord, begin
@@ -94,7 +94,7 @@ class Exploration:
         batch = checked("batch", batch, Annotated[Whole, about(ge=1, le=JOINT)])
         refit_every = checked("refit_every", refit_every, Count)
         if model is None:
-            from .deep_kernel import DeepKernelGP
+            from ..gp.deep_kernel import DeepKernelGP
 
             model = DeepKernelGP(seed=seed)
         sought = Goal.of(getattr(model, "target", "real"), goal, target, acquisition)

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..core.errors import InputError
-from ..core.folders import check_replaceable, open_folder, replace_folder, user_path
-from ..core.settings import Count, NotNegative, Number, Open, Saved, Seed, Whole, about
-from ..io.json_files import read_json
+from ...core.errors import InputError
+from ...core.folders import check_replaceable, open_folder, replace_folder, user_path
+from ...core.settings import Count, NotNegative, Number, Open, Saved, Seed, Whole, about
+from ...io.json_files import read_json
 from .goals import Goal, Wanted
 from .record import ExplorationRecord
 from .steps import Candidate, Step
@@ -73,7 +73,7 @@ class RecordFile(Saved):
 
 def save_record(record: ExplorationRecord, folder: str | Path) -> Path:
     """Write a record; see `ExplorationRecord.save`. The numbers in the JSON are exact, the table is for the eye."""
-    from ..io.writing import write_table
+    from ...io.writing import write_table
 
     text = _text({"format": FORMAT, **asdict(record)})
     with replace_folder(folder, MARKER) as new:

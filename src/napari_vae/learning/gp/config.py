@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from ..core.settings import Count, Flag, NotNegative, Seed, Whole, Widths, about, settings
+from ...core.settings import Count, Flag, NotNegative, Seed, Whole, Widths, about, settings
 
 
 @settings

@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..analysis.circular import wrapped
-from ..core.arrays import LARGEST, as_numbers, check_size
-from ..core.class_colors import MOST_CLASSES
-from ..core.errors import InputError
-from ..core.settings import Number, Whole, about
+from ...analysis.circular import wrapped
+from ...core.arrays import LARGEST, as_numbers, check_size
+from ...core.class_colors import MOST_CLASSES
+from ...core.errors import InputError
+from ...core.settings import Number, Whole, about
 from .candidates import Prepared
 
 Floats = npt.NDArray[np.float64]

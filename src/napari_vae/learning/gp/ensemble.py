@@ -15,8 +15,8 @@ from linear_operator.utils.cholesky import psd_safe_cholesky
 from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor, nn
 
-from ..core.errors import InputError, TrainingError
-from ..models.weights import are_finite
+from ...core.errors import InputError, TrainingError
+from ...models.weights import are_finite
 from .candidates import Floats, Prepared
 from .config import DeepKernelConfig
 from .evidence import ExactNormal

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..analysis.circular import wrapped
-from ..core.errors import InputError
-from ..core.settings import Number, Whole, about, checked
+from ...analysis.circular import wrapped
+from ...core.errors import InputError
+from ...core.settings import Number, Whole, about, checked
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..models.networks import Encoder, initialise, mlp
+from ...models.networks import Encoder, initialise, mlp
 from .candidates import Prepared, limits
 from .run_encoder import RunEncoder
 

@@ -12,20 +12,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..core.device import choose_device
-from ..core.errors import InputError
-from ..core.progress import never
-from ..core.settings import Count, checked
+from ...core.device import choose_device
+from ...core.errors import InputError
+from ...core.progress import never
+from ...core.settings import Count, checked
 from .calibration import held_out, mixed, widening
 from .candidates import Floats, Prepared, plain_candidates
 from .config import DeepKernelConfig
 from .ensemble import Ensemble
 from .networks import FeatureNetwork
-from .outcomes import Angle, Class, Outcome, Real, check_targets, outcome_of
 from .run_encoder import RunEncoder
+from .targets import Angle, Class, Outcome, Real, check_targets, outcome_of
 
 if TYPE_CHECKING:
-    from ..runs.run import Run
+    from ...runs.run import Run
 
 
 class DeepKernelGP:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ..core.arrays import LARGEST
-from ..core.errors import InputError
+from ...core.arrays import LARGEST
+from ...core.errors import InputError
 from .goals import Goal
 
 Floats = npt.NDArray[np.float64]

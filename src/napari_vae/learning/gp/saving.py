@@ -16,17 +16,17 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
-from ..core.arrays import LARGEST
-from ..core.errors import InputError, ReadError
-from ..core.folders import open_folder, replace_folder
-from ..core.provenance import describe_versions
-from ..core.settings import Count, Number, Saved
-from ..io.json_files import read_json
-from ..models.weights import computable, load_weights
-from ..runs.run import Run, load_run
+from ...core.arrays import LARGEST
+from ...core.errors import InputError, ReadError
+from ...core.folders import open_folder, replace_folder
+from ...core.provenance import describe_versions
+from ...core.settings import Count, Number, Saved
+from ...io.json_files import read_json
+from ...models.weights import computable, load_weights
+from ...runs.run import Run, load_run
 from .config import DeepKernelConfig
 from .deep_kernel import DeepKernelGP
-from .outcomes import Angle, Class, Real, outcome_to_dict
+from .targets import Angle, Class, Real, outcome_to_dict
 
 FORMAT = 1
 MARKER = "deep_kernel.json"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import InputError
-from ..core.progress import drain, never
-from ..core.settings import Count, checked
+from ...core.errors import InputError
+from ...core.progress import drain, never
+from ...core.settings import Count, checked
 from .exploration import START, Exploration
 from .oracles import Oracle, as_oracle
 from .record import ExplorationRecord

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..core.arrays import as_array
-from ..core.errors import InputError
-from ..models.images import raw_images
+from ...core.arrays import as_array
+from ...core.errors import InputError
+from ...models.images import raw_images
 
 Floats = npt.NDArray[np.float64]
 TOLD = ("turn", "circular", "orientation")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from ..core.settings import Number, Whole, about
+from ...core.settings import Number, Whole, about
 
 Candidate = Annotated[Whole, about(ge=0)]
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..core.arrays import as_array
-from ..core.errors import InputError
-from ..core.provenance import data_hash, describe_versions
-from .candidates import Prepared
+from ...core.arrays import as_array
+from ...core.errors import InputError
+from ...core.provenance import data_hash, describe_versions
+from ..gp.candidates import Prepared
 from .goals import Goal
 from .steps import Step
 

@@ -1,0 +1,1 @@
+"""Active learning: which candidate to measure next, the loop that measures, and its record."""

@@ -1,0 +1,1 @@
+"""Deep kernels: Gaussian processes on an embedding that is learned with them."""
