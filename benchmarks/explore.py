@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication
 import napari_vae as nv
 from napari_vae.analysis.coloring import color_by
 from napari_vae.core.placement import Placement
-from napari_vae.open_runs import OpenRun
+from napari_vae.layers.open_runs import OpenRun
 
 FRAMES, BAR_FRAMES = 60, 30
 BAR_SELECT, BAR_DECODE = 0.1, 0.03  # s

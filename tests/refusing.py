@@ -3,7 +3,7 @@
 import pytest
 
 from napari_vae.core.errors import ReadError
-from napari_vae.io.napari_reader import read_layers
+from napari_vae.layers.reader import read_layers
 
 
 def assert_refused(path, read=read_layers):

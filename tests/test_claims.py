@@ -17,8 +17,8 @@ import tifffile
 from napari_vae.core.errors import InputError, ReadError
 from napari_vae.io import hdf5_probe, read
 from napari_vae.io.json_files import MOST_BYTES, read_json
-from napari_vae.io.napari_reader import read_layers
 from napari_vae.io.writing import read_table, write_table
+from napari_vae.layers.reader import read_layers
 from refusing import assert_refused
 
 

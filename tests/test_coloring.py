@@ -7,8 +7,8 @@ import pytest
 from napari_vae.analysis.coloring import NOTHING, color_by
 from napari_vae.core.class_colors import class_colors, class_cycle, class_names
 from napari_vae.core.errors import InputError
-from napari_vae.layer_table import color_columns, numeric_columns
-from napari_vae.layers import latent_style
+from napari_vae.layers.points import latent_style
+from napari_vae.layers.table import color_columns, numeric_columns
 
 
 def hex_of(rgba):

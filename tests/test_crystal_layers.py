@@ -7,8 +7,8 @@ from napari.layers import Image, Layer
 
 from napari_vae import describe_crystal, detect_atoms, samples
 from napari_vae.core.errors import InputError
-from napari_vae.crystal_layers import add_columns, arrows, crystal_layers, is_untouched
-from napari_vae.layers import placement_of
+from napari_vae.layers.crystal import add_columns, arrows, crystal_layers, is_untouched
+from napari_vae.layers.points import placement_of
 
 TURNED = {
     "scale": (0.02, 0.02),

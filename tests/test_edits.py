@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_vae.edits import Earlier, Scope, edits_of, merge, places_of
+from napari_vae.layers.edits import Earlier, Scope, edits_of, merge, places_of
 
 SPACING = 12.0
 EVERYWHERE = Scope()

@@ -26,7 +26,7 @@ from napari_vae.analysis.figures import (
 from napari_vae.analysis.figures.micrographs import LARGEST_SYMBOL, SYMBOL
 from napari_vae.analysis.figures.windows import class_means
 from napari_vae.analysis.upright import upright
-from napari_vae.results import class_manifolds, side_by_side, symbol_spacing, tile
+from napari_vae.layers.results import class_manifolds, side_by_side, symbol_spacing, tile
 from napari_vae.workflow.analyze import Analysis
 
 WIDTH = 85 / 25.4

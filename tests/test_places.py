@@ -13,10 +13,10 @@ import napari_vae as nv
 from napari_vae import batch
 from napari_vae.core.micrograph import Micrograph
 from napari_vae.core.placement import Placement
-from napari_vae.io.napari_reader import read_layers
-from napari_vae.io.napari_writer import write_points
-from napari_vae.io.table_placement import place_table
-from napari_vae.layers import micrograph_from_layer
+from napari_vae.layers.points import micrograph_from_layer
+from napari_vae.layers.reader import read_layers
+from napari_vae.layers.table_placement import place_table
+from napari_vae.layers.writer import write_points
 
 TURNED = {
     "scale": (0.02, 0.03),

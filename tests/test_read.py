@@ -15,8 +15,8 @@ from pint import Unit
 from napari_vae.core.errors import InputError, ReadError
 from napari_vae.core.micrograph import Micrograph
 from napari_vae.io import list_datasets, read
-from napari_vae.io.napari_reader import get_reader
 from napari_vae.io.writing import write_image
+from napari_vae.layers.reader import get_reader
 
 
 @pytest.fixture

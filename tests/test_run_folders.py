@@ -14,9 +14,9 @@ from safetensors.numpy import load_file, save
 
 import napari_vae as nv
 from napari_vae.core.placement import Placement
-from napari_vae.identity import note
-from napari_vae.io.napari_reader import get_reader
-from napari_vae.open_runs import OpenRun, keep_run, read_run, run_of, unread_folder
+from napari_vae.layers.identity import note
+from napari_vae.layers.open_runs import OpenRun, keep_run, read_run, run_of, unread_folder
+from napari_vae.layers.reader import get_reader
 
 OLD = Path(__file__).parent / "old_folders"
 KEY = "napari_vae"

@@ -11,9 +11,9 @@ import pytest
 import napari_vae as nv
 from napari_vae.core.errors import ReadError
 from napari_vae.io import read
-from napari_vae.io.napari_reader import get_reader
 from napari_vae.io.reading import FORMATS
 from napari_vae.io.writing import TABLE_ENDINGS
+from napari_vae.layers.reader import get_reader
 from refusing import assert_refused
 
 ALL = sorted({*FORMATS, *TABLE_ENDINGS} - {".tiff", ".jpeg"})

@@ -7,7 +7,7 @@ from napari.layers import Image, Labels
 
 from napari_vae import InputError
 from napari_vae.core.placement import Placement
-from napari_vae.learning.targets import Target, column_target, image_target, labels_target
+from napari_vae.layers.targets import Target, column_target, image_target, labels_target
 
 OURS = {"scale": (0.1, 0.1), "translate": (3.0, -2.0), "units": ("nm", "nm")}
 POSITIONS = np.random.default_rng(0).uniform(20, 80, (50, 2))

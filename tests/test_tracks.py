@@ -11,8 +11,8 @@ from measuring import right_and_false_links
 from napari_vae.atoms import iter_link_atoms
 from napari_vae.atoms.linking import assign
 from napari_vae.core.placement import Placement
-from napari_vae.layers import atoms_to_points
-from napari_vae.tracks_layer import tracks_to_layer
+from napari_vae.layers.points import atoms_to_points
+from napari_vae.layers.tracks import tracks_to_layer
 
 BOND = 0.142 / 0.0115
 CALM = {"hops": 0, "vanish": 0, "appear": 0, "flicker": 0}

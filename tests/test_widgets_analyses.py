@@ -9,9 +9,9 @@ from napari.components import ViewerModel
 
 import napari_vae as nv
 from napari_vae.core.placement import Placement
-from napari_vae.identity import image_of, note, ours, token_of
-from napari_vae.layers import KEY
-from napari_vae.open_runs import OpenRun, keep_run, run_of
+from napari_vae.layers.identity import image_of, note, ours, token_of
+from napari_vae.layers.open_runs import OpenRun, keep_run, run_of
+from napari_vae.layers.points import KEY
 from training_widget import LONG, duplicate, of_kind
 
 
@@ -135,7 +135,7 @@ def test_channels_of_an_analysis_are_images_of_their_own(lattice):
 def test_the_model_of_an_opened_analysis_is_read_in_the_background(
     viewer, results, open_widget, qtbot, monkeypatch, name
 ):
-    import napari_vae.open_runs as open_runs
+    import napari_vae.layers.open_runs as open_runs
 
     threads, load = [], open_runs.load_analysis
     monkeypatch.setattr(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import napari_vae as nv
-from napari_vae.open_runs import run_of
+from napari_vae.layers.open_runs import run_of
 from napari_vae.workflow import analyze as pipeline
 from training_widget import LONG
 

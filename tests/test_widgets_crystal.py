@@ -5,8 +5,8 @@ import pytest
 
 from napari_vae import measure_lattice, samples
 from napari_vae.core.placement import Placement
-from napari_vae.io.napari_reader import image_layer
-from napari_vae.layers import atoms_to_points, placement_of
+from napari_vae.layers.points import atoms_to_points, placement_of
+from napari_vae.layers.reader import image_layer
 from napari_vae.widgets.pixel_size_box import calibrate
 from training_widget import LONG
 

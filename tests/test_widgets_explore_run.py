@@ -7,8 +7,8 @@ from qtpy.QtCore import Qt
 
 from napari_vae import Micrograph, ModelConfig, TrainConfig, extract_patches, fit
 from napari_vae.core.placement import Placement
-from napari_vae.layers import KEY
-from napari_vae.open_runs import OpenRun, keep_run, run_of
+from napari_vae.layers.open_runs import OpenRun, keep_run, run_of
+from napari_vae.layers.points import KEY
 from training_widget import LONG, TURNED
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_vae.core.placement import Placement
-from napari_vae.layers import placement_of
+from napari_vae.layers.points import placement_of
 from napari_vae.widgets.pixel_size_box import calibrate
 from training_widget import LONG, TURNED, finish, kinds, quick
 
@@ -102,7 +102,7 @@ def test_points_that_lie_elsewhere_are_no_atoms_of_the_image(viewer, scene, widg
 
 
 def test_a_pixel_size_typed_in_during_a_training_is_that_of_its_results(viewer, lattice, open_widget, qtbot):
-    from napari_vae.open_runs import run_of
+    from napari_vae.layers.open_runs import run_of
 
     image = viewer.add_image(lattice[0], name="plain", translate=(10, 20))
     points = viewer.add_points(lattice[1] * 2 + (10, 20), name="mine", scale=(0.5, 0.5), translate=(5, 10))

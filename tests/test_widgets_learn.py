@@ -8,7 +8,7 @@ from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QFileDialog
 
 from learning_widget import done, layer_of
-from napari_vae.layer_table import numeric_columns
+from napari_vae.layers.table import numeric_columns
 from napari_vae.widgets.learning.session import Session
 from training_widget import LONG, kinds
 

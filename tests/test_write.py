@@ -11,8 +11,8 @@ import pytest
 
 from napari_vae.core.errors import InputError, ReadError
 from napari_vae.io import read
-from napari_vae.io.napari_reader import read_layers
 from napari_vae.io.writing import read_table, write_image, write_table
+from napari_vae.layers.reader import read_layers
 from napari_vae.terminal import sentence
 
 
@@ -214,7 +214,7 @@ def test_frames_that_are_words_of_numbers_are_frames(tmp_path):
 
 def test_reading_needs_no_heavy_package():
     code = (
-        "import sys, napari_vae.io, napari_vae.io.napari_reader;"
+        "import sys, napari_vae.io, napari_vae.layers.reader;"
         "print([m for m in ('torch', 'napari', 'qtpy', 'pandas', 'scipy', 'matplotlib', 'dask') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
@@ -247,7 +247,7 @@ def test_positions_are_read_as_others_write_them(tmp_path, text, encoding):
 
 
 def test_shapes_of_napari_and_tables_without_positions_are_refused_with_a_remedy(tmp_path):
-    from napari_vae.io.napari_reader import table_layers
+    from napari_vae.layers.reader import table_layers
 
     path = tmp_path / "t.csv"
     path.write_text("index,shape-type,vertex-index,axis-0,axis-1\n0,polygon,0,1,2\n")

@@ -17,8 +17,8 @@ from napari_vae.batch.summary import write_summary
 from napari_vae.core.normalization import Normalization
 from napari_vae.dispatch.parts import Parts
 from napari_vae.io.json_files import read_json
-from napari_vae.io.napari_reader import read_layers
 from napari_vae.io.vendors import READERS
+from napari_vae.layers.reader import read_layers
 from napari_vae.models.given import Scale
 
 from . import samples

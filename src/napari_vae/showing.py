@@ -53,9 +53,9 @@ def make_viewer(analysis: Analysis) -> Any:
         viewer = napari.Viewer(title=f"napari-vae: {analysis.micrograph.name}", ndisplay=2)
     except ImportError as error:
         raise InputError('The window needs Qt; install it with: pip install "napari-vae[all]"') from error
-    from .layers import KEY
-    from .open_runs import keep_run, open_analysis
-    from .results import points_name
+    from .layers.open_runs import keep_run, open_analysis
+    from .layers.points import KEY
+    from .layers.results import points_name
 
     opened = open_analysis(analysis)
     for data, options, kind in analysis.layers():

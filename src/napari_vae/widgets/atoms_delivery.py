@@ -10,9 +10,9 @@ import numpy.typing as npt
 from napari.layers import Points
 
 from ..core.placement import Placement
-from ..edits import Earlier, Merged, Scope, edits_of, merge, places_of
-from ..identity import LAYER, add_made, id_of, image_with, made_of, note
-from ..layers import KEY, LayerData, atoms_from_points, atoms_to_points
+from ..layers.edits import Earlier, Merged, Scope, edits_of, merge, places_of
+from ..layers.identity import LAYER, add_made, id_of, image_with, made_of, note
+from ..layers.points import KEY, LayerData, atoms_from_points, atoms_to_points
 from .detect_steps import DetectionRequest
 from .points_state import PointsState
 from .undo import History

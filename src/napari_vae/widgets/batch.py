@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 from ..batch import BatchProgress, Outcome
 from ..batch.summary import PAGE as REPORT
 from ..core.errors import InputError
-from ..layers import KEY
-from ..open_runs import keep_run
+from ..layers.open_runs import keep_run
+from ..layers.points import KEY
 from .batch_form import BatchForm
 from .batch_steps import Finished, Listed, Opened, Work, batch_steps, open_steps
 from .batch_table import BatchTable

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..batch import BatchProgress, Detect, Outcome, Train, run, train_on_all
 from ..batch.inputs import find_files
 from ..batch.records import BEGUN, read_record
-from ..layers import LayerData
+from ..layers.points import LayerData
 from .jobs import Step
 from .training_steps import spare_core
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..batch.running import Task
     from ..core.micrograph import Micrograph
-    from ..open_runs import OpenRun
+    from ..layers.open_runs import OpenRun
     from ..runs.run import Run
     from ..workflow.analyze import Stage
 
@@ -166,8 +166,8 @@ def _opened_windows(outcome: Outcome) -> Opened:
 
 def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model: Run) -> Opened:
     from ..core.placement import Placement
-    from ..layers import latent_style
-    from ..open_runs import OpenRun
+    from ..layers.open_runs import OpenRun
+    from ..layers.points import latent_style
     from ..patches.patches import extract_patches
 
     layers = _layers(outcome, image, atoms)
@@ -179,9 +179,9 @@ def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model:
 
 def _layers(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame) -> list[LayerData]:
     from ..core.placement import Placement
-    from ..identity import linked
-    from ..io.napari_reader import image_layer
-    from ..layers import atoms_to_points
+    from ..layers.identity import linked
+    from ..layers.points import atoms_to_points
+    from ..layers.reader import image_layer
 
     placement, spacing = Placement.of_micrograph(image), outcome.facts.get("spacing_px")
     points = atoms_to_points(atoms, placement, name=f"atoms of {image.name}", spacing=spacing)
@@ -198,7 +198,7 @@ def _read(outcome: Outcome) -> tuple[Micrograph, pd.DataFrame]:
 
 def _opened_analysis(outcome: Outcome) -> Opened:
     from ..core.placement import Placement
-    from ..open_runs import OpenRun
+    from ..layers.open_runs import OpenRun
     from ..workflow.archive import load_analysis
 
     analysis = load_analysis(outcome.target)

@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QV
 from ..core.errors import InputError
 from ..core.micrograph import first_channel
 from ..core.placement import Placement
-from ..crystal_layers import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
-from ..identity import CHOSEN, IMAGE, POINTS, add_made, claim, id_of, made_of, note, ours, token_of
-from ..layers import (
+from ..layers.crystal import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
+from ..layers.identity import CHOSEN, IMAGE, POINTS, add_made, claim, id_of, made_of, note, ours, token_of
+from ..layers.points import (
     BORDER,
     KEY,
     atoms_from_points,

@@ -17,8 +17,8 @@ from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from ..core.placement import Placement
 from ..core.positions import grid_positions, table_spacing
-from ..identity import image_of, image_token
-from ..layers import KEY, atoms_from_points, micrograph_from_layer, placement_of
+from ..layers.identity import image_of, image_token
+from ..layers.points import KEY, atoms_from_points, micrograph_from_layer, placement_of
 from ..patches.patches import check_window, suggest_window
 from .layer_box import LayerBox, LayerChecks
 from .panel import Form, side_by_side

@@ -11,9 +11,18 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..core.class_colors import class_cycle
 from ..core.placement import Placement
-from ..identity import CHOSEN, add_made, claim, made_of, note, ours, token_of
-from ..layers import KEY, LayerData, add_latents, atoms_from_points, blank_row, carried, latent_style, placement_now
-from ..open_runs import OpenRun, keep_run
+from ..layers.identity import CHOSEN, add_made, claim, made_of, note, ours, token_of
+from ..layers.open_runs import OpenRun, keep_run
+from ..layers.points import (
+    KEY,
+    LayerData,
+    add_latents,
+    atoms_from_points,
+    blank_row,
+    carried,
+    latent_style,
+    placement_now,
+)
 from .training_steps import Described
 
 OWN_LAYER = "The points were changed or deleted meanwhile, so the latents are in a layer of their own."

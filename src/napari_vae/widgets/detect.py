@@ -11,8 +11,8 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from ..core.errors import InputError
-from ..edits import Scope
-from ..layers import KEY, placement_now, placement_of
+from ..layers.edits import Scope
+from ..layers.points import KEY, placement_now, placement_of
 from .atoms_delivery import deliver
 from .crystal_box import CrystalBox
 from .detect_form import CONTRASTS, DetectForm

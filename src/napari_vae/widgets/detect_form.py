@@ -8,8 +8,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from ..core.errors import InputError
-from ..identity import token_of
-from ..layers import micrograph_from_layer, placement_of
+from ..layers.identity import token_of
+from ..layers.points import micrograph_from_layer, placement_of
 from .data_form import is_source_image
 from .detect_steps import Candidates, DetectionRequest
 from .drawn_region import ALL, REGION, WhereBox

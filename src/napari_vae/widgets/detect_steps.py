@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..core.micrograph import Micrograph, first_channel
 from ..core.placement import Placement
 from ..core.region import Mask
-from ..layers import KEY
+from ..layers.points import KEY
 from .jobs import Step
 from .torch_loading import import_torch
 

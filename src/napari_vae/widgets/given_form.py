@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QComboBox, QWidget
 from ..analysis.labelling import Supervision, class_under, condition_of, is_known, labels_of
 from ..core.errors import InputError
 from ..core.placement import Placement
-from ..layers import KEY, placement_of
+from ..layers.points import KEY, placement_of
 from .data_form import Source
 from .layer_box import FollowsPoints, follow_layers
 from .panel import Form, sentence

@@ -14,7 +14,7 @@ from ..analysis.labelling import BLANK, is_text, label_next
 from ..core.class_colors import class_colors, class_name
 from ..core.errors import InputError
 from ..core.placement import Placement
-from ..layers import blank_row
+from ..layers.points import blank_row
 from .given_form import LABEL, GivenForm
 
 UNLABELLED = "#ffffff60"

@@ -9,7 +9,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QWidget
 
-from ..identity import is_copy
+from ..layers.identity import is_copy
 
 
 class LayerBox(QComboBox):

@@ -9,7 +9,7 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from ..core.errors import InputError
-from ..layers import placement_of
+from ..layers.points import placement_of
 from .guide import Guide
 from .jobs import Job
 from .learning.instrument_box import InstrumentBox

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QLabel, QWidget
 
-from ..results import tile
+from ..layers.results import tile
 
 SIDE = 170
 

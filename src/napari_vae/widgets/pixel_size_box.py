@@ -12,7 +12,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
 from ..core.placement import Placement
-from ..identity import image_token, ours, token_of
+from ..layers.identity import image_token, ours, token_of
 from .spacing_box import calibration_events
 
 TOOLTIP = (

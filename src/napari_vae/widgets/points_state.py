@@ -13,7 +13,7 @@ import pandas as pd
 from napari.layers import Points
 
 from ..core.placement import Placement
-from ..layers import KEY, LayerData
+from ..layers.points import KEY, LayerData
 
 LOOKS = ("size", "symbol", "border_width", "shown")
 COLORS = ("face_color", "border_color")

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from ..core.placement import Placement
-from ..identity import made_of
-from ..layers import KEY, atoms_to_points
+from ..layers.identity import made_of
+from ..layers.points import KEY, atoms_to_points
 from .detect_steps import Candidates
 
 NAME = "preview of atoms"

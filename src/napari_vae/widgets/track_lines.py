@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ..core.placement import Placement
-from ..identity import add_made, made_of, note, ours
-from ..tracks_layer import tracks_to_layer
+from ..layers.identity import add_made, made_of, note, ours
+from ..layers.tracks import tracks_to_layer
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ..core.errors import InputError
-from ..layers import placement_of
+from ..layers.points import placement_of
 from ..workflow.advise import Advice
 from .advice_box import AdviceBox
 from .data_form import DataForm, Source

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
-from ..layers import LayerData
+from ..layers.points import LayerData
 from ..models.config import ModelConfig, TrainConfig
 from ..patches.patches import Patches, extract_patches
 from .data_form import MINIMUM, Source
@@ -112,7 +112,7 @@ def _given(source: Source, patches: Patches) -> dict[str, Any]:
 
 def _describe(run: Run, patches: Patches, source: Source) -> Generator[Step, None, Described]:
     from ..analysis.clusters import cluster
-    from ..results import result_layers
+    from ..layers.results import result_layers
 
     yield Step(f"Reading the latents of {len(patches)} {source.noun} …", 1.0)
     condition = _given(source, patches).get("condition")

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.placement import Placement
-from ..identity import made_of
-from ..layers import KEY
+from ..layers.identity import made_of
+from ..layers.points import KEY
 
 NAME = "window size"
 COLOR = "#ffd400"

@@ -87,9 +87,9 @@ class Analysis:
     def layers(self) -> list[tuple[Any, dict[str, Any], str]]:
         """Napari layer data: the micrograph below, on it residual, reconstruction, classes, latents and manifold."""
         from ..core.placement import Placement
-        from ..identity import linked
-        from ..io.napari_reader import image_layer
-        from ..results import result_layers
+        from ..layers.identity import linked
+        from ..layers.reader import image_layer
+        from ..layers.results import result_layers
 
         placement = Placement.of_micrograph(self.micrograph)
         results = result_layers(

@@ -271,9 +271,9 @@ def _write_images(analysis: Analysis, folder: Path) -> None:
 
 def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     """Reconstruction, residual and classes in the frame of the micrograph, and the manifold, each with its axes."""
-    from ..cells import class_labels
+    from ..layers.cells import class_labels
+    from ..layers.results import CELL_RADIUS, class_manifolds, side_by_side, symbol_spacing
     from ..patches.patches import paste_patches
-    from ..results import CELL_RADIUS, class_manifolds, side_by_side, symbol_spacing
 
     patches, axes, shape = analysis.patches, analysis.micrograph.axes, analysis.frame_shape
     rebuilt = patches.normalization.undo(analysis.reconstruction)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...core.class_colors import class_names
 from ...core.errors import InputError
-from ...results import symbol_spacing
+from ...layers.results import symbol_spacing
 from ..coloring import Coloring, color_by, is_categorical
 
 if TYPE_CHECKING:

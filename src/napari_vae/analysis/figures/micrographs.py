@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 
 from ...core.errors import InputError
 from ...core.positions import frame_numbers
-from ...layers import ATOM_COLOR
+from ...layers.points import ATOM_COLOR
 from .data import FigureData, text_of
 from .style import FONT, MANY, MARGIN, SOME, WIDTH, axes_at, dots_of, draw_key, key_height, new_figure, picture_frame
 

@@ -10,8 +10,8 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
-from ...identity import CHOSEN, note, token_of
-from ...layer_table import color_columns, has_table, numeric_columns
+from ...layers.identity import CHOSEN, note, token_of
+from ...layers.table import color_columns, has_table, numeric_columns
 from ..data_form import image_below, is_source_image
 from ..layer_box import LayerBox
 from ..panel import Form, side_by_side

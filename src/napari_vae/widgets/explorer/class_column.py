@@ -14,8 +14,8 @@ from ...analysis.classes import Classes
 from ...analysis.coloring import is_categorical
 from ...core.class_colors import MOST_LABELS
 from ...core.errors import InputError
-from ...layer_table import AXES, numeric_columns
-from ...layers import KEY, blank_row, latent_style
+from ...layers.points import KEY, blank_row, latent_style
+from ...layers.table import AXES, numeric_columns
 from ..label_box import show_classes
 
 BEST = ("classes", "class_name", "class")  # names by which a column of classes is known

@@ -15,9 +15,9 @@ from ...analysis.coloring import color_by
 from ...analysis.quality import certainty_of
 from ...core.errors import InputError
 from ...core.placement import Placement
-from ...layer_table import check_plottable, table_of
-from ...layers import LayerData, carried
-from ...open_runs import OpenRun, run_of
+from ...layers.open_runs import OpenRun, run_of
+from ...layers.points import LayerData, carried
+from ...layers.table import check_plottable, table_of
 from ..guide import Guide, MorePages
 from ..panel import Panel, folded, sentence
 from .axes_form import AxesForm

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import InputError
-from ...layer_table import table_of
-from ...layers import atoms_from_points, micrograph_from_layer, placement_of
-from ...open_runs import OpenRun
+from ...layers.open_runs import OpenRun
+from ...layers.points import atoms_from_points, micrograph_from_layer, placement_of
+from ...layers.table import table_of
 from ..data_form import source_image
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...layer_table import AXES, numeric_columns
+from ...layers.table import AXES, numeric_columns
 from ..jobs import Job, Step
 from ..panel import sentence
 from ..torch_loading import import_clustering

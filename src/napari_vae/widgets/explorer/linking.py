@@ -10,7 +10,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ...core.placement import Placement
-from ...layers import placement_of
+from ...layers.points import placement_of
 from ..label_box import go_to
 
 Rows = npt.NDArray[np.int64]

@@ -10,8 +10,8 @@ from qtpy.QtCore import QObject, Signal
 
 from ...core.errors import InputError
 from ...core.placement import Placement
-from ...identity import IMAGE, POINTS, add_made, id_of, made_of, ours, token_of
-from ...layers import KEY, LayerData, carried, placement_now
+from ...layers.identity import IMAGE, POINTS, add_made, id_of, made_of, ours, token_of
+from ...layers.points import KEY, LayerData, carried, placement_now
 from ..data_form import source_image
 from ..jobs import Job, Step, Stop
 from .run_loading import read_source

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from ...layers import KEY, LayerData
-from ...open_runs import OpenRun
+from ...layers.open_runs import OpenRun
+from ...layers.points import KEY, LayerData
 from ...runs.decoding import Freedom, class_names_of, draw, freedoms, grid, traverse
 from ..panel import Form, sentence
 from .hover_card import picture_of

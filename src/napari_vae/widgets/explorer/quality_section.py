@@ -7,7 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from ...analysis.quality import ACTIVE, active_latents, most_unusual
-from ...open_runs import OpenRun
+from ...layers.open_runs import OpenRun
 from ..panel import sentence
 
 LIST_HEIGHT = 120

@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ...core.errors import InputError
 from ...core.placement import Placement
-from ...identity import CHOSEN, note, token_of
-from ...layers import atoms_from_points, micrograph_from_layer, placement_of
-from ...open_runs import OpenRun, keep_run, read_run, unread_folder
+from ...layers.identity import CHOSEN, note, token_of
+from ...layers.open_runs import OpenRun, keep_run, read_run, unread_folder
+from ...layers.points import atoms_from_points, micrograph_from_layer, placement_of
 from ..data_form import say_frame, source_image
 from ..jobs import Job, Step
 from ..torch_loading import import_torch

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ...core.errors import InputError
 from ...core.placement import Placement
-from ...layers import KEY, micrograph_from_layer, placement_of
+from ...layers.points import KEY, micrograph_from_layer, placement_of
 from ...patches.patches import suggest_window
 from ..data_form import source_image
 

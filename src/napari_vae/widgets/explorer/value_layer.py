@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from ...analysis.coloring import color_by, is_categorical
-from ...cells import value_map
 from ...core.errors import InputError
 from ...core.micrograph import Micrograph
 from ...core.placement import Placement
 from ...core.positions import table_spacing
-from ...layer_table import table_of
-from ...layers import KEY, LayerData, classes_to_labels
-from ...results import CELL_RADIUS
+from ...layers.cells import value_map
+from ...layers.points import KEY, LayerData, classes_to_labels
+from ...layers.results import CELL_RADIUS
+from ...layers.table import table_of
 from .class_column import ClassColumn
 
 PlacedAtoms = tuple[Micrograph, pd.DataFrame, Placement]  # an image, its atoms, and where it lies

@@ -11,7 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from ...analysis.coloring import COLORMAP, color_by
-from ...learning_layers import NEXT_COLOR, UNSURE
+from ...layers.learning import NEXT_COLOR, UNSURE
 from ..explorer.color_key import ColorKey
 from ..explorer.scatter_plot import ScatterPlot
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
 
 from ...core.errors import InputError
-from ...open_runs import run_of
+from ...layers.open_runs import run_of
 from ..explorer.run_loading import RunLoader
 from ..panel import Form, side_by_side
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from ...core.placement import Placement
-from ...identity import add_made, made_of, note, token_of
-from ...layers import KEY, LayerData, placement_now
-from ...learning_layers import Candidates, color_style, learned_points, next_features, next_points, pictures
+from ...layers.identity import add_made, made_of, note, token_of
+from ...layers.learning import Candidates, color_style, learned_points, next_features, next_points, pictures
+from ...layers.points import KEY, LayerData, placement_now
 from ..label_box import go_to
 from .session import Snapshot
 

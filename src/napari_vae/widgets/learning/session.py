@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ...learning_layers import Candidates, results_table
+from ...layers.learning import Candidates, results_table
 from .target_form import CLASS, EVERYWHERE, NEAR, Purpose
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ...layers.targets import Target
     from ...learning.explore.exploration import Exploration, Suggestion
-    from ...learning.targets import Target
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]

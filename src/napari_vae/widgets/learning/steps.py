@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.errors import InputError
-from ...layers import KEY
-from ...learning.targets import LayerTarget, Target
-from ...learning_layers import Candidates
+from ...layers.learning import Candidates
+from ...layers.points import KEY
+from ...layers.targets import LayerTarget, Target
 from ...patches.patches import extract_patches
 from ..data_form import MINIMUM, Source
 from ..jobs import Step

@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
 from ...core.errors import InputError
 from ...core.placement import Placement
-from ...layers import KEY
-from ...learning.targets import LayerTarget, Target, column_target, labels_in
+from ...layers.points import KEY
+from ...layers.targets import LayerTarget, Target, column_target, labels_in
 from ..data_form import is_source_image
 from ..given_form import ColumnBox
 from ..layer_box import FollowsPoints, follow_layers

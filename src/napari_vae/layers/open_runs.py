@@ -10,17 +10,17 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from .core.errors import ReadError
-from .core.placement import Placement
+from ..core.errors import ReadError
+from ..core.placement import Placement
+from ..patches.columns import Given
+from ..workflow.archive import load_analysis
 from .identity import ours
-from .layers import KEY, atoms_from_points
-from .patches.columns import Given
-from .workflow.archive import load_analysis
+from .points import KEY, atoms_from_points
 
 if TYPE_CHECKING:
-    from .patches.patches import Patches
-    from .runs.run import Run
-    from .workflow.analyze import Analysis
+    from ..patches.patches import Patches
+    from ..runs.run import Run
+    from ..workflow.analyze import Analysis
 
 SAME = 1e-3  # px within which a point is the one that a window was cut around
 

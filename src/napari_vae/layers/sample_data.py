@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .layers import KEY, LayerData
+from .points import KEY, LayerData
 
 
 def graphene() -> list[LayerData]:
@@ -19,8 +19,8 @@ def perovskite() -> list[LayerData]:
 
 def cards() -> list[LayerData]:
     """Playing cards in many poses on one picture; the regular grid of “Train VAE” takes one card per window."""
+    from ..samples import cards as draw
     from .results import tile
-    from .samples import cards as draw
 
     sheet = draw(n_per_suit=256, size=48)
     order = np.random.default_rng(0).permutation(len(sheet.images))
@@ -30,8 +30,8 @@ def cards() -> list[LayerData]:
 
 
 def _micrograph(kind: str) -> list[LayerData]:
-    from .io.napari_reader import image_layer
-    from .samples import micrograph
+    from ..samples import micrograph
+    from .reader import image_layer
 
     image, _ = micrograph(kind)
     return [image_layer(image)]

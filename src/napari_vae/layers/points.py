@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.class_colors import NO_CLASS, class_colors, class_cycle, class_names
+from ..core.errors import InputError
+from ..core.micrograph import Micrograph
+from ..core.placement import KEPT, Placement
 from .cells import class_labels
-from .core.class_colors import NO_CLASS, class_colors, class_cycle, class_names
-from .core.errors import InputError
-from .core.micrograph import Micrograph
-from .core.placement import KEPT, Placement
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .core.class_colors import NO_CLASS
-from .core.region import inside
-from .layers import KEY
+from ..core.class_colors import NO_CLASS
+from ..core.region import inside
+from .points import KEY
 
 if TYPE_CHECKING:
     import pandas as pd

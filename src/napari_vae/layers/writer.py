@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
-from .writing import write_image, write_table
+from ..io.writing import write_image, write_table
 
 if TYPE_CHECKING:
     from ..workflow.analyze import Analysis
@@ -35,7 +35,7 @@ def write_points(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         If the format needs something that is missing, such as a package or the size of the pixels.
     """
     from ..core.placement import KEPT, Placement
-    from ..layers import atoms_from_points
+    from .points import atoms_from_points
 
     layer = _layer((data, attributes, "points"))
     with _shown():
@@ -80,12 +80,12 @@ def write_analysis(path: str, layers: list[LayerData]) -> list[str]:
 def _analysis(layers: list[Any]) -> Analysis:
     import pandas as pd
 
-    from ..identity import belongs
-    from ..layers import atoms_from_points, micrograph_from_layer, placement_of
-    from ..open_runs import find_run
     from ..patches.columns import set_aside
     from ..patches.patches import extract_patches
     from ..workflow.analyze import CLASS, Analysis
+    from .identity import belongs
+    from .open_runs import find_run
+    from .points import atoms_from_points, micrograph_from_layer, placement_of
 
     opened = {layer: find_run(_told(layer).get("run", "")) for layer in layers if _kind(layer) == "Points"}
     described = [(layer, run) for layer, run in opened.items() if run is not None]

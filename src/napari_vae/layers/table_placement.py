@@ -14,7 +14,7 @@ import numpy as np
 from ..core.micrograph import Micrograph
 from ..core.placement import KEPT, Placement
 from ..core.positions import frame_numbers
-from ..layers import placement_of
+from .points import placement_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +54,8 @@ def _noted(origin: dict[str, Any]) -> Placement | None:
 
 def _of_analysis(path: Path) -> Placement | None:
     """As the analysis says whose table it is."""
+    from ..io.json_files import read_json
     from ..workflow.archive import RECORD, TABLES, AnalysisFile
-    from .json_files import read_json
 
     record = path.parent / RECORD
     if path.name not in TABLES or not record.is_file():

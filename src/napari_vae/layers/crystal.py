@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .core.positions import table_spacing
-from .core.provenance import data_hash
-from .layers import KEY, LayerData, add_latents, blank_row
+from ..core.positions import table_spacing
+from ..core.provenance import data_hash
+from .points import KEY, LayerData, add_latents, blank_row
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .core.placement import Placement
-    from .crystal.description import Crystal
+    from ..core.placement import Placement
+    from ..crystal.description import Crystal
 
 VACANCY_COLOR = "#ff3d7f"
 ARROWS = {"displacements": "displacement", "polarisations": "polarisation"}  # kind of layer: columns without _y, _x

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .core.class_colors import MOST_LABELS
-from .core.errors import InputError
-from .core.positions import frame_numbers
+from ..core.class_colors import MOST_LABELS
+from ..core.errors import InputError
+from ..core.positions import frame_numbers
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .analysis.coloring import is_categorical
-from .core.errors import InputError
-from .layers import KEY
+from ..analysis.coloring import is_categorical
+from ..core.errors import InputError
+from .points import KEY
 
 AXES = ("frame", "y", "x")
 

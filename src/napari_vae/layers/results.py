@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .core.micrograph import Micrograph
-from .core.placement import Placement
-from .core.positions import table_spacing
-from .layers import KEY, LayerData, classes_to_labels, latents_to_points
-from .patches.patches import Patches, paste_patches
+from ..core.micrograph import Micrograph
+from ..core.placement import Placement
+from ..core.positions import table_spacing
+from ..patches.patches import Patches, paste_patches
+from .points import KEY, LayerData, classes_to_labels, latents_to_points
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .runs.run import Run
+    from ..runs.run import Run
 
 CELL_RADIUS = 0.71  # of the spacing: the cells of a square lattice just meet, those at a vacancy end in a disc
 

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from .core.placement import Placement
-from .layers import KEY, LayerData, placement_of
+from ..core.placement import Placement
+from .points import KEY, LayerData, placement_of
 
 TOKEN, LAYER = "token", "layer"  # of an image; of the layer that the metadata were written for
 IMAGE, CHOSEN = "image", "chosen_image"  # token of the image that a result was made from; that the user chose for it

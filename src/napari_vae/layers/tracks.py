@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .core.errors import InputError
-from .core.positions import frame_numbers
-from .layers import KEY, NO_TRACK, LayerData
+from ..core.errors import InputError
+from ..core.positions import frame_numbers
+from .points import KEY, NO_TRACK, LayerData
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .core.placement import Placement
+    from ..core.placement import Placement
 
 TAIL = 30  # frames that a track stays visible
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..core.errors import InputError, ReadError
 from ..core.micrograph import Micrograph
-from .reading import FORMATS, read_all
-from .writing import TABLE_ENDINGS
+from ..io.reading import FORMATS, read_all
+from ..io.writing import TABLE_ENDINGS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,9 +80,9 @@ def table_layers(path: Path) -> list[LayerData]:
         If the table has no columns ``y`` and ``x``, or holds what are no positions or frames.
     """
     from ..core.positions import check_table, frame_numbers
-    from ..layers import atoms_to_points, latent_style
+    from ..io.writing import read_table
+    from .points import atoms_to_points, latent_style
     from .table_placement import place_table
-    from .writing import read_table
 
     table = read_table(path)
     if not {"y", "x"} <= set(table):
@@ -116,9 +116,9 @@ def _as_classes(column: pd.Series) -> pd.Series:
 
 def folder_layers(path: Path) -> list[LayerData]:
     """Everything of a finished analysis; of a trained model what it draws over the plane of its latents."""
-    from ..results import run_layer
     from ..runs.run import load_run
     from ..workflow.archive import RECORD, load_analysis
+    from .results import run_layer
 
     if not (path / RECORD).is_file():
         return [run_layer(load_run(path), path)]

@@ -1,0 +1,1 @@
+"""Napari layers without Qt: what was found as layer data, and layers as micrographs and tables."""
