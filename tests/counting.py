@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import napari_vae as nv
-from napari_vae.batch.running import Found
+from napari_vae.batch.loop import Found
 from napari_vae.workflow.analyze import Stage
 
 NAMES = [f"{letter}.npy" for letter in "abcd"]

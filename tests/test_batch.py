@@ -232,7 +232,7 @@ def test_a_folder_that_closes_meanwhile_fails_file_by_file(files, tmp_path, monk
     def refuse(path, record):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr("napari_vae.batch.running.write_record", refuse)
+    monkeypatch.setattr("napari_vae.batch.loop.write_record", refuse)
     outcomes = batch.run(Count(), files, tmp_path / "out")
     assert states(outcomes) == ["failed"] * 4
     assert all("may not be read or written, or is open in another program" in outcome.message for outcome in outcomes)

@@ -9,7 +9,7 @@ import pytest
 import napari_vae as nv
 from counting import NAMES
 from napari_vae.batch.inputs import find_files
-from napari_vae.batch.naming import MOST, places
+from napari_vae.batch.names import MOST, places
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from napari_vae.analysis.classes import Classes
 from napari_vae.analysis.clusters import cluster
 from napari_vae.analysis.coloring import color_by
 from napari_vae.analysis.labelling import labels_of
-from napari_vae.batch.naming import places
+from napari_vae.batch.names import places
 from napari_vae.core.class_colors import CLASS_COLORS
 from napari_vae.core.errors import InputError
 

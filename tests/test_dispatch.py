@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 from napari_vae import ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, load_run, read, samples
+from napari_vae.batch import under_way
+from napari_vae.batch.long_jobs import detect_files, encode_files
+from napari_vae.batch.parts import COUNT, Parts
+from napari_vae.batch.scheduler import spreader
 from napari_vae.cli import main
 from napari_vae.core.errors import InputError
-from napari_vae.dispatch import under_way
-from napari_vae.dispatch.files import detect_files, encode_files
-from napari_vae.dispatch.parts import COUNT, Parts
-from napari_vae.dispatch.spreading import spreader
 from napari_vae.io.writing import read_table
 
 FRAMES = 8
@@ -263,7 +263,7 @@ def test_the_command_line_takes_a_scheduler(movie, serial, run_folder, cluster, 
 
 def test_no_scheduler_and_unknown_options_are_refused_in_a_sentence(movie, tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("napari_vae.dispatch.spreading.PATIENCE", 0.5)
+    monkeypatch.setattr("napari_vae.batch.scheduler.PATIENCE", 0.5)
     with pytest.raises(InputError, match="No Dask scheduler answers"):
         detect_files([movie], tmp_path, scheduler="tcp://127.0.0.1:9")
     for odd in ("nonsense", "http://127.0.0.1:8787", "", "tcp://host", "tcp://host:port", str(movie), str(tmp_path)):

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
+from napari_vae.batch import frames
 from napari_vae.core import folders
-from napari_vae.dispatch import frames
 from napari_vae.io.reading import FORMATS, read_all
 from napari_vae.io.writing import TABLE_ENDINGS
 from napari_vae.learning.gp.deep_kernel import DeepKernelGP

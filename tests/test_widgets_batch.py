@@ -194,7 +194,7 @@ def test_a_table_that_another_program_has_open_is_one_sentence(batch, qtbot, not
     def refuse(folder, *_):
         raise PermissionError(13, "in use", str(folder / ".summary.csv.part"), None, str(folder / "summary.csv"))
 
-    monkeypatch.setattr("napari_vae.batch.running.write_summary", refuse)
+    monkeypatch.setattr("napari_vae.batch.loop.write_summary", refuse)
     batch.start()
     finish(qtbot, batch.job)
     assert "summary.csv may not be read or written, or is open in another program" in notifications[-1]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import napari_vae as nv
+from napari_vae.batch.parts import Parts
 from napari_vae.batch.records import Record, read_record, write_record
 from napari_vae.core.errors import InputError
-from napari_vae.dispatch.parts import Parts
 from plain_gp import PlainGP
 
 OLD = Path(__file__).parent / "old_folders" / "analysis-1"

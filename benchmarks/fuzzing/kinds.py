@@ -13,9 +13,9 @@ import napari.layers
 import numpy as np
 
 import napari_vae as nv
+from napari_vae.batch.parts import Parts
 from napari_vae.batch.summary import write_summary
 from napari_vae.core.normalization import Normalization
-from napari_vae.dispatch.parts import Parts
 from napari_vae.io.json_files import read_json
 from napari_vae.io.vendors import READERS
 from napari_vae.layers.reader import read_layers

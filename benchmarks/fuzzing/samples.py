@@ -20,8 +20,8 @@ import pandas as pd
 import tifffile
 
 import napari_vae as nv
+from napari_vae.batch.parts import Parts
 from napari_vae.batch.records import Record, write_record
-from napari_vae.dispatch.parts import Parts
 from napari_vae.learning.gp.config import DeepKernelConfig
 from napari_vae.samples import micrograph
 

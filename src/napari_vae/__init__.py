@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from .atoms import estimate_spacing as estimate_spacing
     from .atoms import iter_detect_atoms as iter_detect_atoms
     from .atoms import link_atoms as link_atoms
+    from .batch.long_jobs import detect_files as detect_files
+    from .batch.long_jobs import encode_files as encode_files
     from .core.errors import InputError as InputError
     from .core.errors import ReadError as ReadError
     from .core.errors import TrainingError as TrainingError
@@ -49,8 +51,6 @@ if TYPE_CHECKING:
     from .crystal.lattice import Lattice as Lattice
     from .crystal.lattice_vectors import measure_lattice as measure_lattice
     from .crystal.vacancies import find_vacancies as find_vacancies
-    from .dispatch.files import detect_files as detect_files
-    from .dispatch.files import encode_files as encode_files
     from .io.reading import list_datasets as list_datasets
     from .io.reading import read as read
     from .io.stacks import open_stack as open_stack
@@ -123,8 +123,8 @@ _HOME = {
     "compare": "runs.likeness",
     "describe_crystal": "crystal.description",
     "detect_atoms": "atoms",
-    "detect_files": "dispatch.files",
-    "encode_files": "dispatch.files",
+    "detect_files": "batch.long_jobs",
+    "encode_files": "batch.long_jobs",
     "estimate_spacing": "atoms",
     "extract_patches": "patches.patches",
     "find_vacancies": "crystal.vacancies",

@@ -158,7 +158,7 @@ def detect(
 
     detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine, "weak": weak}
     if scheduler is not None:
-        from .dispatch.files import detect_files
+        from .batch.long_jobs import detect_files
 
         if follow:
             raise InputError("Atoms are followed through a whole movie at once; leave out --follow or --scheduler.")
@@ -219,7 +219,7 @@ def train(
 ) -> None:
     """Train a model on the windows around the atoms of an image; of several files, one model each or one of all."""
     from .batch import Train
-    from .dispatch.together import several_processes, train_together, train_together_on_all
+    from .batch.shared_training import several_processes, train_together, train_together_on_all
 
     job = Train(
         model_of(model, latents, n_classes),
@@ -262,7 +262,7 @@ def encode(
 
     detection: dict[str, Any] = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
     if scheduler is not None:
-        from .dispatch.files import encode_files
+        from .batch.long_jobs import encode_files
 
         if atoms is not None:
             raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from .batch.running import Outcome, Task
-    from .dispatch.under_way import FileResult
+    from .batch.loop import Outcome, Task
+    from .batch.under_way import FileResult
 
 
 def run_on_files(task: Task, files: list[Path], out: Path, overwrite: bool) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from .batch.running import BatchProgress
+    from .batch.loop import BatchProgress
     from .workflow.analyze import Stage
 
 BAD_INPUT, OUR_FAULT, STOPPED = 2, 1, 130

@@ -14,26 +14,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .modelling import Analyze as Analyze
-    from .modelling import Train as Train
-    from .pooling import train_on_all as train_on_all
-    from .running import BatchProgress as BatchProgress
-    from .running import Outcome as Outcome
-    from .running import run as run
-    from .tabulating import Crystal as Crystal
-    from .tabulating import Detect as Detect
-    from .tabulating import Encode as Encode
+    from .loop import BatchProgress as BatchProgress
+    from .loop import Outcome as Outcome
+    from .loop import run as run
+    from .models import Analyze as Analyze
+    from .models import Train as Train
+    from .pool import train_on_all as train_on_all
+    from .tables import Crystal as Crystal
+    from .tables import Detect as Detect
+    from .tables import Encode as Encode
 
 _HOME = {
-    "Analyze": "modelling",
-    "BatchProgress": "running",
-    "Crystal": "tabulating",
-    "Detect": "tabulating",
-    "Encode": "tabulating",
-    "Outcome": "running",
-    "Train": "modelling",
-    "run": "running",
-    "train_on_all": "pooling",
+    "Analyze": "models",
+    "BatchProgress": "loop",
+    "Crystal": "tables",
+    "Detect": "tables",
+    "Encode": "tables",
+    "Outcome": "loop",
+    "Train": "models",
+    "run": "loop",
+    "train_on_all": "pool",
 }
 
 __all__ = ["Analyze", "BatchProgress", "Crystal", "Detect", "Encode", "Outcome", "Train", "run", "train_on_all"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..terminal import exit_code, sentence
-from .running import StoppedError
+from .loop import StoppedError
 
 if TYPE_CHECKING:
     import pandas as pd

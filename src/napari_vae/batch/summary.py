@@ -19,7 +19,7 @@ from .records import BEGUN, FAILED, FOLDER, records_in
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .running import Outcome
+    from .loop import Outcome
 
 TABLE, PAGE = "summary.csv", "report.html"
 FIRST = ("file", "task", "state", "result", "message")

@@ -23,7 +23,7 @@ from .panel import Panel, sentence, side_by_side
 from .progress_box import ProgressBox
 
 if TYPE_CHECKING:
-    from ..batch.running import Task
+    from ..batch.loop import Task
 
 PAGE = "batch"
 PURPOSE = "Does the same with every file of a folder."

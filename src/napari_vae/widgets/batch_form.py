@@ -17,7 +17,7 @@ from .memory import remember
 from .panel import Form, side_by_side
 
 if TYPE_CHECKING:
-    from ..batch.running import Task
+    from ..batch.loop import Task
 
 DETECT, APPLY, ANALYZE, POOL = "detect", "apply", "analyze", "pool"
 TASKS = {

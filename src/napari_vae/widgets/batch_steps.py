@@ -24,7 +24,7 @@ from .training_steps import spare_core
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..batch.running import Task
+    from ..batch.loop import Task
     from ..core.micrograph import Micrograph
     from ..layers.open_runs import OpenRun
     from ..runs.run import Run
@@ -154,7 +154,7 @@ def _opened_latents(outcome: Outcome, model: Run) -> Opened:
 
 def _opened_windows(outcome: Outcome) -> Opened:
     """Of a model of all files: the windows of one of them."""
-    from ..batch.pooling import WINDOWS
+    from ..batch.pool import WINDOWS
     from ..io.reading import read
     from ..io.writing import read_table
     from ..runs.run import load_run

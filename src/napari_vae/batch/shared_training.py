@@ -9,7 +9,7 @@ from ..core.errors import InputError
 from ..training.torchrun import Meeting
 
 if TYPE_CHECKING:
-    from ..batch import Outcome, Train
+    from . import Outcome, Train
 
 
 def several_processes() -> bool:
@@ -25,9 +25,9 @@ def train_together_on_all(job: Train, files: list[Path], out: Path, overwrite: b
     InputError
         As `train_on_all`.
     """
-    from ..batch import train_on_all
     from ..terminal import progress_bars
     from ..training.processes import joined
+    from . import train_on_all
 
     with joined(job.train.device, wait=wait) as group, progress_bars(quiet=not group.first) as bars:
         outcomes = train_on_all(job, files, out, overwrite=overwrite, progress=bars, group=group)

@@ -15,8 +15,8 @@ from ..io.reading import read
 from ..io.writing import read_table, write_table
 from ..patches.columns import Given
 from .facts import atom_facts, describe_detection, describe_likeness, image_facts, likeness_facts
+from .loop import Found, Say
 from .records import content_hash
-from .running import Found, Say
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from ..core.progress import never
 from ..terminal import exit_code, sentence
 from ..workflow.archive import check_writable
 from .inputs import Patterns, find_files, is_open, listed
-from .naming import places
+from .names import places
 from .records import BEGUN, DONE, FAILED, Record, check_unchanged, key_of, read_record, stamp_of, write_record
 from .summary import check_summary, write_summary
 

@@ -14,9 +14,9 @@ from ..io.writing import read_table
 from ..patches.columns import Given
 from ..workflow.archive import check_folder
 from .facts import atom_facts
+from .loop import Found, Say
 from .records import content_hash
-from .running import Found, Say
-from .tabulating import check_atoms, detection_settings
+from .tables import check_atoms, detection_settings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,11 +24,11 @@ from ..runs.likeness import OTHER_SCALE
 from ..workflow.archive import check_writable
 from .facts import atom_facts
 from .inputs import Patterns, find_files
-from .modelling import Train
+from .loop import EARLIER, Outcome, StoppedError, check_replaceable, make_way
+from .models import Train
 from .records import BEGUN, DONE, FAILED, Record, State, check_unchanged, key_of, read_record, stamp_of, write_record
-from .running import EARLIER, Outcome, StoppedError, check_replaceable, make_way
 from .sources import Source, share_out
-from .tabulating import check_atoms
+from .tables import check_atoms
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,14 +9,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..batch.inputs import find_files
-from ..batch.naming import places
 from ..core.errors import InputError
 from ..core.folders import user_path
 from ..io.writing import check_table_name
 from ..workflow.archive import check_writable
 from .frames import Work, do_frame, let_go
-from .spreading import spreader
+from .inputs import find_files
+from .names import places
+from .scheduler import spreader
 from .under_way import FileResult, UnderWay
 
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..batch.records import (
+from ..core.errors import InputError
+from ..io.writing import write_table
+from ..terminal import exit_code, sentence
+from .frames import FrameJob, FrameResult, Work, jobs_of
+from .loop import check_replaceable
+from .parts import Parts, check_same_job
+from .records import (
     BEGUN,
     DONE,
     Record,
@@ -21,13 +27,7 @@ from ..batch.records import (
     stamp_of,
     write_record,
 )
-from ..batch.running import check_replaceable
-from ..batch.tabulating import detection_settings
-from ..core.errors import InputError
-from ..io.writing import write_table
-from ..terminal import exit_code, sentence
-from .frames import FrameJob, FrameResult, Work, jobs_of
-from .parts import Parts, check_same_job
+from .tables import detection_settings
 
 if TYPE_CHECKING:
     import pandas as pd

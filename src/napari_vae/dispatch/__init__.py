@@ -1,1 +1,0 @@
-"""Movies and folders of images frame by frame, here or on the workers of a Dask cluster."""
