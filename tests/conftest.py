@@ -244,7 +244,7 @@ def learn(measurable, open_widget):
 def command(capfd):
     """Run a command line; gives its exit code, standard output and standard error."""
 
-    from napari_vae import cli
+    from napari_vae.cli import app as cli
 
     def run(*arguments):
         with pytest.raises(SystemExit) as ended:

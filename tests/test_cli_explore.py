@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
-from napari_vae import exploring
+from napari_vae.cli import explore as exploring
 from napari_vae.learning.gp import deep_kernel
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import napari_vae as nv
 from command_line import last_line
-from napari_vae.terminal import progress_bars
+from napari_vae.cli.terminal import progress_bars
 from napari_vae.workflow.analyze import Stage
 
 
@@ -69,7 +69,7 @@ def test_an_error_of_our_own_is_one_line_too(command, monkeypatch, tmp_path):
     def fails(*args, **kwargs):
         raise ZeroDivisionError("one\ntwo")
 
-    monkeypatch.setattr("napari_vae.demonstration.analyze_sample", fails)
+    monkeypatch.setattr("napari_vae.cli.demo.analyze_sample", fails)
     code, _, errors = command("demo", "--out", tmp_path / "out")
     assert code == 1
     assert "report" in last_line(errors)
@@ -104,7 +104,7 @@ def test_stopping_is_no_error_message(command, monkeypatch, tmp_path):
     def stopped(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("napari_vae.demonstration.analyze_sample", stopped)
+    monkeypatch.setattr("napari_vae.cli.demo.analyze_sample", stopped)
     code, _, errors = command("demo", "--out", tmp_path / "out")
     assert (code, last_line(errors)) == (130, "Stopped.")
 

@@ -17,7 +17,7 @@ from napari_vae.batch import under_way
 from napari_vae.batch.long_jobs import detect_files, encode_files
 from napari_vae.batch.parts import COUNT, Parts
 from napari_vae.batch.scheduler import spreader
-from napari_vae.cli import main
+from napari_vae.cli.app import main
 from napari_vae.core.errors import InputError
 from napari_vae.io.writing import read_table
 
@@ -291,8 +291,8 @@ def test_options_of_the_detection_reach_the_frames_of_encode_too(movie, run_fold
 
 LOGGING = """
 import logging
-from napari_vae.outcomes import frame_by_frame
-from napari_vae.terminal import no_logs
+from napari_vae.cli.files import frame_by_frame
+from napari_vae.cli.terminal import no_logs
 
 def call(progress):
     import distributed

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
+from napari_vae.cli.terminal import exit_code, sentence
 from napari_vae.io.writing import TABLE_ENDINGS
-from napari_vae.terminal import exit_code, sentence
 
 resource = pytest.importorskip("resource", reason="the limit for a file is that of Linux and macOS")
 

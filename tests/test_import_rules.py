@@ -69,7 +69,7 @@ def test_no_module_but_those_that_compute_loads_torch_or_a_window():
 
 def test_help_loads_nothing_heavy():
     code = "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
-    code += "from napari_vae.cli import main; main(['--help'])"
+    code += "from napari_vae.cli.app import main; main(['--help'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "analyze" in done.stdout
     assert not set(done.stderr.split()) & {*HEAVY, "numpy", "pandas"}

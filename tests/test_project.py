@@ -141,7 +141,7 @@ def test_wheel_holds_the_manifest_and_the_type_marker(tmp_path):
     assert {"napari_vae/napari.yaml", "napari_vae/py.typed", "napari_vae/atoms/weights/atomnet.safetensors"} <= names
     assert not [name for name in names if name.startswith(("tests/", "docs/", "benchmarks/"))]
     assert "napari-vae = napari_vae:napari.yaml" in declared
-    assert "napari-vae = napari_vae.cli:main" in declared
+    assert "napari-vae = napari_vae.cli.app:main" in declared
 
 
 def test_architecture_names_every_module():

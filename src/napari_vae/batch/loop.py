@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from ..cli.terminal import exit_code, sentence
 from ..core.errors import InputError
 from ..core.progress import never
-from ..terminal import exit_code, sentence
 from ..workflow.archive import check_writable
 from .inputs import Patterns, find_files, is_open, listed
 from .names import places

@@ -25,7 +25,7 @@ def train_together_on_all(job: Train, files: list[Path], out: Path, overwrite: b
     InputError
         As `train_on_all`.
     """
-    from ..terminal import progress_bars
+    from ..cli.terminal import progress_bars
     from ..training.processes import joined
     from . import train_on_all
 
@@ -42,7 +42,7 @@ def train_together(job: Train, files: list[Path], out: Path, wait: float) -> Non
     InputError
         If there are several files, or the folder exists; in every process, before any work.
     """
-    from ..terminal import progress_bars, say
+    from ..cli.terminal import progress_bars, say
     from ..training.processes import joined
 
     if len(files) != 1 or not files[0].is_file():

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..cli.terminal import exit_code, sentence
 from ..core.errors import InputError
 from ..io.writing import write_table
-from ..terminal import exit_code, sentence
 from .frames import FrameJob, FrameResult, Work, jobs_of
 from .loop import check_replaceable
 from .parts import Parts, check_same_job

@@ -24,7 +24,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def list_(folder: Annotated[Path, typer.Argument(help="Folder; those below it are looked through as well.")]) -> None:
     """List finished analyses and trained models, the last first."""
-    from .workflow.archive import list_runs
+    from ..workflow.archive import list_runs
 
     runs = list_runs(folder)
     for run in runs.to_dict("records"):
@@ -44,9 +44,9 @@ def figures(
     ] = "",
 ) -> None:
     """Draw figures of a finished analysis, one column of a journal (85 mm) wide."""
-    from .analysis.figures import FigureData, save_figures
-    from .core.errors import InputError
-    from .workflow.archive import load_analysis
+    from ..analysis.figures import FigureData, save_figures
+    from ..core.errors import InputError
+    from ..workflow.archive import load_analysis
 
     plane = _names(axes) or ["", ""]
     if len(plane) != 2:
@@ -62,8 +62,8 @@ def export(
     atoms: Annotated[bool, typer.Option("--atoms", help="Every detected atom instead of those with latents.")] = False,
 ) -> None:
     """Write the table of latents of a finished analysis for other programs."""
-    from .io.writing import check_table_name, origin_in, write_table
-    from .workflow.archive import describe, load_analysis
+    from ..io.writing import check_table_name, origin_in, write_table
+    from ..workflow.archive import describe, load_analysis
 
     check_table_name(to)
     analysis = load_analysis(folder)

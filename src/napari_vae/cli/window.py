@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .core.errors import InputError
+from ..core.errors import InputError
 
 if TYPE_CHECKING:
-    from .workflow.analyze import Analysis
+    from ..workflow.analyze import Analysis
 
 SCREEN = "1600x1000x24"
 XVFB_REMEDY = (
@@ -53,9 +53,9 @@ def make_viewer(analysis: Analysis) -> Any:
         viewer = napari.Viewer(title=f"napari-vae: {analysis.micrograph.name}", ndisplay=2)
     except ImportError as error:
         raise InputError('The window needs Qt; install it with: pip install "napari-vae[all]"') from error
-    from .layers.open_runs import keep_run, open_analysis
-    from .layers.points import KEY
-    from .layers.results import points_name
+    from ..layers.open_runs import keep_run, open_analysis
+    from ..layers.points import KEY
+    from ..layers.results import points_name
 
     opened = open_analysis(analysis)
     for data, options, kind in analysis.layers():

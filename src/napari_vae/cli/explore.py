@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .core.errors import InputError
+from ..core.errors import InputError
 from .options import Device, Seed
 from .terminal import progress_bars, say
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from .runs.run import Run
+    from ..runs.run import Run
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -72,9 +72,9 @@ def explore(
     seed: Seed = 0,
 ) -> None:
     """Let a deep kernel choose what is measured next, on values that are known: how many would have been enough?"""
-    from .core.progress import drain
-    from .learning.explore.loop import iter_explore
-    from .workflow.analyze import Stage
+    from ..core.progress import drain
+    from ..learning.explore.loop import iter_explore
+    from ..workflow.analyze import Stage
 
     known = known_of(source, target, columns, model_run)
     model = _model(known, angle, device, seed)
@@ -98,10 +98,10 @@ def known_of(source: Path, target: str, columns: str, model_run: Path | None) ->
     InputError
         If a column is missing or holds no numbers, or a trained model is given for a table.
     """
-    from .core.folders import holds
-    from .io.writing import read_table
-    from .runs.run import load_run
-    from .workflow.archive import RECORD, load_analysis
+    from ..core.folders import holds
+    from ..io.writing import read_table
+    from ..runs.run import load_run
+    from ..workflow.archive import RECORD, load_analysis
 
     if holds(source, RECORD) or source.is_dir():
         analysis = load_analysis(source)
@@ -127,8 +127,8 @@ def values_of(table: pd.DataFrame, name: str) -> tuple[npt.NDArray[np.float64], 
     """
     import numpy as np
 
-    from .analysis.labelling import is_text
-    from .core.class_colors import class_name
+    from ..analysis.labelling import is_text
+    from ..core.class_colors import class_name
 
     if name not in table:
         raise InputError(f"The table has no column {name}; it has {', '.join(str(column) for column in table)}.")
@@ -158,7 +158,7 @@ def _features(table: pd.DataFrame, target: str, columns: str) -> npt.NDArray[np.
 
 
 def _model(known: Known, angle: bool, device: str, seed: int) -> Any:
-    from .learning.gp.deep_kernel import DeepKernelGP
+    from ..learning.gp.deep_kernel import DeepKernelGP
 
     if angle and known.classes:
         raise InputError("The target holds words, which are no angles; leave out --angle.")

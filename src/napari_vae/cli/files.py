@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from .batch.loop import Outcome, Task
-    from .batch.under_way import FileResult
+    from ..batch.loop import Outcome, Task
+    from ..batch.under_way import FileResult
 
 
 def run_on_files(task: Task, files: list[Path], out: Path, overwrite: bool) -> None:
     """Do it on every file and say what became of each."""
-    from .batch import run
+    from ..batch import run
 
     with _going_on_later(), progress_bars() as bars:
         outcomes = run(task, files, out, overwrite=overwrite, progress=bars.show_batch)
@@ -28,7 +28,7 @@ def run_on_files(task: Task, files: list[Path], out: Path, overwrite: bool) -> N
 
 def frame_by_frame(call: Callable[..., list[FileResult]], *arguments: Any, **options: Any) -> list[FileResult]:
     """Call one of `dispatch.files`, with a bar for every file."""
-    from .workflow.analyze import Stage
+    from ..workflow.analyze import Stage
 
     with _going_on_later(), progress_bars() as bars:
         return call(

@@ -8,8 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from . import advising, exploring, publishing
-from .core.errors import InputError, shown
+from ..core.errors import InputError, shown
+from . import advise as advising
+from . import explore as exploring
+from . import publish as publishing
+from .files import finish, frame_by_frame, run_on_files
 from .options import (
     Atoms,
     Classes,
@@ -36,7 +39,6 @@ from .options import (
     model_of,
     training_of,
 )
-from .outcomes import finish, frame_by_frame, run_on_files
 from .terminal import no_logs, one_line_errors, progress_bars, say
 
 app = typer.Typer(
@@ -70,9 +72,9 @@ def demo(
     seed: Seed = 0,
 ) -> None:
     """Run everything on a built-in sample and show it in napari (a picture of the window without a display)."""
-    from .demonstration import analyze_sample
-    from .showing import has_display, save_screenshot, show
-    from .workflow.archive import check_folder
+    from ..workflow.archive import check_folder
+    from .demo import analyze_sample
+    from .window import has_display, save_screenshot, show
 
     check_folder(out, overwrite=True)
     with progress_bars() as bars:
@@ -119,7 +121,7 @@ def analyze(
     overwrite: Overwrite = False,
 ) -> None:
     """Detect atoms, train, encode, classify; write tables, images, pictures and report.html."""
-    from .batch import Analyze
+    from ..batch import Analyze
 
     job = Analyze(
         model_of(model, latents, n_classes),
@@ -154,11 +156,11 @@ def detect(
     scheduler: Scheduler = None,
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
-    from .batch import Detect
+    from ..batch import Detect
 
     detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine, "weak": weak}
     if scheduler is not None:
-        from .batch.long_jobs import detect_files
+        from ..batch.long_jobs import detect_files
 
         if follow:
             raise InputError("Atoms are followed through a whole movie at once; leave out --follow or --scheduler.")
@@ -183,7 +185,7 @@ def crystal(
     overwrite: Overwrite = False,
 ) -> None:
     """Measure lattice, vacancies, displacements, strain and intensities of the columns."""
-    from .batch import Crystal
+    from ..batch import Crystal
 
     detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
     number = auto_or_int(sublattices, "--sublattices")
@@ -218,8 +220,8 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a model on the windows around the atoms of an image; of several files, one model each or one of all."""
-    from .batch import Train
-    from .batch.shared_training import several_processes, train_together, train_together_on_all
+    from ..batch import Train
+    from ..batch.shared_training import several_processes, train_together, train_together_on_all
 
     job = Train(
         model_of(model, latents, n_classes),
@@ -258,11 +260,11 @@ def encode(
     scheduler: Scheduler = None,
 ) -> None:
     """Apply a trained model to other images: detect, encode, compare with the training data, write tables."""
-    from .batch import Encode
+    from ..batch import Encode
 
     detection: dict[str, Any] = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
     if scheduler is not None:
-        from .batch.long_jobs import encode_files
+        from ..batch.long_jobs import encode_files
 
         if atoms is not None:
             raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")
@@ -282,8 +284,8 @@ def open_(
     screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window and end.")] = None,
 ) -> None:
     """Show a finished analysis in napari."""
-    from .showing import has_display, save_screenshot, show, take_screenshot
-    from .workflow.archive import load_analysis
+    from ..workflow.archive import load_analysis
+    from .window import has_display, save_screenshot, show, take_screenshot
 
     analysis = load_analysis(folder)
     if screenshot is None:

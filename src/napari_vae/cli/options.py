@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .core.errors import InputError
+from ..core.errors import InputError
 
 if TYPE_CHECKING:
-    from .models.config import ModelConfig, TrainConfig
-    from .patches.columns import Given
+    from ..models.config import ModelConfig, TrainConfig
+    from ..patches.columns import Given
 
 Files = Annotated[
     list[Path],
@@ -66,14 +66,14 @@ Sublattices = Annotated[str, typer.Option(help="How many sublattices to tell apa
 
 def model_of(name: str, latents: int, n_classes: int | None) -> ModelConfig:
     """The model of a name."""
-    from .models.config import ModelConfig
+    from ..models.config import ModelConfig
 
     return ModelConfig.preset(name, latent_dim=latents, n_classes=n_classes)
 
 
 def given_of(labels: str | None, condition: str | None, targets: str | None) -> Given:
     """Columns by name; of several the names are separated by commas."""
-    from .patches.columns import Given
+    from ..patches.columns import Given
 
     lists = ([name.strip() for name in text.split(",")] if text else None for text in (condition, targets))
     return Given.of(labels, *lists)
@@ -81,7 +81,7 @@ def given_of(labels: str | None, condition: str | None, targets: str | None) -> 
 
 def training_of(epochs: str, device: str, seed: int, checkpoint: Path | None = None) -> TrainConfig:
     """How to train."""
-    from .models.config import TrainConfig
+    from ..models.config import TrainConfig
 
     return TrainConfig(epochs=auto_or_int(epochs, "--epochs"), device=device, seed=seed, checkpoint=checkpoint)
 

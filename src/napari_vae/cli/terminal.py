@@ -9,15 +9,15 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
-from .core.errors import InputError, TrainingError, shown
-from .core.storage import storage_problem
+from ..core.errors import InputError, TrainingError, shown
+from ..core.storage import storage_problem
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from .batch.loop import BatchProgress
-    from .workflow.analyze import Stage
+    from ..batch.loop import BatchProgress
+    from ..workflow.analyze import Stage
 
 BAD_INPUT, OUR_FAULT, STOPPED = 2, 1, 130
 

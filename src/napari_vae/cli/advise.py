@@ -24,10 +24,10 @@ def advise(
     seed: Seed = 0,
 ) -> None:
     """Suggest window, invariances and number of latents from a short scan, and show its table."""
-    from .io.reading import read
-    from .io.writing import read_table
-    from .workflow.advise import advise
-    from .workflow.analyze import Stage, find_atoms
+    from ..io.reading import read
+    from ..io.writing import read_table
+    from ..workflow.advise import advise
+    from ..workflow.analyze import Stage, find_atoms
 
     train, table = training_of("auto", device, seed), None if atoms is None else read_table(atoms)
     with progress_bars() as bars:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .core.errors import InputError
+from ..core.errors import InputError
 
 if TYPE_CHECKING:
-    from .workflow.analyze import Analysis, Stage
+    from ..workflow.analyze import Analysis, Stage
 
 SAMPLES = ("graphene", "perovskite")
 SIZE = 512  # pixels, which hold about a thousand atoms of graphene
@@ -25,9 +25,9 @@ def analyze_sample(
     InputError
         If there is no sample of that kind.
     """
-    from .models.config import TrainConfig
-    from .samples import micrograph
-    from .workflow.analyze import analyze
+    from ..models.config import TrainConfig
+    from ..samples import micrograph
+    from ..workflow.analyze import analyze
 
     if kind not in SAMPLES:
         raise InputError(f"There is no sample {kind!r}; choose {' or '.join(SAMPLES)}.")
