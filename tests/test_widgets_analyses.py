@@ -28,7 +28,7 @@ def described(viewer, lattice, trained):
 
 
 def test_figures_are_drawn_on_the_image_of_the_points_only(viewer, described, show_widget, qtbot):
-    from napari_vae.widgets.explorer.explore import ExploreWidget
+    from napari_vae.widgets.explore.dock import ExploreWidget
 
     image, points, unrelated = described
     explore = show_widget(ExploreWidget)
@@ -56,7 +56,7 @@ def test_figures_are_drawn_on_the_image_of_the_points_only(viewer, described, sh
 
 
 def test_pictures_of_a_column_replace_their_own_only(viewer, described, show_widget, qtbot):
-    from napari_vae.widgets.explorer.explore import ExploreWidget
+    from napari_vae.widgets.explore.dock import ExploreWidget
 
     _, points, _ = described
     points.features = points.features.assign(kind=np.where(np.arange(len(points.data)) % 2, "odd", "even"))

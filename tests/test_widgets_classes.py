@@ -24,7 +24,7 @@ def points(viewer):
 
 @pytest.fixture
 def explore(points, show_widget, qtbot):
-    from napari_vae.widgets.explorer.explore import ExploreWidget
+    from napari_vae.widgets.explore.dock import ExploreWidget
 
     widget = show_widget(ExploreWidget)
     widget.sections["Classes"].expand(animate=False)

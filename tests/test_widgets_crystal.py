@@ -7,7 +7,7 @@ from napari_vae import measure_lattice, samples
 from napari_vae.core.placement import Placement
 from napari_vae.layers.points import atoms_to_points, placement_of
 from napari_vae.layers.reader import image_layer
-from napari_vae.widgets.pixel_size_box import calibrate
+from napari_vae.widgets.common.pixel_size_box import calibrate
 from training_widget import LONG
 
 
@@ -23,7 +23,7 @@ def scene(viewer):
 
 @pytest.fixture
 def box(scene, show_widget):
-    from napari_vae.widgets.detect import DetectWidget
+    from napari_vae.widgets.detect.dock import DetectWidget
 
     widget = show_widget(DetectWidget)
     widget.form.preview.setChecked(False)  # no marks among the layers that are counted

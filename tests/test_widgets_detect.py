@@ -25,7 +25,7 @@ def detect(qtbot, widget):
 @pytest.fixture
 def shown(scene, show_widget, qtbot):
     """The widget on the screen, once it has looked at the frame in view."""
-    from napari_vae.widgets.detect import DetectWidget
+    from napari_vae.widgets.detect.dock import DetectWidget
 
     widget = show_widget(DetectWidget)
     qtbot.waitUntil(lambda: widget.form.threshold.slider.isEnabled(), timeout=LONG)
@@ -55,7 +55,7 @@ def test_spacing_is_shown_in_the_unit_of_the_layer(viewer, shown, qtbot):
 
 
 def test_a_pixel_size_is_typed_in_where_the_file_has_none(viewer, lattice, show_widget):
-    from napari_vae.widgets.detect import DetectWidget
+    from napari_vae.widgets.detect.dock import DetectWidget
 
     image = viewer.add_image(lattice[0], name="plain", translate=(10, 20))
     atoms = viewer.add_points(lattice[1], name="on it", translate=(10, 20))
@@ -77,7 +77,7 @@ def test_a_pixel_size_is_typed_in_where_the_file_has_none(viewer, lattice, show_
 
 @pytest.mark.parametrize(("unit", "size", "typed"), [("pixel", 1.0, (0.02, "nm")), ("m", 5e-10, (4e-10, "m"))])
 def test_a_pixel_size_is_of_one_image_and_of_what_lies_on_it(viewer, lattice, unit, size, typed):
-    from napari_vae.widgets.pixel_size_box import calibrate
+    from napari_vae.widgets.common.pixel_size_box import calibrate
 
     places = {"scale": (size, size), "units": (unit, unit)}
     other = viewer.add_image(lattice[0], name="other", **places | {"scale": (1.5 * size,) * 2})

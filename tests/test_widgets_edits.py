@@ -234,7 +234,7 @@ def test_without_a_choice_between_shapes_layers_it_is_asked_for(viewer, scene, o
 
 
 def test_marks_follow_the_region_while_it_is_drawn(viewer, show_widget, scene, qtbot):
-    from napari_vae.widgets.detect import DetectWidget
+    from napari_vae.widgets.detect.dock import DetectWidget
 
     widget = show_widget(DetectWidget)
     qtbot.waitUntil(lambda: "preview of atoms" in viewer.layers, timeout=LONG)

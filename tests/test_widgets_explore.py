@@ -22,7 +22,7 @@ def groups(viewer):
 
 @pytest.fixture
 def explore(groups, show_widget, qtbot):
-    from napari_vae.widgets.explorer.explore import ExploreWidget
+    from napari_vae.widgets.explore.dock import ExploreWidget
 
     widget = show_widget(ExploreWidget)
     widget.resize(360, 700)
@@ -169,7 +169,7 @@ def test_layers_come_and_go(explore, groups, viewer, qtbot):
 
 
 def test_frames_of_a_movie(viewer, show_widget, qtbot):
-    from napari_vae.widgets.explorer.explore import ExploreWidget
+    from napari_vae.widgets.explore.dock import ExploreWidget
 
     viewer.add_image(np.zeros((2, 20, 20)))
     points = [[0, 1, 1], [0, 2, 2], [1, 3, 3]]
@@ -182,7 +182,7 @@ def test_frames_of_a_movie(viewer, show_widget, qtbot):
 
 
 def test_labels_with_features(viewer, show_widget, qtbot):
-    from napari_vae.widgets.explorer.explore import ExploreWidget
+    from napari_vae.widgets.explore.dock import ExploreWidget
 
     features = pd.DataFrame({"index": [0, 1, 2], "area": [0.0, 4.0, 6.0], "mean": [0.0, 1.0, 0.5]})
     labels = viewer.add_labels(np.repeat([[0, 1, 2]], 3, axis=0), features=features)
@@ -202,7 +202,7 @@ def test_labels_with_features(viewer, show_widget, qtbot):
     ],
 )
 def test_what_is_hard_to_plot(viewer, show_widget, features, words):
-    from napari_vae.widgets.explorer.explore import ExploreWidget
+    from napari_vae.widgets.explore.dock import ExploreWidget
 
     viewer.add_points(np.eye(3)[:, :2], features=features)
     widget = show_widget(ExploreWidget)
@@ -210,7 +210,7 @@ def test_what_is_hard_to_plot(viewer, show_widget, features, words):
 
 
 def test_no_layer_and_an_empty_one(viewer, show_widget):
-    from napari_vae.widgets.explorer.explore import ExploreWidget
+    from napari_vae.widgets.explore.dock import ExploreWidget
 
     widget = show_widget(ExploreWidget)
     assert "detect atoms" in widget.words.text()

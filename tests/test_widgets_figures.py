@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 import napari_vae as nv
-from napari_vae.widgets.explorer.figure_section import FigureSection
+from napari_vae.widgets.explore.figure_section import FigureSection
 from training_widget import LONG
 
 

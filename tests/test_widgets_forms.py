@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import napari_vae.widgets.train as train_module
+import napari_vae.widgets.train.dock as train_module
 from napari_vae.models.config import INVARIANCES, ModelConfig, TrainConfig
-from napari_vae.widgets.progress_box import duration
+from napari_vae.widgets.common.progress_box import duration
 from training_widget import LONG, kinds
 
 
@@ -50,9 +50,9 @@ def test_presets_and_check_boxes_agree(open_widget):
 def test_choices_are_remembered(viewer, scene, show_widget, remembered):
     from qtpy.QtCore import QCoreApplication, QEvent
 
-    from napari_vae.widgets.detect import DetectWidget
-    from napari_vae.widgets.memory import PLUGIN
-    from napari_vae.widgets.train import TrainWidget
+    from napari_vae.widgets.common.memory import PLUGIN
+    from napari_vae.widgets.detect.dock import DetectWidget
+    from napari_vae.widgets.train.dock import TrainWidget
 
     def close(widget):
         widget.deleteLater()

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from qtpy.QtGui import QDesktopServices
 
-from napari_vae.widgets import guide
-from napari_vae.widgets.guide import Guide, MorePages
-from napari_vae.widgets.progress_box import ProgressBox
+from napari_vae.widgets.common import guide
+from napari_vae.widgets.common.guide import Guide, MorePages
+from napari_vae.widgets.common.progress_box import ProgressBox
 
 ROOT = Path(__file__).parents[1]
 WIDGETS = yaml.safe_load((ROOT / "src/napari_vae/napari.yaml").read_text())["contributions"]["widgets"]

@@ -8,7 +8,7 @@ from napari.layers import _layer_actions
 import napari_vae as nv
 from napari_vae.layers.identity import ours, token_of
 from napari_vae.layers.points import KEY
-from napari_vae.widgets.data_form import image_below, source_image
+from napari_vae.widgets.train.data_form import image_below, source_image
 from training_widget import LONG, TURNED, duplicate, finish, of_kind
 
 
@@ -19,7 +19,7 @@ def image(viewer, lattice):
 
 @pytest.fixture
 def detector(image, show_widget):
-    from napari_vae.widgets.detect import DetectWidget
+    from napari_vae.widgets.detect.dock import DetectWidget
 
     widget = show_widget(DetectWidget)
     widget.form.preview.setChecked(False)
@@ -122,7 +122,7 @@ def test_atoms_that_undo_brings_back_are_updated_as_before(viewer, image, detect
 @pytest.fixture
 def applier(scene, show_widget, trained):
     """Train VAE with a model at hand."""
-    from napari_vae.widgets.train import TrainWidget
+    from napari_vae.widgets.train.dock import TrainWidget
 
     widget = show_widget(TrainWidget)
     widget.runs.set_run(trained[0])
@@ -154,7 +154,7 @@ def test_results_of_a_model_belong_to_their_image(viewer, scene, applier, qtbot)
 
 
 def test_a_copy_of_described_atoms_is_chosen_by_the_user_only_and_keeps_its_columns(viewer, scene, applier, qtbot):
-    from napari_vae.widgets.layer_box import LayerBox
+    from napari_vae.widgets.common.layer_box import LayerBox
 
     image, points, _ = scene
     apply(qtbot, applier, image)
@@ -176,7 +176,7 @@ def test_the_arrows_are_of_the_points_and_not_of_a_name(viewer, show_widget, qtb
     from napari_vae import samples
     from napari_vae.layers.points import atoms_to_points, placement_of
     from napari_vae.layers.reader import image_layer
-    from napari_vae.widgets.detect import DetectWidget
+    from napari_vae.widgets.detect.dock import DetectWidget
 
     made, truth = samples.micrograph("perovskite", size=200, seed=1)
     data, options, _ = image_layer(made)

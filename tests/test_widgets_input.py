@@ -5,7 +5,7 @@ import pytest
 
 from napari_vae.core.placement import Placement
 from napari_vae.layers.points import placement_of
-from napari_vae.widgets.pixel_size_box import calibrate
+from napari_vae.widgets.common.pixel_size_box import calibrate
 from training_widget import LONG, TURNED, finish, kinds, quick
 
 

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from learning_widget import done, layer_of
 from napari_vae.layers.table import numeric_columns
-from napari_vae.widgets.learning.session import Session
+from napari_vae.widgets.learn.session import Session
 from training_widget import LONG, kinds
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-import napari_vae.widgets.learn as learn_module
+import napari_vae.widgets.learn.dock as learn_module
 from learning_widget import done, layer_of, quick
 from napari_vae import ModelConfig, TrainConfig, extract_patches, fit
 from napari_vae.layers.points import atoms_from_points

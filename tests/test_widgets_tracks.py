@@ -31,7 +31,7 @@ def widget(movie, open_widget):
 
 
 def test_the_check_box_is_for_movies_and_is_remembered(viewer, movie, lattice, show_widget, remembered):
-    from napari_vae.widgets.detect import DetectWidget
+    from napari_vae.widgets.detect.dock import DetectWidget
 
     form = show_widget(DetectWidget).form
     assert form.follow.isVisible() and not form.request().follow
@@ -82,7 +82,7 @@ def test_the_lines_go_with_the_points_that_they_are_of(viewer, widget, qtbot):
 
 
 def test_stopping_keeps_the_atoms(widget):
-    from napari_vae.widgets.detect_steps import detect_steps
+    from napari_vae.widgets.detect.steps import detect_steps
 
     widget.form.follow.setChecked(True)
     told = []

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import napari_vae.widgets.train as train_module
-from napari_vae.widgets.jobs import OUT_OF_MEMORY, Step
+import napari_vae.widgets.train.dock as train_module
+from napari_vae.widgets.common.jobs import OUT_OF_MEMORY, Step
 from training_widget import LONG, finish, kinds, quick
 
 

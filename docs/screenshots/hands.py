@@ -54,7 +54,7 @@ def type_folder(path):
 
 def dock_named(title):
     """The widget inside the dock that a menu has opened."""
-    from napari_vae.widgets.panel import Panel
+    from napari_vae.widgets.common.panel import Panel
 
     wait(0.5)
     panels = [p for p in main_window().findChildren(Panel) if p.isVisible() and type(p).__name__ == title]

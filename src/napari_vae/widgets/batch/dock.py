@@ -1,0 +1,168 @@
+"""Dock widget “Batch”: the same work on many files, while the window stays alive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+
+from ...batch import BatchProgress, Outcome
+from ...batch.summary import PAGE as REPORT
+from ...core.errors import InputError
+from ...layers.open_runs import keep_run
+from ...layers.points import KEY
+from ..common.guide import Guide
+from ..common.jobs import Job
+from ..common.panel import Panel, sentence, side_by_side
+from ..common.progress_box import ProgressBox
+from .form import BatchForm
+from .steps import Finished, Listed, Opened, Work, batch_steps, open_steps
+from .table import BatchTable
+
+if TYPE_CHECKING:
+    from ...batch.loop import Task
+
+PAGE = "batch"
+PURPOSE = "Does the same with every file of a folder."
+HINT = "Choose what to do and which files, and press Start. No image needs to be open."
+START = "Work through the files in the background; what is finished already is not done again"
+
+
+class BatchWidget(Panel):
+    """Detects atoms, applies a model or trains one on each of many files, and opens what came of it.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer that the widget is docked in.
+    """
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self.form = BatchForm()
+        self.progress = ProgressBox("Start", START, page=PAGE)
+        self.table = BatchTable()
+        self.remark = sentence()
+        self.remark.setToolTip("What was found in the file of the selected row, or why it failed")
+        self.open_button, self.report_button = QPushButton("Open"), QPushButton("Report")
+        self.open_button.setToolTip("Show the image of the selected row, and what was found in it, in the viewer")
+        self.report_button.setToolTip("Show the page with all files, report.html, in the browser")
+        self.job, self.open_job = Job(self), Job(self)
+        self._task: Task | None = None
+        self._left: Work | None = None
+        self._folder: Path | None = None
+        self._lay_out()
+        self._connect()
+        self._show_chosen()
+
+    def start(self) -> None:
+        """Check the input, then start the job; bad input ends in a notification."""
+        try:
+            task, patterns, folder = self.form.job(), self.form.patterns(), self.form.folder()
+        except InputError as error:
+            self.progress.refuse(error)
+            return
+        self._task, self._folder = task, folder
+        self.table.show_files([])
+        self.progress.begin("Starting …")
+        self.job.start(batch_steps, task, patterns, folder, self.form.replace.isChecked(), self._left)
+        self._show_chosen()
+
+    def open_chosen(self) -> None:
+        """Open what was made of the selected file."""
+        outcome = self.table.chosen()
+        if outcome is not None:
+            self.open(outcome)
+
+    def open(self, outcome: Outcome) -> None:
+        """Show the image of a file and what was found in it."""
+        if self._task is not None and not self.open_job.running:
+            self.open_job.start(open_steps, outcome, self._task)
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.open_button)
+        buttons.addWidget(self.report_button)
+        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
+        for widget in (self.form, self.progress):
+            self.column.addWidget(widget)
+        self.column.addWidget(self.table, 1)
+        self.column.addWidget(self.remark)
+        self.column.addWidget(side_by_side(buttons))
+
+    def _connect(self) -> None:
+        self.progress.start_clicked.connect(self.start)
+        self.progress.stop_clicked.connect(self.job.stop)
+        self.job.progressed.connect(self._on_progress)
+        self.job.succeeded.connect(self._on_finished)
+        self.job.failed.connect(self.progress.show_failure)
+        self.job.ended.connect(self._on_end)
+        self.table.itemSelectionChanged.connect(self._show_chosen)
+        self.table.open_asked.connect(self.open)
+        self.open_button.clicked.connect(self.open_chosen)
+        self.report_button.clicked.connect(self._on_report_clicked)
+        self.open_job.progressed.connect(self._on_opening)
+        self.open_job.succeeded.connect(self._on_opened)
+        self.open_job.failed.connect(self.progress.show_failure)
+
+    def _on_progress(self, event: Any) -> None:
+        if isinstance(event, Listed):
+            self.table.show_files(event.paths)
+        elif isinstance(event, BatchProgress):
+            self.table.show_progress(event)
+        self.progress.show_step(event)
+
+    def _on_finished(self, finished: Finished) -> None:
+        self._left = finished.work
+        self.table.show_outcomes(finished.outcomes)
+        self.progress.say(_headline(finished))
+
+    def _on_end(self) -> None:
+        self.table.end()
+        self.progress.end()
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        """What there is of the selected row and of the whole: words and buttons."""
+        self.remark.setText(self.table.remark())
+        self.remark.setVisible(bool(self.remark.text()))
+        self.open_button.setEnabled(self.table.chosen() is not None)
+        written = self._folder is not None and (self._folder / REPORT).is_file()
+        self.report_button.setEnabled(written and not self.job.running)
+
+    def _on_report_clicked(self) -> None:
+        if self._folder is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str((self._folder / REPORT).resolve())))
+
+    def _on_opening(self, event: Any) -> None:
+        if not self.job.running:
+            self.progress.say(event.message)
+
+    def _on_opened(self, opened: Opened) -> None:
+        for data, options, kind in opened.layers:
+            if kind == "points" and opened.run is not None:
+                options["metadata"][KEY]["run"] = keep_run(self._viewer, opened.run)
+            getattr(self._viewer, f"add_{kind}")(data, **options)
+        self._viewer.reset_view()
+        if not self.job.running:
+            self.progress.say("It is open in the viewer.")
+
+
+def _headline(finished: Finished) -> str:
+    failed = sum(outcome.failed for outcome in finished.outcomes)
+    done = len(finished.outcomes) - failed
+    failures = f", {failed} failed" if failed else ""
+    if finished.pooled and not finished.outcomes:
+        return "Stopped before the training; no model is written. Start begins anew."
+    if len(finished.outcomes) < finished.total:
+        return f"Stopped: {done} of {finished.total} files are done{failures}. Start goes on with the others."
+    if finished.pooled:
+        model = f"model of {done} of {finished.total} files"
+        if finished.cut_short:
+            return f"Stopped: the {model}, as it was then, is in {finished.folder}{failures}. Start trains it anew."
+        return f"One {model} is in {finished.folder}{failures}."
+    return f"{done} of {finished.total} files are done{failures}; see summary.csv and report.html in {finished.folder}."

@@ -1,0 +1,196 @@
+"""What is to be done with many files: which images, the task, and where the results go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QWidget
+
+from ...batch import Analyze, Detect, Encode, Train
+from ...core.errors import InputError
+from ...core.folders import user_path
+from ...io.reading import FORMATS
+from ...models.config import PRESETS, ModelConfig, TrainConfig
+from ..common.memory import remember
+from ..common.panel import Form, side_by_side
+
+if TYPE_CHECKING:
+    from ...batch.loop import Task
+
+DETECT, APPLY, ANALYZE, POOL = "detect", "apply", "analyze", "pool"
+TASKS = {
+    "Detect atoms": DETECT,
+    "Apply a trained model": APPLY,
+    "Train a model on each": ANALYZE,
+    "Train one model of all": POOL,
+}
+CONTRASTS = {"automatic": "auto", "bright atoms": "bright", "dark atoms": "dark"}
+BETWEEN = "; "  # between the names of several files
+TOOLTIPS = {
+    "files": "The images to work on: files, folders, and patterns such as /data/today/*.dm4, with “;” between them. Of "
+    "a folder all images are taken, without those in folders inside. The buttons below fill it in.",
+    "choose_files": "Choose single image files in a dialog",
+    "choose_folder": "Choose a folder, of which all images are taken",
+    "task": "What is done with each image. Choose Detect for a table of atoms; Apply to have them described by a model "
+    "trained before, and to be told whether the image looks like its training data; Train on each for a model, "
+    "layers and a report of its own, when images are unlike each other; One of all for a single model of the windows "
+    "of all images, when they are alike.",
+    "model": "Model that is trained, by what it shall not care about: that is found for each atom and kept out of the "
+    "latents. rVAE is a good start; take strain-rVAE when the lattice is strained.",
+    "epochs": "Number of passes over the windows of an image. Automatic goes on until it learns no more; set it for a "
+    "quick look.",
+    "run": "Folder of the model that is applied: one that was saved in Train VAE, or of an analysis.",
+    "choose_run": "Choose the folder of a trained model in a dialog",
+    "polarity": "Whether atoms are brighter than what lies between them, as in HAADF, or darker, as in many "
+    "bright-field images. Automatic decides for each image; choose when all are alike.",
+    "out": "Folder for the results. What is finished there, of the same images and settings, is not done again.",
+    "choose_out": "Choose the folder for the results in a dialog",
+    "replace": "Replace results of the same name that are of other images or settings. Tick it when you have "
+    "changed your mind; otherwise such a file fails.",
+}
+
+
+class BatchForm(Form):
+    """The form; ``changed`` tells that something else is asked for."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.files, self.run, self.out = QLineEdit(), QLineEdit(), QLineEdit()
+        self.choose_files, self.choose_folder = QPushButton("Files …"), QPushButton("Folder …")
+        self.choose_run, self.choose_out = QPushButton("…"), QPushButton("…")
+        self.task, self.polarity, self.model = QComboBox(), QComboBox(), QComboBox()
+        self.epochs = QSpinBox()
+        self.replace = QCheckBox("Replace other results")
+        self._fill()
+        self._lay_out()
+        self._connect()
+        remembered = {"task": self.task, "polarity": self.polarity, "model": self.model, "epochs": self.epochs}
+        remember("batch", remembered)
+        self._show_rows()
+
+    def patterns(self) -> list[str]:
+        """The files, folders and patterns that were named.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        named = [text.strip() for text in self.files.text().split(BETWEEN.strip()) if text.strip()]
+        if not named:
+            raise InputError("No images are named; choose files or a folder.")
+        return named
+
+    def folder(self) -> Path:
+        """Where the results go.
+
+        Raises
+        ------
+        InputError
+            If no folder is named.
+        """
+        if not self.out.text().strip():
+            raise InputError("No folder for the results is named; choose one.")
+        return user_path(self.out.text().strip())
+
+    def job(self) -> Task:
+        """What is to be done with every image.
+
+        Raises
+        ------
+        InputError
+            If the model to be applied is not named.
+        """
+        detection = {"polarity": self.polarity.currentData()}
+        if self.task.currentData() == DETECT:
+            return Detect(detection)
+        if self.task.currentData() == APPLY:
+            if not self.run.text().strip():
+                raise InputError("No trained model is named; choose the folder that it was saved in.")
+            return Encode(detection, run=user_path(self.run.text().strip()))
+        model = ModelConfig.preset(self.model.currentData())
+        train = TrainConfig(epochs=self.epochs.value() or "auto")
+        return (Train if self.task.currentData() == POOL else Analyze)(model, train, detection=detection)
+
+    def choose(self, task: str) -> None:
+        """Choose what to do: ``"detect"``, ``"apply"``, ``"analyze"`` or ``"pool"``."""
+        self.task.setCurrentIndex(self.task.findData(task))
+
+    def _fill(self) -> None:
+        models = {PRESETS[name]: name for name in PRESETS if ModelConfig.preset(name).kind == "vae"}
+        for box, entries in ((self.task, TASKS), (self.polarity, CONTRASTS), (self.model, models)):
+            for label, value in entries.items():
+                box.addItem(label, value)
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(12)
+        self.model.setCurrentIndex(self.model.findData("rvae"))
+        self.epochs.setRange(0, 10_000)
+        self.epochs.setSpecialValueText("automatic")
+        self.files.setPlaceholderText("files, a folder, or *.dm4")
+        for line in (self.run, self.out):
+            line.setPlaceholderText("folder")
+
+    def _lay_out(self) -> None:
+        for name in ("choose_files", "choose_folder", "choose_run", "choose_out"):
+            button = getattr(self, name)
+            button.setToolTip(TOOLTIPS[name])
+            if button.text() == "…":
+                button.setFixedWidth(34)
+        self.add("Images", self.files, TOOLTIPS["files"])
+        self.add_wide(_row(self.choose_files, self.choose_folder))
+        self.add("Do", self.task, TOOLTIPS["task"])
+        self.add("Model", self.model, TOOLTIPS["model"])
+        self.add("Epochs", self.epochs, TOOLTIPS["epochs"])
+        self.run_row, out_row = _row(self.run, self.choose_run), _row(self.out, self.choose_out)
+        self.add("Trained model", self.run_row, TOOLTIPS["run"])
+        self.add("Contrast", self.polarity, TOOLTIPS["polarity"])
+        self.add("Results in", out_row, TOOLTIPS["out"])
+        self.add_wide(self.replace)
+        for name in ("run", "out", "replace"):
+            getattr(self, name).setToolTip(TOOLTIPS[name])
+
+    def _connect(self) -> None:
+        self.task.currentIndexChanged.connect(self._show_rows)
+        self.choose_files.clicked.connect(self._on_files_clicked)
+        self.choose_folder.clicked.connect(self._on_folder_clicked)
+        self.choose_run.clicked.connect(self._on_run_clicked)
+        self.choose_out.clicked.connect(self._on_out_clicked)
+
+    def _show_rows(self, index: int = 0) -> None:
+        """Only the rows that the task needs."""
+        task = self.task.currentData()
+        trains = (ANALYZE, POOL)
+        for control, needed in ((self.model, trains), (self.epochs, trains), (self.run_row, (APPLY,))):
+            self.set_row_visible(control, task in needed)
+        self.changed.emit()
+
+    def _on_files_clicked(self) -> None:
+        known = " ".join(f"*{suffix}" for suffix in FORMATS)
+        names, _ = QFileDialog.getOpenFileNames(self, "Choose images", "", f"Images ({known});;All files (*)")
+        if names:
+            self.files.setText(BETWEEN.join(names))
+
+    def _on_folder_clicked(self) -> None:
+        self._ask(self.files, "Choose a folder of images")
+
+    def _on_run_clicked(self) -> None:
+        self._ask(self.run, "Choose the folder of a trained model")
+
+    def _on_out_clicked(self) -> None:
+        self._ask(self.out, "Choose the folder for the results")
+
+    def _ask(self, line: QLineEdit, title: str) -> None:
+        folder = QFileDialog.getExistingDirectory(self, title, line.text())
+        if folder:
+            line.setText(folder)
+
+
+def _row(*widgets: QWidget) -> QWidget:
+    layout = QHBoxLayout()
+    for widget in widgets:
+        layout.addWidget(widget)
+    return side_by_side(layout)

@@ -1,0 +1,206 @@
+"""The steps of the batch job, and of opening what it made: nothing here touches a layer or a widget.
+
+A batch has a thread of its own beside that of the job, so that Stop is answered at once: the file at work is left to
+itself, and ends without writing anything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...batch import BatchProgress, Detect, Outcome, Train, run, train_on_all
+from ...batch.inputs import find_files
+from ...batch.records import BEGUN, read_record
+from ...layers.points import LayerData
+from ..common.jobs import Step
+from ..train.steps import spare_core
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...batch.loop import Task
+    from ...core.micrograph import Micrograph
+    from ...layers.open_runs import OpenRun
+    from ...runs.run import Run
+    from ...workflow.analyze import Stage
+
+LOOK_EVERY = 0.05  # seconds
+PATIENCE = 0.25  # seconds that a file at work has to end in when it is stopped
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The files of a batch, before the first is begun."""
+
+    paths: list[Path]
+    message: str = "Starting …"
+    fraction: float = 0.0
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What became of a batch, and the thread that may still be leaving its last file.
+
+    Of one model of all files: whether it is one (`pooled`), and whether its training was cut short.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    total: int
+    folder: Path
+    work: Work
+    pooled: bool = False
+    cut_short: bool = False
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Layers of a finished file, and the run that its points came from, if there is one."""
+
+    layers: list[LayerData]
+    run: OpenRun | None = None
+
+
+class Work(threading.Thread):
+    """A batch at work; ``latest`` is where it is."""
+
+    def __init__(self, task: Task, paths: list[Path], out: Path, overwrite: bool) -> None:
+        super().__init__(name="napari-vae batch")
+        self._asked = (task, paths, out, overwrite)
+        self.halt = threading.Event()
+        self.latest: BatchProgress | Step | None = None
+        self.outcomes: tuple[Outcome, ...] | None = None
+        self.error: Exception | None = None
+        self.training = False  # one model of all: when stopped, it is written as it is
+
+    def run(self) -> None:
+        """Do it; an error is kept."""
+        task, paths, out, overwrite = self._asked
+        careful: AbstractContextManager[None] = nullcontext() if isinstance(task, Detect) else spare_core()
+        try:
+            with careful:
+                if isinstance(task, Train):  # one model of all
+                    options: dict[str, Any] = {"overwrite": overwrite, "progress": self._note_stage}
+                    self.outcomes = tuple(train_on_all(task, paths, out, stop=self.halt.is_set, **options))
+                    return
+                options = {"overwrite": overwrite, "summary": True, "progress": self._note}
+                self.outcomes = tuple(run(task, paths, out, stop=self.halt.is_set, **options))
+        except Exception as error:
+            self.error = error
+
+    def _note(self, event: BatchProgress) -> None:
+        self.latest = event
+
+    def _note_stage(self, stage: Stage) -> None:
+        self.training = stage.name != Train.stages[0]
+        self.latest = Step(f"{stage.name} {stage.message}".strip(), stage.fraction)
+
+
+def batch_steps(
+    stop: Callable[[], bool], task: Task, patterns: list[str], out: Path, overwrite: bool, before: Work | None
+) -> Generator[Any, None, Finished]:
+    """Do a task on every file; `before` is the work that was stopped last, which must have ended."""
+    paths = find_files(patterns)
+    yield Listed(paths)  # the first event of a job always arrives
+    while before is not None and before.is_alive() and not stop():
+        yield Step("The file that was stopped comes to an end …")
+        time.sleep(LOOK_EVERY)
+    if before is not None and before.is_alive():
+        return Finished((), len(paths), out, before)
+    work = Work(task, paths, out, overwrite)
+    work.start()
+    try:
+        while work.is_alive() and not stop():
+            time.sleep(LOOK_EVERY)
+            yield work.latest or Step("Starting …")
+    finally:
+        work.halt.set()
+    while work.training and work.is_alive():
+        time.sleep(LOOK_EVERY)
+        yield Step("The model is written as it is now …")
+    work.join(PATIENCE)
+    if work.error is not None:
+        raise work.error
+    latest = work.latest.outcomes if isinstance(work.latest, BatchProgress) else ()
+    outcomes, pooled = latest if work.outcomes is None else work.outcomes, isinstance(task, Train)
+    record = read_record(out) if pooled else None
+    return Finished(outcomes, len(paths), out, work, pooled, record is not None and record.state == BEGUN)
+
+
+def open_steps(stop: Callable[[], bool], outcome: Outcome, task: Any) -> Generator[Step, None, Opened]:
+    """Read what was made of a file, as layers."""
+    yield Step(f"Opening {outcome.path.name} …")
+    if isinstance(task, Detect):
+        return _opened_atoms(outcome)
+    with spare_core():
+        if isinstance(task, Train):
+            return _opened_windows(outcome)
+        return _opened_analysis(outcome) if outcome.target.is_dir() else _opened_latents(outcome, task.model)
+
+
+def _opened_atoms(outcome: Outcome) -> Opened:
+    return Opened(_layers(outcome, *_read(outcome)))
+
+
+def _opened_latents(outcome: Outcome, model: Run) -> Opened:
+    return _with_model(outcome, *_read(outcome), model)
+
+
+def _opened_windows(outcome: Outcome) -> Opened:
+    """Of a model of all files: the windows of one of them."""
+    from ...batch.pool import WINDOWS
+    from ...io.reading import read
+    from ...io.writing import read_table
+    from ...runs.run import load_run
+
+    windows = read_table(outcome.target / WINDOWS)
+    mine = windows[windows["file"] == str(outcome.path)].drop(columns="file")
+    return _with_model(outcome, read(outcome.path), mine, load_run(outcome.target))
+
+
+def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model: Run) -> Opened:
+    from ...core.placement import Placement
+    from ...layers.open_runs import OpenRun
+    from ...layers.points import latent_style
+    from ...patches.patches import extract_patches
+
+    layers = _layers(outcome, image, atoms)
+    _, options, _ = layers[1]
+    options.update(latent_style(options["features"], "z1"), border_width=0.0)
+    patches = extract_patches(image, atoms, window=model.window, levels=model.levels)
+    return Opened(layers, OpenRun(model, patches, Placement.of_micrograph(image)))
+
+
+def _layers(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame) -> list[LayerData]:
+    from ...core.placement import Placement
+    from ...layers.identity import linked
+    from ...layers.points import atoms_to_points
+    from ...layers.reader import image_layer
+
+    placement, spacing = Placement.of_micrograph(image), outcome.facts.get("spacing_px")
+    points = atoms_to_points(atoms, placement, name=f"atoms of {image.name}", spacing=spacing)
+    return linked([image_layer(image), points])
+
+
+def _read(outcome: Outcome) -> tuple[Micrograph, pd.DataFrame]:
+    """The image and the table that was written for it."""
+    from ...io.reading import read
+    from ...io.writing import read_table
+
+    return read(outcome.path), read_table(outcome.target)
+
+
+def _opened_analysis(outcome: Outcome) -> Opened:
+    from ...core.placement import Placement
+    from ...layers.open_runs import OpenRun
+    from ...workflow.archive import load_analysis
+
+    analysis = load_analysis(outcome.target)
+    opened = OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph))
+    return Opened(analysis.layers(), opened)

@@ -1,0 +1,156 @@
+"""The head of a dock widget: what it is for, the page about it, sample data, and a hint for the first time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Image
+from napari.settings import get_settings
+from napari.utils.theme import get_theme
+from qtpy.compat import isalive
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from ..train.data_form import is_atoms
+from .memory import PLUGIN, settings_of
+from .panel import sentence
+
+DOCS = "https://github.com/napari-vae/napari-vae/blob/main/docs"
+TOUR, TROUBLES = "getting-started", "troubleshooting"
+SAMPLES = {"graphene": "graphene", "perovskite": "perovskite", "cards": "playing cards"}
+NO_IMAGE = "No image is open. Drop a file on the canvas, or open a sample: {samples}."
+
+
+def address_of(page: str) -> str:
+    """Where a page of the documentation is read, by the name of its file."""
+    return f"{DOCS}/{page}.md"
+
+
+def link(page: str, words: str) -> str:
+    """A link to a page in rich text, in the colour of napari's words: Qt's own blue cannot be read on dark ground."""
+    color = get_theme(get_settings().appearance.theme).text.as_hex()
+    return f'<a href="{page}" style="color: {color}">{words}</a>'
+
+
+def open_page(page: str) -> None:
+    """Show a page of the documentation in the browser."""
+    QDesktopServices.openUrl(QUrl(address_of(page)))
+
+
+class MorePages(QLabel):
+    """Links under a failure, hidden at first: the page about the widget, and the one of faults by their symptoms."""
+
+    def __init__(self, page: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._page = page
+        self.setWordWrap(True)
+        self.setToolTip("Pages of the documentation; they open in the browser")
+        self.linkActivated.connect(open_page)
+        get_settings().appearance.events.theme.connect(self._write)
+        self._write()
+        self.hide()
+
+    def _write(self, event: Any = None) -> None:
+        if isalive(self):
+            self.setText(f"Read {link(self._page, 'about this step')} or {link(TROUBLES, 'what may be wrong')}.")
+
+
+class Guide(QWidget):
+    """A line that says what the widget does, with “?”, and a hint that can be closed for good.
+
+    The hint offers samples as long as no image is open, whether it was closed or not.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    purpose : str
+        What the widget does, in a few words.
+    page : str
+        Of the documentation, about this widget.
+    hint : str
+        What to do first, with an image open.
+    before_atoms : str, optional
+        What to do first while no layer has atoms; by default `hint`.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        purpose: str,
+        page: str,
+        hint: str,
+        *,
+        before_atoms: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self.page = viewer, page
+        self._advice, self._advice_before_atoms = hint, before_atoms or hint
+        self._settings = settings_of("hints")
+        self.help = QPushButton("?")
+        self.help.setFixedWidth(26)
+        self.help.setToolTip(f"Read about it in the browser: {address_of(page)}")
+        self.help.setAccessibleName("Help")
+        self.help.clicked.connect(self._open_page)
+        self.purpose = sentence(purpose)
+        self.hint = sentence()
+        self.hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self.hint.setToolTip("What to do first; the links open a sample, or a page in the browser")
+        self.hint.linkActivated.connect(self._follow)
+        self.close_hint = QToolButton()
+        self.close_hint.setText("✕")
+        self.close_hint.setToolTip("Do not show hints again; Preferences → napari-vae brings them back")
+        self.close_hint.setAccessibleName("Do not show hints again")
+        self.close_hint.clicked.connect(self._dismiss)
+        self._lay_out()
+        viewer.layers.events.inserted.connect(self._refresh)
+        viewer.layers.events.removed.connect(self._refresh)
+        get_settings().appearance.events.theme.connect(self._refresh)
+        if self._settings is not None:
+            self._settings.events.shown.connect(self._refresh)
+        self._refresh()
+
+    def _open_page(self) -> None:
+        open_page(self.page)
+
+    def _lay_out(self) -> None:
+        self.frame = QFrame()
+        self.frame.setObjectName("hint")
+        self.frame.setStyleSheet("QFrame#hint { border: 1px solid palette(highlight); border-radius: 3px; }")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        head, hint = QHBoxLayout(), QHBoxLayout(self.frame)
+        hint.setContentsMargins(6, 4, 4, 4)
+        for row, words, button in ((head, self.purpose, self.help), (hint, self.hint, self.close_hint)):
+            words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+            row.addWidget(words, 1)
+            row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(head)
+        column.addWidget(self.frame)
+
+    def _refresh(self, event: Any = None) -> None:
+        """Show the hint that is of use now."""
+        if not isalive(self):  # the viewer outlives its docks
+            return
+        empty = not any(isinstance(layer, Image) for layer in self._viewer.layers)
+        wanted = self._settings is not None and self._settings.shown
+        samples = ", ".join(link(f"sample:{key}", words) for key, words in SAMPLES.items())
+        atoms = any(is_atoms(layer) and len(layer.data) for layer in self._viewer.layers)
+        advice = self._advice if atoms else self._advice_before_atoms
+        first = NO_IMAGE.format(samples=samples) if empty else advice
+        tour = f" {link(TOUR, 'The tour')} takes ten minutes." if wanted else ""
+        self.hint.setText(first + tour)
+        self.close_hint.setVisible(wanted)
+        self.frame.setVisible(wanted or empty)
+
+    def _follow(self, target: str) -> None:
+        kind, _, key = target.partition(":")
+        if kind == "sample":
+            self._viewer.open_sample(PLUGIN, key)
+        else:
+            open_page(target)
+
+    def _dismiss(self) -> None:
+        if self._settings is not None:
+            self._settings.shown = False

@@ -1,0 +1,136 @@
+"""One background job: its progress, its result, Stop, and what it says when it fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from napari.qt.threading import GeneratorWorker, create_worker
+from napari.utils.notifications import notification_manager, show_error
+from qtpy.QtCore import QObject, Signal
+
+from ...core.errors import InputError, TrainingError
+from ...core.storage import storage_problem
+
+REPORT_EVERY = 0.1  # seconds; the window is updated at most ten times a second
+OUT_OF_MEMORY = "The device ran out of memory; choose a smaller batch or window, or the CPU as device (Advanced)."
+
+Stop = Callable[[], bool]
+Steps = Callable[..., Generator[Any, None, Any]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a job is doing: a sentence, how far it is (0 to 1), and the seconds that it still needs, if known."""
+
+    message: str
+    fraction: float = 0.0
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    result: Any = None
+    failure: str = ""
+    fault: Exception | None = None  # of ours; handed over, since workers swallow every RuntimeError
+
+
+class Job(QObject):
+    """Runs one generator at a time in a thread of napari's pool; every signal arrives on the main thread.
+
+    The sentence of a failure is emitted by ``failed``.
+
+    Parameters
+    ----------
+    parent : QObject
+        The widget that owns the job. When it is destroyed the generator is told to stop.
+    notify : bool
+        Show failures that users can act upon as notifications too; not wanted of what they did not start themselves.
+    """
+
+    progressed = Signal(object)
+    succeeded = Signal(object)
+    failed = Signal(str)
+    ended = Signal()
+
+    def __init__(self, parent: QObject, *, notify: bool = True) -> None:
+        super().__init__(parent)
+        self._notify = notify
+        self._worker: GeneratorWorker | None = None
+        self._stop = threading.Event()
+        parent.destroyed.connect(self._stop.set)
+
+    @property
+    def running(self) -> bool:
+        """Whether a generator is at work."""
+        return self._worker is not None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether Stop was asked for."""
+        return self._stop.is_set()
+
+    def start(self, steps: Steps, *args: Any) -> None:
+        """Run ``steps(stop, *args)``; `stop` turns true when the generator should return what it has."""
+        assert not self.running, "one job at a time"
+        self._stop.clear()
+        self._worker = create_worker(_guarded, self._stop.is_set, steps, args)
+        self._worker.yielded.connect(self._on_yielded)
+        self._worker.returned.connect(self._on_returned)
+        self._worker.finished.connect(self._on_finished)
+        self._worker.start()
+
+    def stop(self) -> None:
+        """Ask the generator to return what it has."""
+        self._stop.set()
+
+    def _on_yielded(self, event: Any) -> None:
+        self.progressed.emit(event)
+
+    def _on_returned(self, outcome: _Outcome) -> None:
+        if outcome.fault is not None:
+            fault = outcome.fault
+            notification_manager.receive_error(type(fault), fault, fault.__traceback__)
+            self.failed.emit(f"Broke off by a fault of the program: {fault}")
+        elif outcome.failure:
+            if self._notify:
+                show_error(outcome.failure)
+            self.failed.emit(outcome.failure)
+        else:
+            self.succeeded.emit(outcome.result)
+
+    def _on_finished(self) -> None:
+        self._worker = None  # the generator's memory goes with it
+        self.ended.emit()
+
+
+def _guarded(stop: Stop, steps: Steps, args: tuple[Any, ...]) -> Generator[Any, None, _Outcome]:
+    """Thin out the events of a job and turn what users can act upon into sentences."""
+    try:
+        return _Outcome((yield from _thinned(steps(stop, *args))))
+    except (InputError, TrainingError) as error:
+        return _Outcome(failure=str(error))
+    except MemoryError:
+        return _Outcome(failure=OUT_OF_MEMORY)
+    except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which need not be imported here
+            return _Outcome(failure=OUT_OF_MEMORY)
+        problem = storage_problem(error)
+        return _Outcome(failure=problem) if problem else _Outcome(fault=error)
+
+
+def _thinned(events: Generator[Any, None, Any]) -> Generator[Any, None, Any]:
+    """Pass on at most ten events a second, and every one that carries a new picture."""
+    last = -REPORT_EVERY
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            return end.value
+        now = time.monotonic()
+        if now - last >= REPORT_EVERY or getattr(event, "manifold", None) is not None:
+            last = now
+            yield event

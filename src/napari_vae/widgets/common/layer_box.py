@@ -1,0 +1,130 @@
+"""Choosing layers of the viewer: one in a drop-down box, several in a list of check boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.compat import isalive
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QWidget
+
+from ...layers.identity import is_copy
+
+
+class LayerBox(QComboBox):
+    """Drop-down list that follows the viewer's layers.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    accepts : callable
+        Whether a layer is offered.
+    extra : str
+        An entry that is no layer, at the end of the list; empty for none.
+    """
+
+    layer_changed = Signal()
+
+    def __init__(
+        self, viewer: Any, accepts: Callable[[Any], bool], extra: str = "", parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._accepts, self._extra = viewer, accepts, extra
+        self._layers: list[Any] = []
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(12)  # long file names must not widen the dock
+        follow_layers(viewer, self._refresh)
+        self.currentIndexChanged.connect(self._on_index_changed)
+        self._refresh()
+
+    def layer(self) -> Any | None:
+        """The chosen layer, or ``None`` when there is none or the extra entry is chosen."""
+        index = self.currentIndex()
+        return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    def choose(self, layer: Any) -> None:
+        """Choose a layer, if it is offered."""
+        if layer in self._layers:
+            self.setCurrentIndex(self._layers.index(layer))
+
+    def _refresh(self, event: Any = None) -> None:
+        if not isalive(self):
+            return
+        before, extra_chosen = self.layer(), self._extra and self.currentIndex() == len(self._layers) > 0
+        self._layers = [layer for layer in reversed(self._viewer.layers) if self._accepts(layer)]
+        with QSignalBlocker(self):
+            self.clear()
+            self.addItems([layer.name for layer in self._layers] + ([self._extra] if self._extra else []))
+            if extra_chosen:
+                self.setCurrentIndex(len(self._layers))
+            elif before in self._layers:
+                self.setCurrentIndex(self._layers.index(before))
+            else:
+                self.setCurrentIndex(self._first())
+        if self.layer() != before:
+            self.layer_changed.emit()
+
+    def _first(self) -> int:
+        """Which entry is chosen at first: the topmost layer that is no copy."""
+        originals = (index for index, layer in enumerate(self._layers) if not is_copy(layer))
+        return next(originals, 0 if self.count() else -1)
+
+    def _on_index_changed(self, index: int) -> None:
+        self.layer_changed.emit()
+
+
+class LayerChecks(QListWidget):
+    """List of check boxes that follows the viewer's layers; nothing is ticked at first."""
+
+    def __init__(self, viewer: Any, accepts: Callable[[Any], bool], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._accepts = viewer, accepts
+        self._layers: list[Any] = []
+        self.setMaximumHeight(66)
+        follow_layers(viewer, self.refresh)
+        self.refresh()
+
+    def layers(self) -> list[Any]:
+        """The ticked layers, in the order of the list."""
+        states = [self.item(i).checkState() == Qt.CheckState.Checked for i in range(self.count())]
+        return [layer for layer, ticked in zip(self._layers, states, strict=True) if ticked]
+
+    def refresh(self, event: Any = None) -> None:
+        """Offer what is accepted now; what is ticked stays so."""
+        if not isalive(self):
+            return
+        ticked = self.layers()
+        self._layers = [layer for layer in reversed(self._viewer.layers) if self._accepts(layer)]
+        self.clear()
+        for layer in self._layers:
+            item = QListWidgetItem(layer.name, self)
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+            item.setCheckState(Qt.CheckState.Checked if layer in ticked else Qt.CheckState.Unchecked)
+
+
+def follow_layers(viewer: Any, callback: Callable[[Any], None]) -> None:
+    """Call back whenever a layer comes, goes, moves or is renamed. napari keeps bound methods weakly."""
+    events = viewer.layers.events
+    for event in (events.inserted, events.removed, events.reordered, events.renamed):
+        event.connect(callback)
+
+
+class FollowsPoints:
+    """Part of a form that offers the columns of a Points layer, as they are."""
+
+    points: Any | None = None
+
+    def follow(self, points: Any | None) -> None:
+        """Offer the columns of these points from now on; ``None`` for a regular grid."""
+        if points is not self.points:
+            if self.points is not None:
+                self.points.events.features.disconnect(self.refresh)
+            if points is not None:
+                points.events.features.connect(self.refresh)
+            self.points = points
+        self.refresh()
+
+    def refresh(self, event: Any = None) -> None:
+        """Offer what there is now."""
+        raise NotImplementedError

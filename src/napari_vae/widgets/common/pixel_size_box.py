@@ -1,0 +1,98 @@
+"""The size of a pixel of a layer, which the user may type in where the file did not give it, or gave it wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image
+from qtpy.compat import isalive
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QDoubleSpinBox, QWidget
+
+from ...core.placement import Placement
+from ...layers.identity import image_token, ours, token_of
+from ..detect.spacing_box import calibration_events
+
+TOOLTIP = (
+    "Width of one pixel, in nm or the unit of the file. Type it in where the file does not say it, or is "
+    "wrong; everything that lies on the image follows."
+)
+
+
+class PixelSizeBox(QDoubleSpinBox):
+    """Shows the pixel size of a layer, and gives the one that is typed in to the layer and to what lies on it."""
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._layer: Any | None = None
+        self.setRange(0, 1e9)
+        self.setSpecialValueText("not known")
+        self.setKeyboardTracking(False)
+        self.valueChanged.connect(self._on_value_changed)
+
+    def follow(self, layer: Any | None) -> None:
+        """Show the pixel size of this layer."""
+        if self._layer is not None:
+            for event in calibration_events(self._layer):
+                event.disconnect(self._on_calibrated)
+        self._layer = layer
+        if layer is not None:
+            for event in calibration_events(layer):
+                event.connect(self._on_calibrated)
+        self.setEnabled(layer is not None)
+        self._on_calibrated()
+
+    def _on_value_changed(self, size: float) -> None:
+        if self._layer is not None and size > 0:
+            calibrate(self._viewer.layers, self._layer, size, self._unit())
+        self._on_calibrated()
+
+    def _on_calibrated(self, event: Any = None) -> None:
+        if not isalive(self):
+            return
+        size = (self._pixel_size()[0] or (0.0, 0.0))[1]
+        with QSignalBlocker(self):
+            self.setDecimals(int(np.clip(4 - np.floor(np.log10(size or 0.01)), 2, 12)))
+            self.setSuffix(f" {self._unit()}")
+            self.setValue(size)
+        self.setSingleStep(10.0 ** -max(self.decimals() - 2, 0))
+
+    def _unit(self) -> str:
+        """Unit of the layer; nanometres where it has none."""
+        size, unit = self._pixel_size()
+        return "nm" if size is None else unit
+
+    def _pixel_size(self) -> tuple[tuple[float, float] | None, str]:
+        return (None, "px") if self._layer is None else Placement.of_layer(self._layer).pixel_size()
+
+
+def calibrate(layers: Any, layer: Any, size: float, unit: str) -> None:
+    """Give an image, and all that lies on it, pixels of another size along columns; their shape stays as it is."""
+    before, token = Placement.of_layer(layer), token_of(layers, layer)
+    for other in [other for other in layers if other.ndim >= 2 and (other == layer or _lies_on(other, layer, token))]:
+        for name, value in Placement.of_layer(other).resized(before, size, unit).kwargs().items():
+            setattr(other, name, value)
+
+
+def _lies_on(layer: Any, image: Any, token: str) -> bool:
+    """Whether a layer belongs to an image: made from it, another channel of its file, or drawn where it lies."""
+    told, file = ours(layer), ours(image)
+    if image_token(layer):
+        return image_token(layer) == token
+    if isinstance(layer, Image):
+        return "path" in file and all(told.get(name) == file.get(name) for name in ("path", "dataset"))
+    if not Placement.of_layer(layer).shares_units(Placement.of_layer(image)):
+        return False
+    (low, high), (first, last) = (_corners(each, image) for each in (layer, image))
+    return not bool((high < first).any() or (last < low).any())
+
+
+def _corners(layer: Any, image: Any) -> npt.NDArray[np.float64]:
+    """First and last row and column (2, 2) that a layer reaches, in pixels of an image; NaN of an empty one."""
+    low, high = layer.extent.data[:, -2:]
+    corners = [low, (low[0], high[1]), (high[0], low[1]), high]
+    places = Placement.of_layer(image).last(2).points_from(corners, Placement.of_layer(layer).last(2))
+    return np.array([places.min(axis=0), places.max(axis=0)])

@@ -1,0 +1,137 @@
+"""Detected atoms into the viewer: a layer of points, or an earlier one brought up to date with the user's edits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Points
+
+from ...core.placement import Placement
+from ...layers.edits import Earlier, Merged, Scope, edits_of, merge, places_of
+from ...layers.identity import LAYER, add_made, id_of, image_with, made_of, note
+from ...layers.points import KEY, LayerData, atoms_from_points, atoms_to_points
+from .points_state import PointsState
+from .steps import DetectionRequest
+from .undo import History
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEPT = "What you added, moved or deleted stays so."
+ALL_DELETED = "All that was found lies where you have deleted atoms; delete the layer to start afresh."
+OWN_LAYER = (
+    "The earlier layer stays as it is, since columns of yours or of a model hold values of atoms that are no longer "
+    "there; the atoms are in a layer of their own."
+)
+ELSEWHERE = (
+    "The earlier atoms stay as they are, since the image has moved since; the new ones are in a layer of their own."
+)
+
+
+def deliver(
+    viewer: Any, atoms: pd.DataFrame, request: DetectionRequest, scope: Scope, history: History
+) -> tuple[Points | None, int, str]:
+    """Put atoms into the viewer.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    atoms : DataFrame
+        As detected, not empty.
+    request : DetectionRequest
+        What they were asked for with.
+    scope : Scope
+        Where was looked.
+    history : History
+        Gets to know how to take it back.
+
+    Returns
+    -------
+    layer : Points or None
+        That holds the atoms now; None where all were deleted before.
+    n : int
+        Atoms that there are now where was looked.
+    remark : str
+        What became of an earlier layer of the same image, if something did.
+    """
+    layer = _earlier_layer(viewer, request)
+    if (image := image_with(viewer.layers, request.image)) is not None:  # may be called otherwise by now
+        request = replace(request, micrograph=replace(request.micrograph, name=image.name))
+    if layer is None:
+        made = _add(viewer, _layer_data(atoms, places_of(atoms), request))
+        history.note(made, None)
+        return made, len(atoms), ""
+    earlier = _earlier(layer)
+    edits = edits_of(earlier.detected, places_of(earlier.atoms))
+    edited = bool(edits.placed.any() or len(edits.deleted))
+    if not request.placement.lies_like(Placement.of_layer(layer)) and (edited or earlier.own or earlier.results):
+        made = _add(viewer, _layer_data(atoms, places_of(atoms), request))
+        history.note(made, None)
+        return made, len(atoms), ELSEWHERE
+    merged = merge(earlier, atoms, scope)
+    n = int(scope.covers(places_of(merged.atoms)).sum())
+    layer_data = _layer_data(merged.atoms, merged.detected, request, earlier)
+    if not merged.complete:
+        made = _add(viewer, layer_data)
+        history.note(made, None)
+        return made, n, OWN_LAYER
+    if not len(merged.atoms):
+        return None, n, ALL_DELETED
+    before = PointsState.of(layer)
+    _update(layer, before, merged, layer_data)
+    history.note(layer, before)
+    viewer.layers.selection = [layer]
+    return layer, n, KEPT if edited else ""
+
+
+def _earlier_layer(viewer: Any, request: DetectionRequest) -> Points | None:
+    """The topmost layer of atoms that were detected in that image."""
+    made = made_of(reversed(viewer.layers), ("atoms",), image=request.image)
+    alike = (layer for layer in made if "detected" in layer.metadata[KEY] and layer.ndim == request.placement.ndim)
+    return next(alike, None)
+
+
+def _earlier(layer: Points) -> Earlier:
+    made = layer.metadata[KEY]
+    return Earlier(atoms_from_points(layer), made["detected"], made["features"], made.get("columns", ()))
+
+
+def _layer_data(
+    atoms: pd.DataFrame,
+    detected: npt.NDArray[np.float64],
+    request: DetectionRequest,
+    earlier: Earlier | None = None,
+) -> LayerData:
+    """A layer that knows what was detected, which columns are of the detection, and which of a model."""
+    data, options, kind = atoms_to_points(atoms, request.placement, name=f"atoms of {request.micrograph.name}")
+    others = set() if earlier is None else {*earlier.own, *earlier.results}
+    made = tuple(name for name in options["features"] if name not in others)
+    noted = {"source": request.micrograph.name, "image": request.image, "detected": detected, "features": made}
+    options["metadata"][KEY] |= noted
+    if earlier is not None and earlier.results:
+        options["metadata"][KEY]["columns"] = earlier.latents
+    return data, options, kind
+
+
+def _add(viewer: Any, layer_data: LayerData) -> Points:
+    layer = add_made(viewer, layer_data)
+    viewer.layers.selection = [layer]
+    return layer
+
+
+def _update(layer: Points, before: PointsState, merged: Merged, layer_data: LayerData) -> None:
+    """Make the layer what was merged, in the looks that its atoms had; sublattices are told by colours as ever."""
+    fresh = PointsState.made(layer_data)
+    state = fresh.looking_like(before, merged.source)
+    state.metadata = layer.metadata | fresh.metadata
+    told, mapped = "sublattice" in state.features, str(layer.border_color_mode) != "direct"
+    if "sublattice" in before.features and not told:
+        state.looks["border_color"] = fresh.looks["border_color"]
+    state.put(layer)
+    note(layer, **{LAYER: id_of(layer)})
+    if told and (mapped or "sublattice" not in before.features):
+        layer.border_color_cycle = layer_data[1]["border_color_cycle"]
+        layer.border_color = "sublattice"

@@ -1,0 +1,283 @@
+"""The section “Crystal”: lattice, vacancies, displacements with strain, and intensities of the atoms of a layer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QVBoxLayout, QWidget
+
+from ...core.errors import InputError
+from ...core.micrograph import first_channel
+from ...core.placement import Placement
+from ...layers.crystal import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
+from ...layers.identity import CHOSEN, IMAGE, POINTS, add_made, claim, id_of, made_of, note, ours, token_of
+from ...layers.points import (
+    BORDER,
+    KEY,
+    atoms_from_points,
+    blank_row,
+    latent_style,
+    micrograph_from_layer,
+    placement_now,
+    placement_of,
+)
+from ..common.jobs import Job
+from ..common.layer_box import LayerBox
+from ..common.memory import remember
+from ..common.panel import Form, sentence, side_by_side
+from ..common.progress_box import ProgressBox
+from ..train.data_form import image_below, is_atoms, say_frame, source_image
+from .crystal_steps import CrystalRequest, crystal_steps
+
+if TYPE_CHECKING:
+    from ...crystal.description import Crystal
+
+MEASURE = "Write columns into the points and add layers of arrows and vacancies"
+CHANGED = "The points were changed or deleted meanwhile; measure again."
+REFERENCES = {"mean of the image": "mean", "the selected points": "selected"}
+NOTHING = "nothing"
+
+
+class CrystalBox(QWidget):
+    """Measures the atoms of a Points layer, writes columns into it and adds layers beside it.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : LayerBox
+        Where the image that the atoms are on is chosen.
+    """
+
+    def __init__(self, viewer: Any, image: LayerBox, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._image = viewer, image
+        self._points: Any | None = None
+        self._request: CrystalRequest | None = None
+        self._on: Any = None  # the layer that the request is placed by
+        self.atoms = LayerBox(viewer, _is_crystal)
+        self.quantities = {
+            "lattice": QCheckBox("lattice"),
+            "vacancies": QCheckBox("vacancies"),
+            "displacements": QCheckBox("displacements, strain"),
+            "intensities": QCheckBox("intensities"),
+        }
+        self.reference = QComboBox()
+        for words, name in REFERENCES.items():
+            self.reference.addItem(words, name)
+        self.factor = QDoubleSpinBox()
+        self.factor.setRange(0, 10_000)
+        self.factor.setPrefix("× ")
+        self.factor.setSpecialValueText("automatic")
+        self.color = QComboBox()
+        self.progress = ProgressBox("Measure", MEASURE, page="crystal")
+        self.told = sentence()
+        self.told.setToolTip("What was measured; select it to copy it")
+        self.job = Job(self)
+        self._lay_out()
+        self._connect()
+        for check in self.quantities.values():
+            check.setChecked(True)
+        remember("crystal", self.quantities)
+        self._offer_colors()
+
+    def measure(self) -> None:
+        """Check the input, then start the job; bad input ends in a notification."""
+        points = self.atoms.layer()
+        image = None if points is None else image_below(self._viewer, points, self._image.layer())
+        try:
+            request = self._asked(points, image)
+        except InputError as error:
+            self.progress.refuse(error)
+            return
+        self._points, self._request, self._on = points, request, image or points
+        self.told.hide()
+        self.progress.begin("Measuring …")
+        self.job.start(crystal_steps, request)
+
+    def _asked(self, points: Any, image: Any) -> CrystalRequest:
+        if points is None:
+            raise InputError("There are no atoms to measure; press Detect first, or add points by hand.")
+        quantities = tuple(name for name, check in self.quantities.items() if check.isChecked())
+        if not quantities:
+            raise InputError("Nothing is chosen to be measured; tick at least one box under Crystal.")
+        if "intensities" in quantities:
+            if self._image.layer() is None:
+                raise InputError("Intensities are summed over an image, and none is open; open it, or untick them.")
+            image = source_image(self._viewer, points, self._image.layer())
+        chosen = None
+        if self.reference.currentData() == "selected" and "displacements" in quantities:
+            chosen = tuple(sorted(points.selected_data))
+            if not chosen:
+                raise InputError("No point is selected; select those of an unstrained part on the canvas first.")
+        placement = placement_of(points if image is None else image, self._viewer)
+        say_frame(points, placement)
+        return CrystalRequest(
+            atoms=atoms_from_points(points, placement),
+            placement=placement,
+            image=None if image is None else first_channel(micrograph_from_layer(image)),
+            quantities=quantities,
+            unstrained=chosen,
+        )
+
+    def _lay_out(self) -> None:
+        checks = QGridLayout()
+        for number, (name, tooltip) in enumerate(TOOLTIPS.items()):
+            self.quantities[name].setToolTip(tooltip)
+            checks.addWidget(self.quantities[name], number // 2, number % 2)
+        form = Form()
+        form.add(
+            "Atoms",
+            self.atoms,
+            "The Points layer to measure. Tell Sublattices apart in the detection first, and more is measured.",
+        )
+        form.add("Measure", side_by_side(checks), "What to measure; untick what you do not need.")
+        form.add(
+            "Unstrained",
+            self.reference,
+            "What strain is measured against. The mean of the image is usual; choose the selected points when "
+            "a part of it, such as the substrate, is unstrained, and select that on the canvas.",
+        )
+        form.add(
+            "Arrows",
+            self.factor,
+            "How many times as long as they are the displacements are drawn: a number. Raise it when the arrows "
+            "are too short to be seen.",
+        )
+        form.add(
+            "Colour by",
+            self.color,
+            "Column that colours the points, once something is measured; choose nothing to take the colours away.",
+        )
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for widget in (form, self.progress, self.told):
+            column.addWidget(widget)
+        self.told.hide()
+
+    def _connect(self) -> None:
+        self.atoms.layer_changed.connect(self._offer_colors)
+        self.factor.valueChanged.connect(self._on_factor_changed)
+        self.color.currentIndexChanged.connect(self._on_color_chosen)
+        self.progress.start_clicked.connect(self.measure)
+        self.progress.stop_clicked.connect(self.job.stop)
+        self.job.progressed.connect(self.progress.show_step)
+        self.job.succeeded.connect(self._on_crystal)
+        self.job.failed.connect(self.progress.show_failure)
+        self.job.ended.connect(self.progress.end)
+
+    def _on_crystal(self, crystal: Crystal) -> None:
+        points, request, on = self._points, self._request, self._on
+        request = replace(request, placement=placement_now(request.placement, on, self._viewer))
+        self._points = self._request = self._on = None
+        if not _unchanged(self._viewer, points, request):
+            self.progress.refuse(CHANGED)
+            return
+        write_columns(points, crystal)
+        layers = crystal_layers(crystal, request.placement, source=points.name, factor=self.factor.value() or None)
+        add_around(self._viewer, points, layers, measured_kinds(crystal), None if on == points else on)
+        self._offer_colors()
+        self.told.setText(in_words(crystal, request.placement, layers))
+        self.told.show()
+        self.progress.say(
+            "Measured. " + ("The columns are in the features of the points." if len(crystal.columns.columns) else "")
+        )
+
+    def _on_factor_changed(self, factor: float) -> None:
+        """Draw the arrows that there are with another length."""
+        points = self.atoms.layer()
+        if points is None or not factor:
+            return
+        for layer in made_of(self._viewer.layers, ARROWS, points=id_of(points)):
+            layer.length = factor
+            note(layer, factor=factor)
+
+    def _offer_colors(self) -> None:
+        points = self.atoms.layer()
+        columns = () if points is None else points.metadata.get(KEY, {}).get("crystal_columns", ())
+        with QSignalBlocker(self.color):
+            before = self.color.currentText()
+            self.color.clear()
+            self.color.addItems([NOTHING, *(name for name in columns if name in points.features)])
+            self.color.setCurrentIndex(max(0, self.color.findText(before)))
+        self.color.setEnabled(self.color.count() > 1)
+
+    def _on_color_chosen(self, index: int) -> None:
+        points, column = self.atoms.layer(), self.color.currentText()
+        if points is None:
+            return
+        points.face_color = "transparent"
+        points.border_width = BORDER if column == NOTHING else 0.0
+        if column != NOTHING:
+            for name, value in latent_style(points.features, column).items():
+                setattr(points, name, value)
+        points.face_colorbar.visible = column != NOTHING
+
+
+TOOLTIPS = {
+    "lattice": "Lattice vectors and the distance of neighbours, in the unit of the image, and the angle in °, with "
+    "standard errors.",
+    "vacancies": "List the sites where the neighbours on all sides expect an atom and there is none.",
+    "displacements": "How far every atom is from the middle of its neighbours, in px, and how these are strained "
+    "(a share: 0.01 "
+    "is 1 %) and turned (°).",
+    "intensities": "Sum the image over the area that is nearer to an atom than to any other (its Voronoi cell), in "
+    "the unit "
+    "of the image. It tells columns of unlike atomic number apart.",
+}
+
+
+def write_columns(points: Any, crystal: Crystal) -> None:
+    """Columns that were measured before are replaced, those of the user kept."""
+    claim(points)
+    features, written = add_columns(points.features, crystal, tuple(ours(points).get("crystal_columns", ())))
+    points.features = features
+    points.feature_defaults = blank_row(features)
+    note(points, crystal_columns=written)
+
+
+def add_around(viewer: Any, points: Any, layers: list[Any], replaced: set[str], image: Any = None) -> None:
+    """Add arrows above the points and vacancies below, made from an image.
+
+    They take the place of those `replaced` that nobody touched.
+    """
+    links = {POINTS: id_of(points)}
+    for layer in made_of(viewer.layers, replaced, **links):
+        if is_untouched(layer.data, layer.metadata):
+            viewer.layers.remove(layer)
+    if image is not None:
+        links[IMAGE] = token_of(viewer.layers, image)
+        note(points, **{CHOSEN: links[IMAGE]})
+    for layer_data in layers:
+        made = add_made(viewer, layer_data, **links)
+        if layer_data[2] == "points":  # below, so that other widgets take the atoms for the atoms
+            viewer.layers.move(viewer.layers.index(made), viewer.layers.index(points))
+    viewer.layers.selection = [points]
+
+
+def in_words(crystal: Crystal, placement: Placement, layers: list[Any]) -> str:
+    """What was measured, lengths in the unit of the layer."""
+    words = []
+    if crystal.lattice is not None:
+        size, unit = placement.pixel_size()
+        words.append(crystal.lattice.scaled(size or (1.0, 1.0)).describe(unit))
+    if crystal.vacancies is not None:
+        n = len(crystal.vacancies)
+        words.append(f"{n} vacanc{'y' if n == 1 else 'ies'}." if n else "No vacancies.")
+    factors = [options["length"] for _, options, kind in layers if kind == "vectors"]
+    if factors:
+        words.append(f"Arrows are drawn {' and '.join(f'{f:g}' for f in dict.fromkeys(factors))} times as long.")
+    return "\n".join(words)
+
+
+def _unchanged(viewer: Any, points: Any, request: CrystalRequest) -> bool:
+    if points not in viewer.layers:
+        return False
+    now = atoms_from_points(points, request.placement)[["frame", "y", "x"]].to_numpy(float)
+    return np.array_equal(now, request.atoms[["frame", "y", "x"]].to_numpy(float))
+
+
+def _is_crystal(layer: Any) -> bool:
+    return is_atoms(layer) and layer.metadata.get(KEY, {}).get("kind") != "vacancies"

@@ -1,0 +1,209 @@
+"""Dock widget “Detect atoms”: from an image layer to a Points layer that the user may edit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from ...core.errors import InputError
+from ...layers.edits import Scope
+from ...layers.points import KEY, placement_now, placement_of
+from ..common.guide import Guide
+from ..common.jobs import Job
+from ..common.panel import Panel, folded
+from ..common.progress_box import ProgressBox
+from .atoms_delivery import deliver
+from .crystal_box import CrystalBox
+from .drawn_region import REGION
+from .form import CONTRASTS, DetectForm
+from .preview import Preview
+from .steps import Candidates, DetectionRequest, candidate_steps, detect_steps
+from .track_lines import show_tracks
+from .undo import History
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+PAGE = "detection"
+PURPOSE = "Finds the atoms of an image, to a fraction of a pixel."
+HINT = "Move, add or delete points by hand as you like; then open Train VAE."
+BEFORE = "Press Detect; every atom gets a point that you may move, add or delete. Then open Train VAE."
+CRYSTAL = "Lattice, strain, vacancies and intensities of the atoms found; a first look does not need it"
+NOTHING = "No atoms were found; move the threshold to the left or choose the other contrast."
+NOTHING_INSIDE = "No atoms were found inside the region; move the threshold to the left or draw it elsewhere."
+UNDO = "Bring the atoms back as they were before the last detection; once more for the one before it"
+
+
+class DetectWidget(Panel):
+    """Finds atoms, marks them while the threshold is chosen, and makes a Points layer of them.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer that the widget is docked in.
+    """
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self.form = DetectForm(napari_viewer)
+        self.progress = ProgressBox("Detect", "Find the atoms and make a Points layer of them", page=PAGE)
+        self.job = Job(self)
+        self.preview_job = Job(self, notify=False)
+        self.preview = Preview(napari_viewer)
+        self.history = History(napari_viewer)
+        self.undo_button = QPushButton("Undo")
+        self.undo_button.setToolTip(UNDO)
+        self.undo_button.setEnabled(False)
+        self.progress.buttons.addWidget(self.undo_button)
+        self._request: DetectionRequest | None = None
+        self._image: Any = None  # that the request is of
+        self._candidates: Candidates | None = None
+        self._stale = False
+        self._complaint = ""
+        self._timer = QTimer(self, singleShot=True, interval=200)
+        self.column.addWidget(Guide(napari_viewer, PURPOSE, PAGE, HINT, before_atoms=BEFORE))
+        self.column.addWidget(self.form)
+        self.column.addWidget(self.progress)
+        self.crystal = CrystalBox(napari_viewer, self.form.image)
+        self.column.addWidget(folded("Crystal", self.crystal, CRYSTAL))
+        self.column.addStretch()
+        self._connect()
+
+    def detect(self) -> None:
+        """Check the input, then start the job; bad input ends in a notification."""
+        try:
+            self._request, self._image = self.form.request(), self.form.image.layer()
+        except InputError as error:
+            self.progress.refuse(error)
+            return
+        self._unmark()
+        self.progress.begin("Looking for atoms …")
+        self.job.start(detect_steps, self._request)
+
+    def showEvent(self, event: QShowEvent) -> None:  # Qt's name
+        """Mark the atoms."""
+        super().showEvent(event)
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # Qt's name
+        """Take the marks away."""
+        super().hideEvent(event)
+        self._timer.stop()
+        self.preview.hide()
+
+    def _connect(self) -> None:
+        self.form.changed.connect(self._on_form_changed)
+        self.form.redrawn.connect(self._timer.start)
+        self.form.threshold_changed.connect(self._show_preview)
+        self.form.preview.toggled.connect(self._on_preview_toggled)
+        self._viewer.dims.events.current_step.connect(self._on_frame_changed)
+        self._timer.timeout.connect(self._look)
+        self.preview_job.succeeded.connect(self._on_candidates)
+        self.preview_job.failed.connect(self.progress.show_failure)
+        self.preview_job.ended.connect(self._on_preview_ended)
+        self.progress.start_clicked.connect(self.detect)
+        self.progress.stop_clicked.connect(self.job.stop)
+        self.undo_button.clicked.connect(self.undo)
+        self.job.progressed.connect(self.progress.show_step)
+        self.job.succeeded.connect(self._on_atoms)
+        self.job.failed.connect(self.progress.show_failure)
+        self.job.ended.connect(self.progress.end)
+
+    def _on_form_changed(self) -> None:
+        self._candidates = None
+        self.preview.hide()
+        self._timer.start()
+
+    def _on_frame_changed(self, event: Any = None) -> None:
+        if isalive(self) and self.form.image.layer() is not None and self.form.image.layer().ndim == 3:
+            self._timer.start()
+
+    def _on_preview_toggled(self, wanted: bool) -> None:
+        if wanted:
+            self._timer.start()
+        else:
+            self.preview.hide()
+
+    def _look(self) -> None:
+        """Look for candidates on the frame in view, in the background; once more when a look is under way."""
+        if self.job.running or not self.isVisible() or self.form.image.layer() is None:
+            return
+        if self.preview_job.running:
+            self._stale = True
+            return
+        try:
+            request = self.form.request()
+        except InputError as error:
+            self._unmark()
+            self._complaint = str(error)
+            self.progress.show_failure(self._complaint)
+            return
+        if self.progress.words.text() == self._complaint:
+            self.progress.say("")
+        self.preview_job.start(candidate_steps, _on_frame(request, self.form.frame_in_view()))
+
+    def _on_candidates(self, candidates: Candidates) -> None:
+        if self._stale or self.form.image.layer() is None:
+            return
+        self._candidates = candidates
+        self.form.show_candidates(candidates)
+        self._show_preview()
+
+    def _on_preview_ended(self) -> None:
+        if self._stale:
+            self._stale = False
+            self._timer.start()
+
+    def _unmark(self) -> None:
+        layer = self.form.image.layer()
+        if layer is not None and self.form.where.currentData() == REGION and self.form.preview.isChecked():
+            self.preview.clear(placement_of(layer))  # the user may be drawing
+        else:
+            self.preview.hide()
+
+    def _show_preview(self) -> None:
+        if self._candidates is None or self.job.running:
+            return
+        score = self.form.threshold.score()
+        self.form.show_count(int((self._candidates.atoms["score"] >= score).sum()))
+        if self.form.preview.isChecked() and self.isVisible():
+            self.preview.show(self._candidates, score)
+
+    def _on_atoms(self, atoms: pd.DataFrame) -> None:
+        request, image = self._request, self._image
+        request = replace(request, placement=placement_now(request.placement, image, self._viewer))
+        if not len(atoms):
+            sentence = NOTHING_INSIDE if request.region is not None else NOTHING
+            self.progress.refuse(sentence)
+            return
+        frames = frozenset(atoms["frame"]) if self.job.stopping else _frames(request)
+        scope = Scope(frames, request.region)
+        layer, count, remark = deliver(self._viewer, atoms, request, scope, self.history)
+        if layer is not None:
+            show_tracks(self._viewer, atoms, layer, request.placement)
+        self.undo_button.setEnabled(len(self.history) > 0)
+        n = atoms["frame"].nunique()
+        where = " in this region" if request.region is not None else f" in {n} frames" if n > 1 else ""
+        contrast = CONTRASTS[atoms.attrs[KEY]["polarity"]]
+        then = remark or "Edit them by hand if you like, then open Train VAE."
+        self.progress.say(f"{count} atoms{where}, {contrast}. {then}")
+
+    def undo(self) -> None:
+        """Take the last detection back."""
+        self.progress.say(self.history.undo())
+        self.undo_button.setEnabled(len(self.history) > 0)
+
+
+def _on_frame(request: DetectionRequest, frame: int) -> DetectionRequest:
+    return replace(request, frame=frame, threshold=None)
+
+
+def _frames(request: DetectionRequest) -> frozenset[int] | None:
+    return None if request.frame is None else frozenset([request.frame])

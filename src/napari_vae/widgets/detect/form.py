@@ -1,0 +1,201 @@
+"""How to look for atoms: the controls of “Detect atoms” and what they ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QWidget
+
+from ...core.errors import InputError
+from ...layers.identity import token_of
+from ...layers.points import micrograph_from_layer, placement_of
+from ..common.layer_box import LayerBox
+from ..common.memory import remember
+from ..common.panel import Form, side_by_side
+from ..common.pixel_size_box import TOOLTIP as PIXEL_SIZE_TOOLTIP
+from ..common.pixel_size_box import PixelSizeBox
+from ..train.data_form import is_source_image
+from .drawn_region import ALL, REGION, WhereBox
+from .spacing_box import SpacingBox
+from .steps import Candidates, DetectionRequest
+from .threshold_box import TOOLTIP, ThresholdBox
+
+AUTOMATIC = "automatic"
+CONTRASTS = {"bright": "bright on dark", "dark": "dark on bright"}
+METHODS = {"matched filter": "filter", "learned": "learned"}
+SUBLATTICES = {"do not tell apart": 1, "automatic": "auto", "2": 2, "3": 3, "4": 4}
+MARK = "mark atoms in view"
+TOOLTIPS = {
+    "Image": "The image in which atoms are looked for. Choose another when several are open; of several channels, the "
+    "first is searched.",
+    "Contrast": "Whether atoms are brighter than what lies between them, as in HAADF, or darker, as in many "
+    "bright-field images. Automatic decides from the image; choose yourself when the marks sit between the atoms.",
+    "Method": "How atoms are found. Automatic takes the matched filter, which looks for round peaks of one size. Try "
+    "the learned detector, a network trained on simulated images, when atoms are missed at low dose; on the real "
+    "images tried so far it found less.",
+    "Spacing": "Distance between neighbouring atoms, in the unit of the layer (px where it has none). It is estimated "
+    "from the image; type it in when every second atom is missed, or atoms are found between the atoms.",
+    "Preview": "Mark the atoms on the frame in view while you move the threshold, with their number. Untick it when "
+    "the marks are in the way.",
+    "Refine": "Fit a peak (a two-dimensional Gaussian) to every atom, for positions to a fraction of a pixel and "
+    "their errors. Untick it for a quick look.",
+    "Search in": "Where to look, and which atoms a second detection brings up to date. Choose the drawn region to "
+    "leave out vacuum or support: draw a rectangle, ellipse or polygon in a Shapes layer. Of a movie, the frame in "
+    "view is enough to try settings.",
+    "Tracks": "Give each atom one number through all frames, the drift of the sample taken out, and show where it "
+    "goes. Tick it when atoms move.",
+    "Sublattices": "Sort the atoms by their surroundings into so many kinds of sites, such as the A and B sites of a "
+    "perovskite. Automatic finds the number; leave it where all sites are alike.",
+}
+
+
+class DetectForm(Form):
+    """The form of the detection.
+
+    ``changed`` and, while the user draws, ``redrawn`` say that other candidates are asked for.
+    """
+
+    changed = Signal()
+    redrawn = Signal()
+    threshold_changed = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self.image = LayerBox(viewer, is_source_image)
+        self.pixel_size = PixelSizeBox(viewer)
+        self.polarity = _choices({AUTOMATIC: "auto"} | {words: name for name, words in CONTRASTS.items()})
+        self.method = _choices({AUTOMATIC: "auto"} | METHODS)
+        self.spacing = SpacingBox()
+        self.estimate = QPushButton("Estimate")
+        self.threshold = ThresholdBox()
+        self.preview = QCheckBox(MARK)
+        self.preview.setChecked(True)
+        self.refine = QCheckBox("fit a peak to every atom")
+        self.refine.setChecked(True)
+        self.follow = QCheckBox("follow atoms through the frames")
+        self.where = WhereBox(viewer)
+        self.sublattices = _choices(SUBLATTICES)
+        self._candidates: Candidates | None = None
+        self._lay_out()
+        self._connect()
+        kept = {"method": self.method, "polarity": self.polarity, "preview": self.preview, "refine": self.refine}
+        kept |= {"where": self.where, "follow": self.follow, "sublattices": self.sublattices}
+        remember("detection", kept)
+        if self.where.currentData() == REGION:  # nothing is drawn yet
+            self.where.setCurrentIndex(0)
+        self._on_image_changed()
+
+    def request(self) -> DetectionRequest:
+        """What is asked for now.
+
+        Raises
+        ------
+        InputError
+            If there is no image that can be searched.
+        """
+        layer = self.image.layer()
+        if layer is None:
+            raise InputError("There is no image; open one, or a sample from File → Open Sample.")
+        micrograph, placement = micrograph_from_layer(layer), placement_of(layer, self._viewer)
+        frame = self.frame_in_view()
+        everywhere = placement.ndim == 2 or self.where.currentData() == ALL
+        return DetectionRequest(
+            image=token_of(self._viewer.layers, layer),
+            micrograph=micrograph,
+            placement=placement,
+            method=self._method(),
+            polarity=self.polarity.currentData(),
+            spacing=self.spacing.pixels(),
+            threshold=self.threshold.score() if self.threshold.by_hand else None,
+            refine=self.refine.isChecked(),
+            frame=None if everywhere else frame,
+            region=self.where.region(placement, micrograph.shape[-2:], frame),
+            sublattices=self.sublattices.currentData(),
+            follow=self.follow.isChecked() and placement.ndim == 3 and everywhere,
+        )
+
+    def frame_in_view(self) -> int:
+        """Index of the frame that the viewer shows; 0 for a single image."""
+        layer = self.image.layer()
+        return 0 if layer is None else min(placement_of(layer, self._viewer).frame, int(layer.data.shape[0]) - 1)
+
+    def show_candidates(self, candidates: Candidates) -> None:
+        """Say what was found: the contrast, the spacing and the range of the threshold."""
+        self._candidates = candidates
+        if self.polarity.currentData() == "auto":
+            self.polarity.setItemText(0, f"{AUTOMATIC}: {candidates.polarity}")
+        if self.method.currentData() == "auto":
+            self.method.setItemText(0, f"{AUTOMATIC}: {candidates.method}")
+        self.spacing.show_estimate(candidates.spacing)
+        self.threshold.show_scores(candidates.atoms["score"], candidates.threshold)
+
+    def show_count(self, n: int | None) -> None:
+        """Say how many atoms the threshold leaves on the frame in view."""
+        self.preview.setText(MARK if n is None else f"{MARK}: {n}")
+
+    def _method(self) -> str:
+        """The method asked for; a threshold set by hand is meant for the scores that were shown."""
+        if self.threshold.by_hand and self._candidates is not None:
+            return self._candidates.method
+        return str(self.method.currentData())
+
+    def _lay_out(self) -> None:
+        self.add("Image", self.image, TOOLTIPS["Image"])
+        self.add("Pixel size", self.pixel_size, PIXEL_SIZE_TOOLTIP)
+        self.add("Contrast", self.polarity, TOOLTIPS["Contrast"])
+        self.add("Method", self.method, TOOLTIPS["Method"])
+        spacing = QHBoxLayout()
+        spacing.addWidget(self.spacing, 1)
+        spacing.addWidget(self.estimate)
+        self.estimate.setToolTip("Forget the spacing that was typed in, and estimate it from the image again")
+        self.add("Spacing", side_by_side(spacing), TOOLTIPS["Spacing"])
+        self.add("Threshold", self.threshold, TOOLTIP)
+        self.add("Preview", self.preview, TOOLTIPS["Preview"])
+        self.add("Refine", self.refine, TOOLTIPS["Refine"])
+        self.add("Search in", self.where, TOOLTIPS["Search in"])
+        self.add("Tracks", self.follow, TOOLTIPS["Tracks"])
+        self.add("Sublattices", self.sublattices, TOOLTIPS["Sublattices"])
+
+    def _connect(self) -> None:
+        self.image.layer_changed.connect(self._on_image_changed)
+        self.polarity.currentIndexChanged.connect(self._on_kind_changed)
+        self.method.currentIndexChanged.connect(self._on_kind_changed)
+        self.spacing.chosen.connect(self.changed)
+        self.estimate.clicked.connect(self._on_estimate_clicked)
+        self.threshold.changed.connect(self.threshold_changed)
+        self.where.changed.connect(self.changed)
+        self.where.redrawn.connect(self.redrawn)
+
+    def _on_image_changed(self) -> None:
+        layer = self.image.layer()
+        self.spacing.follow(layer)
+        self.pixel_size.follow(layer)
+        movie = layer is not None and placement_of(layer).ndim == 3
+        self.where.offer(frames=movie)
+        self.set_row_visible(self.follow, movie)
+        self._forget()
+
+    def _on_kind_changed(self, index: int) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        """Start over: nothing is known about the atoms of this image."""
+        self._candidates = None
+        self.polarity.setItemText(0, AUTOMATIC)
+        self.method.setItemText(0, AUTOMATIC)
+        self.threshold.forget()
+        self.show_count(None)
+        self.changed.emit()
+
+    def _on_estimate_clicked(self) -> None:
+        self.spacing.forget()
+        self.changed.emit()
+
+
+def _choices(entries: dict[str, Any]) -> QComboBox:
+    box = QComboBox()
+    for label, value in entries.items():
+        box.addItem(label, value)
+    return box

@@ -1,0 +1,1 @@
+"""The dock “Explore latents”: a scatter that is linked with the canvas, and what belongs to it."""

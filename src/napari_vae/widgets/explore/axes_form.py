@@ -1,0 +1,129 @@
+"""Which layer is explored, and which of its columns are the axes and the colour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from napari.layers import Points
+from qtpy.compat import isalive
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
+
+from ...layers.identity import CHOSEN, note, token_of
+from ...layers.table import color_columns, has_table, numeric_columns
+from ..common.layer_box import LayerBox
+from ..common.panel import Form, side_by_side
+from ..train.data_form import image_below, is_source_image
+
+UNKNOWN = "not known"
+
+
+class ImageBox(LayerBox):
+    """Which image the points that are explored belong to; the user may choose another."""
+
+    points: Any | None = None
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__(viewer, is_source_image, extra=UNKNOWN)
+
+    def follow(self, points: Any | None) -> None:
+        """Show the image of these points from now on."""
+        self.points = points
+        self._refresh()
+
+    def _refresh(self, event: Any = None) -> None:
+        super()._refresh()
+        if not isalive(self) or self.points is None:
+            return
+        before = self.layer()
+        with QSignalBlocker(self):
+            self.setCurrentIndex(self.count() - 1)
+            self.choose(image_below(self._viewer, self.points))
+        if self.layer() != before:
+            self.layer_changed.emit()
+
+    def _on_index_changed(self, index: int) -> None:
+        if self.points is not None and self.layer() is not None:
+            note(self.points, **{CHOSEN: token_of(self._viewer.layers, self.layer())})
+        super()._on_index_changed(index)
+        self._refresh()
+
+
+class AxesForm(Form):
+    """A box for the layer, one for its image, and three for columns."""
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.layer, self.image = LayerBox(viewer, has_table), ImageBox(viewer)
+        self.x, self.y, self.color = _column_box(), _column_box(), _column_box()
+        self.add(
+            "Layer",
+            self.layer,
+            "The Points or Labels layer whose columns are plotted, from any program. Choose another when several "
+            "have columns.",
+        )
+        self.add(
+            "Image",
+            self.image,
+            "The image that the points belong to: the one that they were made from, or else the topmost on which all "
+            "of them lie. Choose another where that is not theirs.",
+        )
+        axes = QHBoxLayout()
+        axes.addWidget(self.x, 1)
+        axes.addWidget(self.y, 1)
+        self.add(
+            "Axes",
+            side_by_side(axes),
+            "Columns along the horizontal and the vertical axis, in their own units. z1 and z2 are a good start; "
+            "choose any two of numbers.",
+        )
+        self.add(
+            "Colour",
+            self.color,
+            "Column that colours the points, here and on the canvas: choose one of numbers for a colour bar, or of "
+            "classes for a colour each.",
+        )
+        self.x.setToolTip("Column of numbers along the horizontal axis, in its own unit; z1 is a good start")
+        self.y.setToolTip("Column of numbers along the vertical axis, in its own unit; z2 is a good start")
+
+    def follow(self, layer: Any | None) -> None:
+        """Show the image of a layer; of labels there is none."""
+        points = layer if isinstance(layer, Points) else None
+        self.image.follow(points)
+        self.set_row_visible(self.image, points is not None)
+
+    def clear(self) -> None:
+        """Choose no columns."""
+        for box in (self.x, self.y, self.color):
+            with QSignalBlocker(box):
+                box.clear()
+
+    def offer(self, table: pd.DataFrame) -> None:
+        """Offer the columns of a table, which has two of numbers; choices stay where they are still there."""
+        numbers = numeric_columns(table)
+        _offer(self.x, numbers, numbers[0])
+        _offer(self.y, numbers, numbers[1])
+        _offer(self.color, color_columns(table), _color_to_begin_with(table))
+
+
+def _column_box() -> QComboBox:
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(7)
+    return box
+
+
+def _offer(box: QComboBox, names: list[str], first: str) -> None:
+    """Offer columns; what is chosen stays so, and where that is not there, `first` is chosen."""
+    before = box.currentText()
+    with QSignalBlocker(box):
+        box.clear()
+        box.addItems(names)
+        box.setCurrentText(before if before in names else first)
+
+
+def _color_to_begin_with(table: pd.DataFrame) -> str:
+    """The classes where there are any, else the first latent."""
+    names = color_columns(table)
+    return next((name for name in ("class_name", "class", *numeric_columns(table)) if name in names), names[0])

@@ -1,0 +1,143 @@
+"""One column of classes in the features of a layer, and the colours that go with it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ...analysis.classes import Classes
+from ...analysis.coloring import is_categorical
+from ...core.class_colors import MOST_LABELS
+from ...core.errors import InputError
+from ...layers.points import KEY, blank_row, latent_style
+from ...layers.table import AXES, numeric_columns
+from ..train.label_box import show_classes
+
+BEST = ("classes", "class_name", "class")  # names by which a column of classes is known
+FREE = ("class_name", "classes")  # for classes that were a run's until the user changed them
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnState:
+    """What a change of a column of classes changes, to be put back."""
+
+    name: str
+    values: pd.Series | None  # None where there was no such column
+    palettes: dict[str, dict[str, str]]
+    face: npt.NDArray[Any]  # colours of the points (N, 4)
+    colorbar: bool
+
+
+class ClassColumn:
+    """Reads and writes classes; a Points layer is coloured by what was written.
+
+    Parameters
+    ----------
+    layer : Points or Labels layer
+    name : str
+        Of the column, there or not.
+    """
+
+    def __init__(self, layer: Any, name: str) -> None:
+        self.layer, self.name = layer, name
+        self._is_points = layer.__class__.__name__ == "Points"
+
+    @staticmethod
+    def names_in(layer: Any) -> list[str]:
+        """Columns of words in a layer that may be classes; the best first, the user's before those of a run."""
+        found = [str(name) for name, column in layer.features.items() if is_categorical(column)]
+        found = [name for name in found if layer.features[name].nunique() <= MOST_LABELS]
+        results = _results(layer)
+
+        def place(name: str) -> tuple[bool, bool, int]:
+            return name not in BEST, name in results, BEST.index(name) if name in BEST else 0
+
+        return sorted(found, key=place)
+
+    def editable(self) -> ClassColumn:
+        """Itself; or, as what a run wrote stays, a column of its own for the user's classes."""
+        if self.name not in _results(self.layer):
+            return self
+        free = (name for name in (*FREE, f"{self.name}_edited") if name not in self.layer.features)
+        return ClassColumn(self.layer, next(free, FREE[-1]))
+
+    def read(self) -> Classes | None:
+        """The classes in the column; None if it is not there.
+
+        Raises
+        ------
+        InputError
+            If it holds something else, or positions go by its name.
+        """
+        if self._is_points and self.name in AXES:
+            raise InputError(f"“{self.name}” is a position; choose another name for the column of classes.")
+        if self.name not in self.layer.features:
+            return None
+        return Classes.of(self.layer.features[self.name], self.palette())
+
+    def palette(self) -> dict[str, str]:
+        """Colours by name that were chosen before."""
+        return dict(self._palettes().get(self.name, {}))
+
+    def state(self) -> ColumnState:
+        """How it is now."""
+        face = np.array(self.layer.face_color) if self._is_points else np.zeros((0, 4))
+        shows_bar = self._is_points and self.layer.face_colorbar.visible
+        return ColumnState(self.name, self.layer.features.get(self.name), self._palettes(), face, shows_bar)
+
+    def write(self, classes: Classes) -> None:
+        """Put classes into the column."""
+        features = self.layer.features.copy()
+        features[self.name] = classes.column(self.name).array
+        self._set_palettes(self._palettes() | {self.name: classes.palette})
+        if self._is_points:
+            show_classes(self.layer, features, self.name, classes.palette)
+        else:
+            self.layer.features = features
+
+    def restore(self, state: ColumnState) -> None:
+        """Put the column back as it was, or take it away, and the colours of the points."""
+        layer, features = self.layer, self.layer.features.copy()
+        self._set_palettes(state.palettes)
+        if state.values is None:
+            features = features.drop(columns=self.name, errors="ignore")
+        else:
+            features[self.name] = state.values.array
+        if not self._is_points:
+            layer.features = features
+            return
+        if state.values is not None and is_categorical(state.values) and not state.values.isna().any():
+            show_classes(layer, features, self.name, Classes.of(state.values, self.palette()).palette)
+        else:
+            self._color_by_numbers(features)
+        if not np.array_equal(layer.face_color, state.face):
+            layer.face_color = state.face
+        layer.face_colorbar.visible = state.colorbar
+
+    def _color_by_numbers(self, features: pd.DataFrame) -> None:
+        """Set features, and the colours of the first numbers, which most points have."""
+        layer = self.layer
+        with warnings.catch_warnings():  # of the column that napari coloured by
+            warnings.filterwarnings("ignore", "property used for", RuntimeWarning)
+            layer.features = features
+        layer.feature_defaults = blank_row(features)
+        if numbers := numeric_columns(features):
+            for key, value in reversed(latent_style(features, numbers[0]).items()):  # the column last: drawn once
+                setattr(layer, key, value)
+
+    def _palettes(self) -> dict[str, dict[str, str]]:
+        return dict(self.layer.metadata.get(KEY, {}).get("palette", {}))
+
+    def _set_palettes(self, palettes: dict[str, dict[str, str]]) -> None:
+        ours = self.layer.metadata.get(KEY, {}) | {"palette": palettes}
+        self.layer.metadata = {**self.layer.metadata, KEY: ours}
+
+
+def _results(layer: Any) -> tuple[str, ...]:
+    """Columns that a run wrote, and that the next one replaces."""
+    return tuple(layer.metadata.get(KEY, {}).get("columns", ()))

@@ -1,0 +1,284 @@
+"""Classes of the atoms: found by grouping, given by hand, renamed, merged, coloured, undone, and handed on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QColorDialog,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...analysis.classes import Classes
+from ...core.errors import InputError
+from ..common.panel import sentence
+from ..train.given_form import LABEL
+from .class_column import ClassColumn, ColumnState
+from .class_list import ClassList
+from .grouping_box import GroupingBox
+
+Rows = npt.NDArray[np.int64]
+
+NEW = "class"  # column where there is none yet
+STEPS = 20  # that can be taken back
+NO_LAYER = "Choose a layer first."
+NO_CLASSES = "There are no classes yet; group the atoms or assign some first."
+CHANGED = "The points were changed meanwhile, so the groups are no longer theirs; group again."
+
+
+class ClassSection(QWidget):
+    """A column of classes, as a list that can be edited."""
+
+    refused = Signal(str)
+    changed = Signal(str)  # the column that was written
+    labels_asked = Signal(str)  # the column of which a Labels layer is wanted
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._layer: Any | None = None
+        self._selected: Rows = np.zeros(0, dtype=np.int64)
+        self._past: list[ColumnState] = []
+        self._rows = 0
+        self._complains = False  # about the column, in the words below
+        self.classes: Classes | None = None
+        self.column = QComboBox()
+        self.column.setEditable(True)
+        self.list = ClassList()
+        self.name = QLineEdit()
+        self.paint = QCheckBox("paint: what is outlined gets this class")
+        self.assign_button, self.merge_button = QPushButton("Assign"), QPushButton("Merge")
+        self.color_button, self.undo_button = QPushButton("Colour …"), QPushButton("Undo")
+        self.layer_button, self.labels_button = QPushButton("Labels layer"), QPushButton("Use as labels")
+        self.grouping = GroupingBox()
+        self.words = sentence()
+        self._lay_out()
+        self._connect()
+
+    def set_layer(self, layer: Any | None, table: pd.DataFrame, symmetry: int) -> None:
+        """Edit the classes of another layer, or those of the same as they are now."""
+        same = layer == self._layer
+        if not same or len(table) != self._rows:
+            self._past.clear()  # rows that are no longer the same cannot be put back
+        if not same:
+            self.grouping.forget()
+        self._layer, self._rows = layer, len(table)
+        self.grouping.set_table(table, symmetry)
+        columns = [] if layer is None else ClassColumn.names_in(layer)
+        chosen = self.column.currentText()
+        stays = same and chosen and (chosen in columns or chosen != NEW)
+        self._offer(columns, chosen if stays else "")
+        self._read()
+
+    def set_selection(self, rows: Rows) -> None:
+        """Atoms that *Assign* is about."""
+        self._selected = rows
+
+    def outlined(self, rows: Rows) -> None:
+        """Give outlined atoms the chosen class, if painting is on."""
+        if self.paint.isChecked() and len(rows):
+            self._try(self._assign, rows)
+
+    def take_groups(self, found: pd.Series) -> None:
+        """Make classes of groups that were found, −1 for none."""
+        if self._layer is None or len(found) != len(self._layer.features):
+            self.refused.emit(CHANGED)
+            return
+        self._try(self._put, Classes.of(pd.Series(found.to_numpy(), name="groups")))
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        if not self._past or self._layer is None:
+            return
+        if len(self._layer.features) != self._rows:
+            self._past.clear()
+            self.refused.emit("Points were added or deleted since, so the classes cannot be taken back.")
+            self._show()
+            return
+        state = self._past.pop()
+        ClassColumn(self._layer, state.name).restore(state)
+        if state.name != LABEL:
+            self._choose_column(state.name)
+        self._read()
+        self.changed.emit(state.name)
+
+    def _lay_out(self) -> None:
+        self.column.setToolTip(
+            "Column of the layer that holds the classes; choose one, or type a name for a new one to keep the old "
+            "as it is"
+        )
+        self.name.setPlaceholderText("class, new or chosen above")
+        self.name.setToolTip(
+            "Name of the class to assign, new or one of the list; leave it empty to take the class away"
+        )
+        tips = {
+            self.assign_button: "Give the atoms that are selected, here or on the canvas, this class",
+            self.merge_button: "Make one class of those that are chosen in the list (Ctrl-click for several)",
+            self.color_button: "Choose another colour for the class, on the plot and on the canvas",
+            self.undo_button: "Take the last change of the classes back",
+            self.layer_button: "Make a Labels layer: the cell of every atom in the colour of its class",
+            self.labels_button: f"Copy the classes to the column “{LABEL}”, from which Train VAE learns",
+            self.paint: "Every lasso or box on the plot assigns the class at once; tick it to sort many atoms by hand",
+        }
+        for widget, tip in tips.items():
+            widget.setToolTip(tip)
+        assign = QHBoxLayout()
+        assign.addWidget(self.name, 1)
+        assign.addWidget(self.assign_button)
+        buttons = QGridLayout()
+        for place, button in enumerate((self.merge_button, self.color_button, self.undo_button)):
+            buttons.addWidget(button, 0, place)
+        buttons.addWidget(self.layer_button, 1, 0)
+        buttons.addWidget(self.labels_button, 1, 1, 1, 2)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.grouping)
+        column.addWidget(self.column)
+        column.addWidget(self.list)
+        column.addLayout(assign)
+        column.addWidget(self.paint)
+        column.addLayout(buttons)
+        column.addWidget(self.words)
+
+    def _connect(self) -> None:
+        self.column.currentTextChanged.connect(self._on_column_changed)
+        self.list.itemSelectionChanged.connect(self._on_chosen)
+        self.list.renamed.connect(self._on_renamed)
+        self.assign_button.clicked.connect(self._on_assign)
+        self.name.returnPressed.connect(self._on_assign)
+        self.merge_button.clicked.connect(self._on_merge)
+        self.color_button.clicked.connect(self._on_color)
+        self.undo_button.clicked.connect(self.undo)
+        self.layer_button.clicked.connect(self._on_layer)
+        self.labels_button.clicked.connect(self._on_labels)
+        self.grouping.found.connect(self.take_groups)
+        self.grouping.refused.connect(self.refused)
+
+    def _offer(self, columns: list[str], chosen: str) -> None:
+        with QSignalBlocker(self.column):
+            self.column.clear()
+            self.column.addItems(columns or [NEW])
+            if chosen:
+                self.column.setCurrentText(chosen)
+
+    def _choose_column(self, name: str) -> None:
+        with QSignalBlocker(self.column):
+            self.column.setCurrentText(name)
+
+    def _read(self) -> None:
+        """Take the classes from the column."""
+        self.classes, words = None, ""
+        if self._layer is not None:
+            try:
+                self.classes = ClassColumn(self._layer, self.column.currentText().strip()).read()
+            except InputError as error:
+                words = str(error)
+        if words or self._complains:
+            self.words.setText(words)
+        self._complains = bool(words)
+        self._show()
+
+    def _show(self) -> None:
+        self.list.show_classes(self.classes)
+        self.undo_button.setEnabled(bool(self._past))
+
+    def _put(self, classes: Classes) -> None:
+        """Write classes, so that they can be taken back."""
+        column = self._target().editable()
+        self._write(column, classes)
+        self._choose_column(column.name)
+        self.classes = classes
+        self._show()
+        self.changed.emit(column.name)
+
+    def _write(self, column: ClassColumn, classes: Classes) -> None:
+        column.read()  # refuses what is not a column of classes, which would be lost
+        self._past = [*self._past[1 - STEPS :], column.state()]
+        column.write(classes)
+
+    def _target(self) -> ClassColumn:
+        if self._layer is None:
+            raise InputError(NO_LAYER)
+        return ClassColumn(self._layer, self.column.currentText().strip() or NEW)
+
+    def _current(self) -> Classes:
+        """The classes as they are; none in a new column."""
+        target = self._target()
+        return target.read() or Classes(np.full(len(target.layer.features), -1, dtype=np.int32))
+
+    def _assign(self, rows: Rows) -> None:
+        classes = self._current()
+        rows = rows[rows < len(classes.codes)]  # points may have been deleted a moment ago
+        if not len(rows):
+            raise InputError("No atom is selected; outline some on the plot, or select them on the canvas.")
+        name = self.name.text().strip()
+        self._put(classes.assign(rows, name))
+        count = f"{len(rows)} atom{'s are' if len(rows) > 1 else ' is'}"
+        self.words.setText(f"{count} now “{name}”." if name else f"{count} of no class now.")
+
+    def _try(self, action: Any, *arguments: Any) -> None:
+        try:
+            action(*arguments)
+        except InputError as error:
+            self.refused.emit(str(error))
+
+    def _on_column_changed(self, name: str) -> None:
+        self._read()
+
+    def _on_chosen(self) -> None:
+        if len(chosen := self.list.chosen()) == 1:
+            self.name.setText(chosen[0])
+
+    def _on_renamed(self, old: str, new: str) -> None:
+        if new != old:
+            self._try(self._put_renamed, old, new)
+        self._show()
+
+    def _put_renamed(self, old: str, new: str) -> None:
+        self._put(self._current().rename(old, new))
+
+    def _on_assign(self) -> None:
+        self._try(self._assign, self._selected)
+
+    def _on_merge(self) -> None:
+        self._try(self._merge)
+
+    def _merge(self) -> None:
+        self._put(self._current().merge(self.list.chosen()))
+
+    def _on_color(self) -> None:
+        chosen = self.list.chosen()
+        if len(chosen) != 1 or self.classes is None:
+            self.refused.emit("Choose one class in the list to change its colour.")
+            return
+        color = QColorDialog.getColor(QColor(self.classes.palette[chosen[0]]), self, f"Colour of “{chosen[0]}”")
+        if color.isValid():
+            self._try(self._put, self._current().recolour(chosen[0], color.name()))
+
+    def _on_layer(self) -> None:
+        if self.classes is None or not self.classes.names:
+            self.refused.emit(NO_CLASSES)
+            return
+        self.labels_asked.emit(self.column.currentText().strip())
+
+    def _on_labels(self) -> None:
+        self._try(self._copy_to_labels)
+
+    def _copy_to_labels(self) -> None:
+        if self.classes is None or not self.classes.names or self._layer is None:
+            raise InputError(NO_CLASSES)
+        self._write(ClassColumn(self._layer, LABEL), self._current())
+        self._show()
+        self.words.setText(f"They are in the column “{LABEL}” too; Train VAE takes it for “Labels from” by itself.")
+        self.changed.emit(LABEL)

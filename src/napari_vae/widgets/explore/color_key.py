@@ -1,0 +1,89 @@
+"""What the colours of the plot mean: a bar for numbers, names for classes."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QImage, QPainter, QPaintEvent, QPixmap
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from ...analysis.coloring import Coloring
+from ..common.plot import swatch
+
+BAR_HEIGHT = 10
+SHOWN = 24  # classes; more are counted
+
+
+class ColorKey(QWidget):
+    """A colour bar with its limits, or a legend with the members of every class."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.bar = _Bar()
+        self.low, self.name, self.high = QLabel(), QLabel(), QLabel()
+        self.name.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.legend = QLabel()
+        self.legend.setWordWrap(True)
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setToolTip("Classes and how many atoms each has; the colours are those on the canvas")
+        self.bar.setToolTip("Colours from the 1st to the 99th hundredth of the values; beyond, the colour stays")
+        words = QHBoxLayout()
+        words.addWidget(self.low)
+        words.addWidget(self.name, 1)
+        words.addWidget(self.high)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self.bar)
+        column.addLayout(words)
+        column.addWidget(self.legend)
+        self.show_coloring(None)
+
+    def show_coloring(self, coloring: Coloring | None) -> None:
+        """Explain these colours; nothing without any."""
+        numbers = coloring is not None and coloring.limits is not None
+        for widget in (self.bar, self.low, self.name, self.high):
+            widget.setVisible(numbers)
+        self.legend.setVisible(coloring is not None and not numbers)
+        if coloring is None:
+            return
+        if coloring.limits is not None:
+            low, high = coloring.limits
+            self.low.setText(f"{low:.3g}")
+            self.name.setText(coloring.name)
+            self.high.setText(f"{high:.3g}")
+            self.bar.show_colormap(coloring.colormap)
+            return
+        classes = [
+            f"{swatch(color, on_black=True)}&nbsp;{escape(name)}:&nbsp;{n}"
+            for name, color, n in coloring.classes[:SHOWN]
+        ]
+        more = len(coloring.classes) - SHOWN
+        self.legend.setText("&nbsp;&nbsp; ".join(classes) + (f" and {more} more" if more > 0 else ""))
+
+
+class _Bar(QWidget):
+    """A colour map from left to right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._picture = QPixmap()
+        self.setFixedHeight(BAR_HEIGHT)
+
+    def show_colormap(self, name: str) -> None:
+        from matplotlib import colormaps
+
+        row = np.ascontiguousarray((colormaps[name](np.linspace(0, 1, 256)) * 255).astype(np.uint8))
+        image = QImage(row.data, 256, 1, 4 * 256, QImage.Format.Format_RGBA8888)
+        self._picture = QPixmap.fromImage(image.copy())  # the image shares the array's memory
+        self.update()
+
+    def sizeHint(self) -> QSize:  # Qt's name
+        return QSize(120, BAR_HEIGHT)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # Qt's name
+        painter = QPainter(self)
+        painter.drawPixmap(self.rect(), self._picture)
+        painter.end()

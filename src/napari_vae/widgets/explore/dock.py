@@ -1,0 +1,310 @@
+"""Dock widget “Explore latents”: a plot of the atoms that is linked with the canvas in both directions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
+
+from ...analysis.coloring import color_by
+from ...analysis.quality import certainty_of
+from ...core.errors import InputError
+from ...core.placement import Placement
+from ...layers.open_runs import OpenRun, run_of
+from ...layers.points import LayerData, carried
+from ...layers.table import check_plottable, table_of
+from ..common.guide import Guide, MorePages
+from ..common.panel import Panel, folded, sentence
+from .axes_form import AxesForm
+from .class_column import ClassColumn
+from .class_section import ClassSection
+from .color_key import ColorKey
+from .figure_section import FigureSection
+from .figure_source import figure_data
+from .hover_card import HoverCard, Pixels
+from .linking import LayerLink
+from .made_layers import LayerMaker
+from .manifold_section import ManifoldSection
+from .plot_tools import PlotTools
+from .quality_section import QualitySection
+from .run_loading import RunLoader
+from .scatter_plot import ScatterPlot
+from .surroundings import pixels_around
+
+if TYPE_CHECKING:
+    from ...analysis.figures import FigureData
+
+Rows = npt.NDArray[np.int64]
+
+PLOT_HEIGHT = 300
+PAGE = "explore"
+PURPOSE = "Shows the atoms in the plane of their latents, linked with the image."
+HINT = "Outline atoms on the plot, and see them on the image; or select them there."
+PLOT = "Every point is an atom, at its values of the two columns. Point at one to see it; double-click to go to it"
+SECTIONS = {
+    "Manifold": "What the model draws for any latents and pose",
+    "Classes": "Groups of atoms, found or given by hand, as a column of the layer",
+    "Quality": "How sure the model is, and which atoms it accounts for worst",
+    "Figures and tables": "Figures for a paper, and all columns for other programs",
+}
+NOTHING = "Open an image, detect atoms and train a model; or choose a layer of points with columns of numbers."
+
+
+class ExploreWidget(Panel):
+    """Plots any two columns of a layer, coloured by a third, and keeps its selection and that of the canvas the same.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer that the widget is docked in.
+    """
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self.axes, self.tools = AxesForm(napari_viewer), PlotTools()
+        self.layer_box, self.x, self.y, self.color = self.axes.layer, self.axes.x, self.axes.y, self.axes.color
+        self.plot = ScatterPlot()
+        self.plot.setFixedHeight(PLOT_HEIGHT)
+        self.plot.setToolTip(PLOT)
+        self.key = ColorKey()
+        self.words = sentence()
+        self.more = MorePages(PAGE)
+        self.card = HoverCard()
+        self.link, self.maker = LayerLink(napari_viewer, self), LayerMaker(napari_viewer, self)
+        self.loader = RunLoader(napari_viewer, self)
+        self._handing_over = QTimer(self, singleShot=True, interval=0)  # the plot shows it first
+        self.manifold, self.classes = ManifoldSection(), ClassSection()
+        self.quality, self.figures = QualitySection(), FigureSection()
+        self.opened: OpenRun | None = None
+        self._table = pd.DataFrame()
+        self._windows: Rows = np.zeros(0, dtype=np.int64)
+        self._lay_out()
+        self._connect()
+        self._on_layer_changed()
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """What is plotted, one row per point or label."""
+        return self._table
+
+    def _lay_out(self) -> None:
+        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
+        for widget in (self.axes, self.tools, self.plot, self.key, self.words, self.more, self.card):
+            self.column.addWidget(widget)
+        parts = (self.manifold, self.classes, self.quality, self.figures)
+        named = zip(SECTIONS.items(), parts, strict=True)
+        self.sections = {title: folded(title, part, about) for (title, about), part in named}
+        for section in self.sections.values():
+            self.column.addWidget(section)
+        self.column.addStretch()
+
+    def _connect(self) -> None:
+        self.layer_box.layer_changed.connect(self._on_layer_changed)
+        self.axes.image.layer_changed.connect(self.figures.refresh)
+        self.x.currentIndexChanged.connect(self._show_points)
+        self.y.currentIndexChanged.connect(self._show_points)
+        self.color.currentIndexChanged.connect(self._show_colors)
+        self.tools.mode_changed.connect(self.plot.set_mode)
+        self.tools.fit.clicked.connect(self.plot.reset_view)
+        self.tools.clear.clicked.connect(self._on_clear)
+        self.link.selection_changed.connect(self._on_selected_elsewhere)
+        self.link.table_changed.connect(self._on_table_changed)
+        self.link.frame_changed.connect(self._show_frame)
+        self.plot.selection_changed.connect(self._on_selected_here)
+        self.plot.selection_changed.connect(self._on_drawn_around)
+        self._handing_over.timeout.connect(self._hand_over)
+        self.plot.hovered.connect(self._on_hovered)
+        self.plot.double_clicked.connect(self.link.centre_on)
+        self.plot.cursor_moved.connect(self.manifold.show_at)
+        self.manifold.backdrop_changed.connect(self.plot.set_backdrop)
+        self.manifold.layer_made.connect(self._on_decoded)
+        self.manifold.load_asked.connect(self._on_load_asked)
+        self.quality.row_chosen.connect(self._on_row_chosen)
+        self.quality.certainty_toggled.connect(self._show_colors)
+        self.quality.map_asked.connect(self._on_map_asked)
+        self.classes.changed.connect(self._on_classes_changed)
+        self.classes.refused.connect(self._refuse)
+        self.classes.labels_asked.connect(self._on_labels_asked)
+        self.maker.said.connect(self.words.setText)
+        self.figures.set_source(self._figure_data)
+        self.loader.said.connect(self.words.setText)
+        self.loader.failed.connect(self._on_failed)
+        self.loader.loaded.connect(self._on_table_changed)
+        self.loader.job.ended.connect(self._read_folder)
+
+    def _on_layer_changed(self) -> None:
+        self._handing_over.stop()
+        self.link.follow(self.layer_box.layer())
+        self.axes.clear()
+        self._on_table_changed()
+
+    def _on_table_changed(self) -> None:
+        """Read the table of the layer anew; choices stay where the columns are still there."""
+        if self._handing_over.isActive():
+            self._hand_over()
+        self.link.table_is_read()
+        layer = self.link.layer
+        self._table = pd.DataFrame() if layer is None else table_of(layer)
+        self.opened = None if layer is None else run_of(self._viewer, layer)
+        self.axes.follow(layer)
+        self._read_folder()
+        self._windows = np.full(len(self._table), -1) if self.opened is None else self.opened.windows_of(layer)
+        self.card.clear()
+        self.manifold.set_run(self.opened)
+        self.quality.show_table(self._table, self.opened)
+        self.classes.set_layer(layer, self._table, 1 if self.opened is None else self.opened.run.symmetry)
+        try:
+            if layer is None:
+                raise InputError(NOTHING)
+            check_plottable(self._table)
+        except InputError as error:
+            self._show_nothing(str(error))
+            return
+        self.axes.offer(self._table)
+        self._show_points()
+
+    def _read_folder(self) -> None:
+        """Look for the model of an analysis that was opened from its folder, in the background."""
+        self.loader.read_folder(self.link.layer)
+
+    def _show_nothing(self, words: str) -> None:
+        self.plot.set_points([], [])
+        self.figures.refresh()
+        self.key.show_coloring(None)
+        self.words.setText(words)
+
+    def _show_points(self, index: int = 0) -> None:
+        x, y = self.x.currentText(), self.y.currentText()
+        if x not in self._table or y not in self._table:
+            return
+        values = self._table[x].to_numpy(float), self._table[y].to_numpy(float)
+        self.plot.set_points(*values, names=(x, y), keep_view=(x, y) == self.plot.names)
+        self.manifold.set_axes(x, y)
+        self._show_colors()
+        self._show_frame()
+        self.plot.set_selection(self.link.selection())
+        self.classes.set_selection(self.plot.selection)
+        self.figures.refresh()
+        self._say()
+
+    def _show_colors(self, _: Any = None) -> None:
+        name = self.color.currentText()
+        if name not in self._table:
+            return
+        try:
+            sure = certainty_of(self._table, name) if self.quality.certainty.isChecked() else None
+            palette = {} if self.link.layer is None else ClassColumn(self.link.layer, name).palette()
+            coloring = color_by(self._table[name], certainty=sure, period=self._period(), palette=palette)
+        except InputError as error:
+            self._refuse(error)
+            return
+        self.plot.set_colors(coloring.rgba)
+        self.key.show_coloring(coloring)
+
+    def _period(self) -> float | None:
+        """Degrees after which angles are the same again, if the model knows."""
+        return None if self.opened is None else 360 / self.opened.run.symmetry
+
+    def _show_frame(self) -> None:
+        self.plot.set_shown(self.link.in_frame())
+
+    def load_run(self, folder: str) -> None:
+        """Read a saved model and tie it to the layer; bad input ends in a notification."""
+        self.loader.load(folder, self.link.layer)
+
+    def _on_load_asked(self) -> None:
+        self.loader.ask(self.link.layer)
+
+    def _on_row_chosen(self, row: int) -> None:
+        rows = np.array([row], dtype=np.int64)
+        self.plot.set_selection(rows)
+        self._on_selected_here(rows)
+        self._on_hovered(row)
+        self.link.centre_on(row)
+
+    def _on_map_asked(self) -> None:
+        self.maker.make_map(self.link.layer, self.color.currentText())
+
+    def _on_classes_changed(self, column: str) -> None:
+        """Colour the points by the classes that were written."""
+        self._on_table_changed()
+        if column in self._table:
+            self.color.setCurrentText(column)
+        self._show_colors()
+
+    def _on_labels_asked(self, column: str) -> None:
+        self.maker.make_classes(self.link.layer, column)
+
+    def _on_decoded(self, made: LayerData) -> None:
+        """Add a picture of the model where its image lies now."""
+        if self.opened is not None:
+            before = self.opened.points or self.opened.placement
+            made = carried(made, before, Placement.of_layer(self.link.layer))
+        self.maker.add(made)
+
+    def _figure_data(self) -> FigureData:
+        """What the figures are drawn from, as it is now."""
+        plane = self.x.currentText(), self.y.currentText()
+        frame = self.link.frame()
+        return figure_data(self._viewer, self.link.layer, self.opened, self.color.currentText(), plane, frame)
+
+    def _refuse(self, error: InputError | str) -> None:
+        self._on_failed(str(error))  # the notification goes away
+        show_error(str(error))
+
+    def _on_failed(self, words: str) -> None:
+        self.words.setText(words)
+        self.more.show()
+
+    def _on_clear(self) -> None:
+        nothing = np.zeros(0, dtype=np.int64)
+        self.plot.set_selection(nothing)
+        self._on_selected_here(nothing)
+
+    def _on_selected_here(self, rows: Rows) -> None:
+        self._handing_over.start()
+        self._say()
+        self.classes.set_selection(rows)
+
+    def _on_drawn_around(self, rows: Rows) -> None:
+        if self.plot.box.mode != "pan":
+            self.classes.outlined(rows)
+
+    def _hand_over(self) -> None:
+        """Select on the canvas what is selected here."""
+        self._handing_over.stop()
+        self.link.select(self.plot.selection)
+
+    def _on_selected_elsewhere(self, rows: Rows) -> None:
+        self.plot.set_selection(rows)
+        self.classes.set_selection(rows)
+        self._say()
+
+    def _on_hovered(self, row: int) -> None:
+        if row < 0 or row >= len(self._table):
+            self.card.clear()
+            return
+        names = dict.fromkeys([self.color.currentText(), self.x.currentText(), self.y.currentText()])
+        self.card.show_atom(row, self._table.loc[row, list(names)], *self._pictures(row))
+
+    def _pictures(self, row: int) -> tuple[Pixels | None, Pixels | None]:
+        """Window and reconstruction of a point, as far as they are known."""
+        number = int(self._windows[row])
+        if self.opened is not None and number >= 0:
+            return self.opened.window(number), self.opened.rebuilt(number)
+        return pixels_around(self._viewer, self.link.layer, row), None
+
+    def _say(self) -> None:
+        x, y = self._table[self.x.currentText()], self._table[self.y.currentText()]
+        missing = int((~(np.isfinite(x.to_numpy(float)) & np.isfinite(y.to_numpy(float)))).sum())
+        chosen = len(self.plot.selection)
+        self.more.hide()
+        words = f"{len(self._table)} points"
+        words += f", {missing} without a value" if missing else ""
+        self.words.setText(words + (f"; {chosen} selected." if chosen else "."))

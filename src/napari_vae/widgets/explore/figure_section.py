@@ -1,0 +1,197 @@
+"""Figures and tables of what the explorer shows, saved through a button each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from ...core.errors import InputError
+from ...io.writing import check_table_name, origin_in, write_table
+from ..common.jobs import Job, Step, Steps, Stop
+from ..common.panel import side_by_side
+from ..common.progress_box import ProgressBox
+
+if TYPE_CHECKING:
+    from ...analysis.figures import FigureData
+
+Source = Callable[[], "FigureData"]
+FILTERS = {
+    ".csv": "CSV table (*.csv)",
+    ".parquet": "Parquet table (*.parquet)",
+    ".h5ad": "AnnData (*.h5ad)",
+    ".xyz": "Extended XYZ (*.xyz)",
+}
+SAVE = "Draw the ticked figures and save them in a folder that you choose, one column of a journal wide"
+NO_SOURCE = "Nothing is shown yet; choose a Points or Labels layer with columns first."
+
+
+class FigureSection(QWidget):
+    """Check boxes of the figures that can be drawn, their formats, and buttons that save figures or the table.
+
+    Whoever holds it calls `set_source` once, and `refresh` when what is shown has changed.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        from ...analysis.figures import CATALOGUE, FORMATS
+
+        self._source: Source | None = None
+        self.job = Job(self)
+        self.boxes = {name: _ticked(entry.title) for name, entry in CATALOGUE.items()}
+        self.formats = {kind: _ticked(kind.upper()) for kind in FORMATS}
+        self.progress = ProgressBox("Save figures …", SAVE, page="figures")
+        self.table_button = QPushButton("Save table …")
+        self.table_button.setToolTip(
+            "Save positions and all columns as a table: CSV, parquet, AnnData (.h5ad) or extended XYZ, chosen by "
+            "the ending of its name"
+        )
+        self.formats["png"].setToolTip("Files of pixels, 300 to the inch; tick it for slides and manuscripts")
+        self.formats["svg"].setToolTip(
+            "Files of lines and words; tick it to edit the figure in Inkscape or Illustrator"
+        )
+        self._lay_out()
+        self._connect()
+        self.refresh()
+
+    def set_source(self, source: Source | None) -> None:
+        """What figures are drawn from: a callable that returns `FigureData`, or raises `InputError` with the reason."""
+        self._source = source
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Offer the figures that can be drawn now; the others are grey, and their tooltip says what they need."""
+        from ...analysis.figures import CATALOGUE
+
+        try:
+            data, reason = self._data(), ""
+        except InputError as error:
+            data, reason = None, str(error)
+        for name, box in self.boxes.items():
+            missing = reason if data is None else CATALOGUE[name].missing(data)
+            box.setEnabled(not missing)
+            box.setToolTip(f"{CATALOGUE[name].about} {missing}".strip())
+        self.table_button.setEnabled(data is not None and not self.job.running)
+        if not self.job.running:
+            self.progress.button.setEnabled(any(box.isEnabled() for box in self.boxes.values()))
+
+    def save_figures(self, folder: str | Path) -> None:
+        """Draw the ticked figures into a folder, in the background.
+
+        Raises
+        ------
+        InputError
+            If none is ticked, or nothing is shown.
+        """
+        which = [name for name, box in self.boxes.items() if box.isEnabled() and box.isChecked()]
+        kinds = [kind for kind, box in self.formats.items() if box.isChecked()]
+        if not which or not kinds:
+            raise InputError("Tick at least one figure and one format.")
+        self._begin("Drawing …", figure_steps, self._data(), Path(folder), kinds, which)
+
+    def save_table(self, path: str | Path) -> None:
+        """Write the table in the format that the name ends in, in the background.
+
+        Raises
+        ------
+        InputError
+            If the name ends otherwise, a package is missing, or nothing is shown.
+        """
+        check_table_name(path)
+        self._begin("Writing the table …", table_steps, self._data(), Path(path))
+
+    def _data(self) -> FigureData:
+        if self._source is None:
+            raise InputError(NO_SOURCE)
+        return self._source()
+
+    def _begin(self, words: str, steps: Steps, *args: Any) -> None:
+        self.progress.begin(words)
+        self.job.start(steps, *args)
+        self.table_button.setEnabled(False)
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for box in self.boxes.values():
+            column.addWidget(box)
+        row = QHBoxLayout()
+        for box in self.formats.values():
+            row.addWidget(box)
+        row.addStretch(1)
+        row.addWidget(self.table_button)
+        column.addWidget(side_by_side(row))
+        column.addWidget(self.progress)
+
+    def _connect(self) -> None:
+        self.progress.start_clicked.connect(self._on_save_clicked)
+        self.progress.stop_clicked.connect(self.job.stop)
+        self.table_button.clicked.connect(self._on_table_clicked)
+        self.job.progressed.connect(self.progress.show_step)
+        self.job.succeeded.connect(self.progress.say)
+        self.job.failed.connect(self.progress.show_failure)
+        self.job.ended.connect(self._on_ended)
+
+    def _on_save_clicked(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Save the figures: choose a folder")
+        if folder:
+            self._try(self.save_figures, folder)
+
+    def _on_table_clicked(self) -> None:
+        path, chosen = QFileDialog.getSaveFileName(self, "Save the table", "latents.csv", ";;".join(FILTERS.values()))
+        if path:
+            endings = {text: ending for ending, text in FILTERS.items()}
+            named = Path(path).suffix.lower() in FILTERS
+            self._try(self.save_table, path if named else path + endings.get(chosen, ".csv"))
+
+    def _on_ended(self) -> None:
+        self.progress.end()
+        self.refresh()
+
+    def _try(self, action: Callable[[str], None], argument: str) -> None:
+        try:
+            action(argument)
+        except InputError as error:
+            self.progress.refuse(error)
+
+
+def figure_steps(
+    stop: Stop, data: FigureData, folder: Path, formats: Sequence[str], which: Sequence[str]
+) -> Generator[Step, None, str]:
+    """Draw and write figures one after the other; gives what to say at the end."""
+    from ...analysis.figures import CATALOGUE, save_figures
+
+    written: list[Path] = []
+    for number, name in enumerate(which):
+        if stop():
+            break
+        yield Step(f"Drawing: {CATALOGUE[name].title} …", number / len(which))
+        written += _writing(save_figures, data, folder, formats, [name])
+    files = f"{len(written)} file{'' if len(written) == 1 else 's'}"
+    return f"{files} saved in {folder}." if written else "Stopped; nothing was saved."
+
+
+def table_steps(stop: Stop, data: FigureData, path: Path) -> Generator[Step, None, str]:
+    """Write a table; gives what to say at the end."""
+    yield Step("Writing the table …")
+    image, run = data.micrograph, data.run
+    provenance = {} if run is None else run.provenance
+    origin = {"provenance": provenance} if image is None else origin_in(image, provenance)
+    _writing(write_table, data.table, path, **origin)
+    return f"{len(data.table):,} rows saved in {path}."
+
+
+def _writing(write: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Call a function that writes; what the disk refuses becomes a sentence."""
+    try:
+        return write(*args, **options)
+    except OSError as error:
+        raise InputError(f"The file could not be written ({error.strerror or error}); choose another place.") from error
+
+
+def _ticked(text: str) -> QCheckBox:
+    box = QCheckBox(text)
+    box.setChecked(True)
+    return box

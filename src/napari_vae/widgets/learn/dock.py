@@ -1,0 +1,289 @@
+"""Dock widget “Active learning”: where to measure next, learned from what was measured so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from ...core.errors import InputError
+from ...layers.points import placement_of
+from ..common.guide import Guide
+from ..common.jobs import Job
+from ..common.panel import Panel, folded
+from ..common.progress_box import ProgressBox
+from ..train.window_square import WindowSquare
+from .instrument_box import InstrumentBox
+from .learned_layers import LearnedLayers
+from .live_view import LiveView
+from .plan_form import PlanForm
+from .record_box import RecordBox
+from .reopening import read_record
+from .session import Session, Snapshot
+from .setup_form import SetUpForm
+from .steps import ask_steps, begin_and_run_steps, begin_steps, load_run_steps, run_steps
+
+PAGE = "active-learning"
+PURPOSE = "Suggests where to measure next, when a measurement is dear."
+HINT = "Choose what is explored and its target, and press Step; the next places get rings on the image."
+SETUP = "Images, places, target and first measurements; fixed from the first step to Start over"
+RUN = ("Run", "Measure and learn until the budget is spent or the rule above holds; goes on in the background")
+SUGGEST = ("Suggest", "Choose where you are to measure first; then type in what you find below")
+FAILED_BY_USER = "It could not be measured."
+
+
+class LearnWidget(Panel):
+    """Suggests where to measure next, takes in what was measured, and paints what it has learned.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer that the widget is docked in.
+    """
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self.form, self.plan = SetUpForm(napari_viewer), PlanForm()
+        self.progress = ProgressBox(*RUN, page=PAGE)
+        self.step_button, self.undo_button = QPushButton("Step"), QPushButton("Undo")
+        self.instrument = InstrumentBox()
+        self.live = LiveView()
+        self.records = RecordBox()
+        self.layers = LearnedLayers(napari_viewer)
+        self.job = Job(self)
+        self.session: Session | None = None
+        self._shown: Snapshot | None = None
+        self._square = WindowSquare(napari_viewer)
+        self._square_timer = QTimer(self, singleShot=True, interval=150)
+        self._lay_out()
+        self._connect()
+        self._refresh()
+
+    @property
+    def typed(self) -> bool:
+        """Whether the user is the instrument."""
+        return self.form.target.typed if self.session is None else self.session.target is None
+
+    def run(self) -> None:
+        """Go on until the budget or a rule ends it; of a user who measures, suggest where to begin."""
+        if self.typed:
+            self.step()
+        elif self.session is None:
+            self._begin(begin_and_run_steps, self.plan.budget.value(), self.plan.until())
+        else:
+            self._start("Measuring …", run_steps, self.session, self.plan.budget.value(), self.plan.until())
+
+    def step(self) -> None:
+        """One step: show where to begin, or measure what is suggested and suggest again."""
+        if self.session is None:
+            self._begin(begin_steps)
+        elif self.typed or self.session.stale:
+            self._start("Fitting the model …", ask_steps, self.session)
+        else:
+            self._start("Measuring …", run_steps, self.session, self.plan.budget.value(), None, 1)
+
+    def undo(self) -> None:
+        """Take the last measurement back, and suggest as it was suggested then."""
+        if self.session is None:
+            return
+        try:
+            self.session.undo()
+        except InputError as error:
+            self.progress.refuse(error)
+            return
+        self._go_on(self.session, "Taking the last measurement back …")
+
+    def start_over(self) -> None:
+        """End the exploration; its layers stay, hidden."""
+        self.session = self._shown = None
+        self.layers.begin()
+        self.live.hide()
+        self.setup.expand(animate=False)
+        self.progress.say("")
+        self._refresh()
+
+    def open_record(self, folder: str) -> None:
+        """Go on with an exploration that was saved, of what is chosen above; bad input ends in a notification."""
+        try:
+            read_record(folder, self.form, self.plan)
+        except InputError as error:
+            self.progress.refuse(error)
+            return
+        self._begin(begin_steps, folder)
+
+    def load_run(self, folder: str) -> None:
+        """Read a model whose encoder is to describe the places."""
+        self._start("Loading …", load_run_steps, folder)
+
+    def tell(self, value: float) -> None:
+        """Take in what the user measured at the next place."""
+        self._take(value)
+
+    def fail(self) -> None:
+        """Mark the next place as one that could not be measured."""
+        self._take(None)
+
+    def showEvent(self, event: QShowEvent) -> None:  # Qt's name
+        """Draw the window on the canvas."""
+        super().showEvent(event)
+        self._square_timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # Qt's name
+        """Take the window off the canvas."""
+        super().hideEvent(event)
+        self._square_timer.stop()
+        self._square.hide()
+
+    def _lay_out(self) -> None:
+        self.step_button.setToolTip(
+            "The first time: show where to begin. Then: measure what is suggested, learn from it, and suggest again"
+        )
+        self.undo_button.setToolTip("Take the last measurement back, or the last several that were made at a time")
+        for button in (self.step_button, self.undo_button):
+            button.setMinimumHeight(30)
+            self.progress.buttons.addWidget(button, 1)
+        self.setup = folded("What is explored", self.form, SETUP)
+        self.setup.expand(animate=False)
+        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
+        for widget in (self.setup, self.plan, self.progress, self.instrument, self.live, self.records):
+            self.column.addWidget(widget)
+        self.column.addStretch()
+
+    def _connect(self) -> None:
+        self.form.window_changed.connect(self._square_timer.start)
+        self._square_timer.timeout.connect(self._draw_square)
+        self.form.features.loader.said.connect(self.progress.say)
+        self.form.features.load_asked.connect(self.load_run)
+        self.form.target.changed.connect(self._on_target_changed)
+        self.progress.start_clicked.connect(self.run)
+        self.progress.stop_clicked.connect(self.job.stop)
+        self.step_button.clicked.connect(self.step)
+        self.undo_button.clicked.connect(self.undo)
+        self.instrument.measured.connect(self.tell)
+        self.instrument.failed.connect(self.fail)
+        self.instrument.shown.connect(self.layers.go_to_next)
+        self.live.embedding.color_changed.connect(self._on_color_changed)
+        self.live.embedding.row_chosen.connect(self.layers.go_to_candidate)
+        self.records.over_clicked.connect(self.start_over)
+        self.records.open_asked.connect(self.open_record)
+        self.records.said.connect(self.progress.say)
+        self.job.progressed.connect(self._on_progress)
+        self.job.succeeded.connect(self._on_result)
+        self.job.failed.connect(self.progress.show_failure)
+        self.job.ended.connect(self._on_end)
+
+    def _begin(self, steps: Any, *more: Any) -> None:
+        """Check the input, then begin an exploration; bad input ends in a notification."""
+        try:
+            setup = self.form.read(self.plan)
+        except InputError as error:
+            self.progress.refuse(error)
+            return
+        self.layers.begin(setup.source.image)
+        self._square.hide()
+        self._start("Starting …", steps, setup, *more)
+
+    def _start(self, words: str, steps: Any, *args: Any) -> None:
+        if self.job.running:
+            return
+        self.progress.begin(words)
+        self.job.start(steps, *args)
+        self._refresh()
+
+    def _take(self, value: float | None) -> None:
+        session = self.session
+        if session is None or self.job.running or not len(session.upcoming):
+            return
+        row = int(session.upcoming[0])
+        if value is None:
+            session.exploration.fail(row, FAILED_BY_USER)
+        else:
+            session.exploration.tell(row, value)
+        self._go_on(session, "Fitting the model …")
+
+    def _go_on(self, session: Session, words: str) -> None:
+        """Ask what is next if nothing is asked for any more."""
+        if session.stale:
+            self._start(words, ask_steps, session)
+            return
+        self._show(session.snapshot(session.describe()))
+        self.progress.say(session.describe())
+        self._refresh()
+
+    def _on_progress(self, event: Any) -> None:
+        self.progress.show_step(event)
+        if isinstance(event, Snapshot):
+            self._show(event, passing=True)
+
+    def _on_result(self, result: Any) -> None:
+        if not isinstance(result, Snapshot):
+            self.form.features.set_saved(result, result.model_config.name)
+            self.progress.say(f"The encoder of {result.model_config.name} describes the places from now on.")
+            return
+        self._show(result)
+        self.progress.say(result.message)
+
+    def _show(self, snapshot: Snapshot, *, passing: bool = False) -> None:
+        if self.session is not snapshot.session:
+            self.session = snapshot.session
+            self.setup.collapse(animate=False)
+        self._shown = snapshot
+        self.layers.show(snapshot, self.live.embedding.column, passing=passing)
+        self.live.show_snapshot(snapshot)
+        self.updateGeometry()
+
+    def _on_end(self) -> None:
+        self.progress.end()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Let that be used which makes sense now, and ask the user for the next value."""
+        session, idle = self.session, not self.job.running
+        ready = idle and (session is None or not session.finished)
+        self.form.setEnabled(idle and session is None)
+        self.plan.set_fixed(not idle or session is not None)
+        self.plan.set_typed(self.typed)
+        self.progress.offer(*(SUGGEST if self.typed else RUN))
+        self.progress.button.setEnabled(not idle or (ready and (session is None or not self.typed or session.stale)))
+        self.step_button.setVisible(not self.typed)
+        self.step_button.setEnabled(ready)
+        self.undo_button.setEnabled(idle and session is not None and session.tried > 0)
+        self.records.set_record(None if session is None else session.exploration.record, idle=idle)
+        self.instrument.setVisible(self.typed and session is not None)
+        if self.typed and session is not None:
+            self._ask_user(session, idle)
+
+    def _ask_user(self, session: Session, idle: bool) -> None:
+        row = int(session.upcoming[0]) if idle and len(session.upcoming) else None
+        if row is None:
+            self.instrument.rest("Nothing is to be measured now." if idle else "The next place is being chosen …")
+        elif row != self.instrument.row:  # else the user may be looking elsewhere
+            atom, left = session.candidates.atoms.iloc[row], len(session.upcoming) - 1
+            others = f" {left} more after it." if left else ""
+            self.layers.go_to_next()
+            self.instrument.ask(
+                row,
+                f"Measure the place in the middle of the canvas: row {atom['y']:.1f}, column {atom['x']:.1f} of the "
+                f"image in pixels.{others}",
+            )
+
+    def _on_color_changed(self, column: str) -> None:
+        if self._shown is not None:
+            self.layers.color_by(self._shown, column)
+
+    def _on_target_changed(self) -> None:
+        if self.session is None:
+            self.plan.suit(self.form.target.read_purpose())
+        self._refresh()
+        self.updateGeometry()
+
+    def _draw_square(self) -> None:
+        data = self.form.data
+        image, centre = data.image.layer(), data.example_centre()
+        if image is None or centre is None or not self.isVisible() or self.session is not None or self.job.running:
+            self._square.hide()
+            return
+        self._square.show(centre, data.window_px.value(), placement_of(image))

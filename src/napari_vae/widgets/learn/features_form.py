@@ -1,0 +1,131 @@
+"""What a candidate looks like to the deep kernel: its window, what a trained model makes of that, or latents."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.compat import isalive
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
+
+from ...core.errors import InputError
+from ...layers.open_runs import run_of
+from ..common.panel import Form, side_by_side
+from ..explore.run_loading import RunLoader
+
+if TYPE_CHECKING:
+    from ...runs.run import Run
+
+WINDOWS, OPEN, SAVED, LATENTS = "windows", "open", "saved", "latents"
+LATENT = re.compile(r"(vae_)?z\d+")
+TOOLTIP = (
+    "What the model sees of every place. The windows themselves: a network is trained here, on your "
+    "measurements alone. Choose the encoder of a model from “Train VAE”, open or loaded with the button, where "
+    "measurements are dear: it knows all windows already, so that fewer may be enough; windows are of its size "
+    "then. Choose latents, the columns z1, z2 … of the points, where these already order what you look for."
+)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What was chosen: a run whose encoder is used, or columns; neither for the windows themselves."""
+
+    run: Run | None = None
+    columns: tuple[str, ...] = ()
+
+
+class FeaturesForm(Form):
+    """One row: a list, and a button to load a model."""
+
+    load_asked = Signal(str)
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.points: Any | None = None
+        self.loader = RunLoader(viewer, self)
+        self._saved: Run | None = None
+        self._saved_name = ""
+        self.choice = QComboBox()
+        self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.choice.setMinimumContentsLength(12)
+        self.load_button = QPushButton("Load …")
+        row = QHBoxLayout()
+        row.addWidget(self.choice, 1)
+        row.addWidget(self.load_button)
+        self.add("Described by", side_by_side(row), TOOLTIP)
+        self.choice.setToolTip(TOOLTIP)
+        self.load_button.setToolTip("Read a model that was saved in “Train VAE”, to use its encoder")
+        self.load_button.clicked.connect(self._on_load_clicked)
+        self.refresh()
+
+    def follow(self, points: Any | None) -> None:
+        """Offer what there is for these points from now on; ``None`` for a regular grid."""
+        if self.points is not None:
+            self.points.events.features.disconnect(self.refresh)
+            self.points.events.metadata.disconnect(self.refresh)
+        self.points = points
+        if points is not None:
+            points.events.features.connect(self.refresh)
+            points.events.metadata.connect(self.refresh)  # a run was opened
+            self.loader.read_folder(points)
+        self.refresh()
+
+    def set_saved(self, run: Run, name: str) -> None:
+        """Offer and choose a model that was loaded."""
+        self._saved, self._saved_name = run, name
+        self.refresh()
+        self.choice.setCurrentIndex(self.choice.findData(SAVED))
+
+    def refresh(self, event: Any = None) -> None:
+        """Offer what there is now; the choice stays where it can."""
+        if not isalive(self):
+            return
+        entries = {WINDOWS: "the windows"}
+        if self.points is not None and self._open_run() is not None:
+            entries[OPEN] = "encoder of the open model"
+        if self._saved is not None:
+            entries[SAVED] = f"encoder of {self._saved_name}"
+        if columns := self._latents():
+            entries[LATENTS] = f"latents {columns[0]} … {columns[-1]}" if len(columns) > 1 else f"latent {columns[0]}"
+        chosen = self.choice.currentData()
+        with QSignalBlocker(self.choice):
+            self.choice.clear()
+            for value, words in entries.items():
+                self.choice.addItem(words, value)
+            self.choice.setCurrentIndex(max(self.choice.findData(chosen), 0))
+
+    def read(self) -> Features:
+        """What is chosen.
+
+        Raises
+        ------
+        InputError
+            If the model needs to be told a condition.
+        """
+        chosen = self.choice.currentData()
+        if chosen == LATENTS:
+            return Features(columns=self._latents())
+        if chosen == WINDOWS:
+            return Features()
+        run = self._open_run() if chosen == OPEN else self._saved
+        if run is not None and run.model_config.kind == "conditional":
+            raise InputError("The encoder of this model needs to be told a condition; choose the windows.")
+        return Features(run=run)
+
+    def _open_run(self) -> Run | None:
+        opened = None if self.points is None else run_of(self._viewer, self.points)
+        return None if opened is None else opened.run
+
+    def _latents(self) -> tuple[str, ...]:
+        """Columns of the points that are latents, in their order."""
+        names = () if self.points is None else (str(name) for name in self.points.features)
+        return tuple(name for name in names if LATENT.fullmatch(name))
+
+    def _on_load_clicked(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Load a model: choose its folder")
+        if folder:
+            self.load_asked.emit(str(Path(folder)))

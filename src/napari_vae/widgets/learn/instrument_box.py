@@ -1,0 +1,93 @@
+"""The user as the instrument: which place is to be measured now, and what came out."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from ..common.panel import sentence
+
+BOUND = 1e12
+
+
+class InstrumentBox(QWidget):
+    """A sentence, a field for the value, and buttons.
+
+    Attributes
+    ----------
+    row : int or None
+        The candidate that is asked for.
+    """
+
+    measured = Signal(float)
+    failed = Signal()
+    shown = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.row: int | None = None
+        self.words = sentence()
+        self.words.setToolTip("The place that is selected and in the middle of the canvas")
+        self.value = _ValueBox()
+        self.value.setDecimals(4)
+        self.value.setRange(-BOUND, BOUND)
+        self.value.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        self.value.setAccessibleName("Measured value")
+        self.value.setToolTip("What you have measured there, in a unit of your choice; the same unit for all places")
+        self.measured_button = QPushButton("Measured")
+        self.measured_button.setToolTip("Take this value, and go to the next place; Enter in the field does the same")
+        self.failed_button = QPushButton("Could not measure")
+        self.failed_button.setToolTip(
+            "Mark this place as failed, when it cannot be measured; it is not suggested again"
+        )
+        self.show_button = QPushButton("Show")
+        self.show_button.setToolTip("Put the place into the middle of the canvas again")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.words)
+        for widgets in ((self.value, self.measured_button), (self.failed_button, self.show_button)):
+            row = QHBoxLayout()
+            for widget in widgets:
+                row.addWidget(widget, 1)
+            column.addLayout(row)
+        self.value.entered.connect(self._on_measured)
+        self.measured_button.clicked.connect(self._on_measured)
+        self.failed_button.clicked.connect(self._on_failed)
+        self.show_button.clicked.connect(self._on_shown)
+
+    def ask(self, row: int, words: str) -> None:
+        """Ask for the value of a place."""
+        self.row = row
+        self.words.setText(words)
+        self.setEnabled(True)
+        self.value.setFocus()
+        self.value.selectAll()
+
+    def rest(self, words: str) -> None:
+        """Nothing to be measured now."""
+        self.row = None
+        self.words.setText(words)
+        self.setEnabled(False)
+
+    def _on_measured(self) -> None:
+        self.value.interpretText()
+        self.measured.emit(self.value.value())
+
+    def _on_failed(self) -> None:
+        self.failed.emit()
+
+    def _on_shown(self) -> None:
+        self.shown.emit()
+
+
+class _ValueBox(QDoubleSpinBox):
+    """Tells of Enter, but not of a focus that goes elsewhere, as ``editingFinished`` would."""
+
+    entered = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # Qt's name
+        """Enter takes the value."""
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.entered.emit()

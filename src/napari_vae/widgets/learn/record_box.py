@@ -1,0 +1,63 @@
+"""What can be done with an exploration as a whole: begin anew, keep it in a folder, go on with one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+
+from ..common.saving_box import SavingBox
+
+if TYPE_CHECKING:
+    from ...learning.explore.record import ExplorationRecord
+
+
+class RecordBox(SavingBox):
+    """Three buttons."""
+
+    over_clicked = Signal()
+    open_asked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        tooltip = (
+            "Write every measurement, and all that is needed to go on from here, into a new folder: a table "
+            "measurements.csv and a file for this program"
+        )
+        super().__init__("record", "exploration", tooltip, parent)
+        self.over_button, self.open_button = QPushButton("Start over"), QPushButton("Open …")
+        self.over_button.setToolTip(
+            "End this exploration, so that everything above can be changed; its layers stay, hidden. Save it first if "
+            "you want to go on with it later"
+        )
+        self.open_button.setToolTip(
+            "Go on with an exploration that was saved. Choose the same image, atoms, window and target first"
+        )
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        for button in (self.over_button, self.save_button, self.open_button):
+            row.addWidget(button)
+        self.over_button.clicked.connect(self._on_over_clicked)
+        self.open_button.clicked.connect(self._on_open_clicked)
+        self.set_record(None)
+
+    def set_record(self, record: ExplorationRecord | None, *, idle: bool = True) -> None:
+        """Offer what can be done with this record, now or when the job has ended."""
+        self.kept = record
+        self.over_button.setEnabled(idle and record is not None)
+        self.save_button.setEnabled(idle and record is not None and bool(record.steps))
+        self.open_button.setEnabled(idle and record is None)
+
+    def marker(self) -> str:
+        """Name of the file by which the folder of a record is known."""
+        from ...learning.explore.record_files import MARKER
+
+        return MARKER
+
+    def _on_open_clicked(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Open a record: choose its folder")
+        if folder:
+            self.open_asked.emit(folder)
+
+    def _on_over_clicked(self) -> None:
+        self.over_clicked.emit()

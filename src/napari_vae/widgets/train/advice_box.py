@@ -1,0 +1,89 @@
+"""A button that asks which model suits the image, and the answer with its table."""
+
+from __future__ import annotations
+
+import math
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...workflow.advise import Advice
+from ..common.panel import sentence
+
+COLUMNS = {
+    "window": "Side of the window in pixels.",
+    "invariances": "What the model ignored.",
+    "latents": "How many numbers described the rest.",
+    "held_out": "Loss on windows that it never saw, in nats; lower is better. Comparable for windows of one size.",
+    "agreement": "How far two trainings read the same from the same atoms, 0 … 1.",
+}
+HEADINGS = ("px", "ignores", "latents", "loss", "agree")
+HEIGHT = 170  # pixels; the rest scrolls
+
+
+class AdviceBox(QWidget):
+    """“Suggest a model”; reasons and table are hidden until there is an answer."""
+
+    asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.button = QPushButton("Suggest a model")
+        self.button.setToolTip(
+            "Trains a dozen small models on some of the atoms, for about a minute, and chooses window, what to ignore "
+            "and the number of latents by what explains atoms best that they never saw"
+        )
+        self.reasons = sentence()
+        self.table = QTableWidget(0, len(COLUMNS))
+        self._lay_out()
+        self.button.clicked.connect(self.asked)
+        self._show_answer(False)
+
+    def show_advice(self, advice: Advice) -> None:
+        """Show why a model is suggested, and all that were tried; the suggested one is selected."""
+        self.reasons.setText(advice.reasons)
+        self.table.setRowCount(len(advice.table))
+        for row, tried in enumerate(advice.table.to_dict("records")):
+            for column, name in enumerate(COLUMNS):
+                self.table.setItem(row, column, QTableWidgetItem(_words(tried[name])))
+            if tried["suggested"]:
+                self.table.selectRow(row)
+        self._show_answer(True)
+        self.table.scrollToItem(self.table.item(self.table.currentRow(), 0))
+
+    def _lay_out(self) -> None:
+        self.table.setHorizontalHeaderLabels(list(HEADINGS))
+        for column, tooltip in enumerate(COLUMNS.values()):
+            self.table.horizontalHeaderItem(column).setToolTip(tooltip)
+        self.table.setToolTip(
+            "All models that were tried, a row each; the suggested one is selected. Point at a heading to read "
+            "what the column is and its unit"
+        )
+        self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setFixedHeight(HEIGHT)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.button, self.reasons, self.table):
+            column.addWidget(widget)
+
+    def _show_answer(self, visible: bool) -> None:
+        self.reasons.setVisible(visible)
+        self.table.setVisible(visible)
+
+
+def _words(value: object) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return str(value)

@@ -1,0 +1,251 @@
+"""What to train on: image layers, atoms or a regular grid, and the window around each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from napari.layers import Image, Points
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
+
+from ...analysis.labelling import Supervision
+from ...core.errors import InputError
+from ...core.micrograph import Micrograph
+from ...core.placement import Placement
+from ...core.positions import grid_positions, table_spacing
+from ...layers.identity import image_of, image_token
+from ...layers.points import KEY, atoms_from_points, micrograph_from_layer, placement_of
+from ...patches.patches import check_window, suggest_window
+from ..common.layer_box import LayerBox, LayerChecks
+from ..common.panel import Form, side_by_side
+
+GRID = "a regular grid"
+MINIMUM = 20  # windows that a model can learn from
+RESULTS = ("reconstruction", "residual", "manifold", "prediction", "uncertainty")
+MARKS = ("preview", "next points", "learned")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Everything that a job needs of the viewer, taken on the main thread."""
+
+    micrographs: list[Micrograph]
+    placement: Placement
+    atoms: pd.DataFrame
+    points: Any | None
+    image: Any
+    given: Supervision = field(default_factory=Supervision)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the image without channels."""
+        first = self.micrographs[0]
+        return first.shape[1:] if first.axes == "CYX" else first.shape
+
+    @property
+    def noun(self) -> str:
+        """What the windows lie on."""
+        return "windows" if self.points is None else "atoms"
+
+
+class DataForm(Form):
+    """Choice of the data; ``advanced`` holds the rows that a first look does not need."""
+
+    changed = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self.image = LayerBox(viewer, is_source_image)
+        self.atoms = LayerBox(viewer, is_atoms, extra=GRID)
+        self.window_px = QSpinBox()
+        self.window_px.setRange(3, 1024)
+        self.window_px.setSuffix(" px")
+        self._size = QLabel()
+        self.step_px = QSpinBox()
+        self.step_px.setRange(1, 1024)
+        self.step_px.setSuffix(" px")
+        self.advanced = Form()
+        self.channels = LayerChecks(viewer, self._is_further_image)
+        self._lay_out()
+        self._connect()
+        self.suggest()
+
+    def source(self, window: tuple[int, int] | None = None) -> Source:
+        """What is chosen now, for windows of a size in pixels; by default that of the form.
+
+        Raises
+        ------
+        InputError
+            If there is no image, no atoms, fewer than 20 of them, or the window does not fit the image.
+        """
+        image = self._image()
+        size = window or (self.window_px.value(),) * 2
+        micrographs = [micrograph_from_layer(layer) for layer in (image, *self.channels.layers())]
+        placement, points = placement_of(image, self._viewer), self.atoms.layer()
+        check_window(size, micrographs[0].shape)
+        if points is None:
+            atoms = grid_positions(micrographs[0], window=max(size), step=self.step_px.value())
+        else:
+            atoms = atoms_from_points(points, placement)
+            say_frame(points, placement)
+        on_image = (atoms[["y", "x"]] > -0.5) & (atoms[["y", "x"]] < np.subtract(micrographs[0].shape[-2:], 0.5))
+        if len(atoms) and not on_image.all(axis=1).any():
+            raise InputError(
+                f"No point of “{points.name}” lies on “{image.name}”; choose the points of this image. Those of a "
+                "table are placed on it if no other image is shown while the table is opened."
+            )
+        if not len(atoms):
+            raise InputError(f"“{points.name}” has no points; detect atoms first, or add points by hand.")
+        if len(atoms) < MINIMUM:
+            noun = "windows on the grid" if points is None else "atoms"
+            remedy = "make the step smaller" if points is None else "lower the threshold, or take a regular grid"
+            raise InputError(f"There are {len(atoms)} {noun}, and a model needs at least {MINIMUM}; {remedy}.")
+        return Source(micrographs, placement, atoms, points, image)
+
+    def suggest(self) -> None:
+        """Set the window to two lattice spacings, and the grid step to half a window."""
+        points, image = self.atoms.layer(), self.image.layer()
+        grid = None if image is None else image.metadata.get(KEY, {}).get("grid")  # a sheet of separate pictures
+        size = grid or 24
+        if points is not None and image is not None and len(points.data) > 1:
+            size = suggest_window(table_spacing(atoms_from_points(points, placement_of(image, self._viewer))))
+        if image is not None:
+            size = min(size, *full_shape(image)[-2:])
+        with QSignalBlocker(self.window_px):
+            self.window_px.setValue(size)
+        self.step_px.setValue(grid or max(1, size // 2))
+        self._show_size()
+        self.changed.emit()
+
+    def example_centre(self) -> tuple[float, float] | None:
+        """Centre (row, column) of the window that is drawn on the canvas: that of the atom nearest to the middle."""
+        image = self.image.layer()
+        if image is None:
+            return None
+        middle = (np.asarray(full_shape(image)[-2:], float) - 1) / 2
+        points = self.atoms.layer()
+        if points is None or not len(points.data):
+            return float(middle[0]), float(middle[1])
+        positions = atoms_from_points(points, placement_of(image, self._viewer))[["y", "x"]].to_numpy()
+        nearest = positions[np.argmin(np.linalg.norm(positions - middle, axis=1))]
+        return float(nearest[0]), float(nearest[1])
+
+    def _lay_out(self) -> None:
+        self.add(
+            "Image",
+            self.image,
+            "The image to learn from. Choose another when several are open; further channels are under Advanced.",
+        )
+        self.add(
+            "Atoms",
+            self.atoms,
+            "The Points layer with the atoms, as “Detect atoms” makes it; edit it by hand as you like. Choose "
+            "a regular grid where there are no atoms to be found: it cuts windows all over the image.",
+        )
+        row = QHBoxLayout()
+        row.addWidget(self.window_px, 1)
+        row.addWidget(self._size)
+        self.add(
+            "Window",
+            side_by_side(row),
+            "Side of the square that is cut out around every atom, in px; it is drawn on the image. Two "
+            "lattice spacings are suggested, which show an atom and its nearest neighbours. Make it larger to "
+            "see more of the surroundings.",
+        )
+        self.add(
+            "Grid step",
+            self.step_px,
+            "Distance between the windows of the regular grid, in px. Smaller gives more windows, and takes longer.",
+        )
+        self.advanced.add(
+            "More channels",
+            self.channels,
+            "Further images of the same area and size, such as a second detector. Tick those that the model "
+            "shall see together with the first.",
+        )
+
+    def _connect(self) -> None:
+        self.image.layer_changed.connect(self.suggest)
+        self.image.layer_changed.connect(self.channels.refresh)
+        self.atoms.layer_changed.connect(self._on_atoms_changed)
+        self.window_px.valueChanged.connect(self._on_window_changed)
+
+    def _on_atoms_changed(self) -> None:
+        """Choose the image of the atoms, if it is known."""
+        if self.atoms.layer() is not None:
+            self.image.choose(image_below(self._viewer, self.atoms.layer(), self.image.layer()))
+        self.suggest()
+
+    def _on_window_changed(self, value: int) -> None:
+        self._show_size()
+        self.changed.emit()
+
+    def _show_size(self) -> None:
+        image = self.image.layer()
+        self.set_row_visible(self.step_px, self.atoms.layer() is None)
+        size, unit = (None, "") if image is None else placement_of(image).pixel_size()
+        self._size.setText("" if size is None else f"= {self.window_px.value() * size[1]:.3g} {unit}")
+
+    def _is_further_image(self, layer: Any) -> bool:
+        return is_source_image(layer) and layer != self.image.layer()
+
+    def _image(self) -> Any:
+        image = self.image.layer()
+        if image is None:
+            raise InputError("There is no image; open one, or a sample from File → Open Sample.")
+        return image
+
+
+def say_frame(points: Any, placement: Placement) -> None:
+    """Say to which frame of a movie points are taken to belong that have none; napari shows them on every frame."""
+    if points.ndim < placement.ndim:
+        show_warning(
+            f"“{points.name}” has no axis of frames, so its points belong to no frame of the movie. They are used on "
+            f"the frame in view, {placement.frame}; detect atoms on the movie to have them on every frame."
+        )
+
+
+def is_source_image(layer: Any) -> bool:
+    """Whether the layer is an image and not one that we made from another."""
+    return isinstance(layer, Image) and layer.metadata.get(KEY, {}).get("kind") not in RESULTS
+
+
+def image_below(viewer: Any, points: Any, first: Any | None = None) -> Any | None:
+    """The image that points belong to, where none is known one that they lie on: the `first` or the topmost such."""
+    images = [layer for layer in reversed(viewer.layers) if is_source_image(layer) and not image_token(layer)]
+    return image_of(viewer.layers, points, sorted(images, key=lambda image: image != first))
+
+
+def source_image(viewer: Any, points: Any, first: Any | None = None) -> Any:
+    """As `image_below`.
+
+    Raises
+    ------
+    InputError
+        If it is not known, or the layer is not of points.
+    """
+    if not isinstance(points, Points):
+        raise InputError("A model describes windows around points; choose a Points layer.")
+    image = image_below(viewer, points, first)
+    if image is None:
+        raise InputError(
+            f"It is not known which image “{points.name}” belongs to; choose it under Image in Explore latents."
+        )
+    return image
+
+
+def is_atoms(layer: Any) -> bool:
+    """Whether the layer has points that may be atoms: not our marks, nor the centres of a regular grid."""
+    made = layer.metadata.get(KEY, {})
+    return isinstance(layer, Points) and made.get("kind") not in MARKS and made.get("method") != "grid"
+
+
+def full_shape(layer: Any) -> tuple[int, ...]:
+    """Shape of the data of an image layer at full resolution."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    return tuple(data.shape)

@@ -1,0 +1,179 @@
+"""What a model is told of the atoms: a column to be conditional on, or labels from a column or a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Labels
+from qtpy.compat import isalive
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QComboBox, QWidget
+
+from ...analysis.labelling import Supervision, class_under, condition_of, is_known, labels_of
+from ...core.errors import InputError
+from ...core.placement import Placement
+from ...layers.points import KEY, placement_of
+from ..common.layer_box import FollowsPoints, follow_layers
+from ..common.panel import Form, sentence
+from .data_form import Source
+
+LABEL = "label"  # the column that is chosen by itself, and made where there is none
+SHOWN = 4  # names of classes in the words below the row
+
+
+class ColumnBox(QComboBox):
+    """Drop-down list of columns, and of layers below them; nothing is chosen at first.
+
+    Parameters
+    ----------
+    hint : str
+        Shown while nothing is chosen.
+    extra : str
+        An entry that is neither, at the end of the list; empty for none. ``ColumnBox.EXTRA`` when it is chosen.
+    """
+
+    EXTRA = object()
+
+    def __init__(self, hint: str, extra: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._entries: list[Any] = []
+        self._extra = extra
+        self.setPlaceholderText(hint)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(12)
+
+    def chosen(self) -> Any | None:
+        """Name of a column, a layer, ``EXTRA``, or ``None``."""
+        index = self.currentIndex()
+        return self._entries[index] if index >= 0 else None
+
+    def choose(self, entry: Any) -> None:
+        """Choose a column by name, or a layer, if it is offered."""
+        self.setCurrentIndex(self._entries.index(entry) if entry in self._entries else -1)
+
+    def offer(self, columns: list[str], layers: list[Any], first: str = "") -> None:
+        """Offer these; what is chosen stays so, and where nothing is, `first` is chosen."""
+        before = self.chosen()
+        with QSignalBlocker(self):
+            self.clear()
+            extra = [self._extra] if self._extra else []
+            self._entries = [*columns, *layers, *(self.EXTRA for _ in extra)]
+            self.addItems([*columns, *(f"layer “{layer.name}”" for layer in layers), *extra])
+            self.choose(first if before is None else before)
+
+
+class GivenForm(FollowsPoints, Form):
+    """Rows that the kind of the model asks for; the others are hidden.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    """
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self.condition = ColumnBox("choose a column")
+        self.labels = ColumnBox("label some atoms below")
+        self.told = sentence()
+        self.add(
+            "Condition on",
+            self.condition,
+            "Column of the points with a class or a number for every atom, such as thickness. Choose what you "
+            "know already, and the latents leave it out.",
+        )
+        self.add(
+            "Labels from",
+            self.labels,
+            "Where the known atoms are told: a column with the class of some (words or whole numbers, blank "
+            "where not known), or with numbers to predict (NaN where not known); or a Labels layer, when you "
+            "painted over some atoms. Label a few below if you have neither.",
+        )
+        self.add_wide(self.told)
+        self.labels.currentIndexChanged.connect(self._tell)
+        follow_layers(viewer, self.refresh)
+        self.show_kinds(set())
+
+    def show_kinds(self, kinds: set[str]) -> None:
+        """Show the rows that these kinds of models ask for, and hide the form if there are none."""
+        self.set_row_visible(self.condition, "conditional" in kinds)
+        self.set_row_visible(self.labels, "semi-supervised" in kinds)
+        self.set_row_visible(self.told, "semi-supervised" in kinds)
+        self.setVisible(bool(kinds & {"conditional", "semi-supervised"}))
+        self._tell()
+
+    def read(self, kind: str, source: Source) -> Supervision:
+        """What a model of this kind is given of the atoms of a source, a row for each.
+
+        Raises
+        ------
+        InputError
+            If nothing is chosen, the column is gone, there are no labels, or a condition is not complete.
+        """
+        if kind == "conditional":
+            name = self.condition.chosen()
+            if name is None:
+                raise InputError("Choose the column of the points that the model is conditional on (Condition on).")
+            return Supervision(condition=condition_of(self._column(name)), column=name)
+        if kind != "semi-supervised":
+            return Supervision()
+        chosen = self.labels.chosen()
+        values = labels_of(self._labels(source.atoms[["frame", "y", "x"]].to_numpy(float), source.placement))
+        role = "targets" if values.dtype.kind == "f" else "labels"
+        return Supervision(**{role: values}, column=chosen if isinstance(chosen, str) else "")
+
+    def known(self) -> Any | None:
+        """Labels of all points as they are chosen, or ``None`` when none are."""
+        if self.points is None or self.labels.chosen() is None:
+            return None
+        return self._labels(np.asarray(self.points.data, float), placement_of(self.points, self._viewer))
+
+    def refresh(self, event: Any = None) -> None:
+        """Offer the columns and layers that there are now."""
+        if not isalive(self):
+            return
+        columns = [] if self.points is None else [str(name) for name in self.points.features]
+        results = () if self.points is None else self.points.metadata.get(KEY, {}).get("columns", ())
+        self.condition.offer(columns, [])
+        painted = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
+        self.labels.offer([name for name in columns if name not in results], painted, first=LABEL)
+        self._tell()
+
+    def _labels(self, positions: npt.NDArray[np.float64], placement: Placement) -> Any:
+        chosen = self.labels.chosen()
+        if chosen is None:
+            raise InputError("There are no labels yet; label a few atoms of each class, or choose a column or a layer.")
+        if isinstance(chosen, str):
+            return self._column(chosen)
+        image = np.asarray(chosen.data[0] if chosen.multiscale else chosen.data)
+        return class_under(image, Placement.of_layer(chosen).points_from(positions, placement), chosen.name)
+
+    def _column(self, name: str) -> Any:
+        if self.points is None:
+            raise InputError("A regular grid has no columns; choose a Points layer as Atoms.")
+        if name not in self.points.features:
+            raise InputError(f"“{self.points.name}” has no column “{name}” any more; choose another.")
+        return self.points.features[name].reset_index(drop=True)
+
+    def _tell(self, index: int = 0) -> None:
+        """Say how the labels are understood, or what is the matter with them."""
+        if not self.labels.isHidden():  # counting takes time where there are many atoms
+            self.told.setText(self._summary())
+
+    def _summary(self) -> str:
+        try:
+            given = self.known()
+            if given is None:
+                return ""
+            values = labels_of(given)
+        except InputError as error:
+            return str(error)
+        known = is_known(values)
+        counted = f"{known.sum()} of {len(values)} atoms"
+        if values.dtype.kind == "f":
+            return f"{counted} have a number; it is predicted for all."
+        names, counts = np.unique(values[known], return_counts=True)
+        words = ", ".join(f"{name} {count}" for name, count in list(zip(names, counts, strict=True))[:SHOWN])
+        return f"{counted} labelled: {words}{', …' if len(names) > SHOWN else ''}"

@@ -1,0 +1,74 @@
+"""What can be done with a trained model: save, load, apply to the chosen image, train on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+
+from ..common.saving_box import SavingBox
+
+if TYPE_CHECKING:
+    from ...runs.run import Run
+
+
+class RunBox(SavingBox):
+    """Buttons for the run at hand."""
+
+    apply_clicked = Signal()
+    continue_clicked = Signal()
+    load_asked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(
+            "model",
+            "model",
+            "Write the trained model into a new folder, to use it another day or on a whole folder of images (Batch)",
+            parent,
+        )
+        self.load_button = QPushButton("Load …")
+        self.apply_button = QPushButton("Apply")
+        self.continue_button = QPushButton("Continue")
+        self.load_button.setToolTip("Read a model that was saved before, from its folder")
+        self.apply_button.setToolTip("Describe the atoms of the chosen image with this model, without training it")
+        self.continue_button.setToolTip(
+            "Train this model further on the chosen image: model and window stay, while epochs, batch, weight of KL, "
+            "device and seed are those of the form"
+        )
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        for button in (self.save_button, self.load_button, self.apply_button, self.continue_button):
+            row.addWidget(button)
+        self.load_button.clicked.connect(self._on_load_clicked)
+        self.apply_button.clicked.connect(self._on_apply_clicked)
+        self.continue_button.clicked.connect(self._on_continue_clicked)
+        self.set_run(None)
+
+    @property
+    def run(self) -> Run | None:
+        """The run at hand."""
+        return self.kept
+
+    def set_run(self, run: Run | None) -> None:
+        """Make a run the one at hand."""
+        self.kept = run
+        for button in (self.save_button, self.apply_button, self.continue_button):
+            button.setEnabled(run is not None)
+
+    def marker(self) -> str:
+        """Name of the file by which the folder of a run is known."""
+        from ...runs.folder import MARKER
+
+        return MARKER
+
+    def _on_load_clicked(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Load a model: choose its folder")
+        if folder:
+            self.load_asked.emit(folder)
+
+    def _on_apply_clicked(self) -> None:
+        self.apply_clicked.emit()
+
+    def _on_continue_clicked(self) -> None:
+        self.continue_clicked.emit()
