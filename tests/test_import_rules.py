@@ -15,15 +15,8 @@ import napari_vae
 
 PACKAGE = Path(napari_vae.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-#: The modules that compute with torch, and may import it at their top.
-TORCH = {
-    *("checkpoint", "curriculum", "device", "latent_table", "processes", "run", "run_folder"),
-    *("schedule", "session", "sorting", "stepping", "supply", "teaching", "training"),
-    *("atoms.network", "samples.landau"),
-    *(f"learning.{name}" for name in ("deep_kernel", "ensemble", "evidence", "marginals", "matern", "networks")),
-    *("learning.processes", "learning.run_encoder", "learning.saving"),
-    *(f"models.{path.stem}" for path in (PACKAGE / "models").glob("*.py")),
-} - {"models.config", "models.given", "models.images"}
+#: Rooms that compute with torch, and the only modules of others that do.
+COMPUTING = ("models", "runs", "training", "workflow", "learning", "core.device", "atoms.network", "samples.landau")
 HEAVY = ("torch", "napari", "qtpy", "PySide6", "PyQt6", "magicgui", "pyqtgraph")
 
 
@@ -60,7 +53,7 @@ def test_no_module_but_those_that_compute_loads_torch_or_a_window():
     names = [
         f"napari_vae.{name}"
         for name in map(module_name, SOURCES)
-        if name not in TORCH and not name.startswith(("widgets", "__main__")) and name != "__init__"
+        if not name.startswith((*COMPUTING, "widgets", "__main__")) and name != "__init__"
     ]
     assert len(names) > 20
     loaded = loaded_after("import importlib; " + "; ".join(f"importlib.import_module({name!r})" for name in names))
