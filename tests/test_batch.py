@@ -12,7 +12,7 @@ import pytest
 import napari_vae as nv
 from counting import NAMES, Count, contents, states
 from napari_vae import batch
-from napari_vae.batch.records import read_record
+from napari_vae.workflow.records import read_record
 
 
 @pytest.fixture

@@ -105,6 +105,6 @@ def test_a_latent_that_says_nothing_stays_small_beside_other_columns(islands):
 
 def test_density_of_many_rows_is_that_of_a_sample(monkeypatch, islands):
     table, truth = islands
-    monkeypatch.setattr("napari_vae.analysis.clusters.MOST_DENSE", 200)
+    monkeypatch.setattr("napari_vae.core.clusters.MOST_DENSE", 200)
     found = cluster(table, "hdbscan", columns=["z1", "z2"]).to_numpy()
     assert (found[found >= 0] == truth[found >= 0]).mean() > 0.98 and (found < 0).mean() < 0.2

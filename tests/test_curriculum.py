@@ -10,9 +10,9 @@ import torch
 
 from napari_vae import ModelConfig, TrainConfig
 from napari_vae.core.progress import Progress, drain, never
+from napari_vae.models.guide import Told
 from napari_vae.models.vae import InvariantVAE
 from napari_vae.training.curriculum import CALMEST, CENTRING, OPEN, TAUGHT, Curriculum
-from napari_vae.training.guide import Told
 from napari_vae.training.schedule import FLOOR, MAX_STEPS, MIN_STEPS, Schedule
 from napari_vae.training.sorting import _classes_of_groups
 from napari_vae.training.teaching import Teaching

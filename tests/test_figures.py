@@ -26,7 +26,9 @@ from napari_vae.analysis.figures import (
 from napari_vae.analysis.figures.micrographs import LARGEST_SYMBOL, SYMBOL
 from napari_vae.analysis.figures.windows import class_means
 from napari_vae.analysis.upright import upright
-from napari_vae.layers.results import class_manifolds, side_by_side, symbol_spacing, tile
+from napari_vae.layers.analysis import analysis_layers
+from napari_vae.patches.patches import symbol_spacing
+from napari_vae.runs.planes import class_manifolds, side_by_side, tile
 from napari_vae.workflow.analyze import Analysis
 
 WIDTH = 85 / 25.4
@@ -228,7 +230,7 @@ def test_a_model_of_one_number_has_three_planes(joint):
 
 
 def test_the_layer_of_the_manifold_shows_every_class(joint):
-    data, options, _ = joint.layers()[-1]
+    data, options, _ = analysis_layers(joint)[-1]
     assert options["metadata"]["napari_vae"]["classes"] == ("class 0", "class 1")
     assert np.isfinite(options["contrast_limits"]).all()
     np.testing.assert_array_equal(data, side_by_side(class_manifolds(joint.run)))

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_vae.cli.terminal import exit_code, sentence
 from napari_vae.core import folders, storage
-from napari_vae.core.errors import InputError, ReadError
+from napari_vae.core.errors import InputError, ReadError, exit_code, sentence
 from napari_vae.core.folders import holds, open_folder, recover, replace_folder, replacing, user_path
 from napari_vae.workflow.archive import list_runs
 

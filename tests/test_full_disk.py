@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
-from napari_vae.cli.terminal import exit_code, sentence
+from napari_vae.core.errors import exit_code, sentence
 from napari_vae.io.writing import TABLE_ENDINGS
 
 resource = pytest.importorskip("resource", reason="the limit for a file is that of Linux and macOS")

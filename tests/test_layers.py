@@ -11,11 +11,11 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from napari_vae.analysis.cells import class_labels
 from napari_vae.core.class_colors import CLASS_COLORS
 from napari_vae.core.errors import InputError, ReadError
 from napari_vae.core.micrograph import Micrograph
 from napari_vae.core.placement import Placement
-from napari_vae.layers.cells import class_labels
 from napari_vae.layers.identity import linked, made_of
 from napari_vae.layers.points import (
     KEY,
@@ -29,10 +29,11 @@ from napari_vae.layers.points import (
     micrograph_from_layer,
     placement_of,
 )
-from napari_vae.layers.results import result_layers, tile
+from napari_vae.layers.results import result_layers
 from napari_vae.models.config import ModelConfig
 from napari_vae.models.given import Scale
 from napari_vae.patches.patches import extract_patches
+from napari_vae.runs.planes import tile
 
 TURNED = {
     "scale": (0.02, 0.02),

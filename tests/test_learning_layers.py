@@ -6,9 +6,9 @@ import pytest
 from napari.layers import Image, Points
 
 from napari_vae.core.placement import Placement
-from napari_vae.core.positions import grid_positions
 from napari_vae.layers.learning import Candidates, learned_points, next_points, pictures, results_table
 from napari_vae.layers.points import KEY
+from napari_vae.patches.grid import grid_positions
 from training_widget import TURNED
 
 SHAPE = (60, 90)

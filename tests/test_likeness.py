@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from napari_vae import extract_patches, samples
-from napari_vae.core.positions import grid_positions, nearest_distance
+from napari_vae.core.positions import nearest_distance
 from napari_vae.core.provenance import describe_data
+from napari_vae.patches.grid import grid_positions
 from napari_vae.runs.likeness import compare
 
 ALIKE = {"elbo": [0.0, 0.0]}

@@ -10,7 +10,7 @@ from napari_vae import analyze, assign_sublattices, describe_crystal
 from napari_vae.core.errors import InputError
 from napari_vae.core.micrograph import Micrograph
 from napari_vae.core.normalization import Normalization, levels_of
-from napari_vae.core.positions import grid_positions
+from napari_vae.patches.grid import grid_positions
 from napari_vae.patches.patches import extract_patches, paste_patches, suggest_window
 
 UNIT = Normalization(low=(0.0,), high=(1.0,))

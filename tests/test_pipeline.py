@@ -8,6 +8,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 import napari_vae as nv
+from napari_vae.layers.analysis import analysis_layers
 from napari_vae.workflow.analyze import Stage
 from napari_vae.workflow.archive import check_folder
 
@@ -74,7 +75,7 @@ def test_progress_tells_each_stage_from_begin_to_end(analysis, stages):
 
 
 def test_layers_lie_on_the_micrograph(analysis):
-    layers = analysis.layers()
+    layers = analysis_layers(analysis)
     kinds = [kind for _, _, kind in layers]
     assert kinds[0] == "image"
     assert {"points", "labels"} < set(kinds)
@@ -108,7 +109,7 @@ def test_a_folder_gives_the_analysis_back(analysis, folder):
     pd.testing.assert_frame_equal(again.latents, analysis.latents, check_dtype=False, rtol=1e-6)
     np.testing.assert_allclose(again.patches.data, analysis.patches.data, atol=1e-6)
     np.testing.assert_allclose(again.reconstruction, analysis.reconstruction, atol=1e-5)
-    assert len(again.layers()) == len(analysis.layers())
+    assert len(analysis_layers(again)) == len(analysis_layers(analysis))
 
 
 def test_a_folder_is_never_replaced_unasked(analysis, folder, tmp_path):
@@ -237,7 +238,7 @@ def test_classes_from_labels_keep_their_names(labelled, tmp_path):
     folder = result.save(tmp_path / "labelled")
     again = nv.load_analysis(folder)
     assert (again.latents["class_name"] == names).all()
-    assert len(again.layers()) == len(result.layers())
+    assert len(analysis_layers(again)) == len(analysis_layers(result))
     assert result.latents["class_name"].iloc[0] in (folder / "report.html").read_text()
 
 

@@ -10,9 +10,9 @@ import pytest
 
 import napari_vae as nv
 from napari_vae.analysis.figures.micrographs import round_length
-from napari_vae.analysis.figures.reported import figures
 from napari_vae.workflow.analyze import Analysis
 from napari_vae.workflow.report import table_html, write_report
+from napari_vae.workflow.report_figures import figures
 
 NASTY = "<script>alert('x')</script> & \"co\""
 

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save
 
 import napari_vae as nv
 from napari_vae.core.placement import Placement
+from napari_vae.layers.analysis import analysis_layers
 from napari_vae.layers.identity import note
 from napari_vae.layers.open_runs import OpenRun, keep_run, read_run, run_of, unread_folder
 from napari_vae.layers.reader import get_reader
@@ -57,7 +58,7 @@ def opened_run(viewer, points):
 def test_a_dropped_analysis_is_all_its_layers(analysis, folder):
     viewer = ViewerModel()
     layers = viewer.open(folder, plugin="napari-vae")
-    assert [layer.name for layer in layers] == [options["name"] for _, options, _ in analysis.layers()]
+    assert [layer.name for layer in layers] == [options["name"] for _, options, _ in analysis_layers(analysis)]
     (points,) = (layer for layer in layers if type(layer).__name__ == "Points")
     np.testing.assert_allclose(points.features["z1"].dropna(), analysis.latents["z1"], rtol=1e-5)
     assert str(points.units[-1]) == "nanometer" and points.scale[-1] == pytest.approx(0.02)
@@ -184,7 +185,7 @@ def test_tables_open_as_points_in_their_place(analysis, tmp_path):
 
 def test_points_are_saved_as_tables_and_labels_as_labels(analysis, tmp_path):
     viewer = ViewerModel()
-    layers = analysis.layers()
+    layers = analysis_layers(analysis)
     points = viewer.add_points(layers[-2][0], **layers[-2][1])
     assert viewer.layers.save(str(tmp_path / "t.csv"), plugin="napari-vae") == [str(tmp_path / "t.csv")]
     table = nv.read_table(tmp_path / "t.csv")

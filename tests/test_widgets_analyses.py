@@ -9,6 +9,7 @@ from napari.components import ViewerModel
 
 import napari_vae as nv
 from napari_vae.core.placement import Placement
+from napari_vae.layers.analysis import analysis_layers
 from napari_vae.layers.identity import image_of, note, ours, token_of
 from napari_vae.layers.open_runs import OpenRun, keep_run, run_of
 from napari_vae.layers.points import KEY
@@ -125,7 +126,7 @@ def test_channels_of_an_analysis_are_images_of_their_own(lattice):
     atoms = pd.DataFrame({"frame": 0, "y": positions[:, 0], "x": positions[:, 1]})
     analysis = nv.analyze(image, atoms=atoms, window=12, model="vae", train=nv.TrainConfig(epochs=1, device="cpu"))
     viewer = ViewerModel()
-    (data, options, _), *others = analysis.layers()
+    (data, options, _), *others = analysis_layers(analysis)
     first, second = viewer.add_image(data, **options)
     assert image_of(viewer.layers, viewer.add_points(others[-2][0], **others[-2][1]), []) == first
     assert token_of(viewer.layers, first) != token_of(viewer.layers, second)

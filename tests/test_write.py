@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_vae.cli.terminal import sentence
-from napari_vae.core.errors import InputError, ReadError
+from napari_vae.core.errors import InputError, ReadError, sentence
 from napari_vae.io import read
 from napari_vae.io.writing import read_table, write_image, write_table
 from napari_vae.layers.reader import read_layers

@@ -10,8 +10,9 @@ import pytest
 
 import napari_vae as nv
 from napari_vae.batch.parts import Parts
-from napari_vae.batch.records import Record, read_record, write_record
 from napari_vae.core.errors import InputError
+from napari_vae.layers.analysis import analysis_layers
+from napari_vae.workflow.records import Record, read_record, write_record
 from plain_gp import PlainGP
 
 OLD = Path(__file__).parent / "old_folders" / "analysis-1"
@@ -104,7 +105,7 @@ def saved_run(folder):
 
 def saved_analysis(folder):
     shutil.copytree(OLD, folder)
-    return folder / "analysis.json", lambda: nv.load_analysis(folder).layers()
+    return folder / "analysis.json", lambda: analysis_layers(nv.load_analysis(folder))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from napari_vae.batch.summary import write_summary
 from napari_vae.core.normalization import Normalization
 from napari_vae.io.json_files import read_json
 from napari_vae.io.vendors import READERS
+from napari_vae.layers.analysis import analysis_layers
 from napari_vae.layers.reader import read_layers
 from napari_vae.models.given import Scale
 
@@ -163,7 +164,7 @@ def open_analysis(path: Path, rng: random.Random) -> None:
         _show(path.parent)
         return
     analysis = nv.load_analysis(path.parent)
-    for layer in analysis.layers():
+    for layer in analysis_layers(analysis):
         _touch(layer[0])
     repr([analysis, analysis.reconstruction, analysis.classes])
 

@@ -21,9 +21,9 @@ import tifffile
 
 import napari_vae as nv
 from napari_vae.batch.parts import Parts
-from napari_vae.batch.records import Record, write_record
 from napari_vae.learning.gp.config import DeepKernelConfig
 from napari_vae.samples import micrograph
+from napari_vae.workflow.records import Record, write_record
 
 ROOT = Path(__file__).parents[2]
 FORMATS = Path(os.environ.get("NAPARI_VAE_DATA", ROOT.parent / "shared" / "data"), "formats")

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import batch as batch
     from . import samples as samples
-    from .analysis.clusters import cluster as cluster
     from .analysis.embedding_quality import knn_r2 as knn_r2
     from .analysis.embedding_quality import participation_ratio as participation_ratio
     from .analysis.embedding_quality import roughness as roughness
@@ -30,13 +29,13 @@ if TYPE_CHECKING:
     from .analysis.regret import mean_regret as mean_regret
     from .analysis.regret import measurements_to_reach as measurements_to_reach
     from .analysis.regret import simple_regret as simple_regret
-    from .atoms import assign_sublattices as assign_sublattices
     from .atoms import detect_atoms as detect_atoms
     from .atoms import estimate_spacing as estimate_spacing
     from .atoms import iter_detect_atoms as iter_detect_atoms
     from .atoms import link_atoms as link_atoms
     from .batch.long_jobs import detect_files as detect_files
     from .batch.long_jobs import encode_files as encode_files
+    from .core.clusters import cluster as cluster
     from .core.errors import InputError as InputError
     from .core.errors import ReadError as ReadError
     from .core.errors import TrainingError as TrainingError
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from .crystal.intensities import voronoi_intensities as voronoi_intensities
     from .crystal.lattice import Lattice as Lattice
     from .crystal.lattice_vectors import measure_lattice as measure_lattice
+    from .crystal.sublattices import assign_sublattices as assign_sublattices
     from .crystal.vacancies import find_vacancies as find_vacancies
     from .io.reading import list_datasets as list_datasets
     from .io.reading import read as read
@@ -117,9 +117,9 @@ _HOME = {
     "analyze": "workflow.analyze",
     "apply_run": "workflow.apply",
     "as_micrograph": "core.micrograph",
-    "assign_sublattices": "atoms",
+    "assign_sublattices": "crystal.sublattices",
     "batch": "",
-    "cluster": "analysis.clusters",
+    "cluster": "core.clusters",
     "compare": "runs.likeness",
     "describe_crystal": "crystal.description",
     "detect_atoms": "atoms",

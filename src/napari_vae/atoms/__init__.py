@@ -1,12 +1,10 @@
 """Atoms: where they are, how far apart, which sublattice they belong to, and which is which in a movie."""
 
-from ..crystal.sublattices import assign_sublattices
 from .detect import detect_atoms, iter_detect_atoms
 from .linking import iter_link_atoms, link_atoms
 from .scale import estimate_spacing
 
 __all__ = [
-    "assign_sublattices",
     "detect_atoms",
     "estimate_spacing",
     "iter_detect_atoms",

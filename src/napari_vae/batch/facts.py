@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..workflow.records import PIXEL, UNIT
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from ..runs.likeness import Likeness
 
 KEY = "napari_vae"
-PIXEL, UNIT = ("pixel_height", "pixel_width"), "pixel_unit"
 
 
 def atom_facts(atoms: pd.DataFrame) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def _encoded(
     import pandas as pd
 
     from ..core.normalization import Normalization
-    from ..patches.columns import name_classes
+    from ..models.columns import name_classes
     from ..patches.patches import extract_patches
 
     known = None if limits is None else Normalization.from_dict(limits)

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InputError
-from ..core.folders import user_path
+from ..core.folders import check_writable, user_path
 from ..io.writing import check_table_name
-from ..workflow.archive import check_writable
 from .frames import Work, do_frame, let_go
 from .inputs import find_files
 from .names import places

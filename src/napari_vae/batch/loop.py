@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from ..cli.terminal import exit_code, sentence
-from ..core.errors import InputError
+from ..core.errors import InputError, exit_code, sentence
+from ..core.folders import check_writable
 from ..core.progress import never
-from ..workflow.archive import check_writable
+from ..workflow.records import BEGUN, DONE, FAILED, Record, check_unchanged, key_of, read_record, stamp_of, write_record
 from .inputs import Patterns, find_files, is_open, listed
 from .names import places
-from .records import BEGUN, DONE, FAILED, Record, check_unchanged, key_of, read_record, stamp_of, write_record
 from .summary import check_summary, write_summary
 
 if TYPE_CHECKING:

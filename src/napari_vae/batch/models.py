@@ -11,11 +11,11 @@ from ..core.errors import InputError
 from ..core.folders import check_replaceable
 from ..io.reading import read
 from ..io.writing import read_table
-from ..patches.columns import Given
+from ..models.columns import Given
 from ..workflow.archive import check_folder
+from ..workflow.records import content_hash
 from .facts import atom_facts
 from .loop import Found, Say
-from .records import content_hash
 from .tables import check_atoms, detection_settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.folders import replace_folder
+from ..core.folders import check_writable, replace_folder
 from ..core.normalization import levels_of
 from ..core.progress import never
 from ..core.units import size_ratio
@@ -21,12 +21,22 @@ from ..io.csv_tables import write_csv
 from ..io.reading import read
 from ..io.writing import read_table, write_table
 from ..runs.likeness import OTHER_SCALE
-from ..workflow.archive import check_writable
+from ..workflow.records import (
+    BEGUN,
+    DONE,
+    FAILED,
+    Record,
+    State,
+    check_unchanged,
+    key_of,
+    read_record,
+    stamp_of,
+    write_record,
+)
 from .facts import atom_facts
 from .inputs import Patterns, find_files
 from .loop import EARLIER, Outcome, StoppedError, check_replaceable, make_way
 from .models import Train
-from .records import BEGUN, DONE, FAILED, Record, State, check_unchanged, key_of, read_record, stamp_of, write_record
 from .sources import Source, share_out
 from .tables import check_atoms
 

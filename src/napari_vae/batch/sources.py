@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..cli.terminal import exit_code, sentence
+from ..core.errors import exit_code, sentence
 from .loop import StoppedError
 
 if TYPE_CHECKING:

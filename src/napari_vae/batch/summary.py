@@ -14,7 +14,7 @@ from ..core.errors import InputError
 from ..core.folders import replacing
 from ..io.csv_tables import write_csv
 from ..workflow.archive import RECORD
-from .records import BEGUN, FAILED, FOLDER, records_in
+from ..workflow.records import BEGUN, FAILED, FOLDER, records_in
 
 if TYPE_CHECKING:
     import pandas as pd

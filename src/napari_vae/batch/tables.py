@@ -13,10 +13,10 @@ from ..core.errors import InputError
 from ..core.folders import replacing
 from ..io.reading import read
 from ..io.writing import read_table, write_table
-from ..patches.columns import Given
+from ..models.columns import Given
+from ..workflow.records import content_hash
 from .facts import atom_facts, describe_detection, describe_likeness, image_facts, likeness_facts
 from .loop import Found, Say
-from .records import content_hash
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,11 +213,11 @@ class Crystal(Tables):
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Measure, and write the tables; that of the columns last."""
-        from ..atoms import assign_sublattices
         from ..core.micrograph import first_channel
         from ..core.progress import drain
         from ..crystal.description import Crystal as Described
         from ..crystal.description import iter_describe_crystal
+        from ..crystal.sublattices import assign_sublattices
         from ..workflow.analyze import Stage
 
         image = first_channel(read(path, dataset=self.dataset))

@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..cli.terminal import exit_code, sentence
-from ..core.errors import InputError
+from ..core.errors import InputError, exit_code, sentence
 from ..io.writing import write_table
-from .frames import FrameJob, FrameResult, Work, jobs_of
-from .loop import check_replaceable
-from .parts import Parts, check_same_job
-from .records import (
+from ..workflow.records import (
     BEGUN,
     DONE,
     Record,
@@ -27,6 +23,9 @@ from .records import (
     stamp_of,
     write_record,
 )
+from .frames import FrameJob, FrameResult, Work, jobs_of
+from .loop import check_replaceable
+from .parts import Parts, check_same_job
 from .tables import detection_settings
 
 if TYPE_CHECKING:

@@ -221,7 +221,7 @@ def train(
 ) -> None:
     """Train a model on the windows around the atoms of an image; of several files, one model each or one of all."""
     from ..batch import Train
-    from ..batch.shared_training import several_processes, train_together, train_together_on_all
+    from .shared_training import several_processes, train_together, train_together_on_all
 
     job = Train(
         model_of(model, latents, n_classes),

@@ -10,8 +10,8 @@ import typer
 from ..core.errors import InputError
 
 if TYPE_CHECKING:
+    from ..models.columns import Given
     from ..models.config import ModelConfig, TrainConfig
-    from ..patches.columns import Given
 
 Files = Annotated[
     list[Path],
@@ -73,7 +73,7 @@ def model_of(name: str, latents: int, n_classes: int | None) -> ModelConfig:
 
 def given_of(labels: str | None, condition: str | None, targets: str | None) -> Given:
     """Columns by name; of several the names are separated by commas."""
-    from ..patches.columns import Given
+    from ..models.columns import Given
 
     lists = ([name.strip() for name in text.split(",")] if text else None for text in (condition, targets))
     return Given.of(labels, *lists)

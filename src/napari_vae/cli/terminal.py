@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 from ..core.errors import InputError, TrainingError, shown
-from ..core.storage import storage_problem
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from ..batch.loop import BatchProgress
     from ..workflow.analyze import Stage
 
-BAD_INPUT, OUR_FAULT, STOPPED = 2, 1, 130
+STOPPED = 130  # the exit code
 
 
 def console(*, error: bool = False) -> Console:
@@ -72,22 +71,6 @@ def no_logs() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
-
-
-def exit_code(error: Exception) -> int:
-    """2 for bad input and a disk that takes no more, 1 for anything else."""
-    return BAD_INPUT if isinstance(error, InputError) or storage_problem(error) else OUR_FAULT
-
-
-def sentence(error: Exception) -> str:
-    """One line on an error: its own words if it is meant for the user, else what to report."""
-    text = " ".join(str(error).split())
-    if isinstance(error, InputError | TrainingError):
-        return text
-    if problem := storage_problem(error):
-        return problem
-    kind = f"{type(error).__name__}: {text[:300]}"
-    return f"An error in napari-vae itself ({kind}); run again with NAPARI_VAE_DEBUG=1 and report what it shows."
 
 
 def _end(message: str, code: int) -> NoReturn:

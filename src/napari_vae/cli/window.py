@@ -53,12 +53,13 @@ def make_viewer(analysis: Analysis) -> Any:
         viewer = napari.Viewer(title=f"napari-vae: {analysis.micrograph.name}", ndisplay=2)
     except ImportError as error:
         raise InputError('The window needs Qt; install it with: pip install "napari-vae[all]"') from error
+    from ..layers.analysis import analysis_layers
     from ..layers.open_runs import keep_run, open_analysis
     from ..layers.points import KEY
     from ..layers.results import points_name
 
     opened = open_analysis(analysis)
-    for data, options, kind in analysis.layers():
+    for data, options, kind in analysis_layers(analysis):
         if kind == "points":
             options["metadata"][KEY]["run"] = keep_run(viewer, opened)
         getattr(viewer, f"add_{kind}")(data, **options)

@@ -20,6 +20,7 @@ CLASS_COLORS = (
     *("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999"),
     *("#ffb3c1", "#8a8f00", "#aee3ff", "#f49a7b", "#5fd3ad", "#e0d0b0", "#8c6bd1", "#9a5b2d"),
 )
+ATOM_COLOR = "#00e5ff"  # of points that have no classes
 
 
 def class_name(value: object) -> str:

@@ -269,3 +269,20 @@ def remove_folder(target: Path) -> None:
     away = target.with_name(f".{_short(target.name)}-{secrets.token_hex(4)}")
     move(target, away)
     shutil.rmtree(away)
+
+
+def check_writable(folder: str | PathLike[str]) -> Path:
+    """Return `folder` as a path if it is, or can be made, a folder that may be written to.
+
+    Raises
+    ------
+    InputError
+        If it is a file, or may not be written to.
+    """
+    path = user_path(folder)
+    above = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not above.is_dir():
+        raise InputError(f"{above} is a file; give the name of a folder for the results.")
+    if not os.access(above, os.W_OK):
+        raise InputError(f"The folder {above} may not be written to; give another one for the results.")
+    return path

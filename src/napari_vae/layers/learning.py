@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..analysis.cells import CELL_RADIUS, value_map
 from ..core.class_colors import NO_CLASS, class_colors
 from ..core.placement import Placement
 from ..core.positions import table_spacing
-from .cells import value_map
 from .points import KEY, LayerData, atoms_to_points, blank_row, latent_style
-from .results import CELL_RADIUS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..core.errors import ReadError
 from ..core.placement import Placement
-from ..patches.columns import Given
+from ..models.columns import Given
 from ..workflow.archive import load_analysis
 from .identity import ours
 from .points import KEY, atoms_from_points

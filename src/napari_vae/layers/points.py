@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..core.class_colors import NO_CLASS, class_colors, class_cycle, class_names
+from ..analysis.cells import class_labels
+from ..core.class_colors import ATOM_COLOR, NO_CLASS, class_colors, class_cycle, class_names
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from ..core.placement import KEPT, Placement
-from .cells import class_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 LayerData = tuple[Any, dict[str, Any], str]
 KEY = "napari_vae"  # where our provenance lies in the metadata of a layer
 NO_TRACK = -1  # track of a point that is added by hand
-ATOM_COLOR = "#00e5ff"
 BORDER = 0.12  # width of the circles, of their size
 
 

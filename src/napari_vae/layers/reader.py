@@ -118,11 +118,12 @@ def folder_layers(path: Path) -> list[LayerData]:
     """Everything of a finished analysis; of a trained model what it draws over the plane of its latents."""
     from ..runs.run import load_run
     from ..workflow.archive import RECORD, load_analysis
+    from .analysis import analysis_layers
     from .results import run_layer
 
     if not (path / RECORD).is_file():
         return [run_layer(load_run(path), path)]
-    layers = load_analysis(path).layers()
+    layers = analysis_layers(load_analysis(path))
     for _, options, kind in layers:
         if kind == "points":
             options["metadata"][KEY]["folder"] = str(path.resolve())

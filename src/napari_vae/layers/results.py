@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..analysis.cells import CELL_RADIUS
 from ..core.micrograph import Micrograph
 from ..core.placement import Placement
-from ..core.positions import table_spacing
-from ..patches.patches import Patches, paste_patches
+from ..patches.patches import Patches, paste_patches, symbol_spacing
+from ..runs.planes import class_manifolds, side_by_side
 from .points import KEY, LayerData, classes_to_labels, latents_to_points
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..runs.run import Run
-
-CELL_RADIUS = 0.71  # of the spacing: the cells of a square lattice just meet, those at a vacancy end in a disc
 
 
 def result_layers(
@@ -112,46 +111,6 @@ def pasted_layers(
     return layers
 
 
-def class_manifolds(run: Run, n: int = 9) -> dict[str, npt.NDArray[np.float32]]:
-    """Decoded planes of the first two latents (n, n, H, W) by the name of what each shows.
-
-    A model of classes has one for each of them; a model of one number has one for its mean over the training images and
-    one standard deviation to either side; any other model has one, without a name.
-    """
-    scale, config = run.scale, run.model_config
-    if config.n_classes:
-        names = scale.names or [f"class {number}" for number in range(config.n_classes)]
-        return {name: run.manifold(n, label=number) for number, name in enumerate(names)}
-    if scale.n == 1:
-        (centre,), (spread,) = scale.centre, scale.spread
-        word = "condition" if config.kind == "conditional" else "target"
-        values = [centre - spread, centre, centre + spread]
-        return {f"{word} {value:.3g}": run.manifold(n, condition=[value]) for value in values}
-    return {"": run.manifold(n)}
-
-
-def blocks_across(n: int) -> int:
-    """Blocks in a row of `n` that are to look well together: rows of equal length where that is possible."""
-    widest = max(1, round(n**0.5 + 0.4))
-    return next((width for width in range(widest, widest + 2) if n % width == 0), widest)
-
-
-def side_by_side(planes: dict[str, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-    """Planes as one picture, a tenth of a plane apart, clear (NaN) in between."""
-    pictures = [tile(tiles) for tiles in planes.values()]
-    if len(pictures) == 1:
-        return pictures[0]
-    height, width = pictures[0].shape
-    across, gap = blocks_across(len(pictures)), max(2, round(0.1 * width))
-    down = -(-len(pictures) // across)
-    whole = np.full((down * (height + gap) - gap, across * (width + gap) - gap), np.nan, np.float32)
-    for number, picture in enumerate(pictures):
-        row, column = divmod(number, across)
-        top, left = row * (height + gap), column * (width + gap)
-        whole[top : top + height, left : left + width] = picture
-    return whole
-
-
 def manifold_layer(picture: npt.NDArray[Any], placement: Placement, shape: tuple[int, ...], *, name: str) -> LayerData:
     """Decoded planes of latents, as one picture (H, W), to the right of the frame."""
     flat = placement.last(2)
@@ -172,20 +131,6 @@ def run_layer(run: Run, folder: Path) -> LayerData:
     data, options, kind = manifold_layer(side_by_side(class_manifolds(run)), placement, (0, 0), name=folder.name)
     options["metadata"][KEY] |= {"folder": str(folder.resolve()), "model": run.model_config.name, **run.provenance}
     return data, options, kind
-
-
-def tile(tiles: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Pictures (n, m, H, W), or (n, m, C, H, W) with channels one below the other, as a single picture."""
-    if tiles.ndim == 5:
-        tiles = tiles.reshape(*tiles.shape[:2], -1, tiles.shape[-1])
-    n, m, height, width = tiles.shape
-    return np.ascontiguousarray(tiles.transpose(0, 2, 1, 3).reshape(n * height, m * width), dtype=np.float32)
-
-
-def symbol_spacing(patches: Patches) -> float:
-    """Distance between neighbours in pixels for the size of symbols; half a window where it is not known."""
-    spacing = patches.spacing if np.isfinite(patches.spacing) else table_spacing(patches.atoms)
-    return spacing if spacing > 0 else min(patches.window) / 2
 
 
 def _limits(values: npt.NDArray[Any]) -> tuple[float, float]:

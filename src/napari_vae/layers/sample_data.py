@@ -19,8 +19,8 @@ def perovskite() -> list[LayerData]:
 
 def cards() -> list[LayerData]:
     """Playing cards in many poses on one picture; the regular grid of “Train VAE” takes one card per window."""
+    from ..runs.planes import tile
     from ..samples import cards as draw
-    from .results import tile
 
     sheet = draw(n_per_suit=256, size=48)
     order = np.random.default_rng(0).permutation(len(sheet.images))

@@ -67,8 +67,7 @@ def _of_analysis(path: Path) -> Placement | None:
 
 def _of_batch(path: Path) -> dict[str, Any]:
     """As the batch says that has written it."""
-    from ..batch.facts import PIXEL, UNIT
-    from ..batch.records import read_record
+    from ..workflow.records import PIXEL, UNIT, read_record
 
     record = read_record(path)
     facts = {} if record is None else record.facts

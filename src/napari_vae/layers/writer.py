@@ -80,7 +80,7 @@ def write_analysis(path: str, layers: list[LayerData]) -> list[str]:
 def _analysis(layers: list[Any]) -> Analysis:
     import pandas as pd
 
-    from ..patches.columns import set_aside
+    from ..models.columns import set_aside
     from ..patches.patches import extract_patches
     from ..workflow.analyze import CLASS, Analysis
     from .identity import belongs

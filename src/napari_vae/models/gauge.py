@@ -16,7 +16,7 @@ import torch
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
-from ..analysis.clusters import components
+from ..core.clusters import components
 from .config import ModelConfig
 from .pose import Pose, turned_strain, wrap
 

@@ -37,12 +37,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ..training.guide import Told
 from .config import ModelConfig
 from .decoders import canvas_side, make_decoder
 from .draws import Draws
 from .evidence import Evidence, Explanation
 from .gauge import Gauge
+from .guide import Told
 from .hypotheses import Look, Tried, Weighed
 from .likelihood import make_likelihood
 from .networks import Encoder, PoseHead, mlp, pad_to_square, shrink

@@ -292,3 +292,9 @@ def _fits(centres: npt.NDArray[np.float64], size: tuple[int, int], shape: tuple[
     half = (np.asarray(size) - 1) / 2
     limit = np.asarray(shape[-2:]) - 1 - half
     return np.asarray(((centres >= half) & (centres <= limit)).all(axis=1))
+
+
+def symbol_spacing(patches: Patches) -> float:
+    """Distance between neighbours in pixels for the size of symbols; half a window where it is not known."""
+    spacing = patches.spacing if np.isfinite(patches.spacing) else table_spacing(patches.atoms)
+    return spacing if spacing > 0 else min(patches.window) / 2

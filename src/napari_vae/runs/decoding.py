@@ -108,7 +108,7 @@ def grid(run: Run, x: str, y: str, n: int, values: dict[str, Any], label: int | 
 
     ``None`` where `x` and `y` are no two latents.
     """
-    from ..layers.results import tile
+    from .planes import tile
 
     names = [f"z{i + 1}" for i in range(run.model_config.latent_dim)]
     if x not in names or y not in names or x == y:

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from safetensors.torch import save
 from torch import Tensor
 
-from ..core.errors import InputError
-from ..core.folders import check_replaceable, holds, remove_folder, replace_folder
+from ..core.errors import InputError, storage_problem
+from ..core.folders import check_replaceable, check_writable, holds, remove_folder, replace_folder
 from ..core.provenance import data_hash
 from ..core.settings import Number, Saved, Whole, about, allowed
-from ..core.storage import storage_problem
 from ..io.json_files import read_json
+from ..models.guide import Guide
 from ..models.images import Images
 from ..models.weights import are_finite, load_weights
-from ..workflow.archive import check_writable
 from .curriculum import Phase
-from .guide import Guide
 
 if TYPE_CHECKING:
     from ..runs.run import Run

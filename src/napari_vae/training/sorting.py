@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..analysis.clusters import cluster
+from ..core.clusters import cluster
 from ..models.vae import InvariantVAE
 from .batches import Supply
 

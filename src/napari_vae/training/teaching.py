@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..models.guide import Guide, Told
 from ..models.posterior import lends
 from ..models.vae import InvariantVAE
 from .batches import Supply
 from .curriculum import Phase
-from .guide import Guide, Told
 from .processes import ALONE, Group
 from .sorting import sort_images
 

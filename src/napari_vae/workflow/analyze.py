@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph, as_micrograph, first_channel
 from ..core.progress import drain
-from ..patches.columns import Given, name_classes, set_aside
+from ..models.columns import Given, name_classes, set_aside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,19 +83,6 @@ class Analysis:
     def frame_shape(self) -> tuple[int, ...]:
         """Shape of the micrograph without channels: ``(Y, X)`` or ``(T, Y, X)``."""
         return self.micrograph.shape[1:] if self.micrograph.axes == "CYX" else self.micrograph.shape
-
-    def layers(self) -> list[tuple[Any, dict[str, Any], str]]:
-        """Napari layer data: the micrograph below, on it residual, reconstruction, classes, latents and manifold."""
-        from ..core.placement import Placement
-        from ..layers.identity import linked
-        from ..layers.reader import image_layer
-        from ..layers.results import result_layers
-
-        placement = Placement.of_micrograph(self.micrograph)
-        results = result_layers(
-            self.run, self.patches, self.encoded, self.classes, self.frame_shape, placement, self.reconstruction
-        )
-        return linked([image_layer(self.micrograph), *results])
 
     def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
         """Write tables, images, pictures, the run and ``report.html`` into a folder, all of it or nothing.
@@ -178,8 +165,8 @@ def analyze(
     >>> image, _ = nv.samples.micrograph("graphene", size=256)  # doctest: +SKIP
     >>> nv.analyze(image).latents[["y", "x", "z1", "angle", "class"]]  # doctest: +SKIP
     """
-    from ..analysis.clusters import cluster
     from ..core.class_colors import MOST_LABELS
+    from ..core.clusters import cluster
     from ..core.device import choose_device
     from ..models.config import ModelConfig, TrainConfig
     from ..patches.patches import check_window, extract_patches

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..core.micrograph import Micrograph, as_micrograph
-from ..patches.columns import Given
+from ..models.columns import Given
 from .analyze import Stage, encode_patches, find_atoms
 
 if TYPE_CHECKING:

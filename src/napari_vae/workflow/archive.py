@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from ..core.errors import InputError, ReadError
-from ..core.folders import holds, open_folder, replace_folder, stamp, user_path
+from ..core.folders import check_writable, holds, open_folder, replace_folder, stamp, user_path
 from ..core.micrograph import Micrograph
 from ..core.settings import Count, Open, Positive, Saved, Whole
+from ..models.columns import check_latents
 from ..models.config import ModelConfig
-from ..patches.columns import check_latents
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,23 +82,6 @@ def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Pat
             raise InputError(f"The folder {path} holds other files; give a new one for the results.")
         if not overwrite:
             raise InputError(f"The folder {path} holds an analysis; give a new one, or overwrite it (--overwrite).")
-    return path
-
-
-def check_writable(folder: str | PathLike[str]) -> Path:
-    """Return `folder` as a path if it is, or can be made, a folder that may be written to.
-
-    Raises
-    ------
-    InputError
-        If it is a file, or may not be written to.
-    """
-    path = user_path(folder)
-    above = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    if not above.is_dir():
-        raise InputError(f"{above} is a file; give the name of a folder for the results.")
-    if not os.access(above, os.W_OK):
-        raise InputError(f"The folder {above} may not be written to; give another one for the results.")
     return path
 
 
@@ -271,9 +254,9 @@ def _write_images(analysis: Analysis, folder: Path) -> None:
 
 def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     """Reconstruction, residual and classes in the frame of the micrograph, and the manifold, each with its axes."""
-    from ..layers.cells import class_labels
-    from ..layers.results import CELL_RADIUS, class_manifolds, side_by_side, symbol_spacing
-    from ..patches.patches import paste_patches
+    from ..analysis.cells import CELL_RADIUS, class_labels
+    from ..patches.patches import paste_patches, symbol_spacing
+    from ..runs.planes import class_manifolds, side_by_side
 
     patches, axes, shape = analysis.patches, analysis.micrograph.axes, analysis.frame_shape
     rebuilt = patches.normalization.undo(analysis.reconstruction)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..analysis.figures.data import is_latent
-from ..analysis.figures.reported import figures
 from ..analysis.figures.saving import figure_bytes
 from .archive import describe
+from .report_figures import figures
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ...core.class_colors import class_names
 from ...core.errors import InputError
-from ...layers.results import symbol_spacing
+from ...patches.patches import symbol_spacing
 from ..coloring import Coloring, color_by, is_categorical
 
 if TYPE_CHECKING:
@@ -19,10 +19,29 @@ if TYPE_CHECKING:
     from ...core.micrograph import Micrograph
     from ...patches.patches import Patches
     from ...runs.run import Run
-    from ...workflow.analyze import Analysis
 
 PLACES = ("frame", "y", "x")
 CLASSES = ("class_name", "class")
+
+
+class Analysed(Protocol):
+    """What figures need of a finished analysis."""
+
+    @property
+    def latents(self) -> pd.DataFrame:
+        """One row per atom."""
+
+    @property
+    def micrograph(self) -> Micrograph:
+        """What the atoms lie on."""
+
+    @property
+    def patches(self) -> Patches:
+        """Windows around them."""
+
+    @property
+    def run(self) -> Run:
+        """The model that described them."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +99,7 @@ class FigureData:
             object.__setattr__(self, "plane", tuple([*self.latents, *self.numbers, "", ""][:2]))
 
     @classmethod
-    def of(cls, analysis: Analysis, **choices: Any) -> Self:
+    def of(cls, analysis: Analysed, **choices: Any) -> Self:
         """Of a finished analysis; `choices` are those of the constructor."""
         return cls(analysis.latents, analysis.micrograph, analysis.patches, analysis.run, **choices)
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from matplotlib.collections import EllipseCollection
 from matplotlib.patheffects import withStroke
 
+from ...core.class_colors import ATOM_COLOR
 from ...core.errors import InputError
 from ...core.positions import frame_numbers
-from ...layers.points import ATOM_COLOR
 from .data import FigureData, text_of
 from .style import FONT, MANY, MARGIN, SOME, WIDTH, axes_at, dots_of, draw_key, key_height, new_figure, picture_frame
 

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from ...core.errors import InputError
-from ...core.folders import replacing
+from ...core.folders import check_writable, replacing
 from ...core.progress import drain
-from ...workflow.archive import check_writable
 from .catalogue import CATALOGUE, chosen
 from .data import FigureData
 from .style import DPI

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...batch import BatchProgress, Detect, Outcome, Train, run, train_on_all
 from ...batch.inputs import find_files
-from ...batch.records import BEGUN, read_record
 from ...layers.points import LayerData
+from ...workflow.records import BEGUN, read_record
 from ..common.jobs import Step
 from ..train.steps import spare_core
 
@@ -198,9 +198,10 @@ def _read(outcome: Outcome) -> tuple[Micrograph, pd.DataFrame]:
 
 def _opened_analysis(outcome: Outcome) -> Opened:
     from ...core.placement import Placement
+    from ...layers.analysis import analysis_layers
     from ...layers.open_runs import OpenRun
     from ...workflow.archive import load_analysis
 
     analysis = load_analysis(outcome.target)
     opened = OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph))
-    return Opened(analysis.layers(), opened)
+    return Opened(analysis_layers(analysis), opened)

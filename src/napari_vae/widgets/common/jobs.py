@@ -12,8 +12,7 @@ from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import notification_manager, show_error
 from qtpy.QtCore import QObject, Signal
 
-from ...core.errors import InputError, TrainingError
-from ...core.storage import storage_problem
+from ...core.errors import InputError, TrainingError, storage_problem
 
 REPORT_EVERY = 0.1  # seconds; the window is updated at most ten times a second
 OUT_OF_MEMORY = "The device ran out of memory; choose a smaller batch or window, or the CPU as device (Advanced)."

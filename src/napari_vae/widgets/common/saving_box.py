@@ -9,9 +9,8 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton, QWidget
 
-from ...core.errors import InputError
+from ...core.errors import InputError, storage_problem
 from ...core.folders import holds
-from ...core.storage import storage_problem
 
 
 class SavingBox(QWidget):

@@ -61,7 +61,8 @@ class Candidates:
 
 def detect_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generator[Step, None, pd.DataFrame]:
     """Detect and, if asked, refine and tell sublattices apart."""
-    from ...atoms import assign_sublattices, iter_detect_atoms
+    from ...atoms import iter_detect_atoms
+    from ...crystal.sublattices import assign_sublattices
 
     yield Step("Looking for atoms …")
     _prepare(request)

@@ -148,6 +148,6 @@ def group_steps(
     """Group the rows of a table by all of its columns."""
     yield Step("Grouping …")
     import_clustering()
-    from ...analysis.clusters import cluster
+    from ...core.clusters import cluster
 
     return cluster(table, method, number, columns=list(table), symmetry=symmetry)  # type: ignore[arg-type]

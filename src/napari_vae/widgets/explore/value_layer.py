@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...analysis.cells import CELL_RADIUS, value_map
 from ...analysis.coloring import color_by, is_categorical
 from ...core.errors import InputError
 from ...core.micrograph import Micrograph
 from ...core.placement import Placement
 from ...core.positions import table_spacing
-from ...layers.cells import value_map
 from ...layers.points import KEY, LayerData, classes_to_labels
-from ...layers.results import CELL_RADIUS
 from ...layers.table import table_of
 from .class_column import ClassColumn
 

@@ -16,9 +16,10 @@ from ...analysis.labelling import Supervision
 from ...core.errors import InputError
 from ...core.micrograph import Micrograph
 from ...core.placement import Placement
-from ...core.positions import grid_positions, table_spacing
+from ...core.positions import table_spacing
 from ...layers.identity import image_of, image_token
 from ...layers.points import KEY, atoms_from_points, micrograph_from_layer, placement_of
+from ...patches.grid import grid_positions
 from ...patches.patches import check_window, suggest_window
 from ..common.layer_box import LayerBox, LayerChecks
 from ..common.panel import Form, side_by_side

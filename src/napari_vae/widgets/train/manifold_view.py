@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QLabel, QWidget
 
-from ...layers.results import tile
+from ...runs.planes import tile
 
 SIDE = 170
 

@@ -111,7 +111,7 @@ def _given(source: Source, patches: Patches) -> dict[str, Any]:
 
 
 def _describe(run: Run, patches: Patches, source: Source) -> Generator[Step, None, Described]:
-    from ...analysis.clusters import cluster
+    from ...core.clusters import cluster
     from ...layers.results import result_layers
 
     yield Step(f"Reading the latents of {len(patches)} {source.noun} …", 1.0)

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .angles import angle_figure
-from .data import FigureData
-from .micrographs import atoms_figure, overlay_figure
-from .models import loss_figure, manifold_figure
-from .planes import scatter_figure
-from .windows import class_means_figure, examples_figure
+from ..analysis.figures.angles import angle_figure
+from ..analysis.figures.data import FigureData
+from ..analysis.figures.micrographs import atoms_figure, overlay_figure
+from ..analysis.figures.models import loss_figure, manifold_figure
+from ..analysis.figures.planes import scatter_figure
+from ..analysis.figures.windows import class_means_figure, examples_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ...workflow.analyze import Analysis
+    from .analyze import Analysis
 
 
 def figures(analysis: Analysis) -> dict[str, tuple[Figure, str]]:

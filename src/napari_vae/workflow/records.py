@@ -21,6 +21,7 @@ from ..io.json_files import read_json
 from ..io.regular import regular_file
 
 FOLDER = ".napari-vae"
+PIXEL, UNIT = ("pixel_height", "pixel_width"), "pixel_unit"  # facts of every image
 State = Literal["begun", "done", "failed"]
 BEGUN: Final = "begun"
 DONE: Final = "done"

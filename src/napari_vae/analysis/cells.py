@@ -14,6 +14,8 @@ from ..core.positions import frame_numbers
 if TYPE_CHECKING:
     import pandas as pd
 
+CELL_RADIUS = 0.71  # of the spacing: the cells of a square lattice just meet, those at a vacancy end in a disc
+
 
 def class_labels(
     atoms: pd.DataFrame, classes: pd.Series, shape: tuple[int, ...], radius: float

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ..models.posterior import pick
+from .posterior import pick
 
 if TYPE_CHECKING:
-    from ..models.vae import InvariantVAE
+    from .vae import InvariantVAE
 
 SMALLEST_SPREAD = 1e-3  # of a strain
 

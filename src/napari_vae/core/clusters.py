@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from ..core.arrays import as_numbers
-from ..core.errors import InputError
-from ..core.modes import hills
-from ..core.settings import Count, Seed, checked
+from .arrays import as_numbers
+from .errors import InputError
+from .modes import hills
+from .settings import Count, Seed, checked
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture

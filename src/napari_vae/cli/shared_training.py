@@ -9,7 +9,7 @@ from ..core.errors import InputError
 from ..training.torchrun import Meeting
 
 if TYPE_CHECKING:
-    from . import Outcome, Train
+    from ..batch import Outcome, Train
 
 
 def several_processes() -> bool:
@@ -25,9 +25,9 @@ def train_together_on_all(job: Train, files: list[Path], out: Path, overwrite: b
     InputError
         As `train_on_all`.
     """
-    from ..cli.terminal import progress_bars
+    from ..batch import train_on_all
     from ..training.processes import joined
-    from . import train_on_all
+    from .terminal import progress_bars
 
     with joined(job.train.device, wait=wait) as group, progress_bars(quiet=not group.first) as bars:
         outcomes = train_on_all(job, files, out, overwrite=overwrite, progress=bars, group=group)
@@ -42,8 +42,8 @@ def train_together(job: Train, files: list[Path], out: Path, wait: float) -> Non
     InputError
         If there are several files, or the folder exists; in every process, before any work.
     """
-    from ..cli.terminal import progress_bars, say
     from ..training.processes import joined
+    from .terminal import progress_bars, say
 
     if len(files) != 1 or not files[0].is_file():
         raise InputError("Several processes train one model; give one file, or --together for one model of all.")

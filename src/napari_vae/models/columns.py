@@ -14,7 +14,7 @@ from ..core.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..models.config import ModelConfig
+    from .config import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Given:
         InputError
             If a column is missing, or the model needs something else.
         """
-        from ..models.given import training_given
+        from .given import training_given
 
         given = self.values(atoms)
         training_given(
