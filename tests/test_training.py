@@ -119,7 +119,7 @@ def test_auto_ends_on_a_plateau_before_the_limit():
     rng = np.random.default_rng(0)
     noise = (0.5 + 0.1 * rng.normal(size=(200, 16, 16))).clip(0, 1)
     events = []
-    run = fit(noise, callback=events.append)
+    run = fit(noise, ModelConfig(hidden=(64, 64)), callback=events.append)
     assert events[-1].step < MAX_STEPS / 2
     assert run.history["learning_rate"].iloc[-1] < 0.05 * run.train_config.learning_rate
 
@@ -163,7 +163,9 @@ def test_an_image_unlike_the_training_data_is_told_apart():
         image, atoms = samples.micrograph(kind, size=384, seed=seed, **options)
         return extract_patches(image, atoms, window=24, levels=levels)
 
-    run = fit(windows("graphene", 0), ModelConfig.preset("rvae", hidden=SMALL), TrainConfig(epochs=20))
+    run = fit(
+        windows("graphene", 0), ModelConfig.preset("rvae", hidden=SMALL), TrainConfig(epochs=10, learning_rate=STEP)
+    )
     for options in ({}, {"dopants": 0.0}, {"dopants": 0.08}):  # other kinds of atom in other number
         alike = windows("graphene", 1, run.levels, **options)
         told = compare(run, alike, run.encode(alike))
