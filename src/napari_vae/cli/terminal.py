@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
-from ..core.errors import InputError, TrainingError, shown
+from ..core.errors import InputError, TrainingError, exit_code, sentence, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
