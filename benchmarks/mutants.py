@@ -203,7 +203,7 @@ class Chooser:
     """Which tests name which module."""
 
     def __init__(self):
-        tests = sorted((ROOT / "tests").glob("test_*.py"))
+        tests = sorted((ROOT / "tests").rglob("test_*.py"))
         self.uses = {path: names_in(path) for path in tests if not OTHERS.match(path.name)}
         self.modules = {path: names_in(path) for path in (ROOT / PACKAGE).rglob("*.py") if "widgets" not in path.parts}
 

@@ -14,8 +14,12 @@ import pytest
 import napari_vae
 
 PACKAGE = Path(napari_vae.__file__).parent
+ROOT = Path(__file__).parent.parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-#: Rooms that compute with torch, and the only modules of others that do.
+#: From the ground up; each imports only rooms before it.
+ROOMS = ["core", "io", "atoms", "crystal", "samples", "patches", "models", "runs", "training", "analysis", "workflow"]
+ROOMS += ["learning", "layers", "batch", "cli", "widgets"]
+#: Those that compute with torch, and the only modules of others that do.
 COMPUTING = ("models", "runs", "training", "workflow", "learning", "core.device", "atoms.network", "samples.landau")
 HEAVY = ("torch", "napari", "qtpy", "PySide6", "PyQt6", "magicgui", "pyqtgraph")
 
@@ -42,6 +46,38 @@ def loaded_after(statement):
     code = f"import sys; {statement}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def own_imports(path):
+    """Every module of ours that a file imports, at its top, inside functions, and for types."""
+    package = [PACKAGE.name, *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            home = ".".join([*package[: len(package) - node.level + 1], *filter(None, [node.module])])
+            for alias in node.names:
+                inside = f"{home}.{alias.name}"
+                yield inside if find_module(inside) else home
+
+
+@functools.cache
+def find_module(name):
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def test_a_room_imports_only_rooms_before_it():
+    here = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert here == set(ROOMS)
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)/` \| ", page, re.MULTILINE)[: len(ROOMS)] == ROOMS
+    up = []
+    for path in SOURCES:
+        room = path.relative_to(PACKAGE).parts[0]
+        for target in own_imports(path) if room in ROOMS else ():
+            other = f"{target}.".split(".")[1]
+            if other in ROOMS[ROOMS.index(room) + 1 :]:
+                up.append(f"{module_name(path)} imports {target}")
+    assert not up
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -12,7 +12,7 @@ from napari_vae.widgets.common import guide
 from napari_vae.widgets.common.guide import Guide, MorePages
 from napari_vae.widgets.common.progress_box import ProgressBox
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WIDGETS = yaml.safe_load((ROOT / "src/napari_vae/napari.yaml").read_text())["contributions"]["widgets"]
 
 

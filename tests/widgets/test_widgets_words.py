@@ -36,7 +36,7 @@ from napari_vae.widgets.common.plot import BLUE, GREEN, ORANGE, swatch
 from napari_vae.widgets.explore.color_key import ColorKey
 from training_widget import LONG
 
-MANIFEST = Path(__file__).parents[1] / "src/napari_vae/napari.yaml"
+MANIFEST = Path(__file__).parents[2] / "src/napari_vae/napari.yaml"
 DOCKS = [entry["display_name"] for entry in yaml.safe_load(MANIFEST.read_text())["contributions"]["widgets"]]
 NUMERIC = (QAbstractSpinBox, QAbstractSlider)
 CONTROLS = (QAbstractButton, QComboBox, QLineEdit, QAbstractItemView, pg.PlotWidget, *NUMERIC)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.append(str(Path(__file__).parent.parent / "benchmarks" / "dkl"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "dkl"))
 import cards_data
 import limit
 

@@ -19,7 +19,7 @@ from napari_vae.layers.identity import note
 from napari_vae.layers.open_runs import OpenRun, keep_run, read_run, run_of, unread_folder
 from napari_vae.layers.reader import get_reader
 
-OLD = Path(__file__).parent / "old_folders"
+OLD = Path(__file__).parents[1] / "old_folders"
 KEY = "napari_vae"
 
 

@@ -15,7 +15,7 @@ from napari_vae.layers.analysis import analysis_layers
 from napari_vae.workflow.records import Record, read_record, write_record
 from plain_gp import PlainGP
 
-OLD = Path(__file__).parent / "old_folders" / "analysis-1"
+OLD = Path(__file__).parents[1] / "old_folders" / "analysis-1"
 
 
 WRONG = [

@@ -143,7 +143,7 @@ def test_what_older_versions_left_is_found(tmp_path, left):
 
 
 def test_hidden_folders_are_not_listed(tmp_path):
-    run = next((Path(__file__).parent / "old_folders").rglob("run.json")).parent
+    run = next((Path(__file__).parents[1] / "old_folders").rglob("run.json")).parent
     for folder in (".run-abcdefgh", "run"):
         shutil.copytree(run, tmp_path / folder)
     assert list(list_runs(tmp_path)["path"]) == [tmp_path / "run"]

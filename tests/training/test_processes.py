@@ -12,7 +12,7 @@ from napari_vae.core.errors import InputError, TrainingError
 from napari_vae.training.processes import Group, joined
 from two_processes import together
 
-SCRIPT = Path(__file__).with_name("training_process.py")
+SCRIPT = Path(__file__).parents[1] / "training_process.py"
 
 
 def test_every_row_is_taken_once():

@@ -90,7 +90,7 @@ def test_the_threshold_is_a_probability(single):
 
 def test_the_score_is_how_often_it_is_an_atom(monkeypatch):
     """Among simulated images that the network was not trained on."""
-    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "scripts")
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "scripts")
     import train_detector
 
     from napari_vae.atoms.network import load_network
