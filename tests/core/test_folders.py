@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_vae.core import folders, storage
+from napari_vae.core import errors, folders
 from napari_vae.core.errors import InputError, ReadError, exit_code, sentence
 from napari_vae.core.folders import holds, open_folder, recover, replace_folder, replacing, user_path
 from napari_vae.workflow.archive import list_runs
@@ -265,11 +265,11 @@ def test_a_name_that_is_too_long_is_one_sentence(tmp_path):
 
 def test_a_path_that_windows_calls_missing_is_told_as_too_long(monkeypatch):
     missing = FileNotFoundError(errno.ENOENT, "The system cannot find the path", "/results" * 40)
-    assert storage.storage_problem(missing) is None
-    monkeypatch.setattr(storage, "BOUNDED", True)
-    assert "too long" in storage.storage_problem(missing)
-    assert storage.storage_problem(FileNotFoundError(errno.ENOENT, "no such file", "a.tif")) is None
-    assert storage.storage_problem(ValueError()) is None
+    assert errors.storage_problem(missing) is None
+    monkeypatch.setattr(errors, "BOUNDED", True)
+    assert "too long" in errors.storage_problem(missing)
+    assert errors.storage_problem(FileNotFoundError(errno.ENOENT, "no such file", "a.tif")) is None
+    assert errors.storage_problem(ValueError()) is None
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QLineEdit
-
 from test_widgets_explore import drag, every_move  # noqa: F401
+
 from training_widget import LONG, TURNED, settle
 
 
