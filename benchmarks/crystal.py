@@ -22,7 +22,9 @@ EDGE = 16.0  # px; true vacancies nearer to the edge of the image need not be fo
 STRAINED = {"strain_field": 0.05, "displacement": 0.0, "polar": 0.0, "dopants": 0.0}
 
 
-def described(kind: str, size: int, seed: int, **options: float) -> tuple[nv.Crystal, object, np.ndarray, np.ndarray]:
+def described(
+    kind: str, size: int, seed: int, **options: float
+) -> tuple[nv.crystal.Crystal, object, np.ndarray, np.ndarray]:
     """The crystal, the truth, and for every atom the row of the truth and whether it is there."""
     image, truth = nv.samples.micrograph(kind, size=size, seed=seed, **options)
     crystal = nv.describe_crystal(nv.assign_sublattices(nv.detect_atoms(image)), image)
@@ -48,7 +50,7 @@ def lattice_figures(kind: str, size: int, seed: int) -> dict[str, float]:
     }
 
 
-def simulated_lattice(kind: str) -> nv.Lattice:
+def simulated_lattice(kind: str) -> nv.crystal.Lattice:
     """The lattice of a sample, turned by 7° counter-clockwise on screen, in pixels."""
     cell = {
         "graphene": 0.142 / 0.0115 * np.array([[0, np.sqrt(3)], [1.5, np.sqrt(3) / 2]]),
@@ -56,10 +58,10 @@ def simulated_lattice(kind: str) -> nv.Lattice:
     }[kind]
     cos, sin = np.cos(np.deg2rad(7)), np.sin(np.deg2rad(7))
     a, b = cell @ np.array([[cos, sin], [-sin, cos]])
-    return nv.Lattice.ideal(tuple(a), tuple(b))
+    return nv.crystal.Lattice.ideal(tuple(a), tuple(b))
 
 
-def vacancy_figures(crystal: nv.Crystal, truth: object, size: int) -> dict[str, float]:
+def vacancy_figures(crystal: nv.crystal.Crystal, truth: object, size: int) -> dict[str, float]:
     """Share of the listed vacancies that are true, and of the true ones that are listed."""
     true, found = np.array(truth.attrs["vacancies"]), crystal.vacancies[["y", "x"]].to_numpy()
     inside = true[((true > EDGE) & (true < size - 1 - EDGE)).all(axis=1)]

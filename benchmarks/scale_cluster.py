@@ -68,7 +68,7 @@ def detect_on_cluster(path: str, workers: int) -> dict[str, float]:
     with LocalCluster(**options) as local, Client(local) as client, tempfile.TemporaryDirectory() as folder:
         client.run(nv.detect_atoms, nv.samples.micrograph("graphene", size=128)[0])  # so that all is imported
         begun = time.perf_counter()
-        (result,) = nv.detect_files([path], folder, scheduler=client)
+        (result,) = nv.batch.detect_files([path], folder, scheduler=client)
         return {"rows": result.rows, "rate": result.frames / (time.perf_counter() - begun)}
 
 

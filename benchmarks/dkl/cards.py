@@ -30,7 +30,8 @@ import numpy as np
 from cards_data import CardsData, judge, labelled, load
 from sklearn.decomposition import PCA
 
-from napari_vae import ModelConfig, Run, TrainConfig, fit, knn_r2, measurements_to_reach, participation_ratio, roughness
+from napari_vae import ModelConfig, Run, TrainConfig, fit
+from napari_vae.analysis import knn_r2, measurements_to_reach, participation_ratio, roughness
 from napari_vae.analysis.circular import wrapped
 from napari_vae.learning.explore.exploration import Exploration
 from napari_vae.learning.explore.loop import explore

@@ -26,7 +26,7 @@ import numpy as np
 from scipy.stats import norm
 from trajectories_data import TARGETS, TrajectoriesData, load
 
-from napari_vae import knn_r2, measurements_to_reach, participation_ratio, roughness, simple_regret
+from napari_vae.analysis import knn_r2, measurements_to_reach, participation_ratio, roughness, simple_regret
 from napari_vae.learning.explore.loop import explore
 from napari_vae.learning.gp.deep_kernel import DeepKernelGP
 

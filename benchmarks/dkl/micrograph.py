@@ -77,7 +77,7 @@ class Scene:
 def search(model: DeepKernelGP, candidates: object, kind: np.ndarray, way: str, seed: int) -> dict[str, float]:
     """Measure up to the budget, and name the kind of all atoms."""
     order = np.random.default_rng(seed).permutation(len(kind))
-    exploration = nv.Exploration(
+    exploration = nv.learning.Exploration(
         candidates,
         model=model,
         acquisition="pi" if way == "pi" else "variance",

@@ -85,11 +85,11 @@ def _touch(data: Any) -> None:
 USES: list[Callable[[Any], Any]] = [
     lambda table: nv.extract_patches(FRAME, table, window=SIDE),
     lambda table: nv.assign_sublattices(table, FRAME),
-    lambda table: nv.voronoi_intensities(FRAME, table),
+    lambda table: nv.crystal.voronoi_intensities(FRAME, table),
     lambda table: nv.cluster(table, "kmeans", 2),
     lambda table: nv.describe_crystal(table, FRAME),
     nv.link_atoms,
-    nv.measure_lattice,
+    nv.crystal.measure_lattice,
 ]
 
 
@@ -106,7 +106,7 @@ def open_table(path: Path, rng: random.Random) -> None:
 
 def open_stack(path: Path, rng: random.Random) -> None:
     """Encode the images, batch by batch."""
-    stack = nv.open_stack(path)
+    stack = nv.io.open_stack(path)
     _encoder().encode(stack)
 
 
@@ -147,7 +147,7 @@ def open_exploration(path: Path, rng: random.Random) -> None:
     if rng.random() < 0.3:
         nv.explore(ROWS, ANSWERS, budget=record.tried + 1, record=path.parent, model=small_kernel(), start=4)
         return
-    exploration = nv.Exploration(ROWS, model=small_kernel(), start=4, record=record)
+    exploration = nv.learning.Exploration(ROWS, model=small_kernel(), start=4, record=record)
     exploration.suggest()
     exploration.predict()
 
@@ -178,8 +178,10 @@ def open_settings(path: Path, rng: random.Random) -> None:
         "normalization": Normalization.from_dict,
         "scale": Scale.from_dict,
         "kernel": lambda values: nv.DeepKernelGP(device="cpu", **_known(values, KERNEL_SETTINGS)),
-        "exploration": lambda values: nv.Exploration(ROWS, model=small_kernel(), **_known(values, EXPLORATION)),
-        "stopping": lambda values: nv.Stopping(**_known(values, STOPPING)),
+        "exploration": lambda values: nv.learning.Exploration(
+            ROWS, model=small_kernel(), **_known(values, EXPLORATION)
+        ),
+        "stopping": lambda values: nv.learning.Stopping(**_known(values, STOPPING)),
     }
     for name, make in made.items():
         if isinstance(told.get(name), dict):

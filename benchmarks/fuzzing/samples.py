@@ -169,7 +169,7 @@ def make_table(suffix: str, folder: Path) -> list[Path]:
 
 def make_stack(suffix: str, folder: Path) -> list[Path]:
     """Images in parts."""
-    return [nv.write_stack([IMAGES[:20], IMAGES[20:]], folder / "0" / f"stack{suffix}", length=len(IMAGES))]
+    return [nv.io.write_stack([IMAGES[:20], IMAGES[20:]], folder / "0" / f"stack{suffix}", length=len(IMAGES))]
 
 
 def make_runs(folder: Path) -> list[Path]:

@@ -40,7 +40,7 @@ def main(out: Path) -> None:
     plt.close(figure)
 
 
-def draw_arrows(axes: plt.Axes, crystal: nv.Crystal) -> None:
+def draw_arrows(axes: plt.Axes, crystal: nv.crystal.Crystal) -> None:
     """Arrows of the weaker columns in the colour of their direction, the lattice vectors, squares on missing atoms."""
     weak = crystal.atoms[crystal.atoms["sublattice"] == 1]
     y, x = weak["polarisation_y"] * FACTOR, weak["polarisation_x"] * FACTOR

@@ -49,7 +49,7 @@ def cards() -> plt.Figure:
         for axes, (name, z) in zip(row, columns.items(), strict=True):
             cmap, limits = TARGETS[target]
             axes.scatter(*z[::3].T, c=y[::3], s=2, cmap=cmap, clim=limits, rasterized=True)
-            axes.set(xticks=[], yticks=[], title=f"{name}\nk-NN R² {nv.knn_r2(z, y):.2f}")
+            axes.set(xticks=[], yticks=[], title=f"{name}\nk-NN R² {nv.analysis.knn_r2(z, y):.2f}")
             axes.title.set_fontsize(9)
         row[0].set_ylabel(f"coloured by {target}", fontsize=11)
     return figure

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_vae import InputError, knn_r2, participation_ratio, roughness
+from napari_vae import InputError
+from napari_vae.analysis import knn_r2, participation_ratio, roughness
 
 
 @pytest.fixture

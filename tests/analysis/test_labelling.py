@@ -58,15 +58,15 @@ def test_a_condition_is_known_of_every_atom():
 
 def test_the_least_sure_without_a_label_come_first():
     latents = pd.DataFrame({"class_entropy": [0.1, 0.6, np.nan, 0.3, 0.5]}, index=[7, 8, 9, 10, 11])
-    assert napari_vae.label_next(latents).tolist() == [8, 11, 10, 7]
-    assert napari_vae.label_next(latents, ["", "a", "", "", ""], n=2).tolist() == [11, 10]
-    assert napari_vae.label_next(latents, [-1, 0, -1, -1, 1], n=9).tolist() == [10, 7]
+    assert napari_vae.analysis.label_next(latents).tolist() == [8, 11, 10, 7]
+    assert napari_vae.analysis.label_next(latents, ["", "a", "", "", ""], n=2).tolist() == [11, 10]
+    assert napari_vae.analysis.label_next(latents, [-1, 0, -1, -1, 1], n=9).tolist() == [10, 7]
     sd = latents.rename(columns={"class_entropy": "target_sd"})
-    assert napari_vae.label_next(sd, [np.nan, 0.5, np.nan, np.nan, np.nan], n=1).tolist() == [11]
+    assert napari_vae.analysis.label_next(sd, [np.nan, 0.5, np.nan, np.nan, np.nan], n=1).tolist() == [11]
     with pytest.raises(InputError, match="know of no classes"):
-        napari_vae.label_next(pd.DataFrame({"z1": [0.0]}))
+        napari_vae.analysis.label_next(pd.DataFrame({"z1": [0.0]}))
     with pytest.raises(InputError, match="but 1 labels"):
-        napari_vae.label_next(latents, ["a"])
+        napari_vae.analysis.label_next(latents, ["a"])
 
 
 def test_classes_under_atoms():

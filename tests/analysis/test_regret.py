@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_vae import InputError, mean_regret, measurements_to_reach, simple_regret
+from napari_vae import InputError
+from napari_vae.analysis import mean_regret, measurements_to_reach, simple_regret
 
 
 def test_regret_falls_by_the_best_so_far():

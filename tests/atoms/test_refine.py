@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from measuring import detection
-from napari_vae import detect_atoms, iter_detect_atoms
-from napari_vae.atoms import tiles
+from napari_vae import detect_atoms
+from napari_vae.atoms import iter_detect_atoms, tiles
 from napari_vae.atoms.model_image import draw_spots
 from napari_vae.atoms.refine import refine_spots
 from napari_vae.core.errors import InputError

@@ -147,7 +147,7 @@ def test_a_condition_is_told_again_to_encode(command, images, atoms, tmp_path):
 def test_advise_shows_its_table_and_a_command(command, images, monkeypatch):
 
     table = pd.DataFrame({"window": [24], "invariances": ["none"], "held_out": [12.345], "spread": [np.nan]})
-    advice = nv.Advice(nv.ModelConfig.preset("strain-rvae", latent_dim=3), 24, table, "Strain explains more.")
+    advice = nv.workflow.Advice(nv.ModelConfig.preset("strain-rvae", latent_dim=3), 24, table, "Strain explains more.")
     monkeypatch.setattr("napari_vae.workflow.advise.advise", lambda *_, **__: advice)
     code, text, _ = command("advise", images / "one.tif", "--device", "cpu")
     assert code == 0

@@ -79,13 +79,13 @@ def test_stacks(tmp_path, ending):
     pytest.importorskip({"zarr": "zarr", "parquet": "pyarrow"}[ending])
     images = np.random.default_rng(0).normal(size=(200, 16, 16))
     with full_disk(), told_in_a_sentence():
-        nv.write_stack([images], tmp_path / f"stack.{ending}", length=200)
+        nv.io.write_stack([images], tmp_path / f"stack.{ending}", length=200)
     assert not any(tmp_path.iterdir())
 
 
 def test_images_and_figures(analysis, tmp_path):
     nv.write_image(np.zeros((8, 8)), tmp_path / "a.tif")
-    data = nv.FigureData.of(analysis)
+    data = nv.analysis.FigureData.of(analysis)
     nv.save_figures(data, tmp_path, ["png"], ["scatter"])
     before = contents(tmp_path)
     with full_disk():

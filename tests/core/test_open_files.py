@@ -128,10 +128,10 @@ def test_an_image_over_the_one_that_was_read(tmp_path, moves):
 @pytest.mark.parametrize("ending", ["zarr", "parquet"])
 def test_a_stack_over_the_opened_one(tmp_path, moves, ending):
     pytest.importorskip({"zarr": "zarr", "parquet": "pyarrow"}[ending])
-    path = nv.write_stack([np.zeros((99, 8, 8))], tmp_path / f"stack.{ending}", length=99)
-    stack = nv.open_stack(path)
+    path = nv.io.write_stack([np.zeros((99, 8, 8))], tmp_path / f"stack.{ending}", length=99)
+    stack = nv.io.open_stack(path)
     assert stack[3:5].shape == (2, 8, 8)
-    nv.write_stack([np.ones((200, 8, 8))], path, length=200)
+    nv.io.write_stack([np.ones((200, 8, 8))], path, length=200)
     assert len(moves) == {"zarr": 3, "parquet": 2}[ending]
     if ending == "parquet":
         with pytest.raises(nv.InputError, match="written anew while it was read"):
@@ -153,5 +153,5 @@ def test_a_movie_that_was_worked_on_frame_by_frame(tmp_path):
     pytest.importorskip("pyarrow", reason="needs the extra “tables”")
     movie, _ = nv.samples.movie("graphene", frames=2, size=96)
     np.save(tmp_path / "movie.npy", movie.data)
-    assert not nv.detect_files([tmp_path / "movie.npy"], tmp_path)[0].failed
+    assert not nv.batch.detect_files([tmp_path / "movie.npy"], tmp_path)[0].failed
     assert not held(tmp_path) and not frames._opened.cache_info().currsize

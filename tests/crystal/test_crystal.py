@@ -5,16 +5,9 @@ import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
-from napari_vae import (
-    Lattice,
-    assign_sublattices,
-    detect_atoms,
-    find_vacancies,
-    measure_displacements,
-    measure_lattice,
-    voronoi_intensities,
-)
+from napari_vae import assign_sublattices, detect_atoms
 from napari_vae.core.errors import InputError
+from napari_vae.crystal import Lattice, find_vacancies, measure_displacements, measure_lattice, voronoi_intensities
 from napari_vae.crystal.lattice_fit import fit_lattice
 from napari_vae.crystal.neighbours import lattice_shell, surroundings
 from napari_vae.samples import micrograph

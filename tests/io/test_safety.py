@@ -105,7 +105,7 @@ def test_pipes_and_devices_in_the_place_of_files_are_not_opened(here):
         path = here / f"b{suffix}"
         (path / "c").mkdir(parents=True) if suffix == ".zarr" else None
         os.mkfifo(path / "c" / "0" if suffix == ".zarr" else path)
-        assert_refused(path, nv.open_stack)
+        assert_refused(path, nv.io.open_stack)
 
 
 def test_readers_of_napari_never_fail_before_they_read(here):

@@ -52,7 +52,7 @@ def test_an_analysis_opens_where_its_image_lay(analysis, tmp_path):
     record = json.loads((folder / "analysis.json").read_text())
     record["micrograph"]["metadata"]["placement"]["scale"] = [0, 1]
     (folder / "analysis.json").write_text(json.dumps(record))
-    with pytest.raises(nv.errors.ReadError, match="damaged"):
+    with pytest.raises(nv.ReadError, match="damaged"):
         read_layers(str(folder / "atoms.csv"))
 
 

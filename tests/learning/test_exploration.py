@@ -56,7 +56,7 @@ def test_uncertainty_and_information_map_a_function_better_than_chance():
 
 def test_a_number_is_approached_and_a_rule_ends_it():
     record = nv.explore(
-        X, Y, "ei", model=PlainGP(0.3), goal=2.5, start=5, budget=60, until=nv.Stopping(value=0.02), seed=2
+        X, Y, "ei", model=PlainGP(0.3), goal=2.5, start=5, budget=60, until=nv.learning.Stopping(value=0.02), seed=2
     )
     assert record.reason == "The target is reached."
     assert abs(record.curve[-1] - 2.5) <= 0.02
@@ -66,10 +66,10 @@ def test_a_number_is_approached_and_a_rule_ends_it():
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        (nv.Stopping(value=-0.5), "The target is reached"),
-        (nv.Stopping(patience=4), "brought nothing better"),
-        (nv.Stopping(sd=0.3), "known to within 0.3"),
-        (nv.Stopping(gain=0.02), "expected to improve by 0.02"),
+        (nv.learning.Stopping(value=-0.5), "The target is reached"),
+        (nv.learning.Stopping(patience=4), "brought nothing better"),
+        (nv.learning.Stopping(sd=0.3), "known to within 0.3"),
+        (nv.learning.Stopping(gain=0.02), "expected to improve by 0.02"),
     ],
 )
 def test_rules_end_it_before_the_budget(rule, words):
@@ -79,16 +79,18 @@ def test_rules_end_it_before_the_budget(rule, words):
 
 
 def test_patience_with_a_class_begins_anew_with_each_one_found():
-    record = nv.Exploration(X, model=PlainGP(target="class"), acquisition="pi", goal=1, start=2).record
+    record = nv.learning.Exploration(X, model=PlainGP(target="class"), acquisition="pi", goal=1, start=2).record
     for i, kind in enumerate([0, 1, 0, 0, 1, 0, 1, 0, 0, 0]):
         record = record.followed_by(Step((i,), ((kind,),)))
-        assert nv.Stopping(patience=3).reached(record) == ("" if i < 9 else "3 measurements brought nothing better.")
-        assert bool(nv.Stopping(value=3).reached(record)) == (i >= 6)
+        assert nv.learning.Stopping(patience=3).reached(record) == (
+            "" if i < 9 else "3 measurements brought nothing better."
+        )
+        assert bool(nv.learning.Stopping(value=3).reached(record)) == (i >= 6)
 
 
 def test_a_class_is_unmet_until_one_is_measured_whatever_its_number():
     model = nv.DeepKernelGP(target="class", steps=3, ensemble=1)
-    exploration = nv.Exploration(X[::9], model=model, acquisition="pi", goal=0, start=[0, 20, 40])
+    exploration = nv.learning.Exploration(X[::9], model=model, acquisition="pi", goal=0, start=[0, 20, 40])
     exploration.tell([0, 20, 40], [1, 2, 1])
     doubt = exploration.suggest()
     np.testing.assert_allclose(doubt.score[1:20], entropy(doubt.mean[1:20]))
@@ -99,7 +101,7 @@ def test_a_class_is_unmet_until_one_is_measured_whatever_its_number():
 
 def test_stop_ends_it_and_keeps_what_was_measured():
     answers = iter([False] * 4 + [True] * 9)
-    job = nv.iter_explore(X, Y, stop=lambda: next(answers), budget=50, **QUICK)
+    job = nv.learning.iter_explore(X, Y, stop=lambda: next(answers), budget=50, **QUICK)
     events = []
     with pytest.raises(StopIteration) as ended:
         while True:
@@ -164,7 +166,7 @@ def test_when_all_are_measured_it_ends_with_a_sentence():
 
 
 def test_an_exploration_is_told_by_hand_and_undone():
-    by_hand = nv.Exploration(X, **QUICK)
+    by_hand = nv.learning.Exploration(X, **QUICK)
     seeds = by_hand.suggest()
     assert seeds.phase == "seeds"
     assert len(seeds.indices) == 5
@@ -187,7 +189,7 @@ def test_an_exploration_is_told_by_hand_and_undone():
 
 
 def test_a_suggestion_that_is_stopped_changes_nothing():
-    told, stopped = (nv.Exploration(X, model=PlainGP(), start=[0, 100, 300], seed=0) for _ in range(2))
+    told, stopped = (nv.learning.Exploration(X, model=PlainGP(), start=[0, 100, 300], seed=0) for _ in range(2))
     for exploration in (told, stopped):
         exploration.tell([0, 100, 300], Y[[0, 100, 300]])
     with pytest.raises(Stopped):
@@ -196,7 +198,7 @@ def test_a_suggestion_that_is_stopped_changes_nothing():
 
 
 def test_values_that_do_not_fit_are_refused_in_a_sentence():
-    exploration = nv.Exploration(X, **QUICK)
+    exploration = nv.learning.Exploration(X, **QUICK)
     exploration.tell(3, 0.5)
     for indices, values, words in [
         (3, 0.1, "measured already"),
@@ -223,12 +225,12 @@ def test_several_targets_are_learned_together_and_one_is_sought():
 
 
 def test_seeds_can_be_far_apart_or_a_region():
-    spread = nv.Exploration(X, spread=True, start=4, model=PlainGP()).suggest().indices
+    spread = nv.learning.Exploration(X, spread=True, start=4, model=PlainGP()).suggest().indices
     gaps = np.linalg.norm(X[spread][:, None] - X[spread][None], axis=-1)[~np.eye(4, dtype=bool)]
     assert gaps.min() > 0.5
     assert len(spread_order(X, 10, 0)) == 10
     region = [7, 8, 9]
-    assert nv.Exploration(X, start=region, model=PlainGP()).suggest().indices.tolist() == region
+    assert nv.learning.Exploration(X, start=region, model=PlainGP()).suggest().indices.tolist() == region
 
 
 def test_refits_now_and_then_still_choose_apart():
@@ -283,7 +285,7 @@ def test_a_column_of_a_table_is_an_oracle():
 
 def test_a_hundred_thousand_candidates_are_predicted_in_parts():
     x = np.random.default_rng(0).random((100_000, 2))
-    exploration = nv.Exploration(x, model=PlainGP(0.3), start=[*range(20)], batch=4)
+    exploration = nv.learning.Exploration(x, model=PlainGP(0.3), start=[*range(20)], batch=4)
     exploration.tell(np.arange(20), np.sin(6 * x[:20, 0]))
     fitted, parts = exploration.model, []
     fitted.predict = lambda part, noise=True: parts.append(len(part)) or PlainGP.predict(fitted, part, noise=noise)

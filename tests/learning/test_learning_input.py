@@ -51,7 +51,7 @@ def test_targets_that_cannot_be_computed_with_are_one_sentence(unit):
 
 
 def test_a_measurement_that_cannot_be_computed_with_has_failed():
-    exploration = nv.Exploration(X, model=PlainGP(0.3))
+    exploration = nv.learning.Exploration(X, model=PlainGP(0.3))
     exploration.tell([3, 4], [1e170, 1.0])
     assert "another unit" in exploration.failed[3]
     assert exploration.measured.tolist() == [4]
@@ -143,7 +143,7 @@ def test_part_of_a_draw_is_one_sentence():
 @pytest.mark.parametrize("limit", [float("nan"), float("inf"), "all"])
 def test_rules_that_can_never_be_asked_are_one_sentence(name, limit):
     with pytest.raises(nv.InputError, match=f"{name} is a"):
-        nv.Stopping(**{name: limit})
+        nv.learning.Stopping(**{name: limit})
 
 
 @pytest.mark.parametrize("wrong", [0.5, -1.0])
@@ -188,7 +188,7 @@ def test_a_record_goes_on_with_the_run_it_was_made_with_and_no_other_of_the_same
 
     def begin(run, record=None):
         model = nv.DeepKernelGP(run, steps=2, ensemble=1)
-        return nv.Exploration(images, model=model, start=[1, 2, 3], record=record)
+        return nv.learning.Exploration(images, model=model, start=[1, 2, 3], record=record)
 
     record = begin(one).record
     one.save(tmp_path / "run")

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_vae import InputError, Stopping
+from napari_vae import InputError
 from napari_vae.core.arrays import check_size
+from napari_vae.learning import Stopping
 from napari_vae.learning.explore.goals import Goal
 from napari_vae.learning.explore.loop import _event
 from napari_vae.learning.explore.record import ExplorationRecord

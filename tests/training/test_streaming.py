@@ -8,8 +8,9 @@ import dask.array
 import numpy as np
 import pytest
 
-from napari_vae import ModelConfig, TrainConfig, fit, open_stack, samples, write_stack
+from napari_vae import ModelConfig, TrainConfig, fit, samples
 from napari_vae.core.errors import InputError, ReadError
+from napari_vae.io import open_stack, write_stack
 from napari_vae.models import images as model_images
 
 CONFIG = ModelConfig.preset("vae", hidden=(16, 16), likelihood="gaussian")

@@ -17,7 +17,7 @@ def section(viewer, show_widget, lattice):
     image, positions, bright = lattice
     table = pd.DataFrame(positions, columns=["y", "x"]).assign(size=np.arange(len(positions)), kind=bright)
     widget = show_widget(lambda viewer: FigureSection())
-    widget.set_source(lambda: nv.FigureData(table, nv.Micrograph(image, 0.02, "nm"), color="kind"))
+    widget.set_source(lambda: nv.analysis.FigureData(table, nv.Micrograph(image, 0.02, "nm"), color="kind"))
     return widget
 
 

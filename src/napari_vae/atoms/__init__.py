@@ -1,13 +1,5 @@
 """Atoms: where they are, how far apart, which sublattice they belong to, and which is which in a movie."""
 
-from .detect import detect_atoms, iter_detect_atoms
-from .linking import iter_link_atoms, link_atoms
-from .scale import estimate_spacing
+import lazy_loader
 
-__all__ = [
-    "detect_atoms",
-    "estimate_spacing",
-    "iter_detect_atoms",
-    "iter_link_atoms",
-    "link_atoms",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,5 +1,5 @@
 """Files in and out: micrographs of many formats, tables, calibrated images, and the napari reader."""
 
-from .reading import list_datasets, read
+import lazy_loader
 
-__all__ = ["list_datasets", "read"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,1 +1,5 @@
 """Windows of an image: cut out, normalised, and pasted back."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

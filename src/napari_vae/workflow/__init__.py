@@ -1,1 +1,5 @@
 """Whole paths in one call: analyze, apply, advise; their folders and reports."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,11 @@
+from .long_jobs import detect_files as detect_files
+from .long_jobs import encode_files as encode_files
+from .loop import BatchProgress as BatchProgress
+from .loop import Outcome as Outcome
+from .loop import run as run
+from .models import Analyze as Analyze
+from .models import Train as Train
+from .pool import train_on_all as train_on_all
+from .tables import Crystal as Crystal
+from .tables import Detect as Detect
+from .tables import Encode as Encode

@@ -1,0 +1,4 @@
+from .reading import list_datasets as list_datasets
+from .reading import read as read
+from .stacks import open_stack as open_stack
+from .stacks import write_stack as write_stack

@@ -1,0 +1,1 @@
+from .patches import paste_patches as paste_patches

@@ -1,0 +1,2 @@
+from .likeness import Likeness as Likeness
+from .likeness import compare as compare

@@ -1,0 +1,9 @@
+from .ferroelectric import Ferroelectric as Ferroelectric
+from .field_response import FieldResponse as FieldResponse
+from .field_response import polarization_curl as polarization_curl
+from .micrographs import micrograph as micrograph
+from .movies import movie as movie
+from .playing_cards import Cards as Cards
+from .playing_cards import cards as cards
+from .swinging_fields import FieldTrajectories as FieldTrajectories
+from .swinging_fields import field_trajectories as field_trajectories
