@@ -44,7 +44,7 @@ def test_words_columns_and_layers(viewer, scene, box, qtbot):
     _, points, truth = scene
     points.features = points.features.assign(mine=1)
     measure(qtbot, box)
-    words = box.told.text()
+    words = box.words.text()
     assert measure_lattice(truth).scaled((0.012, 0.012)).describe("nm") in words and " ± " in words
     assert f"{len(made(viewer)['vacancies'].data)} vacanc" in words
     assert {"mine", "strain_xx", "displacement_y", "polarisation_x", "intensity"} <= set(points.features)
@@ -84,7 +84,7 @@ def test_only_what_is_ticked(viewer, scene, box, qtbot):
     for name in ("vacancies", "displacements", "intensities"):
         box.quantities[name].setChecked(False)
     measure(qtbot, box)
-    assert "spacing" in box.told.text() and "vacanc" not in box.told.text()
+    assert "spacing" in box.words.text() and "vacanc" not in box.words.text()
     assert len(viewer.layers) == 2 and "strain_xx" not in scene[1].features
 
 
@@ -130,11 +130,11 @@ def test_lengths_are_those_of_the_whole_transform_when_it_is_measured(viewer, sc
     for layer in (image, points):
         layer.scale, layer.affine = (1, 1), np.diag([0.012, 0.012, 1])
     measure(qtbot, box)
-    assert measure_lattice(truth).scaled((0.012, 0.012)).describe("nm") in box.told.text()
+    assert measure_lattice(truth).scaled((0.012, 0.012)).describe("nm") in box.words.text()
     with qtbot.waitSignal(box.job.ended, timeout=LONG):
         box.measure()
         calibrate(viewer.layers, image, 0.024, "nm")
-    assert measure_lattice(truth).scaled((0.024, 0.024)).describe("nm") in box.told.text()
+    assert measure_lattice(truth).scaled((0.024, 0.024)).describe("nm") in box.words.text()
     assert Placement.of_layer(made(viewer)["vacancies"]).lies_like(placement_of(image))
 
 

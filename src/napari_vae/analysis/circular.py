@@ -43,7 +43,7 @@ def wrapped(angles: npt.ArrayLike, period: float) -> npt.NDArray[np.float64]:
 
 
 def direction_of(angles: npt.ArrayLike, period: float = 360.0) -> Direction:
-    """Mean and spread of angles that are told modulo a period.
+    """Mean and spread of angles that are known modulo a period.
 
     Parameters
     ----------

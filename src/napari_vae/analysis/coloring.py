@@ -61,7 +61,7 @@ def color_by(
     certainty : array (N,) in [0, 1], optional
         Becomes the opacity.
     period : float, optional
-        Of angles: they are told modulo it, and their colours go once around in it. Otherwise once around in their
+        Of angles: they are known modulo it, and their colours go once around in it. Otherwise once around in their
         range.
     palette : dict of str to str, optional
         Colours of classes by name, ``"#rrggbb"``, where they are not those of their order.

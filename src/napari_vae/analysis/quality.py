@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 ACTIVE = 0.1  # nats per image, below which a latent says next to nothing
-UNUSUAL = ("elbo", "reconstruction_error")  # columns that tell, the first that is there
+UNUSUAL = ("elbo", "reconstruction_error")  # columns of how well the model does, the first that is there
 _LOW_IS_BAD = {"elbo"}
 _SURE = 0.5  # spread of a value, in its own spread over the atoms, that counts as half sure
 

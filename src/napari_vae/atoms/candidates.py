@@ -68,7 +68,7 @@ class Filtered:
         return sign * self._clear[tuple(self.candidates(sign)[0].T)].astype(np.float64)
 
     def lattice_scores(self, sign: int) -> Array:
-        """Scores of the candidates with those of an uneven support told from the columns of the lattice."""
+        """Scores of the candidates with those of an uneven support distinguished from the columns of the lattice."""
         if sign not in self._told:
             peaks, scores = self.candidates(sign)
             seen = scores >= lattice_threshold(scores)

@@ -38,7 +38,7 @@ def iter_drift(points: Sequence[Array], spacing: float, image: Micrograph | None
         Distance between neighbours in pixels.
     image : Micrograph, optional
         The movie. From positions alone a lattice that moves by more than half its period looks like one that moves by
-        less; defects, dopants and edges in the images tell.
+        less; defects, dopants and edges in the images help.
 
     Returns
     -------

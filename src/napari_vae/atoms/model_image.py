@@ -13,9 +13,9 @@ Floats = npt.NDArray[np.float32]
 
 _REACH = 4.5  # column widths up to which columns are drawn
 _CHUNK = 256  # atoms drawn together
-_LITTLE = 0.02  # relative difference of widths whose images tell what a wider column looks like
+_LITTLE = 0.02  # relative difference of widths whose images show what a wider column looks like
 _MOST = 0.25  # growth in one step
-_ENOUGH = 512  # px, side of the part of a large image that tells the common width
+_ENOUGH = 512  # px, side of the part of a large image that gives the common width
 
 
 def draw_spots(shape: tuple[int, ...], values: Array) -> Floats:

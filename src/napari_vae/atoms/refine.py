@@ -157,7 +157,7 @@ def _moved(fit: Fit, before: Array) -> float:
 
 
 def _shared(number: int, anew: bool, n: int) -> list[int]:
-    """Of which of n parameters the fits before a round tell what columns have in common.
+    """Of which of n parameters the fits before a round say what columns have in common.
 
     Of none where neighbours still made them look wider or narrower; and what a background was above the former slow
     one says nothing about the new one.

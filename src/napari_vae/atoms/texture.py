@@ -1,4 +1,4 @@
-"""Maxima of an uneven support beside a lattice: told from its columns by their neighbours, and scored anew."""
+"""Maxima of an uneven support beside a lattice: distinguished from its columns by their neighbours, and scored anew."""
 
 from __future__ import annotations
 

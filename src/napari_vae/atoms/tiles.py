@@ -19,7 +19,7 @@ Window = tuple[slice, slice]
 Part = TypeVar("Part")
 
 TILE = 2048  # px, side of a tile without its margin; frames of more than two such tiles are divided
-_SAMPLE = 1024  # px, side of the parts that tell width, spacing, polarity and threshold
+_SAMPLE = 1024  # px, side of the parts that give width, spacing, polarity and threshold
 _MARGIN, _NEIGHBOURS = 20.0, 4.0  # column widths, and spacings, that tiles reach beyond their own part
 _SEAM = 1.5  # px on either side of a seam where one atom may be seen from two tiles
 _AT_ONCE = 2  # tiles in memory
@@ -27,7 +27,7 @@ _AT_ONCE = 2  # tiles in memory
 
 @dataclass(frozen=True)
 class Tile:
-    """A `window` of the frame to look at, and its `own` part, whose atoms it tells (row and column, low and high)."""
+    """A `window` of the frame to look at, and its `own` part, whose atoms it reports (row and column, low and high)."""
 
     window: Window
     own: tuple[tuple[int, int], tuple[int, int]]

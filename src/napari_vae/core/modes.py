@@ -24,7 +24,7 @@ def hills(mixture: GaussianMixture) -> npt.NDArray[np.int64]:
     """The hill of the density that each component is of, numbered from 0.
 
     Components are joined along the highest ways between them (Kruskal 1956), unless both sides have a summit that
-    stands out of the saddle: hills are told by their prominence, as in ToMATo (Chazal, Guibas, Oudot and Skraba 2013).
+    stands out of the saddle: hills are known by their prominence, as in ToMATo (Chazal, Guibas, Oudot and Skraba 2013).
     A component whose middle lies far down the slope of another stays one: it is there because more points are scattered
     so far out than the other accounts for. A way from one component to another is their ridgeline, on which all summits
     and saddles of the two lie (Ray and Lindsay 2005).

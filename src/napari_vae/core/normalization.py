@@ -83,7 +83,7 @@ class Normalization:
 
     @classmethod
     def matching(cls, data: npt.ArrayLike, levels: Sequence[Sequence[float]]) -> Normalization:
-        """Limits of ``(N, C, H, W)`` data by which its 5 and 90 percentiles become `levels`, as `levels_of` tells them.
+        """Limits of ``(N, C, H, W)`` data by which its 5 and 90 percentiles become `levels`, as `levels_of` gives them.
 
         The extremes, which `fit` looks at, change with the number of rare bright atoms. Where the two percentiles are
         equal the limits are those of `fit`.

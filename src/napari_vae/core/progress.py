@@ -1,4 +1,4 @@
-"""What long work tells while it runs, and running it for its result alone."""
+"""What long work reports while it runs, and running it for its result alone."""
 
 from __future__ import annotations
 

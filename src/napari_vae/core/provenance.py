@@ -54,13 +54,13 @@ def describe_versions() -> dict[str, str]:
 def describe_data(data: Any, images: Any) -> dict[str, Any]:
     """Plain values that identify the training data: count, hash, and the calibration that `Patches` carry."""
     spread = {"levels": levels_of(images)} if hasattr(data, "normalization") else {}
-    told = {key: getattr(data, key, None) for key in ("name", "pixel_size", "units", "spacing")}
-    told["nearest_distance"] = nearest_distance(data.atoms) if hasattr(data, "atoms") else None
+    known = {key: getattr(data, key, None) for key in ("name", "pixel_size", "units", "spacing")}
+    known["nearest_distance"] = nearest_distance(data.atoms) if hasattr(data, "atoms") else None
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "n_images": len(images),
         "data_sha256": data_hash(images),
         "versions": describe_versions(),
         **spread,
-        **{key: value for key, value in told.items() if value is not None and value == value},
+        **{key: value for key, value in known.items() if value is not None and value == value},
     }

@@ -13,8 +13,8 @@ from .neighbours import lattice_shell
 Array = npt.NDArray[np.float64]
 
 SHELL = 1.25  # times the shortest: neighbours that count for the spacing
-_AS_SHORT = 1.1  # times the longer of two vectors, for a third that may be told instead
-_ACUTE, _OBTUSE = 70.0, 125.0  # degrees, between the vectors that are told: 120° for a hexagonal lattice, not 60°
+_AS_SHORT = 1.1  # times the longer of two vectors, for a third that may be taken instead
+_ACUTE, _OBTUSE = 70.0, 125.0  # degrees, between the vectors that are reported: 120° for a hexagonal lattice, not 60°
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Lattice:
         angle = 90°
         spacing = 8 px
         """
-        a, b = (with_error(*told) for told in zip(self.lengths, self.length_errors, strict=True))
+        a, b = (with_error(*known) for known in zip(self.lengths, self.length_errors, strict=True))
         angle, spacing = with_error(self.angle, self.angle_err), with_error(self.spacing, self.spacing_err)
         return f"a = {a} {unit}\nb = {b} {unit}\nangle = {angle}°\nspacing = {spacing} {unit}"
 
@@ -134,8 +134,8 @@ def reduced(vectors: Array) -> Array:
             short.append(third)
     short += [-v for v in short]
     pairs = [np.array([one, other]) for one in short for other in short if sine(one, other) > 1e-6]
-    told = [pair for pair in pairs if _ACUTE <= angle_between(pair) <= _OBTUSE] or pairs
-    return max(told, key=lambda pair: float(pair[0, 1] / np.linalg.norm(pair[0])))
+    usual = [pair for pair in pairs if _ACUTE <= angle_between(pair) <= _OBTUSE] or pairs
+    return max(usual, key=lambda pair: float(pair[0, 1] / np.linalg.norm(pair[0])))
 
 
 def sine(a: Array, b: Array) -> float:

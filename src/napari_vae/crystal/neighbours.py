@@ -29,7 +29,7 @@ _POOR = 0.5  # share of neighbours found up to which other orientations are trie
 
 
 def kinds_of(atoms: pd.DataFrame) -> Ints:
-    """The sublattice of every atom as a number from 0, all 0 where none are told apart."""
+    """The sublattice of every atom as a number from 0, all 0 where there is only one."""
     if "sublattice" not in atoms:
         return np.zeros(len(atoms), dtype=np.int64)
     return pd.factorize(atoms["sublattice"])[0].astype(np.int64)

@@ -28,9 +28,9 @@ _PATCHES, _PATCH = 6, 200  # parts whose lattices are tried as well, and how man
 _SAMPLED = 3000  # atoms that the lattices are compared on
 _GRAINS = 12  # looked for at most
 _AROUND = 9  # claimed atoms, the atom itself included, that say which grain it is in
-_FARTHEST = 1.3  # times the longer lattice vector, for the vectors that sites are told by
+_FARTHEST = 1.3  # times the longer lattice vector, for the vectors that define the sites
 _SMALLEST_SHARE = 0.06  # of the atoms, on each site
-_EXPLAINED = 0.6  # share of the atoms inside that must see just what a site sees; else the sites are not told
+_EXPLAINED = 0.6  # share of the atoms inside that must see just what a site sees; else the sites are not known
 
 
 def sites_in_cell(points: Array) -> Ints:
@@ -57,7 +57,7 @@ def sites_in_cell(points: Array) -> Ints:
 
 @dataclass(frozen=True)
 class _Grain:
-    """How the sites of a grain are told.
+    """How the sites of a grain are recognised.
 
     ``vectors`` (V, 2) between sites, ``group`` (V,) which of them are the same modulo the lattice, ``pattern`` (K, G)
     at which of these the atoms of each site see an atom, and the ``reach`` in pixels for that.
@@ -143,7 +143,7 @@ def _share(points: Array, some: Array, basis: Array, near: float) -> Array:
 
 
 def _told_by(points: Array, basis: Array, near: float) -> _Grain:
-    """How the sites of the one grain of these atoms (N, 2) are told."""
+    """How the sites of the one grain of these atoms (N, 2) are recognised."""
     vectors, group = _between_sites(points, basis, near)
     one = _Grain(vectors, group, np.zeros((1, 0)), _REACH * near)
     if not len(vectors):

@@ -73,7 +73,7 @@ def assign_sublattices(
     if n != "auto" and (not isinstance(n, int | np.integer) or n < 1):
         raise InputError(f'The number of sublattices is "auto" or at least 1, not {n!r}.')
     if by not in ("auto", "brightness", "position"):
-        raise InputError(f'Sublattices are told by "auto", "brightness" or "position", not {by!r}.')
+        raise InputError(f'Sublattices are found by "auto", "brightness" or "position", not {by!r}.')
     frames = frame_numbers(atoms, None if image is None else as_micrograph(image).n_frames)
     labels = np.zeros(len(atoms), dtype=np.int64)
     for number in np.unique(frames):

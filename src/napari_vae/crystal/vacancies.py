@@ -32,7 +32,7 @@ def find_vacancies(atoms: pd.DataFrame, shape: Any = None) -> pd.DataFrame:
     an atom, one is missing; so the border, grain boundaries and the inside of larger holes are left out. Sites of a
     honeycomb and of several sublattices are found likewise, since lattice vectors join like sites.
 
-    Whether an atom was there and not detected cannot be told from the table.
+    Whether an atom was there and not detected cannot be known from the table.
 
     Parameters
     ----------

@@ -79,10 +79,10 @@ def _channels(table: str) -> list[tuple[str, str, str]]:
     titles = [title.strip() for title in rows[0]]
     channels = []
     for row in rows[1:]:
-        told = dict(zip(titles, (word.strip() for word in row), strict=True))
-        both = told["Direction"].lower() == "both"
-        ways = ("forward", "backward") if both else (told["Direction"].lower(),)
-        channels += [(told["Name"], told["Unit"], f" {way}") for way in ways]
+        channel = dict(zip(titles, (word.strip() for word in row), strict=True))
+        both = channel["Direction"].lower() == "both"
+        ways = ("forward", "backward") if both else (channel["Direction"].lower(),)
+        channels += [(channel["Name"], channel["Unit"], f" {way}") for way in ways]
     return channels
 
 

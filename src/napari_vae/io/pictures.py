@@ -34,8 +34,8 @@ def picture_datasets(path: Path) -> list[Dataset]:
     """The picture in a PNG or JPEG file. Its dots per inch concern printers, so there is no pixel size."""
     import imageio.v3 as imageio
 
-    told = imageio.improps(path, plugin="pillow")
-    fits(int(np.prod(told.shape, dtype=object)) * told.dtype.itemsize, path)
+    properties = imageio.improps(path, plugin="pillow")
+    fits(int(np.prod(properties.shape, dtype=object)) * properties.dtype.itemsize, path)
     data = np.asarray(imageio.imread(path, plugin="pillow"))
     return [Dataset(path.stem, "YXS"[: data.ndim], data.shape, lambda: data)]
 
@@ -57,7 +57,7 @@ def array_datasets(path: Path) -> list[Dataset]:
 def raw_datasets(path: Path) -> list[Dataset]:
     """The image of a ``.dat`` file as SPIEPy has it: rows and columns as uint32, then float64, all little-endian.
 
-    Other files of that ending are told by their size, which must fit.
+    Other files of that ending are known by their size, which must fit.
     """
     with path.open("rb") as file:
         header = file.read(8)

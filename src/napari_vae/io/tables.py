@@ -139,8 +139,8 @@ def read_anndata(path: str | PathLike[str]) -> pd.DataFrame:
         table.insert(0, "y", y)
         table.insert(1, "x", x)
     if KEY in data.uns:
-        told = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in data.uns[KEY].items()}
-        table.attrs[ORIGIN] = told | {"provenance": parse_json(told["provenance"], Path(path))}
+        noted = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in data.uns[KEY].items()}
+        table.attrs[ORIGIN] = noted | {"provenance": parse_json(noted["provenance"], Path(path))}
     numbered = all(str(label).isdecimal() for label in table.index)
     return table.set_axis(table.index.astype(np.int64), axis=0) if numbered else table
 

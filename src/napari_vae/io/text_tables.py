@@ -35,14 +35,14 @@ def read_text(path: Path) -> pd.DataFrame:
     if "\0" in text:
         raise ReadError(f"{path} holds zeros, not text; copy it again from its source.")
     lines = [line for line in text.splitlines() if line.strip()] or [""]
-    told = re.fullmatch(r"sep=(.)", lines[0].strip())  # a line for Excel
-    header = lines[1] if told and len(lines) > 1 else lines[0]
-    mark = told[1] if told else max(SEPARATORS, key=_unquoted(header).count)
+    hint = re.fullmatch(r"sep=(.)", lines[0].strip())  # a line for Excel
+    header = lines[1] if hint and len(lines) > 1 else lines[0]
+    mark = hint[1] if hint else max(SEPARATORS, key=_unquoted(header).count)
     if mark not in _unquoted(header):
         mark = r"\s+" if len(header.split()) > 1 else ","
     fields = [field.strip(' "') for line in lines[1:] for field in re.split(mark, line)]
     comma = mark != "," and any(map(DECIMAL_COMMA.fullmatch, fields))
-    options: dict[str, Any] = {"encoding": encoding, "sep": mark, "skiprows": 1 if told else 0}
+    options: dict[str, Any] = {"encoding": encoding, "sep": mark, "skiprows": 1 if hint else 0}
     return unquoted(pd.read_csv(path, decimal="," if comma else ".", **options))
 
 

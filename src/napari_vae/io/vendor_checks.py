@@ -92,13 +92,13 @@ def _check_dm(file: BinaryIO, path: Path) -> None:
 
 
 class _DigitalMicrograph:
-    """A walk over the tags of a DigitalMicrograph file, as its reader goes, that passes over all that is told."""
+    """A walk over the tags of a DigitalMicrograph file, as its reader goes, that skips the values."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.file, self.size = file, size
         (version,) = _unpack(file, ">i")
         self.wide = version == 4
-        self.tags, self.told = 0, 0
+        self.tags, self.bytes = 0, 0
 
     def look(self) -> None:
         """Visit every tag; groups are kept as the number of tags that are still to come in them, and their name."""
@@ -163,8 +163,8 @@ class _DigitalMicrograph:
     def _pass(self, count: int, width: int, *, pixels: bool = False) -> None:
         """Over `count` elements, which the reader takes one by one unless they are pixels."""
         _allow(count * width, self.size)
-        self.told += 0 if pixels else count * width
-        _allow(self.told, MOST_BYTES)
+        self.bytes += 0 if pixels else count * width
+        _allow(self.bytes, MOST_BYTES)
         self.file.seek(count * width, 1)
 
     def _word(self) -> int:

@@ -48,8 +48,8 @@ def write_xyz(table: pd.DataFrame, path: str | PathLike[str], origin: dict[str, 
     if len(columns) < others.shape[1]:
         raise InputError("Two columns get one name where blanks and quotes become “_”; rename one, or write .parquet.")
     named = "".join(f":{name}:{letter}:1" for name, (letter, _) in columns.items())
-    told = f"species_from={kind or UNKNOWN} origin={_quoted(json.dumps(origin))}"
-    comment = f'Properties=species:S:1:pos:R:3{named} pbc="F F F" {told}'
+    header = f"species_from={kind or UNKNOWN} origin={_quoted(json.dumps(origin))}"
+    comment = f'Properties=species:S:1:pos:R:3{named} pbc="F F F" {header}'
     rows = list(zip(species, *places, *(values for _, values in columns.values()), strict=True))
     with Path(path).open("w", encoding="utf-8") as file:
         for frame in np.unique(frames) if len(frames) else [0]:
@@ -73,15 +73,15 @@ def read_xyz(path: str | PathLike[str]) -> pd.DataFrame:
     parts, origin = [], {}
     with path.open(encoding="utf-8") as file:
         while count := file.readline(MOST_BYTES).strip():
-            told = {key: value.strip('"') for key, value in PAIR.findall(file.readline(MOST_BYTES))}
-            if "origin" not in told:
+            header = {key: value.strip('"') for key, value in PAIR.findall(file.readline(MOST_BYTES))}
+            if "origin" not in header:
                 raise ReadError(f"{path.name} does not give the size of its pixels; it is not of napari-vae.")
-            origin = parse_json(re.sub(r"\\(.)", r"\1", told["origin"]), path)
+            origin = parse_json(re.sub(r"\\(.)", r"\1", header["origin"]), path)
             if int(count) > path.stat().st_size:
                 raise ValueError("the file is too small for the atoms that it promises")
             lines = [file.readline(MOST_BYTES).split() for _ in range(int(count))]
-            part = _block(lines, told["Properties"], int(told["frame"]), _angstrom(origin))
-            if told.get("species_from") == "species":
+            part = _block(lines, header["Properties"], int(header["frame"]), _angstrom(origin))
+            if header.get("species_from") == "species":
                 part["species"] = [None if line[0] == UNKNOWN else line[0] for line in lines]
             parts.append(part)
     table = pd.concat(parts, ignore_index=True)
@@ -134,7 +134,7 @@ def _value(word: str, kind: str) -> Any:
 
 
 def _species(value: Any) -> str:
-    """A word that begins with a letter; classes that are numbers are told as X0, X1 …"""
+    """A word that begins with a letter; classes that are numbers are written as X0, X1 …"""
     if value is None or value != value or str(value) in ("", "-1"):
         return UNKNOWN
     word = _plain(value)

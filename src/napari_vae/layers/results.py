@@ -126,7 +126,7 @@ def manifold_layer(picture: npt.NDArray[Any], placement: Placement, shape: tuple
 
 
 def run_layer(run: Run, folder: Path) -> LayerData:
-    """What a trained model draws over the plane of its latents, as a layer by itself that tells where it came from."""
+    """What a trained model draws over the plane of its latents, as a layer by itself that says where it came from."""
     placement = Placement.of_micrograph(Micrograph(np.zeros((1, 1))))
     data, options, kind = manifold_layer(side_by_side(class_manifolds(run)), placement, (0, 0), name=folder.name)
     options["metadata"][KEY] |= {"folder": str(folder.resolve()), "model": run.model_config.name, **run.provenance}

@@ -121,7 +121,7 @@ def _draw_direction(axes: PolarAxes, direction: Direction, period: float) -> Non
 
 
 def _say(figure: Figure, direction: Direction, period: float, key: float) -> None:
-    turn = "" if period == 360 else f", told modulo {period:g}°"
+    turn = "" if period == 360 else f", modulo {period:g}°"
     if direction.preferred:
         text = f"mean {direction.mean:.1f}°, spread {direction.spread:.1f}°{turn}".replace("-", "−")
     else:

@@ -141,7 +141,7 @@ class FigureData:
 
     @property
     def period(self) -> float:
-        """Degrees after which the motif looks the same: 360 divided by the order of its symmetry, as the run tells."""
+        """Degrees after which the motif looks the same: 360 divided by the order of its symmetry, as the run says."""
         return 360.0 / (self.run.symmetry if self.run is not None else 1)
 
     @property

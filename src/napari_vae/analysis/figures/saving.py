@@ -90,7 +90,7 @@ def _save(data: FigureData, folder: Path, formats: list[str], names: list[str]) 
 
 
 def file_stem(name: str, data: FigureData) -> str:
-    """Name of the file of a figure without its ending, which tells what it shows."""
+    """Name of the file of a figure without its ending, which says what it shows."""
     shown = {"overlay": (data.color,), "scatter": (*data.plane, data.color), "angles": (data.angle,)}
     return "-".join([name, *(re.sub(r"[^\w.]+", "_", normalize("NFC", word)) for word in shown.get(name, ()) if word)])
 

@@ -45,7 +45,7 @@ class Job(QObject):
     Parameters
     ----------
     parent : QObject
-        The widget that owns the job. When it is destroyed the generator is told to stop.
+        The widget that owns the job. When it is destroyed the generator is asked to stop.
     notify : bool
         Show failures that users can act upon as notifications too; not wanted of what they did not start themselves.
     """

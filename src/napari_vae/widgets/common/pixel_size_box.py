@@ -79,11 +79,11 @@ def calibrate(layers: Any, layer: Any, size: float, unit: str) -> None:
 
 def _lies_on(layer: Any, image: Any, token: str) -> bool:
     """Whether a layer belongs to an image: made from it, another channel of its file, or drawn where it lies."""
-    told, file = ours(layer), ours(image)
+    kept, file = ours(layer), ours(image)
     if image_token(layer):
         return image_token(layer) == token
     if isinstance(layer, Image):
-        return "path" in file and all(told.get(name) == file.get(name) for name in ("path", "dataset"))
+        return "path" in file and all(kept.get(name) == file.get(name) for name in ("path", "dataset"))
     if not Placement.of_layer(layer).shares_units(Placement.of_layer(image)):
         return False
     (low, high), (first, last) = (_corners(each, image) for each in (layer, image))

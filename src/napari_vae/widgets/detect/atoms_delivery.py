@@ -123,15 +123,15 @@ def _add(viewer: Any, layer_data: LayerData) -> Points:
 
 
 def _update(layer: Points, before: PointsState, merged: Merged, layer_data: LayerData) -> None:
-    """Make the layer what was merged, in the looks that its atoms had; sublattices are told by colours as ever."""
+    """Make the layer what was merged, in the looks that its atoms had; sublattices keep their colours."""
     fresh = PointsState.made(layer_data)
     state = fresh.looking_like(before, merged.source)
     state.metadata = layer.metadata | fresh.metadata
-    told, mapped = "sublattice" in state.features, str(layer.border_color_mode) != "direct"
-    if "sublattice" in before.features and not told:
+    sorted_out, mapped = "sublattice" in state.features, str(layer.border_color_mode) != "direct"
+    if "sublattice" in before.features and not sorted_out:
         state.looks["border_color"] = fresh.looks["border_color"]
     state.put(layer)
     note(layer, **{LAYER: id_of(layer)})
-    if told and (mapped or "sublattice" not in before.features):
+    if sorted_out and (mapped or "sublattice" not in before.features):
         layer.border_color_cycle = layer_data[1]["border_color_cycle"]
         layer.border_color = "sublattice"

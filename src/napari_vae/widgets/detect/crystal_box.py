@@ -73,8 +73,8 @@ class CrystalBox(QWidget):
         self.factor.setSpecialValueText("automatic")
         self.color = QComboBox()
         self.progress = ProgressBox("Measure", MEASURE, page="crystal")
-        self.told = sentence()
-        self.told.setToolTip("What was measured; select it to copy it")
+        self.words = sentence()
+        self.words.setToolTip("What was measured; select it to copy it")
         self.job = Job(self)
         self._lay_out()
         self._connect()
@@ -93,7 +93,7 @@ class CrystalBox(QWidget):
             self.progress.refuse(error)
             return
         self._points, self._request, self._on = points, request, image or points
-        self.told.hide()
+        self.words.hide()
         self.progress.begin("Measuring …")
         self.job.start(crystal_steps, request)
 
@@ -153,9 +153,9 @@ class CrystalBox(QWidget):
         )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for widget in (form, self.progress, self.told):
+        for widget in (form, self.progress, self.words):
             column.addWidget(widget)
-        self.told.hide()
+        self.words.hide()
 
     def _connect(self) -> None:
         self.atoms.layer_changed.connect(self._offer_colors)
@@ -179,8 +179,8 @@ class CrystalBox(QWidget):
         layers = crystal_layers(crystal, request.placement, source=points.name, factor=self.factor.value() or None)
         add_around(self._viewer, points, layers, measured_kinds(crystal), None if on == points else on)
         self._offer_colors()
-        self.told.setText(in_words(crystal, request.placement, layers))
-        self.told.show()
+        self.words.setText(in_words(crystal, request.placement, layers))
+        self.words.show()
         self.progress.say(
             "Measured. " + ("The columns are in the features of the points." if len(crystal.columns.columns) else "")
         )

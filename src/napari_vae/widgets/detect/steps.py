@@ -23,7 +23,7 @@ class DetectionRequest:
     """What the form asks for, taken on the main thread.
 
     `image` is the token of the layer. `spacing` is in pixels and, like `threshold`, ``None`` when it shall be found;
-    `sublattices` of 1 tells none apart.
+    `sublattices` of 1 looks for none.
     """
 
     image: str

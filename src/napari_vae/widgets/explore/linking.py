@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.int64]
 class LayerLink(QObject):
     """Tells what happens to one layer, and does to it what the user does elsewhere.
 
-    What it does itself it does not tell, so that nothing goes round in circles. Changes that come in bursts are told
+    Its own changes are not reported, so that nothing goes round in circles. Changes that come in bursts are reported
     once.
     """
 

@@ -111,7 +111,7 @@ class ManifoldSection(QWidget):
         form.add(
             "Class",
             self.classes,
-            "Class that is drawn, if the model was told of classes or has found them; choose each in turn to "
+            "Class that is drawn, if the model was given classes or has found them; choose each in turn to "
             "compare them.",
         )
         form.add(

@@ -123,6 +123,6 @@ def open_steps(
 
     run = load_run(folder)
     if run.model_config.kind == "conditional":
-        raise InputError("This model needs to be told a condition; apply it to the image in Train VAE instead.")
+        raise InputError("This model needs a condition; apply it to the image in Train VAE instead.")
     patches = extract_patches(image, atoms, window=run.window, levels=run.levels)
     return OpenRun(run, patches, placement, points=points)
