@@ -1,15 +1,16 @@
 """What every model promises, whatever its invariances."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pydantic import TypeAdapter
 
-from napari_vae import InputError, ModelConfig, ReadError, TrainConfig, fit, iter_fit, load_run, samples
+from napari_vae import InputError, ModelConfig, ReadError, Stopping, TrainConfig, fit, iter_fit, load_run, samples
+from napari_vae.core.fields import settings_of
+from napari_vae.learning.gp.config import DeepKernelConfig
 from napari_vae.models.config import PRESETS
 
 NAMES = [*PRESETS, "trsvae", "strain-trsvae", "ctvae", "ss-tvae"]
@@ -234,16 +235,31 @@ def test_settings_take_numbers_of_numpy_and_are_plain_values_then():
     assert TrainConfig(learning_rate=np.float32(0.5), epochs=np.array(3)) == TrainConfig(learning_rate=0.5, epochs=3)
 
 
-def test_settings_carry_their_words():
-    shown = TypeAdapter(ModelConfig).json_schema()["properties"]["latent_dim"]
-    assert shown == {
-        "title": "Latents",
-        "description": "Number of latents.",
-        "type": "integer",
-        "minimum": 1,
-        "maximum": 64,
-        "default": 2,
-    }
+@pytest.mark.parametrize("config", [ModelConfig, TrainConfig, DeepKernelConfig, Stopping])
+def test_every_setting_has_a_title_and_a_help_and_the_docstring_has_them(config):
+    known = settings_of(config)
+    assert list(known) == [field.name for field in fields(config)]
+    for name, setting in known.items():
+        assert any(getattr(part, "title", None) == setting.title for part in setting.annotation.__metadata__), name
+        assert setting.text.endswith(".") and len(setting.text) > 20, name
+        assert f"\n{name} : {setting.kind}\n" in config.__doc__, name
+        assert setting.text in " ".join(config.__doc__.split()), name
+        listed = setting.schema.get("enum", ())
+        assert set(listed) <= set(setting.choices), name
+        for value in setting.choices:
+            config(**{name: value})
+
+
+def test_what_a_setting_may_be_comes_from_its_field():
+    latents, beta = settings_of(ModelConfig)["latent_dim"], settings_of(TrainConfig)["beta"]
+    assert (latents.title, latents.kind, latents.default) == ("Latents", "a whole number of 1 … 64", 2)
+    assert (latents.number["minimum"], latents.number["maximum"]) == (1, 64)
+    assert (latents.read("3"), beta.read("0.5"), beta.read("0,1,20")) == (3, 0.5, (0, 1, 20))
+    assert settings_of(ModelConfig)["hidden"].read("64,32") == (64, 32)
+    assert settings_of(TrainConfig)["checkpoint"].read("2024") == "2024"
+    for text in ("two", "65", "1.5", "nan", "1,2"):
+        with pytest.raises(InputError, match=f"--latents is a whole number of 1 … 64, not '{text}'"):
+            latents.read(text)
 
 
 def test_presets_by_name():

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields
 from inspect import cleandoc
+from textwrap import fill, indent
 from typing import Annotated, Any, Self, TypeVar, cast, dataclass_transform
 
 from pydantic import (
@@ -23,16 +24,11 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from .errors import InputError
+from .fields import about as about
+from .fields import possible, quoted, settings_of
 
 T = TypeVar("T")
-MOST_SHOWN, MOST_TOLD = 60, 200  # characters of a value that is refused, and of what is wrong with it
-
-
-def about(title: str = "", *, words: str = "", unit: str = "", **limits: Any) -> Any:
-    """Of a field: its title, what it may be in words, its unit, and limits such as ``ge=1``."""
-    more = {name: value for name, value in (("words", words), ("unit", unit)) if value}
-    named: dict[str, Any] = {name: value for name, value in (("title", title), ("json_schema_extra", more)) if value}
-    return Field(**named, **limits)
+MOST_TOLD = 200  # characters of what is wrong with a value
 
 
 Whole = Annotated[int, Strict()]
@@ -41,6 +37,10 @@ Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Count = Annotated[Whole, Field(ge=1, le=10**9)]
 Seed = Annotated[Whole, Field(ge=0, lt=2**31)]
+SEED = (
+    "Start of the random numbers, itself any whole number. The same seed on the same device gives the same result; "
+    "change it to see whether a result holds."
+)
 Flag = Annotated[bool, Strict()]
 Text = Annotated[str, Field(max_length=10**6)]  # which can be written as UTF-8
 Single = Annotated[Number, Field(ge=-1e38, le=1e38)]  # which single precision can hold
@@ -58,7 +58,7 @@ Widths = Annotated[
 def settings(cls: type[T]) -> type[T]:
     """Make a class a frozen dataclass that takes only what its annotations allow, also as numbers of NumPy.
 
-    Its JSON schema (``pydantic.TypeAdapter(cls).json_schema()``) has the words of the docstring.
+    What the fields say of themselves (`about`) becomes the section Parameters of its docstring.
 
     Raises
     ------
@@ -75,7 +75,8 @@ def settings(cls: type[T]) -> type[T]:
     ...
     napari_vae.core.errors.InputError: steps is a whole number of 1 … 9, not 10.
     """
-    made = dataclass(frozen=True, config=ConfigDict(extra="forbid", json_schema_extra=_describe))(cls)
+    made = dataclass(frozen=True, config=ConfigDict(extra="forbid"))(cls)
+    made.__doc__ = _documented(made)
     check, names = made.__init__, [field.name for field in fields(made)]
 
     def __init__(self: Any, *values: Any, **named: Any) -> None:
@@ -136,48 +137,6 @@ def plain(value: Any) -> Any:
     return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
 
 
-def quoted(value: Any) -> str:
-    """A value as a message shows it."""
-    try:
-        text = repr(value)
-    except ValueError:  # which Python refuses to write out
-        return "a number of thousands of digits"
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
-
-
-def possible(schema: Mapping[str, Any]) -> str:
-    """What a value may be, in words, from its JSON schema.
-
-    >>> possible({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]})
-    '"auto" or a whole number from 1'
-    """
-    if "words" in schema:
-        return str(schema["words"])
-    if "anyOf" in schema:
-        return " or ".join(possible(one) for one in schema["anyOf"] if one.get("type") != "null")
-    if "enum" in schema:
-        return f"one of {', '.join(schema['enum'])}"
-    if "const" in schema:
-        return f'"{schema["const"]}"'
-    if schema.get("type") == "array":
-        return (
-            f"{schema.get('minItems', 0)} to {schema.get('maxItems', 'many')} values, each {possible(schema['items'])}"
-        )
-    words = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "a text"}
-    return words.get(schema.get("type", ""), "something else") + _limits(schema)
-
-
-def _limits(schema: Mapping[str, Any]) -> str:
-    least, most = schema.get("minimum"), schema.get("maximum")
-    if "exclusiveMaximum" in schema and least is not None:
-        return f" of {least} … {schema['exclusiveMaximum'] - 1}"
-    if least is not None and most is not None:
-        return f" of {least} … {most}"
-    if "exclusiveMinimum" in schema:
-        return f" above {schema['exclusiveMinimum']:g}"
-    return "" if least is None else f" from {least:g}"
-
-
 class Saved(BaseModel):
     """What a JSON file of ours holds; what else there is in it is not looked at."""
 
@@ -223,17 +182,20 @@ def _sentence(cls: type, error: ValidationError, given: dict[str, Any]) -> str:
     first = error.errors(include_url=False)[0]
     if isinstance(own := first.get("ctx", {}).get("error"), InputError):
         return str(own)
-    properties = TypeAdapter(cls).json_schema()["properties"]
+    known = settings_of(cls)
     place = first["loc"][0]  # a number, if it was given without a name
-    name = [*properties, ""][min(place, len(properties))] if isinstance(place, int) else place
-    if name not in properties:
-        return f"There is no setting {quoted(name)}; there are {', '.join(properties)}."
-    return f"{name} is {possible(properties[name])}, not {quoted(given.get(name))}."
+    name = [*known, ""][min(place, len(known))] if isinstance(place, int) else place
+    if name not in known:
+        return f"There is no setting {quoted(name)}; there are {', '.join(known)}."
+    return f"{name} is {known[name].kind}, not {quoted(given.get(name))}."
 
 
-def _describe(schema: dict[str, Any], cls: type) -> None:
-    """Add what the docstring says of each parameter."""
-    section = cleandoc(cls.__doc__ or "").partition("Parameters\n----------\n")[2].partition("\n\n")[0]
-    for names, text in re.findall(r"^(\w[\w, ]*) : .*\n((?:    .*\n?)*)", section, re.MULTILINE):
-        for name in names.split(", "):
-            schema["properties"][name]["description"] = " ".join(text.split())
+def _documented(cls: type) -> str:
+    """The docstring, in which the fields tell what they are before errors and examples."""
+    head, *rest = re.split(r"\n\n(?=\w+\n---)", cleandoc(cls.__doc__ or ""), maxsplit=1)
+    rows = [
+        f"{setting.name} : {setting.kind}\n{indent(fill(setting.words, 110), '    ')}"
+        for setting in settings_of(cls).values()
+        if setting.text
+    ]
+    return "\n\n".join([head, *(["\n".join(["Parameters\n----------", *rows])] if rows else []), *rest])

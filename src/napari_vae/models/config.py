@@ -11,7 +11,8 @@ from pydantic import AfterValidator
 
 from ..core.class_colors import MOST_CLASSES
 from ..core.errors import InputError
-from ..core.settings import Count, NotNegative, Positive, Whole, Widths, about, settings
+from ..core.fields import AUTOMATIC, about
+from ..core.settings import SEED, Count, NotNegative, Positive, Whole, Widths, settings
 
 Invariance = Literal["rotation", "translation", "scale", "strain"]
 Likelihood = Literal["auto", "bernoulli", "continuous-bernoulli", "gaussian", "poisson"]
@@ -33,7 +34,6 @@ PRESETS = {
 _PRESET = re.compile(r"(ss-|j-)?(strain-)?(c?)([trs]*)vae")
 _LETTERS = {"t": "translation", "r": "rotation", "s": "scale"}
 _PREFIXES = {"ss-": "semi-supervised", "j-": "joint", "c": "conditional", "": "vae"}
-DEVICES = '"auto" or a name such as "cpu"'
 Ramp = Annotated[
     NotNegative | tuple[NotNegative, NotNegative, NotNegative],
     about(words="a number from 0 or a ramp (start, end, epochs)"),
@@ -43,41 +43,6 @@ Ramp = Annotated[
 @settings
 class ModelConfig:
     """What the model looks for, and what it shall not care about.
-
-    Parameters
-    ----------
-    kind : "vae", "conditional", "semi-supervised" or "joint"
-        Unsupervised; given a class or numbers for every image, which the latents then leave out; with a few images
-        labelled, by class or by numbers; or sorting images into classes without labels.
-    invariances : tuple of str
-        Any of ``"rotation"``, ``"translation"``, ``"scale"``, ``"strain"``: the model infers these for every image and
-        keeps them out of the latents.
-    latent_dim : int
-        Number of latents.
-    n_classes : int, optional
-        How many classes there are. Taken from the labels or the condition where these are classes; a joint model needs
-        it. Without it the condition or the targets are numbers.
-    likelihood : "auto", "bernoulli", "continuous-bernoulli", "gaussian" or "poisson"
-        How pixels scatter about the reconstruction. The Gaussian learns how noisy the pixels are, which micrographs
-        need: what a small difference of intensity is worth depends on it. The Poisson is for counted electrons.
-        ``"auto"`` takes the Bernoulli of the papers for arrays that span exactly 0 … 1, and the Gaussian otherwise.
-    decoder : "canonical" or "coordinate"
-        One upright image is decoded and resampled into each pose; or, as in the papers, a network is asked for the
-        value at every point, which needs no pixels of its own but much more time.
-    encoder : "mlp" or "conv"
-        Fully connected layers, or two convolutions before them.
-    angle_prior : "uniform" or float
-        A uniform circle, or the spread in degrees of a wrapped normal about 0.
-    shift_prior : float
-        Spread of shifts, as a fraction of the window.
-    scale_prior : float
-        Spread of the logarithm of the scale.
-    strain_prior : float
-        Spread of each strain component. A narrow one keeps the strains centred; clear images overrule it.
-    hidden : tuple of int
-        Widths of the hidden layers.
-    rotations : int
-        Number of coarse orientations that are compared exactly; what lies between is inferred by the encoder.
 
     Raises
     ------
@@ -90,23 +55,112 @@ class ModelConfig:
     ('rotation', 'translation')
     """
 
-    kind: Annotated[Literal["vae", "conditional", "semi-supervised", "joint"], about("Kind")] = "vae"
+    kind: Annotated[
+        Literal["vae", "conditional", "semi-supervised", "joint"],
+        about(
+            "Learns",
+            "What the model knows of each atom besides its window. Nothing is usual. Choose a class or number for each "
+            "to keep what you know already out of the latents; a few labels, classes or numbers, to have the rest "
+            "predicted; classes by itself to have the atoms sorted into as many as you say.",
+            choices={
+                "vae": "without labels",
+                "conditional": "given a class or number for each",
+                "semi-supervised": "from a few labels",
+                "joint": "finding classes by itself",
+            },
+        ),
+    ] = "vae"
     invariances: Annotated[
         tuple[Invariance, ...],
         AfterValidator(lambda given: tuple(name for name in INVARIANCES if name in given)),
-        about("Invariances", words=f"any of {', '.join(INVARIANCES)}"),
+        about(
+            "Ignore",
+            "What shall not count as a difference between two atoms. It is measured for each atom instead, and kept "
+            "out of the latents. Take what varies, but does not interest you.",
+            words=f"any of {', '.join(INVARIANCES)}",
+        ),
     ] = ()
-    latent_dim: Annotated[Whole, about("Latents", ge=1, le=64)] = 2
-    n_classes: Annotated[Annotated[Whole, about(ge=2, le=MOST_CLASSES)] | None, about("Classes")] = None
-    likelihood: Annotated[Likelihood, about("Likelihood")] = "auto"
-    decoder: Annotated[Literal["canonical", "coordinate"], about("Decoder")] = "canonical"
-    encoder: Annotated[Literal["mlp", "conv"], about("Encoder")] = "mlp"
-    angle_prior: Annotated[Positive | Literal["uniform"], about("Spread of angles", unit="°")] = "uniform"
-    shift_prior: Annotated[Positive, about("Spread of shifts")] = 0.1
-    scale_prior: Annotated[Positive, about("Spread of scales")] = 0.1
-    strain_prior: Annotated[Positive, about("Spread of strains")] = 0.05
-    hidden: Annotated[Widths, about("Widths of hidden layers")] = (256, 256)
-    rotations: Annotated[Whole, about("Coarse orientations", ge=4, le=128)] = 12
+    latent_dim: Annotated[
+        Whole,
+        about(
+            "Latents",
+            "Number of latents: the values that describe what is left to differ between atoms. Two can be drawn as a "
+            "plane; take more when the residual still shows structure.",
+            option="--latents",
+            ge=1,
+            le=64,
+        ),
+    ] = 2
+    n_classes: Annotated[
+        Annotated[Whole, about(ge=2, le=MOST_CLASSES)] | None,
+        about(
+            "Classes",
+            "Number of classes into which the model shall sort the atoms. A joint model needs it; raise it when unlike "
+            "atoms share a class. Other models take it from the labels or the condition where these are classes.",
+        ),
+    ] = None
+    likelihood: Annotated[
+        Likelihood,
+        about(
+            "Likelihood",
+            "How pixels scatter about the reconstruction. Automatic takes the Bernoulli of the papers for images that "
+            "span exactly 0 … 1, and else the Gaussian, which learns how noisy the pixels are: micrographs need that. "
+            "Choose the Poisson for counted electrons.",
+        ),
+    ] = "auto"
+    decoder: Annotated[
+        Literal["canonical", "coordinate"],
+        about(
+            "Decoder",
+            "How images are drawn. One upright image that is resampled into each pose is usual; or, as in the papers, "
+            "a network is asked for the value at every point, which takes much more time.",
+            choices={"canonical": "an upright image", "coordinate": "point by point"},
+        ),
+    ] = "canonical"
+    encoder: Annotated[
+        Literal["mlp", "conv"],
+        about(
+            "Encoder",
+            "The network that reads windows. Fully connected layers are usual; convolutions before them suit large "
+            "windows.",
+            choices={"mlp": "fully connected", "conv": "two convolutions first"},
+        ),
+    ] = "mlp"
+    angle_prior: Annotated[
+        Positive | Literal["uniform"],
+        about(
+            "Spread of angles",
+            "Spread of angles about 0 before an image is seen. Uniform, any angle, is usual; give a number when atoms "
+            "are turned little.",
+            unit="°",
+        ),
+    ] = "uniform"
+    shift_prior: Annotated[
+        Positive, about("Spread of shifts", "Spread of shifts before an image is seen, as a share of the window.")
+    ] = 0.1
+    scale_prior: Annotated[
+        Positive, about("Spread of scales", "Spread of the logarithm of the scale before an image is seen.")
+    ] = 0.1
+    strain_prior: Annotated[
+        Positive,
+        about(
+            "Spread of strains",
+            "Spread of each strain component before an image is seen. A narrow one keeps the strains centred; clear "
+            "images overrule it.",
+        ),
+    ] = 0.05
+    hidden: Annotated[
+        Widths, about("Hidden layers", "Widths of the hidden layers of encoder and decoder, a number for each.")
+    ] = (256, 256)
+    rotations: Annotated[
+        Whole,
+        about(
+            "Coarse orientations",
+            "Number of coarse orientations that are compared exactly; what lies between is inferred by the encoder.",
+            ge=4,
+            le=128,
+        ),
+    ] = 12
 
     def __post_init__(self) -> None:
         if self.n_classes is not None and self.kind == "vae":
@@ -159,45 +213,86 @@ class ModelConfig:
 class TrainConfig:
     """How to train.
 
-    Parameters
-    ----------
-    epochs : "auto" or int
-        Passes over the data; ``"auto"`` goes on until the loss on held-out images stops improving.
-    batch_size : "auto" or int
-        Images in a step; ``"auto"`` chooses by the number of images.
-    learning_rate : float
-        Peak step size of Adam; it is warmed up at the start and lowered towards the end.
-    beta : float or (start, end, epochs)
-        Weight of the latents' KL divergence, or a ramp of it.
-    beta_discrete : float or (start, end, epochs)
-        The same for the class: the temperature at which images are shared among classes.
-    lesson : float
-        Weight of what the given labels or numbers teach the part of the encoder that guesses them.
-    device : str
-        ``"auto"`` (CUDA, else MPS, else CPU), or a name that torch knows, such as ``"cuda:1"``.
-    precision : "auto", "single" or "mixed"
-        ``"mixed"`` computes the networks in bfloat16, which ``"auto"`` does on CUDA.
-    seed : int
-        Seed of everything random in this training, and of nothing else.
-    checkpoint : str or Path, optional
-        Folder to keep the state of the training in, about twice a minute; training the same again goes on from there.
-
     Raises
     ------
     InputError
         If a value is not possible.
     """
 
-    epochs: Annotated[Literal["auto"] | Count, about("Epochs")] = "auto"
-    batch_size: Annotated[Literal["auto"] | Count, about("Images in a step")] = "auto"
-    learning_rate: Annotated[Positive, about("Step size")] = 2e-3
-    beta: Annotated[Ramp, about("β")] = 1.0
-    beta_discrete: Annotated[Ramp, about("β of the classes")] = 1.0
-    lesson: Annotated[NotNegative, about("Weight of what is given")] = 20.0
-    device: Annotated[str, about("Device", words=DEVICES)] = "auto"
-    precision: Annotated[Literal["auto", "single", "mixed"], about("Precision")] = "auto"
-    seed: Annotated[Whole, about("Seed", ge=0, lt=2**32)] = 0
-    checkpoint: Annotated[Path | str | None, about("Checkpoint", words="a folder")] = None
+    epochs: Annotated[
+        Literal["auto"] | Count,
+        about(
+            "Epochs",
+            "Number of passes over all atoms. Automatic goes on until the loss (how badly windows are redrawn that are "
+            "held out) stops improving; set it for a quick look.",
+        ),
+    ] = "auto"
+    batch_size: Annotated[
+        Literal["auto"] | Count,
+        about(
+            "Batch",
+            "Number of atoms that are learned from at once. Automatic goes by how many there are; lower it when memory "
+            "runs out.",
+        ),
+    ] = "auto"
+    learning_rate: Annotated[
+        Positive,
+        about(
+            "Step size",
+            "Largest step of the optimiser Adam, a number; steps begin and end smaller. Lower it when the loss jumps.",
+        ),
+    ] = 2e-3
+    beta: Annotated[
+        Ramp,
+        about(
+            "Weight of KL",
+            "β, a number: the weight of the KL term, the price of what the latents hold. Above 1 they are simpler and "
+            "fewer are used, below 1 they hold more. Lower it when all atoms come out alike.",
+        ),
+    ] = 1.0
+    beta_discrete: Annotated[
+        Ramp,
+        about(
+            "Weight of KL of classes",
+            "β of the classes, a number: the temperature at which atoms are shared among them. Raise it when atoms are "
+            "sorted too early.",
+        ),
+    ] = 1.0
+    lesson: Annotated[
+        NotNegative,
+        about(
+            "Weight of labels",
+            "Weight of what the given labels or numbers teach the part of the encoder that guesses them, a number.",
+        ),
+    ] = 20.0
+    device: Annotated[
+        str,
+        about(
+            "Device",
+            "What computes. Automatic takes a graphics card (GPU) if there is one. Choose CPU when its memory is too "
+            "small.",
+            words='"auto" or a name such as "cpu" or "cuda:1"',
+            choices={"auto": AUTOMATIC, "cpu": "CPU", "cuda": "NVIDIA GPU (CUDA)", "mps": "Apple GPU (MPS)"},
+        ),
+    ] = "auto"
+    precision: Annotated[
+        Literal["auto", "single", "mixed"],
+        about(
+            "Precision",
+            "Precision of the networks. Mixed computes them in bfloat16, which automatic takes on an NVIDIA GPU; "
+            "choose single to compare with a CPU.",
+        ),
+    ] = "auto"
+    seed: Annotated[Whole, about("Seed", SEED, ge=0, lt=2**32)] = 0
+    checkpoint: Annotated[
+        Path | str | None,
+        about(
+            "Checkpoint",
+            "Folder that keeps the state of the training, about twice a minute. The same training begun again after an "
+            "interruption goes on from there.",
+            words="a folder",
+        ),
+    ] = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; the checkpoint folder is no property of the result and left out."""

@@ -19,19 +19,6 @@ if TYPE_CHECKING:
 class Stopping:
     """Rules that end an exploration before its budget is spent; each is off while it is ``None``.
 
-    Parameters
-    ----------
-    value : float, optional
-        The best measurement reaches this; for a goal that is a number: comes within this distance of it; for a class:
-        so many of it are found.
-    patience : int, optional
-        So many measurements since the seeds without a better one; for a class: without another of it.
-    sd : float, optional
-        The largest predicted standard deviation of an open candidate is below this, in units of the target; of classes
-        that of a probability.
-    gain : float, optional
-        The largest expected improvement of an open candidate is below this, in units of the target.
-
     Raises
     ------
     InputError
@@ -43,10 +30,36 @@ class Stopping:
     Stopping(value=0.9, patience=20, sd=None, gain=None)
     """
 
-    value: Annotated[Number | None, about("Value")] = None
-    patience: Annotated[Count | None, about("Patience")] = None
-    sd: Annotated[Positive | None, about("Largest uncertainty")] = None
-    gain: Annotated[Positive | None, about("Largest gain")] = None
+    value: Annotated[
+        Number | None,
+        about(
+            "Value",
+            "The best measurement reaches this; for a goal that is a number: comes within this distance of it; for a "
+            "class: so many of it are found.",
+        ),
+    ] = None
+    patience: Annotated[
+        Count | None,
+        about(
+            "Patience",
+            "So many measurements since the seeds without a better one; for a class: without another of it.",
+        ),
+    ] = None
+    sd: Annotated[
+        Positive | None,
+        about(
+            "Largest uncertainty",
+            "The largest predicted standard deviation of an open candidate is below this, in units of the target; of "
+            "classes that of a probability.",
+        ),
+    ] = None
+    gain: Annotated[
+        Positive | None,
+        about(
+            "Largest gain",
+            "The largest expected improvement of an open candidate is below this, in units of the target.",
+        ),
+    ] = None
 
     def check(self, record: ExplorationRecord) -> None:
         """Refuse rules that need a goal where there is none.
