@@ -7,7 +7,7 @@ LONG = 120_000  # milliseconds
 
 
 def quick(widget, epochs=3):
-    widget.model.epochs.setValue(epochs)
+    widget.model.training["epochs"].setValue(epochs)
     widget.model.choose("vae")
     return widget
 

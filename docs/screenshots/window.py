@@ -93,7 +93,7 @@ def stage(viewer, name, epochs):
         viewer.scene.camera.zoom *= 2
         wait(0.5)
     if name in ("training", "trained", "labels") and epochs >= 0:
-        train.model.epochs.setValue(epochs)
+        train.model.training["epochs"].setValue(epochs)
         train.train()
         if name == "training":
             wait(40)

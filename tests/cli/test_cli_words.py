@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
-from command_line import last_line
+from command_line import FAST, last_line
 from napari_vae.cli.terminal import progress_bars
+from napari_vae.core.fields import settings_of
 from napari_vae.workflow.analyze import Stage
 
 
@@ -58,6 +59,37 @@ def test_bad_input_is_one_line_and_exit_code_two(command, images, tmp_path):
         assert last_line(errors).endswith((".", ']"', "hdf5.")), arguments
         assert "error in napari-vae itself" not in errors, arguments
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["analyze", "train"])
+def test_every_setting_is_an_option_with_its_help_and_limits(command, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "600")
+    code, out, _ = command(name, "--help")
+    assert code == 0
+    settings = {**settings_of(nv.ModelConfig), **settings_of(nv.TrainConfig)}
+    for setting in settings.values():
+        if setting.name in ("kind", "invariances"):  # which the name of a model says
+            continue
+        (line,) = (line for line in out.splitlines() if line.startswith(f"│ {setting.option} "))
+        assert setting.text in line and setting.kind[1:] in line, setting.name
+
+
+def test_settings_reach_the_training_and_their_limits_are_one_line(command, images, tmp_path):
+    how = {"batch_size": 32, "beta": (0, 2, 3), "precision": "single", "learning_rate": 1e-3, "seed": 5}
+    what = {"hidden": (32, 16), "rotations": 8, "angle_prior": 30, "latent_dim": 1, "likelihood": "gaussian"}
+    options = ["--model", "strain-rvae"]
+    for config, values in ((nv.TrainConfig, how), (nv.ModelConfig, what)):
+        for name, value in values.items():
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            options += [settings_of(config)[name].option, text]
+    code, _, errors = command("train", images / "one.tif", "--out", tmp_path / "run", *options, *FAST)
+    assert code == 0, errors
+    run = nv.load_run(tmp_path / "run")
+    assert run.train_config == nv.TrainConfig(epochs=2, device="cpu", **how)
+    assert run.model_config == nv.ModelConfig.preset("strain-rvae", **what)
+    for option, text in (("--batch-size", "0"), ("--beta", "-1"), ("--precision", "half"), ("--seed", "4294967296")):
+        code, _, errors = command("train", images / "one.tif", "--out", tmp_path / "new", option, text)
+        assert code == 2 and f"{option} is " in last_line(errors) and f"not '{text}'" in last_line(errors)
 
 
 @pytest.mark.parametrize("arguments", [("analyze",), ("analyze", "a.tif"), ("fly",), ("demo", "--fast"), ("train",)])

@@ -17,7 +17,7 @@ def analyse(viewer, open_widget, qtbot, epochs):
     detect = open_widget("Detect atoms")
     press(qtbot, detect.progress.button, detect.job.ended)
     train = open_widget("Train VAE")
-    train.model.epochs.setValue(epochs)
+    train.model.training["epochs"].setValue(epochs)
     press(qtbot, train.progress.button, train.delivery.done)
     return train.data.atoms.layer()
 

@@ -2,14 +2,24 @@
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
 
+import napari_vae
 import napari_vae.widgets.train.dock as train_module
+from napari_vae.core.fields import settings_of
+from napari_vae.core.settings import allowed
+from napari_vae.learning.gp.config import DeepKernelConfig
 from napari_vae.models.config import INVARIANCES, ModelConfig, TrainConfig
 from napari_vae.widgets.common.progress_box import duration
+from napari_vae.widgets.common.setting_controls import values_of
 from training_widget import LONG, kinds
+
+MANIFEST = Path(napari_vae.__file__).parent / "napari.yaml"
 
 
 def side(square):
@@ -47,6 +57,43 @@ def test_presets_and_check_boxes_agree(open_widget):
     assert form.preset.currentData() == "ss-rvae"
 
 
+def test_controls_have_the_words_limits_and_default_of_their_fields(open_widget):
+    form, kernel = open_widget("Train VAE").model, open_widget("Active learning").form.kernel
+    of_model = {"kind": form.kind, "n_classes": form.n_classes, "latent_dim": form.latent_dim}
+    of_network = {name: control for name, control in kernel.controls.items() if name != "device"}
+    for config, controls in ((ModelConfig, of_model), (TrainConfig, form.training), (DeepKernelConfig, of_network)):
+        for name, control in controls.items():
+            setting = settings_of(config)[name]
+            assert control.toolTip() == setting.text and control.accessibleName() == setting.title, name
+            if isinstance(control, QComboBox):
+                entries = {control.itemData(i): control.itemText(i) for i in range(control.count())}
+                assert entries == setting.choices and control.currentData() == setting.default
+            elif isinstance(control, QSpinBox | QDoubleSpinBox):
+                for value in (control.minimum() + setting.automatic, control.maximum()):
+                    assert allowed(value, setting.annotation), (name, value)
+                assert setting.default in ("auto", None, control.value()) or name == "embedding_dim"
+    assert values_of(form.training) == {name: getattr(TrainConfig(), name) for name in form.training}
+    assert form.latent_dim.maximum() == 64 and form.training["epochs"].text() == "automatic"
+
+
+def test_preferences_of_napari_allow_what_the_controls_do(open_widget):
+    sections = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))["contributions"]["configurations"]
+    batch = open_widget("Batch").form
+    kept = {
+        "training": open_widget("Train VAE").model.kept,
+        "learning": open_widget("Active learning").form.kernel.kept,
+    }
+    for section, controls in {**kept, "batch": {"epochs": batch.epochs, "model": batch.model}}.items():
+        for name, control in controls.items():
+            kept = sections[section]["properties"][name]
+            if isinstance(control, QComboBox):
+                assert kept["enum"] == [control.itemData(i) for i in range(control.count())], name
+                assert kept["default"] == control.currentData()
+            elif not isinstance(control, QCheckBox):
+                assert (kept["minimum"], kept["maximum"]) == (control.minimum(), control.maximum()), name
+                assert kept["default"] == control.value(), name
+
+
 def test_choices_are_remembered(viewer, scene, show_widget, remembered):
     from qtpy.QtCore import QCoreApplication, QEvent
 
@@ -63,9 +110,9 @@ def test_choices_are_remembered(viewer, scene, show_widget, remembered):
     assert detect.form.request().sublattices == 1 and detect.form.request().refine
     train.model.choose("strain-rvae")
     train.model.latent_dim.setValue(3)
-    train.model.beta.setValue(2.5)
-    train.model.epochs.setValue(7)
-    train.model.device.setCurrentIndex(1)
+    train.model.training["beta"].setValue(2.5)
+    train.model.training["epochs"].setValue(7)
+    train.model.training["device"].setCurrentIndex(1)
     train.data.window_px.setValue(33)
     detect.form.polarity.setCurrentIndex(2)
     detect.form.sublattices.setCurrentIndex(3)

@@ -78,14 +78,14 @@ def test_painted_labels_count_from_one(viewer, scene, widget, qtbot):
     layer.units = image.units
     upright(widget)
     widget.data.window_px.setValue(11)
-    widget.model.epochs.setValue(20)
+    widget.model.training["epochs"].setValue(20)
     widget.given.labels.choose(layer)
     widget.train()
     finish(qtbot, widget)
     seen = points.features["z1"].notna()
     assert (points.features["class"][seen].astype(str) == bright[seen].astype(int).astype(str)).mean() > 0.9
     assert "class_name" not in points.features
-    widget.model.epochs.setValue(3)
+    widget.model.training["epochs"].setValue(3)
     widget.continue_training()
     finish(qtbot, widget)
     widget.given.labels.choose(None)  # a trained model needs no labels

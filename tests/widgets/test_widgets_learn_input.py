@@ -158,7 +158,7 @@ def test_choices_are_remembered(viewer, measurable, show_widget, remembered):
     first = show_widget(learn_module.LearnWidget)
     first.plan.acquisition.setCurrentIndex(first.plan.acquisition.findData("ucb"))
     first.plan.budget.setValue(77)
-    first.form.kernel.ensemble.setValue(7)
+    first.form.kernel.controls["ensemble"].setValue(7)
     second = show_widget(learn_module.LearnWidget)
     assert second.plan.acquisition.currentData() == "ucb"
     assert (second.plan.budget.value(), second.form.kernel.model()["ensemble"]) == (77, 7)

@@ -35,7 +35,7 @@ def test_a_training_goes_on(viewer, scene, widget, qtbot):
     before = curve_of(widget)
     widget.model.choose("trvae")  # the run's own model is what counts
     widget.data.window_px.setValue(11)
-    widget.model.epochs.setValue(20)
+    widget.model.training["epochs"].setValue(20)
     widget.runs.continue_button.click()
     finish(qtbot, widget)
     after = curve_of(widget)

@@ -13,7 +13,7 @@ def test_latents_classes_and_pictures_lie_where_the_image_lies(viewer, scene, wi
     seen = []
     widget.job.progressed.connect(seen.append)
     widget.data.window_px.setValue(11)
-    widget.model.epochs.setValue(40)
+    widget.model.training["epochs"].setValue(40)
     widget.train()
     finish(qtbot, widget)
     assert {"residual", "reconstruction", "classes", "manifold"} <= set(kinds(viewer))
@@ -34,7 +34,7 @@ def test_latents_classes_and_pictures_lie_where_the_image_lies(viewer, scene, wi
 
 
 def test_stop_keeps_what_was_learnt(viewer, scene, widget, qtbot):
-    widget.model.epochs.setValue(10_000)
+    widget.model.training["epochs"].setValue(10_000)
     widget.progress.button.click()
     qtbot.waitUntil(lambda: "Training" in widget.progress.words.text(), timeout=LONG)
     assert widget.progress.button.text() == "Stop"
@@ -88,7 +88,7 @@ def test_every_layer_deleted_meanwhile(viewer, scene, widget, qtbot):
 def test_window_closed_meanwhile(viewer, scene, widget, qtbot):
     from qtpy.QtCore import QThreadPool
 
-    widget.model.epochs.setValue(10_000)
+    widget.model.training["epochs"].setValue(10_000)
     widget.train()
     qtbot.waitUntil(lambda: "Training" in widget.progress.words.text(), timeout=LONG)
     viewer.close()

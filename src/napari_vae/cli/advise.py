@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .options import Atoms, Dataset, Device, Seed, training_of
+from ..models.config import TrainConfig
+from .options import SHORT_TRAINING, Atoms, Dataset, asks
 from .terminal import progress_bars, say
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add ``advise`` to the command line."""
-    app.command(epilog="Example: [bold]napari-vae advise survey.dm3 --atoms atoms.csv[/]")(advise)
+    app.command(epilog="Example: [bold]napari-vae advise survey.dm3 --atoms atoms.csv[/]")(
+        asks(training=SHORT_TRAINING)(advise)
+    )
 
 
 def advise(
     file: Annotated[Path, typer.Argument(help="The image or movie to find a model for.")],
     atoms: Atoms = None,
     dataset: Dataset = None,
-    device: Device = "auto",
-    seed: Seed = 0,
+    *,
+    training: dict[str, Any],
 ) -> None:
     """Suggest window, invariances and number of latents from a short scan, and show its table."""
     from ..io.reading import read
@@ -29,7 +32,7 @@ def advise(
     from ..workflow.advise import advise
     from ..workflow.analyze import Stage, find_atoms
 
-    train, table = training_of("auto", device, seed), None if atoms is None else read_table(atoms)
+    train, table = TrainConfig(**training), None if atoms is None else read_table(atoms)
     with progress_bars() as bars:
         image = read(file, dataset=dataset)
         found = find_atoms(image, {}, bars) if table is None else table
@@ -37,7 +40,7 @@ def advise(
             image,
             found,
             train=train,
-            seed=seed,
+            seed=train.seed,
             callback=lambda progress: bars(Stage("compare models", progress.fraction, progress.message)),
         )
     model = advice.model

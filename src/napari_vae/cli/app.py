@@ -9,35 +9,34 @@ from typing import Annotated, Any
 import typer
 
 from ..core.errors import InputError, shown
+from ..core.fields import read_as
+from ..models.config import ModelConfig, TrainConfig
 from . import advise as advising
 from . import explore as exploring
 from . import publish as publishing
 from .files import finish, frame_by_frame, run_on_files
 from .options import (
+    MODEL,
+    SHORT_TRAINING,
+    TRAINING,
     Atoms,
-    Classes,
+    Auto,
     Condition,
     Dataset,
-    Device,
-    Epochs,
     Files,
     Labels,
-    Latents,
     Model,
     Overwrite,
     Polarity,
     Refine,
     Scheduler,
-    Seed,
     Spacing,
     Sublattices,
     Targets,
     Threshold,
     Window,
-    auto_or_int,
+    asks,
     given_of,
-    model_of,
-    training_of,
 )
 from .terminal import no_logs, one_line_errors, progress_bars, say
 
@@ -63,13 +62,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 @app.command(epilog="Example: [bold]napari-vae demo --out demo-output --no-window[/]")
+@asks(training=SHORT_TRAINING)
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("demo-output"),
     kind: Annotated[str, typer.Option(help="graphene or perovskite, simulated.")] = "graphene",
     no_window: Annotated[
         bool, typer.Option("--no-window", help="Only write the results and a picture of the window.")
     ] = False,
-    seed: Seed = 0,
+    *,
+    training: dict[str, Any],
 ) -> None:
     """Run everything on a built-in sample and show it in napari (a picture of the window without a display)."""
     from ..workflow.archive import check_folder
@@ -78,7 +79,7 @@ def demo(
 
     check_folder(out, overwrite=True)
     with progress_bars() as bars:
-        analysis = analyze_sample(kind, seed=seed, progress=bars)
+        analysis = analyze_sample(kind, progress=bars, **training)
     analysis.save(out, overwrite=True)
     say(f"Tables, images, pictures and {out / 'report.html'} are written.")
     if has_display() and not no_window:
@@ -96,16 +97,15 @@ def demo(
     "From a few labels: [bold]napari-vae analyze survey.dm3 --atoms atoms.csv --model ss-rvae --labels species "
     "--out results[/]"
 )
+@asks(model_settings=MODEL, training=TRAINING)
 def analyze(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the results; of several files each gets its own in it.")],
     model: Model = "rvae",
-    latents: Latents = 2,
     atoms: Atoms = None,
     labels: Labels = None,
     condition: Condition = None,
     targets: Targets = None,
-    n_classes: Classes = None,
     classes: Annotated[
         str, typer.Option(help="How many classes to form of the latents of other models, or auto; 1 forms none.")
     ] = "auto",
@@ -115,23 +115,23 @@ def analyze(
     threshold: Threshold = None,
     refine: Refine = "gaussian",
     dataset: Dataset = None,
-    epochs: Epochs = "auto",
-    device: Device = "auto",
-    seed: Seed = 0,
     overwrite: Overwrite = False,
+    *,
+    model_settings: dict[str, Any],
+    training: dict[str, Any],
 ) -> None:
     """Detect atoms, train, encode, classify; write tables, images, pictures and report.html."""
     from ..batch import Analyze
 
     job = Analyze(
-        model_of(model, latents, n_classes),
-        training_of(epochs, device, seed),
-        auto_or_int(window, "--window"),
+        ModelConfig.preset(model, **model_settings),
+        TrainConfig(**training),
+        read_as("--window", window, Auto),
         detection={"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine},
         dataset=dataset,
         atoms=atoms,
         given=given_of(labels, condition, targets),
-        n_classes=auto_or_int(classes, "--classes"),
+        n_classes=read_as("--classes", classes, Auto),
     )
     run_on_files(job, files, out, overwrite)
 
@@ -188,7 +188,7 @@ def crystal(
     from ..batch import Crystal
 
     detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
-    number = auto_or_int(sublattices, "--sublattices")
+    number = read_as("--sublattices", sublattices, Auto)
     run_on_files(Crystal(detection, dataset, atoms, sublattices=number), files, out, overwrite)
 
 
@@ -199,34 +199,32 @@ def crystal(
     "One model of all: [bold]napari-vae train 'today/*.dm4' --together --out run[/]\n\n"
     "By two processes: [bold]torchrun --nproc-per-node 2 -m napari_vae train survey.dm3 --out run[/]"
 )
+@asks(model_settings=MODEL, training=TRAINING)
 def train(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the trained model; of several files each gets its own in it.")],
     model: Model = "rvae",
-    latents: Latents = 2,
     atoms: Atoms = None,
     labels: Labels = None,
     condition: Condition = None,
     targets: Targets = None,
-    n_classes: Classes = None,
     window: Window = "auto",
     dataset: Dataset = None,
-    epochs: Epochs = "auto",
-    device: Device = "auto",
-    seed: Seed = 0,
-    checkpoint: Annotated[Path | None, typer.Option(help="Folder to continue from after an interruption.")] = None,
     together: Annotated[bool, typer.Option("--together", help="One model of the windows of all files.")] = False,
     wait: Annotated[float, typer.Option(help="Seconds in which processes of torchrun must find each other.")] = 60.0,
     overwrite: Overwrite = False,
+    *,
+    model_settings: dict[str, Any],
+    training: dict[str, Any],
 ) -> None:
     """Train a model on the windows around the atoms of an image; of several files, one model each or one of all."""
     from ..batch import Train
     from .shared_training import several_processes, train_together, train_together_on_all
 
     job = Train(
-        model_of(model, latents, n_classes),
-        training_of(epochs, device, seed, checkpoint),
-        auto_or_int(window, "--window"),
+        ModelConfig.preset(model, **model_settings),
+        TrainConfig(**training),
+        read_as("--window", window, Auto),
         dataset=dataset,
         atoms=atoms,
         given=given_of(labels, condition, targets),

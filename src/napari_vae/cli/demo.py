@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
+from ..models.config import TrainConfig
 
 if TYPE_CHECKING:
     from ..workflow.analyze import Analysis, Stage
@@ -16,20 +17,20 @@ EPOCHS = 14  # enough to tell dopants and neighbours of vacancies apart, in a mi
 
 
 def analyze_sample(
-    kind: str = "graphene", *, seed: int = 0, progress: Callable[[Stage], None] | None = None
+    kind: str = "graphene", *, progress: Callable[[Stage], None] | None = None, **training: Any
 ) -> Analysis:
-    """Simulate a micrograph and analyse it with the rotationally invariant model.
+    """Simulate a micrograph and analyse it with the rotationally invariant model; `training` is for `TrainConfig`.
 
     Raises
     ------
     InputError
         If there is no sample of that kind.
     """
-    from ..models.config import TrainConfig
     from ..samples import micrograph
     from ..workflow.analyze import analyze
 
     if kind not in SAMPLES:
         raise InputError(f"There is no sample {kind!r}; choose {' or '.join(SAMPLES)}.")
-    image, _ = micrograph(kind, size=SIZE, seed=seed)
-    return analyze(image, model="rvae", train=TrainConfig(epochs=EPOCHS, seed=seed), progress=progress)
+    train = TrainConfig(epochs=EPOCHS, **training)
+    image, _ = micrograph(kind, size=SIZE, seed=train.seed)
+    return analyze(image, model="rvae", train=train, progress=progress)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..core.errors import InputError
-from .options import Device, Seed
+from ..core.fields import settings_of
+from ..learning.gp.config import DeepKernelConfig
+from .options import TRAINING, asks
 from .terminal import progress_bars, say
 
 if TYPE_CHECKING:
@@ -20,13 +22,18 @@ if TYPE_CHECKING:
     from ..runs.run import Run
 
 
+#: Settings of a deep kernel but for its target, which the column and ``--angle`` tell; and where it is computed.
+NETWORK = [setting for name, setting in settings_of(DeepKernelConfig).items() if name != "target"]
+NETWORK += [setting for setting in TRAINING if setting.name == "device"]
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add ``explore`` to the command line."""
     app.command(
         epilog="Example: [bold]napari-vae explore results --target strain_xx --budget 60 --out exploration[/]\n\n"
         "On columns of a table: [bold]napari-vae explore latents.csv --columns z1,z2 --target dose --goal min "
         "--out exploration[/]"
-    )(explore)
+    )(asks(network=NETWORK)(explore))
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,8 @@ def explore(
     model_run: Annotated[
         Path | None, typer.Option(help="Trained model whose encoder is used; that of the results by default.")
     ] = None,
-    device: Device = "auto",
-    seed: Seed = 0,
+    *,
+    network: dict[str, Any],
 ) -> None:
     """Let a deep kernel choose what is measured next, on values that are known: how many would have been enough?"""
     from ..core.progress import drain
@@ -77,7 +84,7 @@ def explore(
     from ..workflow.analyze import Stage
 
     known = known_of(source, target, columns, model_run)
-    model = _model(known, angle, device, seed)
+    model, seed = _model(known, angle, network), network["seed"]
     settings = {"goal": _goal(goal, known), "start": start, "batch": batch, "seed": seed, "model": model}
     with progress_bars() as bars:
         job = iter_explore(known.x, known.values, acquisition, budget=budget, record=out, **settings)
@@ -157,13 +164,13 @@ def _features(table: pd.DataFrame, target: str, columns: str) -> npt.NDArray[np.
     return numbers.to_numpy(np.float64)
 
 
-def _model(known: Known, angle: bool, device: str, seed: int) -> Any:
+def _model(known: Known, angle: bool, settings: dict[str, Any]) -> Any:
     from ..learning.gp.deep_kernel import DeepKernelGP
 
     if angle and known.classes:
         raise InputError("The target holds words, which are no angles; leave out --angle.")
     kind = "class" if known.classes else "angle" if angle else "real"
-    return DeepKernelGP(known.run, target=kind, device=device, seed=seed)
+    return DeepKernelGP(known.run, target=kind, **settings)
 
 
 def _goal(goal: str, known: Known) -> str | float:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..core.errors import InputError
+from ..core.fields import Setting, settings_of
+from ..core.settings import Count
+from ..models.config import ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
     from ..models.columns import Given
-    from ..models.config import ModelConfig, TrainConfig
 
 Files = Annotated[
     list[Path],
@@ -28,10 +32,6 @@ Model = Annotated[
         "conditional crvae …, semi-supervised ss-rvae …, joint j-rvae …"
     ),
 ]
-Latents = Annotated[int, typer.Option("--latents", min=1, help="How many latents describe a window.")]
-Epochs = Annotated[str, typer.Option(help="Passes over the data, or auto.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
 Window = Annotated[str, typer.Option(help="Window around each atom in pixels, or auto: two lattice spacings.")]
 Polarity = Annotated[str, typer.Option(help="bright or dark columns, or auto.")]
 Spacing = Annotated[float | None, typer.Option(help="Distance between neighbours in pixels; estimated by default.")]
@@ -58,17 +58,34 @@ Condition = Annotated[
 Targets = Annotated[
     str | None, typer.Option(help="Columns with numbers, blank where unknown: COLUMN[,COLUMN] (ss- models).")
 ]
-Classes = Annotated[
-    int | None, typer.Option("--n-classes", help="Classes that a joint or semi-supervised model looks for.")
-]
 Sublattices = Annotated[str, typer.Option(help="How many sublattices to tell apart first, or auto; 1 tells none.")]
 
 
-def model_of(name: str, latents: int, n_classes: int | None) -> ModelConfig:
-    """The model of a name."""
-    from ..models.config import ModelConfig
+Auto = Literal["auto"] | Count
+#: Settings of a model but for its kind and invariances, which ``--model`` names.
+MODEL = [setting for name, setting in settings_of(ModelConfig).items() if name not in ("kind", "invariances")]
+TRAINING = [*settings_of(TrainConfig).values()]
+#: Settings of short trainings, which choose the others themselves.
+SHORT_TRAINING = [setting for setting in TRAINING if setting.name in ("learning_rate", "device", "precision", "seed")]
 
-    return ModelConfig.preset(name, latent_dim=latents, n_classes=n_classes)
+
+def asks(**groups: Sequence[Setting]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for every setting of these groups; it is handed the values as a dict for each group."""
+
+    def add_options(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def asked(**given: Any) -> None:
+            for group, settings in groups.items():
+                given[group] = {one.name: one.read(given.pop(one.name)) for one in settings}
+            command(**given)
+
+        own = [one for one in signature(command, eval_str=True).parameters.values() if one.name not in groups]
+        options = [_option(setting, group) for group, settings in groups.items() for setting in settings]
+        asked.__signature__ = Signature([*own, *options])  # type: ignore[attr-defined]
+        asked.__annotations__ = {one.name: one.annotation for one in (*own, *options)}
+        return asked
+
+    return add_options
 
 
 def given_of(labels: str | None, condition: str | None, targets: str | None) -> Given:
@@ -79,23 +96,16 @@ def given_of(labels: str | None, condition: str | None, targets: str | None) -> 
     return Given.of(labels, *lists)
 
 
-def training_of(epochs: str, device: str, seed: int, checkpoint: Path | None = None) -> TrainConfig:
-    """How to train."""
-    from ..models.config import TrainConfig
-
-    return TrainConfig(epochs=auto_or_int(epochs, "--epochs"), device=device, seed=seed, checkpoint=checkpoint)
-
-
-def auto_or_int(text: str, option: str) -> Any:
-    """``"auto"`` or a number above 0.
-
-    Raises
-    ------
-    InputError
-        For anything else.
-    """
-    if text == "auto":
-        return "auto"
-    if not text.isdigit() or int(text) == 0:
-        raise InputError(f"{option} must be auto or a whole number above 0, not {text!r}.")
-    return int(text)
+def _option(setting: Setting, group: str) -> Parameter:
+    """A setting as the parameter of a command."""
+    value, flag = setting.default, isinstance(setting.default, bool)
+    shown = ",".join(map(str, value)) if isinstance(value, list) else value if flag or value is None else str(value)
+    kind = f" {setting.kind[:1].upper()}{setting.kind[1:]}."
+    option = typer.Option(
+        setting.option,
+        help=setting.words + ("" if flag else kind),
+        metavar=None if flag else "VALUE",
+        rich_help_panel=group.replace("_", " ").capitalize(),
+    )
+    annotation = Annotated[bool if flag else str | None, option]
+    return Parameter(setting.name, Parameter.KEYWORD_ONLY, default=shown, annotation=annotation)

@@ -83,9 +83,10 @@ class Setting:
 
     @property
     def words(self) -> str:
-        """Its help, and what each of its choices means."""
+        """Its help, its unit, and what each of its choices means."""
         choices = "; ".join(f'"{value}": {words}' for value, words in self.choices.items() if words != value)
-        return f"{self.text} {choices}." if choices else self.text
+        more = [f"Unit: {self.unit}."] * bool(self.unit) + [f"{choices}."] * bool(choices)
+        return " ".join([self.text, *more])
 
     @property
     def unit(self) -> str:
@@ -117,15 +118,15 @@ class Setting:
         """Its name on the command line."""
         return str(self.schema.get("option", f"--{self.name.replace('_', '-')}"))
 
-    def read(self, text: str) -> Any:
-        """The value that a text of the command line means; values of several are separated by commas.
+    def read(self, text: str | bool | None) -> Any:
+        """The value that a text of the command line means, or a flag; values of several are separated by commas.
 
         Raises
         ------
         InputError
             If it means none that is possible.
         """
-        return read_as(self.option, text, self.annotation)
+        return read_as(self.option, text, self.annotation) if isinstance(text, str) else text
 
     @property
     def _alternatives(self) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
 from ...batch import Analyze, Detect, Encode, Train
 from ...core.errors import InputError
@@ -14,19 +14,20 @@ from ...core.folders import user_path
 from ...io.reading import FORMATS
 from ...models.config import PRESETS, ModelConfig, TrainConfig
 from ..common.memory import remember
-from ..common.panel import Form, side_by_side
+from ..common.panel import Form, choice_of, side_by_side
+from ..common.setting_controls import add_settings, values_of
 
 if TYPE_CHECKING:
     from ...batch.loop import Task
 
 DETECT, APPLY, ANALYZE, POOL = "detect", "apply", "analyze", "pool"
 TASKS = {
-    "Detect atoms": DETECT,
-    "Apply a trained model": APPLY,
-    "Train a model on each": ANALYZE,
-    "Train one model of all": POOL,
+    DETECT: "Detect atoms",
+    APPLY: "Apply a trained model",
+    ANALYZE: "Train a model on each",
+    POOL: "Train one model of all",
 }
-CONTRASTS = {"automatic": "auto", "bright atoms": "bright", "dark atoms": "dark"}
+CONTRASTS = {"auto": "automatic", "bright": "bright atoms", "dark": "dark atoms"}
 BETWEEN = "; "  # between the names of several files
 TOOLTIPS = {
     "files": "The images to work on: files, folders, and patterns such as /data/today/*.dm4, with “;” between them. Of "
@@ -39,8 +40,6 @@ TOOLTIPS = {
     "of all images, when they are alike.",
     "model": "Model that is trained, by what it shall not care about: that is found for each atom and kept out of the "
     "latents. rVAE is a good start; take strain-rVAE when the lattice is strained.",
-    "epochs": "Number of passes over the windows of an image. Automatic goes on until it learns no more; set it for a "
-    "quick look.",
     "run": "Folder of the model that is applied: one that was saved in Train VAE, or of an analysis.",
     "choose_run": "Choose the folder of a trained model in a dialog",
     "polarity": "Whether atoms are brighter than what lies between them, as in HAADF, or darker, as in many "
@@ -62,8 +61,9 @@ class BatchForm(Form):
         self.files, self.run, self.out = QLineEdit(), QLineEdit(), QLineEdit()
         self.choose_files, self.choose_folder = QPushButton("Files …"), QPushButton("Folder …")
         self.choose_run, self.choose_out = QPushButton("…"), QPushButton("…")
-        self.task, self.polarity, self.model = QComboBox(), QComboBox(), QComboBox()
-        self.epochs = QSpinBox()
+        models = {name: words for name, words in PRESETS.items() if ModelConfig.preset(name).kind == "vae"}
+        self.task, self.polarity = choice_of(TASKS, narrow=True), choice_of(CONTRASTS, narrow=True)
+        self.model = choice_of(models, "rvae", narrow=True)
         self.replace = QCheckBox("Replace other results")
         self._fill()
         self._lay_out()
@@ -113,7 +113,7 @@ class BatchForm(Form):
                 raise InputError("No trained model is named; choose the folder that it was saved in.")
             return Encode(detection, run=user_path(self.run.text().strip()))
         model = ModelConfig.preset(self.model.currentData())
-        train = TrainConfig(epochs=self.epochs.value() or "auto")
+        train = TrainConfig(**values_of({"epochs": self.epochs}))
         return (Train if self.task.currentData() == POOL else Analyze)(model, train, detection=detection)
 
     def choose(self, task: str) -> None:
@@ -121,15 +121,6 @@ class BatchForm(Form):
         self.task.setCurrentIndex(self.task.findData(task))
 
     def _fill(self) -> None:
-        models = {PRESETS[name]: name for name in PRESETS if ModelConfig.preset(name).kind == "vae"}
-        for box, entries in ((self.task, TASKS), (self.polarity, CONTRASTS), (self.model, models)):
-            for label, value in entries.items():
-                box.addItem(label, value)
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(12)
-        self.model.setCurrentIndex(self.model.findData("rvae"))
-        self.epochs.setRange(0, 10_000)
-        self.epochs.setSpecialValueText("automatic")
         self.files.setPlaceholderText("files, a folder, or *.dm4")
         for line in (self.run, self.out):
             line.setPlaceholderText("folder")
@@ -144,7 +135,7 @@ class BatchForm(Form):
         self.add_wide(_row(self.choose_files, self.choose_folder))
         self.add("Do", self.task, TOOLTIPS["task"])
         self.add("Model", self.model, TOOLTIPS["model"])
-        self.add("Epochs", self.epochs, TOOLTIPS["epochs"])
+        (self.epochs,) = add_settings(self, TrainConfig, "epochs").values()
         self.run_row, out_row = _row(self.run, self.choose_run), _row(self.out, self.choose_out)
         self.add("Trained model", self.run_row, TOOLTIPS["run"])
         self.add("Contrast", self.polarity, TOOLTIPS["polarity"])

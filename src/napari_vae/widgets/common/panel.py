@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
+    QComboBox,
     QFormLayout,
     QFrame,
     QLabel,
@@ -126,4 +130,26 @@ def counter(low: int, high: int, value: int) -> QSpinBox:
     box = QSpinBox()
     box.setRange(low, high)
     box.setValue(value)
+    return box
+
+
+def choice_of(entries: Mapping[Any, str], chosen: Any = None, *, narrow: bool = False) -> QComboBox:
+    """A list of words for values.
+
+    Parameters
+    ----------
+    entries : dict
+        Words of each value.
+    chosen : optional
+        The value to begin with; the first one by default.
+    narrow : bool
+        Whether it may cut the longer ones, which its list shows whole.
+    """
+    box = QComboBox()
+    for value, words in entries.items():
+        box.addItem(words, value)
+    box.setCurrentIndex(max(box.findData(chosen), 0))
+    if narrow:
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(12)
     return box

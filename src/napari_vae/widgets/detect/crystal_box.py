@@ -27,7 +27,7 @@ from ...layers.points import (
 from ..common.jobs import Job
 from ..common.layer_box import LayerBox
 from ..common.memory import remember
-from ..common.panel import Form, sentence, side_by_side
+from ..common.panel import Form, choice_of, sentence, side_by_side
 from ..common.progress_box import ProgressBox
 from ..train.data_form import image_below, is_atoms, say_frame, source_image
 from .crystal_steps import CrystalRequest, crystal_steps
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 MEASURE = "Write columns into the points and add layers of arrows and vacancies"
 CHANGED = "The points were changed or deleted meanwhile; measure again."
-REFERENCES = {"mean of the image": "mean", "the selected points": "selected"}
+REFERENCES = {"mean": "mean of the image", "selected": "the selected points"}
 NOTHING = "nothing"
 
 
@@ -64,9 +64,7 @@ class CrystalBox(QWidget):
             "displacements": QCheckBox("displacements, strain"),
             "intensities": QCheckBox("intensities"),
         }
-        self.reference = QComboBox()
-        for words, name in REFERENCES.items():
-            self.reference.addItem(words, name)
+        self.reference = choice_of(REFERENCES)
         self.factor = QDoubleSpinBox()
         self.factor.setRange(0, 10_000)
         self.factor.setPrefix("× ")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QWidget
 
 from ...core.errors import InputError
+from ...core.fields import AUTOMATIC
 from ...layers.identity import token_of
 from ...layers.points import micrograph_from_layer, placement_of
 from ..common.layer_box import LayerBox
 from ..common.memory import remember
-from ..common.panel import Form, side_by_side
+from ..common.panel import Form, choice_of, side_by_side
 from ..common.pixel_size_box import TOOLTIP as PIXEL_SIZE_TOOLTIP
 from ..common.pixel_size_box import PixelSizeBox
 from ..train.data_form import is_source_image
@@ -21,10 +22,9 @@ from .spacing_box import SpacingBox
 from .steps import Candidates, DetectionRequest
 from .threshold_box import TOOLTIP, ThresholdBox
 
-AUTOMATIC = "automatic"
 CONTRASTS = {"bright": "bright on dark", "dark": "dark on bright"}
-METHODS = {"matched filter": "filter", "learned": "learned"}
-SUBLATTICES = {"do not tell apart": 1, "automatic": "auto", "2": 2, "3": 3, "4": 4}
+METHODS = {"filter": "matched filter", "learned": "learned"}
+SUBLATTICES = {1: "do not tell apart", "auto": AUTOMATIC, 2: "2", 3: "3", 4: "4"}
 MARK = "mark atoms in view"
 TOOLTIPS = {
     "Image": "The image in which atoms are looked for. Choose another when several are open; of several channels, the "
@@ -65,8 +65,8 @@ class DetectForm(Form):
         self._viewer = viewer
         self.image = LayerBox(viewer, is_source_image)
         self.pixel_size = PixelSizeBox(viewer)
-        self.polarity = _choices({AUTOMATIC: "auto"} | {words: name for name, words in CONTRASTS.items()})
-        self.method = _choices({AUTOMATIC: "auto"} | METHODS)
+        self.polarity = choice_of({"auto": AUTOMATIC, **CONTRASTS})
+        self.method = choice_of({"auto": AUTOMATIC, **METHODS})
         self.spacing = SpacingBox()
         self.estimate = QPushButton("Estimate")
         self.threshold = ThresholdBox()
@@ -76,7 +76,7 @@ class DetectForm(Form):
         self.refine.setChecked(True)
         self.follow = QCheckBox("follow atoms through the frames")
         self.where = WhereBox(viewer)
-        self.sublattices = _choices(SUBLATTICES)
+        self.sublattices = choice_of(SUBLATTICES)
         self._candidates: Candidates | None = None
         self._lay_out()
         self._connect()
@@ -192,10 +192,3 @@ class DetectForm(Form):
     def _on_estimate_clicked(self) -> None:
         self.spacing.forget()
         self.changed.emit()
-
-
-def _choices(entries: dict[str, Any]) -> QComboBox:
-    box = QComboBox()
-    for label, value in entries.items():
-        box.addItem(label, value)
-    return box

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
@@ -20,10 +19,10 @@ from qtpy.QtWidgets import (
 
 from ...layers.table import AXES, numeric_columns
 from ..common.jobs import Job, Step
-from ..common.panel import sentence
+from ..common.panel import choice_of, sentence
 from ..common.torch_loading import import_clustering
 
-METHODS = {"Gaussian mixture": "gmm", "k-means": "kmeans", "density (HDBSCAN)": "hdbscan"}
+METHODS = {"gmm": "Gaussian mixture", "kmeans": "k-means", "hdbscan": "density (HDBSCAN)"}
 LIST_HEIGHT = 84
 MOST = 50
 
@@ -38,9 +37,7 @@ class GroupingBox(QWidget):
         super().__init__(parent)
         self._table, self._symmetry = pd.DataFrame(), 1
         self._wanted = False
-        self.method = QComboBox()
-        for words, name in METHODS.items():
-            self.method.addItem(words, name)
+        self.method = choice_of(METHODS)
         self.number = QSpinBox()
         self.number.setRange(0, MOST)
         self.number.setSpecialValueText("auto")

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Shapes
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QWidget
 
 from ...core.errors import InputError
 from ...core.region import inside, region_mask
 from ...learning.explore.stopping import Stopping
 from ..common.memory import Control, remember
-from ..common.panel import Form, counter, side_by_side
+from ..common.panel import Form, choice_of, counter, side_by_side
 from ..detect.drawn_region import HOW_TO_DRAW, WHICH, drawn_polygons
 from ..train.data_form import Source
 from .target_form import CLASS, EVERYWHERE, Purpose
@@ -51,7 +51,7 @@ class StartForm(Form):
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self.start = _list(STARTS)
+        self.start = choice_of(STARTS, narrow=True)
         self.number = counter(1, 1000, 10)
         row = QHBoxLayout()
         row.addWidget(self.start, 1)
@@ -128,10 +128,10 @@ class PlanForm(Form):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.acquisition = _list(CHOICES)
+        self.acquisition = choice_of(CHOICES, narrow=True)
         self.batch = counter(1, 100, 1)
         self.budget = counter(1, 100_000, 50)
-        self.rule = _list(RULES)
+        self.rule = choice_of(RULES, narrow=True)
         self.limit = QDoubleSpinBox()
         self.limit.setValue(10)
         self._lay_out()
@@ -223,12 +223,3 @@ class PlanForm(Form):
         decimals = 0 if rule == PATIENCE else 4
         self.limit.setDecimals(decimals)
         self.limit.setRange(10.0**-decimals, 1e9)
-
-
-def _list(entries: dict[str, str]) -> QComboBox:
-    box = QComboBox()
-    for value, words in entries.items():
-        box.addItem(words, value)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(12)
-    return box

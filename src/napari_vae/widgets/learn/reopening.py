@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox
-
 from ...core.errors import InputError
+from ..common.setting_controls import set_value
 from .plan_form import OF_KNOWLEDGE
 from .target_form import CLASS, EVERYWHERE, LARGEST, NEAR, SMALLEST, Purpose
 
@@ -37,8 +36,8 @@ def read_record(folder: str, form: SetUpForm, plan: PlanForm) -> None:
     target.choose_purpose(_purpose(record, classes))
     plan.choose(record.settings["acquisition"], record.settings["batch"])
     kernel.kappa.setValue(record.settings["kappa"])
-    for name, control in kernel.controls().items():
-        _set(control, record.settings["model"].get(name))
+    for name, control in kernel.controls.items():
+        set_value(control, record.settings["model"].get(name))
 
 
 def _purpose(record: ExplorationRecord, classes: tuple[str, ...]) -> Purpose:
@@ -52,13 +51,3 @@ def _purpose(record: ExplorationRecord, classes: tuple[str, ...]) -> Purpose:
     if wanted in (LARGEST, SMALLEST):
         return Purpose(wanted)
     return Purpose(NEAR, float(wanted))
-
-
-def _set(control: QComboBox | QSpinBox | QCheckBox, value: object) -> None:
-    """Show a setting of the model, which may be of any kind, if the control has such a value."""
-    if isinstance(control, QComboBox) and isinstance(value, str):
-        control.setCurrentIndex(max(control.findData(value), 0))
-    elif isinstance(control, QCheckBox) and isinstance(value, bool):
-        control.setChecked(value)
-    elif isinstance(control, QSpinBox) and isinstance(value, int):
-        control.setValue(min(max(value, control.minimum()), control.maximum()))

@@ -49,7 +49,7 @@ class SetUpForm(QWidget):
         InputError
             If something is missing or does not fit.
         """
-        features, seed = self.features.read(), self.kernel.seed.value()
+        features, seed = self.features.read(), self.kernel.controls["seed"].value()
         window = None if features.run is None else features.run.window
         source = self.data.source(window)
         settings = {

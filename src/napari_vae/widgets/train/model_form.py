@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QSpinBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from ...core.class_colors import MOST_LABELS
+from ...core.fields import settings_of
 from ...models.config import INVARIANCES, PRESETS, ModelConfig, TrainConfig
 from ..common.memory import remember
-from ..common.panel import Form, counter, side_by_side
+from ..common.panel import Form, choice_of, side_by_side
+from ..common.setting_controls import add_settings, values_of
 
 FIRST = "rvae"
 CUSTOM = "as chosen below"
-AUTOMATIC = "automatic"
-KIND_WORDS = {
-    "vae": "without labels",
-    "conditional": "given a class or number for each",
-    "semi-supervised": "from a few labels",
-    "joint": "finding classes by itself",
-}
 EXPLAINED = {
     "rotation": "Every atom may be turned: its angle is found, in °, and kept out of the latents. Tick it when like "
     "atoms lie in several orientations.",
@@ -29,29 +24,13 @@ EXPLAINED = {
     "strain": "Every cell may be stretched or sheared: the strain is found (a share: 0.01 is 1 %) and kept out of the "
     "latents. Tick it when the lattice is bent or strained.",
 }
-DEVICES = {"automatic": "auto", "CPU": "cpu", "NVIDIA GPU (CUDA)": "cuda", "Apple GPU (MPS)": "mps"}
-TOOLTIPS = {
-    "Model": "A published model by its name, or your own mix of what is chosen below. rVAE is a good start; VAE suits "
-    "where the orientation itself is what you look for.",
-    "Learns": "What the model is told of the atoms. Nothing is usual. Choose a class or number for each to keep what "
-    "you know already out of the latents; a few labels to have the rest predicted; classes by itself to have the "
-    "atoms sorted into as many as you say.",
-    "Classes": "Number of classes into which the model shall sort the atoms. Raise it when unlike atoms share a class.",
-    "Ignore": "What shall not count as a difference between two atoms. It is measured for each atom instead. Tick "
-    "what varies, but does not interest you.",
-    "Latents": "Number of latents: the values that describe what is left to differ between atoms. Two can be drawn as "
-    "a plane; take more when the residual still shows structure.",
-    "Epochs": "Number of passes over all atoms. Automatic goes on until the loss (how badly windows are redrawn) "
-    "stops improving; set it for a quick look.",
-    "Batch": "Number of atoms that are learned from at once. Automatic goes by how many there are; lower it when "
-    "memory runs out.",
-    "Weight of KL": "β, a number: the weight of the KL term, the price of what the latents hold. Above 1 they are "
-    "simpler and fewer are used, below 1 they hold more. Lower it when all atoms come out alike.",
-    "Device": "What computes. Automatic takes a graphics card (GPU) if there is one; the words below name it. Choose "
-    "CPU when its memory runs out.",
-    "Seed": "Start of the random numbers, itself any whole number. The same seed on the same device gives the same "
-    "result; change it to see whether a result holds.",
-}
+#: Settings of a training that are asked for, and names under which napari keeps what is chosen.
+TRAINING = ("epochs", "batch_size", "beta", "device", "seed")
+KEPT = {"batch_size": "batch"}
+MODEL = (
+    "A published model by its name, or your own mix of what is chosen below. rVAE is a good start; VAE suits where the "
+    "orientation itself is what you look for."
+)
 
 
 class ModelForm(Form):
@@ -59,40 +38,30 @@ class ModelForm(Form):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.preset = QComboBox()
-        for name, label in PRESETS.items():
-            self.preset.addItem(label, name)
-        self.preset.addItem(CUSTOM, "")
-        self.preset.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.preset.setMinimumContentsLength(12)  # the dock stays narrow, while the list shows the whole words
+        self.preset = choice_of({**PRESETS, "": CUSTOM}, narrow=True)
         self.preset.view().setMinimumWidth(self.preset.view().sizeHintForColumn(0) + 30)
-        self.kind = QComboBox()
-        for name, label in KIND_WORDS.items():
-            self.kind.addItem(label, name)
-        self.n_classes = counter(2, MOST_LABELS, 2)
+        self.add("Model", self.preset, MODEL)
+        self.kind, self.n_classes = add_settings(self, ModelConfig, "kind", "n_classes").values()
+        self.n_classes.setMaximum(MOST_LABELS)
         self.checks = {name: QCheckBox(name) for name in INVARIANCES}
-        self.latent_dim = counter(1, 16, ModelConfig().latent_dim)
+        grid = QGridLayout()
+        for i, (name, check) in enumerate(self.checks.items()):
+            check.setToolTip(EXPLAINED[name])
+            grid.addWidget(check, i // 2, i % 2)
+        ignored = settings_of(ModelConfig)["invariances"]
+        self.add(ignored.title, side_by_side(grid), ignored.text)
+        (self.latent_dim,) = add_settings(self, ModelConfig, "latent_dim").values()
         self.advanced = Form()
-        self.epochs = counter(0, 10_000, 0)
-        self.epochs.setSpecialValueText(AUTOMATIC)
-        self.batch_size = counter(0, 65_536, 0)
-        self.batch_size.setSpecialValueText(AUTOMATIC)
-        self.beta = QDoubleSpinBox()
-        self.beta.setRange(0, 100)
-        self.beta.setSingleStep(0.5)
-        self.beta.setValue(TrainConfig().beta)
-        self.device = QComboBox()
-        for label, name in DEVICES.items():
-            self.device.addItem(label, name)
-        self.seed = counter(0, 2**31 - 1, TrainConfig().seed)
-        self._lay_out()
+        self.training = add_settings(self.advanced, TrainConfig, *TRAINING)
         self.preset.currentIndexChanged.connect(self._on_preset_changed)
         self.kind.currentIndexChanged.connect(self._on_kind_changed)
         for check in self.checks.values():
             check.toggled.connect(self._on_check_toggled)
         self.choose(FIRST)
         self._on_kind_changed()
-        remember("training", {**self.checks, **self._remembered()})
+        self.kept = {"kind": self.kind, "classes": self.n_classes, **self.checks, "latents": self.latent_dim}
+        self.kept |= {KEPT.get(name, name): control for name, control in self.training.items()}
+        remember("training", self.kept)
 
     def choose(self, preset: str) -> None:
         """Choose a model by name, such as ``"trvae"``."""
@@ -114,42 +83,7 @@ class ModelForm(Form):
 
     def train(self) -> TrainConfig:
         """The training as chosen."""
-        return TrainConfig(
-            epochs=self.epochs.value() or "auto",
-            batch_size=self.batch_size.value() or "auto",
-            beta=self.beta.value(),
-            device=self.device.currentData(),
-            seed=self.seed.value(),
-        )
-
-    def _remembered(self) -> dict[str, QComboBox | QSpinBox | QDoubleSpinBox]:
-        return {
-            "kind": self.kind,
-            "classes": self.n_classes,
-            "latents": self.latent_dim,
-            "epochs": self.epochs,
-            "batch": self.batch_size,
-            "beta": self.beta,
-            "device": self.device,
-            "seed": self.seed,
-        }
-
-    def _lay_out(self) -> None:
-        self.add("Model", self.preset, TOOLTIPS["Model"])
-        self.add("Learns", self.kind, TOOLTIPS["Learns"])
-        self.add("Classes", self.n_classes, TOOLTIPS["Classes"])
-        grid = QGridLayout()
-        for i, (name, check) in enumerate(self.checks.items()):
-            check.setToolTip(EXPLAINED[name])
-            grid.addWidget(check, i // 2, i % 2)
-        self.add("Ignore", side_by_side(grid), TOOLTIPS["Ignore"])
-        self.add("Latents", self.latent_dim, TOOLTIPS["Latents"])
-        add = self.advanced.add
-        add("Epochs", self.epochs, TOOLTIPS["Epochs"])
-        add("Batch", self.batch_size, TOOLTIPS["Batch"])
-        add("Weight of KL", self.beta, TOOLTIPS["Weight of KL"])
-        add("Device", self.device, TOOLTIPS["Device"])
-        add("Seed", self.seed, TOOLTIPS["Seed"])
+        return TrainConfig(**values_of(self.training))
 
     def _on_preset_changed(self, index: int = 0) -> None:
         name = self.preset.currentData()

@@ -1,0 +1,71 @@
+"""Controls for settings: their labels, tooltips, entries, limits and defaults are those of the fields."""
+
+from __future__ import annotations
+
+from math import floor, log10
+from typing import Any
+
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
+
+from ...core.fields import AUTOMATIC, Setting, settings_of
+from .memory import Control
+from .panel import Form, choice_of
+
+MOST = 2**31 - 1  # that a box for whole numbers can hold
+MOST_WITH_DECIMALS = 1e6  # where a field has no limit
+
+
+def add_settings(form: Form, cls: type, *names: str) -> dict[str, Control]:
+    """Append a row for each of these fields of a class of settings to a form; its controls by their names."""
+    controls = {name: control_of(settings_of(cls)[name]) for name in names}
+    for name, control in controls.items():
+        form.add(settings_of(cls)[name].title, control, settings_of(cls)[name].text)
+    return controls
+
+
+def control_of(setting: Setting) -> Control:
+    """A list, check box or box for numbers that shows the default of a field and takes what the field allows."""
+    if setting.choices:
+        return choice_of(setting.choices, setting.default)
+    if isinstance(setting.default, bool):
+        box = QCheckBox()
+        box.setChecked(setting.default)
+        return box
+    number = setting.number
+    low, high = number.get("minimum", 0), number.get("maximum", number.get("exclusiveMaximum", MOST + 1) - 1)
+    if number["type"] == "integer":
+        box = QSpinBox()
+        box.setRange(low - setting.automatic, min(high, MOST))
+    else:
+        box = QDoubleSpinBox()
+        box.setDecimals(max(2, 1 - floor(log10(setting.default or 1))))
+        box.setSingleStep((setting.default or 1) / 2)
+        box.setRange(low or 10.0 ** -box.decimals() * ("exclusiveMinimum" in number), min(high, MOST_WITH_DECIMALS))
+    if setting.automatic:
+        box.setSpecialValueText(AUTOMATIC)
+    box.setSuffix(f" {setting.unit}" if setting.unit else "")
+    box.setValue(box.minimum() if setting.default in (None, "auto") else setting.default)
+    return box
+
+
+def values_of(controls: dict[str, Control]) -> dict[str, Any]:
+    """What is chosen, for the class of the settings."""
+    return {name: _value_of(control) for name, control in controls.items()}
+
+
+def set_value(control: Control, value: Any) -> None:
+    """Show a value, if the control has such a one."""
+    if isinstance(control, QComboBox) and isinstance(value, str):
+        control.setCurrentIndex(max(control.findData(value), 0))
+    elif isinstance(control, QCheckBox) and isinstance(value, bool):
+        control.setChecked(value)
+    elif isinstance(control, QSpinBox) and isinstance(value, int):
+        control.setValue(min(max(value, control.minimum()), control.maximum()))
+
+
+def _value_of(control: Control) -> Any:
+    if isinstance(control, QComboBox):
+        return control.currentData()
+    if isinstance(control, QCheckBox):
+        return control.isChecked()
+    return "auto" if control.specialValueText() and control.value() == control.minimum() else control.value()
