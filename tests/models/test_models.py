@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
-from napari_vae import InputError, ModelConfig, ReadError, Stopping, TrainConfig, fit, iter_fit, load_run, samples
+from napari_vae import InputError, ModelConfig, ReadError, TrainConfig, fit, iter_fit, load_run, samples
 from napari_vae.core.fields import settings_of
+from napari_vae.learning.explore.stopping import Stopping
 from napari_vae.learning.gp.config import DeepKernelConfig
 from napari_vae.models.config import PRESETS
 

@@ -107,5 +107,5 @@ def _option(setting: Setting, group: str) -> Parameter:
         metavar=None if flag else "VALUE",
         rich_help_panel=group.replace("_", " ").capitalize(),
     )
-    annotation = Annotated[bool if flag else str | None, option]
+    annotation: Any = Annotated[bool, option] if flag else Annotated[str | None, option]
     return Parameter(setting.name, Parameter.KEYWORD_ONLY, default=shown, annotation=annotation)
