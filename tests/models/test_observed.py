@@ -9,11 +9,12 @@ from scipy import stats
 from torch import nn
 
 from napari_vae import ModelConfig
+from napari_vae.models.components import lends
 from napari_vae.models.evidence import Evidence
 from napari_vae.models.likelihood import Bernoulli, ContinuousBernoulli, Gaussian, Poisson, make_likelihood
 from napari_vae.models.observed import Category, Quantity, make_observed
 from napari_vae.models.pose import Pose
-from napari_vae.models.posterior import Content, PosePosterior, PoseReader, lends, pick
+from napari_vae.models.posterior import Content, PosePosterior, PoseReader, pick
 
 FEATURES = torch.tensor([[0.5, -1.0], [0.1, 2.0], [-0.7, 0.3]])
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..models.components import UNITS
+
 if TYPE_CHECKING:
     import pandas as pd
-
-POSE = ("angle", "shift_y", "shift_x", "scale", "strain_xx", "strain_xy")
 
 
 def has_pose(table: pd.DataFrame) -> bool:
     """Whether a table has any column of a pose."""
-    return any(name in table for name in POSE)
+    return any(name in table for name in UNITS)
 
 
 def upright(windows: npt.NDArray[np.float32], table: pd.DataFrame) -> npt.NDArray[np.float32]:

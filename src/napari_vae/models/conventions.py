@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .components import may_lie_off_centre
 from .evidence import Explanation
 from .pose import Pose
 from .symmetry import MOST, inversion_centres, looks_same, symmetry_order
@@ -46,7 +47,7 @@ def settle(
         load = None
     if model.gauge.used.any() or (load is not None and looks_same(model, z[:MOTIFS], y[:MOTIFS], 2).any()):
         group = model.gauge.fit(z, y, pose)
-        if {"rotation", "translation"} <= set(model.config.invariances):
+        if may_lie_off_centre(model.config):
             _centre(model, z, y, pose, group)
         if load is not None:
             _orient(model, z, y, model.gauge.to_data(pose, z, y), group, load)

@@ -8,11 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.errors import InputError
+from .components import WIDEST, components_of
 from .config import ModelConfig
 from .networks import mlp
 from .pose import Pose, object_points, sample_canonical
-
-WIDEST = 16  # windows that the canonical image may be wide
 
 
 class CanonicalDecoder(nn.Module):
@@ -99,14 +98,8 @@ def canvas_side(config: ModelConfig, side: int) -> int:
         If the priors are so wide that the image would be many times as large as the window.
     """
     factor = 1.0
-    if "rotation" in config.invariances:
-        factor *= math.sqrt(2)
-    if "translation" in config.invariances:
-        factor += 4 * config.shift_prior
-    if "scale" in config.invariances:
-        factor *= math.exp(min(config.scale_prior, WIDEST))
-    if "strain" in config.invariances:
-        factor *= math.exp(min(config.strain_prior / 4, WIDEST))
+    for component in components_of(config):
+        factor = component.widened(factor, config)
     if factor > WIDEST:
         raise InputError(
             f"The priors allow an object {factor:.0f} times as wide as the window; choose narrower ones of shift, "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from .config import Invariance
 from .pose import Pose
 
 
@@ -98,7 +99,7 @@ class Explanation:
     mean: Tensor
     log_var: Tensor
     pose: Pose
-    pose_sd: dict[str, Tensor]
+    pose_sd: dict[Invariance, Tensor]
     logits: Tensor
     evidence: Evidence
     y: Tensor

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
 from ..core.clusters import components
+from .components import may_lie_off_centre
 from .config import ModelConfig
 from .pose import Pose, turned_strain, wrap
 
@@ -53,8 +54,8 @@ class Gauge(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.k, self.classes = config.latent_dim, config.n_classes
-        has = config.invariances
-        used = ["strain" in has, "strain" in has, "scale" in has, *[{"rotation", "translation"} <= set(has)] * 2]
+        used = [name in config.invariances for name in ("strain", "strain", "scale")]
+        used += [may_lie_off_centre(config)] * 2
         self.used = torch.tensor(used, device="cpu")
         self.groups = n = self.classes or MOST_GROUPS
         self.register_buffer("fold", torch.empty(()))

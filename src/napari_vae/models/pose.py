@@ -85,11 +85,33 @@ class Pose:
         matrix = _stretch(-self.strain) @ inverse_rotation * torch.exp(-self.log_scale)[..., None, None]
         return matrix, -(matrix @ self.shift[..., None])[..., 0]
 
+    def after(self, angles: Tensor) -> Pose:
+        """The poses (B, R) on screen of what is seen in these after each image was turned back by angles (R,)."""
+        cos, sin = torch.cos(angles), torch.sin(angles)
+        x, y = self.shift.unbind(-1)
+        shift = torch.stack([x * cos + y * sin, y * cos - x * sin], -1)
+        return replace(self, angle=angles + self.angle, shift=shift)
+
     def moved(self, points: Tensor, sign: float) -> Pose:
         """The pose, shifted by where it puts `points` (…, 2) of the object (x, y down): there (1) or back (−1)."""
         matrix, _ = self.screen_to_object()
         onscreen = torch.linalg.solve(matrix, points[..., None])[..., 0]
         return replace(self, shift=self.shift + sign * onscreen)
+
+    def degrees(self) -> Tensor:
+        """Angles (…) in (−180, 180]."""
+        return torch.rad2deg(wrap(self.angle))
+
+    def log_angle_density(self, sd: Tensor, width: float | None) -> Tensor:
+        """Logarithm of a normal density of `width` about 0, wrapped round the circle, or of a uniform one.
+
+        Its mean (…) over angles that scatter about these with standard deviations (…).
+        """
+        if width is None:
+            return torch.full_like(self.angle, -math.log(2 * math.pi))
+        turns = torch.arange(-2, 3, device=self.angle.device, dtype=self.angle.dtype)
+        density = torch.logsumexp(-0.5 * ((wrap(self.angle)[..., None] + 2 * math.pi * turns) / width) ** 2, -1)
+        return density - 0.5 * (sd / width) ** 2 - math.log(width * math.sqrt(2 * math.pi))
 
     def screen_strain(self) -> Tensor:
         """Strain components (…, 2) turned from the object's frame to the screen (y up)."""

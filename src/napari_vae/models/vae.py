@@ -37,7 +37,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .config import ModelConfig
+from .config import Invariance, ModelConfig
 from .decoders import canvas_side, make_decoder
 from .draws import Draws
 from .evidence import Evidence, Explanation
@@ -48,7 +48,7 @@ from .likelihood import make_likelihood
 from .networks import Encoder, PoseHead, mlp, pad_to_square, shrink
 from .observed import Category, Quantity, make_observed
 from .polarity import Polarity, one_way
-from .pose import Pose, circular_means, turned_copies, wrap
+from .pose import Pose, circular_means, wrap
 from .posterior import Content, PosePosterior, PoseReader
 
 COARSE, COARSE_SIGNAL = 24, 256  # side of the images, or signals, that the encoder sees, in samples
@@ -104,11 +104,9 @@ class InvariantVAE(nn.Module):
 
     def look(self, images: Tensor) -> Look:
         """Features and poses of images (B, C, H, W) in [0, 1]."""
-        copies = self.reader.copies
         seen = shrink(images if self.size[0] == 1 else pad_to_square(images), self.seen)
-        turned = turned_copies(seen, copies) if copies > 1 else seen[:, None]
-        # Copy after copy, as they lie in memory.
-        features = self.features(turned.transpose(0, 1).flatten(0, 1)).unflatten(0, (copies, len(images)))
+        views = self.reader.views(seen).transpose(0, 1)  # copy after copy, as they lie in memory
+        features = self.features(views.flatten(0, 1)).unflatten(0, views.shape[:2])
         raw = features[..., :0] if self.pose_head is None else self.pose_head(features)
         posed = self.reader.read(raw.transpose(0, 1))
         return Look(features.mean(0), posed, self.reader.kl(posed))
@@ -202,7 +200,7 @@ class InvariantVAE(nn.Module):
 
     def _lie(
         self, images: Tensor, tried: Tried, posed: PosePosterior, best: Pose, weights: Tensor
-    ) -> tuple[Pose, dict[str, Tensor], Tensor]:
+    ) -> tuple[Pose, dict[Invariance, Tensor], Tensor]:
         """The best pose of the object; the spread of its angle; circular means of the angle over orientations."""
         z, y = tried.content.mean[:, 0], tried.y[:, 0]
         pose = self.gauge.to_data(best, z, y)

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ..models.components import Freedom, components_of
 
 if TYPE_CHECKING:
     from .run import Run
 
 FRAMES = 21  # of a traverse
 WIDER = 0.25  # of the range of a latent, beyond which images were not seen
-_SHIFT = 0.25  # of the window
-_SCALE, _STRAIN = (0.6, 1.6), 0.4
-
-
-@dataclass(frozen=True)
-class Freedom:
-    """One number that a model draws by: `name`, range, the value that changes nothing, `unit`, and what it `means`."""
-
-    name: str
-    low: float
-    high: float
-    neutral: float
-    unit: str
-    means: str
 
 
 def freedoms(run: Run) -> list[Freedom]:
@@ -39,27 +26,8 @@ def freedoms(run: Run) -> list[Freedom]:
             "quarter more on either side"
         )
         found.append(Freedom(f"z{number}", low - more, high + more, (low + high) / 2, "", words))
-    height, width = run.window
-    for kind in run.model_config.invariances:
-        found += {
-            "rotation": [Freedom("angle", -180.0, 180.0, 0.0, "°", "Rotation in °, counter-clockwise")],
-            "translation": [
-                Freedom("shift y", -_SHIFT * height, _SHIFT * height, 0.0, "px", "Shift down, in px"),
-                Freedom("shift x", -_SHIFT * width, _SHIFT * width, 0.0, "px", "Shift to the right, in px"),
-            ],
-            "scale": [Freedom("scale", *_SCALE, 1.0, "", "Size, a factor; 1 is the mean")],
-            "strain": [
-                Freedom(
-                    "strain xx",
-                    -_STRAIN,
-                    _STRAIN,
-                    0.0,
-                    "",
-                    "Stretch along the object's horizontal axis, a share: 0.01 is 1 %",
-                ),
-                Freedom("strain xy", -_STRAIN, _STRAIN, 0.0, "", "Shear of the object, a share: 0.01 is 1 %"),
-            ],
-        }[kind]
+    for component in components_of(run.model_config):
+        found += component.sliders(run.window)
     for number, (centre, spread) in enumerate(zip(run.scale.centre, run.scale.spread, strict=True), start=1):
         name = "given" if len(run.scale.centre) == 1 else f"given {number}"
         words = "The number that the model is told, in the unit of its column"
@@ -85,20 +53,17 @@ def traverse(run: Run, values: dict[str, float], along: Freedom, label: int | No
 
 
 def _draw(run: Run, values: dict[str, npt.NDArray[np.float64]], label: int | None) -> npt.NDArray[np.float32]:
-    def pair(*names: str) -> npt.NDArray[np.float64]:
-        return np.column_stack([values.get(name, np.zeros(n)) for name in names])
-
     k = run.model_config.latent_dim
-    n = len(values["z1"])
+    pose: dict[str, Any] = {}
+    for component in components_of(run.model_config):
+        chosen = [values[slider.name] for slider in component.sliders(run.window)]
+        pose[component.argument] = np.column_stack(chosen) if len(chosen) > 1 else chosen[0]
     given = [values[name] for name in values if name.startswith("given")]
     images = run.decode(
         np.column_stack([values[f"z{i + 1}"] for i in range(k)]),
         label=label,
         condition=np.column_stack(given) if given else None,
-        angle=values.get("angle", np.zeros(n)),
-        shift=pair("shift y", "shift x"),
-        scale=values.get("scale", np.ones(n)),
-        strain=pair("strain xx", "strain xy"),
+        **pose,
     )
     return images if images.ndim == 3 else images[:, 0]
 

@@ -321,7 +321,7 @@ class Run:
                 told = self._model.explain(batch, None if given is None else torch.from_numpy(given[rows]).to(batch))
                 mean = self._model.likelihood.mean(told.logits)
                 error = ((mean - batch) ** 2).mean((1, 2, 3))
-                yield latent_columns(told, self.scale) | {"reconstruction_error": error}, mean
+                yield latent_columns(told, self.model_config, self.scale) | {"reconstruction_error": error}, mean
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

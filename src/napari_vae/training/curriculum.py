@@ -22,8 +22,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ..models.components import lends, may_lie_off_centre
 from ..models.config import ModelConfig, Ramp, TrainConfig
-from ..models.posterior import lends
 
 CENTRING = 80  # first steps in which a model of rotation and translation learns the translation alone
 OPEN, TAUGHT = (0.45, 400), (0.75, 650)  # ends of the first two phases: share of all steps, and steps at most
@@ -54,7 +54,7 @@ class Curriculum:
 
     def centring(self, step: int) -> bool:
         """Whether to learn the translation alone."""
-        return not self.goes_on and step < CENTRING and {"rotation", "translation"} <= set(self.model.invariances)
+        return not self.goes_on and step < CENTRING and may_lie_off_centre(self.model)
 
     def phase(self, step: int) -> Phase:
         """The phase of a step."""

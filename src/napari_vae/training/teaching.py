@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..models.components import lends
 from ..models.guide import Guide, Told
-from ..models.posterior import lends
 from ..models.vae import InvariantVAE
 from .batches import Supply
 from .curriculum import Phase

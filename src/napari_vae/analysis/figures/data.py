@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ...core.class_colors import class_names
 from ...core.errors import InputError
+from ...models.components import UNITS
 from ...patches.patches import symbol_spacing
 from ..coloring import Coloring, color_by, is_categorical
 
@@ -206,6 +207,6 @@ def text_of(name: str) -> str:
     """What an axis says of a column: its name, and its unit where that is known."""
     if is_angle(name) or (name.startswith("angle") and name.endswith("_sd")):
         return f"{name} (°)"
-    if name in PLACES[1:] or name.startswith(("shift_y", "shift_x")):
-        return f"{name} (px)"
+    if unit := "px" if name in PLACES[1:] else UNITS.get(name.removesuffix("_sd")):
+        return f"{name} ({unit})"
     return {"elbo": "ELBO (nats)"}.get(name, name.replace("_", " "))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import InputError
+from ...models.components import components_of
 from ...models.images import model_batches
 from .candidates import Prepared
 
@@ -98,16 +99,8 @@ class RunEncoder(nn.Module):
         y, guessed = self._observed(look.features)
         mean = model.infer(look.features, y[:, None]).mean[:, 0]
         pose = model.gauge.to_data(look.posed.pose.select(orientation[:, None]), mean, y)
-        config, has = model.config, model.config.invariances
-        columns = [mean, guessed]
-        if "translation" in has:
-            shift = pose.shift[:, 0] if model.size[0] > 1 else pose.shift[:, 0, :1]
-            columns.append(shift / (config.shift_prior * model.side))
-        if "scale" in has:
-            columns.append(pose.log_scale / config.scale_prior)
-        if "strain" in has:
-            columns.append(pose.strain[:, 0] / config.strain_prior)
-        return torch.cat(columns, 1)
+        parts = [part.standardised(pose, model.config, model.size) for part in components_of(model.config)]
+        return torch.cat([mean, guessed, *parts], 1)
 
     def _observed(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """What the images are drawn with (B, n), and what is told of it as columns."""

@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButto
 
 from ...layers.open_runs import OpenRun
 from ...layers.points import KEY, LayerData
-from ...runs.decoding import Freedom, class_names_of, draw, freedoms, grid, traverse
+from ...models.components import Freedom
+from ...runs.decoding import class_names_of, draw, freedoms, grid, traverse
 from ..common.panel import Form, sentence
 from .hover_card import picture_of
 from .knobs import Knob

@@ -7,23 +7,14 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from ...core.class_colors import MOST_LABELS
 from ...core.fields import settings_of
-from ...models.config import INVARIANCES, PRESETS, ModelConfig, TrainConfig
+from ...models.components import COMPONENTS
+from ...models.config import PRESETS, ModelConfig, TrainConfig
 from ..common.memory import remember
 from ..common.panel import Form, choice_of, side_by_side
 from ..common.setting_controls import add_settings, values_of
 
 FIRST = "rvae"
 CUSTOM = "as chosen below"
-EXPLAINED = {
-    "rotation": "Every atom may be turned: its angle is found, in °, and kept out of the latents. Tick it when like "
-    "atoms lie in several orientations.",
-    "translation": "Every atom may lie off the centre of its window: the shift is found, in px, and kept out of the "
-    "latents. Tick it for a regular grid, or when positions are rough.",
-    "scale": "Every atom may be larger or smaller: the factor is found, 1 for the mean, and kept out of the latents. "
-    "Tick it when size or magnification varies.",
-    "strain": "Every cell may be stretched or sheared: the strain is found (a share: 0.01 is 1 %) and kept out of the "
-    "latents. Tick it when the lattice is bent or strained.",
-}
 #: Settings of a training that are asked for, and names under which napari keeps what is chosen.
 TRAINING = ("epochs", "batch_size", "beta", "device", "seed")
 KEPT = {"batch_size": "batch"}
@@ -43,10 +34,10 @@ class ModelForm(Form):
         self.add("Model", self.preset, MODEL)
         self.kind, self.n_classes = add_settings(self, ModelConfig, "kind", "n_classes").values()
         self.n_classes.setMaximum(MOST_LABELS)
-        self.checks = {name: QCheckBox(name) for name in INVARIANCES}
+        self.checks = {name: QCheckBox(name) for name in COMPONENTS}
         grid = QGridLayout()
         for i, (name, check) in enumerate(self.checks.items()):
-            check.setToolTip(EXPLAINED[name])
+            check.setToolTip(COMPONENTS[name].tooltip)
             grid.addWidget(check, i // 2, i % 2)
         ignored = settings_of(ModelConfig)["invariances"]
         self.add(ignored.title, side_by_side(grid), ignored.text)

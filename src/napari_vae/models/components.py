@@ -1,0 +1,297 @@
+"""The parts of a pose that a model may infer, one object for each invariance; every list of them comes from here.
+
+What each does to a point is in `pose`. Torch is not imported here: the window and the command line list the
+invariances before anything is computed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from .config import Invariance, ModelConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .evidence import Explanation
+    from .pose import Pose
+
+Window = tuple[int, int]  # rows and columns in pixels; one row is a signal, which shifts along x alone
+
+WIDEST = 16  # windows that the canonical image may be wide
+LENT_PRIOR = 0.1  # of a strain that is lent
+OVERLAP = 1.3  # each coarse orientation reaches a little into its neighbours, so that none is left between two
+LOG_2PI_E = math.log(2 * math.pi * math.e)
+
+
+@dataclass(frozen=True)
+class Freedom:
+    """One number that a model draws by: `name`, range, the value that changes nothing, `unit`, and what it `means`."""
+
+    name: str
+    low: float
+    high: float
+    neutral: float
+    unit: str
+    means: str
+
+
+class Component:
+    """One part of the pose. The encoder gives numbers for it within each coarse pose, normal about 0 by default.
+
+    Attributes
+    ----------
+    name : str
+        As `ModelConfig.invariances` and the window call it.
+    part : str
+        Attribute of `Pose` that holds it.
+    argument : str
+        Of `Run.decode`.
+    units : dict of str to str
+        Columns that it has in the latent table, and the unit of each.
+    tooltip : str
+        When to let the model ignore it, and what is found instead.
+    numbers : int
+        How many numbers the encoder gives.
+    largest : float
+        Largest size of such a number.
+    """
+
+    name: ClassVar[Invariance]
+    part: ClassVar[str]
+    argument: ClassVar[str]
+    units: ClassVar[dict[str, str]]
+    tooltip: ClassVar[str]
+    numbers: ClassVar[int] = 1
+    largest: ClassVar[float]
+
+    def inferred(self, config: ModelConfig) -> bool:
+        """Whether a model infers it, be it at the start of its training only."""
+        return self.name in config.invariances
+
+    def size(self, window: Window) -> int:
+        """How many numbers the encoder gives for windows of a shape."""
+        return self.numbers
+
+    def copies(self, config: ModelConfig) -> int:
+        """How many coarse values are compared exactly."""
+        return 1
+
+    def bound(self, config: ModelConfig, window: Window) -> float:
+        """Largest size of a number within a coarse pose."""
+        return self.largest
+
+    def sd_unit(self, window: Window) -> float:
+        """What the encoder gives standard deviations in."""
+        return 1.0
+
+    def prior(self, config: ModelConfig, window: Window) -> float:
+        """Standard deviation of the prior."""
+        spread: float = getattr(config, f"{self.argument}_prior")
+        return spread
+
+    def values(self, pose: Pose) -> Tensor:
+        """The numbers (…, n) of a pose (…)."""
+        value: Tensor = getattr(pose, self.part)
+        return value if value.ndim > pose.angle.ndim else value[..., None]
+
+    def kl(self, pose: Pose, sd: Tensor, config: ModelConfig, window: Window) -> Tensor:
+        """KL divergence (B, R) from the prior, of poses (B, R) with standard deviations (B, R, n)."""
+        prior = self.prior(config, window)
+        mean, ratio = self.values(pose)[..., : sd.shape[-1]], sd / prior
+        return (0.5 * ((mean / prior) ** 2 + ratio**2 - 1) - ratio.log()).sum(-1)
+
+    def standardised(self, pose: Pose, config: ModelConfig, window: Window) -> Tensor:
+        """The numbers (B, n) of poses (B, 1) in units of the prior; none of what turns with the image."""
+        return self.values(pose)[:, 0, : self.size(window)] / self.prior(config, window)
+
+    def widened(self, width: float, config: ModelConfig) -> float:
+        """How wide, in windows, a canonical image must be that would have to be `width` wide without it."""
+        return width
+
+    def columns(self, found: Explanation) -> dict[str, Tensor]:
+        """Columns (B,) of the latent table, in the order of `units`."""
+        raise NotImplementedError
+
+    def sliders(self, window: Window) -> list[Freedom]:
+        """What can be chosen of a drawing."""
+        raise NotImplementedError
+
+
+class Rotation(Component):
+    """The angle: coarse ones all round the circle are compared exactly, what lies between is inferred."""
+
+    name, part, argument = "rotation", "angle", "angle"
+    units: ClassVar = {"angle": "°"}
+    tooltip = (
+        "Every atom may be turned: its angle is found, in °, and kept out of the latents. Tick it when like "
+        "atoms lie in several orientations."
+    )
+
+    def copies(self, config: ModelConfig) -> int:
+        """As many as the model is set to."""
+        return config.rotations
+
+    def bound(self, config: ModelConfig, window: Window) -> float:
+        """A little more than half of the way to the next coarse angle."""
+        return OVERLAP * math.pi / config.rotations
+
+    def kl(self, pose: Pose, sd: Tensor, config: ModelConfig, window: Window) -> Tensor:
+        """The prior of each coarse orientation is its share of the circle.
+
+        So the mixture over orientations with weights 1/R is the prior over the whole circle.
+        """
+        sd = sd[..., 0]
+        width = None if config.angle_prior == "uniform" else math.radians(config.angle_prior)
+        return -sd.log() - 0.5 * LOG_2PI_E - pose.log_angle_density(sd, width) - math.log(config.rotations)
+
+    def standardised(self, pose: Pose, config: ModelConfig, window: Window) -> Tensor:
+        """None: what one may want to know seldom turns with the image."""
+        return self.values(pose)[:, 0, :0]
+
+    def widened(self, width: float, config: ModelConfig) -> float:
+        """The corners of a window lie √2 times as far out as its edges."""
+        return width * math.sqrt(2)
+
+    def columns(self, found: Explanation) -> dict[str, Tensor]:
+        """The angle in degrees."""
+        return {"angle": found.pose.degrees()[:, 0], "angle_sd": found.pose_sd[self.name][:, 0].rad2deg()}
+
+    def sliders(self, window: Window) -> list[Freedom]:
+        """The full circle."""
+        return [Freedom("angle", -180.0, 180.0, 0.0, "°", "Rotation in °, counter-clockwise")]
+
+
+class Translation(Component):
+    """The shift on screen."""
+
+    name, part, argument = "translation", "shift", "shift"
+    units: ClassVar = {"shift_y": "px", "shift_x": "px"}
+    tooltip = (
+        "Every atom may lie off the centre of its window: the shift is found, in px, and kept out of the "
+        "latents. Tick it for a regular grid, or when positions are rough."
+    )
+
+    def size(self, window: Window) -> int:
+        """One for signals, else two."""
+        return 1 if window[0] == 1 else 2
+
+    def bound(self, config: ModelConfig, window: Window) -> float:
+        """Half a window."""
+        return max(window) / 2
+
+    def sd_unit(self, window: Window) -> float:
+        """An eighth of the window."""
+        return max(window) / 8
+
+    def prior(self, config: ModelConfig, window: Window) -> float:
+        """In pixels."""
+        return config.shift_prior * max(window)
+
+    def widened(self, width: float, config: ModelConfig) -> float:
+        """Two standard deviations to either side."""
+        return width + 4 * config.shift_prior
+
+    def columns(self, found: Explanation) -> dict[str, Tensor]:
+        """The shift on screen in pixels."""
+        sd = found.pose_sd[self.name]
+        table: dict[str, Tensor] = {}
+        for axis in range(sd.shape[1])[::-1]:
+            name = ("shift_x", "shift_y")[axis]
+            table |= {name: found.pose.shift[:, 0, axis], f"{name}_sd": sd[:, axis]}
+        return table
+
+    def sliders(self, window: Window) -> list[Freedom]:
+        """A quarter of the window either way."""
+        height, width = (0.25 * side for side in window)
+        return [
+            Freedom("shift y", -height, height, 0.0, "px", "Shift down, in px"),
+            Freedom("shift x", -width, width, 0.0, "px", "Shift to the right, in px"),
+        ]
+
+
+class Scale(Component):
+    """The size, by its logarithm."""
+
+    name, part, argument, largest = "scale", "log_scale", "scale", math.log(2.5)
+    units: ClassVar = {"scale": ""}
+    tooltip = (
+        "Every atom may be larger or smaller: the factor is found, 1 for the mean, and kept out of the latents. "
+        "Tick it when size or magnification varies."
+    )
+
+    def widened(self, width: float, config: ModelConfig) -> float:
+        """One standard deviation."""
+        return width * math.exp(min(config.scale_prior, WIDEST))
+
+    def columns(self, found: Explanation) -> dict[str, Tensor]:
+        """The factor."""
+        size = found.pose.log_scale[:, 0].exp()
+        return {"scale": size, "scale_sd": size * found.pose_sd[self.name][:, 0]}
+
+    def sliders(self, window: Window) -> list[Freedom]:
+        """Somewhat smaller to somewhat larger."""
+        return [Freedom("scale", 0.6, 1.6, 1.0, "", "Size, a factor; 1 is the mean")]
+
+
+class Strain(Component):
+    """Traceless strain in the object's own frame. Models of rotation without it are lent one, see `curriculum`."""
+
+    name, part, argument, numbers, largest = "strain", "strain", "strain", 2, 0.6
+    units: ClassVar = {"strain_xx": "", "strain_xy": "", "screen_strain_xx": "", "screen_strain_xy": ""}
+    tooltip = (
+        "Every cell may be stretched or sheared: the strain is found (a share: 0.01 is 1 %) and kept out of the "
+        "latents. Tick it when the lattice is bent or strained."
+    )
+
+    def inferred(self, config: ModelConfig) -> bool:
+        """Also where it is lent."""
+        return super().inferred(config) or lends(config)
+
+    def prior(self, config: ModelConfig, window: Window) -> float:
+        """Wider where it is lent: a narrow one leaves it to the latents, and the angle jumps."""
+        return LENT_PRIOR if lends(config) else config.strain_prior
+
+    def widened(self, width: float, config: ModelConfig) -> float:
+        """A quarter of a standard deviation."""
+        return width * math.exp(min(config.strain_prior / 4, WIDEST))
+
+    def columns(self, found: Explanation) -> dict[str, Tensor]:
+        """In the object's own frame, and on screen."""
+        sd = found.pose_sd[self.name]
+        table: dict[str, Tensor] = {}
+        for axis, name in enumerate(("strain_xx", "strain_xy")):
+            table |= {name: found.pose.strain[:, 0, axis], f"{name}_sd": sd[:, axis]}
+        screen = found.pose.screen_strain()[:, 0]
+        return table | {"screen_strain_xx": screen[:, 0], "screen_strain_xy": screen[:, 1]}
+
+    def sliders(self, window: Window) -> list[Freedom]:
+        """Far beyond what crystals stand."""
+        words = "Stretch along the object's horizontal axis, a share: 0.01 is 1 %"
+        return [
+            Freedom("strain xx", -0.4, 0.4, 0.0, "", words),
+            Freedom("strain xy", -0.4, 0.4, 0.0, "", "Shear of the object, a share: 0.01 is 1 %"),
+        ]
+
+
+#: In the order in which they are listed everywhere.
+COMPONENTS: dict[Invariance, Component] = {part.name: part for part in (Rotation(), Translation(), Scale(), Strain())}
+#: Unit of each column of a pose.
+UNITS = {name: unit for part in COMPONENTS.values() for name, unit in part.units.items()}
+
+
+def components_of(config: ModelConfig) -> list[Component]:
+    """Those that a model keeps out of its latents."""
+    return [COMPONENTS[name] for name in config.invariances]
+
+
+def lends(config: ModelConfig) -> bool:
+    """Whether a model without strain is lent one at the start of its training, see `curriculum`."""
+    return "rotation" in config.invariances and "strain" not in config.invariances
+
+
+def may_lie_off_centre(config: ModelConfig) -> bool:
+    """Whether an upright image that lies off its centre fits as well, by shifts that differ among coarse poses."""
+    return "translation" in config.invariances and any(part.copies(config) > 1 for part in components_of(config))
