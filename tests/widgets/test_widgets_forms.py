@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
 
 import napari_vae
 import napari_vae.widgets.train.dock as train_module
+from napari_vae.atoms.recipe import Options
 from napari_vae.core.fields import settings_of
 from napari_vae.core.settings import allowed
 from napari_vae.learning.gp.config import DeepKernelConfig
@@ -61,7 +62,11 @@ def test_controls_have_the_words_limits_and_default_of_their_fields(open_widget)
     form, kernel = open_widget("Train VAE").model, open_widget("Active learning").form.kernel
     of_model = {"kind": form.kind, "n_classes": form.n_classes, "latent_dim": form.latent_dim}
     of_network = {name: control for name, control in kernel.controls.items() if name != "device"}
-    for config, controls in ((ModelConfig, of_model), (TrainConfig, form.training), (DeepKernelConfig, of_network)):
+    detect, batch = open_widget("Detect atoms").form, open_widget("Batch").form
+    by_config = [(ModelConfig, of_model), (TrainConfig, form.training), (DeepKernelConfig, of_network)]
+    by_config += [(Options, {"polarity": detect.polarity, "method": detect.method})]
+    by_config += [(Options, {"polarity": batch.polarity}), (TrainConfig, {"epochs": batch.epochs})]
+    for config, controls in by_config:
         for name, control in controls.items():
             setting = settings_of(config)[name]
             assert control.toolTip() == setting.text and control.accessibleName() == setting.title, name

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from ..core.errors import InputError
-from ..core.settings import Flag, Number, Positive, about, settings
+from ..core.fields import AUTOMATIC, about
+from ..core.settings import Flag, Number, Positive, settings
 
 Frames = int | slice | Iterable[int] | None
 
@@ -17,20 +18,67 @@ REFINED = '"gaussian", "elliptical", "centre of mass" or "none"'
 
 @settings
 class Options:
-    """What detection is asked for; see `detect_atoms`. ``None``: to be found."""
+    """What `detect_atoms` is asked for. ``None``: to be found."""
 
-    method: Literal["auto", "filter", "learned"] = "auto"
-    polarity: Literal["auto", "bright", "dark"] = "auto"
+    method: Annotated[
+        Literal["auto", "filter", "learned"],
+        about(
+            "Method",
+            "How atoms are found. Automatic takes the matched filter, which looks for round peaks of one size. Try the "
+            "learned detector, a network trained on simulated images, when atoms are missed at low dose; on the real "
+            "images tried so far it found less.",
+            choices={"auto": AUTOMATIC, "filter": "matched filter", "learned": "learned"},
+        ),
+    ] = "auto"
+    polarity: Annotated[
+        Literal["auto", "bright", "dark"],
+        about(
+            "Contrast",
+            "Whether atoms are brighter than what lies between them, as in HAADF, or darker, as in many bright-field "
+            "images. Automatic decides from the image; choose yourself when the marks sit between the atoms.",
+            choices={"auto": AUTOMATIC, "bright": "bright on dark", "dark": "dark on bright"},
+        ),
+    ] = "auto"
     spacing: Annotated[
         Annotated[Number, Positive, about(ge=2)] | None,
-        about("Spacing", words="at least 2 pixels, or left out to be estimated", unit="px"),
+        about(
+            "Spacing",
+            "Distance between neighbouring atoms. It is estimated from the image; give it when every second atom is "
+            "missed, or atoms are found between the atoms.",
+            words="at least 2 pixels, or left out to be estimated",
+            unit="px",
+        ),
     ] = None
-    threshold: Annotated[Number | None, about("Threshold", words="a score, a finite number, or left out")] = None
+    threshold: Annotated[
+        Number | None,
+        about(
+            "Threshold",
+            "How clearly an atom must stand out: a score in standard errors of the noise, or a probability with the "
+            "learned method. A higher one finds fewer atoms. Lower it when atoms are missed, raise it when noise is "
+            "taken for atoms.",
+            words="a score, a finite number, or left out",
+        ),
+    ] = None
     refine: Annotated[
-        Flag | Literal["none", "centre of mass", "gaussian", "elliptical"], about("Positions", words=REFINED)
-    ] = True
+        Flag | Literal["none", "centre of mass", "gaussian", "elliptical"],
+        about(
+            "Refine",
+            "Fit a peak (a two-dimensional Gaussian) to every atom, for positions to a fraction of a pixel and their "
+            "errors. Leave it out for a quick look.",
+            words=REFINED,
+            choices={
+                "gaussian": "round peaks",
+                "elliptical": "elliptical peaks",
+                "centre of mass": "quick, without errors",
+                "none": "no fit",
+            },
+        ),
+    ] = "gaussian"
     frames: Any = None
-    weak: Flag = False
+    weak: Annotated[
+        Flag,
+        about("Weak atoms", "Look a second time, at what the fitted atoms leave, for weak ones between heavy ones."),
+    ] = False
     region: Any = None
 
     def __post_init__(self) -> None:

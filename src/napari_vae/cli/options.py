@@ -98,7 +98,7 @@ def given_of(labels: str | None, condition: str | None, targets: str | None) -> 
 
 def _option(setting: Setting, group: str) -> Parameter:
     """A setting as the parameter of a command."""
-    value, flag = setting.default, isinstance(setting.default, bool)
+    value, flag = setting.default, setting.flag
     shown = ",".join(map(str, value)) if isinstance(value, list) else value if flag or value is None else str(value)
     kind = f" {setting.kind[:1].upper()}{setting.kind[1:]}."
     option = typer.Option(

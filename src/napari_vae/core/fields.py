@@ -109,6 +109,11 @@ class Setting:
         return any(one.get("const") == "auto" for one in self._alternatives)
 
     @property
+    def flag(self) -> bool:
+        """Whether it is only on or off."""
+        return self.schema.get("type") == "boolean"
+
+    @property
     def number(self) -> dict[str, Any]:
         """Schema of the number that it may be, with its limits; nothing for what is none."""
         return next((one for one in self._alternatives if one.get("type") in ("integer", "number")), {})

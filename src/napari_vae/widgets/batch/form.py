@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
+from ...atoms.recipe import Options
 from ...batch import Analyze, Detect, Encode, Train
 from ...core.errors import InputError
 from ...core.folders import user_path
@@ -27,7 +28,6 @@ TASKS = {
     ANALYZE: "Train a model on each",
     POOL: "Train one model of all",
 }
-CONTRASTS = {"auto": "automatic", "bright": "bright atoms", "dark": "dark atoms"}
 BETWEEN = "; "  # between the names of several files
 TOOLTIPS = {
     "files": "The images to work on: files, folders, and patterns such as /data/today/*.dm4, with “;” between them. Of "
@@ -42,8 +42,6 @@ TOOLTIPS = {
     "latents. rVAE is a good start; take strain-rVAE when the lattice is strained.",
     "run": "Folder of the model that is applied: one that was saved in Train VAE, or of an analysis.",
     "choose_run": "Choose the folder of a trained model in a dialog",
-    "polarity": "Whether atoms are brighter than what lies between them, as in HAADF, or darker, as in many "
-    "bright-field images. Automatic decides for each image; choose when all are alike.",
     "out": "Folder for the results. What is finished there, of the same images and settings, is not done again.",
     "choose_out": "Choose the folder for the results in a dialog",
     "replace": "Replace results of the same name that are of other images or settings. Tick it when you have "
@@ -62,7 +60,7 @@ class BatchForm(Form):
         self.choose_files, self.choose_folder = QPushButton("Files …"), QPushButton("Folder …")
         self.choose_run, self.choose_out = QPushButton("…"), QPushButton("…")
         models = {name: words for name, words in PRESETS.items() if ModelConfig.preset(name).kind == "vae"}
-        self.task, self.polarity = choice_of(TASKS, narrow=True), choice_of(CONTRASTS, narrow=True)
+        self.task = choice_of(TASKS, narrow=True)
         self.model = choice_of(models, "rvae", narrow=True)
         self.replace = QCheckBox("Replace other results")
         self._fill()
@@ -138,7 +136,7 @@ class BatchForm(Form):
         (self.epochs,) = add_settings(self, TrainConfig, "epochs").values()
         self.run_row, out_row = _row(self.run, self.choose_run), _row(self.out, self.choose_out)
         self.add("Trained model", self.run_row, TOOLTIPS["run"])
-        self.add("Contrast", self.polarity, TOOLTIPS["polarity"])
+        (self.polarity,) = add_settings(self, Options, "polarity").values()
         self.add("Results in", out_row, TOOLTIPS["out"])
         self.add_wide(self.replace)
         for name in ("run", "out", "replace"):

@@ -27,7 +27,7 @@ def control_of(setting: Setting) -> Control:
     """A list, check box or box for numbers that shows the default of a field and takes what the field allows."""
     if setting.choices:
         return choice_of(setting.choices, setting.default)
-    if isinstance(setting.default, bool):
+    if setting.flag:
         box = QCheckBox()
         box.setChecked(setting.default)
         return box

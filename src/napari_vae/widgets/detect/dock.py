@@ -10,7 +10,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
+from ...atoms.recipe import Options
 from ...core.errors import InputError
+from ...core.fields import settings_of
 from ...layers.edits import Scope
 from ...layers.points import KEY, placement_now, placement_of
 from ..common.guide import Guide
@@ -20,7 +22,7 @@ from ..common.progress_box import ProgressBox
 from .atoms_delivery import deliver
 from .crystal_box import CrystalBox
 from .drawn_region import REGION
-from .form import CONTRASTS, DetectForm
+from .form import DetectForm
 from .preview import Preview
 from .steps import Candidates, DetectionRequest, candidate_steps, detect_steps
 from .track_lines import show_tracks
@@ -191,7 +193,7 @@ class DetectWidget(Panel):
         self.undo_button.setEnabled(len(self.history) > 0)
         n = atoms["frame"].nunique()
         where = " in this region" if request.region is not None else f" in {n} frames" if n > 1 else ""
-        contrast = CONTRASTS[atoms.attrs[KEY]["polarity"]]
+        contrast = settings_of(Options)["polarity"].choices[atoms.attrs[KEY]["polarity"]]
         then = remark or "Edit them by hand if you like, then open Train VAE."
         self.progress.say(f"{count} atoms{where}, {contrast}. {then}")
 

@@ -7,8 +7,9 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QWidget
 
+from ...atoms.recipe import Options
 from ...core.errors import InputError
-from ...core.fields import AUTOMATIC
+from ...core.fields import AUTOMATIC, settings_of
 from ...layers.identity import token_of
 from ...layers.points import micrograph_from_layer, placement_of
 from ..common.layer_box import LayerBox
@@ -16,30 +17,21 @@ from ..common.memory import remember
 from ..common.panel import Form, choice_of, side_by_side
 from ..common.pixel_size_box import TOOLTIP as PIXEL_SIZE_TOOLTIP
 from ..common.pixel_size_box import PixelSizeBox
+from ..common.setting_controls import add_settings
 from ..train.data_form import is_source_image
 from .drawn_region import ALL, REGION, WhereBox
 from .spacing_box import SpacingBox
 from .steps import Candidates, DetectionRequest
-from .threshold_box import TOOLTIP, ThresholdBox
+from .threshold_box import ThresholdBox
 
-CONTRASTS = {"bright": "bright on dark", "dark": "dark on bright"}
-METHODS = {"filter": "matched filter", "learned": "learned"}
 SUBLATTICES = {1: "do not tell apart", "auto": AUTOMATIC, 2: "2", 3: "3", 4: "4"}
+UNIT = "It is in the unit of the layer (px where it has none)."
 MARK = "mark atoms in view"
 TOOLTIPS = {
     "Image": "The image in which atoms are looked for. Choose another when several are open; of several channels, the "
     "first is searched.",
-    "Contrast": "Whether atoms are brighter than what lies between them, as in HAADF, or darker, as in many "
-    "bright-field images. Automatic decides from the image; choose yourself when the marks sit between the atoms.",
-    "Method": "How atoms are found. Automatic takes the matched filter, which looks for round peaks of one size. Try "
-    "the learned detector, a network trained on simulated images, when atoms are missed at low dose; on the real "
-    "images tried so far it found less.",
-    "Spacing": "Distance between neighbouring atoms, in the unit of the layer (px where it has none). It is estimated "
-    "from the image; type it in when every second atom is missed, or atoms are found between the atoms.",
     "Preview": "Mark the atoms on the frame in view while you move the threshold, with their number. Untick it when "
     "the marks are in the way.",
-    "Refine": "Fit a peak (a two-dimensional Gaussian) to every atom, for positions to a fraction of a pixel and "
-    "their errors. Untick it for a quick look.",
     "Search in": "Where to look, and which atoms a second detection brings up to date. Choose the drawn region to "
     "leave out vacuum or support: draw a rectangle, ellipse or polygon in a Shapes layer. Of a movie, the frame in "
     "view is enough to try settings.",
@@ -65,8 +57,6 @@ class DetectForm(Form):
         self._viewer = viewer
         self.image = LayerBox(viewer, is_source_image)
         self.pixel_size = PixelSizeBox(viewer)
-        self.polarity = choice_of({"auto": AUTOMATIC, **CONTRASTS})
-        self.method = choice_of({"auto": AUTOMATIC, **METHODS})
         self.spacing = SpacingBox()
         self.estimate = QPushButton("Estimate")
         self.threshold = ThresholdBox()
@@ -144,16 +134,16 @@ class DetectForm(Form):
     def _lay_out(self) -> None:
         self.add("Image", self.image, TOOLTIPS["Image"])
         self.add("Pixel size", self.pixel_size, PIXEL_SIZE_TOOLTIP)
-        self.add("Contrast", self.polarity, TOOLTIPS["Contrast"])
-        self.add("Method", self.method, TOOLTIPS["Method"])
+        self.polarity, self.method = add_settings(self, Options, "polarity", "method").values()
         spacing = QHBoxLayout()
         spacing.addWidget(self.spacing, 1)
         spacing.addWidget(self.estimate)
         self.estimate.setToolTip("Forget the spacing that was typed in, and estimate it from the image again")
-        self.add("Spacing", side_by_side(spacing), TOOLTIPS["Spacing"])
-        self.add("Threshold", self.threshold, TOOLTIP)
+        asked = settings_of(Options)
+        self.add(asked["spacing"].title, side_by_side(spacing), f"{asked['spacing'].text} {UNIT}")
+        self.add(asked["threshold"].title, self.threshold, asked["threshold"].text)
         self.add("Preview", self.preview, TOOLTIPS["Preview"])
-        self.add("Refine", self.refine, TOOLTIPS["Refine"])
+        self.add(asked["refine"].title, self.refine, asked["refine"].text)
         self.add("Search in", self.where, TOOLTIPS["Search in"])
         self.add("Tracks", self.follow, TOOLTIPS["Tracks"])
         self.add("Sublattices", self.sublattices, TOOLTIPS["Sublattices"])

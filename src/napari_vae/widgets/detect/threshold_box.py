@@ -15,11 +15,6 @@ STEPS = 1000  # of the slider; it moves with the root of the score, since weak a
 BARS = 50
 HEIGHT = 70
 HANDLE = 8  # pixels, half the handle of napari's sliders: the line of the histogram stands above its middle
-TOOLTIP = (
-    "How clearly an atom must stand out: a score in standard errors of the noise, or a probability with the "
-    "learned method. Further right finds fewer atoms. Move it left when atoms are missed, right when noise is "
-    "marked."
-)
 HISTOGRAM = (
     "How many places on the frame in view have which score, from noise at the left to clear atoms at the "
     "right; the height is the logarithm of their number. Yellow: taken as atoms. Drag the line, or the slider "
