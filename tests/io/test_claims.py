@@ -15,7 +15,7 @@ import pytest
 import tifffile
 
 from napari_vae.core.errors import InputError, ReadError
-from napari_vae.io import hdf5_probe, read
+from napari_vae.io import hdf5_arrays, read
 from napari_vae.io.json_files import MOST_BYTES, read_json
 from napari_vae.io.writing import read_table, write_table
 from napari_vae.layers.reader import read_layers
@@ -35,7 +35,7 @@ def test_hdf5_with_text_that_claims_to_be_of_gigabytes(here, holder):
     words = struct.pack("<IQI", 12, content.index(b"GCOL"), 1)  # length, place and number of the text
     assert content.count(words) == 1
     (here / "a.h5ad").write_bytes(content.replace(words, b"\xf0\xff\xff\xff" + words[4:]))
-    assert_refused(here / "a.h5ad", lambda path: hdf5_probe.claimed_bytes(Path(path)))
+    assert_refused(here / "a.h5ad", lambda path: hdf5_arrays.claimed_bytes(Path(path)))
 
 
 def test_a_million_rows_where_a_reader_wants_a_group(here):
@@ -50,7 +50,7 @@ def test_a_library_that_hangs_is_given_up(here, monkeypatch):
     h5py = pytest.importorskip("h5py")
     with h5py.File(here / "a.h5", "w") as file:
         file["image"] = np.ones((20, 20))
-    monkeypatch.setattr(hdf5_probe, "SECONDS", 0.001)
+    monkeypatch.setattr(hdf5_arrays, "SECONDS", 0.001)
     assert_refused(here / "a.h5")
 
 

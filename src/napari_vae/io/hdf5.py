@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 from ..core.errors import ReadError
 from .calibration import Calibration, calibrate
-from .dataset import Dataset, fits, is_large, lazy_frames
-from .hdf5_probe import claimed_bytes
+from .dataset import Dataset, fits
+from .hdf5_arrays import claimed_bytes, load_dataset
 from .nion import hdf5_nion
 from .vendors import missing_extra, vendor_datasets
 
@@ -64,24 +64,6 @@ def refuse_table(path: Path) -> NoReturn:
         f"{path.name} is no table that can be read; one in HDF5 of an early version of napari-vae is read with h5py "
         "(its group “table”), and saved as .parquet."
     )
-
-
-def load_dataset(path: Path, name: str) -> Any:
-    """One dataset in memory, or lazily frame by frame where it is large."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        data = file[name]
-        if data.ndim == 3 and is_large(data.nbytes):
-            return lazy_frames(partial(_read_frame, path, name), data.shape, data.dtype, path)
-        return data[()]
-
-
-def _read_frame(path: Path, name: str, frame: int) -> Any:
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        return file[name][frame]
 
 
 def _has_properties(data: Any) -> bool:

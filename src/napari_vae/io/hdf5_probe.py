@@ -1,7 +1,8 @@
-"""Look through an HDF5 file in a process of its own, for the HDF5 library may hang or crash on a damaged one.
+"""A script that looks through the HDF5 file of its argument, for the library may hang or crash on a damaged one.
 
-Run as a script with the path of the file. It prints ``elsewhere`` if the file refers to other files, else the bytes of
-all arrays that it claims to hold; a library that fails, or goes on about one object, ends it in some other way.
+It imports nothing of this package, so that it starts quickly. It prints ``elsewhere`` if the file refers to other
+files, else the bytes of all arrays that it claims to hold; a library that fails, or goes on about one object, ends it
+in some other way.
 """
 
 from __future__ import annotations
@@ -9,50 +10,13 @@ from __future__ import annotations
 import contextlib
 import math
 import signal
-import subprocess
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from ..core.errors import ReadError
-
-SECONDS = 20.0  # long enough for thousands of arrays on a slow disk
 MOST_MEMORY = 1 << 30  # bytes for this look, where the system counts them: no text is as long as some claim to be
 AT_ONE = 1.0  # seconds of the processor for one object, where the system counts them
 AT_A_TIME = 10_000  # texts
 ELSEWHERE = "elsewhere"
-
-
-def claimed_bytes(path: Path) -> int:
-    """Bytes of all arrays that an HDF5 file claims to hold, having looked at all but the numbers in them.
-
-    Raises
-    ------
-    ReadError
-        If the file is damaged, or refers to other files.
-    """
-    from ..core.errors import ReadError
-
-    command = [sys.executable, "-P", __file__, str(path)]
-    hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # no console on Windows
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS, creationflags=hidden, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise _damaged(path) from None
-    if done.stdout.strip() == ELSEWHERE:
-        raise ReadError(f"{path.name} refers to other files, which are not opened; export its image as TIFF.")
-    if done.returncode or not done.stdout.strip().isdigit():
-        raise _damaged(path)
-    return int(done.stdout)
-
-
-def _damaged(path: Path) -> ReadError:
-    from ..core.errors import ReadError
-
-    return ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.")
 
 
 def _look_through(path: str) -> int | str:

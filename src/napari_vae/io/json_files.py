@@ -7,7 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
 from ..core.errors import ReadError
+from ..core.settings import first_problem
 from .regular import regular_file
 
 T = TypeVar("T")
@@ -41,10 +44,6 @@ def read_json(path: str | PathLike[str], schema: type[T]) -> T:
 
 def as_schema(value: dict[str, Any], schema: type[T], path: Path) -> T:
     """What was found in the file `path`, as a schema wants it; see `read_json`."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from ..core.settings import first_problem
-
     try:
         return TypeAdapter(schema).validate_python(value)
     except ValidationError as error:

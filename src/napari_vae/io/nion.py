@@ -12,6 +12,7 @@ import numpy as np
 from ..core.errors import ReadError
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, fits
+from .hdf5_arrays import load_dataset
 from .json_files import parse_json
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ def ndata_datasets(path: Path) -> list[Dataset]:
 
 def hdf5_nion(path: Path, file: h5py.File) -> list[Dataset]:
     """The images and movies of an open file of Nion Swift."""
-    from .hdf5 import load_dataset
-
     data = file["data"]
     items = [(path.stem, data)] if hasattr(data, "shape") else [(str(key), data[key]) for key in data]
     datasets = []

@@ -17,7 +17,7 @@ from ..core.micrograph import size_of_pixels
 from ..core.settings import Positive
 from .calibration import calibrate
 from .dataset import fits
-from .hdf5_probe import claimed_bytes
+from .hdf5_arrays import claimed_bytes
 from .json_files import parse_json
 
 if TYPE_CHECKING:

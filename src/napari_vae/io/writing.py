@@ -12,6 +12,7 @@ from ..core.errors import InputError, ReadError
 from ..core.folders import replacing, user_path
 from ..core.micrograph import Micrograph
 from ..core.placement import KEPT
+from . import hdf5, tables, text_tables, xyz
 from .calibration import calibrate
 from .csv_tables import write_csv
 from .json_files import as_schema
@@ -67,8 +68,6 @@ def write_table(
     >>> import pandas as pd
     >>> write_table(pd.DataFrame({"y": [1.5], "x": [2.0]}), "atoms.csv")  # doctest: +SKIP
     """
-    from . import tables, xyz
-
     path = user_path(path)
     check_table_name(path)
     origin = tables.origin_of(pixel_size, units, provenance or {})
@@ -98,8 +97,6 @@ def check_table_name(path: str | PathLike[str]) -> None:
     InputError
         If it ends otherwise than tables do, or a package for the format is not installed; the message says which.
     """
-    from . import tables
-
     ending = Path(path).suffix.lower()
     if ending not in TABLE_ENDINGS:
         raise InputError(f"Tables are written as {', '.join(TABLE_ENDINGS)}; let the name end in one of these.")
@@ -121,8 +118,6 @@ def read_table(path: str | PathLike[str]) -> pd.DataFrame:
     InputError
         If a package for the format is not installed; the message says which.
     """
-    from . import hdf5, tables, text_tables, xyz
-
     path = user_path(path)
     ending = path.suffix.lower()
     tables.check_installed(ending)

@@ -11,13 +11,12 @@ import numpy.typing as npt
 
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph, as_micrograph
+from ..core.normalization import Normalization
 from ..core.positions import check_table, frame_numbers, table_spacing
 from .windows import blend_windows, cut_windows
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from ..core.normalization import Normalization
 
 Floats = npt.NDArray[np.float32]
 SMALLEST_WINDOW = 8
@@ -150,8 +149,6 @@ def extract_patches(
     _check_limits(normalization, sum(m.n_channels for m in channels))
     raw = _cut(channels, kept, frames[inside], size)
     if normalization is None:
-        from ..core.normalization import Normalization
-
         normalization = Normalization.matching(raw, levels) if levels else Normalization.fit(raw)
     return Patches(
         data=normalization.apply(raw),
