@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.device import choose_device
 from ..core.errors import InputError
 from ..core.progress import never
 from .field_response import FieldResponse, Record
+from .landau import Descent, energy
 
 Floats = npt.NDArray[np.float32]
 
@@ -131,11 +133,9 @@ class Ferroelectric:
         """Energy F (B,) of states (B, n, n, 2) in applied fields: one for all or (B,) along y, or (B, 2)."""
         import torch
 
-        from . import landau
-
         p = torch.from_numpy(_batch_last(np.asarray(state, np.float64)))
         local = _components(np.atleast_1d(np.asarray(field, np.float64)), 1)[:, None, None] + self.defect_fields()
-        return landau.energy(p, torch.from_numpy(self.coercive_field * _batch_last(local)), self).numpy()
+        return energy(p, torch.from_numpy(self.coercive_field * _batch_last(local)), self).numpy()
 
     def drive(
         self,
@@ -185,9 +185,6 @@ class Ferroelectric:
         """
         import torch
 
-        from ..core.device import choose_device
-        from .landau import Descent
-
         applied = _checked_field(field)
         begin = self._start(start, len(applied))
         step, repeats = self._steps(applied, begin, duration)
@@ -210,12 +207,12 @@ class Ferroelectric:
             descent = Descent(torch.from_numpy(_batch_last(begin[rows])).to(where), defects, self, step)
             for point, now in enumerate(drive):
                 if point % _ASK == 0 and stopped(first + len(applied[rows]) * point / len(drive)):
-                    return record.response(first, self)
+                    return record.response(first, self.energy)
                 for _ in range(repeats if point else 0):
                     descent.go(now)
                 record.write(point, rows, descent.state)
         stopped(len(applied))
-        return record.response(len(applied), self)
+        return record.response(len(applied), self.energy)
 
     def _start(self, start: str | npt.ArrayLike, count: int) -> Floats:
         """The states (B, n, n, 2) at the beginning."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,6 @@ from ..core.errors import InputError
 
 if TYPE_CHECKING:
     import torch
-
-    from .ferroelectric import Ferroelectric
 
 Floats = npt.NDArray[np.float32]
 
@@ -95,15 +93,17 @@ class Record:
         if point == self.field.shape[1] - 1:
             self.state[rows] = state.permute(3, 1, 2, 0).cpu()
 
-    def response(self, count: int, lattice: Ferroelectric, chunk: int = 1024) -> FieldResponse:
-        """The figures of the first trajectories."""
+    def response(
+        self, count: int, energy_of: Callable[[Floats, Floats], npt.NDArray[np.float64]], chunk: int = 1024
+    ) -> FieldResponse:
+        """The figures of the first trajectories; the energy is that of states in their fields at the end."""
         curl, total, energy = np.empty(count, np.float32), np.empty(count, np.float32), np.empty(count)
         for first in range(0, count, chunk):
             rows = slice(first, min(first + chunk, count))
             state = self.state[rows]
             curl[rows] = np.abs(polarization_curl(state)).sum((1, 2))
             total[rows] = np.linalg.norm(state.sum((1, 2)), axis=-1)
-            energy[rows] = lattice.energy(state, self.field[rows, -1])
+            energy[rows] = energy_of(state, self.field[rows, -1])
         mean = None if self.mean is None else self.mean[:count]
         snapshots = None if self.snapshots is None else self.snapshots[:, :count]
         return FieldResponse(self.field[:count], self.state[:count], curl, total, energy, mean, snapshots)

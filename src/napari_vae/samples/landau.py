@@ -7,25 +7,37 @@ units of the energy, not in coercive fields.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from .ferroelectric import Ferroelectric
+    from torch import Tensor
 
 _FIRST, _LAST, _BEFORE, _AFTER = slice(None, 1), slice(-1, None), slice(None, -1), slice(1, None)
 _INSIDE = ((_AFTER, _BEFORE), (_BEFORE, _AFTER))  # sites along an axis, and where their neighbours are
 _AROUND = ((_FIRST, _LAST), (_LAST, _FIRST))  # the same for those on the edges of a periodic lattice
 
 
-def energy(state: Tensor, field: Tensor, lattice: Ferroelectric) -> Tensor:
+class _Lattice(Protocol):
+    """What the energy of a lattice depends on; see `Ferroelectric`."""
+
+    @property
+    def n(self) -> int: ...
+    @property
+    def coefficients(self) -> tuple[float, float, float]: ...
+    @property
+    def coupling(self) -> float: ...
+    @property
+    def depolarization(self) -> float: ...
+    @property
+    def periodic(self) -> bool: ...
+
+
+def energy(state: Tensor, field: Tensor, lattice: _Lattice) -> Tensor:
     """Energy (B,) of states in a field that broadcasts with them: what is applied and the defects together."""
     first, second, third = lattice.coefficients
     square = state.square()
     site = first * square.sum(0) + second * square.square().sum(0) + third * square[0] * square[1]
-    neighbours = torch.zeros_like(state)
+    neighbours = state.new_zeros(state.shape)
     _add_neighbours(neighbours, state, 1 / 4, lattice.periodic)
     pairs = lattice.coupling / 2 * (square - state * neighbours) - field * state
     mean = state.mean((1, 2)).square().sum(0)
@@ -38,20 +50,22 @@ class Descent:
     Two states and two scratch arrays are all the memory it takes; a step allocates nothing of their size.
     """
 
-    def __init__(self, state: Tensor, defects: Tensor, lattice: Ferroelectric, step: float) -> None:
+    def __init__(self, state: Tensor, defects: Tensor, lattice: _Lattice, step: float) -> None:
         first, second, third = lattice.coefficients
         self.state = state.clone()
-        self._next, self._square, self._factor = (torch.empty_like(self.state) for _ in range(3))
+        self._next, self._square, self._factor = (self.state.new_empty(state.shape) for _ in range(3))
         self._defects = step * defects
         self._lattice, self._step = lattice, step
         # What a site's own energy makes of P along an axis is P · (1 − step · (2 a₁ + k + 4 a₂ P² + 2 a₃ Q²)), Q the
         # other component. Written as p + mix · q with p = rest + bend · P², and q the same of Q, it takes two passes.
         self._bend, self._mix = -4 * step * second, third / (2 * second)
         rest = (1 - step * (2 * first + lattice.coupling)) / (1 + self._mix)
-        self._rest = torch.tensor(rest, dtype=state.dtype, device=state.device)
+        self._rest = state.new_tensor(rest)
 
     def go(self, field: Tensor) -> None:
         """Take one step in an applied field that broadcasts with (2, 1, 1, B)."""
+        import torch
+
         lattice, state, following, square, factor = self._lattice, self.state, self._next, self._square, self._factor
         if lattice.depolarization:
             field = field - lattice.depolarization * state.mean((1, 2), keepdim=True)
