@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ...core.class_colors import class_names
 from ...core.errors import InputError
+from ...core.positions import table_spacing
 from ...models.components import UNITS
 from ...patches.patches import symbol_spacing
 from ..coloring import Coloring, color_by, is_categorical
@@ -150,8 +151,6 @@ class FigureData:
         """Distance between neighbours in pixels, for the size of symbols."""
         if self.patches is not None:
             return symbol_spacing(self.patches)
-        from ...core.positions import table_spacing
-
         spacing = table_spacing(self.table)
         return spacing if spacing > 0 else 10.0
 

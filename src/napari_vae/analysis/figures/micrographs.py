@@ -13,6 +13,7 @@ from matplotlib.patheffects import withStroke
 from ...core.class_colors import ATOM_COLOR
 from ...core.errors import InputError
 from ...core.positions import frame_numbers
+from ..rasterizing import rasterize
 from .data import FigureData, text_of
 from .style import FONT, MANY, MARGIN, SOME, WIDTH, axes_at, dots_of, draw_key, key_height, new_figure, picture_frame
 
@@ -124,8 +125,6 @@ def _draw_discs(axes: Axes, data: FigureData, shown: npt.NDArray[np.intp], rgba:
         circles.set_rasterized(len(shown) > SOME)
         axes.add_collection(circles)
         return
-    from ..rasterizing import rasterize
-
     (x0, x1), (y1, y0) = axes.get_xlim(), axes.get_ylim()
     shape = dots_of(axes)
     radius = SYMBOL / 2 * data.spacing * shape[1] / (x1 - x0)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.errors import InputError
+from ..rasterizing import rasterize
 from .data import FigureData, text_of
 from .style import MANY, SOME, WIDTH, axes_at, dots_of, draw_key, key_height, new_figure, plot_frame
 
@@ -55,8 +56,6 @@ def _draw_points(
         colors = rgba[order] / 255 * [1, 1, 1, 0.85]
         axes.scatter(x[order], y[order], s=size, c=colors, linewidths=0, rasterized=len(x) > SOME)
         return
-    from ..rasterizing import rasterize
-
     (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
     places = x.astype(np.float32), y.astype(np.float32)
     raster = rasterize(*places, rgba, (x0, y0, x1, y1), dots_of(axes))

@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..coloring import CYCLIC, Coloring
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-
-    from ..coloring import Coloring
 
 WIDTH = 85.0  # mm
 DPI = 300
@@ -131,8 +131,6 @@ def draw_colour_bar(axes: Axes, coloring: Coloring, label: str) -> None:
 
 def is_round(coloring: Coloring) -> bool:
     """Whether the colours are of angles, on the whole of their circle."""
-    from ..coloring import CYCLIC
-
     low, high = coloring.limits or (0.0, 0.0)
     return coloring.colormap == CYCLIC and low == -high
 

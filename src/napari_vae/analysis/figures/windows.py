@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.errors import InputError
+from ...core.micrograph import Micrograph
 from ...patches.patches import Patches, extract_patches
 from ..upright import has_pose, upright
 from .data import FigureData
@@ -16,8 +17,6 @@ from .style import FONT, INK, MARGIN, MOST_NAMED, SMALL, WIDTH, axes_at, new_fig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from ...core.micrograph import Micrograph
 
 PER_ROW = 4
 SAMPLE = 400  # windows of a class that its mean is taken of; more change nothing that is seen
@@ -138,8 +137,6 @@ def _mean(windows: npt.NDArray[np.float32], posed: bool) -> npt.NDArray[np.float
 
 
 def _calibrated(data: FigureData, mean: npt.NDArray[np.float32]) -> Micrograph:
-    from ...core.micrograph import Micrograph
-
     source = data.micrograph if data.micrograph is not None else data.patches
     assert source is not None
     return Micrograph(np.nan_to_num(mean), source.pixel_size, source.units)
