@@ -16,7 +16,7 @@ from torch import nn
 
 from detection import CLICKED, DATA, Labelled, compare, print_table, single_atoms
 from napari_vae.atoms.learned import SIGMA, normalized, peaks
-from napari_vae.atoms.network import AtomNet, load_network, resampled
+from napari_vae.atoms.network import atom_net, load_network, logits_of, resampled
 from napari_vae.atoms.scale import measure_scale
 from napari_vae.atoms.spots import flatten
 
@@ -36,16 +36,16 @@ class Seen:
         near = cKDTree((sample.truth + 0.5) / self.zoom - 0.5).query(grid)[0]
         self.wanted = np.exp(-0.5 * (near / BLOB) ** 2).reshape(1, *shape).astype(np.float32)
 
-    def found(self, network: nn.Module) -> tuple[np.ndarray, np.ndarray]:
+    def found(self, network: nn.ModuleDict) -> tuple[np.ndarray, np.ndarray]:
         """Maxima (pixels of the image) and their probabilities."""
         with torch.inference_mode():
-            place, probability = peaks(network(torch.from_numpy(self.image)[None])[0, 0].numpy())
+            place, probability = peaks(logits_of(network, torch.from_numpy(self.image)[None])[0, 0].numpy())
         return (place + 0.5) * self.zoom - 0.5, probability
 
 
-def taught(seen: list[Seen], rng: np.random.Generator) -> nn.Module:
+def taught(seen: list[Seen], rng: np.random.Generator) -> nn.ModuleDict:
     """The network of the package, trained on with these images."""
-    network = AtomNet()
+    network = atom_net()
     network.load_state_dict(load_network().state_dict())
     mean = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-2)
@@ -56,7 +56,7 @@ def taught(seen: list[Seen], rng: np.random.Generator) -> nn.Module:
         turn, mirror = rng.integers(4), rng.integers(2)
         parts = (np.rot90(part, turn, (1, 2)) for part in (one.image, one.wanted))
         image, wanted = (part[:, :, :: 1 - 2 * mirror].copy() for part in parts)
-        logits = network(torch.from_numpy(image)[None])
+        logits = logits_of(network, torch.from_numpy(image)[None])
         loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(wanted)[None])
         optimizer.zero_grad()
         loss.backward()

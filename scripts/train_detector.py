@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from napari_vae.atoms.learned import SIGMA, normalized, peaks
-from napari_vae.atoms.network import AtomNet
+from napari_vae.atoms.network import atom_net, logits_of
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "src" / "napari_vae" / "atoms" / "weights" / "atomnet.safetensors"
 SIZE, BATCH = 128, 16
@@ -52,15 +52,15 @@ def batch_of(rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torc
     return image, torch.from_numpy(wanted).float()[:, None], torch.from_numpy(counts).float()[:, None]
 
 
-def loss_of(network: nn.Module, image: torch.Tensor, wanted: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+def loss_of(network: nn.ModuleDict, image: torch.Tensor, wanted: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
     with torch.autocast("cpu", torch.bfloat16):
-        logits = network(image).float()
+        logits = logits_of(network, image).float()
     each = nn.functional.binary_cross_entropy_with_logits(logits, wanted, weight=counts, reduction="none")
     atoms = wanted.sum(dim=(1, 2, 3), keepdim=True)
     return (each / (0.5 + 0.005 * atoms) ** 0.5).mean()  # images full of columns must not outweigh single atoms
 
 
-def train(network: AtomNet, minutes: float, seed: int) -> AtomNet:
+def train(network: nn.ModuleDict, minutes: float, seed: int) -> nn.ModuleDict:
     """Adam with a rate that rises for a while and then falls to zero in the given time; the mean of the weights."""
     rng = np.random.default_rng(seed)
     network.to(memory_format=torch.channels_last)
@@ -86,14 +86,14 @@ def train(network: AtomNet, minutes: float, seed: int) -> AtomNet:
     return mean
 
 
-def maxima(network: nn.Module, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, int]:
+def maxima(network: nn.ModuleDict, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Probabilities of the maxima in `n` new images, which of them are atoms, and how many atoms there are."""
     rng = np.random.default_rng(seed)
     said, true, total = [], [], 0
     for _ in range(n):
         sample = scene(rng, SIZE)
         with torch.inference_mode():
-            logits = network(torch.from_numpy(normalized(sample.image))[None])[0, 0].numpy()
+            logits = logits_of(network, torch.from_numpy(normalized(sample.image))[None])[0, 0].numpy()
         place, probability = peaks(logits)
         if len(sample.may) and len(place):
             keep = cKDTree(sample.may).query(place)[0] > FREE
@@ -110,18 +110,18 @@ def maxima(network: nn.Module, n: int, seed: int) -> tuple[np.ndarray, np.ndarra
     return np.concatenate(said), np.concatenate(true), total
 
 
-def calibrate(network: AtomNet, n: int, seed: int) -> None:
+def calibrate(network: nn.ModuleDict, n: int, seed: int) -> None:
     """Scale and shift the logits so that, among maxima of probability p, a share p are atoms (Platt 1999)."""
     said, true, _ = maxima(network, n, seed)
     logit = np.log(said / (1 - said).clip(1e-12))
     fit = LogisticRegression(C=1e6).fit(logit[:, None], true)
     with torch.no_grad():
-        network.leave.weight.mul_(float(fit.coef_[0, 0]))
-        network.leave.bias.mul_(float(fit.coef_[0, 0])).add_(float(fit.intercept_[0]))
+        network["leave"].weight.mul_(float(fit.coef_[0, 0]))
+        network["leave"].bias.mul_(float(fit.coef_[0, 0])).add_(float(fit.intercept_[0]))
     print(f"logits scaled by {fit.coef_[0, 0]:.3f} and shifted by {fit.intercept_[0]:+.3f}")
 
 
-def report(network: AtomNet, n: int, seed: int) -> None:
+def report(network: nn.ModuleDict, n: int, seed: int) -> None:
     """Print how often maxima of a score are atoms, and precision and recall at a half."""
     said, true, total = maxima(network, n, seed)
     print("| score | maxima | of them atoms |\n| --- | --- | --- |")
@@ -140,8 +140,8 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     asked = parser.parse_args()
     torch.manual_seed(asked.seed)
-    network = AtomNet()
-    nn.init.constant_(network.leave.bias, -2.5)  # atoms are rare
+    network = atom_net()
+    nn.init.constant_(network["leave"].bias, -2.5)  # atoms are rare
     if asked.start:
         network.load_state_dict(load_file(asked.start))
     network = train(network, asked.minutes, asked.seed)

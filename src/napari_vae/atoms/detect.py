@@ -189,6 +189,37 @@ def _detect_frame(
     return known, put_together(parts, tiles) if len(parts) == len(tiles) else None
 
 
+def estimate_spacing(image: Any, *, polarity: str = "auto") -> float:
+    """Nearest-neighbour distance of the columns, in pixels.
+
+    The width of the columns comes from the central peak of the autocorrelation, the distance from the columns that
+    a matched filter of this width finds. Where nothing repeats (single atoms on a support) the result is the
+    distance at which two columns would just stand apart, five column widths, which is still the right scale for
+    windows.
+
+    Parameters
+    ----------
+    image : Micrograph or array
+        (rows, columns), or a movie, whose first frame is taken.
+    polarity : {"auto", "bright", "dark"}
+        What the columns look like.
+
+    Raises
+    ------
+    InputError
+        For images without contrast, with NaN or infinite pixels, in colour, complex or too small.
+
+    Examples
+    --------
+    >>> from napari_vae import samples
+    >>> image, _ = samples.micrograph("graphene", size=256)
+    >>> 11.5 < estimate_spacing(image) < 13
+    True
+    """
+    found = detect_atoms(image, polarity=polarity, refine=False, frames=0)
+    return float(found.attrs["napari_vae"]["spacing"])
+
+
 def candidate_atoms(image: Any, **options: Any) -> pd.DataFrame:
     """Everything that may be an atom on the first of the frames asked for, whatever its score, without a fit.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .network import apply, resampled
 from .spots import blur, local_maxima, sub_pixel
 from .threshold import first_score
 
@@ -30,8 +31,6 @@ def learned_candidates(columns: Floats, sigma: float) -> tuple[Array, Array]:
     sigma : float
         Width of the columns in pixels.
     """
-    from .network import apply, resampled
-
     shape = tuple(max(16, round(n * SIGMA / sigma)) for n in columns.shape)
     place, probability = peaks(apply(normalized(resampled(columns, shape))))
     zoom = np.array(columns.shape) / shape

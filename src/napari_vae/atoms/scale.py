@@ -36,39 +36,6 @@ class Scale:
     ring: float
 
 
-def estimate_spacing(image: Any, *, polarity: str = "auto") -> float:
-    """Nearest-neighbour distance of the columns, in pixels.
-
-    The width of the columns comes from the central peak of the autocorrelation, the distance from the columns that
-    a matched filter of this width finds. Where nothing repeats (single atoms on a support) the result is the
-    distance at which two columns would just stand apart, five column widths, which is still the right scale for
-    windows.
-
-    Parameters
-    ----------
-    image : Micrograph or array
-        (rows, columns), or a movie, whose first frame is taken.
-    polarity : {"auto", "bright", "dark"}
-        What the columns look like.
-
-    Raises
-    ------
-    InputError
-        For images without contrast, with NaN or infinite pixels, in colour, complex or too small.
-
-    Examples
-    --------
-    >>> from napari_vae import samples
-    >>> image, _ = samples.micrograph("graphene", size=256)
-    >>> 11.5 < estimate_spacing(image) < 13
-    True
-    """
-    from .detect import detect_atoms
-
-    found = detect_atoms(image, polarity=polarity, refine=False, frames=0)
-    return float(found.attrs["napari_vae"]["spacing"])
-
-
 def first_scale(image: Any) -> Scale:
     """The scale of the first frame of an image."""
     return measure_scale(mended_frame(open_frames(image), 0).frame)

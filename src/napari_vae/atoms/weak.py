@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .candidates import Filtered
 from .model_image import draw_spots
+from .recipe import Recipe
 from .spots import flatten, local_maxima, spot_maps, sub_pixel
 from .subpixel import place_atoms
 from .threshold import residual_threshold
-
-if TYPE_CHECKING:
-    from .candidates import Filtered
-    from .recipe import Recipe
 
 Array = npt.NDArray[np.float64]
 
