@@ -20,7 +20,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = ["core", "io", "atoms", "crystal", "samples", "patches", "models", "runs", "training", "analysis", "workflow"]
 ROOMS += ["learning", "layers", "batch", "cli", "widgets"]
 #: Those that compute with torch, and the only modules of others that do.
-COMPUTING = ("models", "runs", "training", "workflow", "learning")
+COMPUTING = ("models", "runs", "training", "workflow", "learning", "layers.analysis")
 HEAVY = ("torch", "napari", "qtpy", "PySide6", "PyQt6", "magicgui", "pyqtgraph")
 
 

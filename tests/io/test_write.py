@@ -246,7 +246,7 @@ def test_positions_are_read_as_others_write_them(tmp_path, text, encoding):
 
 
 def test_shapes_of_napari_and_tables_without_positions_are_refused_with_a_remedy(tmp_path):
-    from napari_vae.layers.reader import table_layers
+    from napari_vae.layers.table_layers import table_layers
 
     path = tmp_path / "t.csv"
     path.write_text("index,shape-type,vertex-index,axis-0,axis-1\n0,polygon,0,1,2\n")

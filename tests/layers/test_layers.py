@@ -17,6 +17,7 @@ from napari_vae.core.errors import InputError, ReadError
 from napari_vae.core.micrograph import Micrograph
 from napari_vae.core.placement import Placement
 from napari_vae.layers.identity import linked, made_of
+from napari_vae.layers.images import micrograph_from_layer
 from napari_vae.layers.points import (
     KEY,
     add_latents,
@@ -26,7 +27,6 @@ from napari_vae.layers.points import (
     classes_to_labels,
     latent_style,
     latents_to_points,
-    micrograph_from_layer,
     placement_of,
 )
 from napari_vae.layers.results import result_layers

@@ -13,9 +13,9 @@ import napari_vae as nv
 from napari_vae import batch
 from napari_vae.core.micrograph import Micrograph
 from napari_vae.core.placement import Placement
-from napari_vae.layers.points import micrograph_from_layer
+from napari_vae.layers.images import micrograph_from_layer
 from napari_vae.layers.reader import read_layers
-from napari_vae.layers.table_placement import place_table
+from napari_vae.layers.table_layers import place_table
 from napari_vae.layers.writer import write_points
 
 TURNED = {

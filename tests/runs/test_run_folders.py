@@ -14,9 +14,9 @@ from safetensors.numpy import load_file, save
 
 import napari_vae as nv
 from napari_vae.core.placement import Placement
-from napari_vae.layers.analysis import analysis_layers
+from napari_vae.layers.analysis import analysis_layers, read_run
 from napari_vae.layers.identity import note
-from napari_vae.layers.open_runs import OpenRun, keep_run, read_run, run_of, unread_folder
+from napari_vae.layers.open_runs import OpenRun, keep_run, run_of, unread_folder
 from napari_vae.layers.reader import get_reader
 
 OLD = Path(__file__).parents[1] / "old_folders"

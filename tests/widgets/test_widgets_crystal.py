@@ -6,8 +6,8 @@ import pytest
 from napari_vae import samples
 from napari_vae.core.placement import Placement
 from napari_vae.crystal import measure_lattice
+from napari_vae.layers.images import image_layer
 from napari_vae.layers.points import atoms_to_points, placement_of
-from napari_vae.layers.reader import image_layer
 from napari_vae.widgets.common.pixel_size_box import calibrate
 from training_widget import LONG
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_vae.layers.points import micrograph_from_layer
+from napari_vae.layers.images import micrograph_from_layer
 from training_widget import LONG, TURNED
 
 

@@ -174,8 +174,8 @@ def test_a_copy_of_described_atoms_is_chosen_by_the_user_only_and_keeps_its_colu
 
 def test_the_arrows_are_of_the_points_and_not_of_a_name(viewer, show_widget, qtbot):
     from napari_vae import samples
+    from napari_vae.layers.images import image_layer
     from napari_vae.layers.points import atoms_to_points, placement_of
-    from napari_vae.layers.reader import image_layer
     from napari_vae.widgets.detect.dock import DetectWidget
 
     made, truth = samples.micrograph("perovskite", size=200, seed=1)

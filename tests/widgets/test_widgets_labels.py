@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_vae import samples
+from napari_vae.layers.images import image_layer
 from napari_vae.layers.points import atoms_to_points, placement_of
-from napari_vae.layers.reader import image_layer
 from training_widget import finish, quick
 
 

@@ -71,8 +71,8 @@ def test_too_few_atoms_for_a_suggestion_are_told(scene, widget, qtbot, notificat
 
 def test_an_image_unlike_the_training_data_is_told(viewer, open_widget, qtbot, notifications):
     from napari_vae import samples
+    from napari_vae.layers.images import image_layer
     from napari_vae.layers.points import atoms_to_points, placement_of
-    from napari_vae.layers.reader import image_layer
 
     def show(seed, zoom=1.0):
         viewer.layers.clear()

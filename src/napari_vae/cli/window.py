@@ -53,8 +53,8 @@ def make_viewer(analysis: Analysis) -> Any:
         viewer = napari.Viewer(title=f"napari-vae: {analysis.micrograph.name}", ndisplay=2)
     except ImportError as error:
         raise InputError('The window needs Qt; install it with: pip install "napari-vae[all]"') from error
-    from ..layers.analysis import analysis_layers
-    from ..layers.open_runs import keep_run, open_analysis
+    from ..layers.analysis import analysis_layers, open_analysis
+    from ..layers.open_runs import keep_run
     from ..layers.points import KEY
     from ..layers.results import points_name
 

@@ -1,17 +1,29 @@
-"""A finished analysis as napari layer data."""
+"""A finished analysis, or a trained model, as napari layer data, and points that a model described as an analysis.
+
+The one module of this room that loads torch; the others import it inside a function.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
 
+import pandas as pd
+
+from ..core.errors import InputError, ReadError
 from ..core.placement import Placement
-from .identity import linked
-from .points import LayerData
-from .reader import image_layer
-from .results import result_layers
-
-if TYPE_CHECKING:
-    from ..workflow.analyze import Analysis
+from ..models.columns import Given, set_aside
+from ..patches.patches import extract_patches
+from ..runs.run import load_run
+from ..workflow.analyze import CLASS, Analysis
+from ..workflow.archive import RECORD, check_folder, load_analysis
+from .identity import belongs, linked, ours
+from .images import image_layer, micrograph_from_layer
+from .open_runs import OpenRun, find_run
+from .points import KEY, LayerData, atoms_from_points, placement_of
+from .results import result_layers, run_layer
 
 
 def analysis_layers(analysis: Analysis) -> list[LayerData]:
@@ -32,3 +44,72 @@ def analysis_layers(analysis: Analysis) -> list[LayerData]:
         analysis.reconstruction,
     )
     return linked([image_layer(analysis.micrograph), *results])
+
+
+def folder_layers(path: Path) -> list[LayerData]:
+    """Everything of a finished analysis; of a trained model what it draws over the plane of its latents."""
+    if not (path / RECORD).is_file():
+        return [run_layer(load_run(path), path)]
+    layers = analysis_layers(load_analysis(path))
+    for _, options, kind in layers:
+        if kind == "points":
+            options["metadata"][KEY]["folder"] = str(path.resolve())
+    return layers
+
+
+def read_run(folder: str) -> OpenRun | None:
+    """The run in the folder of an analysis, which takes its time; ``None`` if the folder was moved or removed since."""
+    try:
+        return open_analysis(load_analysis(folder))
+    except ReadError:
+        return None
+
+
+def open_analysis(analysis: Analysis) -> OpenRun:
+    """The run of a finished analysis, its windows and what it was told of them."""
+    condition = Given.of(condition=analysis.settings.get("condition")).values(analysis.patches.atoms).get("condition")
+    return OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph), condition)
+
+
+def save_described(layers: list[Any], path: str | PathLike[str]) -> Path:
+    """Write the analysis of `describe_points` as a folder.
+
+    Raises
+    ------
+    InputError
+        As `describe_points`, or if the folder is not empty.
+    """
+    folder = check_folder(path)
+    return describe_points(layers).save(folder)
+
+
+def describe_points(layers: list[Any]) -> Analysis:
+    """The points on an image that a model has described, described anew, as an analysis.
+
+    Raises
+    ------
+    InputError
+        If the layers are not one image and the points on it, or the model is not open.
+    """
+    kinds = {layer: layer.__class__.__name__ for layer in layers}
+    opened = {layer: find_run(ours(layer).get("run", "")) for layer in layers if kinds[layer] == "Points"}
+    described = [(layer, run) for layer, run in opened.items() if run is not None]
+    images = [layer for layer in layers if kinds[layer] == "Image" and described and belongs(described[0][0], layer)]
+    if len(described) != 1 or len(images) != 1:
+        raise InputError("Choose the points that a model has described and the image below them, and save these.")
+    points, run = described[0][0], described[0][1].run
+    if run.model_config.kind == "conditional":
+        raise InputError("A model with a condition is saved by “Save …” in Train VAE, and its table from the points.")
+    image = micrograph_from_layer(images[0])
+    atoms = atoms_from_points(points, placement_of(images[0]))
+    made = list(ours(points).get("columns", ()))
+    classes = pd.to_numeric(atoms["class"].astype(str), errors="coerce") if "class" in {*made} & {*atoms} else None
+    atoms = atoms.drop(columns=made, errors="ignore")
+    patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization)
+    encoded = run.encode(patches)
+    if classes is not None and "class" not in encoded and (known := classes.loc[patches.atoms.index]).notna().all():
+        encoded["class"] = known.astype(int)
+    results = encoded.columns.union(list(CLASS))
+    atoms, patches = set_aside(atoms, results), replace(patches, atoms=set_aside(patches.atoms, results))
+    settings = {"window": list(run.window), "model": asdict(run.model_config), "training": asdict(run.train_config)}
+    return Analysis(image, atoms, patches, run, patches.atoms.join(encoded), settings)

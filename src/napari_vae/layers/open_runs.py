@@ -10,17 +10,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from ..core.errors import ReadError
 from ..core.placement import Placement
-from ..models.columns import Given
-from ..workflow.archive import load_analysis
 from .identity import ours
 from .points import KEY, atoms_from_points
 
 if TYPE_CHECKING:
     from ..patches.patches import Patches
     from ..runs.run import Run
-    from ..workflow.analyze import Analysis
 
 SAME = 1e-3  # px within which a point is the one that a window was cut around
 
@@ -99,20 +95,6 @@ def run_of(viewer: Any, layer: Any) -> OpenRun | None:
 def unread_folder(layer: Any) -> str:
     """Folder of the analysis that a layer is of, if its run was not looked for yet; else empty."""
     return "" if "run" in ours(layer) else str(ours(layer).get("folder", ""))
-
-
-def read_run(folder: str) -> OpenRun | None:
-    """The run in the folder of an analysis, which takes its time; ``None`` if the folder was moved or removed since."""
-    try:
-        return open_analysis(load_analysis(folder))
-    except ReadError:
-        return None
-
-
-def open_analysis(analysis: Analysis) -> OpenRun:
-    """The run of a finished analysis, its windows and what it was told of them."""
-    condition = Given.of(condition=analysis.settings.get("condition")).values(analysis.patches.atoms).get("condition")
-    return OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph), condition)
 
 
 def find_run(key: str) -> OpenRun | None:

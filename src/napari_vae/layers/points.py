@@ -1,4 +1,4 @@
-"""Tables and runs as napari layer data, and layers as micrographs and tables; needs neither napari nor Qt."""
+"""Tables and runs as napari layer data, and Points layers as tables; needs neither napari nor Qt."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import numpy.typing as npt
 
 from ..analysis.cells import class_labels
 from ..core.class_colors import ATOM_COLOR, NO_CLASS, class_colors, class_cycle, class_names
-from ..core.errors import InputError
-from ..core.micrograph import Micrograph
-from ..core.placement import KEPT, Placement
+from ..core.placement import Placement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,37 +22,13 @@ NO_TRACK = -1  # track of a point that is added by hand
 BORDER = 0.12  # width of the circles, of their size
 
 
-def micrograph_from_layer(layer: Any) -> Micrograph:
-    """The micrograph that an image layer shows; of a multiscale layer the full resolution.
-
-    A three-dimensional layer is a movie unless its first axis is labelled as channels.
-
-    Raises
-    ------
-    InputError
-        If the layer shows colours, is complex, or has more than three dimensions.
-    """
-    if getattr(layer, "rgb", False):
-        raise InputError(
-            f"“{layer.name}” is a colour picture; right-click it in the layer list, choose “Split RGB” and use one of "
-            "the grey layers."
-        )
-    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-    placement = placement_of(layer)
-    pixel_size, units = placement.pixel_size()
-    image = Micrograph(data, pixel_size, units, "CYX" if _has_channels(layer) else "", layer.name)
-    if not placement.lies_like(Placement.of_micrograph(image)):
-        image.metadata[KEPT] = placement.to_dict()
-    return image
-
-
 def placement_of(layer: Any, viewer: Any = None) -> Placement:
     """Placement of an image layer for what is made from it: a channel axis is dropped, a frame axis kept.
 
     With a viewer, as its canvas shows it, and with the frame in view.
     """
     placement = Placement.of_layer(layer)
-    placement = placement.last(2) if _has_channels(layer) else placement
+    placement = placement.last(2) if has_channels(layer) else placement
     if viewer is None:
         return placement
     canvas = Placement.of_canvas(viewer)
@@ -272,7 +246,8 @@ def classes_to_labels(
     return class_labels(atoms, classes, shape, radius), options, "labels"
 
 
-def _has_channels(layer: Any) -> bool:
+def has_channels(layer: Any) -> bool:
+    """Whether the first axis of an image layer is labelled as channels."""
     return layer.ndim == 3 and str(layer.axis_labels[0]).lower() in ("c", "channel", "channels")
 
 

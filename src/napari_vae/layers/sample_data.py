@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import samples
+from ..runs.planes import tile
+from .images import image_layer
 from .points import KEY, LayerData
 
 
@@ -19,10 +22,7 @@ def perovskite() -> list[LayerData]:
 
 def cards() -> list[LayerData]:
     """Playing cards in many poses on one picture; the regular grid of “Train VAE” takes one card per window."""
-    from ..runs.planes import tile
-    from ..samples import cards as draw
-
-    sheet = draw(n_per_suit=256, size=48)
+    sheet = samples.cards(n_per_suit=256, size=48)
     order = np.random.default_rng(0).permutation(len(sheet.images))
     picture = tile(np.asarray(sheet.images)[order].reshape(32, 32, 48, 48))
     options = {"name": "cards", "colormap": "gray", "metadata": {KEY: {"kind": "micrograph", "grid": 48}}}
@@ -30,8 +30,5 @@ def cards() -> list[LayerData]:
 
 
 def _micrograph(kind: str) -> list[LayerData]:
-    from ..samples import micrograph
-    from .reader import image_layer
-
-    image, _ = micrograph(kind)
+    image, _ = samples.micrograph(kind)
     return [image_layer(image)]

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..analysis.circular import wrapped
+from ..analysis.coloring import class_order, codes_of, is_angle, is_categorical
+from ..analysis.labelling import class_under
 from ..core.arrays import check_size
 from ..core.errors import InputError
 
@@ -126,8 +128,6 @@ def column_target(column: pd.Series) -> Target:
 
     Numbers of a column with “angle” in its name are degrees on a circle.
     """
-    from ..analysis.coloring import class_order, codes_of, is_angle, is_categorical
-
     name = str(column.name)
     if not is_categorical(column):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -182,8 +182,6 @@ def labels_target(name: str, labels: npt.NDArray[Any], theirs: Placement, positi
     InputError
         If the labels have frames and the candidates do not.
     """
-    from ..analysis.labelling import class_under
-
     codes = class_under(labels, theirs.points_from(positions, ours), name)
     present = labels_in(labels)
     return Target(name, np.where(codes >= 0, np.searchsorted(present, codes + 1), np.nan), tuple(map(str, present)))

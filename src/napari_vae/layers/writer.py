@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.errors import InputError
+from ..core.placement import KEPT, Placement
 from ..io.writing import write_image, write_table
-
-if TYPE_CHECKING:
-    from ..workflow.analyze import Analysis
-
-KEY = "napari_vae"
-LayerData = tuple[Any, dict[str, Any], str]
+from .identity import ours
+from .points import LayerData, atoms_from_points
 
 
 @contextlib.contextmanager
@@ -34,14 +30,11 @@ def write_points(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     OSError
         If the format needs something that is missing, such as a package or the size of the pixels.
     """
-    from ..core.placement import KEPT, Placement
-    from .points import atoms_from_points
-
     layer = _layer((data, attributes, "points"))
     with _shown():
         table = atoms_from_points(layer)
-        told = _told(layer) | {KEPT: Placement.of_layer(layer).to_dict()}
-        return [str(write_table(table, path, provenance=told, **_calibration(layer)))]
+        provenance = ours(layer) | {KEPT: Placement.of_layer(layer).to_dict()}
+        return [str(write_table(table, path, provenance=provenance, **_calibration(layer)))]
 
 
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -70,44 +63,10 @@ def write_analysis(path: str, layers: list[LayerData]) -> list[str]:
     OSError
         If the layers are not one image and the points on it, the model is not open, or the folder is not empty.
     """
-    from ..workflow.archive import check_folder
+    from . import analysis
 
     with _shown():
-        folder = check_folder(path)
-        return [str(_analysis([_layer(item) for item in layers]).save(folder))]
-
-
-def _analysis(layers: list[Any]) -> Analysis:
-    import pandas as pd
-
-    from ..models.columns import set_aside
-    from ..patches.patches import extract_patches
-    from ..workflow.analyze import CLASS, Analysis
-    from .identity import belongs
-    from .open_runs import find_run
-    from .points import atoms_from_points, micrograph_from_layer, placement_of
-
-    opened = {layer: find_run(_told(layer).get("run", "")) for layer in layers if _kind(layer) == "Points"}
-    described = [(layer, run) for layer, run in opened.items() if run is not None]
-    images = [layer for layer in layers if _kind(layer) == "Image" and described and belongs(described[0][0], layer)]
-    if len(described) != 1 or len(images) != 1:
-        raise InputError("Choose the points that a model has described and the image below them, and save these.")
-    points, run = described[0][0], described[0][1].run
-    if run.model_config.kind == "conditional":
-        raise InputError("A model with a condition is saved by “Save …” in Train VAE, and its table from the points.")
-    image = micrograph_from_layer(images[0])
-    atoms = atoms_from_points(points, placement_of(images[0]))
-    made = list(_told(points).get("columns", ()))
-    classes = pd.to_numeric(atoms["class"].astype(str), errors="coerce") if "class" in {*made} & {*atoms} else None
-    atoms = atoms.drop(columns=made, errors="ignore")
-    patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization)
-    encoded = run.encode(patches)
-    if classes is not None and "class" not in encoded and (known := classes.loc[patches.atoms.index]).notna().all():
-        encoded["class"] = known.astype(int)
-    results = encoded.columns.union(list(CLASS))
-    atoms, patches = set_aside(atoms, results), replace(patches, atoms=set_aside(patches.atoms, results))
-    settings = {"window": list(run.window), "model": asdict(run.model_config), "training": asdict(run.train_config)}
-    return Analysis(image, atoms, patches, run, patches.atoms.join(encoded), settings)
+        return [str(analysis.save_described([_layer(item) for item in layers], path))]
 
 
 def _layer(item: LayerData) -> Any:
@@ -116,16 +75,6 @@ def _layer(item: LayerData) -> Any:
     return Layer.create(*item)
 
 
-def _kind(layer: Any) -> str:
-    return str(layer.__class__.__name__)
-
-
-def _told(layer: Any) -> dict[str, Any]:
-    return dict(layer.metadata.get(KEY, {}))
-
-
 def _calibration(layer: Any) -> dict[str, Any]:
-    from ..core.placement import Placement
-
     pixel_size, units = Placement.of_layer(layer).pixel_size()
     return {"pixel_size": pixel_size, "units": units}

@@ -180,8 +180,8 @@ def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model:
 def _layers(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame) -> list[LayerData]:
     from ...core.placement import Placement
     from ...layers.identity import linked
+    from ...layers.images import image_layer
     from ...layers.points import atoms_to_points
-    from ...layers.reader import image_layer
 
     placement, spacing = Placement.of_micrograph(image), outcome.facts.get("spacing_px")
     points = atoms_to_points(atoms, placement, name=f"atoms of {image.name}", spacing=spacing)

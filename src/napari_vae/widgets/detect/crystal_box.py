@@ -14,13 +14,13 @@ from ...core.micrograph import first_channel
 from ...core.placement import Placement
 from ...layers.crystal import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
 from ...layers.identity import CHOSEN, IMAGE, POINTS, add_made, claim, id_of, made_of, note, ours, token_of
+from ...layers.images import micrograph_from_layer
 from ...layers.points import (
     BORDER,
     KEY,
     atoms_from_points,
     blank_row,
     latent_style,
-    micrograph_from_layer,
     placement_now,
     placement_of,
 )

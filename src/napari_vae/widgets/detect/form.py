@@ -11,7 +11,8 @@ from ...atoms.recipe import Options
 from ...core.errors import InputError
 from ...core.fields import AUTOMATIC, settings_of
 from ...layers.identity import token_of
-from ...layers.points import micrograph_from_layer, placement_of
+from ...layers.images import micrograph_from_layer
+from ...layers.points import placement_of
 from ..common.layer_box import LayerBox
 from ..common.memory import remember
 from ..common.panel import Form, choice_of, side_by_side

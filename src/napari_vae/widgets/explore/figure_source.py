@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import InputError
+from ...layers.images import micrograph_from_layer
 from ...layers.open_runs import OpenRun
-from ...layers.points import atoms_from_points, micrograph_from_layer, placement_of
+from ...layers.points import atoms_from_points, placement_of
 from ...layers.table import table_of
 from ..train.data_form import source_image
 

@@ -12,8 +12,9 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from ...core.errors import InputError
 from ...core.placement import Placement
 from ...layers.identity import CHOSEN, note, token_of
-from ...layers.open_runs import OpenRun, keep_run, read_run, unread_folder
-from ...layers.points import atoms_from_points, micrograph_from_layer, placement_of
+from ...layers.images import micrograph_from_layer
+from ...layers.open_runs import OpenRun, keep_run, unread_folder
+from ...layers.points import atoms_from_points, placement_of
 from ..common.jobs import Job, Step
 from ..common.torch_loading import import_torch
 from ..train.data_form import say_frame, source_image
@@ -104,6 +105,8 @@ def folder_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None,
     """Read the run of a finished analysis."""
     yield Step("Loading the model of this analysis …")
     import_torch()
+    from ...layers.analysis import read_run
+
     return read_run(folder)
 
 

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from ...core.errors import InputError
 from ...core.placement import Placement
-from ...layers.points import KEY, micrograph_from_layer, placement_of
+from ...layers.images import micrograph_from_layer
+from ...layers.points import KEY, placement_of
 from ...patches.patches import suggest_window
 from ..train.data_form import source_image
 

@@ -18,7 +18,8 @@ from ...core.micrograph import Micrograph
 from ...core.placement import Placement
 from ...core.positions import table_spacing
 from ...layers.identity import image_of, image_token
-from ...layers.points import KEY, atoms_from_points, micrograph_from_layer, placement_of
+from ...layers.images import micrograph_from_layer
+from ...layers.points import KEY, atoms_from_points, placement_of
 from ...patches.grid import grid_positions
 from ...patches.patches import check_window, suggest_window
 from ..common.layer_box import LayerBox, LayerChecks

@@ -1,4 +1,4 @@
-"""Where the atoms of a table lie: as the table says, or the analysis that it is part of, or on the image in the window.
+"""Tables of atoms as points, where the table says, or the analysis that it is part of, or on the image in the window.
 
 Positions in a table are in pixels of its image, and a CSV file does not say how large these are.
 """
@@ -7,23 +7,61 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from ..analysis.classes import Classes
+from ..core.errors import InputError, ReadError
 from ..core.micrograph import Micrograph
 from ..core.placement import KEPT, Placement
-from ..core.positions import frame_numbers
-from .points import placement_of
+from ..core.positions import check_table, frame_numbers
+from ..io.json_files import read_json
+from ..io.writing import read_table
+from ..workflow.records import PIXEL, UNIT, read_record
+from .points import KEY, LayerData, atoms_to_points, latent_style, placement_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-KEY = "napari_vae"
 UNKNOWN = (
     "{name} does not say which image its atoms lie on, so they are placed in pixels, which is not how the images are "
     "placed. Open it again when no other image is shown than theirs: then they are placed on that one."
 )
+
+
+def table_layers(path: Path) -> list[LayerData]:
+    """The atoms of a table as points in their place on the image, as far as that is known; see `place_table`.
+
+    Raises
+    ------
+    ReadError
+        If the table has no columns ``y`` and ``x``, or holds what are no positions or frames.
+    """
+    table = read_table(path)
+    if not {"y", "x"} <= set(table):
+        columns = ", ".join(map(str, table.columns[:8]))
+        raise ReadError(
+            f"{path.name} has the columns {columns} and no y and x; call the row and column of every atom in pixels so."
+        )
+    try:
+        check_table(table)
+        frame_numbers(table)
+    except InputError as error:
+        raise ReadError(f"{path.name} cannot be shown. {error}") from error
+    if "class" in table:
+        table["class"] = _as_classes(table["class"])
+    data, options, kind = atoms_to_points(table, place_table(table, path), name=path.stem)
+    options["metadata"][KEY] |= {"path": str(path.resolve()), "origin": table.attrs.get("origin", {})}
+    if "z1" in table.select_dtypes("number") and len(table):
+        options |= latent_style(options["features"], "z1") | {"border_width": 0.0}
+    return [(data, options, kind)]
+
+
+def _as_classes(column: pd.Series) -> pd.Series:
+    """Names of classes as categories; what is something else stays as it is."""
+    try:
+        return Classes.of(column).column("class").set_axis(column.index)
+    except InputError:
+        return column
 
 
 def place_table(table: pd.DataFrame, path: Path) -> Placement:
@@ -54,21 +92,18 @@ def _noted(origin: dict[str, Any]) -> Placement | None:
 
 def _of_analysis(path: Path) -> Placement | None:
     """As the analysis says whose table it is."""
-    from ..io.json_files import read_json
-    from ..workflow.archive import RECORD, TABLES, AnalysisFile
+    from ..workflow import archive
 
-    record = path.parent / RECORD
-    if path.name not in TABLES or not record.is_file():
+    record = path.parent / archive.RECORD
+    if path.name not in archive.TABLES or not record.is_file():
         return None
-    image = read_json(record, AnalysisFile).micrograph
+    image = read_json(record, archive.AnalysisFile).micrograph
     known = Micrograph(np.zeros((1,) * len(image.axes)), image.pixel_size, image.units, image.axes)
     return Placement.of_micrograph(replace(known, metadata=image.metadata.plain()))
 
 
 def _of_batch(path: Path) -> dict[str, Any]:
     """As the batch says that has written it."""
-    from ..workflow.records import PIXEL, UNIT, read_record
-
     record = read_record(path)
     facts = {} if record is None else record.facts
     size = [facts.get(name) for name in PIXEL]
