@@ -9,12 +9,12 @@ from napari_vae import detect_atoms
 from napari_vae.atoms import weak
 from napari_vae.atoms.candidates import Filtered
 from napari_vae.atoms.centres import centres_of_mass
+from napari_vae.atoms.constants import FIXED
 from napari_vae.atoms.damage import mend
 from napari_vae.atoms.learned import SIGMA, learned_candidates, learned_threshold, normalized
 from napari_vae.atoms.model_image import draw_spots
 from napari_vae.atoms.recipe import Recipe
 from napari_vae.atoms.spots import blur, flatten, local_maxima, spot_maps, standing, sub_pixel
-from napari_vae.atoms.threshold import NOISE_FLOOR
 
 PLACES = np.array([[20.3, 21.6], [20.1, 60.2], [59.8, 24.4], [61.7, 58.9]])
 
@@ -39,7 +39,7 @@ def test_spots_of_either_sign_have_positive_scores_where_they_are(sign):
         assert (found.score[best] > (0.5 if method == "learned" else 5)).all()
     peaks, scores = seen.candidates(sign)
     assert scores.max() > 10 and (scores > 0).all()
-    clear = scores >= NOISE_FLOOR
+    clear = scores >= FIXED.noise_floor
     heights = sign * seen.maps.amplitude[tuple(peaks[clear].T)]
     told = np.median(scores[clear]) * np.median(heights)
     told *= np.quantile(scores[clear], 0.75) * np.quantile(heights, 0.75)

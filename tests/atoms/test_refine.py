@@ -1,6 +1,7 @@
 """Fitted positions against the Cramér–Rao limit, and errors that mean what they say."""
 
 import os
+from dataclasses import replace
 
 import dask.array as da
 import numpy as np
@@ -134,7 +135,7 @@ def test_a_crowd_without_noise_has_errors():
 def test_tiles_give_what_one_piece_gives(how, monkeypatch):
     image, _ = micrograph("perovskite", size=512)
     whole = detect_atoms(image, refine=how)
-    monkeypatch.setattr(tiles, "TILE", 256)
+    monkeypatch.setattr(tiles, "FIXED", replace(tiles.FIXED, tile=256))
     lazy = da.from_array(image.data, chunks=200)
     divided = detect_atoms(lazy, refine=how)
     assert len(divided) == len(whole)
@@ -146,7 +147,7 @@ def test_tiles_give_what_one_piece_gives(how, monkeypatch):
 
 
 def test_tiles_refuse_what_frames_refuse_and_can_be_stopped(monkeypatch):
-    monkeypatch.setattr(tiles, "TILE", 128)
+    monkeypatch.setattr(tiles, "FIXED", replace(tiles.FIXED, tile=128))
     image = micrograph("perovskite", size=300)[0].data.astype(float)
     with pytest.raises(StopIteration) as end:
         next(iter_detect_atoms(image, stop=lambda: True))

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .clutter import score_above_clutter
+from .constants import FIXED
 from .damage import Mended
 from .learned import learned_candidates
 from .spots import flatten, local_maxima, spot_maps, sub_pixel
 from .texture import score_above_texture
-from .threshold import NOISE_FLOOR, lattice_threshold
+from .threshold import lattice_threshold
 
 Array = npt.NDArray[np.float64]
 
@@ -80,7 +81,7 @@ class Filtered:
     def prominence(self, sign: int) -> float:
         """Median and upper quartile of score and amplitude of the candidates above the noise, all multiplied."""
         peaks, scores = self.candidates(sign)
-        seen = scores >= NOISE_FLOOR
+        seen = scores >= FIXED.noise_floor
         if not seen.any():
             return 0.0
         amplitudes = np.abs(self.maps.amplitude[tuple(peaks[seen].T)])

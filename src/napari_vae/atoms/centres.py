@@ -6,16 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .constants import FIXED
 from .threads import in_threads
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
-
-_REACH, _WIDEST_REACH = 2.0, 0.5  # radius of the disc in column widths, and at most of the spacing
-_RIM = 1.0  # px, outermost ring of the disc, which is taken for background
-_MOVES = 12  # at most
-_STILL = 2e-3  # px; smaller moves are none
-_FARTHEST = 1.0  # column widths from the maximum; a centre that ends beyond has followed something else
 
 
 def centres_of_mass(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float, sign: int = 1) -> pd.DataFrame:
@@ -43,10 +38,10 @@ def centres_of_mass(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: fl
     unit = float(frame.std())
     image = (sign * (frame - np.median(frame)) / unit).astype(np.float32)
     start = atoms[["y", "x"]].to_numpy(dtype=np.float64)
-    radius = max(1.5, min(_REACH * sigma, _WIDEST_REACH * spacing))
+    radius = max(1.5, min(FIXED.centre_reach * sigma, FIXED.centre_widest_reach * spacing))
     centre = np.concatenate(in_threads(lambda part: _settled(image, start[part], radius), len(start)))
     inside = ((centre > -0.5) & (centre < np.asarray(frame.shape) - 0.5)).all(axis=1)
-    good = inside & (np.hypot(*(centre - start).T) <= _FARTHEST * sigma)
+    good = inside & (np.hypot(*(centre - start).T) <= FIXED.centre_farthest * sigma)
     centre = np.where(good[:, None], centre, start)
     return pd.DataFrame({"y": centre[:, 0], "x": centre[:, 1], "fitted": good})
 
@@ -54,11 +49,11 @@ def centres_of_mass(frame: Array, atoms: pd.DataFrame, sigma: float, spacing: fl
 def _settled(image: Floats, start: Array, radius: float) -> Array:
     """Centres (N, 2) that no longer move; NaN for those without mass."""
     centre, moving = start.copy(), np.arange(len(start))
-    for _ in range(_MOVES):
+    for _ in range(FIXED.centre_moves):
         # The centre of mass falls short of the spot as long as the disc does, by about half.
         step = 1.5 * (_centre_of_mass(image, centre[moving], radius) - centre[moving])
         centre[moving] += step
-        moving = moving[np.abs(step).max(axis=1) > _STILL]
+        moving = moving[np.abs(step).max(axis=1) > FIXED.centre_still]
         if len(moving) == 0:
             break
     return centre
@@ -76,7 +71,7 @@ def _centre_of_mass(image: Floats, around: Array, radius: float) -> Array:
     down, across = rows[:, :, None] - around[:, :1, None], columns[:, None] - around[:, 1:, None]
     distance = np.hypot(down, across)
     disc = np.clip(radius + 0.5 - distance, 0, 1) * seen
-    rim = np.where((np.abs(distance - radius) < _RIM) & seen, values, np.nan)
+    rim = np.where((np.abs(distance - radius) < FIXED.centre_rim) & seen, values, np.nan)
     background = np.nanmedian(rim.reshape(len(rim), -1), axis=1)
     mass = disc * np.maximum(values - background[:, None, None], 0)
     total = mass.sum(axis=(1, 2))

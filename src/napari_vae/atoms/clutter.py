@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .constants import FIXED
 from .spots import SpotMaps, blur
 
 Floats = npt.NDArray[np.float32]
-
-_AROUND = 24  # column widths over which the filtered support is looked at
-_OUTLIER = 3.0  # standard deviations at which an amplitude is cut, so that the atoms themselves hardly count
 
 
 def score_above_clutter(maps: SpotMaps, sigma: float) -> Floats:
@@ -30,7 +28,7 @@ def score_above_clutter(maps: SpotMaps, sigma: float) -> Floats:
     """
     square = maps.amplitude**2
     for _ in range(2):  # the first pass says what an outlier is
-        variance = blur(square, _AROUND * sigma, slopes=False)
-        square = np.minimum(square, _OUTLIER**2 * variance)
-    level = np.sqrt(np.maximum(blur(square, _AROUND * sigma, slopes=False), np.finfo(np.float32).tiny))
+        variance = blur(square, FIXED.clutter_around * sigma, slopes=False)
+        square = np.minimum(square, FIXED.clutter_outlier**2 * variance)
+    level = np.sqrt(np.maximum(blur(square, FIXED.clutter_around * sigma, slopes=False), np.finfo(np.float32).tiny))
     return np.asarray(np.sign(maps.score) * np.sqrt(np.abs(maps.score * maps.amplitude) / level))

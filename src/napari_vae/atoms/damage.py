@@ -9,16 +9,11 @@ import numpy.typing as npt
 
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
+from .constants import FIXED
 from .frames import checked_frame
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-
-_FEWEST_LINES = 16  # recorded ones, without which there is nothing to mend from
-_MOST_REPEATED = 0.5  # of the lines; a picture of stripes repeats them all
-_SHARP, _CLEAR = 3.0, 10.0  # a defect over its nearest pixels, of which a column of any width shows; over the noise
-_TYPICAL = 0.98  # of the pixels, which are taken for free of defects
-_MOST_DEFECTS = 0.005  # of the pixels; where more stand alone, they are electrons that were counted
 
 
 @dataclass(frozen=True)
@@ -94,8 +89,8 @@ def _lost_lines(frame: Array) -> Flags:
     constant = np.ptp(frame, axis=1) == 0
     repeated = np.zeros(len(frame), dtype=bool)
     repeated[1:] = (frame[1:] == frame[:-1]).all(axis=1)
-    lost = constant | repeated if repeated.mean() <= _MOST_REPEATED else constant
-    return lost if (~lost).sum() >= _FEWEST_LINES else np.zeros(len(frame), dtype=bool)
+    lost = constant | repeated if repeated.mean() <= FIXED.damage_most_repeated else constant
+    return lost if (~lost).sum() >= FIXED.damage_fewest_lines else np.zeros(len(frame), dtype=bool)
 
 
 def _interpolated(frame: Array, lost: Flags) -> Array:
@@ -124,14 +119,14 @@ def _without_defects(frame: Array) -> Array:
         wide = np.maximum(np.maximum(nearest[:, :-2], nearest[:, 2:]), nearest[:, 1:-1])
         beside = np.maximum(nearest[1:-1, :-2], nearest[1:-1, 2:])
         highest = np.maximum(np.maximum(wide[:-2], wide[2:]), beside)
-        suspects = np.argwhere(sign * frame > highest + _CLEAR * noise)
-        if not 0 < len(suspects) <= _MOST_DEFECTS * rows * columns:
+        suspects = np.argwhere(sign * frame > highest + FIXED.damage_clear * noise)
+        if not 0 < len(suspects) <= FIXED.damage_most_defects * rows * columns:
             continue
         ring = [(i, j) for i in range(-2, 3) for j in range(-2, 3) if max(abs(i), abs(j)) == 2]
         there = suspects[:, None] + 2 + np.array(ring)
         level = np.median(sign * around[there[..., 0], there[..., 1]], axis=1)
         value, near = sign * frame[tuple(suspects.T)], highest[tuple(suspects.T)]
-        defects.append(suspects[value - level > _SHARP * (near - level) + _CLEAR * noise])
+        defects.append(suspects[value - level > FIXED.damage_sharp * (near - level) + FIXED.damage_clear * noise])
     bad = np.concatenate(defects) if defects else np.zeros((0, 2), dtype=np.int64)
     if not len(bad):
         return frame
@@ -147,8 +142,8 @@ def _noise(frame: Array) -> float:
     second = frame[:, :-2] - 2 * frame[:, 1:-1] + frame[:, 2:]
     both = second[:-2] - 2 * second[1:-1] + second[2:]
     square = both.ravel() ** 2
-    square.partition(int(_TYPICAL * len(square)))
-    return float(np.sqrt(square[: int(_TYPICAL * len(square))].mean()) / 6)
+    square.partition(int(FIXED.damage_typical * len(square)))
+    return float(np.sqrt(square[: int(FIXED.damage_typical * len(square))].mean()) / 6)
 
 
 def _runs(flags: Flags) -> npt.NDArray[np.int64]:

@@ -14,6 +14,7 @@ from ..core.micrograph import Micrograph
 from ..core.progress import drain, never
 from ..core.region import Mask, inside, region_mask
 from .candidates import Filtered
+from .constants import FIXED
 from .damage import mended_frame
 from .estimates import measure, measure_large
 from .frames import frame_list, open_frames
@@ -24,8 +25,6 @@ from .tiles import Tile, each, is_large, put_together, tiles_of
 from .weak import add_weak
 
 Array = npt.NDArray[np.float64]
-
-_CLOSEST = 0.3  # of the spacing: nearer than this, the weaker of two maxima is not a column
 
 
 def detect_atoms(
@@ -252,7 +251,7 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> 
     found = filtered.found(recipe.method, sign, recipe.periodic)
     kept = np.flatnonzero(found.score >= recipe.threshold)
     height = sign * maps.amplitude[tuple(found.at[kept].T)]
-    kept = kept[standing(found.at[kept], height, _CLOSEST * recipe.spacing)]
+    kept = kept[standing(found.at[kept], height, FIXED.filter_closest * recipe.spacing)]
     at = tuple(found.at[kept].T)
     table = blank_table(len(kept), number, asked.placing)
     table["score"] = found.score[kept]

@@ -9,22 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.micrograph import Micrograph
+from .constants import FIXED
 from .damage import mended_frame
 from .spots import flatten
 
 Array = npt.NDArray[np.float64]
 
 _NOWHERE = np.zeros(2)
-_NEAREST = 9  # atoms of the next frame around each whose vectors are counted: out to the second shell of a lattice
-_VOTERS = 2000  # atoms whose vectors are counted, evenly drawn; the median is over all
-_BIN = 0.1  # of the spacing, of the histogram of vectors
-_BLUR = 1.0  # bins
-_ALIKE = 0.8  # of the commonest vector: others as common are the drift plus a lattice vector, and the shortest is it
-_NEAR = 0.25  # of the spacing, around the commonest vector, whose median is taken
-_PIXELS = 12.0  # per spacing, to which images are binned before they are correlated
-_SMOOTH = 0.12  # of the spacing, so that an image may be shifted by parts of a pixel without losing noise
-_OVERLAP = 0.5  # of either side, at least, of two images that are compared
-_SURE = 5.0  # standard errors by which a large shift must agree better with the images than the smallest possible
 
 
 def iter_drift(points: Sequence[Array], spacing: float, image: Micrograph | None = None) -> Generator[int, None, Array]:
@@ -66,9 +57,10 @@ def _step(first: Array, second: Array, spacing: float, before: Array | None, now
         return smallest
     block = _block(spacing)
     seen = positions_shift(first, second, spacing, image_shift(before, now) * block)
-    if np.linalg.norm(seen - smallest) < _NEAR * spacing:
+    if np.linalg.norm(seen - smallest) < FIXED.drift_near * spacing:
         return smallest
-    return seen if agreement(before, now, seen / block, smallest / block, spacing / block) > _SURE else smallest
+    better = agreement(before, now, seen / block, smallest / block, spacing / block)
+    return seen if better > FIXED.drift_sure else smallest
 
 
 def positions_shift(first: Array, second: Array, spacing: float, around: Array = _NOWHERE) -> Array:
@@ -82,24 +74,24 @@ def positions_shift(first: Array, second: Array, spacing: float, around: Array =
     from scipy.spatial import cKDTree
 
     moved = first + around
-    near = cKDTree(second).query(moved, k=range(1, min(_NEAREST, len(second)) + 1))[1]
+    near = cKDTree(second).query(moved, k=range(1, min(FIXED.drift_nearest, len(second)) + 1))[1]
     vectors = second[near] - moved[:, None]
-    votes = vectors[:: 1 + len(vectors) // _VOTERS].reshape(-1, 2)
+    votes = vectors[:: 1 + len(vectors) // FIXED.drift_voters].reshape(-1, 2)
     vectors = vectors.reshape(-1, 2)
-    reach = _NEAREST**0.5 * spacing
+    reach = FIXED.drift_nearest**0.5 * spacing
     votes = votes[(np.abs(votes) < reach).all(axis=1)]
     if not len(votes):
         return around
-    bins = 2 * round(reach / (_BIN * spacing)) + 1
+    bins = 2 * round(reach / (FIXED.drift_bin * spacing)) + 1
     counts = np.histogram2d(votes[:, 0], votes[:, 1], bins, np.array([[-reach, reach]] * 2))[0]
-    counts = gaussian_filter(counts, _BLUR, mode="constant")
+    counts = gaussian_filter(counts, FIXED.drift_blur, mode="constant")
     peaks = np.argwhere((counts == maximum_filter(counts, 3)) & (counts > counts.max() / 3))
     at = (peaks + 0.5) * (2 * reach / bins) - reach
-    shared = (np.linalg.norm(votes - at[:, None], axis=2) < _NEAR * spacing).sum(axis=1)
-    at = at[shared >= _ALIKE * shared.max()]
+    shared = (np.linalg.norm(votes - at[:, None], axis=2) < FIXED.drift_near * spacing).sum(axis=1)
+    at = at[shared >= FIXED.drift_alike * shared.max()]
     best = at[np.linalg.norm(at, axis=1).argmin()]
     for _ in range(2):  # the second time around the median
-        close = vectors[np.linalg.norm(vectors - best, axis=1) < _NEAR * spacing]
+        close = vectors[np.linalg.norm(vectors - best, axis=1) < FIXED.drift_near * spacing]
         best = np.median(close, axis=0) if len(close) else best
     return np.asarray(around + best)
 
@@ -167,8 +159,8 @@ def _correlation(first: Array, second: Array) -> Array:
 
     shape = first.shape
     a, b = first - first.mean(), second - second.mean()
-    lags = [np.arange(-int(_OVERLAP * n), int(_OVERLAP * n) + 1) for n in shape]
-    size = [next_fast_len(n + int(_OVERLAP * n), real=True) for n in shape]
+    lags = [np.arange(-int(FIXED.drift_overlap * n), int(FIXED.drift_overlap * n) + 1) for n in shape]
+    size = [next_fast_len(n + int(FIXED.drift_overlap * n), real=True) for n in shape]
     products = irfft2(rfft2(a, s=size).conj() * rfft2(b, s=size), s=size)[np.ix_(*lags)]
     ahead, behind = [np.maximum(0, lag) for lag in lags], [np.maximum(0, -lag) for lag in lags]
     pixels = np.multiply.outer(*(n - np.abs(lag) for n, lag in zip(shape, lags, strict=True)))
@@ -198,10 +190,10 @@ def _binned(image: Micrograph, frame: int, spacing: float) -> Array | None:
     if np.ptp(data) == 0:
         return None
     n = _block(spacing)
-    columns = gaussian_filter(flatten(data, spacing / 5)[0], _SMOOTH * spacing)
+    columns = gaussian_filter(flatten(data, spacing / 5)[0], FIXED.drift_smooth * spacing)
     rows, cols = (length // n for length in columns.shape)
     return np.asarray(columns[: rows * n, : cols * n].reshape(rows, n, cols, n).mean(axis=(1, 3)), dtype=np.float64)
 
 
 def _block(spacing: float) -> int:
-    return max(1, int(spacing / _PIXELS))
+    return max(1, int(spacing / FIXED.drift_pixels))

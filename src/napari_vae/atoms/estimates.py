@@ -8,10 +8,11 @@ import numpy.typing as npt
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from .candidates import Filtered
+from .constants import FIXED
 from .damage import Mended, mended_frame
 from .learned import learned_threshold
 from .recipe import SIGNS, Options, Recipe
-from .scale import ISOLATED, Scale, measure_scale, skew
+from .scale import Scale, measure_scale, skew
 from .threshold import isolated_threshold, lattice_threshold
 from .tiles import is_large, samples_of, typical
 
@@ -60,7 +61,9 @@ def measure(frame: Mended, asked: Options) -> tuple[Recipe, Filtered]:
             "neighbouring columns in pixels, or leave it out to have it estimated."
         )
     scale = measure_scale(frame.frame)
-    sigma = scale.sigma if spacing is None else float(np.clip(scale.sigma, 0.1 * spacing, 0.25 * spacing))
+    sigma = scale.sigma
+    if spacing is not None:
+        sigma = float(np.clip(sigma, FIXED.scale_narrowest * spacing, FIXED.scale_widest * spacing))
     filtered = Filtered(frame, sigma)
     sign = SIGNS.get(asked.polarity) or _sign(filtered, scale)
     method = "filter" if asked.method == "auto" else asked.method
@@ -98,7 +101,7 @@ def _measured_spacing(peaks: Array, scale: Scale) -> float:
     from scipy.spatial import cKDTree
 
     if not scale.periodic:
-        return ISOLATED * scale.sigma
+        return FIXED.scale_isolated * scale.sigma
     if len(peaks) < 8:
         return scale.ring
     return float(np.median(cKDTree(peaks).query(peaks, 2)[0][:, 1]))

@@ -5,19 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .constants import FIXED
 from .gaussians import BACKGROUND, WIDTH, Discs, Fit, Prior, X, Y, derivatives, padded
 from .threads import in_threads
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-
-# Column widths up to which neighbours count in the errors, and how many of them: beyond, they hardly overlap.
-_OVERLAP, _OVERLAPPING = 5.0, 6
-_SINGULAR = 1e-9  # smallest determinant of a Fisher matrix with ones on its diagonal
-_LEFT = 0.1  # of the information, at least, beside neighbours
-_SQUARE_OF_MAD = 2.2  # variance of a normal distribution over its squared median absolute deviation
-_DOUBT = 5.0  # over the number of columns: squared relative error of a variance that is found so
 
 
 def standard_errors(fit: Fit, weight: Floats, reach: float) -> Array:
@@ -28,9 +22,9 @@ def standard_errors(fit: Fit, weight: Floats, reach: float) -> Array:
     """
     from scipy.spatial import cKDTree
 
-    far = _OVERLAP * float(np.median(fit.values[:, WIDTH]))
+    far = FIXED.error_overlap * float(np.median(fit.values[:, WIDTH]))
     points = fit.values[:, Y : X + 1]
-    near = cKDTree(points).query(points, _OVERLAPPING + 1, distance_upper_bound=far)[1][:, 1:]
+    near = cKDTree(points).query(points, FIXED.error_overlapping + 1, distance_upper_bound=far)[1][:, 1:]
     own = [k for k in range(fit.values.shape[1]) if k != BACKGROUND]  # the background under both is one
     known, usable = inverted(fit.curvature[:, own][:, :, own])
     known[~usable] = 0
@@ -55,7 +49,7 @@ def _variances(inverse: Array, lost: Array) -> Array:
     """
     root = np.linalg.cholesky(inverse)
     share, axes = np.linalg.eigh(root.transpose(0, 2, 1) @ lost @ root)
-    return np.asarray(((root @ axes) ** 2 / np.maximum(1 - share, _LEFT)[:, None]).sum(axis=2))
+    return np.asarray(((root @ axes) ** 2 / np.maximum(1 - share, FIXED.error_left)[:, None]).sum(axis=2))
 
 
 def _shared(
@@ -88,7 +82,7 @@ def inverted(matrices: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
     scale = np.sqrt(np.where(usable[:, None], diagonal, 1))
     scale = scale[:, :, None] * scale[:, None, :]
     unit = np.where(usable[:, None, None], matrices / scale, np.eye(matrices.shape[1]))
-    usable &= np.linalg.det(unit) > _SINGULAR
+    usable &= np.linalg.det(unit) > FIXED.error_singular
     unit[~usable] = np.eye(matrices.shape[1])
     return np.linalg.inv(unit) / scale, usable
 
@@ -113,8 +107,8 @@ def in_common(fit: Fit, prior: Prior, good: npt.NDArray[np.bool_], widest: Prior
         estimate = fit.values[better, k]
         estimate = estimate + prior.precision[k] / known[better] * (estimate - prior.value[k])
         value[k] = np.median(estimate)
-        among = _SQUARE_OF_MAD * float(np.median(np.abs(estimate - value[k]))) ** 2
+        among = FIXED.common_square_of_mad * float(np.median(np.abs(estimate - value[k]))) ** 2
         within = float(np.median(fit.variance[better] / known[better]))
-        variance = among * (1 + np.sqrt(_DOUBT / len(estimate))) - within
+        variance = among * (1 + np.sqrt(FIXED.common_doubt / len(estimate))) - within
         spread[k] = np.sqrt(np.clip(variance, 0.03 * within, widest.spread[k] ** 2))
     return Prior(value, spread)

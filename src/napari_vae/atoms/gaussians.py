@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from .constants import FIXED
 from .threads import in_threads
 
 Array = npt.NDArray[np.float64]
@@ -24,8 +25,6 @@ Ints = npt.NDArray[np.int64]
 AMPLITUDE, BACKGROUND, Y, X, WIDTH, FLATNESS, SLANT = range(7)
 CIRCULAR, ELLIPTICAL = 5, 7
 
-_NARROWEST = 0.3  # px
-_FLATTEST = 0.8  # an ellipse three times as long as wide
 _MONOMIALS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))  # powers of the offsets down and across
 _PRODUCTS = tuple((i, degree - i) for degree in range(5) for i in range(degree, -1, -1))
 _PRODUCT = np.array([[_PRODUCTS.index((a + c, b + d)) for c, d in _MONOMIALS] for a, b in _MONOMIALS])
@@ -230,10 +229,10 @@ class _Windows:
 
 def _bounded(values: Array) -> Array:
     """The values with widths and ellipses that can be drawn."""
-    values[:, WIDTH] = np.clip(values[:, WIDTH], _NARROWEST, None)
+    values[:, WIDTH] = np.clip(values[:, WIDTH], FIXED.fit_narrowest, None)
     if values.shape[1] == ELLIPTICAL:
         flat = np.hypot(values[:, FLATNESS], values[:, SLANT])[:, None]
-        values[:, FLATNESS:] *= np.minimum(1, _FLATTEST / np.maximum(flat, _FLATTEST))
+        values[:, FLATNESS:] *= np.minimum(1, FIXED.fit_flattest / np.maximum(flat, FIXED.fit_flattest))
     return values
 
 

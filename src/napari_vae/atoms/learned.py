@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .constants import FIXED
 from .network import apply, resampled
 from .spots import blur, local_maxima, sub_pixel
 from .threshold import first_score
@@ -16,9 +17,6 @@ SIGMA = 1.6  # px, the width of the columns at the scale of the network
 # Pixels at the scale of the network over which brightness and contrast are evened out, for each channel.
 _EVEN = ((6.0, 20.0), (20.0, 40.0), (6.0, 60.0))
 _FLOOR = 0.02  # of the contrast of the whole image: nothing is amplified more than to this
-_LEAST = -4.0  # logit below which a maximum is nothing
-_LIKELY = 0.5  # probability below which nothing is taken for an atom by default
-_FALSE, _BEYOND = 0.2, 7.0  # share of false ones expected; times the odds of any decoy, from where atoms stand alone
 
 
 def learned_candidates(columns: Floats, sigma: float) -> tuple[Array, Array]:
@@ -56,7 +54,7 @@ def normalized(image: Floats) -> Floats:
 
 def peaks(logits: Floats) -> tuple[Array, Array]:
     """Maxima (N, 2) of a map of logits, to a fraction of a pixel, and their probabilities (N,)."""
-    above = logits - np.float32(_LEAST)
+    above = logits - np.float32(FIXED.learned_least)
     found = local_maxima(above, SIGMA)
     height = logits[tuple(found.T)].astype(np.float64)
     return sub_pixel(above, found), 1 / (1 + np.exp(-height))
@@ -69,5 +67,5 @@ def learned_threshold(probability: Array, decoys: Array) -> float:
     look alike there, atoms do not. In a lattice the gaps would be decoys, so pass none.
     """
     highest = float(decoys.max(initial=0))
-    beyond = _BEYOND * highest / (1 + (_BEYOND - 1) * highest)
-    return min(1.0, max(_LIKELY, min(first_score(probability, decoys, _FALSE), beyond)))
+    beyond = FIXED.learned_beyond * highest / (1 + (FIXED.learned_beyond - 1) * highest)
+    return min(1.0, max(FIXED.learned_likely, min(first_score(probability, decoys, FIXED.learned_false), beyond)))

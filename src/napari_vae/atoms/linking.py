@@ -14,18 +14,13 @@ from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from ..core.positions import check_table, frame_numbers, table_spacing
 from ..core.progress import drain, never
+from .constants import FIXED
 from .drift import iter_drift
 from .frames import open_frames
 
 Array = npt.NDArray[np.float64]
 Result = TypeVar("Result")
 Ints = npt.NDArray[np.int64]
-
-REACH = 0.45  # of the spacing: an atom that stays on its site is never nearer to a neighbouring one
-
-# Losing an atom that was there in the frame before counts so much more than leaving one lost that already was: of two
-# that may have moved to one place, it is rather the first.
-_LOST = 1.25
 
 
 def link_atoms(
@@ -157,7 +152,7 @@ def _follow(frames: list[Array], reach: float, memory: int) -> Generator[int, No
             continue
         alive = frame - seen <= memory + 1
         place, track, seen = place[alive], track[alive], seen[alive]
-        alone = reach**2 * np.where(seen == seen.max(initial=0), _LOST, 1.0)
+        alone = reach**2 * np.where(seen == seen.max(initial=0), FIXED.link_lost, 1.0)
         earlier, later = assign(place, points, reach, alone)
         numbers = np.full(len(points), -1, dtype=np.int64)
         numbers[later] = track[earlier]
@@ -242,7 +237,7 @@ def _reach(reach: Any, spacing: float, several: bool) -> float:
     if isinstance(reach, str) and reach == "auto":
         if several and not spacing > 0:
             raise InputError("No frame has two atoms apart, so there is no spacing to go by; give the reach in pixels.")
-        return REACH * spacing if spacing > 0 else 0.0
+        return FIXED.link_reach * spacing if spacing > 0 else 0.0
     try:
         distance = float(reach)
     except (TypeError, ValueError):

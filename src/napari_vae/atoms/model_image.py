@@ -5,22 +5,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .constants import FIXED
 from .gaussians import WIDTH, Discs, X, Y
 from .spots import blur
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
-_REACH = 4.5  # column widths up to which columns are drawn
 _CHUNK = 256  # atoms drawn together
-_LITTLE = 0.02  # relative difference of widths whose images show what a wider column looks like
-_MOST = 0.25  # growth in one step
 _ENOUGH = 512  # px, side of the part of a large image that gives the common width
 
 
 def draw_spots(shape: tuple[int, ...], values: Array) -> Floats:
     """Sum of Gaussians (N, P; see `gaussians`) without backgrounds, on a (rows, columns) grid."""
-    reach = _REACH * float(np.quantile(values[:, WIDTH], 0.95))
+    reach = FIXED.drawn_reach * float(np.quantile(values[:, WIDTH], 0.95))
     margin = int(np.ceil(reach))  # of the image; its discs need another one
     points = values[:, Y : X + 1]
     values = values[((points > -margin) & (points < np.asarray(shape) + margin - 1)).all(axis=1)]
@@ -45,14 +43,14 @@ def grown_together(image: Floats, values: Array, weight: Floats, slow: float) ->
     """
     image, values, weight = _sample(image, values, weight)
     wider = values.copy()
-    wider[:, WIDTH] *= 1 + _LITTLE
+    wider[:, WIDTH] *= 1 + FIXED.grown_little
     spots = draw_spots(image.shape, values)
-    growth = (draw_spots(image.shape, wider) - spots) / np.float32(_LITTLE)
+    growth = (draw_spots(image.shape, wider) - spots) / np.float32(FIXED.grown_little)
     rest, *parts = (part - blur(part, slow) for part in (image - spots, spots, growth))
     design = [weight * part for part in parts]
     normal = [[float(np.vdot(one, other)) for other in parts] for one in design]
     step = np.linalg.lstsq(normal, [float(np.vdot(one, rest)) for one in design], rcond=None)[0]
-    return np.asarray(1 + np.clip(step, -_MOST, _MOST))
+    return np.asarray(1 + np.clip(step, -FIXED.grown_most, FIXED.grown_most))
 
 
 def _sample(image: Floats, values: Array, weight: Floats) -> tuple[Floats, Array, Floats]:

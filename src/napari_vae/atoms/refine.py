@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .constants import FIXED
 from .fisher import in_common, standard_errors
 from .gaussians import BACKGROUND, CIRCULAR, ELLIPTICAL, WIDTH, Fit, Prior, X, Y, fit_gaussians
 from .model_image import draw_spots, grown_together
@@ -16,18 +17,6 @@ from .spots import blur
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
-_FIRST_REACH, _REACH = 2.0, 4.0  # radius of the fitted disc in column widths, before and after neighbours are removed
-_FIRST_STEPS = 4
-# Rounds, and at most how many until half of the columns are settled within this fraction of their error. In every
-# second one noise and slow background are measured anew.
-_ROUNDS, _MOST_ROUNDS, _SETTLED = 4, 12, 0.2
-_STEPS = 2  # after the first rounds; before, one step each, because the neighbours move as well
-_SLOW = 6.0  # column widths over which what the columns leave is blurred to the slow background
-_WIDEST = 0.3  # of the spacing; wider columns would not be seen apart
-_ALIKE, _ROUND = 0.15, 0.3  # scatter of widths, as a fraction, and of flatness that columns of one image stay within
-_WIDEST_REACH = 0.9  # of the spacing: farther out, what is left of the neighbours weighs more than the column
-# Of the spacing and of the width, from the maximum: a fit that ends beyond either has followed something else.
-_FARTHEST, _ASTRAY = 0.25, 1.25
 _OWN = ("y", "x", "amplitude", "background", "fitted")  # known of an atom without a fit
 
 
@@ -110,29 +99,30 @@ def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: fl
     def plausible(fit: Fit) -> npt.NDArray[np.bool_]:
         return _plausible(fit.values, start, sigma, spacing, image.shape)
 
-    widest = _WIDEST * spacing
+    widest = FIXED.fit_widest * spacing
     prior = anything = _anything(start.shape[1], min(sigma, widest))
     weight = np.full(image.shape, 1 / _noise_variance(image), dtype=np.float32)
-    fit = fit_gaussians(image, weight, start, _FIRST_REACH * sigma, anything, _FIRST_STEPS)
-    for number in range(_MOST_ROUNDS):
+    fit = fit_gaussians(image, weight, start, FIXED.fit_first_reach * sigma, anything, FIXED.fit_first_steps)
+    for number in range(FIXED.fit_most_rounds):
         anew = number % 2 == 0
         good = plausible(fit)
         values = np.where(good[:, None], fit.values, start)
         prior = in_common(fit, prior, good, anything, _shared(number, anew, start.shape[1]))
         if anew:
-            grown = grown_together(image, values, weight, _SLOW * sigma)
+            grown = grown_together(image, values, weight, FIXED.fit_slow * sigma)
             values[:, (0, WIDTH)] *= grown
             prior.value[WIDTH] *= grown[1]
         spots = draw_spots(image.shape, values)
         residual = image - spots
         if anew:
-            slow = blur(residual, _SLOW * sigma)  # a slope under a column would pull at its position
+            slow = blur(residual, FIXED.fit_slow * sigma)  # a slope under a column would pull at its position
             weight = _weights(residual - slow, spots + slow)
         prior.value[WIDTH] = width = min(prior.value[WIDTH], widest)
-        reach = min(_REACH * width, _WIDEST_REACH * spacing)
-        last = number >= _ROUNDS - 1
-        fit = fit_gaussians(residual - slow, weight, values, reach, prior, _STEPS if last else 0, put_back=True)
-        if last and not anew and _moved(fit, values) < _SETTLED:
+        reach = min(FIXED.fit_reach * width, FIXED.fit_widest_reach * spacing)
+        last = number >= FIXED.fit_rounds - 1
+        steps = FIXED.fit_steps if last else 0
+        fit = fit_gaussians(residual - slow, weight, values, reach, prior, steps, put_back=True)
+        if last and not anew and _moved(fit, values) < FIXED.fit_settled:
             break
     place = np.rint(start[:, Y : X + 1]).astype(np.int64)
     fit.values[:, BACKGROUND] += slow[place[:, 0], place[:, 1]]
@@ -146,7 +136,7 @@ def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: fl
 def _anything(n: int, width: float) -> Prior:
     """What is known of n parameters of columns of about this width before any fit."""
     value, spread = np.zeros(n), np.full(n, np.inf)
-    value[WIDTH], spread[WIDTH], spread[WIDTH + 1 :] = width, _ALIKE * width, _ROUND
+    value[WIDTH], spread[WIDTH], spread[WIDTH + 1 :] = width, FIXED.fit_alike * width, FIXED.fit_round
     return Prior(value, spread)
 
 
@@ -190,7 +180,8 @@ def _plausible(
     values: Array, start: Array, sigma: float, spacing: float, shape: tuple[int, ...]
 ) -> npt.NDArray[np.bool_]:
     """Fits that ended near their maximum and inside the image, upright, with about the width of a column."""
-    near = np.hypot(*(values[:, Y : X + 1] - start[:, Y : X + 1]).T) <= min(_FARTHEST * spacing, _ASTRAY * sigma)
-    wide = (values[:, WIDTH] > 0.3 * sigma) & (values[:, WIDTH] < 2.5 * sigma)
+    farthest = min(FIXED.fit_farthest * spacing, FIXED.fit_astray * sigma)
+    near = np.hypot(*(values[:, Y : X + 1] - start[:, Y : X + 1]).T) <= farthest
+    wide = (values[:, WIDTH] > FIXED.fit_thinnest * sigma) & (values[:, WIDTH] < FIXED.fit_thickest * sigma)
     inside = ((values[:, Y : X + 1] > -0.5) & (values[:, Y : X + 1] < np.asarray(shape) - 0.5)).all(axis=1)
     return np.asarray(near & wide & inside & (values[:, 0] > 0) & np.isfinite(values).all(axis=1))

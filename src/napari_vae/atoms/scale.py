@@ -8,23 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .constants import FIXED
 from .damage import mended_frame
 from .frames import open_frames
 from .spots import SpotMaps, blur, flatten, local_maxima, spot_maps
 
 Array = npt.NDArray[np.float64]
-
-# A lattice shows as rings of positive correlation. Texture and isolated atoms stay below this fraction of the centre.
-# Without its strongest direction half of that must be left.
-_RING = 0.035
-_PATCH = 3.0  # assumed column widths over which contrast is evened out
-_STRIPE = 3.0  # steps of frequency by which the spectrum of stripes may be off its line, as the window widens it
-_BACKGROUNDS = (1.5, 3.0, 6.0, 12.0, 24.0)  # column widths that background is removed for, in pixels
-_RESOLVED = 1.7  # columns up to this much wider than assumed are not yet narrowed by removing the background
-_WIDTHS, _GAIN = 9, 0.05  # widths tried for isolated spots, and the relative gain that counts as none
-_STRONGEST = 25  # spots whose fit is looked at
-# Isolated columns are given the spacing at which two of them would just stand apart.
-ISOLATED = 5.0
 
 
 @dataclass(frozen=True)
@@ -49,13 +38,13 @@ def measure_scale(frame: Array) -> Scale:
     direction only (noise of scan lines, hum, fringes) is no lattice. Without a lattice the width is the one at which
     the spots stand out best: the skewness of the filtered image levels off there.
     """
-    for background in _BACKGROUNDS:
+    for background in FIXED.scale_backgrounds:
         if background > min(frame.shape) / 64:
             break
-        columns = _evened(flatten(frame, background)[0], _PATCH * background)
+        columns = _evened(flatten(frame, background)[0], FIXED.scale_patch * background)
         sigma, ring, height = _read_profile(radial_autocorrelation(columns))
-        if height >= _RING and sigma <= _RESOLVED * background:
-            if _read_profile(radial_autocorrelation(columns, stripes=False))[2] < _RING / 2:
+        if height >= FIXED.scale_ring and sigma <= FIXED.scale_resolved * background:
+            if _read_profile(radial_autocorrelation(columns, stripes=False))[2] < FIXED.scale_ring / 2:
                 break
             return Scale(sigma, True, ring)
     return Scale(_width_of_spots(frame), False, float("nan"))
@@ -96,7 +85,7 @@ def _off_axis(power: npt.NDArray, shape: tuple[int, ...]) -> npt.NDArray[np.bool
     weight = (power / power.max()) ** 2
     tensor = [[float((weight * one * other).sum()) for other in (down, across)] for one in (down, across)]
     normal = np.linalg.eigh(tensor)[1][:, 0]
-    return np.abs(normal[0] * down + normal[1] * across) > _STRIPE / min(shape)
+    return np.abs(normal[0] * down + normal[1] * across) > FIXED.scale_stripe / min(shape)
 
 
 def _read_profile(profile: Array) -> tuple[float, float, float]:
@@ -127,14 +116,14 @@ def _width_of_spots(frame: Array) -> float:
     growing counts, because clusters of spots make a tail of their own at larger ones. Strong spots make a tail long
     before the filter has their width; from there on the width follows the quality of the fit.
     """
-    widths = np.geomspace(1.5, max(2.0, min(8.0, min(frame.shape) / 24)), _WIDTHS)
+    widths = np.geomspace(1.5, max(2.0, min(8.0, min(frame.shape) / 24)), FIXED.scale_widths)
     maps = [spot_maps(flatten(frame, width)[0], width) for width in widths]
     skewness = np.abs([skew(m.amplitude) for m in maps])
-    level = np.flatnonzero(np.diff(skewness) < _GAIN * skewness[:-1])
+    level = np.flatnonzero(np.diff(skewness) < FIXED.scale_gain * skewness[:-1])
     best = int(level[0]) if len(level) else len(widths) - 1
     sign = 1 if skew(maps[best].amplitude) >= 0 else -1
     quality = [_quality(m, sign, width) for m, width in zip(maps, widths, strict=True)]
-    while best + 1 < len(widths) and quality[best + 1] > (1 + _GAIN) * quality[best]:
+    while best + 1 < len(widths) and quality[best + 1] > (1 + FIXED.scale_gain) * quality[best]:
         best += 1
     return float(widths[best])
 
@@ -145,7 +134,7 @@ def _quality(maps: SpotMaps, sign: int, sigma: float) -> float:
     Divided by the width, because the score grows with the root of the number of pixels.
     """
     scores, decoys = (s * maps.score[tuple(local_maxima(s * maps.amplitude, sigma).T)] for s in (sign, -sign))
-    strong = np.sort(scores[scores > decoys.max(initial=0)])[-_STRONGEST:]
+    strong = np.sort(scores[scores > decoys.max(initial=0)])[-FIXED.scale_strongest :]
     return float(np.median(strong) / sigma) if len(strong) else 0.0
 
 

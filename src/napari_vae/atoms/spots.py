@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .constants import FIXED
+
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-
-WINDOW = 2.0  # width of the Gaussian window of the local fit, in column widths
-_RESOLUTION = 1e-5  # of the contrast of a frame; float32 tells little below
-SEPARATION = 1.5  # two maxima closer than this many column widths are one
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def spot_maps(image: Floats, sigma: float) -> SpotMaps:
     """
     from scipy.ndimage import gaussian_filter
 
-    window = WINDOW * sigma
+    window = FIXED.filter_window * sigma
     product = sigma * window / np.hypot(sigma, window)  # window × template is a Gaussian again
     weighted = gaussian_filter(image, product, truncate=3.5)
     mean = gaussian_filter(image, window, truncate=3.0)
@@ -68,9 +66,9 @@ def flatten(image: npt.NDArray[np.float64], sigma: float) -> tuple[Floats, Float
     origin = float(np.median(image))
     unit = float(image.std())
     scaled = ((image - origin) / unit).astype(np.float32)
-    slow = blur(scaled, 6 * sigma)
+    slow = blur(scaled, FIXED.filter_slow * sigma)
     columns = scaled - slow
-    if columns.std() < _RESOLUTION:  # a bare slope, and what rounding left of it
+    if columns.std() < FIXED.filter_resolution:  # a bare slope, and what rounding left of it
         columns = np.zeros_like(columns)
     return columns, slow * np.float32(unit) + np.float32(origin), unit
 
@@ -125,12 +123,12 @@ def _smooth(values: Floats, width: float, axis: int, slopes: bool) -> Floats:
 
 
 def local_maxima(values: Floats, sigma: float) -> Ints:
-    """Row and column (N, 2) of positive maxima, none of them within `SEPARATION` column widths of a higher one."""
+    """Row and column (N, 2) of positive maxima, none within `filter_separation` column widths of a higher one."""
     from scipy.ndimage import maximum_filter
 
-    box = max(3, 2 * round(SEPARATION * sigma / np.sqrt(2)) + 1)
+    box = max(3, 2 * round(FIXED.filter_separation * sigma / np.sqrt(2)) + 1)
     peaks = np.argwhere((values > 0) & (values == maximum_filter(values, box)))
-    return np.asarray(peaks[standing(peaks, values[tuple(peaks.T)], SEPARATION * sigma)])
+    return np.asarray(peaks[standing(peaks, values[tuple(peaks.T)], FIXED.filter_separation * sigma)])
 
 
 def standing(points: npt.NDArray, height: npt.NDArray, distance: float) -> npt.NDArray[np.bool_]:

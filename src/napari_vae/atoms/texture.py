@@ -5,17 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from .constants import FIXED
 
-_NEIGHBOURS = 12  # whose vectors are looked for again
-_AROUND = 8  # nearest maxima, which with the maximum itself are its region
-_SAME = 0.25  # of the spacing within which a vector leads to a maximum; hits one in six times by chance
-_ALONE, _DISORDERED, _ORDERED = 0.25, 0.33, 0.4  # repeated vectors: of a maximum, of its region, of a column
-_SQUEEZED, _EVIDENT = 0.7, 0.5  # of the spacing: no room for a column; of a column's typical score: no proof of one
-_FEWEST, _COLUMNS = 8, 0.2  # maxima that make a texture; share of the maxima that makes a lattice
-_WEAK = 0.75  # of the typical column: an amorphous part of the same material is as bright as the crystal
-_TYPICAL = 12  # maxima of the texture that its strength is measured from, so that it may differ from place to place
-STANDS_OUT = 3.0  # times the texture around: half as much again as its strongest maxima usually reach
+Array = npt.NDArray[np.float64]
 
 
 def score_above_texture(points: Array, amplitude: Array, score: Array) -> Array:
@@ -38,24 +30,25 @@ def score_above_texture(points: Array, amplitude: Array, score: Array) -> Array:
     """
     from scipy.spatial import cKDTree
 
-    if len(points) <= _NEIGHBOURS:
+    if len(points) <= FIXED.texture_neighbours:
         return score
-    distance, near = cKDTree(points).query(points, _NEIGHBOURS + 1)
+    distance, near = cKDTree(points).query(points, FIXED.texture_neighbours + 1)
     spacing = float(np.median(distance[:, 1]))
-    order = repeated_vectors(points, near[:, 1:], _SAME * spacing)
-    column, alone = order >= _ORDERED, order < _ALONE
-    if column.mean() < _COLUMNS:
+    order = repeated_vectors(points, near[:, 1:], FIXED.texture_same * spacing)
+    column, alone = order >= FIXED.texture_ordered, order < FIXED.texture_alone
+    if column.mean() < FIXED.texture_columns:
         return score
     result = score.copy()
-    enough = _EVIDENT * float(np.median(score[column]))
-    squeezed = alone & (distance[:, 1] < _SQUEEZED * spacing) & (score < enough)
-    result[squeezed] = np.minimum(score, STANDS_OUT * score / enough)[squeezed]
-    texture = alone & (order[near[:, : _AROUND + 1]].mean(axis=1) < _DISORDERED)
-    if texture.sum() < _FEWEST or np.median(amplitude[texture]) > _WEAK * np.median(amplitude[column]):
+    enough = FIXED.texture_evident * float(np.median(score[column]))
+    squeezed = alone & (distance[:, 1] < FIXED.texture_squeezed * spacing) & (score < enough)
+    result[squeezed] = np.minimum(score, FIXED.texture_stands_out * score / enough)[squeezed]
+    texture = alone & (order[near[:, : FIXED.texture_around + 1]].mean(axis=1) < FIXED.texture_disordered)
+    weak = FIXED.texture_weak * np.median(amplitude[column])
+    if texture.sum() < FIXED.texture_fewest or np.median(amplitude[texture]) > weak:
         return result
-    fellows = cKDTree(points[texture]).query(points[texture], min(_TYPICAL + 1, int(texture.sum())))[1]
+    fellows = cKDTree(points[texture]).query(points[texture], min(FIXED.texture_typical + 1, int(texture.sum())))[1]
     height = amplitude[texture] / np.median(amplitude[texture][fellows], axis=1)
-    result[texture] = np.where(height < STANDS_OUT, np.minimum(height, score[texture]), score[texture])
+    result[texture] = np.where(height < FIXED.texture_stands_out, np.minimum(height, score[texture]), score[texture])
     return result
 
 

@@ -5,15 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from .constants import FIXED
 
-NOISE_FLOOR = 3.0  # in lattices, where every candidate already stands at a column width from the others
-ISOLATED_FLOOR = 5.0  # elsewhere; of the 10⁴ independent places of an image of white noise none reaches it
-_CLEAR = 6.0  # a spot that nobody would take for noise, though maybe for texture
-_FEW_FALSE, _SOME_FALSE, _OUTSTANDING = 0.02, 0.15, 2.0
-_LOWEST, _NOISIEST = 1.5, 7.0  # scores between which noise and weak texture have their mode
-_NOISE_SHARE = 0.08  # a group of fewer candidates is no noise but atoms beside bright dopants, at the edge, …
-_BANDWIDTH = 0.12  # of the density of log(score)
+Array = npt.NDArray[np.float64]
 
 
 def lattice_threshold(scores: Array) -> float:
@@ -24,24 +18,24 @@ def lattice_threshold(scores: Array) -> float:
     the two; otherwise it is the emptiest place from the noise floor up, the lowest if there are several, so that
     weak columns stay in.
     """
-    above = scores[scores > _LOWEST]
-    columns = above[above >= NOISE_FLOOR]
+    above = scores[scores > FIXED.threshold_lowest]
+    columns = above[above >= FIXED.noise_floor]
     if len(columns) == 0:
-        return NOISE_FLOOR
-    grid = np.linspace(np.log(_LOWEST), np.log(above.max()) + 0.5, 400)
+        return FIXED.noise_floor
+    grid = np.linspace(np.log(FIXED.threshold_lowest), np.log(above.max()) + 0.5, 400)
     density = _density(np.log(above), grid)
     typical = float(np.log(np.median(columns)))
-    noisy = grid < min(np.log(_NOISIEST), typical - 2 * _BANDWIDTH)
+    noisy = grid < min(np.log(FIXED.threshold_noisiest), typical - 2 * FIXED.threshold_bandwidth)
     if noisy.sum() > 2:
         mode = int(np.argmax(density[noisy]))
         peak = mode + int(np.argmax(np.where(grid[mode:] >= typical, density[mode:], -1)))
         valley = mode + int(np.argmin(density[mode : peak + 1]))
         below = (np.log(above) < grid[valley]).mean()
-        if 0 < mode < noisy.sum() - 1 and below >= _NOISE_SHARE:
-            return max(NOISE_FLOOR, float(np.exp(grid[valley])))
-    low = (grid >= np.log(NOISE_FLOOR)) & (grid <= max(np.log(NOISE_FLOOR) + 0.02, typical + np.log(0.6)))
+        if 0 < mode < noisy.sum() - 1 and below >= FIXED.threshold_noise_share:
+            return max(FIXED.noise_floor, float(np.exp(grid[valley])))
+    low = (grid >= np.log(FIXED.noise_floor)) & (grid <= max(np.log(FIXED.noise_floor) + 0.02, typical + np.log(0.6)))
     # Half a column more or less is no difference: the lowest score of the equally empty places.
-    return max(NOISE_FLOOR, float(np.exp(grid[low][density[low] <= density[low].min() + 0.5][0])))
+    return max(FIXED.noise_floor, float(np.exp(grid[low][density[low] <= density[low].min() + 0.5][0])))
 
 
 def isolated_threshold(scores: Array, decoys: Array) -> float:
@@ -52,15 +46,15 @@ def isolated_threshold(scores: Array, decoys: Array) -> float:
     Weak spots count if hardly any of them is expected to be false; spots that stand out well from what surrounds
     them on weaker evidence; a few that score twice as much as any decoy always.
     """
-    strict = first_score(scores, decoys, _FEW_FALSE)
-    lenient = max(_CLEAR, first_score(scores, decoys, _SOME_FALSE))
-    outstanding = _OUTSTANDING * float(decoys.max(initial=0))
-    return max(ISOLATED_FLOOR, min(strict, lenient, outstanding))
+    strict = first_score(scores, decoys, FIXED.threshold_few_false)
+    lenient = max(FIXED.threshold_clear, first_score(scores, decoys, FIXED.threshold_some_false))
+    outstanding = FIXED.threshold_outstanding * float(decoys.max(initial=0))
+    return max(FIXED.isolated_floor, min(strict, lenient, outstanding))
 
 
 def residual_threshold(scores: Array, decoys: Array) -> float:
     """Threshold for what stands out of a residual: hardly any expected to be false, by the decoys of the other sign."""
-    return max(ISOLATED_FLOOR, first_score(scores, decoys, _FEW_FALSE))
+    return max(FIXED.isolated_floor, first_score(scores, decoys, FIXED.threshold_few_false))
 
 
 def first_score(scores: Array, decoys: Array, share: float) -> float:
@@ -76,5 +70,5 @@ def _density(values: Array, grid: Array) -> Array:
     step = grid[1] - grid[0]
     place = np.rint((values - grid[0]) / step).astype(np.int64)
     counts = np.bincount(place.clip(0, len(grid) - 1), minlength=len(grid)).astype(float)
-    reach = np.arange(-int(4 * _BANDWIDTH / step), int(4 * _BANDWIDTH / step) + 1) * step
-    return np.convolve(counts, np.exp(-0.5 * (reach / _BANDWIDTH) ** 2), mode="same")[: len(grid)]
+    reach = np.arange(-int(4 * FIXED.threshold_bandwidth / step), int(4 * FIXED.threshold_bandwidth / step) + 1) * step
+    return np.convolve(counts, np.exp(-0.5 * (reach / FIXED.threshold_bandwidth) ** 2), mode="same")[: len(grid)]

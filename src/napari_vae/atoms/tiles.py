@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from .constants import FIXED
 from .recipe import Recipe
 from .spots import standing
 from .threads import n_threads
@@ -18,10 +19,6 @@ from .threads import n_threads
 Window = tuple[slice, slice]
 Part = TypeVar("Part")
 
-TILE = 2048  # px, side of a tile without its margin; frames of more than two such tiles are divided
-_SAMPLE = 1024  # px, side of the parts that give width, spacing, polarity and threshold
-_MARGIN, _NEIGHBOURS = 20.0, 4.0  # column widths, and spacings, that tiles reach beyond their own part
-_SEAM = 1.5  # px on either side of a seam where one atom may be seen from two tiles
 _AT_ONCE = 2  # tiles in memory
 
 
@@ -35,15 +32,15 @@ class Tile:
 
 def is_large(shape: tuple[int, ...]) -> bool:
     """Whether a (rows, columns) frame is divided."""
-    return shape[0] * shape[1] > 2 * TILE**2
+    return shape[0] * shape[1] > 2 * FIXED.tile**2
 
 
 def tiles_of(shape: tuple[int, ...], recipe: Recipe) -> list[Tile]:
     """Tiles of about equal size that cover a frame and overlap by what an atom may feel."""
-    margin = int(np.ceil(max(_MARGIN * recipe.sigma, _NEIGHBOURS * recipe.spacing)))
+    margin = int(np.ceil(max(FIXED.tile_margin * recipe.sigma, FIXED.tile_neighbours * recipe.spacing)))
 
     def parts(length: int) -> Iterator[tuple[slice, tuple[int, int]]]:
-        edges = np.linspace(0, length, -(-length // TILE) + 1).astype(np.int64).tolist()
+        edges = np.linspace(0, length, -(-length // FIXED.tile) + 1).astype(np.int64).tolist()
         for low, high in pairwise(edges):
             yield slice(max(0, low - margin), min(length, high + margin)), (low, high)
 
@@ -52,7 +49,7 @@ def tiles_of(shape: tuple[int, ...], recipe: Recipe) -> list[Tile]:
 
 def samples_of(shape: tuple[int, ...]) -> list[Window]:
     """Three parts of a large frame, from corner to corner, to measure it on."""
-    side = [min(n, _SAMPLE) for n in shape]
+    side = [min(n, FIXED.tile_sample) for n in shape]
     low = [[round(place * (n - s)) for n, s in zip(shape, side, strict=True)] for place in (0.5, 0.2, 0.8)]
     return [(slice(y, y + side[0]), slice(x, x + side[1])) for y, x in low]
 
@@ -75,11 +72,11 @@ def put_together(tables: Sequence[pd.DataFrame], tiles: Sequence[Tile]) -> pd.Da
     for table, tile in zip(tables, tiles, strict=True):
         points = table[["y", "x"]].to_numpy() + [side.start for side in tile.window]
         low, high = np.array(tile.own).T
-        kept = ((points >= low - _SEAM) & (points < high + _SEAM)).all(axis=1)
+        kept = ((points >= low - FIXED.tile_seam) & (points < high + FIXED.tile_seam)).all(axis=1)
         part = table.assign(y=points[:, 0], x=points[:, 1])[kept]
-        inner = ((points >= low + _SEAM) & (points < high - _SEAM)).all(axis=1)
+        inner = ((points >= low + FIXED.tile_seam) & (points < high - FIXED.tile_seam)).all(axis=1)
         parts.append(part.assign(seam=~inner[kept]))
     whole = pd.concat(parts, ignore_index=True)
     seam = np.flatnonzero(whole["seam"])
-    twice = ~standing(whole.loc[seam, ["y", "x"]].to_numpy(), whole.loc[seam, "score"].to_numpy(), _SEAM)
+    twice = ~standing(whole.loc[seam, ["y", "x"]].to_numpy(), whole.loc[seam, "score"].to_numpy(), FIXED.tile_seam)
     return whole.drop(columns="seam").drop(index=seam[twice]).reset_index(drop=True)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .candidates import Filtered
+from .constants import FIXED
 from .model_image import draw_spots
 from .recipe import Recipe
 from .spots import flatten, local_maxima, spot_maps, sub_pixel
@@ -16,8 +17,6 @@ from .subpixel import place_atoms
 from .threshold import residual_threshold
 
 Array = npt.NDArray[np.float64]
-
-_CLEAR_OF = 0.35  # of the spacing: nearer to a column, what is left is what its shape differs from a Gaussian by
 
 
 def add_weak(filtered: Filtered, strong: pd.DataFrame, recipe: Recipe, how: str) -> pd.DataFrame:
@@ -87,7 +86,7 @@ def _clear(
 
     peaks = local_maxima(amplitude, sigma)
     peaks = peaks[~filtered.mended.in_gap(peaks, 2 * sigma)]
-    return peaks[cKDTree(heavy).query(peaks)[0] > _CLEAR_OF * spacing]
+    return peaks[cKDTree(heavy).query(peaks)[0] > FIXED.weak_clear_of * spacing]
 
 
 def _spacing(atoms: pd.DataFrame) -> float:

@@ -1,0 +1,155 @@
+"""Every number by which atoms are found, placed and followed, stage by stage, in one place.
+
+A line says what its number does, and after a dash where it is from, if that is more than trial: all others were chosen
+by hand, so that the same defaults serve simulated images and the labelled real ones. What a change does is shown by
+``python benchmarks/detection.py`` (with the labels and the matching in ``benchmarks/truth``), unless the stage names
+another. What decides only speed or memory stays beside its code, and so does what the weights of the learned detector
+were trained with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Numbers of detection; lengths in column widths (σ), spacings, or pixels (px).
+
+    Examples
+    --------
+    >>> FIXED.filter_window
+    2.0
+    """
+
+    # Damage of the scan (damage.py); tests/atoms/test_damage.py.
+    damage_fewest_lines: int = 16  # recorded lines without which there is nothing to mend from
+    damage_most_repeated: float = 0.5  # of the lines; a picture of stripes repeats them all
+    damage_sharp: float = 3.0  # a defect over its nearest pixels, in which a column of any width shows
+    damage_clear: float = 10.0  # a defect over the noise
+    damage_typical: float = 0.98  # of the pixels, which are taken for free of defects
+    damage_most_defects: float = 0.005  # of the pixels; where more stand alone, they are electrons that were counted
+
+    # Scale: width, lattice or not, spacing (scale.py, estimates.py); tests/atoms/test_lattice.py.
+    # Texture and isolated atoms stay below such a ring; half of it must be left without its strongest direction.
+    scale_ring: float = 0.035  # height over the centre of the ring in the autocorrelation of a lattice
+    scale_patch: float = 3.0  # assumed σ over which contrast is evened out
+    scale_stripe: float = 3.0  # steps of frequency that stripes may be off their line, as the window widens it
+    scale_backgrounds: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0, 24.0)  # px, σ for which background is removed, in turn
+    scale_resolved: float = 1.7  # times the assumed σ, up to which removing the background has not narrowed columns
+    scale_widths: int = 9  # tried for isolated spots
+    scale_gain: float = 0.05  # relative gain of a width over the one before that counts as none
+    scale_strongest: int = 25  # spots whose fit is looked at
+    scale_isolated: float = 5.0  # σ, spacing of isolated columns: where two of them just stand apart
+    scale_narrowest: float = 0.1  # of a spacing that the user gave, least σ
+    scale_widest: float = 0.25  # of that spacing, largest σ
+
+    # Matched filter (spots.py, detect.py).
+    filter_window: float = 2.0  # σ, of the Gaussian window of the local fit
+    filter_slow: float = 6.0  # σ, of the blur that is taken for slow background
+    filter_resolution: float = 1e-5  # of the contrast of a frame - float32 resolves little below
+    filter_separation: float = 1.5  # σ; of two maxima closer than this the higher is one
+    filter_closest: float = 0.3  # of the spacing: nearer than this, the weaker of two maxima is not a column
+
+    # Threshold (threshold.py).
+    noise_floor: float = 3.0  # score, in lattices, where every candidate already stands at a σ from the others
+    isolated_floor: float = 5.0  # score, elsewhere - none of the 10⁴ independent places of white noise reaches it
+    threshold_clear: float = 6.0  # score of a spot that nobody would take for noise, though maybe for texture
+    threshold_few_false: float = 0.02  # share of false ones among weak spots - target and decoys, Elias and Gygi 2007
+    threshold_some_false: float = 0.15  # among those that are clear - the same
+    threshold_outstanding: float = 2.0  # times the best decoy, from where a spot always counts
+    threshold_lowest: float = 1.5  # score from which noise and weak texture have their mode
+    threshold_noisiest: float = 7.0  # score up to which they have it
+    threshold_noise_share: float = 0.08  # a group of fewer is no noise but atoms beside dopants, at the edge, …
+    threshold_bandwidth: float = 0.12  # of the density of log(score)
+
+    # Single atoms on a support (clutter.py); tests/atoms/test_clutter.py.
+    clutter_around: int = 24  # σ over which the filtered support is looked at
+    clutter_outlier: float = 3.0  # standard deviations at which an amplitude is cut, so that atoms hardly count
+
+    # An uneven support beside a lattice (texture.py); tests/atoms/test_texture.py.
+    texture_neighbours: int = 12  # whose vectors are looked for again
+    texture_around: int = 8  # nearest maxima, which with the maximum itself are its region
+    texture_same: float = 0.25  # of the spacing, within which a vector leads to a maximum - by chance one in six does
+    texture_alone: float = 0.25  # repeated vectors, below which a maximum is alone
+    texture_disordered: float = 0.33  # repeated vectors, below which its region is disordered
+    texture_ordered: float = 0.4  # repeated vectors of a column
+    texture_squeezed: float = 0.7  # of the spacing: no room for a column
+    texture_evident: float = 0.5  # of a column's typical score: less is no proof of one
+    texture_fewest: int = 8  # maxima that make a texture
+    texture_columns: float = 0.2  # share of the maxima that makes a lattice
+    texture_weak: float = 0.75  # of the typical column: an amorphous part of the same material is as bright
+    texture_typical: int = 12  # maxima of the texture that its strength here is measured from
+    texture_stands_out: float = 3.0  # times the texture around: half as much again as its strongest usually reach
+
+    # Learned detector (learned.py); tests/atoms/test_detection_learned.py.
+    learned_least: float = -4.0  # logit below which a maximum is nothing
+    learned_likely: float = 0.5  # probability below which nothing is taken for an atom by default
+    learned_false: float = 0.2  # share of false ones expected - decoys, as above
+    learned_beyond: float = 7.0  # times the odds of any decoy, from where atoms stand alone
+
+    # Fit of Gaussians (refine.py, gaussians.py); the precision in benchmarks/detection.py against the Cramér–Rao limit.
+    fit_first_reach: float = 2.0  # σ, radius of the fitted disc before neighbours are removed
+    fit_reach: float = 4.0  # σ, after that
+    fit_widest_reach: float = 0.9  # of the spacing: farther out, the rest of neighbours outweighs the column
+    fit_first_steps: int = 4  # Levenberg–Marquardt steps of the first fit
+    fit_steps: int = 2  # after the first rounds; before, one step each, because the neighbours move as well
+    fit_rounds: int = 4  # at least; in every second one noise and slow background are measured anew
+    fit_most_rounds: int = 12  # until half of the columns are settled
+    fit_settled: float = 0.2  # of their error, by which such columns moved
+    fit_slow: float = 6.0  # σ over which what the columns leave is blurred to the slow background
+    fit_widest: float = 0.3  # of the spacing; wider columns would not be seen apart
+    fit_alike: float = 0.15  # relative scatter of widths that columns of one image stay within
+    fit_round: float = 0.3  # scatter of flatness that they stay within
+    fit_farthest: float = 0.25  # of the spacing from the maximum: a fit that ends beyond has followed something else
+    fit_astray: float = 1.25  # σ from the maximum: the same
+    fit_thinnest: float = 0.3  # times the common σ, least of a column
+    fit_thickest: float = 2.5  # times the common σ, largest
+    fit_narrowest: float = 0.3  # px, of any width
+    fit_flattest: float = 0.8  # flatness of an ellipse three times as long as wide
+
+    # What columns have in common, and errors (model_image.py, fisher.py); as the fit.
+    drawn_reach: float = 4.5  # σ up to which columns are drawn
+    grown_little: float = 0.02  # relative difference of widths whose images show what a wider column looks like
+    grown_most: float = 0.25  # relative growth in one step
+    error_overlap: float = 5.0  # σ up to which neighbours count: beyond, they hardly overlap
+    error_overlapping: int = 6  # neighbours that count at most
+    error_singular: float = 1e-9  # smallest determinant of a Fisher matrix with ones on its diagonal - float64
+    error_left: float = 0.1  # of the information, at least, beside neighbours
+    common_square_of_mad: float = 2.2  # variance over squared median absolute deviation - the normal distribution
+    common_doubt: float = 5.0  # over the number of columns: squared relative error of a variance found so
+
+    # Centres of mass (centres.py); tests/atoms/test_refine.py.
+    centre_reach: float = 2.0  # σ, radius of the disc
+    centre_widest_reach: float = 0.5  # of the spacing, largest radius
+    centre_rim: float = 1.0  # px, outermost ring of the disc, which is taken for background
+    centre_moves: int = 12  # at most
+    centre_still: float = 2e-3  # px; smaller moves are none
+    centre_farthest: float = 1.0  # σ from the maximum; a centre that ends beyond has followed something else
+
+    # Second look for weak columns (weak.py); tests/atoms/test_weak.py.
+    weak_clear_of: float = 0.35  # of the spacing: nearer to a column lies what its shape differs from a Gaussian by
+
+    # Large frames (tiles.py); benchmarks/big_frame.py.
+    tile: int = 2048  # px, side of a tile without its margin; frames of more than two such tiles are divided
+    tile_sample: int = 1024  # px, side of the parts on which width, spacing, polarity and threshold are measured
+    tile_margin: float = 20.0  # σ that tiles reach beyond their own part
+    tile_neighbours: float = 4.0  # spacings that they reach beyond it
+    tile_seam: float = 1.5  # px on either side of a seam where one atom may be seen from two tiles
+
+    # Drift and tracks (drift.py, linking.py); benchmarks/tracks.py.
+    drift_nearest: int = 9  # atoms of the next frame around each whose vectors count - the second shell of a lattice
+    drift_voters: int = 2000  # atoms whose vectors are counted, evenly drawn; the median is over all
+    drift_bin: float = 0.1  # of the spacing, of the histogram of vectors
+    drift_blur: float = 1.0  # bins
+    drift_alike: float = 0.8  # of the commonest vector: others as common are the drift plus a lattice vector
+    drift_near: float = 0.25  # of the spacing, around the commonest vector, whose median is taken
+    drift_pixels: float = 12.0  # per spacing, to which images are binned before they are correlated
+    drift_smooth: float = 0.12  # of the spacing, so that a shift by parts of a pixel loses no noise
+    drift_overlap: float = 0.5  # of either side, at least, of two images that are compared
+    drift_sure: float = 5.0  # standard errors by which a large shift must agree better than the smallest possible
+    link_reach: float = 0.45  # of the spacing: an atom on its site is never nearer to a neighbouring one
+    link_lost: float = 1.25  # weight of losing an atom that was there just before over leaving a lost one lost
+
+
+FIXED = Constants()
