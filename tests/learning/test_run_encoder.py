@@ -14,7 +14,7 @@ from napari_vae.analysis.upright import has_pose
 from napari_vae.learning.gp.candidates import limits
 from napari_vae.learning.gp.run_encoder import RunEncoder
 from napari_vae.models import conventions as settling
-from napari_vae.models.conventions import settle
+from napari_vae.models.conventions import set_conventions
 from napari_vae.models.gauge import SHRINK, Gauge
 from napari_vae.models.pose import Pose
 from napari_vae.models.symmetry import inversion_centres, looks_same, symmetry_order
@@ -111,7 +111,7 @@ def explained(z, y=None, shift=None):
 def test_the_range_of_the_latents_is_that_of_nearly_all_images():
     model = trained("vae")._model
     z = torch.linspace(0, 100, 101)[:, None] * torch.tensor([[1.0, -2.0]])
-    ranges = settle(model, [explained(z[:40]), explained(z[40:])])
+    ranges = set_conventions(model, [explained(z[:40]), explained(z[40:])])
     assert np.allclose(ranges, [[1, 99], [-198, -2]])
 
 

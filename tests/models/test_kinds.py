@@ -18,8 +18,8 @@ from napari_vae.models.gauge import Gauge
 from napari_vae.models.likelihood import make_likelihood
 from napari_vae.models.pose import Pose, sample_canonical
 from napari_vae.models.symmetry import inversion_centres
-from napari_vae.training.batches import Supply
-from napari_vae.training.step import Stepper
+from napari_vae.training.batches import Batches
+from napari_vae.training.step import TrainStep
 
 SMALL = (64, 64)  # quick, and enough for cards
 
@@ -61,7 +61,7 @@ def test_few_labels_are_enough(some):
     table = run.encode(images)
     assert (table["class"] == suit).mean() > 0.97
     assert table["class_probability"].between(0.25, 1).all()
-    assert run.history[["kl_class", "lesson", "floor"]].notna().all().all()
+    assert run.history[["kl_class", "supervised", "floor"]].notna().all().all()
 
 
 def test_classes_are_found_without_labels(turned):
@@ -281,21 +281,21 @@ def test_a_conditional_model_wants_its_condition_again(small):
 def test_memory_that_is_short_halves_the_batch_and_changes_nothing(small, monkeypatch):
     """A step in parts is the same step; only the random draws come in another order."""
     whole = fit(small.images, train=TrainConfig(epochs=2))
-    learn, words = Stepper._accumulate, []
+    learn, words = TrainStep._accumulate, []
 
     def short(self, rows, labelled, centring):
         if self.parts < 4:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return learn(self, rows, labelled, centring)
 
-    monkeypatch.setattr(Stepper, "_accumulate", short)
+    monkeypatch.setattr(TrainStep, "_accumulate", short)
     run = fit(small.images, train=TrainConfig(epochs=2), callback=lambda event: words.append(event.message))
     assert any("memory is short: each batch is taken in 4 parts" in word for word in words)
     np.testing.assert_allclose(run.history["loss"], whole.history["loss"], rtol=0.05)
 
 
 def test_a_training_that_diverges_keeps_its_best_state(small, monkeypatch):
-    learn, steps = Stepper._accumulate, itertools.count()
+    learn, steps = TrainStep._accumulate, itertools.count()
 
     def diverge(self, rows, labelled, centring):
         evidence = learn(self, rows, labelled, centring)
@@ -304,7 +304,7 @@ def test_a_training_that_diverges_keeps_its_best_state(small, monkeypatch):
                 parameter.grad.fill_(torch.nan)
         return evidence
 
-    monkeypatch.setattr(Stepper, "_accumulate", diverge)
+    monkeypatch.setattr(TrainStep, "_accumulate", diverge)
     words = []
     run = fit(small.images, train=TrainConfig(epochs=100), callback=lambda event: words.append(event.message))
     assert "lower the learning rate" in run.note and words[-1] == run.note
@@ -312,7 +312,7 @@ def test_a_training_that_diverges_keeps_its_best_state(small, monkeypatch):
 
 
 def test_a_loss_that_is_never_a_number_is_one_sentence(small, monkeypatch):
-    monkeypatch.setattr(Supply, "load", lambda self, rows: torch.full((len(rows), 1, 32, 32), torch.nan))
+    monkeypatch.setattr(Batches, "load", lambda self, rows: torch.full((len(rows), 1, 32, 32), torch.nan))
     with pytest.raises(TrainingError, match="lower the learning rate"):
         fit(small.images, train=TrainConfig(epochs=2))
 

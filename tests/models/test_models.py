@@ -66,7 +66,7 @@ def test_has_the_columns_of_its_invariances_and_no_others(run, cards, needs):
     table = run.encode(cards.images, **needs)
     expected = {"z1", "z2", "z3", "z1_sd", "z2_sd", "z3_sd", "elbo", "reconstruction_error"}
     expected |= set().union(*(COLUMNS[name] for name in run.model_config.invariances))
-    expected |= {"class", "class_probability", "class_entropy"} if run.model_config.sorts else set()
+    expected |= {"class", "class_probability", "class_entropy"} if run.model_config.infers_classes else set()
     expected |= {"target1", "target1_sd", "target2", "target2_sd"} if run.model_config.name == "ss-tvae" else set()
     assert set(table) == expected
     assert len(table) == len(cards) and np.isfinite(table.to_numpy()).all()

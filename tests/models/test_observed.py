@@ -9,7 +9,7 @@ from scipy import stats
 from torch import nn
 
 from napari_vae import ModelConfig
-from napari_vae.models.components import lends
+from napari_vae.models.components import has_auxiliary_strain
 from napari_vae.models.evidence import Evidence
 from napari_vae.models.likelihood import Bernoulli, ContinuousBernoulli, Gaussian, Poisson, make_likelihood
 from napari_vae.models.observed import Category, Quantity, make_observed
@@ -30,13 +30,13 @@ def numbers():
     return identity(Quantity(2, 1), "regressor")
 
 
-def test_a_class_is_guessed_and_taught_by_its_cross_entropy():
-    told = identity(Category(2, 2), "classifier")
-    probabilities = torch.exp(told.guess(FEATURES))
+def test_a_class_is_guessed_and_learnt_by_its_cross_entropy():
+    guessed = identity(Category(2, 2), "classifier")
+    probabilities = torch.exp(guessed.guess(FEATURES))
     np.testing.assert_allclose(probabilities, torch.softmax(FEATURES, 1), rtol=1e-5)
     truth = torch.eye(2)[[0, 1, 1]]
     expected = -np.log(probabilities.numpy()[[0, 1, 2], [0, 1, 1]])
-    np.testing.assert_allclose(told.lesson(FEATURES, truth), expected, rtol=1e-5)
+    np.testing.assert_allclose(guessed.supervised_loss(FEATURES, truth), expected, rtol=1e-5)
 
 
 def test_numbers_cost_their_density_where_given_and_their_divergence_where_not():
@@ -182,9 +182,17 @@ def test_latents_cost_their_divergence_and_are_drawn_about_their_means():
     np.testing.assert_allclose(content.sample(Ones()), mean + sd)
 
 
-def test_a_model_of_rotation_without_strain_is_lent_one():
-    lent = {name: lends(ModelConfig.preset(name)) for name in ("vae", "rvae", "tvae", "trvae", "strain-rvae")}
-    assert lent == {"vae": False, "rvae": True, "tvae": False, "trvae": True, "strain-rvae": False}
+def test_a_model_of_rotation_without_strain_has_an_auxiliary_one():
+    auxiliary = {
+        name: has_auxiliary_strain(ModelConfig.preset(name)) for name in ("vae", "rvae", "tvae", "trvae", "strain-rvae")
+    }
+    assert auxiliary == {
+        "vae": False,
+        "rvae": True,
+        "tvae": False,
+        "trvae": True,
+        "strain-rvae": False,
+    }
 
 
 # ---- poses ----------------------------------------------------------------------------------------------------------
@@ -242,7 +250,7 @@ def test_a_prior_of_the_angle_is_a_density_on_the_circle():
 
 def test_shifts_are_turned_forward_again_and_signals_shift_along_x():
     reader = PoseReader(ModelConfig(invariances=("rotation", "translation"), rotations=4), (10, 12))
-    assert reader.lent == 0 and reader.sizes == {"rotation": 1, "translation": 2, "strain": 2}
+    assert not reader.draws_strain and reader.sizes == {"rotation": 1, "translation": 2, "strain": 2}
     raw = torch.zeros(1, 4, 10)
     raw[..., 1] = math.atanh(0.5)  # half of 6 px to the right of what the encoder sees
     posed = reader.read(raw)

@@ -3,27 +3,66 @@
 import errno
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from napari_vae import InputError, ModelConfig, TrainConfig, fit, iter_fit, samples
-from napari_vae.training.step import Stepper
+from napari_vae.training.step import TrainStep
 
 
-def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, monkeypatch):
+@pytest.fixture
+def shortly_kept(monkeypatch):
+    """A checkpoint and a row of the history after each epoch."""
     monkeypatch.setattr("napari_vae.training.checkpoint.EVERY", 0.0)
-    images = samples.cards(40, size=32).images
-    straight = fit(images, ModelConfig.preset("rvae"), TrainConfig(epochs=12))
-    settings = TrainConfig(epochs=12, checkpoint=tmp_path / "state")
-    killed = iter_fit(images, ModelConfig.preset("rvae"), settings)
-    while len(next(killed).history) < 2:
+    monkeypatch.setattr("napari_vae.training.session.SHORTEST_EPOCH", 1)
+
+
+def killed(images, model, settings, rows):
+    """A training that ends without a word once its history has so many rows."""
+    events = iter_fit(images, model, settings)
+    while len(next(events).history) < rows:
         pass
-    killed.close()
-    assert (tmp_path / "state").is_dir()
-    resumed = fit(images, ModelConfig.preset("rvae"), settings)
+    events.close()
+    return settings.checkpoint
+
+
+@pytest.mark.parametrize(
+    ("preset", "rows"),
+    [("rvae", 1), ("j-rvae", 4), ("j-rvae", 7), ("rvae", 8)],
+    ids=["warm-up", "distillation", "free", "after the last step"],
+)
+def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, shortly_kept, preset, rows):
+    images = samples.cards(20, max_angle=120, max_shear=10, size=24).images
+    model = ModelConfig.preset(preset, hidden=(16, 16), n_classes=4 if preset == "j-rvae" else None)
+    straight = fit(images, model, TrainConfig(epochs=8, device="cpu"))
+    settings = TrainConfig(epochs=8, device="cpu", checkpoint=tmp_path / "state")
+    assert killed(images, model, settings, rows).is_dir()
+    resumed = fit(images, model, settings)
     np.testing.assert_allclose(resumed.encode(images), straight.encode(images), rtol=1e-5, atol=1e-6)
-    assert len(resumed.history) == len(straight.history)
+    assert resumed.history["seconds"].is_monotonic_increasing
+    one, other = (run.history.drop(columns="seconds") for run in (resumed, straight))
+    pd.testing.assert_frame_equal(one, other)
     assert not (tmp_path / "state").exists(), "a finished training leaves no checkpoint"
+
+
+def test_a_checkpoint_of_an_earlier_version_goes_on(tmp_path, shortly_kept):
+    images = samples.cards(20, max_angle=120, size=24).images
+    model = ModelConfig.preset("j-rvae", hidden=(16, 16), n_classes=4)
+    settings = TrainConfig(epochs=8, device="cpu", checkpoint=tmp_path / "state")
+    state = killed(images, model, settings, 4)
+    marker, weights = state / "checkpoint.json", state / "state.safetensors"
+    text = marker.read_text()
+    assert "supervised_weight" in text
+    marker.write_text(text.replace("supervised_weight", "lesson").replace('"supervised"', '"lesson"'))
+    tensors = {name.replace("teacher.", "guide."): value for name, value in load_file(weights).items()}
+    assert any(name.startswith("guide.") for name in tensors)
+    save_file(tensors, weights)
+    resumed = fit(images, model, settings)
+    straight = fit(images, model, TrainConfig(epochs=8, device="cpu"))
+    np.testing.assert_allclose(resumed.encode(images), straight.encode(images), rtol=1e-5, atol=1e-6)
+    assert list(resumed.history) == list(straight.history)
 
 
 def test_a_checkpoint_keeps_the_best_weights_and_in_how_many_parts_a_batch_is_taken(tmp_path, monkeypatch):
@@ -32,8 +71,8 @@ def test_a_checkpoint_keeps_the_best_weights_and_in_how_many_parts_a_batch_is_ta
     settings = TrainConfig(epochs=30, device="cpu", checkpoint=tmp_path / "state")
     events = iter_fit(images, model, settings)
     with monkeypatch.context() as patch:
-        init = Stepper.__init__
-        patch.setattr(Stepper, "__init__", lambda self, *parts: (init(self, *parts), setattr(self, "parts", 2))[0])
+        init = TrainStep.__init__
+        patch.setattr(TrainStep, "__init__", lambda self, *parts: (init(self, *parts), setattr(self, "parts", 2))[0])
         while len(next(events).history) < 2:
             pass
     events.close()
@@ -44,8 +83,8 @@ def test_a_checkpoint_keeps_the_best_weights_and_in_how_many_parts_a_batch_is_ta
             self.model.content[-1].weight.fill_(np.nan)
         return take(self, step, *batch)
 
-    take = Stepper.take
-    monkeypatch.setattr(Stepper, "take", diverge)
+    take = TrainStep.take
+    monkeypatch.setattr(TrainStep, "take", diverge)
     run = fit(images, model, settings)
     assert "best state until then was kept" in run.note
     assert run.encode(images).notna().all().all()

@@ -10,12 +10,18 @@ import torch
 
 from napari_vae import ModelConfig, TrainConfig
 from napari_vae.core.progress import Progress, drain, never
-from napari_vae.models.guide import Told
+from napari_vae.models.evidence import Target
 from napari_vae.models.vae import InvariantVAE
-from napari_vae.training.curriculum import CALMEST, CENTRING, OPEN, TAUGHT, Curriculum
+from napari_vae.training.curriculum import (
+    CENTRING,
+    DISTILLATION,
+    SLOWEST,
+    WARM_UP,
+    Curriculum,
+    Supervision,
+    classes_of_groups,
+)
 from napari_vae.training.schedule import FLOOR, MAX_STEPS, MIN_STEPS, Schedule
-from napari_vae.training.sorting import _classes_of_groups
-from napari_vae.training.teaching import Teaching
 
 
 def curriculum(name, n_steps=1000, *, goes_on=False, **train):
@@ -31,15 +37,15 @@ def curriculum(name, n_steps=1000, *, goes_on=False, **train):
 def test_the_first_two_phases_end_where_they_should(name, n_steps, ends):
     plan = curriculum(name, n_steps)
     phases = [plan.phase(step) for step in (0, ends[0] - 1, ends[0], ends[1] - 1, ends[1])]
-    assert phases == ["open", "open", "taught", "taught", "free"] and plan.settled == ends[1]
-    assert (OPEN, TAUGHT) == ((0.45, 400), (0.75, 650))
+    assert phases == ["warm-up", "warm-up", "distillation", "distillation", "free"] and plan.free_from == ends[1]
+    assert (WARM_UP, DISTILLATION) == ((0.45, 400), (0.75, 650))
 
 
 @pytest.mark.parametrize("name", ["vae", "tvae", "strain-rvae", "ss-vae"])
 def test_models_that_nothing_is_held_in_are_free_from_the_start(name):
-    held = curriculum(name).settled
-    assert held == (650 if name == "ss-vae" and ModelConfig.preset(name).sorts else 0)
-    assert curriculum("rvae", goes_on=True).settled == 0 and curriculum("rvae", goes_on=True).phase(0) == "free"
+    held = curriculum(name).free_from
+    assert held == (650 if name == "ss-vae" and ModelConfig.preset(name).infers_classes else 0)
+    assert curriculum("rvae", goes_on=True).free_from == 0 and curriculum("rvae", goes_on=True).phase(0) == "free"
 
 
 def test_a_model_of_rotation_and_translation_centres_first():
@@ -53,7 +59,7 @@ def test_the_first_phase_ends_with_small_steps():
     paces = [plan.pace(step) for step in range(400)]
     assert paces[:241] == [1.0] * 241 and plan.pace(400) == plan.pace(900) == 1
     assert all(one > other for one, other in pairwise(paces[240:]))
-    assert paces[320] == pytest.approx((1 + CALMEST) / 2) and CALMEST < paces[-1] < CALMEST + 1e-3
+    assert paces[320] == pytest.approx((1 + SLOWEST) / 2) and SLOWEST < paces[-1] < SLOWEST + 1e-3
     assert curriculum("vae").pace(0) == 1
 
 
@@ -64,11 +70,11 @@ def test_weights_of_the_divergences_follow_their_ramps():
     assert curriculum("vae", beta=(1.0, 4.0, 0)).weights(0)[0] == 4
 
 
-# ---- teaching -------------------------------------------------------------------------------------------------------
+# ---- supervision ----------------------------------------------------------------------------------------------------
 
 
 class Given:
-    """Supply of four images, of which the first two are labelled."""
+    """Batches of four images, of which the first two are labelled."""
 
     def __init__(self, n_labelled=2, given=True):
         self.n_labelled, self.device = n_labelled, torch.device("cpu")
@@ -78,9 +84,10 @@ class Given:
         return None if self.given is None else self.given[rows]
 
 
-def teaching(sorts, phase, **supply):
-    config = SimpleNamespace(sorts=sorts, invariances=(), kind="joint" if sorts else "vae")
-    made = Teaching(SimpleNamespace(config=config, any_class=lambda n: torch.full((n, 3), 1 / 3)), Given(**supply))
+def supervision(infers_classes, phase, **batches):
+    config = SimpleNamespace(infers_classes=infers_classes, invariances=())
+    model = SimpleNamespace(config=config, any_class=lambda n: torch.full((n, 3), 1 / 3))
+    made = Supervision(model, Given(**batches))
     made.phase = phase
     return made
 
@@ -89,34 +96,35 @@ ROWS = torch.tensor([1, 2])
 
 
 def test_what_is_given_depends_on_the_phase():
-    assert torch.equal(teaching(False, "open").given(ROWS, False), torch.eye(3)[[1, 2]])
-    assert torch.equal(teaching(True, "open").given(ROWS, True), torch.full((2, 3), 1 / 3))
-    taught = teaching(True, "taught")
-    taught.provisional = torch.eye(3)[[2, 2, 1, 1]]
-    assert torch.equal(taught.given(ROWS, False), torch.eye(3)[[2, 1]])
-    free = teaching(True, "free")
+    assert torch.equal(supervision(False, "warm-up").given(ROWS, False), torch.eye(3)[[1, 2]])
+    assert torch.equal(supervision(True, "warm-up").given(ROWS, True), torch.full((2, 3), 1 / 3))
+    distillation = supervision(True, "distillation")
+    distillation.provisional = torch.eye(3)[[2, 2, 1, 1]]
+    assert torch.equal(distillation.given(ROWS, False), torch.eye(3)[[2, 1]])
+    free = supervision(True, "free")
     assert free.given(ROWS, False) is None and torch.equal(free.given(ROWS, True), torch.eye(3)[[1, 2]])
-    assert torch.equal(teaching(True, "free", n_labelled=0).given(ROWS, False), torch.eye(3)[[1, 2]])
+    assert torch.equal(supervision(True, "free", n_labelled=0).given(ROWS, False), torch.eye(3)[[1, 2]])
 
 
-def test_the_guess_is_taught_where_there_is_something_to_teach():
-    assert all(teaching(False, phase).teaches(known) for phase in ("open", "free") for known in (True, False))
-    assert [teaching(True, phase, given=False).teaches(False) for phase in ("open", "taught", "free")] == [
-        False, True, False,
-    ]  # fmt: skip
-    assert teaching(True, "free", given=False).teaches(True) and teaching(True, "free").teaches(False)
-    assert not teaching(True, "open").teaches(True)
+def test_the_guess_learns_where_something_is_given():
+    assert all(
+        supervision(False, phase).is_supervised(known) for phase in ("warm-up", "free") for known in (True, False)
+    )
+    for phase, found in (("warm-up", False), ("distillation", True), ("free", False)):
+        assert supervision(True, phase, given=False).is_supervised(False) == found
+    assert supervision(True, "free", given=False).is_supervised(True) and supervision(True, "free").is_supervised(False)
+    assert not supervision(True, "warm-up").is_supervised(True)
 
 
-def test_a_guide_tells_only_while_there_is_one():
-    made = teaching(True, "open")
-    assert made.told(torch.zeros(2, 1, 4, 4), ROWS) is None
-    made.guide = SimpleNamespace(tell=lambda images, open_, classes: (open_, classes))
+def test_there_is_a_target_while_there_is_a_teacher():
+    made = supervision(True, "warm-up")
+    assert made.target(torch.zeros(2, 1, 4, 4), ROWS) is None
+    made.teacher = SimpleNamespace(target=lambda images, given, classes: (given, classes))
     made.provisional = torch.eye(3)[[2, 2, 1, 1]]
-    open_, classes = made.told(torch.zeros(2, 1, 4, 4), ROWS)
-    assert torch.equal(open_, torch.full((2, 3), 1 / 3)) and torch.equal(classes, torch.eye(3)[[2, 1]])
+    given, classes = made.target(torch.zeros(2, 1, 4, 4), ROWS)
+    assert torch.equal(given, torch.full((2, 3), 1 / 3)) and torch.equal(classes, torch.eye(3)[[2, 1]])
     made.enter("free")
-    assert made.guide is None and made.phase == "free"
+    assert made.teacher is None and made.phase == "free"
 
 
 def test_groups_take_the_class_of_most_of_their_labelled_images():
@@ -125,16 +133,16 @@ def test_groups_take_the_class_of_most_of_their_labelled_images():
     means = (rng.normal(0, 0.1, (200, 2)) + np.where(truth, 3.0, -3.0)[:, None]).astype(np.float32)
     few = np.full(200, -1)
     few[[0, 1, 2, 100]], few[3] = [0, 0, 0, 1], 0
-    assert (_classes_of_groups(means, few, 2) == truth).all()
+    assert (classes_of_groups(means, few, 2) == truth).all()
     contrary = np.full(200, -1)
     contrary[[0, 1, 100, 101]] = [0, 1, 0, 1]
-    assert _classes_of_groups(means, contrary, 2) is None
-    third = np.where(truth == 1, 0, few)  # nobody is told of the second class
+    assert classes_of_groups(means, contrary, 2) is None
+    third = np.where(truth == 1, 0, few)  # none of the second class is known
     third[100] = 0
-    assert (_classes_of_groups(means, third, 2) == 0).all()
+    assert (classes_of_groups(means, third, 2) == 0).all()
     four = (means + np.where(np.arange(200) % 2, 20.0, 0.0)[:, None]).astype(np.float32)
     halves = np.where(rng.random(200) < 0.3, truth, -1)
-    assert (_classes_of_groups(four, halves, 2) == truth).all(), "a class may be two groups"
+    assert (classes_of_groups(four, halves, 2) == truth).all(), "a class may be two groups"
 
 
 # ---- schedule -------------------------------------------------------------------------------------------------------
@@ -203,10 +211,12 @@ def test_a_generator_is_run_for_its_result():
     assert never() is False and math.isfinite(progress(1, 2).fraction)
 
 
-def test_to_be_a_degree_off_what_is_told_costs_half_a_nat():
-    told = Told(None, torch.full((2, 1), math.radians(1) - math.pi), torch.tensor([[0.2, -0.3]] * 2))
+def test_to_be_a_degree_off_the_target_costs_half_a_nat():
+    target = Target(None, torch.full((2, 1), math.radians(1) - math.pi), torch.tensor([[0.2, -0.3]] * 2))
     posed = SimpleNamespace(pose=SimpleNamespace(angle=torch.full((2, 4), math.pi)))
     tried = SimpleNamespace(content=SimpleNamespace(mean=torch.tensor([0.25, -0.4, 9.0]).expand(2, 1, 3)))
     for n_given, cost in ((0, 0.5), (3, 0.5 + 0.5 + 2)):
         model = SimpleNamespace(n_given=n_given, config=SimpleNamespace(latent_dim=3))
-        assert InvariantVAE._disobedience(model, tried, posed, told).tolist() == pytest.approx([cost] * 2, rel=1e-4)
+        assert InvariantVAE._distillation_loss(model, tried, posed, target).tolist() == pytest.approx(
+            [cost] * 2, rel=1e-4
+        )

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_vae import ModelConfig, TrainConfig, TrainingError, fit, iter_fit, samples
-from napari_vae.training.step import Stepper
+from napari_vae.training.step import TrainStep
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_errors_of_the_device_are_ours(monkeypatch, error, sentence):
     def fail(self, *batch):
         raise error
 
-    monkeypatch.setattr(Stepper, "take", fail)
+    monkeypatch.setattr(TrainStep, "take", fail)
     with pytest.raises(TrainingError, match=sentence) as caught:
         fit(samples.cards(10).images)
     assert not isinstance(caught.value, RuntimeError)
@@ -71,7 +71,7 @@ def test_a_training_that_diverges_is_a_sentence_and_no_dead_process(tmp_path):
 
 @pytest.mark.parametrize("preset", ["rvae", "ss-rvae", "j-rvae"])
 def test_weights_that_are_no_numbers_are_noticed_before_a_phase_learns_from_them(preset, monkeypatch):
-    cards, take = samples.cards(30, size=16), Stepper.take
+    cards, take = samples.cards(30, size=16), TrainStep.take
     classes = {"n_classes": 4} if preset == "j-rvae" else {}
     given = {"labels": np.where(np.arange(len(cards)) % 2, cards.suit, -1)} if preset == "ss-rvae" else {}
 
@@ -82,7 +82,7 @@ def test_weights_that_are_no_numbers_are_noticed_before_a_phase_learns_from_them
                 self.model.content[-1].weight.fill_(np.nan)
         return evidence
 
-    monkeypatch.setattr(Stepper, "take", spoil)
+    monkeypatch.setattr(TrainStep, "take", spoil)
     monkeypatch.setattr("napari_vae.training.session.SHORTEST_EPOCH", 10_000)
     monkeypatch.setattr("napari_vae.training.session.LONGEST_EPOCH", 10_000)
     train = TrainConfig(epochs=20, batch_size=20, device="cpu")
@@ -96,8 +96,8 @@ def test_who_stops_a_training_that_has_diverged_is_told_so(monkeypatch):
             self.model.content[-1].weight.fill_(np.nan)
         return take(self, step, *batch)
 
-    take = Stepper.take
-    monkeypatch.setattr(Stepper, "take", spoil)
+    take = TrainStep.take
+    monkeypatch.setattr(TrainStep, "take", spoil)
     events = iter_fit(samples.cards(10, size=16).images, ModelConfig(hidden=(16,)), stop=lambda: True)
     with pytest.raises(TrainingError, match="no longer a number"):
         list(events)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import InputError
-from ..training.torchrun import Meeting
+from ..training.torchrun import Rendezvous
 
 if TYPE_CHECKING:
     from ..batch import Outcome, Train
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def several_processes() -> bool:
     """Whether ``torchrun`` started this process with others."""
-    return Meeting.announced().size > 1
+    return Rendezvous.from_environment().size > 1
 
 
 def train_together_on_all(job: Train, files: list[Path], out: Path, overwrite: bool, wait: float) -> list[Outcome]:

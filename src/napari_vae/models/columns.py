@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.class_colors import MOST_CLASSES
 from ..core.errors import InputError
+from .given import training_given
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +60,6 @@ class Given:
         InputError
             If a column is missing, or the model needs something else.
         """
-        from .given import training_given
-
         given = self.values(atoms)
         training_given(
             model,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Window = tuple[int, int]  # rows and columns in pixels; one row is a signal, which shifts along x alone
 
 WIDEST = 16  # windows that the canonical image may be wide
-LENT_PRIOR = 0.1  # of a strain that is lent
+AUXILIARY_PRIOR = 0.1  # of an auxiliary strain
 OVERLAP = 1.3  # each coarse orientation reaches a little into its neighbours, so that none is left between two
 LOG_2PI_E = math.log(2 * math.pi * math.e)
 
@@ -237,7 +237,7 @@ class Scale(Component):
 
 
 class Strain(Component):
-    """Traceless strain in the object's own frame. Models of rotation without it are lent one, see `curriculum`."""
+    """Traceless strain in the object's own frame. In models of rotation without it, it is auxiliary, see `curriculum`."""
 
     name, part, argument, numbers, largest = "strain", "strain", "strain", 2, 0.6
     units: ClassVar = {"strain_xx": "", "strain_xy": "", "screen_strain_xx": "", "screen_strain_xy": ""}
@@ -247,12 +247,12 @@ class Strain(Component):
     )
 
     def inferred(self, config: ModelConfig) -> bool:
-        """Also where it is lent."""
-        return super().inferred(config) or lends(config)
+        """Also where it is auxiliary."""
+        return super().inferred(config) or has_auxiliary_strain(config)
 
     def prior(self, config: ModelConfig, window: Window) -> float:
-        """Wider where it is lent: a narrow one leaves it to the latents, and the angle jumps."""
-        return LENT_PRIOR if lends(config) else config.strain_prior
+        """Wider where it is auxiliary: a narrow one leaves it to the latents, and the angle jumps."""
+        return AUXILIARY_PRIOR if has_auxiliary_strain(config) else config.strain_prior
 
     def widened(self, width: float, config: ModelConfig) -> float:
         """A quarter of a standard deviation."""
@@ -287,8 +287,8 @@ def components_of(config: ModelConfig) -> list[Component]:
     return [COMPONENTS[name] for name in config.invariances]
 
 
-def lends(config: ModelConfig) -> bool:
-    """Whether a model without strain is lent one at the start of its training, see `curriculum`."""
+def has_auxiliary_strain(config: ModelConfig) -> bool:
+    """Whether a model without strain has one in the warm-up of its training, see `curriculum`."""
     return "rotation" in config.invariances and "strain" not in config.invariances
 
 

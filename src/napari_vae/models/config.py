@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, AliasChoices
 
 from ..core.class_colors import MOST_CLASSES
 from ..core.errors import InputError
@@ -195,7 +195,7 @@ class ModelConfig:
         return f"{strain}c{letters}vae" if prefix == "c" else f"{prefix}{strain}{letters}vae"
 
     @property
-    def sorts(self) -> bool:
+    def infers_classes(self) -> bool:
         """Whether the model finds the class of images itself."""
         return self.kind == "joint" or (self.kind == "semi-supervised" and self.n_classes is not None)
 
@@ -258,11 +258,13 @@ class TrainConfig:
             "sorted too early.",
         ),
     ] = 1.0
-    lesson: Annotated[
+    supervised_weight: Annotated[
         NotNegative,
         about(
             "Weight of labels",
-            "Weight of what the given labels or numbers teach the part of the encoder that guesses them, a number.",
+            "Weight of the supervised loss, by which given labels or numbers train the part of the encoder that "
+            "guesses them, a number.",
+            validation_alias=AliasChoices("supervised_weight", "lesson"),  # in earlier versions
         ),
     ] = 20.0
     device: Annotated[

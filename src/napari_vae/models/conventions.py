@@ -20,8 +20,8 @@ FEWEST, ENOUGH = 200, 800  # images of a group that tell whether it is polar
 ODD_FOLD = {6: 3, 4: 1, 2: 1}  # what is left of the symmetry of polar motifs
 
 
-def settle(
-    model: InvariantVAE, told: list[Explanation], load: Callable[[Tensor], Tensor] | None = None
+def set_conventions(
+    model: InvariantVAE, explained: list[Explanation], load: Callable[[Tensor], Tensor] | None = None
 ) -> list[list[float]]:
     """Set the zeros of shift, strain and scale, and the symmetry of the motif, from batches of explained images.
 
@@ -30,7 +30,7 @@ def settle(
     Parameters
     ----------
     model : InvariantVAE
-    told : list of Explanation
+    explained : list of Explanation
     load : callable, optional
         Gives images (B, C, H, W) of those that were explained by their numbers (B,); without it no group is looked at
         for polar motifs.
@@ -40,9 +40,9 @@ def settle(
     list of [float, float]
         1 and 99 percentiles of each latent.
     """
-    z, y = torch.cat([t.mean for t in told]), torch.cat([t.y for t in told])
+    z, y = torch.cat([e.mean for e in explained]), torch.cat([e.y for e in explained])
     rotates = "rotation" in model.config.invariances
-    pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in told]) for f in fields(Pose)))
+    pose = Pose(*(torch.cat([getattr(e.pose, f.name) for e in explained]) for f in fields(Pose)))
     if not rotates or len(z) < FEWEST:
         load = None
     if model.gauge.used.any() or (load is not None and looks_same(model, z[:MOTIFS], y[:MOTIFS], 2).any()):

@@ -25,26 +25,26 @@ class Evidence:
         KL divergence of each latent from its prior.
     observed_kl : Tensor (B,)
         KL divergence of the class, or of the numbers that are not given, from their prior.
-    lesson : Tensor (B,)
-        Cost of the guess of a class or of numbers that are given.
-    aside : Tensor (B,)
-        Cost of angles other than those that the model is told, which is no part of the ELBO.
+    supervised : Tensor (B,)
+        Supervised loss: cost of the guess of a class or of numbers that are given.
+    distillation : Tensor (B,)
+        Distillation loss: cost of angles and latents other than those of the teacher, which is no part of the ELBO.
     """
 
     posed: Tensor
     reconstruction: Tensor
     latent_kl: Tensor
     observed_kl: Tensor
-    lesson: Tensor
-    aside: Tensor
+    supervised: Tensor
+    distillation: Tensor
 
     def free_energy(self, beta: float | Tensor = 1.0, beta_discrete: float | Tensor = 1.0) -> Tensor:
         """Free energy (B,), the negative ELBO where the weights β are 1."""
         return self.posed + beta * self.latent_kl.sum(1) + beta_discrete * self.observed_kl
 
-    def training_cost(self, beta: float | Tensor, beta_discrete: float | Tensor, lesson: float) -> Tensor:
-        """What a step makes smaller (B,); `lesson` weighs what the guess is taught."""
-        return self.free_energy(beta, beta_discrete) + lesson * self.lesson + self.aside
+    def training_cost(self, beta: float | Tensor, beta_discrete: float | Tensor, supervised_weight: float) -> Tensor:
+        """What a step makes smaller (B,)."""
+        return self.free_energy(beta, beta_discrete) + supervised_weight * self.supervised + self.distillation
 
     def detach(self) -> Evidence:
         """The same numbers without their graph."""
@@ -66,6 +66,25 @@ class Evidence:
     def mean(self) -> Evidence:
         """Mean over all images, as a batch of one."""
         return Evidence(*(getattr(self, f.name).mean(0, keepdim=True) for f in fields(self)))
+
+
+@dataclass
+class Target:
+    """What a model is to take over from its teacher, see `curriculum`.
+
+    Attributes
+    ----------
+    turns : Tensor (B, 1)
+        Coarse orientations.
+    angle : Tensor (B, 1)
+        The angles in them, in radians.
+    strain : Tensor (B, 2)
+        Along the axes in which the images of a class differ most and least, in units of its spread.
+    """
+
+    turns: Tensor
+    angle: Tensor
+    strain: Tensor
 
 
 @dataclass

@@ -34,7 +34,7 @@ class Category(nn.Module):
         """Log-probabilities (B, K) that the classifier gives to the classes."""
         return F.log_softmax(self.classifier(features), -1)
 
-    def lesson(self, features: Tensor, truth: Tensor) -> Tensor:
+    def supervised_loss(self, features: Tensor, truth: Tensor) -> Tensor:
         """Cross-entropy (B,) between the guess and the truth (B, K)."""
         return -(truth * self.guess(features)).sum(-1)
 

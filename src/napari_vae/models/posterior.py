@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .components import COMPONENTS, components_of, lends
+from .components import COMPONENTS, components_of, has_auxiliary_strain
 from .config import Invariance, ModelConfig
 from .draws import Draws
 from .pose import Pose, turned_copies, uniform_angles
@@ -85,15 +85,15 @@ class PoseReader:
 
     Attributes
     ----------
-    lent : float
-        How much of the strain is drawn: 1, or 0 in a model that is only lent one at the start of its training.
+    draws_strain : bool
+        False where the strain is auxiliary, but for the warm-up of the training.
     """
 
     def __init__(self, config: ModelConfig, size: tuple[int, int]) -> None:
         self.config, self.window = config, size
         self.sizes = {part.name: part.size(size) for part in COMPONENTS.values() if part.inferred(config)}
         self.copies = math.prod(part.copies(config) for part in components_of(config))
-        self.lent = 0.0 if lends(config) else 1.0
+        self.draws_strain = not has_auxiliary_strain(config)
 
     def views(self, images: Tensor) -> Tensor:
         """Square images (B, C, S, S) with each coarse pose undone: (B, R, C, S, S)."""
@@ -105,7 +105,7 @@ class PoseReader:
         means, sds = raw[..., :total].split(sizes, -1), F.softplus(raw[..., total:] - 3).split(sizes, -1)
         seen, spread = Pose.identity(raw.shape[:2], raw.device), {}
         for name, mean, sd in zip(self.sizes, means, sds, strict=True):
-            if name not in self.config.invariances and not self.lent:
+            if name not in self.config.invariances and not self.draws_strain:
                 continue
             component = COMPONENTS[name]
             like = getattr(seen, component.part)

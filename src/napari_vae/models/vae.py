@@ -40,9 +40,8 @@ from torch import Tensor, nn
 from .config import Invariance, ModelConfig
 from .decoders import canvas_side, make_decoder
 from .draws import Draws
-from .evidence import Evidence, Explanation
+from .evidence import Evidence, Explanation, Target
 from .gauge import Gauge
-from .guide import Told
 from .hypotheses import Look, Tried, Weighed
 from .likelihood import make_likelihood
 from .networks import Encoder, PoseHead, mlp, pad_to_square, shrink
@@ -55,8 +54,8 @@ COARSE, COARSE_SIGNAL = 24, 256  # side of the images, or signals, that the enco
 GLANCE = 16  # side of those by which the orientations are ranked
 KEEP = 2  # orientations that are drawn at full resolution
 KEEP_CLASSES = 2  # classes that are
-TOLERANCE = math.radians(1)  # by which a model may differ from what it is told of the angle
-TOLERANCE_LATENT = 0.05  # and of the latents; with more they turn against the axes that they are told
+TOLERANCE = math.radians(1)  # by which an angle may differ from that of the teacher
+TOLERANCE_LATENT = 0.05  # and the latents from its strain; with more they turn against its axes
 
 
 class InvariantVAE(nn.Module):
@@ -133,31 +132,31 @@ class InvariantVAE(nn.Module):
         *,
         given: Tensor | None = None,
         centring: bool = False,
-        told: Told | None = None,
+        target: Target | None = None,
     ) -> Evidence:
         """What images (B, C, H, W) cost, from one draw of latents and poses.
 
         With `centring` every image is drawn in one random orientation instead of the likeliest: the canonical images
         become round and the shifts learn to centre them. Trained from the start on the likeliest, a model of rotation
-        and translation would turn all images until they are off-centre to the same side, and stay there. What is `told`
-        is followed.
+        and translation would turn all images until they are off-centre to the same side, and stay there. A
+        `target` is followed.
         """
         look = self.look(images)
         tried = self._try(look, given, KEEP_CLASSES, draws)
         if centring:
             turns = draws.whole(self.reader.copies, (len(images), 1, 1), images.device)
-        elif told is not None:
-            turns = told.turns[:, None]
+        elif target is not None:
+            turns = target.turns[:, None]
         else:
             turns = self._rank(images, look, tried, KEEP)
         turns = turns.expand(-1, tried.y.shape[1], -1)
         posed = look.posed.select(turns.flatten(1))
-        aside = torch.zeros_like(posed.pose.angle[:, 0])
-        if told is not None:
-            aside = self._disobedience(tried, posed, told)
-            posed.pose.angle = told.angle.expand_as(posed.pose.angle)
+        distillation = torch.zeros_like(posed.pose.angle[:, 0])
+        if target is not None:
+            distillation = self._distillation_loss(tried, posed, target)
+            posed.pose.angle = target.angle.expand_as(posed.pose.angle)
         weighed = self._weigh(images, look, tried, turns, posed.sample(draws))
-        return self._sum(look, tried, weighed, given, aside)
+        return self._sum(look, tried, weighed, given, distillation)
 
     @torch.no_grad()
     def likeliest(self, images: Tensor, given: Tensor | None) -> tuple[Look, Tensor]:
@@ -265,24 +264,24 @@ class InvariantVAE(nn.Module):
         posed = -torch.logsumexp(-(nll + kl), -1) + math.log(self.reader.copies)
         return Weighed(logits, nll, posed, torch.softmax(-(nll + kl).detach(), -1))
 
-    def _disobedience(self, tried: Tried, posed: PosePosterior, told: Told) -> Tensor:
-        """Cost (B,) of angles other than told; and, where a class is given, of latents that are not the strain."""
-        cost = 0.5 * (wrap(posed.pose.angle - told.angle) / TOLERANCE).square().mean(1)
+    def _distillation_loss(self, tried: Tried, posed: PosePosterior, target: Target) -> Tensor:
+        """Cost (B,) of angles off the target; and, where a class is given, of latents that are not its strain."""
+        cost = 0.5 * (wrap(posed.pose.angle - target.angle) / TOLERANCE).square().mean(1)
         if self.n_given:
             k = min(2, self.config.latent_dim)
-            apart = tried.content.mean[..., :k] - told.stretch[:, None, :k]
+            apart = tried.content.mean[..., :k] - target.strain[:, None, :k]
             cost = cost + 0.5 * (apart / TOLERANCE_LATENT).square().sum(-1).mean(1)
         return cost
 
-    def _sum(self, look: Look, tried: Tried, weighed: Weighed, given: Tensor | None, aside: Tensor) -> Evidence:
+    def _sum(self, look: Look, tried: Tried, weighed: Weighed, given: Tensor | None, distillation: Tensor) -> Evidence:
         """Evidence, summed over the classes by their probabilities."""
         w = tried.weights
         zero = torch.zeros_like(weighed.posed[:, 0])
-        observed_kl, lesson = zero, zero
+        observed_kl, supervised = zero, zero
         if isinstance(self.observed, Quantity):
-            observed_kl, lesson = self.observed.costs(look.features, given)
+            observed_kl, supervised = self.observed.costs(look.features, given)
         elif isinstance(self.observed, Category) and given is not None:
-            lesson = self.observed.lesson(look.features, given)
+            supervised = self.observed.supervised_loss(look.features, given)
         elif isinstance(self.observed, Category):
             guess = self.observed.guess(look.features)
             observed_kl = (torch.exp(guess) * guess).sum(-1) + math.log(self.n_given)
@@ -291,6 +290,6 @@ class InvariantVAE(nn.Module):
             reconstruction=(w[..., None] * weighed.turns * weighed.nll).sum((1, 2)),
             latent_kl=(w[..., None] * tried.content.kl()).sum(1),
             observed_kl=observed_kl,
-            lesson=lesson,
-            aside=aside,
+            supervised=supervised,
+            distillation=distillation,
         )

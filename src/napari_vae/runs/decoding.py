@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..models.components import Freedom, components_of
+from .planes import tile
 
 if TYPE_CHECKING:
     from .run import Run
@@ -73,8 +74,6 @@ def grid(run: Run, x: str, y: str, n: int, values: dict[str, Any], label: int | 
 
     ``None`` where `x` and `y` are no two latents.
     """
-    from .planes import tile
-
     names = [f"z{i + 1}" for i in range(run.model_config.latent_dim)]
     if x not in names or y not in names or x == y:
         return None

@@ -28,6 +28,7 @@ FORMAT = 1
 Side = Annotated[Whole, about(ge=1, le=4096)]  # of a window, in pixels
 MARKER = "run.json"
 WEIGHTS, HISTORY = "weights.safetensors", "history.csv"
+OLD_COLUMNS = {"lesson": "supervised"}  # of the history, in earlier versions
 
 
 class RunFile(Saved):
@@ -96,7 +97,7 @@ def _parts(folder: Path, known: RunFile, device: torch.device) -> dict[str, Any]
         with torch.device("meta"):  # nothing is drawn from the global random numbers
             model = InvariantVAE(known.model, known.channels, known.window, known.scale.n)
         model.load_state_dict(load_weights(folder / WEIGHTS), assign=True)
-        history = pd.read_csv(regular_file(folder / HISTORY, MOST_BYTES))
+        history = pd.read_csv(regular_file(folder / HISTORY, MOST_BYTES)).rename(columns=OLD_COLUMNS)
     except ReadError:
         raise
     except Exception as error:

@@ -19,7 +19,7 @@ LOOK = 100  # images that are looked at at once, at least
 LABELLED = 0.25  # share of a batch that is labelled, at least
 
 
-class Supply:
+class Batches:
     """Batches of images and of what is given with them.
 
     Where labels are given for some images, part of each batch are labelled images, in which all classes are equally
@@ -79,7 +79,7 @@ class Supply:
         """How many images there are, of all sorts."""
         return len(self._images)
 
-    def batches(self, epoch: int, position: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def of_epoch(self, epoch: int, position: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Rows of each batch of an epoch, from a position on, and of the labelled images that join it.
 
         They depend on nothing but the seed and the epoch.

@@ -4,54 +4,51 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel
 from safetensors.torch import save
 from torch import Tensor
 
 from ..core.errors import InputError, storage_problem
 from ..core.folders import check_replaceable, check_writable, holds, remove_folder, replace_folder
 from ..core.provenance import data_hash
-from ..core.settings import Number, Saved, Whole, about, allowed
+from ..core.settings import Number, Saved, Whole, about
 from ..io.json_files import read_json
-from ..models.guide import Guide
+from ..models.config import ModelConfig, TrainConfig
 from ..models.images import Images
 from ..models.weights import are_finite, load_weights
-from .curriculum import Phase
-
-if TYPE_CHECKING:
-    from ..runs.run import Run
-    from .session import Session
+from ..runs.folder import OLD_COLUMNS
+from ..runs.run import Run
+from .curriculum import Teacher
+from .session import Session, check_history
 
 EVERY = 30.0  # seconds between two checkpoints
 MARKER = "checkpoint.json"
 Step = Annotated[Whole, about(ge=0, le=10**9)]
 
 
+class Identity(BaseModel):
+    """What makes a training this one and no other."""
+
+    data_sha256: str
+    model: ModelConfig
+    train: TrainConfig
+    before: dict[str, Any] | None
+
+
 class _State(Saved):
     """What ``checkpoint.json`` holds."""
 
-    identity: dict[str, Any]
-    history: list[dict[str, Number]]
+    identity: Identity
+    history: list[dict[str, Whole | Number]]
     counts: tuple[Step, Step, Step]
     schedule: tuple[Step | None, Step]
     start: Number | None
-    phase: Phase
     parts: Annotated[Whole, about(ge=1, le=10**6)] = 1  # an earlier version did not keep these two
     best: Number | None = None
-
-
-def check_history(history: list[dict[str, Any]], latents: int) -> None:
-    """Refuse to go on from rows of a history that lack numbers.
-
-    Raises
-    ------
-    InputError
-    """
-    names = [*("epoch", "step", "seconds", "held_out"), *(f"kl_z{i}" for i in range(1, latents + 1))]
-    if not allowed([row.get(name) for row in history for name in names], list[Number]):
-        raise InputError("The history of the training to go on from is damaged; train anew.")
 
 
 class Checkpoint:
@@ -60,7 +57,7 @@ class Checkpoint:
     A disk that does not take it is no reason to end a training: ``note`` says so then.
     """
 
-    def __init__(self, session: Session, folder: Path | None, identity: dict[str, Any]) -> None:
+    def __init__(self, session: Session, folder: Path | None, identity: Identity | None) -> None:
         self.session, self.folder, self.identity, self.note = session, folder, identity, ""
         self._written = time.monotonic()
 
@@ -76,39 +73,39 @@ class Checkpoint:
             If the folder holds the checkpoint of another training, or other files, or may not be written to.
         """
         if folder is None:
-            return cls(session, None, {})
-        identity = {
-            "data_sha256": data_hash(images),
-            "model": session.model.config.to_dict(),
-            "train": session.train.to_dict(),
-            "before": None if before is None else before.provenance,
-        }
+            return cls(session, None, None)
+        identity = Identity(
+            data_sha256=data_hash(images),
+            model=session.model.config,
+            train=replace(session.train, checkpoint=None),
+            before=None if before is None else json.loads(json.dumps(before.provenance)),
+        )
         path = check_writable(folder)
-        checkpoint = cls(session, path, json.loads(json.dumps(identity)))
+        checkpoint = cls(session, path, identity)
         if holds(path, MARKER):
             checkpoint._restore()
         else:
             check_replaceable(path, MARKER)
         return checkpoint
 
-    def keep(self, *, now: bool = False) -> None:
+    def keep(self, now: bool = False) -> None:
         """Write the state if it is time, or `now`."""
         if (
             self.folder is None
+            or self.identity is None
             or not self.session.group.first
             or (not now and time.monotonic() - self._written < EVERY)
         ):
             return
         s = self.session
         state = {
-            "identity": self.identity,
+            "identity": self.identity.model_dump(mode="json"),
             "history": s.history,
             "counts": [s.step, s.epoch, s.position],
             "schedule": [s.schedule.cooldown_from, s.schedule.n_steps],
             "start": s.start,
             "best": s.best[0] if s.best[1] else None,
-            "parts": s.stepper.parts,
-            "phase": s.teaching.phase,
+            "parts": s.train_step.parts,
         }
         try:
             with replace_folder(self.folder, MARKER) as new:
@@ -128,13 +125,13 @@ class Checkpoint:
         s = self.session
         tensors = {f"model.{k}": v for k, v in s.model.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in s.best[1].items()}
-        for number, values in s.stepper.optimizer.state_dict()["state"].items():
+        for number, values in s.train_step.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{k}": v for k, v in values.items()}
-        tensors["generator"] = s.stepper.generator.get_state()
-        if s.teaching.provisional is not None:
-            tensors["provisional"] = s.teaching.provisional
-        if s.teaching.guide is not None:
-            tensors |= {f"guide.{k}": v for k, v in s.teaching.guide.state_dict().items()}
+        tensors["generator"] = s.train_step.generator.get_state()
+        if s.supervision.provisional is not None:
+            tensors["provisional"] = s.supervision.provisional
+        if s.supervision.teacher is not None:
+            tensors |= {f"teacher.{k}": v for k, v in s.supervision.teacher.state_dict().items()}
         return {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
 
     def _restore(self) -> None:
@@ -154,24 +151,25 @@ class Checkpoint:
         s.model.load_state_dict(_named(tensors, "model."))
         if not are_finite(s.model):
             raise InputError("It holds weights that are NaN or too large.")
-        optimizer = s.stepper.optimizer.state_dict()
+        optimizer = s.train_step.optimizer.state_dict()
         for key, value in tensors.items():
             if key.startswith("optimizer."):
                 _, number, name = key.split(".")
                 optimizer["state"].setdefault(int(number), {})[name] = value
-        s.stepper.optimizer.load_state_dict(optimizer)
-        s.stepper.generator.set_state(tensors["generator"])
+        s.train_step.optimizer.load_state_dict(optimizer)
+        s.train_step.generator.set_state(tensors["generator"])
         if "provisional" in tensors:
-            s.teaching.provisional = tensors["provisional"].to(s.supply.rows.device)
-        s.teaching.phase = state.phase
-        if guide := _named(tensors, "guide."):
-            s.teaching.guide = Guide(s.model)
-            s.teaching.guide.load_state_dict(guide)
-        check_history(state.history, s.model.config.latent_dim)
-        s.history, s.start = state.history, state.start
+            s.supervision.provisional = tensors["provisional"].to(s.batches.rows.device)
+        if teacher := _named(tensors, "teacher.") or _named(tensors, "guide."):  # of an earlier version
+            s.supervision.teacher = Teacher(s.model)
+            s.supervision.teacher.load_state_dict(teacher)
+        s.history = [{OLD_COLUMNS.get(name, name): value for name, value in row.items()} for row in state.history]
+        check_history(s.history, s.model.config.latent_dim)
+        s.start = state.start
         s.step, s.epoch, s.position = state.counts
+        s.supervision.phase = s.curriculum.phase(s.step - 1)
         s.schedule.cooldown_from, s.schedule.n_steps = state.schedule
-        s.stepper.parts = state.parts
+        s.train_step.parts = state.parts
         if state.best is not None:
             s.best = state.best, {name: value.to(s.device) for name, value in _named(tensors, "best.").items()}
 

@@ -16,6 +16,7 @@ from ..models.config import ModelConfig, TrainConfig
 from ..models.given import training_given
 from ..models.images import choose_likelihood, training_images
 from ..runs.run import Run
+from .checkpoint import Checkpoint
 from .processes import ALONE, Group
 from .session import Session
 
@@ -138,7 +139,10 @@ def iter_fit(
         session = Session(
             images, model, train, device, limits=limits, given=given, n_given=scale.n, before=start, group=group
         )
-        stopped = yield from session.run(stop or never)
+        checkpoint = Checkpoint.attach(session, images, train.checkpoint, start)
+        stopped = yield from session.run(stop or never, checkpoint.keep)
+        if not stopped:
+            checkpoint.discard()
         return Run(
             session.model,
             train_config=train,
@@ -148,7 +152,7 @@ def iter_fit(
             latent_range=session.latent_range,
             usual_elbo=session.usual_elbo(),
             stopped=stopped,
-            note=" ".join(filter(None, (session.note, session.checkpoint.note))),
+            note=" ".join(filter(None, (session.note, checkpoint.note))),
             provenance=about,
         )
     except (RuntimeError, MemoryError) as error:  # a generator worker would swallow a RuntimeError

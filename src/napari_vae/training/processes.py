@@ -18,7 +18,7 @@ from torch import Tensor, distributed, nn
 from ..core.device import choose_device, is_out_of_memory
 from ..core.errors import InputError, TrainingError
 from ..models.evidence import Evidence
-from .torchrun import Meeting
+from .torchrun import Rendezvous
 
 
 class Share(NamedTuple):
@@ -88,9 +88,9 @@ class Group:
         """The numbers of the first process."""
         if self.size == 1:
             return list(values)
-        told = torch.tensor(values, dtype=torch.float64, device=self.device or None)
-        self.follow([told])
-        return [float(value) for value in told]
+        values_of_first = torch.tensor(values, dtype=torch.float64, device=self.device or None)
+        self.follow([values_of_first])
+        return [float(value) for value in values_of_first]
 
     def collect(self, parts: Sequence[bytes]) -> list[bytes]:
         """Bytes of which each is in one process, in all of them; the others give empty ones in their place."""
@@ -145,7 +145,7 @@ PATIENCE = timedelta(days=1)  # for a process that still detects the atoms of a 
 
 @contextmanager
 def _exchange() -> Iterator[None]:
-    """Say in a sentence that another process has gone, which the libraries tell as a fault of a connection."""
+    """Say in a sentence that another process has gone, which the libraries report as a fault of a connection."""
     try:
         yield
     except RuntimeError as error:
@@ -179,25 +179,23 @@ def joined(device: str = "auto", *, wait: float = 60.0) -> Iterator[Group]:
     ...     group.first, group.size
     (True, 1)
     """
-    meeting = Meeting.announced()
-    if meeting.size == 1:
+    place = Rendezvous.from_environment()
+    if place.size == 1:
         yield Group()
         return
     chosen = choose_device(device)
     if chosen.type not in ("cpu", "cuda"):
         raise InputError(f"Several processes cannot share {chosen.type}; give --device cpu, or train in one process.")
     if chosen.type == "cuda":
-        if meeting.local >= torch.cuda.device_count():
+        if place.local >= torch.cuda.device_count():
             raise InputError(
                 f"This machine has {torch.cuda.device_count()} GPUs; start one process for each, or give --device cpu."
             )
-        chosen = torch.device("cuda", meeting.local)
-    store, backend = meeting.begin(wait), "nccl" if chosen.type == "cuda" else "gloo"
+        chosen = torch.device("cuda", place.local)
+    store, backend = place.connect(wait), "nccl" if chosen.type == "cuda" else "gloo"
     with _exchange():
-        distributed.init_process_group(
-            backend, store=store, rank=meeting.rank, world_size=meeting.size, timeout=PATIENCE
-        )
+        distributed.init_process_group(backend, store=store, rank=place.rank, world_size=place.size, timeout=PATIENCE)
     try:
-        yield Group(meeting.rank, meeting.size, str(chosen))
+        yield Group(place.rank, place.size, str(chosen))
     finally:
         distributed.destroy_process_group()

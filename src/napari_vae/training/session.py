@@ -16,8 +16,9 @@ from ..core.device import describe_device
 from ..core.errors import InputError, TrainingError
 from ..core.normalization import Normalization
 from ..core.progress import Progress
+from ..core.settings import Number, allowed
 from ..models.config import ModelConfig, TrainConfig
-from ..models.conventions import settle
+from ..models.conventions import set_conventions
 from ..models.draws import Draws
 from ..models.evidence import Evidence, Explanation
 from ..models.images import Images
@@ -26,13 +27,11 @@ from ..models.manifold import decode_manifold
 from ..models.networks import initialise
 from ..models.vae import InvariantVAE
 from ..models.weights import are_finite
-from .batches import Supply
-from .checkpoint import Checkpoint, check_history
-from .curriculum import Curriculum
+from .batches import Batches
+from .curriculum import Curriculum, Supervision
 from .processes import ALONE, Group
 from .schedule import Schedule
-from .step import Stepper
-from .teaching import Teaching
+from .step import TrainStep
 
 if TYPE_CHECKING:
     from ..runs.run import Run
@@ -84,30 +83,34 @@ class Session:
         self.earlier = len(self.history)  # rows of the training that this one goes on from
         self.start: float | None = None  # loss before the first step
         self.step = self.epoch = self.position = 0  # `position`: batches of this epoch that are done
-        partly = config.kind == "semi-supervised" and config.n_classes is not None
-        self.supply = Supply(images, given, partly=partly, batch_size=train.batch_size, seed=train.seed, device=device)
+        partly, size = config.kind == "semi-supervised" and config.n_classes is not None, train.batch_size
+        self.batches = Batches(images, given, partly=partly, batch_size=size, seed=train.seed, device=device)
         self.model = self._make_model(config, images.shape, n_given, limits, before)
-        steps = self.supply.steps_per_epoch
+        steps = self.batches.steps_per_epoch
         total = None if train.epochs == "auto" else train.epochs * steps
         self.curriculum = Curriculum(config, train, steps, total, before is not None)
-        self.teaching = Teaching(self.model, self.supply, group)
-        self.stepper = Stepper(self.model, self.supply, self.teaching, self.curriculum, train, group)
-        self.schedule = Schedule(train.learning_rate, total, earliest=self.curriculum.settled)
+        self.supervision = Supervision(self.model, self.batches, group)
+        self.train_step = TrainStep(self.model, self.batches, self.supervision, self.curriculum, train, group)
+        self.schedule = Schedule(train.learning_rate, total, earliest=self.curriculum.free_from)
         self.latent_range: list[list[float]] = []  # 1 and 99 percentiles of each
         self.note = ""  # what the user should know of how the training ended
         self.best: tuple[float, dict[str, Tensor]] = (math.inf, {})  # held-out loss and weights
-        self.floor = float(self.model.likelihood.floor(self.supply.load(self.supply.held_out)).mean())
-        self.checkpoint = Checkpoint.attach(self, images, train.checkpoint, before)
+        self.floor = float(self.model.likelihood.floor(self.batches.load(self.batches.held_out)).mean())
 
-    def run(self, stop: Callable[[], bool]) -> Generator[Progress, None, bool]:
-        """Train to the end or until `stop` says so; returns whether it was stopped."""
-        clock = _Clock(self.step)
+    def run(self, stop: Callable[[], bool], keep: Callable[[bool], None]) -> Generator[Progress, None, bool]:
+        """Train to the end or until `stop` says so; returns whether it was stopped.
+
+        What `keep` stores is enough to go on from; with True it shall not wait.
+        """
+        clock = _Clock(self.step, self.history[-1]["seconds"] if self.history else 0.0)
         yield self._progress(clock, "Training")
         costs: list[Evidence] = []
-        for rows, labelled in self._batches():
-            if self.curriculum.phase(self.step) != self.teaching.phase and self._diverged(costs):
+        batches, stopped = self._batches(), False
+        while self.step < self.schedule.n_steps and not stopped and not self.note:
+            rows, labelled = next(batches)
+            if self.curriculum.phase(self.step) != self.supervision.phase and self._diverged(costs):
                 self._return_to_best()
-            costs.append(self.stepper.take(self.step, self._rate(), rows, labelled))
+            costs.append(self.train_step.take(self.step, self._rate(), rows, labelled))
             self.step += 1
             if self.start is None:
                 self.start = float(self.group.mean(costs[0]).free_energy()) - self.floor
@@ -115,28 +118,25 @@ class Session:
             if self._evaluation_due() or (stopped and len(self.history) == self.earlier):
                 self._evaluate(costs, clock)
                 costs = []
-                self.checkpoint.keep()
+                if not self.note:
+                    keep(False)
                 yield self._progress(clock, self.note or self._message(), self._manifold())
             elif clock.due():
                 yield self._progress(clock, self._message())
             if stopped and not self.note:
                 if self._diverged(costs):
                     self._return_to_best()
-                self.checkpoint.keep(now=True)
-            if stopped or self.note or self.step >= self.schedule.n_steps:
-                break
-        self.teaching.enter("free")
+                keep(True)
+        self.supervision.enter("free")
         self._order_latents()
-        self._settle(in_haste=stopped)
-        if not stopped:
-            self.checkpoint.discard()
+        self._set_conventions(in_haste=stopped)
         return stopped
 
     def usual_elbo(self) -> list[float]:
         """The 5 and 50 percentiles of the ELBO of images that nothing was learnt from (of others too, if few)."""
-        rows = self.supply.held_out
-        rows = rows[:FEW] if len(rows) >= FEWEST else torch.cat([rows, self.supply.rows[:FEWEST]])
-        costs = torch.cat([told.evidence.free_energy() for told in self._explain(rows)])
+        rows = self.batches.held_out
+        rows = rows[:FEW] if len(rows) >= FEWEST else torch.cat([rows, self.batches.rows[:FEWEST]])
+        costs = torch.cat([one.evidence.free_energy() for one in self._explain(rows)])
         percentiles: list[float] = np.percentile(-costs.cpu().numpy(), [5, 50]).tolist()
         return percentiles
 
@@ -155,9 +155,9 @@ class Session:
         return model.to(self.device)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches without end; see `Supply.batches`."""
+        """Batches without end; see `Batches.of_epoch`."""
         while True:
-            for batch in self.supply.batches(self.epoch, self.position):
+            for batch in self.batches.of_epoch(self.epoch, self.position):
                 self.position += 1
                 yield batch
             self.epoch, self.position = self.epoch + 1, 0
@@ -169,12 +169,12 @@ class Session:
     def _explain(self, rows: Tensor) -> Iterator[Explanation]:
         """The best account of some images, in batches, with what is given of them if the model needs it."""
         conditional = self.model.config.kind == "conditional"
-        for part in rows.split(self.supply.look_size):
-            given = self.supply.load_given(part) if conditional else None
-            yield self.model.explain(self.supply.load(part), given)
+        for part in rows.split(self.batches.look_size):
+            given = self.batches.load_given(part) if conditional else None
+            yield self.model.explain(self.batches.load(part), given)
 
     def _evaluation_due(self) -> bool:
-        steps = self.supply.steps_per_epoch
+        steps = self.batches.steps_per_epoch
         every = min(LONGEST_EPOCH, math.ceil(SHORTEST_EPOCH / steps) * steps)
         return self.step % every == 0 or self.step >= self.schedule.n_steps
 
@@ -184,15 +184,15 @@ class Session:
         noise = torch.Generator(self.device).manual_seed(self.train.seed)  # the same draws each time
         weights, centring = self.curriculum.weights(self.step), self.curriculum.centring(self.step)
         held_out = [
-            self.stepper.evidence(part, Draws(noise), centring=centring).free_energy(*weights)
-            for part in self.supply.held_out.split(self.supply.look_size)
+            self.train_step.evidence(part, Draws(noise), centring=centring).free_energy(*weights)
+            for part in self.batches.held_out.split(self.batches.look_size)
         ]
         seen = self.group.mean(Evidence.joined(costs))
         self.group.align(self.model)
         assert self.start is not None
-        last = self.history[self.earlier - 1] if self.earlier else {"epoch": 0.0, "step": 0, "seconds": 0.0}
+        last = self.history[self.earlier - 1] if self.earlier else {"epoch": 0.0, "step": 0}
         row = {
-            "epoch": last["epoch"] + self.epoch + self.position / self.supply.steps_per_epoch,
+            "epoch": last["epoch"] + self.epoch + self.position / self.batches.steps_per_epoch,
             "step": last["step"] + self.step,
             "loss": float(seen.free_energy(*weights)) - self.floor,
             "reconstruction": float(seen.reconstruction) - self.floor,
@@ -203,14 +203,14 @@ class Session:
             "held_out": float(torch.cat(held_out).mean()) - self.floor,
             "floor": self.floor,
             "learning_rate": self._rate(),
-            "seconds": last["seconds"] + clock.seconds(),
+            "seconds": clock.before + clock.seconds(),
         }
         row = dict(zip(row, self.group.agree(list(row.values())), strict=True))
         if not math.isfinite(row["loss"]) or not math.isfinite(row["held_out"]):
             self._return_to_best()
             return
         self.history.append(row)
-        if self.teaching.phase == "free" and row["held_out"] < self.best[0]:
+        if self.supervision.phase == "free" and row["held_out"] < self.best[0]:
             self.best = row["held_out"], {name: value.clone() for name, value in self.model.state_dict().items()}
         self.schedule.watch(self.step, [past["held_out"] for past in self.history[self.earlier :]], self.start)
 
@@ -232,16 +232,16 @@ class Session:
         if config.kind in ("vae", "conditional"):
             return {}
         name = "kl_class" if config.n_classes else "kl_target"
-        return {name: float(seen.observed_kl), "lesson": float(seen.lesson)}
+        return {name: float(seen.observed_kl), "supervised": float(seen.supervised)}
 
-    def _settle(self, *, in_haste: bool) -> None:
+    def _set_conventions(self, *, in_haste: bool) -> None:
         """Learn from training images where the latents lie, and what the upright image leaves open of the poses."""
         self.model.gauge.reset()  # poses of the upright image
         self.model.polarity.reset()
-        rows = self.supply.rows[: FEW if in_haste else MANY]  # who stops does not want to wait
-        told = list(self._explain(rows))
-        load = None if in_haste else lambda chosen: self.supply.load(rows[chosen.to(rows.device)])
-        self.latent_range = settle(self.model, told, load)
+        rows = self.batches.rows[: FEW if in_haste else MANY]  # who stops does not want to wait
+        explained = list(self._explain(rows))
+        load = None if in_haste else lambda chosen: self.batches.load(rows[chosen.to(rows.device)])
+        self.latent_range = set_conventions(self.model, explained, load)
 
     def _order_latents(self) -> None:
         """Make z1 the latent that says most about the images (largest KL), and so on; the history follows."""
@@ -259,7 +259,7 @@ class Session:
     def _message(self) -> str:
         settling = self.schedule.cooldown_from is not None and self.step > self.schedule.cooldown_from
         words = "Training, settling" if settling else "Training"
-        parts = self.stepper.parts
+        parts = self.train_step.parts
         return words if parts == 1 else f"{words}; memory is short: each batch is taken in {parts} parts"
 
     def _progress(self, clock: _Clock, message: str, manifold: npt.NDArray[np.float32] | None = None) -> Progress:
@@ -267,7 +267,7 @@ class Session:
         n_steps = self.schedule.expected(self.step)
         return Progress(
             epoch=self.epoch,
-            n_epochs=math.ceil(n_steps / self.supply.steps_per_epoch),
+            n_epochs=math.ceil(n_steps / self.batches.steps_per_epoch),
             step=self.step,
             n_steps=n_steps,
             seconds_left=clock.seconds_left(self.step, n_steps),
@@ -279,9 +279,10 @@ class Session:
 
 
 class _Clock:
-    """Seconds since the start, and when the next progress event is due."""
+    """Seconds since the start, those `before` it, and when the next progress event is due."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, before: float) -> None:
+        self.before = before
         self._first_step, self._start, self._last = step, time.perf_counter(), 0.0
 
     def seconds(self) -> float:
@@ -296,6 +297,18 @@ class _Clock:
     def seconds_left(self, step: int, n_steps: int) -> float | None:
         done = step - self._first_step
         return self.seconds() / done * max(0, n_steps - step) if done else None
+
+
+def check_history(history: list[dict[str, Any]], latents: int) -> None:
+    """Refuse to go on from rows of a history that lack numbers.
+
+    Raises
+    ------
+    InputError
+    """
+    names = [*("epoch", "step", "seconds", "held_out"), *(f"kl_z{i}" for i in range(1, latents + 1))]
+    if not allowed([row.get(name) for row in history for name in names], list[Number]):
+        raise InputError("The history of the training to go on from is damaged; train anew.")
 
 
 def _records(run: Run) -> list[dict[str, Any]]:

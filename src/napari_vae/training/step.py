@@ -18,10 +18,9 @@ from ..models.config import TrainConfig
 from ..models.draws import Draws
 from ..models.evidence import Evidence
 from ..models.vae import InvariantVAE
-from .batches import Supply
-from .curriculum import Curriculum
+from .batches import Batches
+from .curriculum import Curriculum, Supervision
 from .processes import Group, Share
-from .teaching import Teaching
 
 LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
 WARM = 3  # steps of a kind before one is recorded, so that all that lasts is there
@@ -30,14 +29,14 @@ Take = Callable[[Tensor, Tensor], Evidence]
 Record = Callable[[Take, Tensor, Tensor, torch.Generator], Take]
 
 
-class Stepper:
+class TrainStep:
     """Takes the steps of a training.
 
     Parameters
     ----------
     model : InvariantVAE
-    supply : Supply
-    teaching : Teaching
+    batches : Batches
+    supervision : Supervision
     curriculum : Curriculum
     train : TrainConfig
     group : Group
@@ -57,15 +56,15 @@ class Stepper:
     def __init__(
         self,
         model: InvariantVAE,
-        supply: Supply,
-        teaching: Teaching,
+        batches: Batches,
+        supervision: Supervision,
         curriculum: Curriculum,
         train: TrainConfig,
         group: Group,
     ) -> None:
-        self.model, self.supply, self.teaching, self.curriculum, self.train = model, supply, teaching, curriculum, train
-        self.group = group
-        self.device = supply.device
+        self.model, self.batches, self.supervision, self.curriculum = model, batches, supervision, curriculum
+        self.train, self.group = train, group
+        self.device = batches.device
         self.parts = 1
         self.generator = torch.Generator(self.device).manual_seed(train.seed)
         on_gpu = self.device.type == "cuda"
@@ -77,17 +76,17 @@ class Stepper:
         )
         # Of the KL divergences, where a recorded step finds them.
         self._weights = torch.ones(2, device=self.device, dtype=torch.float32)
-        self.record: Record | None = record_graph if on_gpu and supply.resident and group.size == 1 else None
+        self.record: Record | None = record_graph if on_gpu and batches.resident and group.size == 1 else None
         self._seen: Counter[Any] = Counter()
         self._recorded: dict[Any, Take] = {}
 
     def take(self, step: int, rate: float, rows: Tensor, labelled: Tensor) -> Evidence:
         """The step of that number with a learning rate, on images of some rows and on labelled ones."""
         phase = self.curriculum.phase(step)
-        if phase != self.teaching.phase:
+        if phase != self.supervision.phase:
             self._seen.clear()
             self._recorded.clear()
-        self.teaching.enter(phase)
+        self.supervision.enter(phase)
         self._set(rate, self.curriculum.weights(step))
         centring = self.curriculum.centring(step)
         before = self.generator.get_state() if self.group.size > 1 else None
@@ -101,16 +100,16 @@ class Stepper:
                 if before is not None:  # others have drawn once
                     self.generator.set_state(before)
 
-    def evidence(self, rows: Tensor, draws: Draws, *, centring: bool, known: bool = False) -> Evidence:
-        """What the images of some rows cost now; `known` are labelled images among others that are not."""
-        images = self.supply.load(rows)
+    def evidence(self, rows: Tensor, draws: Draws, *, centring: bool, labelled: bool = False) -> Evidence:
+        """What the images of some rows cost now; `labelled` ones may come among others."""
+        images = self.batches.load(rows)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed()):
             return self.model.evidence(
                 images,
                 draws,
-                given=self.teaching.given(rows, known),
+                given=self.supervision.given(rows, labelled),
                 centring=centring,
-                told=self.teaching.told(images, rows),
+                target=self.supervision.target(images, rows),
             )
 
     def _set(self, rate: float, weights: tuple[float, float]) -> None:
@@ -155,12 +154,12 @@ class Stepper:
         """Gradients of what this process has of a batch, part by part."""
         seen: list[Evidence] = []
         n, (beta, beta_discrete) = len(rows) + len(labelled), self._weights.unbind()
-        for stream, known in ((rows, False), (labelled, True)):
+        for stream, is_labelled in ((rows, False), (labelled, True)):
             share = self.group.share(stream)
             for part, draws in self._parts(share):
-                evidence = self.evidence(part, draws, centring=centring, known=known)
-                lesson = self.train.lesson * self.teaching.teaches(known)
-                cost = evidence.training_cost(beta, beta_discrete, lesson).sum() / n
+                evidence = self.evidence(part, draws, centring=centring, labelled=is_labelled)
+                weight = self.train.supervised_weight * self.supervision.is_supervised(is_labelled)
+                cost = evidence.training_cost(beta, beta_discrete, weight).sum() / n
                 (cost if share.counts else 0 * cost).backward()
                 seen.append(evidence.detach().head(len(part) if share.counts else 0))
         return Evidence.joined(seen)

@@ -15,7 +15,7 @@ REMEDY = "start the processes with torchrun, or unset WORLD_SIZE"
 
 
 @dataclass(frozen=True)
-class Meeting:
+class Rendezvous:
     """The place of one process among all of a training.
 
     Parameters
@@ -31,7 +31,7 @@ class Meeting:
     local: int = 0
 
     @classmethod
-    def announced(cls) -> Meeting:
+    def from_environment(cls) -> Rendezvous:
         """What the environment says; one process alone if it says nothing.
 
         Raises
@@ -50,7 +50,7 @@ class Meeting:
             raise InputError(f"MASTER_ADDR is {address!r}, where no machine is found; {REMEDY}.") from error
         return cls(size, rank, _number("LOCAL_RANK", 0, size - 1, "0"))
 
-    def begin(self, wait: float) -> Any:
+    def connect(self, wait: float) -> Any:
         """Meet the others; gives the store of torch through which they talk before they are connected.
 
         Raises

@@ -188,7 +188,7 @@ def analyze(
     run = train_model(patches, config, training, say, given)
     say(Stage("encode"))
     encoded = encode_patches(run, patches, given)
-    if n_classes != 1 and not run.model_config.sorts:
+    if n_classes != 1 and not run.model_config.infers_classes:
         encoded["class"] = cluster(encoded, n=n_classes)
     results = encoded.columns.union(list(CLASS))
     patches = replace(patches, atoms=set_aside(patches.atoms, results))

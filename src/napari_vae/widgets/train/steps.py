@@ -118,9 +118,9 @@ def _describe(run: Run, patches: Patches, source: Source) -> Generator[Step, Non
     condition = _given(source, patches).get("condition")
     latents, rebuilt = run.describe(patches, condition=condition)
     yield Step(f"Grouping the {source.noun} …", 1.0)
-    sorts = run.model_config.sorts
-    classes = latents.pop("class").astype(int) if sorts else cluster(latents)
-    names = run.scale.names if sorts else ()
+    infers_classes = run.model_config.infers_classes
+    classes = latents.pop("class").astype(int) if infers_classes else cluster(latents)
+    names = run.scale.names if infers_classes else ()
     yield Step("Drawing the layers …", 1.0)
     layers = result_layers(run, patches, latents, classes, source.shape, source.placement, rebuilt, names)
     return Described(run, patches, latents, classes, layers, source, names, condition)

@@ -14,7 +14,7 @@ from napari_vae import ModelConfig, TrainConfig, fit, samples
 from napari_vae.core.normalization import Normalization
 from napari_vae.training.processes import ALONE, Group
 from napari_vae.training.session import Session
-from napari_vae.training.step import WARM, Stepper
+from napari_vae.training.step import WARM, TrainStep
 
 ASKING = ("_local_scalar_dense", "nonzero", "lift_fresh", "is_nonzero", "equal.default", "_unique", "masked_select")
 LIMITS = Normalization((0.0,), (1.0,))
@@ -63,14 +63,14 @@ class Asked(TorchDispatchMode):
 
 @pytest.mark.parametrize("preset", MODELS)
 def test_a_step_asks_the_device_for_nothing(cards, preset, monkeypatch):
-    accumulate, phases, asked = Stepper._accumulate, set(), Asked()
+    accumulate, phases, asked = TrainStep._accumulate, set(), Asked()
 
     def watched(self, *step):
-        phases.add(self.teaching.phase)
+        phases.add(self.supervision.phase)
         with asked:
             return accumulate(self, *step)
 
-    monkeypatch.setattr(Stepper, "_accumulate", watched)
+    monkeypatch.setattr(TrainStep, "_accumulate", watched)
     train(cards, preset)
     assert "free" in phases and not asked.found
 
@@ -98,13 +98,13 @@ class Recorder:
 
 
 def with_recorder(monkeypatch, recorder):
-    make = Stepper.__init__
+    make = TrainStep.__init__
 
     def init(self, *parts):
         make(self, *parts)
         self.record = recorder
 
-    monkeypatch.setattr(Stepper, "__init__", init)
+    monkeypatch.setattr(TrainStep, "__init__", init)
 
 
 @pytest.mark.parametrize("preset", ["rvae", "trvae", "ss-rvae"])
@@ -132,7 +132,7 @@ def test_a_step_in_parts_is_the_step_in_one_piece_for_processes_that_train_toget
             """What the other process would add is left out."""
 
     def taken(parts, failing):
-        accumulate, left = Stepper._accumulate, [failing]
+        accumulate, left = TrainStep._accumulate, [failing]
 
         def short_of_memory(self, *step):
             evidence = accumulate(self, *step)
@@ -144,13 +144,13 @@ def test_a_step_in_parts_is_the_step_in_one_piece_for_processes_that_train_toget
         config, group = ModelConfig.preset("trvae", hidden=(16, 16)), Second(1, 2)
         train = TrainConfig(batch_size=20, device="cpu")
         session = Session(cards.images[:, None], config, train, torch.device("cpu"), limits=LIMITS, group=ALONE)
-        stepper = session.stepper
-        stepper.group, stepper.parts = group, parts
-        monkeypatch.setattr(Stepper, "_accumulate", short_of_memory)
+        train_step = session.train_step
+        train_step.group, train_step.parts = group, parts
+        monkeypatch.setattr(TrainStep, "_accumulate", short_of_memory)
         for step, (rows, labelled) in zip(range(3), session._batches(), strict=False):
-            evidence = stepper.take(step, 1e-3, rows, labelled)
+            evidence = train_step.take(step, 1e-3, rows, labelled)
         monkeypatch.undo()
-        return evidence.posed.numpy(), stepper.generator.get_state()
+        return evidence.posed.numpy(), train_step.generator.get_state()
 
     (whole, state), *others = taken(1, 0), taken(3, 0), taken(1, 2)
     for told, drawn in others:
@@ -170,5 +170,5 @@ def test_recorded_steps_train_as_others_do_on_a_gpu(cards, monkeypatch):
 @pytest.mark.parametrize("precision", ["auto", "single", "mixed"])
 def test_a_gpu_mixes_precisions_unless_asked_not_to_and_a_cpu_only_when_asked(precision):
     for device, mixed in (("cpu", precision == "mixed"), ("cuda", precision != "single")):
-        stepper = SimpleNamespace(train=TrainConfig(precision=precision), device=torch.device(device))
-        assert Stepper._mixed(stepper) is mixed
+        train_step = SimpleNamespace(train=TrainConfig(precision=precision), device=torch.device(device))
+        assert TrainStep._mixed(train_step) is mixed
