@@ -60,7 +60,7 @@ def test_a_name_instead_of_a_configuration_is_refused():
         ({"learning_rate": -1}, "learning_rate"),
         ({"seed": None}, "seed is a whole number"),
         ({"device": "abacus"}, 'device="auto" or "cpu"'),
-        ({"device": None}, 'device is "auto" or a name such as "cpu", not None'),
+        ({"device": None}, 'device is "auto" or a name such as "cpu" or "cuda:1", not None'),
         ({"supervised_weight": float("inf")}, "supervised_weight is a number from 0, not inf"),
         ({"epochs": 10**30}, "epochs is"),
         ({"checkpoint": 3}, "checkpoint is a folder, not 3"),
