@@ -237,7 +237,7 @@ class Scale(Component):
 
 
 class Strain(Component):
-    """Traceless strain in the object's own frame. In models of rotation without it, it is auxiliary, see `curriculum`."""
+    """Traceless strain in the object's own frame; auxiliary in models of rotation without it, see `curriculum`."""
 
     name, part, argument, numbers, largest = "strain", "strain", "strain", 2, 0.6
     units: ClassVar = {"strain_xx": "", "strain_xy": "", "screen_strain_xx": "", "screen_strain_xy": ""}
