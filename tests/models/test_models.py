@@ -1,5 +1,6 @@
 """What every model promises, whatever its invariances."""
 
+import inspect
 import json
 from dataclasses import fields, replace
 
@@ -252,6 +253,10 @@ def test_every_setting_has_a_title_and_a_help_and_the_docstring_has_them(config)
         assert set(listed) <= set(setting.choices), name
         for value in setting.choices:
             config(**{name: value})
+
+
+def test_help_shows_defaults_without_annotations():
+    assert str(inspect.signature(TrainConfig)).startswith("(epochs='auto', batch_size='auto', learning_rate=0.002, ")
 
 
 def test_what_a_setting_may_be_comes_from_its_field():

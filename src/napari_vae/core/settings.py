@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from inspect import cleandoc
+from inspect import cleandoc, signature
 from textwrap import fill, indent
 from typing import Annotated, Any, Self, TypeVar, cast, dataclass_transform
 
@@ -77,6 +77,9 @@ def settings(cls: type[T]) -> type[T]:
     """
     made = dataclass(frozen=True, config=ConfigDict(extra="forbid"))(cls)
     made.__doc__ = _documented(made)
+    known = signature(made)  # which help shows without annotations: the docstring says more, and more plainly
+    bare = [one.replace(annotation=one.empty) for one in known.parameters.values()]
+    made.__signature__ = known.replace(parameters=bare)  # type: ignore[attr-defined]
     check, names = made.__init__, [field.name for field in fields(made)]
 
     def __init__(self: Any, *values: Any, **named: Any) -> None:
