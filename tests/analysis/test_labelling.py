@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import napari_vae
-from napari_vae.analysis.labelling import Supervision, class_under, condition_of, labels_of
+from napari_vae.analysis.labelling import class_under, condition_of, labels_of
 from napari_vae.core.errors import InputError
 
 
@@ -77,9 +77,3 @@ def test_classes_under_atoms():
     assert class_under(image[1], positions).tolist() == [1, 1, -1]
     with pytest.raises(InputError, match="more axes"):
         class_under(image, positions[:, 1:])
-
-
-def test_rows_are_those_of_the_windows():
-    given = Supervision(labels=np.array(["a", "", "b"]), column="label")
-    assert {name: values.tolist() for name, values in given.rows(np.array([2, 0])).items()} == {"labels": ["b", "a"]}
-    assert given.known.tolist() == [True, False, True] and Supervision().rows(np.array([0])) == {}

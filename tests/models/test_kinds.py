@@ -215,6 +215,24 @@ def test_all_but_one_or_two_images_may_have_a_label(unknown):
     assert run.encode(cards.images)["class_probability"].between(0.25, 1).all()
 
 
+def test_a_trained_model_infers_the_class_of_images_without_a_label():
+    cards = samples.cards(6, max_angle=20, size=12)
+    model = ModelConfig.preset("ss-vae", hidden=(8,))
+    run = fit(cards.images, model, TrainConfig(epochs=1), labels=cards.suit)
+    known = np.arange(len(cards)) % 2 == 0
+    mixed = run.encode(cards.images, labels=np.where(known, cards.suit, -1))
+    told, alone = run.encode(cards.images, labels=cards.suit), run.encode(cards.images)
+    pd.testing.assert_frame_equal(mixed[known], told[known], rtol=1e-4)
+    pd.testing.assert_frame_equal(mixed[~known], alone[~known], rtol=1e-4)
+
+
+def test_classes_that_no_label_names_have_a_name_too(tmp_path):
+    cards = samples.cards(6, max_angle=20, size=12)
+    model = ModelConfig.preset("ss-vae", hidden=(8,), n_classes=3)
+    run = fit(cards.images, model, TrainConfig(epochs=1), labels=np.where(cards.suit > 1, "red", "black"))
+    assert load_run(run.save(tmp_path / "run")).scale.names == ("black", "red", "unnamed 2")
+
+
 @pytest.mark.parametrize(("kind", "name"), [("cvae", "condition"), ("ss-vae", "targets"), ("ss-vae", "labels")])
 def test_what_is_given_may_be_any_array(kind, name):
     cards = samples.cards(6, max_angle=20, size=12)
@@ -238,6 +256,9 @@ def test_a_training_goes_on_with_what_it_learnt_from():
     run = fit(cards.images, ModelConfig.preset("ss-vae", hidden=(8,)), config, targets=cards.angle)
     with pytest.raises(InputError, match="give targets"):
         fit(cards.images, train=config, start=run, labels=cards.suit)
+    run = fit(cards.images, ModelConfig.preset("ss-vae", hidden=(8,)), config, labels=cards.suit)
+    with pytest.raises(InputError, match="give labels"):
+        fit(cards.images, train=config, start=run, targets=cards.angle)
     for start in ("folder", run._model):
         with pytest.raises(InputError, match="Give a Run"):
             fit(cards.images, start=start)

@@ -12,7 +12,7 @@ from napari_vae import ModelConfig
 from napari_vae.models.components import has_auxiliary_strain
 from napari_vae.models.evidence import Evidence
 from napari_vae.models.likelihood import Bernoulli, ContinuousBernoulli, Gaussian, Poisson, make_likelihood
-from napari_vae.models.observed import Category, Quantity, make_observed
+from napari_vae.models.observed import Category, Known, Quantity, make_known
 from napari_vae.models.pose import Pose
 from napari_vae.models.posterior import Content, PosePosterior, PoseReader, pick
 
@@ -27,16 +27,45 @@ def identity(module, name):
 
 def numbers():
     """Guesses of one number: its mean is the first feature, the logarithm of its sd the second."""
-    return identity(Quantity(2, 1), "regressor")
+    return identity(Quantity(1, 2), "regressor")
 
 
 def test_a_class_is_guessed_and_learnt_by_its_cross_entropy():
-    guessed = identity(Category(2, 2), "classifier")
-    probabilities = torch.exp(guessed.guess(FEATURES))
+    known = identity(Category(2, 2), "classifier")
+    (probabilities,) = known.infer(FEATURES)
     np.testing.assert_allclose(probabilities, torch.softmax(FEATURES, 1), rtol=1e-5)
     truth = torch.eye(2)[[0, 1, 1]]
     expected = -np.log(probabilities.numpy()[[0, 1, 2], [0, 1, 1]])
-    np.testing.assert_allclose(guessed.supervised_loss(FEATURES, truth), expected, rtol=1e-5)
+    kl, loss = known.costs(FEATURES, truth)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    assert kl.tolist() == [0, 0, 0]
+    divergence = math.log(2) - stats.entropy(probabilities.numpy(), axis=1)
+    kl, loss = known.costs(FEATURES, None)
+    np.testing.assert_allclose(kl, divergence, rtol=1e-4)
+    assert loss.tolist() == [0, 0, 0]
+
+
+def test_a_class_is_taken_as_it_is_where_given_and_inferred_where_not():
+    known = identity(Category(2, 2), "classifier")
+    given = torch.tensor([[0.0, 1.0], [math.nan, math.nan], [math.nan, math.nan]])
+    y, weights = known.hypotheses(FEATURES, given, 2, None)
+    assert y[:, 0].tolist() == [[0, 1], [0, 1], [0, 1]] and weights.tolist() == [[1], [1], [1]]
+    kl, loss = known.costs(FEATURES, given)
+    assert kl[0] == 0 < loss[0] and (kl[1:] > 0).all() and loss[1:].tolist() == [0, 0]
+    open_ = torch.softmax(FEATURES[1:], 1)
+    np.testing.assert_allclose(known.infer(FEATURES, given)[0], torch.cat([given[:1], open_]), rtol=1e-5)
+    y, weights = known.hypotheses(FEATURES, None, 2, None)
+    assert y[0].tolist() == [[1, 0], [0, 1]]
+    np.testing.assert_allclose(weights, torch.softmax(FEATURES, 1).sort(1, descending=True).values, rtol=1e-5)
+
+
+def test_what_is_known_of_every_image_costs_nothing():
+    given = torch.tensor([[0.2], [0.1], [0.0]])
+    y, weights = Known(1).hypotheses(FEATURES, given, 2, None)
+    assert torch.equal(y[:, 0], given) and weights.tolist() == [[1], [1], [1]]
+    assert Known(0).hypotheses(FEATURES, None, 2, None)[0].shape == (3, 1, 0)
+    kl, loss = Known(1).costs(FEATURES, given)
+    assert kl.tolist() == loss.tolist() == [0, 0, 0] and Known(1).infer(FEATURES, given) == ()
 
 
 def test_numbers_cost_their_density_where_given_and_their_divergence_where_not():
@@ -58,25 +87,25 @@ def test_numbers_that_are_not_given_are_drawn_or_their_mean():
             return torch.ones_like(like)
 
     model, given = numbers(), torch.tensor([[0.9], [math.nan], [-1.2]])
-    np.testing.assert_allclose(model.fill(FEATURES, given, None)[:, 0], [0.9, 0.1, -1.2])
+    np.testing.assert_allclose(model.hypotheses(FEATURES, given, 2, None)[0].flatten(), [0.9, 0.1, -1.2])
     drawn = FEATURES[:, 0] + torch.exp(FEATURES[:, 1])
-    np.testing.assert_allclose(model.fill(FEATURES, None, Ones())[:, 0], drawn)
-    wild = model.guess(torch.tensor([[0.0, 9.0], [0.0, -9.0]]))[1]
-    assert wild.flatten().tolist() == [2, -6]
+    np.testing.assert_allclose(model.hypotheses(FEATURES, None, 2, Ones())[0].flatten(), drawn)
+    wild = model.infer(torch.tensor([[0.0, 9.0], [0.0, -9.0]]))[1]
+    assert wild.flatten().tolist() == pytest.approx([math.exp(2), math.exp(-6)])
 
 
 @pytest.mark.parametrize(
     ("name", "options", "kind"),
     [
-        ("vae", {}, type(None)),
-        ("cvae", {}, type(None)),
+        ("vae", {}, Known),
+        ("cvae", {}, Known),
         ("j-vae", {"n_classes": 3}, Category),
         ("ss-vae", {"n_classes": 3}, Category),
         ("ss-vae", {}, Quantity),
     ],
 )
-def test_what_a_model_guesses_follows_from_its_kind(name, options, kind):
-    assert type(make_observed(ModelConfig.preset(name, **options), 8, 3)) is kind
+def test_what_a_model_knows_follows_from_its_kind(name, options, kind):
+    assert type(make_known(ModelConfig.preset(name, **options), 3, 8)) is kind
 
 
 # ---- likelihoods ----------------------------------------------------------------------------------------------------

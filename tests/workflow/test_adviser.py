@@ -6,6 +6,7 @@ import pytest
 from scipy.ndimage import rotate
 
 import napari_vae as nv
+from napari_vae.core.progress import drain
 from napari_vae.workflow.advise import _sizes, iter_advise
 from napari_vae.workflow.trials import LATENTS
 
@@ -122,3 +123,16 @@ def test_too_few_atoms_and_windows_that_do_not_fit_are_one_sentence(perovskite):
         nv.advise(image, atoms, windows=[500])
     with pytest.raises(nv.InputError, match="at least one window"):
         nv.advise(image, atoms, windows=[])
+
+
+def test_the_seed_is_that_of_the_training_unless_another_is_given(monkeypatch):
+    monkeypatch.setattr("napari_vae.workflow.trials.STEPS", 4)
+    image, atoms = sheared_cards(20)
+
+    def loss(**seeds):
+        models = set()
+        train = nv.TrainConfig(device="cpu", seed=seeds.pop("of_training"))
+        job = iter_advise(image, atoms, windows=[16], train=train, stop=lambda: len(models) > 1, **seeds)
+        return drain(job, lambda event: models.add(event.message)).table["held_out"].iloc[0]
+
+    assert loss(of_training=5) == loss(of_training=0, seed=5) != loss(of_training=0)

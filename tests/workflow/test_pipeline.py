@@ -242,6 +242,17 @@ def test_classes_from_labels_keep_their_names(labelled, tmp_path):
     assert result.latents["class_name"].iloc[0] in (folder / "report.html").read_text()
 
 
+def test_columns_that_results_take_the_name_of_get_names_of_their_own(labelled):
+    image, atoms = labelled
+    older = atoms.assign(class_given="older")
+    result = nv.analyze(image, model="ss-vae", atoms=older, labels="class", train=ONCE)
+    assert result.latents.columns.is_unique and (result.latents["class_given"] == "older").all()
+    assert set(result.latents["class_given2"]) <= {"left", "right", ""} and result.settings["labels"] == (
+        "class_given2",
+    )
+    assert set(result.atoms) >= {"class_given", "class_given2"} and "class" not in result.atoms
+
+
 def test_a_joint_model_brings_its_own_classes(labelled):
     image, atoms = labelled
     result = nv.analyze(image, model=nv.ModelConfig("joint", n_classes=3), atoms=atoms, train=ONCE, n_classes=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,35 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BLANK = ""
-
-
-@dataclass(frozen=True)
-class Supervision:
-    """What a model is given beside the images, one row per atom.
-
-    Parameters
-    ----------
-    labels, condition, targets : array (N,), optional
-        As `fit` takes them.
-    column : str
-        Where they were read from.
-    """
-
-    labels: npt.NDArray[Any] | None = None
-    condition: npt.NDArray[Any] | None = None
-    targets: npt.NDArray[Any] | None = None
-    column: str = ""
-
-    def rows(self, positions: npt.NDArray[np.intp]) -> dict[str, npt.NDArray[Any]]:
-        """The arguments of `fit` for some of the atoms."""
-        given = {"labels": self.labels, "condition": self.condition, "targets": self.targets}
-        return {name: values[positions] for name, values in given.items() if values is not None}
-
-    @property
-    def known(self) -> npt.NDArray[np.bool_]:
-        """Which atoms have a label or a target."""
-        values = self.labels if self.labels is not None else self.targets
-        return np.zeros(0, bool) if values is None else is_known(values)
 
 
 def labels_of(column: pd.Series | npt.ArrayLike) -> npt.NDArray[Any]:

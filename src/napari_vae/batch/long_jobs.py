@@ -119,7 +119,7 @@ def encode_files(
 
     Options(**options)
     folder = user_path(run).resolve()
-    if load_run(folder, device="cpu").model_config.kind == "conditional":
+    if load_run(folder, device="cpu").model_config.knows.conditional:
         raise InputError("A conditional model is told something of every atom; encode a table with it, file by file.")
     version = (folder / "weights.safetensors").stat().st_mtime_ns
     return _do(files, out, "latents", Work(options, str(folder), version, dataset), scheduler, overwrite, progress)

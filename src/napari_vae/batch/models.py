@@ -11,7 +11,8 @@ from ..core.errors import InputError
 from ..core.folders import check_replaceable
 from ..io.reading import read
 from ..io.writing import read_table
-from ..models.columns import Given
+from ..models.columns import Names, check_columns
+from ..models.given import Given
 from ..workflow.archive import check_folder
 from ..workflow.records import content_hash
 from .facts import atom_facts
@@ -53,7 +54,7 @@ class Models:
     detection: dict[str, Any] = field(default_factory=dict)
     dataset: str | None = None
     atoms: Path | None = None
-    given: Given = field(default_factory=Given)
+    given: Given[Names] = field(default_factory=Given)
 
     name: ClassVar[str] = ""
     stages: ClassVar[tuple[str, ...]] = ()
@@ -63,7 +64,7 @@ class Models:
         from ..core.device import choose_device
 
         check_atoms(self.atoms, n_files)
-        self.given.check(self.model, self.table())
+        check_columns(self.given, self.model, self.table())
         choose_device(self.train.device)
         if n_files > 1 and self.train.checkpoint is not None:
             raise InputError("A checkpoint belongs to one training; give one file at a time with --checkpoint.")
@@ -71,7 +72,8 @@ class Models:
     def settings(self) -> dict[str, Any]:
         """What the results depend on."""
         known = {name: value for name, value in vars(self).items() if name not in ("model", "train", "given", "atoms")}
-        known |= {"model": asdict(self.model), "train": asdict(self.train), "given": asdict(self.given)}
+        given = {role: names or () for role, names in vars(self.given).items()}  # as in records of earlier versions
+        known |= {"model": asdict(self.model), "train": asdict(self.train), "given": given}
         known["train"].pop("checkpoint")
         known["detection"] = detection_settings(self.detection)
         return {"task": self.name, "atoms": None if self.atoms is None else content_hash([self.atoms])} | known
@@ -118,7 +120,7 @@ class Analyze(Models):
 
         image = read(path, dataset=self.dataset)
         options: dict[str, Any] = {"window": self.window, "n_classes": self.n_classes, "detection": self.detection}
-        options |= self.given.names()
+        options |= self.given.named()
         analysis = analyze(image, model=self.model, train=self.train, atoms=self.table(), progress=say, **options)
         say(Stage("write"))
         analysis.save(target, overwrite=True)

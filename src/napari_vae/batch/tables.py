@@ -13,7 +13,8 @@ from ..core.errors import InputError
 from ..core.folders import replacing
 from ..io.reading import read
 from ..io.writing import read_table, write_table
-from ..models.columns import Given
+from ..models.columns import columns_of, read_columns
+from ..models.given import encoding_given
 from ..workflow.records import content_hash
 from .facts import atom_facts, describe_detection, describe_likeness, image_facts, likeness_facts
 from .loop import Found, Say
@@ -156,12 +157,10 @@ class Encode(Tables):
 
     def prepare(self, n_files: int) -> None:
         """Load the model, and refuse a condition that it does not fit."""
-        from ..models.given import encoding_given
-
         super().prepare(n_files)
         table = None if self.atoms is None else read_table(self.atoms)
-        told = Given(condition=self.condition).values(table).get("condition")
-        encoding_given(self.model.model_config, self.model.scale, 0 if table is None else len(table), None, told)
+        given = read_columns(columns_of(condition=self.condition), table)
+        encoding_given(self.model.model_config, self.model.scale, 0 if table is None else len(table), given)
 
     def settings(self) -> dict[str, Any]:
         """What the table depends on."""

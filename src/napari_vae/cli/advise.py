@@ -40,7 +40,6 @@ def advise(
             image,
             found,
             train=train,
-            seed=train.seed,
             callback=lambda progress: bars(Stage("compare models", progress.fraction, progress.message)),
         )
     model = advice.model

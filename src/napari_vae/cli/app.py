@@ -269,8 +269,8 @@ def encode(
         how: dict[str, Any] = {"scheduler": scheduler, "dataset": dataset, "overwrite": overwrite}
         finish(frame_by_frame(encode_files, run, files, out, **how, **detection))
         return
-    told = given_of(None, condition, None).condition
-    run_on_files(Encode(detection, dataset, atoms, run=run, condition=told), files, out, overwrite)
+    columns = given_of(None, condition, None).condition or ()
+    run_on_files(Encode(detection, dataset, atoms, run=run, condition=columns), files, out, overwrite)
 
 
 advising.add_commands(app)

@@ -15,7 +15,8 @@ from ..core.settings import Count
 from ..models.config import ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
-    from ..models.columns import Given
+    from ..models.columns import Names
+    from ..models.given import Given
 
 Files = Annotated[
     list[Path],
@@ -88,12 +89,12 @@ def asks(**groups: Sequence[Setting]) -> Callable[[Callable[..., None]], Callabl
     return add_options
 
 
-def given_of(labels: str | None, condition: str | None, targets: str | None) -> Given:
+def given_of(labels: str | None, condition: str | None, targets: str | None) -> Given[Names]:
     """Columns by name; of several the names are separated by commas."""
-    from ..models.columns import Given
+    from ..models.columns import columns_of
 
     lists = ([name.strip() for name in text.split(",")] if text else None for text in (condition, targets))
-    return Given.of(labels, *lists)
+    return columns_of(labels, *lists)
 
 
 def _option(setting: Setting, group: str) -> Parameter:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..core.errors import InputError, ReadError
 from ..core.placement import Placement
-from ..models.columns import Given, set_aside
+from ..models.columns import other_names
 from ..patches.patches import extract_patches
 from ..runs.run import load_run
 from ..workflow.analyze import CLASS, Analysis
@@ -67,8 +67,7 @@ def read_run(folder: str) -> OpenRun | None:
 
 def open_analysis(analysis: Analysis) -> OpenRun:
     """The run of a finished analysis, its windows and what it was told of them."""
-    condition = Given.of(condition=analysis.settings.get("condition")).values(analysis.patches.atoms).get("condition")
-    return OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph), condition)
+    return OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph), analysis.condition)
 
 
 def save_described(layers: list[Any], path: str | PathLike[str]) -> Path:
@@ -98,7 +97,7 @@ def describe_points(layers: list[Any]) -> Analysis:
     if len(described) != 1 or len(images) != 1:
         raise InputError("Choose the points that a model has described and the image below them, and save these.")
     points, run = described[0][0], described[0][1].run
-    if run.model_config.kind == "conditional":
+    if run.model_config.knows.conditional:
         raise InputError("A model with a condition is saved by “Save …” in Train VAE, and its table from the points.")
     image = micrograph_from_layer(images[0])
     atoms = atoms_from_points(points, placement_of(images[0]))
@@ -110,6 +109,7 @@ def describe_points(layers: list[Any]) -> Analysis:
     if classes is not None and "class" not in encoded and (known := classes.loc[patches.atoms.index]).notna().all():
         encoded["class"] = known.astype(int)
     results = encoded.columns.union(list(CLASS))
-    atoms, patches = set_aside(atoms, results), replace(patches, atoms=set_aside(patches.atoms, results))
+    renamed = other_names(patches.atoms, results)
+    atoms, patches = atoms.rename(columns=renamed), replace(patches, atoms=patches.atoms.rename(columns=renamed))
     settings = {"window": list(run.window), "model": asdict(run.model_config), "training": asdict(run.train_config)}
     return Analysis(image, atoms, patches, run, patches.atoms.join(encoded), settings)

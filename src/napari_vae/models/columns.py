@@ -2,91 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..core.class_colors import MOST_CLASSES
 from ..core.errors import InputError
-from .given import training_given
+from .config import ModelConfig
+from .given import Given, training_given
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .config import ModelConfig
+Names = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Given:
-    """Which columns of the atoms table are given to a model, by name.
+def columns_of(
+    labels: str | None = None, condition: str | Sequence[str] | None = None, targets: str | Sequence[str] | None = None
+) -> Given[Names]:
+    """What is given as columns of a table, by their names, one or several; labels are one column."""
+    given = Given(labels, condition, targets).map(lambda names: (names,) if isinstance(names, str) else tuple(names))
+    return Given(**{role: names for role, names in given.named().items() if names})
 
-    Parameters
-    ----------
-    labels, condition, targets : tuple of str
-        As `fit` means them; empty where nothing is given. Labels are one column.
+
+def read_columns(columns: Given[Names], atoms: pd.DataFrame | None) -> Given[npt.NDArray[Any]]:
+    """What is given with the rows of a table; `atoms` is ``None`` when they are yet to be detected.
+
+    Raises
+    ------
+    InputError
+        If a column is missing; the message names those that exist.
     """
+    for role, names in columns.named().items():
+        if atoms is None:
+            raise InputError(f"The {role} are columns of a table of atoms; give that table as well (--atoms).")
+        if missing := [name for name in names if name not in atoms]:
+            there = ", ".join(str(name) for name in atoms.columns)
+            raise InputError(f"The table of atoms has no column {', '.join(missing)}; it has {there}.")
 
-    labels: tuple[str, ...] = ()
-    condition: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
+    def read(names: Names) -> npt.NDArray[Any]:
+        assert atoms is not None
+        values: npt.NDArray[Any] = (atoms[names[0]] if len(names) == 1 else atoms[list(names)]).to_numpy()
+        return values
 
-    @classmethod
-    def of(
-        cls,
-        labels: str | None = None,
-        condition: str | Sequence[str] | None = None,
-        targets: str | Sequence[str] | None = None,
-    ) -> Self:
-        """From names of columns, each one or several."""
-        return cls(*(_names(value) for value in (labels, condition, targets)))
+    return columns.map(read)
 
-    def names(self) -> dict[str, tuple[str, ...]]:
-        """What is given, without what is not."""
-        return {role: names for role, names in vars(self).items() if names}
 
-    def set_aside(self, results: pd.Index) -> Self:
-        """What the columns are called in a table that was `set_aside`."""
-        return type(self)(
-            **{role: tuple(_aside(name, results) for name in names) for role, names in vars(self).items()}
-        )
+def check_columns(columns: Given[Names], model: ModelConfig, atoms: pd.DataFrame | None) -> None:
+    """Refuse columns that do not fit the model before long work.
 
-    def check(self, model: ModelConfig, atoms: pd.DataFrame | None) -> None:
-        """Refuse what does not fit the model before long work; `atoms` is ``None`` when they are yet to be detected.
-
-        Raises
-        ------
-        InputError
-            If a column is missing, or the model needs something else.
-        """
-        given = self.values(atoms)
-        training_given(
-            model,
-            0 if atoms is None else len(atoms),
-            given.get("labels"),
-            given.get("condition"),
-            given.get("targets"),
-        )
-
-    def values(self, atoms: pd.DataFrame | None) -> dict[str, Any]:
-        """Arguments of `fit` for the rows of a table.
-
-        Raises
-        ------
-        InputError
-            If a column is missing; the message names those that exist.
-        """
-        given: dict[str, Any] = {}
-        for role, names in self.names().items():
-            if atoms is None:
-                raise InputError(f"The {role} are columns of a table of atoms; give that table as well (--atoms).")
-            missing = [name for name in names if name not in atoms]
-            if missing:
-                columns = ", ".join(str(name) for name in atoms.columns)
-                raise InputError(f"The table of atoms has no column {', '.join(missing)}; it has {columns}.")
-            given[role] = atoms[names[0]].to_numpy() if len(names) == 1 else atoms[list(names)].to_numpy()
-        return given
+    Raises
+    ------
+    InputError
+        If a column is missing, or the model needs something else.
+    """
+    training_given(model, 0 if atoms is None else len(atoms), read_columns(columns, atoms))
 
 
 def check_latents(latents: pd.DataFrame, atoms: pd.DataFrame, n_latents: int) -> None:
@@ -109,9 +82,14 @@ def check_latents(latents: pd.DataFrame, atoms: pd.DataFrame, n_latents: int) ->
         raise InputError(f"the classes in latents.csv are not whole numbers from 0 to {MOST_CLASSES - 1}")
 
 
-def set_aside(atoms: pd.DataFrame, results: pd.Index) -> pd.DataFrame:
-    """The table with ``_given`` added to the names of columns that results are to have, such as ``class``."""
-    return atoms.rename(columns=lambda name: _aside(name, results))
+def other_names(columns: Iterable[Any], results: Iterable[str]) -> dict[str, str]:
+    """Names for columns of a table whose own names results are to have: ``class_given`` for ``class``, or another."""
+    taken = {*columns, *results}
+    found: dict[str, str] = {}
+    for name in sorted({*columns} & {*results}):
+        free = (f"{name}_given{number}" for number in itertools.chain([""], itertools.count(2)))
+        found[name] = next(other for other in free if other not in taken)
+    return found
 
 
 def name_classes(encoded: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -119,13 +97,3 @@ def name_classes(encoded: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     if not names or "class" not in encoded:
         return encoded
     return encoded.assign(class_name=[names[number] for number in encoded["class"]])
-
-
-def _aside(name: str, results: pd.Index) -> str:
-    return f"{name}_given" if name in results else name
-
-
-def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)

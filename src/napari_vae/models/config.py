@@ -13,6 +13,7 @@ from ..core.class_colors import MOST_CLASSES
 from ..core.errors import InputError
 from ..core.fields import AUTOMATIC, about
 from ..core.settings import SEED, Count, NotNegative, Positive, Whole, Widths, settings
+from .kinds import KINDS, Kind, Name
 
 Invariance = Literal["rotation", "translation", "scale", "strain"]
 Likelihood = Literal["auto", "bernoulli", "continuous-bernoulli", "gaussian", "poisson"]
@@ -33,7 +34,7 @@ PRESETS = {
 }
 _PRESET = re.compile(r"(ss-|j-)?(strain-)?(c?)([trs]*)vae")
 _LETTERS = {"t": "translation", "r": "rotation", "s": "scale"}
-_PREFIXES = {"ss-": "semi-supervised", "j-": "joint", "c": "conditional", "": "vae"}
+_OF_PREFIX = {kind.prefix: name for name, kind in KINDS.items()}
 Ramp = Annotated[
     NotNegative | tuple[NotNegative, NotNegative, NotNegative],
     about(words="a number from 0 or a ramp (start, end, epochs)"),
@@ -56,18 +57,13 @@ class ModelConfig:
     """
 
     kind: Annotated[
-        Literal["vae", "conditional", "semi-supervised", "joint"],
+        Name,
         about(
             "Learns",
             "What the model knows of each atom besides its window. Nothing is usual. Choose a class or number for each "
             "to keep what you know already out of the latents; a few labels, classes or numbers, to have the rest "
             "predicted; classes by itself to have the atoms sorted into as many as you say.",
-            choices={
-                "vae": "without labels",
-                "conditional": "given a class or number for each",
-                "semi-supervised": "from a few labels",
-                "joint": "finding classes by itself",
-            },
+            choices={name: kind.words for name, kind in KINDS.items()},
         ),
     ] = "vae"
     invariances: Annotated[
@@ -163,7 +159,7 @@ class ModelConfig:
     ] = 12
 
     def __post_init__(self) -> None:
-        if self.n_classes is not None and self.kind == "vae":
+        if self.n_classes is not None and not self.knows.anything:
             raise InputError('n_classes is for kinds other than "vae", which knows no classes.')
 
     @classmethod
@@ -183,21 +179,25 @@ class ModelConfig:
             raise InputError(f"There is no model {name!r}; use one of {', '.join(PRESETS)}.")
         prefix, strain, conditional, letters = match.groups()
         invariances = tuple(_LETTERS[letter] for letter in letters) + (("strain",) if strain else ())
-        kind = _PREFIXES[prefix or conditional]
-        return cls(**({"kind": kind, "invariances": invariances} | changes))
+        return cls(**({"kind": _OF_PREFIX[prefix or conditional], "invariances": invariances} | changes))
 
     @property
     def name(self) -> str:
         """The preset that this is, such as ``"trvae"`` or ``"ss-strain-rvae"``."""
         letters = "".join(letter for letter, word in _LETTERS.items() if word in self.invariances)
-        prefix = next(prefix for prefix, kind in _PREFIXES.items() if kind == self.kind)
+        prefix = self.knows.prefix
         strain = "strain-" if "strain" in self.invariances else ""
         return f"{strain}c{letters}vae" if prefix == "c" else f"{prefix}{strain}{letters}vae"
 
     @property
+    def knows(self) -> Kind:
+        """What the model is given besides the images."""
+        return KINDS[self.kind]
+
+    @property
     def infers_classes(self) -> bool:
-        """Whether the model finds the class of images itself."""
-        return self.kind == "joint" or (self.kind == "semi-supervised" and self.n_classes is not None)
+        """Whether the model infers the class of images itself."""
+        return self.knows.inferred and self.n_classes is not None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

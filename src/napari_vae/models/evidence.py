@@ -104,10 +104,8 @@ class Explanation:
     evidence : Evidence
     y : Tensor (B, n)
         Class or numbers that it is drawn with.
-    probabilities : Tensor (B, K) or None
-        Of the classes.
-    quantity : tuple of Tensor (B, n), or None
-        Mean and standard deviation of the numbers that the model guesses.
+    inferred : tuple of Tensor (B, n)
+        What the model says of class or numbers, see `Known.infer`.
     orientation : Tensor (B,)
         Coarse orientation in which the pose was found.
     circular : Tensor (B, 4)
@@ -124,5 +122,4 @@ class Explanation:
     y: Tensor
     orientation: Tensor
     circular: Tensor
-    probabilities: Tensor | None = None
-    quantity: tuple[Tensor, Tensor] | None = None
+    inferred: tuple[Tensor, ...] = ()

@@ -5,8 +5,9 @@ To a model all of them are a table (N, n) of float32: one-hot classes or standar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,31 @@ from ..core.settings import Number, Positive, Whole, about, made_of
 from .config import ModelConfig
 
 Floats = npt.NDArray[np.float32]
+Value = TypeVar("Value")
+Other = TypeVar("Other")
+
+
+@dataclass(frozen=True)
+class Given(Generic[Value]):
+    """What is given besides the images: the values themselves, or the names of the columns that hold them.
+
+    Parameters
+    ----------
+    labels, condition, targets
+        As `fit` means them; ``None`` where nothing is given.
+    """
+
+    labels: Value | None = None
+    condition: Value | None = None
+    targets: Value | None = None
+
+    def named(self) -> dict[str, Value]:
+        """What is given, without what is not."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def map(self, change: Callable[[Value], Other]) -> Given[Other]:
+        """The same with every value changed, such as to some of its rows."""
+        return Given(**{name: change(value) for name, value in self.named().items()})
 
 
 @dataclass(frozen=True)
@@ -44,6 +70,30 @@ class Scale:
         """The inverse of `dataclasses.asdict`, after JSON has made lists of tuples."""
         return made_of(cls, values)
 
+    @property
+    def classes(self) -> int:
+        """How many classes; 0 for numbers, or where nothing is given."""
+        return 0 if self.spread else self.n
+
+    def table(self, values: npt.NDArray[Any], name: str, n_images: int, *, partly: bool) -> Floats:
+        """What is given with the images as (N, n): one-hot classes, or standardised numbers.
+
+        Where `partly`, classes may be blank or −1 and numbers NaN; these rows are NaN.
+
+        Raises
+        ------
+        InputError
+            If it does not fit the images, or these classes or numbers.
+        """
+        if self.classes:
+            return _one_hot(_class_numbers(values, name, n_images, self.names), self.classes, name, partly=partly)
+        numbers = _numbers(values, name, n_images, partly=partly)
+        if numbers.shape[1] != self.n:
+            raise InputError(
+                f"The model was trained with {self.n} numbers per image; the {name} have {numbers.shape[1]}."
+            )
+        return self.apply(numbers)
+
     def apply(self, values: npt.NDArray[Any]) -> Floats:
         """Numbers (N, n), standardised.
 
@@ -64,12 +114,7 @@ class Scale:
 
 
 def training_given(
-    model: ModelConfig,
-    n_images: int,
-    labels: npt.ArrayLike | None,
-    condition: npt.ArrayLike | None,
-    targets: npt.ArrayLike | None,
-    before: Scale | None = None,
+    model: ModelConfig, n_images: int, given: Given[Any], before: Scale | None = None
 ) -> tuple[ModelConfig, Scale, Floats | None]:
     """The model with its number of classes, the scale of what is given, and the table of it.
 
@@ -80,30 +125,22 @@ def training_given(
     InputError
         If the kind of model needs something else, or it does not fit the images or the classes.
     """
-    _check_kind(model, labels, condition, targets)
-    if model.kind == "vae":
-        return model, Scale(), None
-    if model.kind == "joint":
-        assert model.n_classes is not None
-        return model, Scale(model.n_classes), None
-    name, given = _given(labels=labels, condition=condition, targets=targets)
-    if name == "labels" or (name == "condition" and _are_classes(model, given, before)):
-        names = before.names if before else _names(given)
-        if before and not model.n_classes:
-            raise InputError("The model has learnt numbers; give targets to go on with, not labels.")
-        return _with_classes(model, _class_numbers(given, name, n_images, names), name, names)
-    if model.n_classes is not None:
-        raise InputError(f"n_classes is for classes; leave it out with {name} that are numbers.")
-    values = _numbers(given, name, n_images, partly=name == "targets")
-    scale = before or _scale_of(values, name)
-    if values.shape[1] != scale.n:
-        raise InputError(f"The model was trained with {scale.n} numbers per image; the {name} have {values.shape[1]}.")
-    return model, scale, scale.apply(values)
+    _check_kind(model, given)
+    if not model.knows.given:
+        return model, Scale(model.n_classes or 0), None
+    ((name, one),) = given.named().items()
+    values = as_array(one, name)
+    if before and name == ("targets" if before.classes else "labels"):
+        what, role = ("classes", "labels") if before.classes else ("numbers", "targets")
+        raise InputError(f"The model has learnt {what}; give {role} to go on with, not {name}.")
+    scale = before or _scale_of(model, values, name, n_images)
+    table = scale.table(values, name, n_images, partly=model.knows.inferred)
+    if scale.classes and np.isnan(table).all():
+        raise InputError("No image has a label; label a few of each class, or use a joint model.")
+    return replace(model, n_classes=scale.classes or None), scale, table
 
 
-def encoding_given(
-    model: ModelConfig, scale: Scale, n_images: int, labels: npt.ArrayLike | None, condition: npt.ArrayLike | None
-) -> Floats | None:
+def encoding_given(model: ModelConfig, scale: Scale, n_images: int, given: Given[Any]) -> Floats | None:
     """The table of what is given to a trained model; ``None`` when nothing is.
 
     Raises
@@ -111,28 +148,20 @@ def encoding_given(
     InputError
         If a conditional model gets no condition, another one gets one, or it does not fit.
     """
-    if condition is not None and model.kind != "conditional":
+    if given.condition is not None and not model.knows.conditional:
         raise InputError(f"A {model.kind} model takes no condition; leave it out.")
-    if labels is not None and (model.kind in ("vae", "conditional") or not model.n_classes):
+    if given.labels is not None and not model.infers_classes:
         raise InputError(f"This {model.kind} model takes no labels; leave them out.")
-    if model.kind == "conditional" and condition is None:
-        what = "class" if model.n_classes else "numbers"
+    if given.condition is None and model.knows.conditional:
+        what = "class" if scale.classes else "numbers"
         raise InputError(f"This model was trained with a condition; give the {what} of every image as `condition`.")
-    if labels is None and condition is None:
+    if not given.named():
         return None
-    name, given = _given(condition=condition, labels=labels)
-    if not model.n_classes:
-        values = _numbers(given, name, n_images, partly=False)
-        if values.shape[1] != scale.n:
-            raise InputError(
-                f"The model was trained with {scale.n} numbers per image; the {name} have {values.shape[1]}."
-            )
-        return scale.apply(values)
-    classes = _class_numbers(given, name, n_images, scale.names)
-    return one_hot(classes, model.n_classes, name, partly=name == "labels")
+    ((name, values),) = given.named().items()
+    return scale.table(as_array(values, name), name, n_images, partly=model.knows.inferred)
 
 
-def one_row(model: ModelConfig, scale: Scale, label: Any, condition: Any, n: int) -> Floats:
+def one_row(scale: Scale, label: Any, condition: Any, n: int) -> Floats:
     """What to decode n images with (n, scale.n): the class or numbers of each, or of all.
 
     Raises
@@ -140,17 +169,15 @@ def one_row(model: ModelConfig, scale: Scale, label: Any, condition: Any, n: int
     InputError
         If the model has no classes or no condition, or they are out of range.
     """
-    if not scale.n:
-        if label is not None or condition is not None:
-            raise InputError("This model knows neither classes nor a condition; leave label and condition out.")
-        return np.zeros((n, 0), np.float32)
     value = label if label is not None else condition
-    if model.n_classes:
+    if not scale.n and value is not None:
+        raise InputError("This model knows neither classes nor a condition; leave label and condition out.")
+    if scale.classes:
         try:
             classes = np.broadcast_to(as_array(0 if value is None else value, "label"), (n,))
         except ValueError:
             raise InputError(f"Give one label for all images, or {n}: one for each of them.") from None
-        return one_hot(_class_numbers(classes, "label", n, scale.names), model.n_classes, "label", partly=False)
+        return scale.table(classes, "label", n, partly=False)
     if value is None:
         return np.zeros((n, scale.n), np.float32)
     try:
@@ -160,7 +187,7 @@ def one_row(model: ModelConfig, scale: Scale, label: Any, condition: Any, n: int
     return scale.apply(numbers)
 
 
-def one_hot(classes: npt.NDArray[np.int64], n: int, name: str, *, partly: bool) -> Floats:
+def _one_hot(classes: npt.NDArray[np.int64], n: int, name: str, *, partly: bool) -> Floats:
     """Classes (N,) as (N, n) with a 1 each; −1 becomes a row of NaN.
 
     Raises
@@ -180,52 +207,34 @@ def one_hot(classes: npt.NDArray[np.int64], n: int, name: str, *, partly: bool) 
     return table
 
 
-def _check_kind(model: ModelConfig, labels: Any, condition: Any, targets: Any) -> None:
-    given = {
-        name
-        for name, value in (("labels", labels), ("condition", condition), ("targets", targets))
-        if value is not None
-    }
-    allowed = {"vae": set(), "joint": set(), "conditional": {"condition"}, "semi-supervised": {"labels", "targets"}}
-    if model.kind == "joint" and model.n_classes is None:
-        raise InputError("A joint model needs to know how many classes to look for; give n_classes.")
-    surplus = given - allowed[model.kind]
-    if surplus:
+def _check_kind(model: ModelConfig, given: Given[Any]) -> None:
+    there, wanted = set(given.named()), set(model.knows.given)
+    if model.knows.unlabelled and model.n_classes is None:
+        raise InputError(f"A {model.kind} model needs to know how many classes to look for; give n_classes.")
+    if surplus := there - wanted:
         raise InputError(
             f"A {model.kind} model does not learn from {' or '.join(sorted(surplus))}; choose another kind."
         )
-    if allowed[model.kind] and len(given) != 1:
-        wanted = " or ".join(sorted(allowed[model.kind]))
-        raise InputError(f"A {model.kind} model learns from {wanted}; give {'one of them' if given else 'it'}.")
+    if wanted and len(there) != 1:
+        words = " or ".join(sorted(wanted))
+        raise InputError(f"A {model.kind} model learns from {words}; give {'one of them' if there else 'it'}.")
 
 
-def _given(**values: Any) -> tuple[str, npt.NDArray[Any]]:
-    """Name and array of the one that is given."""
-    name = next(name for name, one in values.items() if one is not None)
-    return name, as_array(values[name], name)
-
-
-def _are_classes(model: ModelConfig, condition: npt.NDArray[Any], before: Scale | None) -> bool:
-    if model.n_classes is not None or before is not None:
-        return model.n_classes is not None
-    return condition.ndim == 1 and (condition.dtype.kind in "iub" or _is_text(condition))
-
-
-def _with_classes(
-    model: ModelConfig, classes: npt.NDArray[np.int64], name: str, names: tuple[str, ...]
-) -> tuple[ModelConfig, Scale, Floats | None]:
-    if not len(classes) or classes.max() < 0:
-        raise InputError("No image has a label; label a few of each class, or use a joint model.")
-    n = model.n_classes or max(2, int(classes.max()) + 1)
-    table = one_hot(classes, n, name, partly=name == "labels")
-    return replace(model, n_classes=n), Scale(n, names=names), table
-
-
-def _scale_of(values: npt.NDArray[np.float64], name: str) -> Scale:
-    centre, spread = np.nanmean(values, 0), np.nanstd(values, 0)
+def _scale_of(model: ModelConfig, values: npt.NDArray[Any], name: str, n_images: int) -> Scale:
+    """The scale of what is given to a new model."""
+    like_classes = values.ndim == 1 and (values.dtype.kind in "iub" or _is_text(values))
+    if name == "labels" or (name == "condition" and (model.n_classes is not None or like_classes)):
+        names = _names(values)
+        n = model.n_classes or int(_class_numbers(values, name, n_images, names).max(initial=1)) + 1
+        more = [f"unnamed {number}" for number in range(len(names), n)] if names else []
+        return Scale(n, names=(*names, *more))
+    if model.n_classes is not None:
+        raise InputError(f"n_classes is for classes; leave it out with {name} that are numbers.")
+    numbers = _numbers(values, name, n_images, partly=model.knows.inferred)
+    centre, spread = np.nanmean(numbers, 0), np.nanstd(numbers, 0)
     if not (spread > 0).all():
         raise InputError(f"The {name} are the same for all images; there is nothing to learn from them.")
-    return Scale(values.shape[1], tuple(centre.tolist()), tuple(spread.tolist()))
+    return Scale(numbers.shape[1], tuple(centre.tolist()), tuple(spread.tolist()))
 
 
 def _is_text(array: npt.NDArray[Any]) -> bool:

@@ -45,7 +45,7 @@ from .gauge import Gauge
 from .hypotheses import Look, Tried, Weighed
 from .likelihood import make_likelihood
 from .networks import Encoder, PoseHead, mlp, pad_to_square, shrink
-from .observed import Category, Quantity, make_observed
+from .observed import make_known
 from .polarity import Polarity, one_way
 from .pose import Pose, circular_means, wrap
 from .posterior import Content, PosePosterior, PoseReader
@@ -91,7 +91,7 @@ class InvariantVAE(nn.Module):
         self.content = mlp((width + n_given, width), end=2 * k)
         outputs = 2 * sum(self.reader.sizes.values())
         self.pose_head = PoseHead(width, outputs) if outputs else None
-        self.observed = make_observed(config, width, n_given)
+        self.observed = make_known(config, n_given, width)
         canvas = canvas_side(config, self.side)
         self.decoder = make_decoder(
             config, k + n_given, channels, self.side, (1, canvas) if size[0] == 1 else (canvas, canvas)
@@ -177,12 +177,6 @@ class InvariantVAE(nn.Module):
         pose = posed.pose.select(best[:, None])
         pose, pose_sd, circular = self._lie(images, tried, posed, pose, weights)
         pose_sd = {name: sd[rows, best] for name, sd in posed.spread.items()} | pose_sd
-        probabilities = quantity = None
-        if isinstance(self.observed, Category):
-            probabilities = torch.exp(self.observed.guess(look.features)) if given is None else given
-        elif isinstance(self.observed, Quantity):
-            mean, log_sd = self.observed.guess(look.features)
-            quantity = mean, torch.exp(log_sd)
         return Explanation(
             mean=tried.content.mean[:, 0],
             log_var=tried.content.log_var[:, 0],
@@ -193,8 +187,7 @@ class InvariantVAE(nn.Module):
             y=tried.y[:, 0],
             orientation=turns[rows, best],
             circular=circular,
-            probabilities=probabilities,
-            quantity=quantity,
+            inferred=self.observed.infer(look.features, given),
         )
 
     def _lie(
@@ -228,15 +221,7 @@ class InvariantVAE(nn.Module):
 
     def _try(self, look: Look, given: Tensor | None, keep: int, draws: Draws | None) -> Tried:
         """Upright images of the `keep` likeliest classes, from means where there are no draws."""
-        weights = torch.ones(len(look.features), 1, device=look.features.device, dtype=torch.float32)
-        if isinstance(self.observed, Category) and given is None:
-            weights, classes = torch.exp(self.observed.guess(look.features)).topk(min(keep, self.n_given), 1)
-            weights = weights / weights.sum(1, keepdim=True)
-            y = torch.eye(self.n_given, device=classes.device, dtype=torch.float32)[classes]
-        elif isinstance(self.observed, Quantity):
-            y = self.observed.fill(look.features, given, draws)[:, None]
-        else:
-            y = look.features[:, None, :0] if given is None else given[:, None]
+        y, weights = self.observed.hypotheses(look.features, given, keep, draws)
         content = self.infer(look.features, y)
         z = content.mean if draws is None else content.sample(draws)
         return Tried(content, y, weights, self.decoder(torch.cat([z, y], -1).flatten(0, 1)))
@@ -276,15 +261,7 @@ class InvariantVAE(nn.Module):
     def _sum(self, look: Look, tried: Tried, weighed: Weighed, given: Tensor | None, distillation: Tensor) -> Evidence:
         """Evidence, summed over the classes by their probabilities."""
         w = tried.weights
-        zero = torch.zeros_like(weighed.posed[:, 0])
-        observed_kl, supervised = zero, zero
-        if isinstance(self.observed, Quantity):
-            observed_kl, supervised = self.observed.costs(look.features, given)
-        elif isinstance(self.observed, Category) and given is not None:
-            supervised = self.observed.supervised_loss(look.features, given)
-        elif isinstance(self.observed, Category):
-            guess = self.observed.guess(look.features)
-            observed_kl = (torch.exp(guess) * guess).sum(-1) + math.log(self.n_given)
+        observed_kl, supervised = self.observed.costs(look.features, given)
         return Evidence(
             posed=(w * weighed.posed).sum(-1),
             reconstruction=(w[..., None] * weighed.turns * weighed.nll).sum((1, 2)),

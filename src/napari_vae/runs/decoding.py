@@ -38,8 +38,7 @@ def freedoms(run: Run) -> list[Freedom]:
 
 def class_names_of(run: Run) -> tuple[str, ...]:
     """Names of the classes that a run can be asked to draw; none if it knows no classes."""
-    n = run.model_config.n_classes or 0
-    return run.scale.names or tuple(str(number) for number in range(n))
+    return run.scale.names or tuple(str(number) for number in range(run.scale.classes))
 
 
 def draw(run: Run, values: dict[str, float], label: int | None = None) -> npt.NDArray[np.float32]:

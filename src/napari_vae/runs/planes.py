@@ -17,13 +17,13 @@ def class_manifolds(run: Run, n: int = 9) -> dict[str, npt.NDArray[np.float32]]:
     A model of classes has one for each of them; a model of one number has one for its mean over the training images and
     one standard deviation to either side; any other model has one, without a name.
     """
-    scale, config = run.scale, run.model_config
-    if config.n_classes:
-        names = scale.names or [f"class {number}" for number in range(config.n_classes)]
+    scale = run.scale
+    if scale.classes:
+        names = scale.names or [f"class {number}" for number in range(scale.classes)]
         return {name: run.manifold(n, label=number) for number, name in enumerate(names)}
     if scale.n == 1:
         (centre,), (spread,) = scale.centre, scale.spread
-        word = "condition" if config.kind == "conditional" else "target"
+        word = "condition" if run.model_config.knows.conditional else "target"
         values = [centre - spread, centre, centre + spread]
         return {f"{word} {value:.3g}": run.manifold(n, condition=[value]) for value in values}
     return {"": run.manifold(n)}

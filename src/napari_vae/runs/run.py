@@ -18,7 +18,7 @@ from ..core.errors import InputError, TrainingError
 from ..core.normalization import Normalization
 from ..core.settings import Count, Whole, about, allowed, checked
 from ..models.config import ModelConfig, TrainConfig
-from ..models.given import Scale, encoding_given, one_row
+from ..models.given import Given, Scale, encoding_given, one_row
 from ..models.images import Like, as_given, model_batches
 from ..models.manifold import decode_manifold
 from ..models.pose import pose_of
@@ -234,7 +234,7 @@ class Run:
                 f"This model has {self.model_config.latent_dim} latents; z must be (N, that many), finite."
             )
         pose = pose_of(len(latents), angle, shift, scale, strain)
-        y = one_row(self.model_config, self.scale, label, condition, len(latents))
+        y = one_row(self.scale, label, condition, len(latents))
         device, parts = torch.device(self.device), []
         for start in range(0, len(latents), BATCH):
             rows = slice(start, start + BATCH)
@@ -271,7 +271,7 @@ class Run:
         if not allowed([first, second], tuple[Annotated[Whole, about(ge=0, lt=dims)], ...]):
             raise InputError(f"Axes must be two of the {dims} latents, counted from 0.")
         n = checked("n", n, Count)
-        y = torch.from_numpy(one_row(self.model_config, self.scale, label, condition, 1)[0])
+        y = torch.from_numpy(one_row(self.scale, label, condition, 1)[0])
         images = decode_manifold(self._model, self.latent_range, n, (first, second), y)
         return images[:, :, 0] if self.n_channels == 1 else images
 
@@ -313,7 +313,7 @@ class Run:
         batches = model_batches(data, self.takes, BATCH)
         all_rows: Any = data.atoms if hasattr(data, "atoms") else data
         n = all_rows.shape[0] if hasattr(all_rows, "shape") else len(all_rows)  # an array of zarr has no length
-        given = encoding_given(self.model_config, self.scale, n, labels, condition)
+        given = encoding_given(self.model_config, self.scale, n, Given(labels, condition))
         try:
             for number, images in enumerate(batches):
                 rows = slice(number * BATCH, (number + 1) * BATCH)
@@ -321,7 +321,7 @@ class Run:
                 told = self._model.explain(batch, None if given is None else torch.from_numpy(given[rows]).to(batch))
                 mean = self._model.likelihood.mean(told.logits)
                 error = ((mean - batch) ** 2).mean((1, 2, 3))
-                yield latent_columns(told, self.model_config, self.scale) | {"reconstruction_error": error}, mean
+                yield latent_columns(told, self._model, self.scale) | {"reconstruction_error": error}, mean
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -13,7 +13,7 @@ from ..core.errors import InputError, TrainingError
 from ..core.progress import Progress, drain, never
 from ..core.provenance import describe_data
 from ..models.config import ModelConfig, TrainConfig
-from ..models.given import training_given
+from ..models.given import Given, training_given
 from ..models.images import choose_likelihood, training_images
 from ..runs.run import Run
 from .checkpoint import Checkpoint
@@ -128,7 +128,7 @@ def iter_fit(
     if images.shape[2] == 1 and not set(model.invariances) <= {"translation"}:
         raise InputError("Signals can be shifted only; choose a vae or tvae, not one of rotation, scale or strain.")
     model, scale, given = training_given(
-        model, len(images), labels, condition, targets, None if start is None else start.scale
+        model, len(images), Given(labels, condition, targets), None if start is None else start.scale
     )
     if model.likelihood == "auto":
         model = replace(model, likelihood=choose_likelihood(data, limits))

@@ -83,7 +83,7 @@ class Session:
         self.earlier = len(self.history)  # rows of the training that this one goes on from
         self.start: float | None = None  # loss before the first step
         self.step = self.epoch = self.position = 0  # `position`: batches of this epoch that are done
-        partly, size = config.kind == "semi-supervised" and config.n_classes is not None, train.batch_size
+        partly, size = config.infers_classes and bool(config.knows.given), train.batch_size
         self.batches = Batches(images, given, partly=partly, batch_size=size, seed=train.seed, device=device)
         self.model = self._make_model(config, images.shape, n_given, limits, before)
         steps = self.batches.steps_per_epoch
@@ -168,7 +168,7 @@ class Session:
 
     def _explain(self, rows: Tensor) -> Iterator[Explanation]:
         """The best account of some images, in batches, with what is given of them if the model needs it."""
-        conditional = self.model.config.kind == "conditional"
+        conditional = self.model.config.knows.conditional
         for part in rows.split(self.batches.look_size):
             given = self.batches.load_given(part) if conditional else None
             yield self.model.explain(self.batches.load(part), given)
@@ -228,11 +228,8 @@ class Session:
 
     def _observed(self, seen: Evidence) -> dict[str, float]:
         """What the history tells of class or numbers."""
-        config = self.model.config
-        if config.kind in ("vae", "conditional"):
-            return {}
-        name = "kl_class" if config.n_classes else "kl_target"
-        return {name: float(seen.observed_kl), "supervised": float(seen.supervised)}
+        name = self.model.observed.kl_name
+        return {name: float(seen.observed_kl), "supervised": float(seen.supervised)} if name else {}
 
     def _set_conventions(self, *, in_haste: bool) -> None:
         """Learn from training images where the latents lie, and what the upright image leaves open of the poses."""

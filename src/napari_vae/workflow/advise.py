@@ -60,7 +60,7 @@ def advise(
     *,
     windows: Sequence[int] | None = None,
     train: TrainConfig | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     callback: Callable[[Progress], None] | None = None,
 ) -> Advice:
     """Suggest window, invariances and number of latents from short trainings on some of the atoms.
@@ -79,9 +79,9 @@ def advise(
     windows : sequence of int, optional
         Sizes in pixels to choose from, the usual one first; by default 2, 1.5 and 3 lattice spacings.
     train : TrainConfig, optional
-        Where to compute (device and precision) and the learning rate; the trainings are short whatever it says.
-    seed : int
-        Seed of the scan; the trainings have this one and the next.
+        Where to compute (device and precision), learning rate and seed; the trainings are short whatever it says.
+    seed : int, optional
+        Seed of the scan, by default that of `train`; the trainings have this one and the next.
     callback : callable, optional
         Called with a `Progress` several times a second.
 
@@ -112,7 +112,7 @@ def iter_advise(
     *,
     windows: Sequence[int] | None = None,
     train: TrainConfig | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, Advice]:
     """Advise as `advise` does, as a generator of progress events that returns the `Advice`.
@@ -135,8 +135,9 @@ def iter_advise(
         As in `advise`.
     """
     sizes = _sizes(image, atoms, windows)
-    train = replace(train or TrainConfig(), batch_size=BATCH, beta=1.0, seed=seed, checkpoint=None)
-    some = _sample(atoms, seed)
+    train = replace(train or TrainConfig(), batch_size=BATCH, beta=1.0, checkpoint=None)
+    train = train if seed is None else replace(train, seed=seed)
+    some = _sample(atoms, train.seed)
     patches = {size: _shrunk(extract_patches(image, some, window=size)) for size in sizes}
     if len(patches[sizes[0]]) < FEWEST_ATOMS:
         raise InputError(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph, as_micrograph, first_channel
 from ..core.progress import drain
-from ..models.columns import Given, name_classes, set_aside
+from ..models.columns import Names, check_columns, columns_of, name_classes, other_names, read_columns
+from ..models.given import Given
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,8 +77,12 @@ class Analysis:
     @cached_property
     def reconstruction(self) -> npt.NDArray[np.float32]:
         """What the model makes of every window, (N, C, H, W) normalised like ``patches.data``."""
-        condition = Given.of(condition=self.settings.get("condition")).values(self.patches.atoms).get("condition")
-        return self.run.reconstruct(self.patches, condition=condition)
+        return self.run.reconstruct(self.patches, condition=self.condition)
+
+    @property
+    def condition(self) -> npt.NDArray[Any] | None:
+        """What a conditional model was given with every window, from the table of atoms."""
+        return read_columns(columns_of(condition=self.settings.get("condition")), self.patches.atoms).condition
 
     @property
     def frame_shape(self) -> tuple[int, ...]:
@@ -179,8 +184,8 @@ def analyze(
     if not isinstance(window, str) or window != "auto":
         check_window(window, image.shape)
     _check_classes(n_classes, MOST_LABELS)
-    given = Given.of(labels, condition, targets)
-    given.check(config, atoms)
+    given = columns_of(labels, condition, targets)
+    check_columns(given, config, atoms)
     if atoms is None:
         atoms = find_atoms(image, detection or {}, say)
     patches = extract_patches(image, atoms, window=window)
@@ -191,13 +196,14 @@ def analyze(
     if n_classes != 1 and not run.model_config.infers_classes:
         encoded["class"] = cluster(encoded, n=n_classes)
     results = encoded.columns.union(list(CLASS))
-    patches = replace(patches, atoms=set_aside(patches.atoms, results))
+    renamed = other_names(patches.atoms, results)
+    patches = replace(patches, atoms=patches.atoms.rename(columns=renamed))
     latents = patches.atoms.join(encoded)
     say(Stage("encode", 1.0, f"{len(latents)} atoms"))
     settings: dict[str, Any] = {"window": window, "n_classes": n_classes, "detection": detection or {}}
-    settings |= given.set_aside(results).names()
+    settings |= given.map(lambda names: tuple(renamed.get(name, name) for name in names)).named()
     settings |= {"model": asdict(config), "training": asdict(training)}
-    return Analysis(image, set_aside(atoms, results), patches, run, latents, settings)
+    return Analysis(image, atoms.rename(columns=renamed), patches, run, latents, settings)
 
 
 def find_atoms(
@@ -223,22 +229,23 @@ def train_model(
     model: ModelConfig,
     train: TrainConfig,
     say: Callable[[Stage], None],
-    given: Given | None = None,
+    given: Given[Names] | None = None,
     **options: Any,
 ) -> Run:
     """Train a model, with what is given of the atoms and options of `fit`, saying how far it is."""
     from ..training.fit import iter_fit
 
     say(Stage("train"))
-    job = iter_fit(patches, model, train, **(given or Given()).values(patches.atoms), **options)
+    known: dict[str, Any] = read_columns(given or Given(), patches.atoms).named()
+    job = iter_fit(patches, model, train, **known, **options)
     run = drain(job, lambda progress: say(Stage("train", progress.fraction, progress.message)))
     say(Stage("train", 1.0, f"on {run.device}"))
     return run
 
 
-def encode_patches(run: Run, patches: Patches, given: Given) -> pd.DataFrame:
+def encode_patches(run: Run, patches: Patches, given: Given[Names]) -> pd.DataFrame:
     """Latents of every window, with the condition from the atoms table if the model has one, and names of classes."""
-    condition = given.values(patches.atoms).get("condition")
+    condition = read_columns(given, patches.atoms).condition
     return name_classes(run.encode(patches, condition=condition), run.scale.names)
 
 

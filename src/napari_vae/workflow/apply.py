@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..core.micrograph import Micrograph, as_micrograph
-from ..models.columns import Given
+from ..models.columns import columns_of
 from .analyze import Stage, encode_patches, find_atoms
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def apply_run(
     from ..runs.likeness import compare
 
     say = progress or (lambda stage: None)
-    image, given = as_micrograph(micrograph), Given.of(condition=condition)
+    image, given = as_micrograph(micrograph), columns_of(condition=condition)
     found = find_atoms(image, detection or {}, say) if atoms is None else atoms
     say(Stage("encode"))
     patches = extract_patches(image, found, window=run.window, levels=run.levels)

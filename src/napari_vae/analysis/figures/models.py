@@ -54,7 +54,7 @@ def manifold_figure(data: FigureData) -> Figure:
         _draw_plane(axes, run, picture, side, first=place == 0)
         if name:
             axes.set_title(name, fontsize=FONT, color=INK, pad=3, loc="left")
-        if run.model_config.n_classes:
+        if run.scale.classes:
             axes.spines[:].set(color=class_colors(len(planes))[number], linewidth=1.6)
     return figure
 

@@ -42,7 +42,7 @@ class RunEncoder(nn.Module):
 
     def __init__(self, run: Run, *, trainable: bool = False) -> None:
         super().__init__()
-        if run.model_config.kind == "conditional":
+        if run.model_config.knows.conditional:
             raise InputError("A conditional model needs its condition for every image; take a run of another kind.")
         self.run, self.trainable = run, trainable
         self.model = copy.deepcopy(run._model) if trainable else run._model
@@ -96,19 +96,8 @@ class RunEncoder(nn.Module):
         """Columns (B, F) of images (B, C, H, W), seen in given coarse orientations (B,)."""
         model = self.model
         look = model.look(images)
-        y, guessed = self._observed(look.features)
+        y = model.observed.hypotheses(look.features, None, 1, None)[0][:, 0]
         mean = model.infer(look.features, y[:, None]).mean[:, 0]
         pose = model.gauge.to_data(look.posed.pose.select(orientation[:, None]), mean, y)
         parts = [part.standardised(pose, model.config, model.size) for part in components_of(model.config)]
-        return torch.cat([mean, guessed, *parts], 1)
-
-    def _observed(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What the images are drawn with (B, n), and what is told of it as columns."""
-        observed = self.model.observed
-        if observed is None:
-            return features[:, :0], features[:, :0]
-        guess = observed.guess(features)
-        if isinstance(guess, tuple):  # numbers: their means
-            return guess[0], guess[0]
-        shares = torch.exp(guess)
-        return torch.eye(shares.shape[1], device=shares.device, dtype=shares.dtype)[shares.argmax(1)], shares
+        return torch.cat([mean, *model.observed.infer(look.features)[:1], *parts], 1)

@@ -59,7 +59,7 @@ class BatchForm(Form):
         self.files, self.run, self.out = QLineEdit(), QLineEdit(), QLineEdit()
         self.choose_files, self.choose_folder = QPushButton("Files …"), QPushButton("Folder …")
         self.choose_run, self.choose_out = QPushButton("…"), QPushButton("…")
-        models = {name: words for name, words in PRESETS.items() if ModelConfig.preset(name).kind == "vae"}
+        models = {name: words for name, words in PRESETS.items() if not ModelConfig.preset(name).knows.anything}
         self.task = choice_of(TASKS, narrow=True)
         self.model = choice_of(models, "rvae", narrow=True)
         self.replace = QCheckBox("Replace other results")

@@ -125,7 +125,7 @@ def open_steps(
     from ...runs.run import load_run
 
     run = load_run(folder)
-    if run.model_config.kind == "conditional":
+    if run.model_config.knows.conditional:
         raise InputError("This model needs a condition; apply it to the image in Train VAE instead.")
     patches = extract_patches(image, atoms, window=run.window, levels=run.levels)
     return OpenRun(run, patches, placement, points=points)

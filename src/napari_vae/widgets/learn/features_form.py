@@ -112,7 +112,7 @@ class FeaturesForm(Form):
         if chosen == WINDOWS:
             return Features()
         run = self._open_run() if chosen == OPEN else self._saved
-        if run is not None and run.model_config.kind == "conditional":
+        if run is not None and run.model_config.knows.conditional:
             raise InputError("The encoder of this model needs to be told a condition; choose the windows.")
         return Features(run=run)
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from napari.layers import Image, Points
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 
-from ...analysis.labelling import Supervision
 from ...core.errors import InputError
 from ...core.micrograph import Micrograph
 from ...core.placement import Placement
@@ -20,6 +20,7 @@ from ...core.positions import table_spacing
 from ...layers.identity import image_of, image_token
 from ...layers.images import micrograph_from_layer
 from ...layers.points import KEY, atoms_from_points, placement_of
+from ...models.given import Given
 from ...patches.grid import grid_positions
 from ...patches.patches import check_window, suggest_window
 from ..common.layer_box import LayerBox, LayerChecks
@@ -40,7 +41,8 @@ class Source:
     atoms: pd.DataFrame
     points: Any | None
     image: Any
-    given: Supervision = field(default_factory=Supervision)
+    given: Given[npt.NDArray[Any]] = field(default_factory=Given)  # with every atom
+    column: str = ""  # that it was read from
 
     @property
     def shape(self) -> tuple[int, ...]:

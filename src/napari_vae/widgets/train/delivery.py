@@ -110,7 +110,7 @@ def write_latents(points: Any, result: Described, key: str, image: str) -> None:
     The run is open under `key`, and was applied to the image of this token.
     """
     claim(points)
-    owned = tuple(name for name in ours(points).get("columns", ()) if name != result.source.given.column)
+    owned = tuple(name for name in ours(points).get("columns", ()) if name != result.source.column)
     features, names = add_latents(points.features, result.latents, result.classes, owned, result.names)
     note(points, run=key, **{CHOSEN: image})
     points.face_color = "white"  # napari maps a colour column that changes its type under its old rule, and fails

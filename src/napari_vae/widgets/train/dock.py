@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from qtpy.QtCore import QTimer
@@ -11,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ...core.errors import InputError
 from ...layers.points import placement_of
+from ...models.kinds import KINDS, Kind
 from ...workflow.advise import Advice
 from ..common.guide import Guide
 from ..common.jobs import Job
@@ -72,7 +72,7 @@ class TrainWidget(Panel):
         """Check the input, then start the job; bad input ends in a notification."""
         try:
             model = self.model.model()
-            arguments = (self._source(model.kind), self.data.window_px.value(), model, self.model.train())
+            arguments = (self._source(model.knows), self.data.window_px.value(), model, self.model.train())
         except InputError as error:
             self.progress.refuse(error)
             return
@@ -86,7 +86,7 @@ class TrainWidget(Panel):
         """Train the run at hand further on the chosen image, with the settings of the training that are chosen now."""
         run = self.runs.run
         try:
-            source, train = self._source(run.model_config.kind, run.window), self.model.train()
+            source, train = self._source(run.model_config.knows, run.window), self.model.train()
         except InputError as error:
             self.progress.refuse(error)
             return
@@ -107,8 +107,8 @@ class TrainWidget(Panel):
         """Describe the chosen image with the run at hand, without training; only a condition is needed for it."""
         run = self.runs.run
         try:
-            kind = run.model_config.kind
-            source = self._source(kind if kind == "conditional" else "vae", run.window)
+            kind = run.model_config.knows
+            source = self._source(kind, run.window) if kind.conditional else self.data.source(run.window)
         except InputError as error:
             self.progress.refuse(error)
             return
@@ -169,10 +169,9 @@ class TrainWidget(Panel):
         self.delivery.done.connect(self._on_delivered)
         self.job.ended.connect(self._on_end)
 
-    def _source(self, kind: str, window: tuple[int, int] | None = None) -> Source:
+    def _source(self, kind: Kind, window: tuple[int, int] | None = None) -> Source:
         """The data with what a model of this kind is given of them."""
-        source = self.data.source(window)
-        return replace(source, given=self.given.read(kind, source))
+        return self.given.read(kind, self.data.source(window))
 
     def _begin(self, words: str) -> None:
         self._square.hide()
@@ -236,11 +235,11 @@ class TrainWidget(Panel):
 
     def _show_kinds(self, index: int = 0) -> None:
         """Show the rows that the chosen model needs, and those that Apply and Continue need for the run at hand."""
-        kinds = {self.model.kind.currentData()}
+        given = {*KINDS[self.model.kind.currentData()].given}
         if self.runs.run is not None:
-            kinds.add(self.runs.run.model_config.kind)
-        self.given.show_kinds(kinds)
-        self.labels.setVisible("semi-supervised" in kinds)
+            given |= {*self.runs.run.model_config.knows.given}
+        self.given.show_for(given)
+        self.labels.setVisible("labels" in given)
         self.updateGeometry()
 
     def _draw_square(self) -> None:

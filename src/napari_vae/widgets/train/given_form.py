@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QWidget
 
-from ...analysis.labelling import Supervision, class_under, condition_of, is_known, labels_of
+from ...analysis.labelling import class_under, condition_of, is_known, labels_of
 from ...core.errors import InputError
 from ...core.placement import Placement
 from ...layers.points import KEY, placement_of
+from ...models.given import Given
+from ...models.kinds import Kind
 from ..common.layer_box import FollowsPoints, follow_layers
 from ..common.panel import Form, sentence
 from .data_form import Source
@@ -94,35 +97,35 @@ class GivenForm(FollowsPoints, Form):
         self.add_wide(self.told)
         self.labels.currentIndexChanged.connect(self._tell)
         follow_layers(viewer, self.refresh)
-        self.show_kinds(set())
+        self.show_for(set())
 
-    def show_kinds(self, kinds: set[str]) -> None:
-        """Show the rows that these kinds of models ask for, and hide the form if there are none."""
-        self.set_row_visible(self.condition, "conditional" in kinds)
-        self.set_row_visible(self.labels, "semi-supervised" in kinds)
-        self.set_row_visible(self.told, "semi-supervised" in kinds)
-        self.setVisible(bool(kinds & {"conditional", "semi-supervised"}))
+    def show_for(self, given: set[str]) -> None:
+        """Show the rows for what is given to models, of ``labels``, ``condition`` and ``targets``."""
+        self.set_row_visible(self.condition, "condition" in given)
+        self.set_row_visible(self.labels, "labels" in given)
+        self.set_row_visible(self.told, "labels" in given)
+        self.setVisible(bool(given))
         self._tell()
 
-    def read(self, kind: str, source: Source) -> Supervision:
-        """What a model of this kind is given of the atoms of a source, a row for each.
+    def read(self, kind: Kind, source: Source) -> Source:
+        """A source with what a model of this kind is given of its atoms.
 
         Raises
         ------
         InputError
             If nothing is chosen, the column is gone, there are no labels, or a condition is not complete.
         """
-        if kind == "conditional":
+        if kind.conditional:
             name = self.condition.chosen()
             if name is None:
                 raise InputError("Choose the column of the points that the model is conditional on (Condition on).")
-            return Supervision(condition=condition_of(self._column(name)), column=name)
-        if kind != "semi-supervised":
-            return Supervision()
+            return replace(source, given=Given(condition=condition_of(self._column(name))), column=name)
+        if not kind.given:
+            return source
         chosen = self.labels.chosen()
         values = labels_of(self._labels(source.atoms[["frame", "y", "x"]].to_numpy(float), source.placement))
         role = "targets" if values.dtype.kind == "f" else "labels"
-        return Supervision(**{role: values}, column=chosen if isinstance(chosen, str) else "")
+        return replace(source, given=Given(**{role: values}), column=chosen if isinstance(chosen, str) else "")
 
     def known(self) -> Any | None:
         """Labels of all points as they are chosen, or ``None`` when none are."""

@@ -9,6 +9,7 @@ from ...core.class_colors import MOST_LABELS
 from ...core.fields import settings_of
 from ...models.components import COMPONENTS
 from ...models.config import PRESETS, ModelConfig, TrainConfig
+from ...models.kinds import KINDS
 from ..common.memory import remember
 from ..common.panel import Form, choice_of, side_by_side
 from ..common.setting_controls import add_settings, values_of
@@ -69,7 +70,7 @@ class ModelForm(Form):
         """The model as chosen."""
         ticked = tuple(name for name, check in self.checks.items() if check.isChecked())
         kind = self.kind.currentData()
-        n_classes = self.n_classes.value() if kind == "joint" else None  # else the labels tell
+        n_classes = self.n_classes.value() if KINDS[kind].unlabelled else None  # else the labels tell
         return ModelConfig(kind=kind, invariances=ticked, latent_dim=self.latent_dim.value(), n_classes=n_classes)
 
     def train(self) -> TrainConfig:
@@ -86,7 +87,7 @@ class ModelForm(Form):
             check.setChecked(invariance in model.invariances)
 
     def _on_kind_changed(self, index: int = 0) -> None:
-        self.set_row_visible(self.n_classes, self.kind.currentData() == "joint")
+        self.set_row_visible(self.n_classes, KINDS[self.kind.currentData()].unlabelled)
         self._show_name()
 
     def _on_check_toggled(self, ticked: bool) -> None:

@@ -92,7 +92,7 @@ def advise_steps(stop: Callable[[], bool], source: Source, train: TrainConfig) -
     with spare_core():
         from ...workflow.advise import iter_advise
 
-        return (yield from iter_advise(source.micrographs, source.atoms, train=train, seed=train.seed, stop=stop))
+        return (yield from iter_advise(source.micrographs, source.atoms, train=train, stop=stop))
 
 
 def load_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, Loaded]:
@@ -107,7 +107,8 @@ def load_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, L
 
 def _given(source: Source, patches: Patches) -> dict[str, Any]:
     """What is given of the atoms that have a window, as arguments of `iter_fit`."""
-    return source.given.rows(source.atoms.index.get_indexer(patches.atoms.index))
+    positions = source.atoms.index.get_indexer(patches.atoms.index)
+    return source.given.map(lambda values: values[positions]).named()
 
 
 def _describe(run: Run, patches: Patches, source: Source) -> Generator[Step, None, Described]:

@@ -1,0 +1,54 @@
+"""Kinds of models: what each is given besides the images, and whether it infers that itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Name = Literal["vae", "conditional", "semi-supervised", "joint"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a model knows besides the images.
+
+    Parameters
+    ----------
+    words : str
+        What it learns from, for a list to choose from.
+    prefix : str
+        Of its names, such as ``"ss-"`` of ``"ss-rvae"``.
+    given : tuple of str
+        What may be given to it in a training, of ``"labels"``, ``"condition"`` and ``"targets"``; exactly one of them.
+    inferred : bool
+        Whether the model infers class or numbers where they are not given. If not, what is given is a condition, which
+        every image needs, also when the model is applied.
+    """
+
+    words: str
+    prefix: str
+    given: tuple[str, ...] = ()
+    inferred: bool = False
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is a class or a number besides the image."""
+        return self.inferred or bool(self.given)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether something must be given with every image."""
+        return self.anything and not self.inferred
+
+    @property
+    def unlabelled(self) -> bool:
+        """Whether the model infers classes that nobody names, and must be told how many."""
+        return self.inferred and not self.given
+
+
+KINDS: dict[Name, Kind] = {
+    "vae": Kind("without labels", ""),
+    "conditional": Kind("given a class or number for each", "c", given=("condition",)),
+    "semi-supervised": Kind("from a few labels", "ss-", given=("labels", "targets"), inferred=True),
+    "joint": Kind("finding classes by itself", "j-", inferred=True),
+}
