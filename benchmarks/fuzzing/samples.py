@@ -21,7 +21,7 @@ import tifffile
 
 import napari_vae as nv
 from napari_vae.batch.parts import Parts
-from napari_vae.learning.gp.config import DeepKernelConfig
+from napari_vae.learning.config import DeepKernelConfig
 from napari_vae.samples import micrograph
 from napari_vae.workflow.records import Record, write_record
 

@@ -25,10 +25,10 @@ from .io.reading import read as read
 from .io.writing import read_table as read_table
 from .io.writing import write_image as write_image
 from .io.writing import write_table as write_table
+from .learning.explore.exploration import ExplorationRecord as ExplorationRecord
 from .learning.explore.loop import explore as explore
-from .learning.explore.record import ExplorationRecord as ExplorationRecord
 from .learning.gp.deep_kernel import DeepKernelGP as DeepKernelGP
-from .learning.gp.saving import load_deep_kernel as load_deep_kernel
+from .learning.gp.deep_kernel import load_deep_kernel as load_deep_kernel
 from .models.config import ModelConfig as ModelConfig
 from .models.config import TrainConfig as TrainConfig
 from .patches.patches import Patches as Patches

@@ -70,7 +70,7 @@ def test_explore_looks_for_a_class_by_its_name_and_at_the_windows_of_an_analysis
         (("--target", "dose", "--goal", "nan"), "a number, not nan"),
         (("--target", "kind", "--angle"), "words, which are no angles"),
         (("--target", "kind"), "cannot be improved on"),
-        (("--target", "dose", "--acquisition", "eu"), "choose one of ei"),
+        (("--target", "dose", "--acquisition", "eu"), "acquisition is one of ei"),
         (("--target", "dose", "--budget", "5"), "less than the 10 to start with"),
         (("--target", "dose", "--model-run", "run"), "a table has none"),
     ],

@@ -11,8 +11,7 @@ from napari_vae.batch import frames
 from napari_vae.core import folders
 from napari_vae.io.reading import FORMATS, read_all
 from napari_vae.io.writing import TABLE_ENDINGS
-from napari_vae.learning.gp.deep_kernel import DeepKernelGP
-from napari_vae.learning.gp.saving import load_deep_kernel
+from napari_vae.learning.gp.deep_kernel import DeepKernelGP, load_deep_kernel
 from napari_vae.training.fit import iter_fit
 
 PROCESS = Path("/proc/self")

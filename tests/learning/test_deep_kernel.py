@@ -10,7 +10,7 @@ from safetensors.numpy import load, save
 from napari_vae import DeepKernelGP, InputError, ModelConfig, ReadError, TrainConfig, TrainingError, fit, samples
 from napari_vae.analysis.circular import wrapped
 from napari_vae.learning.gp import ensemble as ensemble_module
-from napari_vae.learning.gp.saving import load_deep_kernel
+from napari_vae.learning.gp.deep_kernel import load_deep_kernel
 
 N, LABELLED = 400, 60
 DIAMOND = 3

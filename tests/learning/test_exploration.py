@@ -5,11 +5,10 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
-from napari_vae.learning.explore.acquisition import entropy
-from napari_vae.learning.explore.goals import ACQUISITIONS
-from napari_vae.learning.explore.refitting import Stopped
-from napari_vae.learning.explore.seeding import spread_order
-from napari_vae.learning.explore.steps import Step
+from napari_vae.learning.explore.acquisition import ACQUISITIONS, entropy
+from napari_vae.learning.explore.record import Step
+from napari_vae.learning.explore.suggestion import spread_order
+from napari_vae.learning.explore.surrogate import Stopped
 from plain_gp import QUICK, PlainGP, X, Y
 
 
@@ -252,7 +251,7 @@ def test_refits_now_and_then_still_choose_apart():
         (np.where(np.arange(625) < 2, Y, np.nan), {}, "Only 2 candidates have a value"),
         (np.ones(625), {}, "All values are the same"),
         (["dark"] * 625, {}, "column of numbers"),
-        (Y, {"acquisition": "eu"}, "no acquisition 'eu'; choose one of ei"),
+        (Y, {"acquisition": "eu"}, "acquisition is one of ei, ucb, .*, not 'eu'"),
         (Y, {"budget": 4}, "less than the 5 to start with"),
         (Y, {"start": 626, "budget": 700}, "start with 1 to 625"),
         (Y, {"start": [1, 1]}, "each once"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import napari_vae as nv
-from napari_vae.learning.explore.seeding import spread_order
+from napari_vae.learning.explore.suggestion import spread_order
 from plain_gp import PlainGP
 
 X = np.random.default_rng(0).uniform(size=(40, 2))
@@ -79,7 +79,8 @@ def test_a_measurement_that_cannot_be_computed_with_has_failed():
         ({"target": ["a", "b"]}, "or a weight for each"),
         ({"target": [1.0, float("nan")]}, "or a weight for each"),
         ({"seed": 1.5}, "seed is a whole number"),
-        ({"acquisition": {}}, "no acquisition {}"),
+        ({"acquisition": {}}, "acquisition is one of ei, ucb, pi, thompson, variance, information, not {}"),
+        ({"goal": "big"}, '"max", "min" or a number'),
     ],
 )
 def test_settings_of_explorations_that_make_no_sense_are_one_sentence(settings, words):

@@ -12,7 +12,7 @@ import torch
 from napari_vae import InputError, ModelConfig, TrainConfig, fit, samples
 from napari_vae.analysis.upright import has_pose
 from napari_vae.learning.gp.candidates import limits
-from napari_vae.learning.gp.run_encoder import RunEncoder
+from napari_vae.learning.gp.networks import RunEncoder
 from napari_vae.models import conventions as settling
 from napari_vae.models.conventions import set_conventions
 from napari_vae.models.gauge import SHRINK, Gauge

@@ -10,7 +10,7 @@ import typer
 
 from ..core.errors import InputError
 from ..core.fields import settings_of
-from ..learning.gp.config import DeepKernelConfig
+from ..learning.config import DeepKernelConfig
 from .options import TRAINING, asks
 from .terminal import progress_bars, say
 

@@ -1,4 +1,4 @@
-"""Several candidates at a time, none of them twice: what one measurement would tell about the others."""
+"""Several candidates at a time, none of them twice: what remains uncertain once the others are measured."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .acquisition import acquire, acquire_aim
-from .goals import SEEKING, Goal
+from ..config import JOINT
+from .acquisition import SEEKING, Goal, acquire, acquire_aim
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
-JOINT = 2000  # candidates that are drawn together
 DRAWS = 256  # joint draws, for what candidates have in common
 NEW = 0.25  # of its sd must remain to a candidate once the others of its batch are measured
-NOISE = 0.01  # of the mean variance: noise of a measurement, so that one beside another tells nothing
+NOISE = 0.01  # of the mean variance: noise of a measurement, so that one beside another adds nothing
 
 
 @dataclass(frozen=True)
@@ -139,10 +138,10 @@ class Joint:
         return np.sqrt((self._deviations**2).sum(axis=0) / self._before)
 
     def measure(self, candidate: int) -> None:
-        """Take away what measuring this candidate tells about all."""
+        """Take away the uncertainty of all that a measurement of this candidate removes."""
         one = self._deviations[:, candidate]
-        told = (one @ self._deviations) / max(float(one @ one), np.finfo(float).tiny)
-        self._deviations = self._deviations - np.outer(one, told)
+        slope = (one @ self._deviations) / max(float(one @ one), np.finfo(float).tiny)
+        self._deviations = self._deviations - np.outer(one, slope)
 
     def believe(self, mean: Floats) -> None:
         """Take the best so far as it would be if a candidate came out as predicted."""
@@ -167,7 +166,7 @@ class Joint:
         return acquire_aim(rule.name, aim, spread * remaining, near=goal.near, best=self._best, kappa=rule.kappa)
 
     def best_new(self, score: Floats, chosen: list[int]) -> int:
-        """The best candidate that is not told by those chosen; the best of all where none is, or each counts."""
+        """The best candidate that those chosen leave uncertain; the best of all where there is none, or each counts."""
         allowed = np.ones(len(score), bool)
         allowed[chosen] = False
         new = allowed & (self.remaining >= NEW)

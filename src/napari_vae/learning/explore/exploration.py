@@ -1,38 +1,81 @@
-"""Ask and tell: which candidate to measure next, given what was measured so far."""
+"""Active learning step by step: which candidate to measure next, given what was measured so far."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ...core.arrays import as_array
 from ...core.errors import InputError
 from ...core.progress import never
-from ...core.settings import Count, NotNegative, Seed, Whole, about, checked
-from .batches import JOINT
-from .goals import Goal
-from .record import ExplorationRecord, begin
-from .refitting import Refits, learnable
-from .seeding import check_start, number_of, seed_order
-from .steps import Step
-from .suggesting import Suggesting, Suggestion, after, candidates, open_candidates
-from .telling import as_table, numbers, read_told
+from ...core.provenance import data_hash, describe_versions
+from ..config import ExplorationConfig
+from ..gp.candidates import Prepared
+from ..gp.deep_kernel import DeepKernelGP
+from .acquisition import Goal
+from .record import KEPT, Record, Step, problem
+from .suggestion import Suggester, Suggestion, candidates, check_start, number_of, seed_order
+from .surrogate import Surrogate, describe_model, encoder_hash, learnable, target_kind
 
+T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
-START = 10  # measurements before there is a model
+
+@dataclass(frozen=True)
+class ExplorationRecord(Record):
+    """Everything that an exploration did.
+
+    Attributes
+    ----------
+    settings : dict
+        What was explored and how: arguments of `Exploration`, the seeds as candidates, the model in words.
+    provenance : dict
+        Hash of the candidates, versions, date.
+    steps : tuple of Step
+    reason : str
+        Why it ended, in a sentence; empty while it can go on.
+
+    Examples
+    --------
+    >>> record = ExplorationRecord({"kind": "real", "goal": "max", "target": 0}, {})
+    >>> record = record.followed_by(Step((7, 2), ((0.5,), (1.5,))))
+    >>> record.best, record.curve.tolist()
+    (2, [0.5, 1.5])
+    """
+
+    def replay(self, x: Any, *, model: Any = None) -> ExplorationRecord:
+        """Go through the same steps again: what is suggested, given what was measured before each of them.
+
+        With the same candidates, model, seed and device every ``suggested`` is that of this record.
+
+        Raises
+        ------
+        InputError
+            If candidates or model are other ones.
+        """
+        again = Exploration(x, model=model, **self.options)
+        self.check_same(again.record)
+        for step in self.steps:
+            if step.phase:
+                again.suggest()
+            rows = zip(step.indices, step.values, strict=True)
+            results = {i: step.failures[i] if row is None else row for i, row in rows}
+            again.report(results, seconds=step.seconds.get("measure", 0.0))
+        return again.end(self.reason)
 
 
 class Exploration:
-    """Active learning one step at a time: it suggests, you measure and tell.
+    """Active learning one step at a time: it suggests, you measure.
 
-    What is suggested depends on the settings and on what was told so far, and on nothing else: undoing a measurement,
-    continuing a record, and replaying it lead to the same suggestions.
+    What is suggested depends on the settings and on what was measured so far, and on nothing else: undoing a
+    measurement, continuing a record, and replaying it lead to the same suggestions.
 
     Parameters
     ----------
@@ -41,7 +84,7 @@ class Exploration:
     model : DeepKernelGP, optional
         What predicts the target; anything with its methods will do. It is copied, never changed.
     acquisition : str
-        ``"ei"``, ``"ucb"``, ``"pi"``, ``"variance"``, ``"thompson"`` or ``"information"``; see `goals.ACQUISITIONS`.
+        ``"ei"``, ``"ucb"``, ``"pi"``, ``"variance"``, ``"thompson"`` or ``"information"``.
     goal : "max", "min" or float
         Whether large or small values are looked for, or values near a number; of angles the wanted one in degrees, of
         classes the number of the wanted class.
@@ -73,56 +116,25 @@ class Exploration:
     >>> exploration.tell(suggestion.indices, measure(suggestion.indices))  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        x: Any,
-        *,
-        model: Any = None,
-        acquisition: str = "ei",
-        goal: str | float = "max",
-        target: int | Sequence[float] = 0,
-        kappa: float = 2.0,
-        start: int | Sequence[int] = START,
-        spread: bool = False,
-        batch: int = 1,
-        refit_every: int = 1,
-        seed: int = 0,
-        record: ExplorationRecord | None = None,
-    ) -> None:
-        seed = checked("seed", seed, Seed)
-        kappa = checked("kappa", kappa, NotNegative)
-        batch = checked("batch", batch, Annotated[Whole, about(ge=1, le=JOINT)])
-        refit_every = checked("refit_every", refit_every, Count)
-        if model is None:
-            from ..gp.deep_kernel import DeepKernelGP
-
-            model = DeepKernelGP(seed=seed)
-        sought = Goal.of(getattr(model, "target", "real"), goal, target, acquisition)
+    def __init__(self, x: Any, *, model: Any = None, record: ExplorationRecord | None = None, **settings: Any) -> None:
+        config = ExplorationConfig(**settings)
+        model = DeepKernelGP(seed=config.seed) if model is None else model
+        Goal.of(target_kind(model), config.goal, config.target, config.acquisition)
         self.n_candidates = number_of(x)
-        n_seeds = check_start(start, self.n_candidates)
+        n_seeds = check_start(config.start, self.n_candidates)
         prepared = model.prepare(x)
-        order = seed_order(prepared, start, spread, seed)
-        settings = {
-            "acquisition": acquisition,
-            "goal": sought.wanted,
-            "target": sought.target,
-            "kappa": kappa,
-            "start": order[:n_seeds].tolist(),
-            "batch": batch,
-            "refit_every": refit_every,
-            "seed": seed,
-        }
-        self._record = begin(x, settings, model)
+        order = seed_order(prepared, config.start, config.spread, config.seed)
+        self._record = _begin(x, config, order[:n_seeds].tolist(), model)
         if record is not None:
             record.check_same(self._record)
             self._record = replace(record, reason="")
-        self._refits = Refits(model, prepared, n_seeds, refit_every)
-        self._suggesting = Suggesting(self._refits, order, n_seeds)
+        self._surrogate = Surrogate(model, prepared, n_seeds, config.refit_every)
+        self._suggester = Suggester(self._surrogate, order, n_seeds)
         self._suggestion: Suggestion | None = None
 
     @property
     def record(self) -> ExplorationRecord:
-        """Everything told so far, with what is needed to go on or to replay it."""
+        """Everything measured so far, with what is needed to go on or to replay it."""
         return self._record
 
     @property
@@ -153,27 +165,27 @@ class Exploration:
     @property
     def open(self) -> Rows:
         """Candidates that were not tried yet, by number."""
-        return open_candidates(self._record, self.n_candidates)
+        return self._record.untried(self.n_candidates)
 
     @property
     def model(self) -> Any:
-        """The model fitted to what was told; ``None`` while it cannot be fitted."""
-        return self._refits.model(self.measured, self._record.targets) if learnable(self._record.targets) else None
+        """The model fitted to what was measured; ``None`` while it cannot be fitted."""
+        return self._of_model(self._surrogate.model)
 
     def predict(self) -> tuple[Floats, Floats] | None:
         """Mean and sd of every candidate in units of the target; ``None`` while no model can be fitted."""
-        if not learnable(self._record.targets):
-            return None
-        return self._refits.predict(self.measured, self._record.targets)
+        return self._of_model(self._surrogate.predict)
 
     def embed(self) -> Floats | None:
         """Every candidate in the model's embedding (N, d); ``None`` while no model can be fitted."""
-        if not learnable(self._record.targets):
-            return None
-        return self._refits.embed(self.measured, self._record.targets)
+        return self._of_model(self._surrogate.embed)
+
+    def _of_model(self, asked: Callable[[Rows, Floats], T]) -> T | None:
+        targets = self._record.targets
+        return asked(self.measured, targets) if learnable(targets) else None
 
     def suggest(self, *, stop: Callable[[], bool] = never) -> Suggestion:
-        """The candidates to measure next; the same until something is told.
+        """The candidates to measure next; the same until something is measured.
 
         While seeding, all seeds that are still open. Fits the model when there is something new.
 
@@ -191,11 +203,11 @@ class Exploration:
         """
         if self._suggestion is None:
             began = time.perf_counter()
-            self._refits.stop = stop
+            self._surrogate.stop = stop
             try:
-                suggestion = self._suggesting.after(self._record)
+                suggestion = self._suggester.after(self._record)
             finally:
-                self._refits.stop = never
+                self._surrogate.stop = never
             self._suggestion = replace(suggestion, seconds=time.perf_counter() - began)
         return self._suggestion
 
@@ -215,7 +227,7 @@ class Exploration:
         InputError
             If an index is no candidate or measured already, or the values are not as many.
         """
-        rows, table = numbers(indices), as_table(values)
+        rows, table = _numbers(indices), _as_table(values)
         if table.shape[0] != len(rows) and len(rows) == 1:
             table = table.reshape(1, -1)
         if len(table) != len(rows):
@@ -230,9 +242,9 @@ class Exploration:
         InputError
             If an index is no candidate or measured already.
         """
-        self.report(dict.fromkeys(numbers(indices), reason), seconds=seconds)
+        self.report(dict.fromkeys(_numbers(indices), reason), seconds=seconds)
 
-    def report(self, told: Mapping[int, npt.ArrayLike | str], *, seconds: float = 0.0) -> None:
+    def report(self, results: Mapping[int, npt.ArrayLike | str], *, seconds: float = 0.0) -> None:
         """Take in several measurements as one step of the record: the targets (T,) of each, or why it failed.
 
         Raises
@@ -240,10 +252,13 @@ class Exploration:
         InputError
             As in `tell`.
         """
-        self._check_open(list(told))
-        n_targets = self._record.targets.shape[1] if len(self.measured) else 0
-        values, failures = read_told(told, self._record.goal, n_targets)
-        self._follow(Step(tuple(told), values, failures=failures), seconds)
+        self._check_open(list(results))
+        values, failures = _read(results, self._record)
+        step, last = Step(tuple(results), values, failures=failures), self._suggestion
+        if last is not None:
+            step = last.noted(step)
+        took = {"suggest": 0.0 if last is None else last.seconds, "measure": float(seconds)}
+        self._record, self._suggestion = self._record.followed_by(replace(step, seconds=took)), None
 
     def undo(self) -> Rows:
         """Forget the last `tell` or `fail`; returns its candidates, which may be suggested again.
@@ -251,7 +266,7 @@ class Exploration:
         Raises
         ------
         InputError
-            If nothing was told.
+            If nothing was measured.
         """
         if not self._record.steps:
             raise InputError("Nothing was measured yet, so there is nothing to undo.")
@@ -266,15 +281,59 @@ class Exploration:
 
     def _check_open(self, rows: list[int]) -> None:
         if not rows or min(rows) < 0 or max(rows) >= self.n_candidates:
-            raise InputError(f"Candidates are told by their numbers, from 0 to {self.n_candidates - 1}.")
+            raise InputError(f"Candidates are named by their numbers, from 0 to {self.n_candidates - 1}.")
         again = sorted({*rows} & {*self.measured.tolist()})
         if again:
             raise InputError(f"Candidate {again[0]} is measured already; undo that first.")
 
-    def _follow(self, step: Step, seconds: float) -> None:
-        """Add a step, with what was known of its candidates before."""
-        asked = self._suggestion
-        if asked is not None:
-            step = after(step, asked)
-        told = {"suggest": 0.0 if asked is None else asked.seconds, "measure": float(seconds)}
-        self._record, self._suggestion = self._record.followed_by(replace(step, seconds=told)), None
+
+def _begin(x: Any, config: ExplorationConfig, start: list[int], model: Any) -> ExplorationRecord:
+    """An empty record: settings, the model in words, and where the candidates come from."""
+    data = as_array(x.data if hasattr(x, "atoms") else x.values if isinstance(x, Prepared) else x, "candidates")
+    settings = {"kind": target_kind(model), "model": describe_model(model)}
+    settings |= {name: getattr(config, name) for name in KEPT} | {"start": start}
+    provenance = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data_sha256": data_hash(data),
+        "encoder_sha256": encoder_hash(model),
+        "n_candidates": len(data),
+        "versions": describe_versions(),
+    }
+    return ExplorationRecord(settings, provenance)
+
+
+def _numbers(indices: npt.ArrayLike) -> list[int]:
+    """Numbers of candidates, one or several."""
+    rows = np.atleast_1d(np.asarray(indices))
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or len(np.unique(rows)) < len(rows):
+        raise InputError("Candidates are named by their numbers, each once.")
+    return [int(i) for i in rows]
+
+
+def _as_table(values: npt.ArrayLike) -> Floats:
+    """Values (n,) or (n, T); a single one as (1,)."""
+    try:
+        return np.atleast_1d(np.asarray(values, np.float64))
+    except (TypeError, ValueError) as error:
+        raise InputError("Values are numbers; give classes as numbers from 0.") from error
+
+
+def _read(
+    results: Mapping[int, npt.ArrayLike | str], record: Record
+) -> tuple[tuple[tuple[float, ...] | None, ...], dict[int, str]]:
+    """Targets of each candidate, ``None`` where there are none, and why."""
+    goal, n_targets = record.goal, record.targets.shape[1] if len(record.measured) else 0
+    values: list[tuple[float, ...] | None] = []
+    failures = {}
+    for i, given in results.items():
+        if isinstance(given, str):  # bytes that an instrument sent in no encoding are spelt out
+            failures[i] = given.encode("utf-8", "backslashreplace").decode("utf-8")
+        else:
+            row = _as_table(given).reshape(-1)
+            if not n_targets and len(row) and np.isfinite(row).all():  # a failure does not say how many there are
+                n_targets = len(row)
+                goal.check(n_targets)
+            if failure := problem(row, goal, n_targets):
+                failures[i] = failure
+        values.append(None if i in failures else tuple(row.tolist()))
+    return tuple(values), failures

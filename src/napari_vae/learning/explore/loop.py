@@ -1,4 +1,4 @@
-"""The active-learning loop: suggest, measure, tell, until a budget or a rule ends it."""
+"""The active-learning loop: suggest and measure, until a budget or a stopping rule ends it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from ...core.arrays import as_numbers, check_size
 from ...core.errors import InputError
+from ...core.folders import check_replaceable, user_path
 from ...core.progress import drain, never
 from ...core.settings import Count, checked
-from .exploration import START, Exploration
-from .oracles import Oracle, as_oracle
-from .record import ExplorationRecord
-from .record_files import load_or_new
-from .seeding import check_start, number_of
-from .steps import Step
+from ..config import ExplorationConfig
+from .exploration import Exploration, ExplorationRecord
+from .record import MARKER, Step
 from .stopping import Stopping
-from .suggesting import Suggestion
+from .suggestion import Suggestion, check_start, number_of
+from .surrogate import FEWEST, target_kind
+
+#: From the number of a candidate to its targets (T,), or to why there are none.
+Oracle = Callable[[int], npt.NDArray[np.float64] | str]
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ def explore(
     oracle : callable, or array or Series (N,) or (N, T)
         What measures: a function that is given the number of one candidate and returns its value (or T values), or the
         values of all candidates (a column, a layer's values under each atom). A measurement that raises or is NaN
-        counts as failed; its candidate is not asked again.
+        counts as failed; its candidate is not measured again.
     acquisition : str
         As in `Exploration`.
     budget : int
@@ -126,7 +132,7 @@ def iter_explore(
     x, oracle, acquisition, budget, until, record, **settings
         As in `explore`.
     stop : callable, optional
-        Asked before every measurement; when it says True, the exploration ends and keeps what it has.
+        Called before every measurement; when it returns True, the exploration ends and keeps what it has.
 
     Yields
     ------
@@ -138,9 +144,11 @@ def iter_explore(
     InputError, TrainingError
         As in `explore`.
     """
-    kind = getattr(settings.get("model"), "target", "real")
-    measure, (before, folder) = as_oracle(oracle, number_of(x), kind), load_or_new(record)
-    _check_budget(budget, check_start(settings.get("start", START), number_of(x)))
+    n, (before, folder) = number_of(x), _load_or_new(record)
+    measure = as_oracle(oracle, n, target_kind(settings.get("model")))
+    seeds = check_start(settings.get("start", ExplorationConfig.start), n)
+    if checked("budget", budget, Count) < seeds:
+        raise InputError(f"The budget of {budget} measurements is less than the {seeds} to start with; raise it.")
     exploration = Exploration(x, acquisition=acquisition, record=before, **settings)
     if not len(exploration.open):
         raise InputError("All candidates of the record are measured; there is nothing left to explore.")
@@ -152,7 +160,9 @@ def iter_explore(
         exploration.record.save(folder)
     while not (reason := _end(exploration, budget, until, stop)):
         suggestion = exploration.suggest()
-        if reason := until.foreseen(exploration) or ("" if len(suggestion.indices) else suggestion.message):
+        if reason := until.foreseen(exploration.record, suggestion) or (
+            "" if len(suggestion.indices) else suggestion.message
+        ):
             break
         _measure(exploration, measure, budget, stop)
         if folder is not None:
@@ -164,29 +174,16 @@ def iter_explore(
     return ended
 
 
-def replay(record: ExplorationRecord, x: Any, *, model: Any = None) -> ExplorationRecord:
-    """Go through the steps of a record again; see `ExplorationRecord.replay`."""
-    names = ("acquisition", "goal", "target", "kappa", "start", "batch", "refit_every", "seed")
-    again = Exploration(x, model=model, **{name: record.settings[name] for name in names})
-    record.check_same(again.record)
-    for step in record.steps:
-        if step.phase:
-            again.suggest()
-        told = {i: step.failures[i] if row is None else row for i, row in zip(step.indices, step.values, strict=True)}
-        again.report(told, seconds=step.seconds.get("measure", 0.0))
-    return again.end(record.reason)
-
-
 def _measure(exploration: Exploration, measure: Oracle, budget: int, stop: Callable[[], bool]) -> None:
-    """Measure what is suggested, seeds no more than a batch at a time, and tell it as one step."""
+    """Measure what is suggested, seeds no more than a batch at a time, as one step."""
     began = time.perf_counter()
     left = min(exploration.record.settings["batch"], budget - exploration.record.tried)
-    told: dict[int, Any] = {}
+    results: dict[int, Any] = {}
     for i in exploration.suggest().indices[:left].tolist():
-        if told and stop():
+        if results and stop():
             break
-        told[i] = measure(i)
-    exploration.report(told, seconds=time.perf_counter() - began)
+        results[i] = measure(i)
+    exploration.report(results, seconds=time.perf_counter() - began)
 
 
 def _end(exploration: Exploration, budget: int, until: Stopping, stop: Callable[[], bool]) -> str:
@@ -198,15 +195,76 @@ def _end(exploration: Exploration, budget: int, until: Stopping, stop: Callable[
     return until.reached(exploration.record)
 
 
-def _check_budget(budget: int, seeds: int) -> None:
-    checked("budget", budget, Count)
-    if budget < seeds:
-        raise InputError(f"The budget of {budget} measurements is less than the {seeds} to start with; raise it.")
-
-
 def _event(exploration: Exploration, suggestion: Suggestion, budget: int) -> ExplorationStep:
     record = exploration.record
     step = record.steps[-1]
     failed = "; ".join(f"candidate {i} failed: {reason}" for i, reason in step.failures.items())
     message = failed or suggestion.message
     return ExplorationStep(step, suggestion, len(record.steps), record.tried, budget, record.best, message)
+
+
+def _load_or_new(record: ExplorationRecord | str | Path | None) -> tuple[ExplorationRecord | None, Path | None]:
+    """The record to go on from, and the folder to keep it in; either may be missing."""
+    if record is None or isinstance(record, ExplorationRecord):
+        return record, None
+    folder = user_path(record)
+    check_replaceable(folder, MARKER)
+    return (ExplorationRecord.load(folder) if (folder / MARKER).is_file() else None), folder
+
+
+def as_oracle(oracle: Any, n: int, kind: str = "real") -> Oracle:
+    """A function from the number of a candidate to its targets, which never raises.
+
+    Parameters
+    ----------
+    oracle : callable, or array or Series (N,) or (N, T)
+        A function that is given a number and returns a value, or T values; or the values themselves, NaN where a
+        measurement will fail.
+    n : int
+        Number of candidates.
+    kind : "real", "angle" or "class"
+        Of the target.
+
+    Raises
+    ------
+    InputError
+        If it is neither, has another length, or nothing can be learned from it.
+
+    Examples
+    --------
+    >>> as_oracle([1.0, 2.0, float("nan"), 4.0], 4)(1).tolist()
+    [2.0]
+    """
+    return _measured_by(oracle) if callable(oracle) else _looked_up(oracle, n, kind)
+
+
+def _measured_by(function: Callable[[int], Any]) -> Oracle:
+    def measure(i: int) -> npt.NDArray[np.float64] | str:
+        try:
+            value = np.asarray(function(i), np.float64)
+        except Exception as error:  # an instrument may raise anything; the exploration goes on
+            return f"{type(error).__name__}: {error}"
+        return np.atleast_1d(value) if value.ndim < 2 else f"The oracle returned an array of shape {value.shape}."
+
+    return measure
+
+
+def _looked_up(column: Any, n: int, kind: str) -> Oracle:
+    try:
+        values = as_numbers(column, "values of the oracle")
+    except InputError as error:
+        raise InputError(
+            "The oracle is a function of a candidate's number, or a column of numbers; give classes as numbers from 0."
+        ) from error
+    if values.ndim not in (1, 2) or len(values) != n:
+        raise InputError(f"There are {n} candidates, but values of shape {values.shape}; give one row for each.")
+    table = values.reshape(n, -1)
+    known = table[np.isfinite(table).all(axis=1)]
+    if len(known) < FEWEST:
+        raise InputError(f"Only {len(known)} candidates have a value; at least {FEWEST} are needed.")
+    if (np.ptp(known, axis=0) == 0).any():
+        raise InputError("All values are the same, so there is nothing to learn; choose another column.")
+    check_size(known)
+    if kind == "class" and (wrong := known[(known < 0) | (known % 1 != 0)]).size:
+        raise InputError(f"Classes are whole numbers from 0, and the column holds {wrong[0]:g}; number them, or round.")
+    return lambda i: table[i]

@@ -1,54 +1,84 @@
-"""The record of an exploration: settings, every step, and what is needed to go on or to replay it."""
+"""The record of an exploration: its settings and every step, in memory and as a folder of plain files."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from pydantic import Field, model_validator
 
-from ...core.arrays import as_array
+from ...core.arrays import LARGEST
 from ...core.errors import InputError
-from ...core.provenance import data_hash, describe_versions
-from ..gp.candidates import Prepared
-from .goals import Goal
-from .steps import Step
-
-if TYPE_CHECKING:
-    import pandas as pd
+from ...core.folders import open_folder, replace_folder
+from ...core.settings import Count, Number, Open, Saved, Whole, about
+from ...io.json_files import read_json
+from ...io.writing import write_table
+from ..config import ExplorationConfig
+from .acquisition import Goal
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
+Candidate = Annotated[Whole, about(ge=0)]
+
+#: The file that marks a folder as a record.
+MARKER = "exploration.json"
+TABLE = "measurements.csv"
+FORMAT = 1
+#: Those that a record keeps; its ``start`` names the candidates.
+KEPT = [one.name for one in fields(ExplorationConfig) if one.name != "spread"]
 
 
 @dataclass(frozen=True)
-class ExplorationRecord:
-    """Everything that an exploration did.
+class Step:
+    """One step: what was suggested, what was measured, and what came out.
 
     Attributes
     ----------
-    settings : dict
-        What was explored and how: arguments of `Exploration`, the seeds as candidates, the model in words.
-    provenance : dict
-        Hash of the candidates, versions, date.
-    steps : tuple of Step
-    reason : str
-        Why it ended, in a sentence; empty while it can go on.
-
-    Examples
-    --------
-    >>> record = ExplorationRecord({"kind": "real", "goal": "max", "target": 0}, {})
-    >>> record = record.followed_by(Step((7, 2), ((0.5,), (1.5,))))
-    >>> record.best, record.curve.tolist()
-    (2, [0.5, 1.5])
+    indices : tuple of int
+        Candidates that were measured.
+    values : tuple of tuple of float, or None
+        The targets of each; ``None`` where the measurement failed.
+    suggested : tuple of int
+        What had been suggested; empty if nothing was.
+    phase : str
+        As `Suggestion.phase`; empty if nothing was suggested.
+    failures : dict of int to str
+        Candidates that failed, with the reason.
+    score : tuple of float, or None
+        Acquisition of each before it was measured; ``None`` where there was none.
+    mean, sd : tuple of tuple of float, or None
+        Its prediction: of each target, or the probability of each class.
+    seconds : dict of str to float
+        ``"suggest"`` and ``"measure"``.
     """
+
+    indices: tuple[Candidate, ...]
+    values: tuple[tuple[Number, ...] | None, ...]
+    suggested: tuple[Candidate, ...] = ()
+    phase: str = ""
+    failures: Mapping[int, str] = field(default_factory=dict)
+    score: tuple[Number | None, ...] | None = None
+    mean: tuple[tuple[Number, ...], ...] | None = None
+    sd: tuple[tuple[Number, ...], ...] | None = None
+    seconds: Mapping[str, Number] = field(default_factory=dict)
+
+    def is_whole(self) -> bool:
+        """Whether there is something for each candidate, or for none."""
+        columns = [column for column in (self.values, self.score, self.mean, self.sd) if column is not None]
+        failed = {i for i, values in zip(self.indices, self.values, strict=False) if values is None}
+        return {len(self.indices)} == {len(column) for column in columns} and failed == set(self.failures)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What an exploration did, as it is kept: see `ExplorationRecord`, which can also be replayed."""
 
     settings: Mapping[str, Any]
     provenance: Mapping[str, Any]
@@ -56,24 +86,24 @@ class ExplorationRecord:
     reason: str = ""
 
     @cached_property
-    def _told(self) -> dict[int, tuple[float, ...] | str]:
-        """Values, or why there are none, of all candidates in the order in which they were told."""
-        told: dict[int, tuple[float, ...] | str] = {}
+    def _observed(self) -> dict[int, tuple[float, ...] | str]:
+        """Values of all candidates that were tried, or why there are none, in the order of the measurements."""
+        observed: dict[int, tuple[float, ...] | str] = {}
         for step in self.steps:
             for i, values in zip(step.indices, step.values, strict=True):
-                told.pop(i, None)
-                told[i] = step.failures.get(i, "") if values is None else values
-        return told
+                observed.pop(i, None)
+                observed[i] = step.failures.get(i, "") if values is None else values
+        return observed
 
     @cached_property
     def measured(self) -> Rows:
         """Measured candidates (n,), in order."""
-        return np.array([i for i, values in self._told.items() if not isinstance(values, str)], np.int64)
+        return np.array([i for i, values in self._observed.items() if not isinstance(values, str)], np.int64)
 
     @cached_property
     def targets(self) -> Floats:
         """What was measured, (n, T), in order."""
-        values = [values for values in self._told.values() if not isinstance(values, str)]
+        values = [values for values in self._observed.values() if not isinstance(values, str)]
         return np.array(values, np.float64).reshape(len(values), -1 if values else 1)
 
     @property
@@ -84,12 +114,16 @@ class ExplorationRecord:
     @property
     def failed(self) -> dict[int, str]:
         """Candidates whose measurement failed, with the reason."""
-        return {i: values for i, values in self._told.items() if isinstance(values, str)}
+        return {i: values for i, values in self._observed.items() if isinstance(values, str)}
+
+    def untried(self, n: int) -> Rows:
+        """Those of n candidates that were not tried yet, by number."""
+        return np.setdiff1d(np.arange(n), list(self._observed))
 
     @property
     def tried(self) -> int:
         """Measurements, failed ones included."""
-        return len(self._told)
+        return len(self._observed)
 
     @property
     def goal(self) -> Goal:
@@ -97,6 +131,11 @@ class ExplorationRecord:
         kind, wanted, target = (self.settings[name] for name in ("kind", "goal", "target"))
         met = kind != "class" or bool((self.targets == wanted).any())
         return Goal(kind, wanted, target if isinstance(target, int) else tuple(target), met)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments of an `Exploration` that goes the same way."""
+        return {name: self.settings[name] for name in KEPT}
 
     @property
     def best(self) -> int | None:
@@ -127,8 +166,6 @@ class ExplorationRecord:
         Columns ``step``, ``phase``, ``value``, ``failure``, ``score``, ``mean``, ``sd``; of several targets or classes
         ``value_1`` … and so on.
         """
-        import pandas as pd
-
         rows, index = [], []
         for number, step in enumerate(self.steps):
             for k, i in enumerate(step.indices):
@@ -140,15 +177,15 @@ class ExplorationRecord:
                 index.append(i)
         return pd.DataFrame(rows, index=pd.Index(index, dtype=np.int64))
 
-    def followed_by(self, step: Step) -> ExplorationRecord:
+    def followed_by(self, step: Step) -> Self:
         """The record with one step more."""
         return replace(self, steps=(*self.steps, step), reason="")
 
-    def without_last(self) -> ExplorationRecord:
+    def without_last(self) -> Self:
         """The record without its last step."""
         return replace(self, steps=self.steps[:-1], reason="")
 
-    def check_same(self, other: ExplorationRecord) -> None:
+    def check_same(self, other: Record) -> None:
         """Refuse to go on with an exploration of other candidates or settings.
 
         Raises
@@ -175,12 +212,14 @@ class ExplorationRecord:
         InputError
             If the folder holds something else.
         """
-        from .record_files import save_record
-
-        return save_record(self, folder)
+        text = _text({"format": FORMAT, **asdict(self)})  # its numbers are exact, the table is for the eye
+        with replace_folder(folder, MARKER) as new:
+            write_table(self.table, new / TABLE)
+            (new / MARKER).write_bytes(text)
+        return Path(folder)
 
     @classmethod
-    def load(cls, folder: str | Path) -> ExplorationRecord:
+    def load(cls, folder: str | Path) -> Self:
         """Read a record that `save` wrote. Nothing in it is executed.
 
         Raises
@@ -188,59 +227,69 @@ class ExplorationRecord:
         ReadError
             If the folder holds no record, a damaged one, or one of a newer version.
         """
-        from .record_files import load_record
-
-        return load_record(folder)
-
-    def replay(self, x: Any, *, model: Any = None) -> ExplorationRecord:
-        """Go through the same steps again: what is suggested, given what was told before each of them.
-
-        With the same candidates, model, seed and device every ``suggested`` is that of this record.
-
-        Raises
-        ------
-        InputError
-            If candidates or model are other ones.
-        """
-        from .loop import replay
-
-        return replay(self, x, model=model)
+        with open_folder(folder, MARKER, f"holds no exploration: it has no {MARKER}.") as path:
+            found = read_json(path / MARKER, RecordFile)
+        return cls(found.settings.plain(), found.provenance.plain(), found.steps, found.reason)
 
 
-def begin(x: Any, settings: Mapping[str, Any], model: Any) -> ExplorationRecord:
-    """An empty record: settings, the model in words, and where the candidates come from."""
-    data = x.data if hasattr(x, "atoms") else x.values if isinstance(x, Prepared) else x
-    data = as_array(data, "candidates")
-    described = {"kind": getattr(model, "target", "real"), "model": describe_model(model)}
-    return ExplorationRecord(
-        {**described, **settings},
-        {
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "data_sha256": data_hash(data),
-            "encoder_sha256": _encoder_hash(model),
-            "n_candidates": len(data),
-            "versions": describe_versions(),
-        },
-    )
+class _Settings(Open):
+    kind: Literal["real", "angle", "class"]
+    start: Annotated[list[Candidate], Field(min_length=1)]
+    model: dict[str, Any]
 
 
-def describe_model(model: Any) -> dict[str, Any]:
-    """Name and settings of a model as plain values, and which run its features are of."""
-    settings = json.loads(json.dumps(vars(getattr(model, "config", model)), default=str))
-    run = getattr(getattr(model, "encoder", None), "run", None)
-    origin = {} if run is None else {"features": run.provenance.get("data_sha256", "")}
-    return {"name": type(model).__name__, **settings, **origin}
+class _Origin(Open):
+    data_sha256: str
+    n_candidates: Count = 10**9
 
 
-def _encoder_hash(model: Any) -> str | None:
-    """SHA-256 over the weights of the run whose encoder is used; runs of the same data may differ in nothing else."""
-    run = getattr(getattr(model, "encoder", None), "run", None)
-    if run is None:
-        return None
-    digest = hashlib.sha256()
-    for name, value in sorted(run.state().items()):
-        digest.update(f"{name}{data_hash(np.atleast_1d(value.numpy()))}".encode())
-    return digest.hexdigest()
+class RecordFile(Saved):
+    """What ``exploration.json`` holds."""
+
+    settings: _Settings
+    provenance: _Origin
+    steps: tuple[Step, ...]
+    reason: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_written(cls, value: dict[str, Any]) -> dict[str, Any]:
+        _text(value)
+        return value
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        options: dict[str, Any] = {name: self.settings.plain().get(name) for name in KEPT}
+        config = ExplorationConfig(**options)
+        goal = Goal.of(self.settings.kind, config.goal, config.target, config.acquisition)
+        rows = [np.array(values) for step in self.steps for values in step.values if values is not None]
+        if rows:
+            goal.check(len(rows[0]))
+        if not all(step.is_whole() for step in self.steps) or any(problem(row, goal, len(rows[0])) for row in rows):
+            raise InputError("some steps do not hold the same of every candidate")
+        last = max(*self.settings.start, 0, *(i for step in self.steps for i in step.indices))
+        if last >= self.provenance.n_candidates:
+            raise InputError("it names more candidates than there are")
+        return self
+
+
+def _text(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+
+
+def problem(row: Floats, goal: Goal, n_targets: int) -> str:
+    """Why a measurement is none; empty if it is one."""
+    if not len(row):
+        return "There is no value."
+    if not np.isfinite(row).all():
+        return "The value is not a number."
+    if (np.abs(row) > LARGEST).any():
+        return "The value is too large to compute with; give it in another unit."
+    if len(row) != n_targets:
+        return f"There are {n_targets} targets, but {len(row)} values."
+    if goal.kind == "class" and (row[0] < 0 or row[0] % 1):
+        return "A class is a whole number from 0."
+    return ""
 
 
 def _named(name: str, values: Sequence[float] | None) -> dict[str, float | None]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 
 from ...core.errors import InputError
 from ...core.settings import Count, Number, Positive, about, settings
-
-if TYPE_CHECKING:
-    from .exploration import Exploration
-    from .goals import Floats, Goal
-    from .record import ExplorationRecord
+from .acquisition import expected_gain
+from .record import Record
+from .suggestion import Suggestion
 
 
 @settings
@@ -22,7 +20,7 @@ class Stopping:
     Raises
     ------
     InputError
-        If a rule can never be asked.
+        If a rule can never be applied.
 
     Examples
     --------
@@ -61,7 +59,7 @@ class Stopping:
         ),
     ] = None
 
-    def check(self, record: ExplorationRecord) -> None:
+    def check(self, record: Record) -> None:
         """Refuse rules that need a goal where there is none.
 
         Raises
@@ -76,7 +74,7 @@ class Stopping:
         if goal.kind == "class" and self.gain is not None:
             raise InputError("A class cannot be improved on; leave out the least gain.")
 
-    def reached(self, record: ExplorationRecord) -> str:
+    def reached(self, record: Record) -> str:
         """Why the measurements so far are enough; empty if they are not."""
         if not len(record.measured) or not record.goal.sought:
             return ""
@@ -92,22 +90,18 @@ class Stopping:
             return f"{since} measurements brought nothing better."
         return ""
 
-    def foreseen(self, exploration: Exploration) -> str:
+    def foreseen(self, record: Record, suggestion: Suggestion) -> str:
         """Why what the model expects of the next measurements is not worth them; empty if it is."""
-        suggestion, goal = exploration.suggest(), exploration.record.goal
         if suggestion.mean is None or suggestion.sd is None or not len(suggestion.indices):
             return ""
-        mean, sd = suggestion.mean[exploration.open], suggestion.sd[exploration.open]
-        if self.sd is not None and float(_spread(goal, mean, sd).max()) < self.sd:
-            return f"Every candidate is known to within {self.sd:g}."
+        goal, rows = record.goal, record.untried(len(suggestion.mean))
+        mean, sd = suggestion.mean[rows], suggestion.sd[rows]
+        if self.sd is not None:
+            spread = sd.max(axis=1) if goal.kind == "class" else goal.expected(mean, sd)[1]
+            if float(spread.max()) < self.sd:
+                return f"Every candidate is known to within {self.sd:g}."
         if self.gain is not None:
-            from .acquisition import expected_gain
-
-            best = float(goal.merit(exploration.record.targets).max())
+            best = float(goal.merit(record.targets).max())
             if float(expected_gain(mean, sd, goal, best).max()) < self.gain:
                 return f"No candidate is expected to improve by {self.gain:g}."
         return ""
-
-
-def _spread(goal: Goal, mean: Floats, sd: Floats) -> Floats:
-    return sd.max(axis=1) if goal.kind == "class" else goal.expected(mean, sd)[1]

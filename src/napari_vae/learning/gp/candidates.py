@@ -1,4 +1,4 @@
-"""What a deep kernel is fitted to and asked about: images, rows of numbers, or what a trained model says of images."""
+"""What a deep kernel is fitted to and predicts: images, rows of numbers, or what a trained model infers of images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...core.errors import InputError
 from ...models.images import raw_images
 
 Floats = npt.NDArray[np.float64]
-TOLD = ("turn", "circular", "orientation")
+INFERRED = ("turn", "circular", "orientation")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +25,14 @@ class Prepared:
     values : array (N, F) or (N, C, H, W)
         Rows of numbers, or images, which stay as they were given until a batch of them is looked at.
     turn : array (N,) or None
-        By how much the content of each image is turned, in radians, where a trained model told.
+        By how much the content of each image is turned, in radians, where a trained model infers that.
     circular : array (N, 4) or None
         The same as cos φ, sin φ, cos 2φ, sin 2φ: means over competing angles, so half a turn that leaves the image as
         it is leaves these as they are.
     orientation : array (N,) of int or None
         The coarse orientation in which a trained model saw each image, where its encoder is trained further.
     of_run : bool
-        Whether a trained model tells the columns: their sizes say how much they matter.
+        Whether the columns are those of a trained model: their sizes say how much they matter.
     """
 
     values: npt.NDArray[Any]
@@ -45,8 +45,8 @@ class Prepared:
         return len(self.values)
 
     def __getitem__(self, rows: Any) -> Prepared:
-        told: dict[str, Any] = {name: None if (of := getattr(self, name)) is None else of[rows] for name in TOLD}
-        return replace(self, values=self.values[rows], **told)
+        others: dict[str, Any] = {name: None if (of := getattr(self, name)) is None else of[rows] for name in INFERRED}
+        return replace(self, values=self.values[rows], **others)
 
 
 def plain_candidates(x: Any) -> Prepared:

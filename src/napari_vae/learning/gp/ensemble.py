@@ -1,7 +1,8 @@
-"""Networks, each with a Gaussian process on top: fitted side by side, asked together."""
+"""Networks, each with a Gaussian process on top: fitted side by side, mixed, and calibrated."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -17,11 +18,10 @@ from torch import Tensor, nn
 
 from ...core.errors import InputError, TrainingError
 from ...models.weights import are_finite
+from ..config import DeepKernelConfig
 from .candidates import Floats, Prepared
-from .config import DeepKernelConfig
-from .evidence import ExactNormal
-from .networks import FeatureNetwork
-from .processes import Processes, make_processes
+from .networks import FeatureNetwork, RunEncoder
+from .processes import ExactNormal, Processes, make_processes
 
 RATE, WARM_RATE = 0.01, 0.005  # of the networks
 KERNEL_RATE = 0.05
@@ -30,6 +30,9 @@ CHUNK = 256  # candidates at a time, so that their covariances stay in the cache
 PART = 2**15  # values of functions that are computed at a time, each from about a thousand waves
 TINY = 1e-12
 PATIENCE, TOLERANCE = 30, 1e-3  # steps without a gain of this many nats per label and network
+FEWEST = 12  # labels from which on some are kept back
+RANGE = (0.7, 3.0)
+NORMAL_90 = 1.645  # half of the interval that holds 90 % of a normal distribution, in standard deviations
 
 
 class Ensemble:
@@ -40,14 +43,32 @@ class Ensemble:
 
     Parameters
     ----------
-    networks : list of FeatureNetwork
-    kernel : "matern" or "rbf"
-    shape : tuple of int
-        Of one candidate.
+    config : DeepKernelConfig
+    example : Prepared
+        Candidates that the networks are made for.
+    encoder : RunEncoder or None
+        Of a trained model. Each network trains a copy, if it is trained.
+    device : torch.device
+        Of the networks.
     """
 
-    def __init__(self, networks: list[FeatureNetwork], kernel: str, shape: tuple[int, ...]) -> None:
-        self.networks, self.kernel, self.shape = nn.ModuleList(networks), kernel, shape
+    @torch.inference_mode(False)  # networks that can be trained, wherever they were made
+    def __init__(
+        self, config: DeepKernelConfig, example: Prepared, encoder: RunEncoder | None, device: torch.device
+    ) -> None:
+        networks = [
+            FeatureNetwork(
+                "mlp" if config.network == "auto" else config.network,
+                example,
+                config.embedding_dim,
+                config.hidden,
+                encoder=copy.deepcopy(encoder),
+                circular=config.target != "angle",
+                generator=torch.Generator().manual_seed(1000 * config.seed + number),
+            ).on(device)
+            for number in range(config.ensemble)
+        ]
+        self.config, self.networks, self.shape = config, nn.ModuleList(networks), example.values.shape[1:]
         self.gp: Processes | None = None
 
     def fit(
@@ -57,7 +78,6 @@ class Ensemble:
         variance: Floats | None,
         rows: npt.NDArray[np.int64],
         *,
-        settings: DeepKernelConfig,
         warm: bool,
         stop: Callable[[], bool],
     ) -> tuple[Floats, Floats]:
@@ -66,12 +86,12 @@ class Ensemble:
         Parameters
         ----------
         rows : array (M, k) of int
-            The labels that each network sees; afterwards its process is told all of them.
+            The labels that each network sees; afterwards its process is conditioned on all of them.
 
         Returns
         -------
         mean, variance : array (M, n, T)
-            What each says of all labels while it knows its own only.
+            Of all labels, as each predicts them while it knows its own only.
 
         Raises
         ------
@@ -79,15 +99,15 @@ class Ensemble:
             If a covariance cannot be inverted, whatever is added to its diagonal.
         """
         warm = warm and self.gp is not None
-        steps, rate = (settings.warm_steps, WARM_RATE) if warm else (settings.steps, RATE)
+        steps, rate = (self.config.warm_steps, WARM_RATE) if warm else (self.config.steps, RATE)
         parts = [seen[some] for some in rows]
         try:
             self._know(parts, targets[rows], None if variance is None else variance[rows])
-            self._train(parts, steps, settings.weight_decay, rate, stop)
+            self._train(parts, steps, rate, stop)
             self._know(parts, targets[rows], None if variance is None else variance[rows])
-            told = self.moments(seen, True)
+            moments = self.moments(seen, True)
             self.condition(seen, targets, variance)
-            return told
+            return moments
         except InputDataError as error:
             raise TrainingError(
                 "The embedding is no longer a number; lower the weight decay, or take another run."
@@ -118,15 +138,15 @@ class Ensemble:
             z = gp.placed(self._embedded([seen[k : k + CHUNK]] * len(self.networks)))
             cross = gp.covar_module(z, known).to_dense()
             mean = gp.mean_module(z) + (cross @ weights)[..., 0]
-            told = torch.linalg.solve_triangular(factor, cross.mT, upper=False).square().sum(-2)
-            variance = gp.covar_module(z, diag=True) - told
+            explained = torch.linalg.solve_triangular(factor, cross.mT, upper=False).square().sum(-2)
+            variance = gp.covar_module(z, diag=True) - explained
             parts.append((mean, variance.clamp_min(TINY) + added))
         mean, variance = (gp.rows(torch.cat(part, -1)) for part in zip(*parts, strict=True))
         return mean.numpy(), variance.numpy()
 
     @torch.no_grad()
     def left_out(self) -> tuple[Floats, Floats]:
-        """What `moments` says of each label from all others, by the processes; the networks saw them.
+        """The moments of each label given all others, by the processes; the networks saw them.
 
         References
         ----------
@@ -171,22 +191,20 @@ class Ensemble:
         return {name: value.detach().cpu().clone().contiguous() for name, value in named.items()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Put everything back as `state` told it."""
+        """Put everything back as it was in a `state`."""
         self.networks.load_state_dict(_under("networks.", state))
-        self.gp = make_processes(self.kernel, **_under("known.", state))
+        self.gp = make_processes(self.config.kernel, **_under("known.", state))
         self.gp.load_state_dict(_under("gp.", state))
         if not (are_finite(self.networks) and are_finite(self.gp)):
             raise InputError("its weights are not finite, or too large")
         self.gp.eval()
 
-    def _train(
-        self, parts: list[Prepared], steps: int, weight_decay: float, rate: float, stop: Callable[[], bool]
-    ) -> None:
+    def _train(self, parts: list[Prepared], steps: int, rate: float, stop: Callable[[], bool]) -> None:
         gp = self._known()
         gp.train()
         self.networks.train()
         evidence = ExactMarginalLogLikelihood(gp.likelihood, gp)
-        optimizer = torch.optim.AdamW(self._groups(rate, weight_decay))
+        optimizer = torch.optim.AdamW(self._groups(rate))
         best, since = float("inf"), 0
         for _ in range(steps):
             if stop():
@@ -202,7 +220,7 @@ class Ensemble:
             if since >= PATIENCE:
                 break
 
-    def _groups(self, rate: float, weight_decay: float) -> list[dict[str, object]]:
+    def _groups(self, rate: float) -> list[dict[str, object]]:
         """What Adam moves, and how fast."""
         inherited = [
             parameter
@@ -214,7 +232,7 @@ class Ensemble:
         known = {id(parameter) for parameter in inherited}
         layers = [p for p in self.networks.parameters() if p.requires_grad and id(p) not in known]
         return [
-            {"params": layers, "lr": rate, "weight_decay": weight_decay},
+            {"params": layers, "lr": rate, "weight_decay": self.config.weight_decay},
             {"params": inherited, "lr": rate * INHERITED, "weight_decay": 0.0},  # it knows much already
             {"params": list(self._known().parameters()), "lr": KERNEL_RATE, "weight_decay": 0.0},
         ]
@@ -224,7 +242,7 @@ class Ensemble:
         before = None if self.gp is None else self.gp.state_dict()
         noise = None if variance is None else torch.from_numpy(variance)
         self.networks.eval()
-        self.gp = make_processes(self.kernel, self._embedded(parts), torch.from_numpy(targets), noise)
+        self.gp = make_processes(self.config.kernel, self._embedded(parts), torch.from_numpy(targets), noise)
         if before is not None:
             self.gp.load_state_dict(before)
         self.gp.eval()
@@ -253,3 +271,38 @@ class Ensemble:
 
 def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def held_out(n: int, networks: int, seed: int) -> npt.NDArray[np.bool_]:
+    """Which of n labels each network does not see: (networks, n), as many for each; every label is hidden from one."""
+    hidden = np.zeros((networks, n), bool)
+    if networks > 1 and n >= FEWEST:
+        order, each = np.random.default_rng(seed).permutation(n), -(-n // networks)
+        for number in range(networks):
+            hidden[number, order[np.arange(number * each, (number + 1) * each) % n]] = True
+    return hidden
+
+
+def mixed(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """Mean and variance (N, T) of mixtures of equal weights from those of their parts (M, N, T)."""
+    middle = mean.mean(0)
+    return middle, (variance + (mean - middle) ** 2).mean(0)
+
+
+def widening(unseen: Floats, forgotten: Floats) -> Floats:
+    """By how much intervals must be wider so that those of 90 % hold nine of ten labels, for each target.
+
+    Errors of labels that a network did not see are too large for the ensemble; errors of labels that only the process
+    is made to forget are too small, because the networks know them. Between the two lies their geometric mean.
+
+    Parameters
+    ----------
+    unseen, forgotten : array (n, T)
+        Standardised errors of labels, each by the network that was fitted without it, and by the ensemble when only
+        its processes forget the label.
+    """
+    return np.sqrt(np.clip(_width(unseen), *RANGE) * _width(forgotten))
+
+
+def _width(errors: Floats) -> Floats:
+    return np.asarray(np.quantile(np.abs(errors), 0.9, axis=0) / NORMAL_90)

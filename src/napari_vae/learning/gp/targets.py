@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any, ClassVar
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -99,8 +99,8 @@ class Real:
 class Angle:
     """Directions on the screen, in degrees, by their first two circular harmonics.
 
-    An angle turns with the image. Where a trained model tells how much each image is turned, what is learned is the
-    angle relative to that, so one example tells of all orientations. The second harmonic still tells the direction of
+    An angle turns with the image. Where a trained model infers how much each image is turned, what is learned is the
+    angle relative to that, so one example serves all orientations. The second harmonic still has the direction of
     what looks the same after half a turn, where the first one averages out; which of the two it is, is then decided by
     how often such angles were measured.
 
@@ -201,11 +201,6 @@ Outcome = Real | Angle | Class
 def outcome_of(kind: str, values: Floats) -> Outcome:
     """How targets (n, T) of a kind are learned."""
     return Angle.of(values) if kind == "angle" else Class.of(values) if kind == "class" else Real.of(values)
-
-
-def outcome_to_dict(outcome: Outcome) -> dict[str, Any]:
-    """As plain values."""
-    return {"kind": type(outcome).__name__.lower(), **asdict(outcome)}
 
 
 def _turn(seen: Prepared) -> Floats:

@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
-from ...learning.gp.config import DeepKernelConfig
+from ...learning.config import DeepKernelConfig
 from ...models.config import TrainConfig
 from ..common.memory import remember
 from ..common.panel import Form

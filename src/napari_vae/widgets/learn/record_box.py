@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 from ..common.saving_box import SavingBox
 
 if TYPE_CHECKING:
-    from ...learning.explore.record import ExplorationRecord
+    from ...learning.explore.record import Record
 
 
 class RecordBox(SavingBox):
@@ -41,7 +41,7 @@ class RecordBox(SavingBox):
         self.open_button.clicked.connect(self._on_open_clicked)
         self.set_record(None)
 
-    def set_record(self, record: ExplorationRecord | None, *, idle: bool = True) -> None:
+    def set_record(self, record: Record | None, *, idle: bool = True) -> None:
         """Offer what can be done with this record, now or when the job has ended."""
         self.kept = record
         self.over_button.setEnabled(idle and record is not None)
@@ -50,7 +50,7 @@ class RecordBox(SavingBox):
 
     def marker(self) -> str:
         """Name of the file by which the folder of a record is known."""
-        from ...learning.explore.record_files import MARKER
+        from ...learning.explore.record import MARKER
 
         return MARKER
 

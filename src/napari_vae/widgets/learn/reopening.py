@@ -12,7 +12,7 @@ from .target_form import CLASS, EVERYWHERE, LARGEST, NEAR, SMALLEST, Purpose
 KINDS = {"real": "numbers", "angle": "angles", "class": "classes"}
 
 if TYPE_CHECKING:
-    from ...learning.explore.record import ExplorationRecord
+    from ...learning.explore.record import Record
     from .plan_form import PlanForm
     from .setup_form import SetUpForm
 
@@ -25,9 +25,9 @@ def read_record(folder: str, form: SetUpForm, plan: PlanForm) -> None:
     InputError
         If the folder holds no record, or its goal does not suit the chosen target.
     """
-    from ...learning.explore.record import ExplorationRecord
+    from ...learning.explore.record import Record
 
-    record = ExplorationRecord.load(folder)
+    record = Record.load(folder)
     target, kernel = form.target, form.kernel
     kind, classes = target.kind(), target.classes()
     if record.settings["kind"] != kind:
@@ -40,7 +40,7 @@ def read_record(folder: str, form: SetUpForm, plan: PlanForm) -> None:
         set_value(control, record.settings["model"].get(name))
 
 
-def _purpose(record: ExplorationRecord, classes: tuple[str, ...]) -> Purpose:
+def _purpose(record: Record, classes: tuple[str, ...]) -> Purpose:
     wanted = record.settings["goal"]
     if record.settings["acquisition"] in OF_KNOWLEDGE:
         return Purpose(EVERYWHERE)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...layers.targets import Target
-    from ...learning.explore.exploration import Exploration, Suggestion
+    from ...learning.explore.exploration import Exploration
+    from ...learning.explore.suggestion import Suggestion
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -109,7 +110,7 @@ class Session:
 
     def ask(self, stop: Callable[[], bool]) -> bool:
         """Fit and choose what is next; false if that was stopped, and everything is as it was."""
-        from ...learning.explore.refitting import Stopped
+        from ...learning.explore.surrogate import Stopped
 
         try:
             suggestion = self.exploration.suggest(stop=stop)

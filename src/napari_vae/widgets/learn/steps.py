@@ -26,7 +26,6 @@ from .target_form import Purpose
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...learning.explore.record import ExplorationRecord
     from ...learning.explore.stopping import Stopping
     from ...patches.patches import Patches
     from ...runs.run import Run
@@ -72,8 +71,9 @@ def begin_steps(stop: Stop, setup: SetUp, folder: str = "") -> Generator[Any, No
     """Cut the windows, prepare the model, and suggest where to begin, or go on with the record in a folder."""
     yield Step("Starting …")
     with spare_core():
-        from ...learning.explore.exploration import Exploration
-        from ...learning.explore.record import ExplorationRecord
+        import_torch()
+        from ...learning.explore.exploration import Exploration, ExplorationRecord
+        from ...learning.gp.deep_kernel import DeepKernelGP
 
         record = ExplorationRecord.load(folder) if folder else None
         yield Step("Cutting windows …")
@@ -82,11 +82,12 @@ def begin_steps(stop: Stop, setup: SetUp, folder: str = "") -> Generator[Any, No
         candidates = _candidates(setup.source, patches.atoms.iloc[rows])
         target = _target(setup, candidates)
         yield Step("Preparing the model …")
-        settings = _start(setup, candidates) | setup.settings if record is None else _settings_of(record)
+        settings = _start(setup, candidates) | setup.settings if record is None else record.options
         settings["goal"] = setup.purpose.setting(target)
         if candidates.drawable:
             _ = candidates.cells  # found here, where it does not stop the window
-        exploration = Exploration(x, model=_model(setup, target), record=record, **settings)
+        model = DeepKernelGP(setup.features.run, **_model_settings(setup, target))
+        exploration = Exploration(x, model=model, record=record, **settings)
         session = Session(exploration, candidates, setup.purpose, target)
         yield from _ask(stop, session)
         return session.snapshot(_what_now(session))
@@ -161,7 +162,7 @@ def _enough(session: Session, budget: int, until: Stopping | None) -> str:
         return f"The budget of {budget} is spent."
     if until is None or session.suggestion is None:
         return ""
-    return until.reached(session.exploration.record) or until.foreseen(session.exploration)
+    return until.reached(session.exploration.record) or until.foreseen(session.exploration.record, session.suggestion)
 
 
 def _what_now(session: Session, why: str = "") -> str:
@@ -229,16 +230,7 @@ def _start(setup: SetUp, candidates: Candidates) -> dict[str, Any]:
     return {"start": chosen}
 
 
-def _settings_of(record: ExplorationRecord) -> dict[str, Any]:
-    """Arguments of `Exploration` that a record was made with."""
-    names = ("acquisition", "start", "kappa", "batch", "refit_every", "seed")
-    return {name: record.settings[name] for name in names}
-
-
-def _model(setup: SetUp, target: Target | None) -> Any:
-    from ...learning.gp.deep_kernel import DeepKernelGP
-
-    options = dict(setup.model)
-    if setup.features.run is None:
-        options["fine_tune"] = False
-    return DeepKernelGP(setup.features.run, target="real" if target is None else target.kind, **options)
+def _model_settings(setup: SetUp, target: Target | None) -> dict[str, Any]:
+    """Arguments of `DeepKernelGP`."""
+    settings = {**setup.model, "target": "real" if target is None else target.kind}
+    return settings if setup.features.run is not None else settings | {"fine_tune": False}

@@ -8,12 +8,11 @@ import pytest
 from napari_vae import InputError
 from napari_vae.core.arrays import check_size
 from napari_vae.learning import Stopping
-from napari_vae.learning.explore.goals import Goal
+from napari_vae.learning.explore.acquisition import Goal
 from napari_vae.learning.explore.loop import _event
-from napari_vae.learning.explore.record import ExplorationRecord
-from napari_vae.learning.explore.refitting import FEWEST
-from napari_vae.learning.explore.steps import Step
-from napari_vae.learning.explore.suggesting import Suggesting, Suggestion, after, candidates, open_candidates
+from napari_vae.learning.explore.record import Record, Step
+from napari_vae.learning.explore.suggestion import Suggester, Suggestion, candidates
+from napari_vae.learning.explore.surrogate import FEWEST
 from napari_vae.learning.gp import targets as outcomes
 from napari_vae.learning.gp.candidates import Prepared
 
@@ -22,7 +21,7 @@ SETTINGS = {"kind": "real", "goal": "max", "target": 0, "acquisition": "ucb", "k
 
 def record(values, *, failed=(), start=(0, 1, 2), **settings):
     """Candidates 0, 1, 2 … measured one after the other; those that failed come last."""
-    made = ExplorationRecord({**SETTINGS, "start": list(start), **settings}, {})
+    made = Record({**SETTINGS, "start": list(start), **settings}, {})
     for number, value in enumerate(values):
         made = made.followed_by(Step((number,), ((float(value),),)))
     for number in failed:
@@ -45,7 +44,7 @@ class Line:
 
 
 def suggested(made, sd=(1,) * 8, n_seeds=3, order=(4, 1, 6, 0, 2, 3, 5, 7)):
-    return Suggesting(Line(sd), np.array(order), n_seeds).after(made)
+    return Suggester(Line(sd), np.array(order), n_seeds).after(made)
 
 
 # ---- what to measure ------------------------------------------------------------------------------------------------
@@ -79,24 +78,24 @@ def test_when_all_were_tried_it_ends_and_says_how_many_failed():
     assert (end.phase, len(end.indices), end.message) == ("end", 0, "All 8 candidates were measured.")
     failed = suggested(record(range(6), failed=(6, 7)))
     assert failed.message == "All 8 candidates were measured, 2 of them without success."
-    assert open_candidates(record([5.0, 6.0], failed=(4,)), 8).tolist() == [2, 3, 5, 6, 7]
+    assert record([5.0, 6.0], failed=(4,)).untried(8).tolist() == [2, 3, 5, 6, 7]
     assert (candidates(1), candidates(2)) == ("1 candidate", "2 candidates")
 
 
-def test_what_is_told_of_a_step_is_what_failed_or_else_what_comes_next():
+def test_the_message_of_a_step_is_what_failed_or_else_what_comes_next():
     for made, said in ((record([1, 2]), "next"), (record([1, 2], failed=(3,)), "candidate 3 failed: beam lost")):
         event = _event(SimpleNamespace(record=made), Suggestion(np.array([5]), "model", "next"), 9)
         assert event.message == said and event.budget == 9
 
 
 def test_a_step_keeps_what_was_known_of_its_candidates_before():
-    asked = Suggestion(
+    suggestion = Suggestion(
         np.array([2, 0]), "model", "", np.array([np.nan, 1.0, 2.0]), np.arange(3.0), np.arange(6.0).reshape(3, 2)
     )
-    kept = after(Step((2, 0), ((1.0,), (2.0,))), asked)
+    kept = suggestion.noted(Step((2, 0), ((1.0,), (2.0,))))
     assert (kept.suggested, kept.phase, kept.score) == ((2, 0), "model", (2.0, None))
     assert (kept.mean, kept.sd) == (((2.0,), (0.0,)), ((4.0, 5.0), (0.0, 1.0)))
-    assert after(kept, Suggestion(np.array([1]), "seeds", "")).mean is None
+    assert Suggestion(np.array([1]), "seeds", "").noted(kept).mean is None
 
 
 # ---- when it is enough ----------------------------------------------------------------------------------------------
@@ -135,8 +134,7 @@ def test_a_value_is_reached(goal, value, values, enough):
 
 def foreseen(rule, mean, sd, phase="model", goal="max"):
     said = Suggestion(np.array([1]), phase, "", None, np.array(mean, float), np.array(sd, float))
-    exploration = SimpleNamespace(record=record([1.0], goal=goal), open=np.arange(1, len(mean)), suggest=lambda: said)
-    return rule.foreseen(exploration)
+    return rule.foreseen(record([1.0], goal=goal), said)
 
 
 def test_what_the_model_foresees_of_open_candidates_ends_it():

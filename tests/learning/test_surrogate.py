@@ -1,46 +1,45 @@
-"""Fits while measurements grow: when networks are trained, what is only told, and gradients in closed form."""
+"""Fits while measurements grow: when networks are trained, when only conditioned, and gradients in closed form."""
 
 import numpy as np
 import pytest
 import torch
 
 import napari_vae as nv
-from napari_vae.learning.explore.refitting import Refits
-from napari_vae.learning.gp.evidence import ExactNormal
-from napari_vae.learning.gp.matern import SmoothMatern
+from napari_vae.learning.explore.surrogate import Surrogate
+from napari_vae.learning.gp.processes import ExactNormal, SmoothMatern
 from plain_gp import PlainGP
 
 X = np.random.default_rng(0).uniform(size=(200, 2))
 Y = np.sin(4 * X[:, :1]) + X[:, 1:]
 
 
-def test_of_many_measurements_one_more_is_told_and_not_fitted():
-    refits = Refits(PlainGP(0.03), X, 100, 1)
+def test_on_one_more_of_many_measurements_the_process_is_conditioned_and_not_fitted():
+    surrogate = Surrogate(PlainGP(0.03), X, 100, 1)
     rows = np.arange(103)
-    assert refits.model(rows[:100], Y[:100]).fits == 1
+    assert surrogate.model(rows[:100], Y[:100]).fits == 1
     surprise = Y.copy()
     surprise[100] += 1.0
-    assert refits.model(rows[:101], surprise[:101]).fits == 1
-    assert refits.predict(rows[:101], surprise[:101])[0][100] == pytest.approx(surprise[100, 0], abs=0.05)
-    assert refits.model(rows, Y[:103]).fits == 2  # two in a hundred more
-    undone = refits.predict(rows[:100], Y[:100])[0][100]
+    assert surrogate.model(rows[:101], surprise[:101]).fits == 1
+    assert surrogate.predict(rows[:101], surprise[:101])[0][100] == pytest.approx(surprise[100, 0], abs=0.05)
+    assert surrogate.model(rows, Y[:103]).fits == 2  # two in a hundred more
+    undone = surrogate.predict(rows[:100], Y[:100])[0][100]
     assert abs(undone - surprise[100, 0]) > 0.5
 
 
 @pytest.mark.parametrize("n", [60, 61])
 def test_few_measurements_are_fitted_each_time(n):
-    assert Refits(PlainGP(0.3), X, 10, 1).model(np.arange(n), Y[:n]).fits == 2  # from scratch, and warm
+    assert Surrogate(PlainGP(0.3), X, 10, 1).model(np.arange(n), Y[:n]).fits == 2  # from scratch, and warm
 
 
 def test_a_class_that_was_not_met_before_is_fitted_once():
     classes = np.where(np.arange(200) < 100, np.arange(200) % 2, 2)[:, None].astype(float)
-    refits = Refits(PlainGP(0.3, target="class"), X, 100, 50)
-    refits.model(np.arange(100), classes[:100])
+    surrogate = Surrogate(PlainGP(0.3, target="class"), X, 100, 50)
+    surrogate.model(np.arange(100), classes[:100])
     for n in (101, 102, 103):
-        assert refits.model(np.arange(n), classes[:n]).fits == 1
+        assert surrogate.model(np.arange(n), classes[:n]).fits == 1
 
 
-def test_a_deep_kernel_that_is_told_a_label_knows_it_with_the_same_embedding():
+def test_a_deep_kernel_conditioned_on_a_label_knows_it_with_the_same_embedding():
     model = nv.DeepKernelGP(steps=5, ensemble=2).fit(X[:40], Y[:40, 0])
     before, sd = model.embed(X), model.predict(X[40:41], noise=False)[1][0]
     model.condition(X[:41], np.append(Y[:40, 0], Y[40] + 0.1))
@@ -50,7 +49,7 @@ def test_a_deep_kernel_that_is_told_a_label_knows_it_with_the_same_embedding():
         nv.DeepKernelGP().condition(X[:41], Y[:41, 0])
 
 
-def test_a_class_that_the_fit_did_not_meet_cannot_be_told():
+def test_a_class_that_the_fit_did_not_meet_is_refused():
     model = nv.DeepKernelGP(target="class", steps=2, ensemble=1).fit(X[:20], np.arange(20) % 2)
     with pytest.raises(nv.InputError, match="2 classes"):
         model.condition(X[:20], np.arange(20) % 3)
