@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from napari_vae.learning.gp.config import DeepKernelConfig
 
 from napari_vae import InputError, ModelConfig, ReadError, TrainConfig, fit, iter_fit, load_run, samples
 from napari_vae.atoms.recipe import Options
 from napari_vae.core.fields import settings_of
+from napari_vae.learning.config import DeepKernelConfig
 from napari_vae.learning.explore.stopping import Stopping
 from napari_vae.models.config import PRESETS
 

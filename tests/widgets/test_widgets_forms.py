@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from napari_vae.learning.gp.config import DeepKernelConfig
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
 
 import napari_vae
@@ -15,6 +14,7 @@ import napari_vae.widgets.train.dock as train_module
 from napari_vae.atoms.recipe import Options
 from napari_vae.core.fields import settings_of
 from napari_vae.core.settings import allowed
+from napari_vae.learning.config import DeepKernelConfig
 from napari_vae.models.config import INVARIANCES, ModelConfig, TrainConfig
 from napari_vae.widgets.common.progress_box import duration
 from napari_vae.widgets.common.setting_controls import values_of

@@ -132,9 +132,7 @@ class ExplorationConfig:
     start: Annotated[Any, about("Start", "How many candidates are measured first, or which.")] = 10
     spread: Annotated[
         Flag,
-        about(
-            "Far apart", "Whether the first are far from each other in what the model sees, and not drawn at random."
-        ),
+        about("Far apart", "Whether the first are far from each other in what the model sees; else drawn at random."),
     ] = False
     batch: Annotated[
         Whole,
