@@ -18,7 +18,7 @@ def several_processes() -> bool:
 
 
 def train_together_on_all(job: Train, files: list[Path], out: Path, overwrite: bool, wait: float) -> list[Outcome]:
-    """Train one model on all files, by the processes that there are; nothing is told but to the first one.
+    """Train one model on all files, by the processes that there are; only the first one reports.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from .pose import Pose, drawable
 
 CONJUGATE = 8  # steps of conjugate gradients for a picture
 DAMPING = 1e-3
-HALF_STEP = 0.25  # px, of the differences that tell how steep a picture is
+HALF_STEP = 0.25  # px, of the differences that show how steep a picture is
 FARTHEST, MOST_BENT = 0.5, 0.05  # that one step moves an image (px), and changes the entries of its matrix
 
 

@@ -15,8 +15,8 @@ from .pose import Pose
 from .symmetry import MOST, inversion_centres, looks_same, symmetry_order
 from .vae import InvariantVAE
 
-MOTIFS = 200  # images that tell whether the motif is symmetric
-FEWEST, ENOUGH = 200, 800  # images of a group that tell whether it is polar
+MOTIFS = 200  # images that show whether the motif is symmetric
+FEWEST, ENOUGH = 200, 800  # images of a group that show whether it is polar
 ODD_FOLD = {6: 3, 4: 1, 2: 1}  # what is left of the symmetry of polar motifs
 
 

@@ -51,7 +51,7 @@ class CanonicalDecoder(nn.Module):
 
 
 class CoordinateDecoder(nn.Module):
-    """The papers' spatial decoder: one network tells the value at any point of the object from the latents.
+    """The papers' spatial decoder: one network gives the value at any point of the object from the latents.
 
     It has no pixels of its own, so that it can be drawn at any resolution; but it runs for every pixel of every pose.
 

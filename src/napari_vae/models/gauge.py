@@ -1,7 +1,7 @@
 """What the upright image leaves open, agreed with the data.
 
 An upright image that is off-centre, stretched or too large is drawn in the same places with other shifts, strains and
-scales, so nothing in a training tells where its zeros are. By convention they are the means over the training images
+scales, so nothing in a training fixes their zeros. By convention they are the means over the training images
 that are alike: of the same class, or in the same group of latents. Two sublattices, say, have a zero each.
 """
 
@@ -42,7 +42,7 @@ class Gauge(nn.Module):
     used : Tensor (5,)
         Which of the values (strain, logarithm of the scale, centre) the model has; without any there is no fit.
     fold : Tensor ()
-        Order of the motif's symmetry: angles are told modulo 360° divided by it.
+        Order of the motif's symmetry: angles are given modulo 360° divided by it.
     """
 
     fold: Tensor
@@ -82,7 +82,7 @@ class Gauge(nn.Module):
 
     @torch.no_grad()
     def fit(self, z: Tensor, y: Tensor, pose: Pose) -> Tensor:
-        """Take the means over images with poses (N, 1); tells the group (N,) of each."""
+        """Take the means over images with poses (N, 1); returns the group (N,) of each."""
         point = pose.screen_to_object()[1][:, 0]  # of the object, at the centre of the window
         seen = torch.cat([pose.strain[:, 0], pose.log_scale, point], 1)
         seen = torch.where(self.used.to(seen.device), seen, 0)

@@ -139,7 +139,7 @@ def one_way(angle: Tensor, best: Tensor, odds: Tensor) -> tuple[Tensor, Tensor]:
     best : Tensor (B, 1)
         The likeliest of them, which the odds are about.
     odds : Tensor (B,)
-        As `Polarity` tells them.
+        As `Polarity` gives them.
 
     Returns
     -------

@@ -74,7 +74,7 @@ class PosePosterior:
 
 
 class PoseReader:
-    """Reads poses from the outputs of the pose head, and tells how unusual they are.
+    """Reads poses from the outputs of the pose head, and their cost.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Whether a motif looks the same when it is turned: then its angle is known modulo a part of the circle only.
 
-A motif that looks the same after half a turn has a centre of its own. The mean of the shifts would not tell it: which
+A motif that looks the same after half a turn has a centre of its own. The mean of the shifts would not give it: which
 of the two angles is found may depend on where the motif lies in the window.
 """
 

@@ -31,7 +31,7 @@ def freedoms(run: Run) -> list[Freedom]:
         found += component.sliders(run.window)
     for number, (centre, spread) in enumerate(zip(run.scale.centre, run.scale.spread, strict=True), start=1):
         name = "given" if len(run.scale.centre) == 1 else f"given {number}"
-        words = "The number that the model is told, in the unit of its column"
+        words = "The number that is given to the model, in the unit of its column"
         found.append(Freedom(name, centre - 2.5 * spread, centre + 2.5 * spread, centre, "", words))
     return found
 

@@ -11,17 +11,17 @@ from ..models.given import Scale
 from ..models.vae import InvariantVAE
 
 
-def latent_columns(told: Explanation, model: InvariantVAE, scale: Scale) -> dict[str, Tensor]:
+def latent_columns(explanation: Explanation, model: InvariantVAE, scale: Scale) -> dict[str, Tensor]:
     """Columns of the latent table, each (B,); see `Run.encode`."""
-    table = _latents(told)
+    table = _latents(explanation)
     for component in components_of(model.config):
-        table |= component.columns(told)
-    return table | model.observed.columns(told.inferred, scale) | {"elbo": -told.evidence.free_energy()}
+        table |= component.columns(explanation)
+    return table | model.observed.columns(explanation.inferred, scale) | {"elbo": -explanation.evidence.free_energy()}
 
 
-def _latents(told: Explanation) -> dict[str, Tensor]:
-    sd = torch.exp(0.5 * told.log_var)
+def _latents(explanation: Explanation) -> dict[str, Tensor]:
+    sd = torch.exp(0.5 * explanation.log_var)
     table: dict[str, Tensor] = {}
     for i in range(sd.shape[1]):
-        table |= {f"z{i + 1}": told.mean[:, i], f"z{i + 1}_sd": sd[:, i]}
+        table |= {f"z{i + 1}": explanation.mean[:, i], f"z{i + 1}_sd": sd[:, i]}
     return table

@@ -105,7 +105,7 @@ class Run:
 
     @property
     def symmetry(self) -> int:
-        """Order n of the motif's symmetry: angles are told modulo 360°/n; 1 if there is none."""
+        """Order n of the motif's symmetry: angles are given modulo 360°/n; 1 if there is none."""
         return int(self._model.gauge.fold)
 
     @property
@@ -147,7 +147,7 @@ class Run:
         InputError
             If the images do not fit the model.
         """
-        return self._table(data, (table for table, _ in self._told(data, labels, condition)))
+        return self._table(data, (table for table, _ in self._explained(data, labels, condition)))
 
     def reconstruct(
         self,
@@ -168,7 +168,7 @@ class Run:
         InputError
             If the images do not fit the model.
         """
-        return self._images(data, [images.cpu().numpy() for _, images in self._told(data, labels, condition)])
+        return self._images(data, [images.cpu().numpy() for _, images in self._explained(data, labels, condition)])
 
     def describe(
         self,
@@ -184,8 +184,10 @@ class Run:
         InputError
             If the images do not fit the model.
         """
-        told = [(table, images.cpu().numpy()) for table, images in self._told(data, labels, condition)]
-        return self._table(data, (table for table, _ in told)), self._images(data, [images for _, images in told])
+        explained = [(table, images.cpu().numpy()) for table, images in self._explained(data, labels, condition)]
+        return self._table(data, (table for table, _ in explained)), self._images(
+            data, [images for _, images in explained]
+        )
 
     @torch.no_grad()
     def decode(
@@ -306,7 +308,7 @@ class Run:
         height, width = self.window
         return f"<Run {self.model_config.name}, {self.model_config.latent_dim} latents, {height} × {width} px>"
 
-    def _told(
+    def _explained(
         self, data: Patches | npt.ArrayLike, labels: npt.ArrayLike | None, condition: npt.ArrayLike | None
     ) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
         """Columns and reconstructions, batch by batch."""
@@ -318,10 +320,11 @@ class Run:
             for number, images in enumerate(batches):
                 rows = slice(number * BATCH, (number + 1) * BATCH)
                 batch = torch.from_numpy(images).to(self.device)
-                told = self._model.explain(batch, None if given is None else torch.from_numpy(given[rows]).to(batch))
-                mean = self._model.likelihood.mean(told.logits)
+                known = None if given is None else torch.from_numpy(given[rows]).to(batch)
+                explanation = self._model.explain(batch, known)
+                mean = self._model.likelihood.mean(explanation.logits)
                 error = ((mean - batch) ** 2).mean((1, 2, 3))
-                yield latent_columns(told, self._model, self.scale) | {"reconstruction_error": error}, mean
+                yield latent_columns(explanation, self._model, self.scale) | {"reconstruction_error": error}, mean
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 SHORTEST_EPOCH, LONGEST_EPOCH = 40, 200  # steps between two evaluations
 REPORT_EVERY = 0.2  # seconds between two progress events
 LIVE_GRID = 7
-FEW, MANY = 300, 4000  # images that tell the zeros of the pose and the range of the latents
-FEWEST = 20  # held-out images that tell what is usual
+FEW, MANY = 300, 4000  # images that set the zeros of the pose and the range of the latents
+FEWEST = 20  # held-out images that show what is usual
 
 
 class Session:
@@ -227,7 +227,7 @@ class Session:
         self.note = "The loss diverged, so the best state until then was kept; lower the learning rate."
 
     def _observed(self, seen: Evidence) -> dict[str, float]:
-        """What the history tells of class or numbers."""
+        """Columns of the history about class or numbers."""
         name = self.model.observed.kl_name
         return {name: float(seen.observed_kl), "supervised": float(seen.supervised)} if name else {}
 
