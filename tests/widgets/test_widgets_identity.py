@@ -8,7 +8,7 @@ from napari.layers import _layer_actions
 import napari_vae as nv
 from napari_vae.layers.identity import ours, token_of
 from napari_vae.layers.points import KEY
-from napari_vae.widgets.train.data_form import image_below, source_image
+from napari_vae.widgets.common.sources import image_below, source_image
 from training_widget import LONG, TURNED, duplicate, finish, of_kind
 
 

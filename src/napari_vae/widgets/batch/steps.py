@@ -19,7 +19,7 @@ from ...batch.inputs import find_files
 from ...layers.points import LayerData
 from ...workflow.records import BEGUN, read_record
 from ..common.jobs import Step
-from ..train.steps import spare_core
+from ..common.torch_loading import spare_core
 
 if TYPE_CHECKING:
     import pandas as pd

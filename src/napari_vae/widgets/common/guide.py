@@ -12,9 +12,9 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from ..train.data_form import is_atoms
 from .memory import PLUGIN, settings_of
 from .panel import sentence
+from .sources import is_atoms
 
 DOCS = "https://github.com/napari-vae/napari-vae/blob/main/docs"
 TOUR, TROUBLES = "getting-started", "troubleshooting"

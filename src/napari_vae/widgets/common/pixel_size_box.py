@@ -13,7 +13,6 @@ from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
 from ...core.placement import Placement
 from ...layers.identity import image_token, ours, token_of
-from ..detect.spacing_box import calibration_events
 
 TOOLTIP = (
     "Width of one pixel, in nm or the unit of the file. Type it in where the file does not say it, or is "
@@ -96,3 +95,8 @@ def _corners(layer: Any, image: Any) -> npt.NDArray[np.float64]:
     corners = [low, (low[0], high[1]), (high[0], low[1]), high]
     places = Placement.of_layer(image).last(2).points_from(corners, Placement.of_layer(layer).last(2))
     return np.array([places.min(axis=0), places.max(axis=0)])
+
+
+def calibration_events(layer: Any) -> tuple[Any, ...]:
+    """The events of a layer that may change the size of its pixels."""
+    return layer.events.scale, layer.events.units, layer.events.affine

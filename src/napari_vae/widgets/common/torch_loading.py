@@ -11,6 +11,8 @@ import ctypes
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch_python.so", "libc10.dylib", "libtorch_cpu.dylib")
@@ -37,3 +39,18 @@ def _open_libraries() -> None:
     folder = Path(spec.origin).parent / "lib"
     for path in filter(Path.is_file, (folder / name for name in LIBRARIES)):
         dlopen(os.fsencode(path), os.RTLD_NOW | os.RTLD_LOCAL)
+
+
+@contextmanager
+def spare_core() -> Iterator[None]:
+    """Libraries at hand, and torch on all cores but one in this thread, so that the window breathes."""
+    import_torch()
+    import_clustering()
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, (os.cpu_count() or 2) - 1)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

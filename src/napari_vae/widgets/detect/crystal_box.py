@@ -15,21 +15,13 @@ from ...core.placement import Placement
 from ...layers.crystal import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
 from ...layers.identity import CHOSEN, IMAGE, POINTS, add_made, claim, id_of, made_of, note, ours, token_of
 from ...layers.images import micrograph_from_layer
-from ...layers.points import (
-    BORDER,
-    KEY,
-    atoms_from_points,
-    blank_row,
-    latent_style,
-    placement_now,
-    placement_of,
-)
+from ...layers.points import BORDER, KEY, atoms_from_points, blank_row, latent_style, placement_now, placement_of
 from ..common.jobs import Job
 from ..common.layer_box import LayerBox
 from ..common.memory import remember
 from ..common.panel import Form, choice_of, sentence, side_by_side
 from ..common.progress_box import ProgressBox
-from ..train.data_form import image_below, is_atoms, say_frame, source_image
+from ..common.sources import image_below, is_atoms, say_frame, source_image
 from .crystal_steps import CrystalRequest, crystal_steps
 
 if TYPE_CHECKING:

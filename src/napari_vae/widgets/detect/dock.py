@@ -15,13 +15,13 @@ from ...core.errors import InputError
 from ...core.fields import settings_of
 from ...layers.edits import Scope
 from ...layers.points import KEY, placement_now, placement_of
+from ..common.drawn_region import REGION
 from ..common.guide import Guide
 from ..common.jobs import Job
 from ..common.panel import Panel, folded
 from ..common.progress_box import ProgressBox
 from .atoms_delivery import deliver
 from .crystal_box import CrystalBox
-from .drawn_region import REGION
 from .form import DetectForm
 from .preview import Preview
 from .steps import Candidates, DetectionRequest, candidate_steps, detect_steps

@@ -10,6 +10,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
 from ...core.placement import Placement
+from ..common.pixel_size_box import calibration_events
 
 
 class SpacingBox(QDoubleSpinBox):
@@ -78,8 +79,3 @@ class SpacingBox(QDoubleSpinBox):
     def _side(self) -> float:
         """Side of a pixel in the unit of the layer; of an oblong one that of the square of the same area."""
         return 1.0 if self._layer is None else Placement.of_layer(self._layer).side()
-
-
-def calibration_events(layer: Any) -> tuple[Any, ...]:
-    """The events of a layer that may change the size of its pixels."""
-    return layer.events.scale, layer.events.units, layer.events.affine

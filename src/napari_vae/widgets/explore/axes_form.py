@@ -14,7 +14,7 @@ from ...layers.identity import CHOSEN, note, token_of
 from ...layers.table import color_columns, has_table, numeric_columns
 from ..common.layer_box import LayerBox
 from ..common.panel import Form, side_by_side
-from ..train.data_form import image_below, is_source_image
+from ..common.sources import image_below, is_source_image
 
 UNKNOWN = "not known"
 

@@ -16,7 +16,7 @@ from ...core.class_colors import MOST_LABELS
 from ...core.errors import InputError
 from ...layers.points import KEY, blank_row, latent_style
 from ...layers.table import AXES, numeric_columns
-from ..train.label_box import show_classes
+from ..common.canvas import show_classes
 
 BEST = ("classes", "class_name", "class")  # names by which a column of classes is known
 FREE = ("class_name", "classes")  # for classes that were a run's until the user changed them

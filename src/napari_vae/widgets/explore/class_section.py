@@ -23,8 +23,8 @@ from qtpy.QtWidgets import (
 
 from ...analysis.classes import Classes
 from ...core.errors import InputError
+from ..common.column_box import LABEL
 from ..common.panel import sentence
-from ..train.given_form import LABEL
 from .class_column import ClassColumn, ColumnState
 from .class_list import ClassList
 from .grouping_box import GroupingBox

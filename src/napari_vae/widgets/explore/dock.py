@@ -18,12 +18,14 @@ from ...core.placement import Placement
 from ...layers.open_runs import OpenRun, run_of
 from ...layers.points import LayerData, carried
 from ...layers.table import check_plottable, table_of
+from ..common.color_key import ColorKey
 from ..common.guide import Guide, MorePages
 from ..common.panel import Panel, folded, sentence
+from ..common.run_loading import RunLoader
+from ..common.scatter_plot import ScatterPlot
 from .axes_form import AxesForm
 from .class_column import ClassColumn
 from .class_section import ClassSection
-from .color_key import ColorKey
 from .figure_section import FigureSection
 from .figure_source import figure_data
 from .hover_card import HoverCard, Pixels
@@ -32,8 +34,6 @@ from .made_layers import LayerMaker
 from .manifold_section import ManifoldSection
 from .plot_tools import PlotTools
 from .quality_section import QualitySection
-from .run_loading import RunLoader
-from .scatter_plot import ScatterPlot
 from .surroundings import pixels_around
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ...layers.images import micrograph_from_layer
 from ...layers.open_runs import OpenRun
 from ...layers.points import atoms_from_points, placement_of
 from ...layers.table import table_of
-from ..train.data_form import source_image
+from ..common.sources import source_image
 
 if TYPE_CHECKING:
     from ...analysis.figures import FigureData

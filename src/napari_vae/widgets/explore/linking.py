@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from ...core.placement import Placement
 from ...layers.points import placement_of
-from ..train.label_box import go_to
+from ..common.canvas import go_to
 
 Rows = npt.NDArray[np.int64]
 

@@ -13,8 +13,8 @@ from ...core.placement import Placement
 from ...layers.identity import IMAGE, POINTS, add_made, id_of, made_of, ours, token_of
 from ...layers.points import KEY, LayerData, carried, placement_now
 from ..common.jobs import Job, Step, Stop
-from ..train.data_form import source_image
-from .run_loading import read_source
+from ..common.run_loading import read_source
+from ..common.sources import source_image
 from .value_layer import Making, PlacedAtoms, class_layer, column_map
 
 

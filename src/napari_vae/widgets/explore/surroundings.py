@@ -12,7 +12,7 @@ from ...core.placement import Placement
 from ...layers.images import micrograph_from_layer
 from ...layers.points import KEY, placement_of
 from ...patches.patches import suggest_window
-from ..train.data_form import source_image
+from ..common.sources import source_image
 
 
 def pixels_around(viewer: Any, points: Any, row: int) -> npt.NDArray[np.float32] | None:

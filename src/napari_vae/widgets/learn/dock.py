@@ -14,7 +14,7 @@ from ..common.guide import Guide
 from ..common.jobs import Job
 from ..common.panel import Panel, folded
 from ..common.progress_box import ProgressBox
-from ..train.window_square import WindowSquare
+from ..common.window_square import WindowSquare
 from .instrument_box import InstrumentBox
 from .learned_layers import LearnedLayers
 from .live_view import LiveView

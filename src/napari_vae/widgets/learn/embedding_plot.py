@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from ...analysis.coloring import COLORMAP, color_by
 from ...layers.learning import NEXT_COLOR, UNSURE
-from ..explore.color_key import ColorKey
-from ..explore.scatter_plot import ScatterPlot
+from ..common.color_key import ColorKey
+from ..common.scatter_plot import ScatterPlot
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
 from ...core.errors import InputError
 from ...layers.open_runs import run_of
 from ..common.panel import Form, side_by_side
-from ..explore.run_loading import RunLoader
+from ..common.run_loading import RunLoader
 
 if TYPE_CHECKING:
     from ...runs.run import Run

@@ -10,7 +10,7 @@ from ...core.placement import Placement
 from ...layers.identity import add_made, made_of, note, token_of
 from ...layers.learning import Candidates, color_style, learned_points, next_features, next_points, pictures
 from ...layers.points import KEY, LayerData, placement_now
-from ..train.label_box import go_to
+from ..common.canvas import go_to
 from .session import Snapshot
 
 REST = 4.0  # times as long as it took to show a step in passing, until the next one is shown

@@ -13,10 +13,10 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QWidget
 from ...core.errors import InputError
 from ...core.region import inside, region_mask
 from ...learning.explore.stopping import Stopping
+from ..common.data_form import Source
+from ..common.drawn_region import HOW_TO_DRAW, WHICH, drawn_polygons
 from ..common.memory import Control, remember
 from ..common.panel import Form, choice_of, counter, side_by_side
-from ..detect.drawn_region import HOW_TO_DRAW, WHICH, drawn_polygons
-from ..train.data_form import Source
 from .target_form import CLASS, EVERYWHERE, Purpose
 
 RANDOM, SPREAD, REGION, SELECTED = "random", "spread", "region", "selected"

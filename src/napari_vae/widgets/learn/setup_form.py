@@ -7,8 +7,8 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from ..common.data_form import DataForm
 from ..common.panel import folded
-from ..train.data_form import DataForm
 from .features_form import FeaturesForm
 from .kernel_form import KernelForm
 from .plan_form import PlanForm, StartForm

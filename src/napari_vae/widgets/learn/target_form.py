@@ -15,10 +15,10 @@ from ...core.errors import InputError
 from ...core.placement import Placement
 from ...layers.points import KEY
 from ...layers.targets import LayerTarget, Target, column_target, labels_in
+from ..common.column_box import ColumnBox
 from ..common.layer_box import FollowsPoints, follow_layers
 from ..common.panel import Form, sentence
-from ..train.data_form import is_source_image
-from ..train.given_form import ColumnBox
+from ..common.sources import is_source_image
 
 TYPED = "typed in by you"
 LARGEST, SMALLEST, NEAR, EVERYWHERE, CLASS = "max", "min", "near", "everywhere", "class"

@@ -12,22 +12,22 @@ from ...core.errors import InputError
 from ...layers.points import placement_of
 from ...models.kinds import KINDS, Kind
 from ...workflow.advise import Advice
+from ..common.data_form import DataForm, Source
 from ..common.guide import Guide
 from ..common.jobs import Job
-from ..common.legend import Legend
 from ..common.panel import Panel, folded
 from ..common.progress_box import ProgressBox
+from ..common.window_square import WindowSquare
 from .advice_box import AdviceBox
-from .data_form import DataForm, Source
 from .delivery import Delivery
 from .given_form import GivenForm
 from .label_box import LabelBox
+from .legend import Legend
 from .loss_plot import LossPlot
 from .manifold_view import ManifoldView
 from .model_form import ModelForm
 from .run_box import RunBox
 from .steps import Described, Loaded, advise_steps, apply_steps, load_steps, train_steps
-from .window_square import WindowSquare
 
 PAGE = "models"
 PURPOSE = "Learns what differs between the atoms of an image."

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +10,9 @@ from ...core.errors import InputError
 from ...layers.points import LayerData
 from ...models.config import ModelConfig, TrainConfig
 from ...patches.patches import Patches, extract_patches
+from ..common.data_form import MINIMUM, Source
 from ..common.jobs import Step
-from ..common.torch_loading import import_clustering, import_torch
-from .data_form import MINIMUM, Source
+from ..common.torch_loading import import_torch, spare_core
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,18 +123,3 @@ def _describe(run: Run, patches: Patches, source: Source) -> Generator[Step, Non
     yield Step("Drawing the layers …", 1.0)
     layers = result_layers(run, patches, latents, classes, source.shape, source.placement, rebuilt, names)
     return Described(run, patches, latents, classes, layers, source, names, condition)
-
-
-@contextmanager
-def spare_core() -> Iterator[None]:
-    """Libraries at hand, and torch on all cores but one in this thread, so that the window breathes."""
-    import_torch()
-    import_clustering()
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, (os.cpu_count() or 2) - 1)))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

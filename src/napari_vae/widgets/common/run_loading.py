@@ -15,9 +15,9 @@ from ...layers.identity import CHOSEN, note, token_of
 from ...layers.images import micrograph_from_layer
 from ...layers.open_runs import OpenRun, keep_run, unread_folder
 from ...layers.points import atoms_from_points, placement_of
-from ..common.jobs import Job, Step
-from ..common.torch_loading import import_torch
-from ..train.data_form import say_frame, source_image
+from .jobs import Job, Step
+from .sources import say_frame, source_image
+from .torch_loading import import_torch
 
 if TYPE_CHECKING:
     import pandas as pd

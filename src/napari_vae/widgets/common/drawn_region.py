@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QComboBox, QWidget
 from ...core.errors import InputError
 from ...core.placement import Placement
 from ...core.region import Mask, region_mask
-from ..common.layer_box import follow_layers
+from .layer_box import follow_layers
 
 ALL, IN_VIEW, REGION = "all", "in view", "region"
 OF_IMAGE = {"whole image": ALL, "drawn region": REGION}

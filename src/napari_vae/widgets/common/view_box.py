@@ -8,7 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QPointF, Qt, Signal
 
-from ..common.plot import ORANGE
+from .plot import ORANGE
 
 Mode = Literal["pan", "lasso", "rectangle"]
 

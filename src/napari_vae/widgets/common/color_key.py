@@ -10,7 +10,7 @@ from qtpy.QtGui import QImage, QPainter, QPaintEvent, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ...analysis.coloring import Coloring
-from ..common.plot import swatch
+from .plot import swatch
 
 BAR_HEIGHT = 10
 SHOWN = 24  # classes; more are counted

@@ -8,8 +8,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QWidget
 
 from ...core.class_colors import class_colors
-from ..train.steps import Described
-from .plot import swatch
+from ..common.plot import swatch
+from .steps import Described
 
 SHOWN = 16  # classes; there are no more colours than that
 
