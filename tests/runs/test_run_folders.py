@@ -165,6 +165,14 @@ def test_a_folder_of_the_first_version_still_opens():
     analysis = nv.load_analysis(OLD / "analysis-1")
     np.testing.assert_allclose(analysis.run.encode(analysis.patches)["z1"], analysis.latents["z1"], atol=1e-4)
     assert analysis.run.decode([[0.0, 0.0]]).shape == (1, 12, 12)
+    assert analysis.run.train_config.supervised_weight == 20
+
+
+def test_a_column_of_the_history_has_its_new_name_in_old_runs_too(folder):
+    table = folder / "run" / "history.csv"
+    pd.read_csv(table).assign(lesson=0.5).to_csv(table, index=False)
+    history = nv.load_run(folder / "run").history
+    assert history["supervised"].eq(0.5).all() and "lesson" not in history
 
 
 def test_tables_open_as_points_in_their_place(analysis, tmp_path):
