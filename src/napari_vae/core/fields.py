@@ -84,7 +84,9 @@ class Setting:
     @property
     def words(self) -> str:
         """Its help, its unit, and what each of its choices means."""
-        choices = "; ".join(f'"{value}": {words}' for value, words in self.choices.items() if words != value)
+        choices = "; ".join(
+            f'"{value}": {words}' for value, words in self.choices.items() if words not in (value, AUTOMATIC)
+        )
         more = [f"Unit: {self.unit}."] * bool(self.unit) + [f"{choices}."] * bool(choices)
         return " ".join([self.text, *more])
 
