@@ -12,7 +12,7 @@ import torch
 from napari_vae import InputError, ModelConfig, ReadError, TrainConfig, fit, iter_fit, load_run, samples
 from napari_vae.atoms.recipe import Options
 from napari_vae.core.fields import settings_of
-from napari_vae.learning.config import DeepKernelConfig
+from napari_vae.learning.config import DeepKernelConfig, ExplorationConfig
 from napari_vae.learning.explore.stopping import Stopping
 from napari_vae.models.config import PRESETS
 
@@ -238,7 +238,7 @@ def test_settings_take_numbers_of_numpy_and_are_plain_values_then():
     assert TrainConfig(learning_rate=np.float32(0.5), epochs=np.array(3)) == TrainConfig(learning_rate=0.5, epochs=3)
 
 
-@pytest.mark.parametrize("config", [ModelConfig, TrainConfig, DeepKernelConfig, Stopping, Options])
+@pytest.mark.parametrize("config", [ModelConfig, TrainConfig, DeepKernelConfig, ExplorationConfig, Stopping, Options])
 def test_every_setting_has_a_title_and_a_help_and_the_docstring_has_them(config):
     known = settings_of(config)
     assert list(known) == [field.name for field in fields(config)]

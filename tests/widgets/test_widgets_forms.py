@@ -14,7 +14,7 @@ import napari_vae.widgets.train.dock as train_module
 from napari_vae.atoms.recipe import Options
 from napari_vae.core.fields import settings_of
 from napari_vae.core.settings import allowed
-from napari_vae.learning.config import DeepKernelConfig
+from napari_vae.learning.config import DeepKernelConfig, ExplorationConfig
 from napari_vae.models.config import INVARIANCES, ModelConfig, TrainConfig
 from napari_vae.widgets.common.progress_box import duration
 from napari_vae.widgets.common.setting_controls import values_of
@@ -59,12 +59,14 @@ def test_presets_and_check_boxes_agree(open_widget):
 
 
 def test_controls_have_the_words_limits_and_default_of_their_fields(open_widget):
-    form, kernel = open_widget("Train VAE").model, open_widget("Active learning").form.kernel
+    form, learn = open_widget("Train VAE").model, open_widget("Active learning")
+    kernel = learn.form.kernel
     of_model = {"kind": form.kind, "n_classes": form.n_classes, "latent_dim": form.latent_dim}
     of_network = {name: control for name, control in kernel.controls.items() if name != "device"}
     detect, batch = open_widget("Detect atoms").form, open_widget("Batch").form
     by_config = [(ModelConfig, of_model), (TrainConfig, form.training), (DeepKernelConfig, of_network)]
     by_config += [(Options, {"polarity": detect.polarity, "method": detect.method})]
+    by_config += [(ExplorationConfig, {"acquisition": learn.plan.acquisition, "kappa": kernel.kappa})]
     by_config += [(Options, {"polarity": batch.polarity}), (TrainConfig, {"epochs": batch.epochs})]
     for config, controls in by_config:
         for name, control in controls.items():

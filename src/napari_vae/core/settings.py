@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from inspect import cleandoc, signature
 from textwrap import fill, indent
@@ -28,6 +28,7 @@ from .fields import about as about
 from .fields import possible, quoted, settings_of
 
 T = TypeVar("T")
+C = TypeVar("C", bound=type)
 MOST_TOLD = 200  # characters of what is wrong with a value
 
 
@@ -76,7 +77,7 @@ def settings(cls: type[T]) -> type[T]:
     napari_vae.core.errors.InputError: steps is a whole number of 1 … 9, not 10.
     """
     made = dataclass(frozen=True, config=ConfigDict(extra="forbid"))(cls)
-    made.__doc__ = _documented(made)
+    documented_by(made)(made)
     known = signature(made)  # which help shows without annotations: the docstring says more, and more plainly
     bare = [one.replace(annotation=one.empty) for one in known.parameters.values()]
     made.__signature__ = known.replace(parameters=bare)  # type: ignore[attr-defined]
@@ -90,6 +91,24 @@ def settings(cls: type[T]) -> type[T]:
 
     made.__init__ = __init__  # type: ignore[method-assign]
     return cast("type[T]", made)
+
+
+def documented_by(config: type) -> Callable[[C], C]:
+    """Add to the section Parameters of a docstring what the fields of a class of settings say of themselves."""
+
+    def add(documented: C) -> C:
+        head, *sections = re.split(r"\n\n(?=\w+\n---)", cleandoc(documented.__doc__ or ""))
+        rows = [
+            f"{one.name} : {one.kind}\n{indent(fill(one.words, 110), '    ')}"
+            for one in settings_of(config).values()
+            if one.text
+        ]
+        if rows:
+            known = sections.pop(0) if sections and sections[0].startswith("Parameters\n") else "Parameters\n----------"
+            documented.__doc__ = "\n\n".join([head, "\n".join([known, *rows]), *sections])
+        return documented
+
+    return add
 
 
 def checked(name: str, value: Any, kind: Any) -> Any:
@@ -191,14 +210,3 @@ def _sentence(cls: type, error: ValidationError, given: dict[str, Any]) -> str:
     if name not in known:
         return f"There is no setting {quoted(name)}; there are {', '.join(known)}."
     return f"{name} is {known[name].kind}, not {quoted(given.get(name))}."
-
-
-def _documented(cls: type) -> str:
-    """The docstring, in which the fields tell what they are before errors and examples."""
-    head, *rest = re.split(r"\n\n(?=\w+\n---)", cleandoc(cls.__doc__ or ""), maxsplit=1)
-    rows = [
-        f"{setting.name} : {setting.kind}\n{indent(fill(setting.words, 110), '    ')}"
-        for setting in settings_of(cls).values()
-        if setting.text
-    ]
-    return "\n\n".join([head, *(["\n".join(["Parameters\n----------", *rows])] if rows else []), *rest])

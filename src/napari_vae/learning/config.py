@@ -129,7 +129,9 @@ class ExplorationConfig:
             "further afield.",
         ),
     ] = 2.0
-    start: Annotated[Any, about("Start", "How many candidates are measured first, or which.")] = 10
+    start: Annotated[
+        Any, about("Start", "How many candidates are measured first, or which.", words="a number, or several rows")
+    ] = 10
     spread: Annotated[
         Flag,
         about("Far apart", "Whether the first are far from each other in what the model sees; else drawn at random."),

@@ -15,6 +15,7 @@ from ...core.arrays import as_array
 from ...core.errors import InputError
 from ...core.progress import never
 from ...core.provenance import data_hash, describe_versions
+from ...core.settings import documented_by
 from ..config import ExplorationConfig
 from ..gp.candidates import Prepared
 from ..gp.deep_kernel import DeepKernelGP
@@ -71,6 +72,7 @@ class ExplorationRecord(Record):
         return again.end(self.reason)
 
 
+@documented_by(ExplorationConfig)
 class Exploration:
     """Active learning one step at a time: it suggests, you measure.
 
@@ -83,24 +85,6 @@ class Exploration:
         The candidates: everything that could be measured, as images or rows of numbers.
     model : DeepKernelGP, optional
         What predicts the target; anything with its methods will do. It is copied, never changed.
-    acquisition : str
-        ``"ei"``, ``"ucb"``, ``"pi"``, ``"variance"``, ``"thompson"`` or ``"information"``.
-    goal : "max", "min" or float
-        Whether large or small values are looked for, or values near a number; of angles the wanted one in degrees, of
-        classes the number of the wanted class.
-    target : int or sequence of float
-        Of several targets the one that is looked at, or a weight for each of them (in their own units).
-    kappa : float
-        Standard deviations that ``"ucb"`` adds to the mean.
-    start : int or sequence of int
-        How many to measure first, or which.
-    spread : bool
-        Whether the first are far from each other in what the model sees, and not drawn at random.
-    batch : int
-        How many candidates are suggested at a time.
-    refit_every : int
-        Measurements between two fits of the model.
-    seed : int
     record : ExplorationRecord, optional
         An exploration to go on from, of the same candidates and settings.
 

@@ -25,7 +25,7 @@ from ...core.errors import InputError, ReadError
 from ...core.folders import open_folder, replace_folder
 from ...core.progress import never
 from ...core.provenance import describe_versions
-from ...core.settings import Count, Number, Saved, checked
+from ...core.settings import Count, Number, Saved, checked, documented_by
 from ...io.json_files import read_json
 from ...models.weights import computable, load_weights
 from ...runs.run import Run, load_run
@@ -40,6 +40,7 @@ MARKER = "deep_kernel.json"
 WEIGHTS = "weights.safetensors"
 
 
+@documented_by(DeepKernelConfig)
 class DeepKernelGP:
     """A Gaussian process on a learned embedding of images, for few labels.
 
@@ -52,25 +53,6 @@ class DeepKernelGP:
     features : Run, optional
         A trained model whose encoder is used: its latents and pose are what the network sees. Without one it sees the
         pixels, or the rows, as they are.
-    target : "real", "angle" or "class"
-        Numbers, one or several; directions on the screen in degrees; or whole numbers from 0.
-    embedding_dim : int
-        1, 2 or 3.
-    network : "auto", "linear", "mlp" or "conv"
-        What leads to the embedding; ``"auto"`` is a small fully connected one.
-    hidden : tuple of int
-        Widths of its layers.
-    kernel : "matern" or "rbf"
-        Matérn with ν = 5/2, or squared exponential; one length scale per dimension.
-    ensemble : int
-        Networks; with 1 there is nothing that widens its intervals.
-    fine_tune : bool
-        Whether the encoder of the run is trained further.
-    steps, warm_steps : int
-        Steps of Adam at most, from scratch and when going on from the former fit.
-    weight_decay : float
-        Of the networks.
-    seed : int
     device : str
         Of the networks; the process itself is computed in double precision on the CPU.
 

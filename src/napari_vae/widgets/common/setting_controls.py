@@ -37,9 +37,9 @@ def control_of(setting: Setting) -> Control:
         box = QSpinBox()
         box.setRange(low - setting.automatic, min(high, MOST))
     else:
-        box = QDoubleSpinBox()
-        box.setDecimals(max(2, 1 - floor(log10(setting.default or 1))))
-        box.setSingleStep((setting.default or 1) / 2)
+        box, size = QDoubleSpinBox(), floor(log10(setting.default or 1))
+        box.setDecimals(max(2, 1 - size))
+        box.setSingleStep(10.0**size / 2)
         box.setRange(low or 10.0 ** -box.decimals() * ("exclusiveMinimum" in number), min(high, MOST_WITH_DECIMALS))
     if setting.automatic:
         box.setSpecialValueText(AUTOMATIC)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QDoubleSpinBox, QWidget
+from qtpy.QtWidgets import QWidget
 
-from ...learning.config import DeepKernelConfig
+from ...learning.config import DeepKernelConfig, ExplorationConfig
 from ...models.config import TrainConfig
 from ..common.memory import remember
 from ..common.panel import Form
 from ..common.setting_controls import add_settings, values_of
-
-KAPPA = (
-    "Number of standard deviations (sd) that “mean plus uncertainty” adds to the mean. Raise it to look further afield."
-)
 
 
 class KernelForm(Form):
@@ -26,11 +22,7 @@ class KernelForm(Form):
         self.controls = add_settings(self, DeepKernelConfig, *names)
         self.controls["embedding_dim"].setValue(2)  # one less than in the library: as many as the plot shows
         self.controls["fine_tune"].setText("train the encoder further")
-        self.kappa = QDoubleSpinBox()
-        self.kappa.setRange(0, 20)
-        self.kappa.setSingleStep(0.5)
-        self.kappa.setValue(2)
-        self.add("Weight of sd", self.kappa, KAPPA)
+        (self.kappa,) = add_settings(self, ExplorationConfig, "kappa").values()
         self.controls |= add_settings(self, TrainConfig, "device") | add_settings(self, DeepKernelConfig, "seed")
         kept = {"embedding_dim": "embedding"}
         self.kept = {kept.get(name, name): control for name, control in self.controls.items()} | {"kappa": self.kappa}

@@ -11,12 +11,15 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QWidget
 
 from ...core.errors import InputError
+from ...core.fields import settings_of
 from ...core.region import inside, region_mask
+from ...learning.config import ExplorationConfig
 from ...learning.explore.stopping import Stopping
 from ..common.data_form import Source
 from ..common.drawn_region import HOW_TO_DRAW, WHICH, drawn_polygons
-from ..common.memory import Control, remember
+from ..common.memory import remember
 from ..common.panel import Form, choice_of, counter, side_by_side
+from ..common.setting_controls import add_settings, control_of
 from .target_form import CLASS, EVERYWHERE, Purpose
 
 RANDOM, SPREAD, REGION, SELECTED = "random", "spread", "region", "selected"
@@ -26,14 +29,7 @@ STARTS = {
     REGION: "the drawn region",
     SELECTED: "the selected points",
 }
-CHOICES = {
-    "ei": "expected improvement",
-    "ucb": "mean plus uncertainty",
-    "pi": "chance of improvement",
-    "thompson": "a draw (Thompson)",
-    "variance": "largest uncertainty",
-    "information": "most information",
-}
+CHOICES = settings_of(ExplorationConfig)["acquisition"].choices
 OF_KNOWLEDGE = ("variance", "information")  # that need no goal
 OF_CLASS = ("pi", "ucb", "thompson", *OF_KNOWLEDGE)
 BUDGET, PATIENCE, GAIN, SURE = "budget", "patience", "gain", "sd"
@@ -128,15 +124,15 @@ class PlanForm(Form):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.acquisition = choice_of(CHOICES, narrow=True)
-        self.batch = counter(1, 100, 1)
+        self.batch = control_of(settings_of(ExplorationConfig)["batch"])
         self.budget = counter(1, 100_000, 50)
         self.rule = choice_of(RULES, narrow=True)
         self.limit = QDoubleSpinBox()
         self.limit.setValue(10)
         self._lay_out()
         self.rule.currentIndexChanged.connect(self._on_rule_changed)
-        remember("learning", self._remembered())
+        self.kept = {"acquisition": self.acquisition, "batch": self.batch, "budget": self.budget}
+        remember("learning", self.kept)
         self._on_rule_changed()
 
     def suit(self, purpose: Purpose) -> None:
@@ -175,14 +171,7 @@ class PlanForm(Form):
         return Stopping(patience=max(1, round(limit))) if rule == PATIENCE else Stopping(**{rule: limit})
 
     def _lay_out(self) -> None:
-        self.add(
-            "Choose next by",
-            self.acquisition,
-            "How the next place is chosen. Expected improvement suits a search and is the usual choice. Choose "
-            "mean plus uncertainty to look further afield, chance of improvement to stay close to what is "
-            "known, a draw for most variety. Largest uncertainty and most information are for learning the "
-            "target everywhere.",
-        )
+        (self.acquisition,) = add_settings(self, ExplorationConfig, "acquisition").values()
         row = QHBoxLayout()
         row.addWidget(self.batch)
         row.addWidget(self.budget)
@@ -190,10 +179,7 @@ class PlanForm(Form):
         self.add("Places", side_by_side(row), words)
         self.batch.setSuffix(" at a time")
         self.budget.setSuffix(" in all")
-        self.batch.setToolTip(
-            "Number of places chosen at a time. Raise it when each visit of the instrument is dear: several "
-            "save visits and refits, but each is chosen knowing less."
-        )
+        self.batch.setToolTip(settings_of(ExplorationConfig)["batch"].text)
         self.budget.setToolTip("Number of measurements in all, the first ones included, at which Run ends")
         self.batch.setAccessibleName("Places at a time")
         self.budget.setAccessibleName("Measurements in all")
@@ -213,9 +199,6 @@ class PlanForm(Form):
             "for longer"
         )
         self.limit.setAccessibleName("Limit of the rule")
-
-    def _remembered(self) -> dict[str, Control]:
-        return {"acquisition": self.acquisition, "batch": self.batch, "budget": self.budget}
 
     def _on_rule_changed(self, index: int = 0) -> None:
         rule = self.rule.currentData()
