@@ -16,7 +16,8 @@ def rows_within(outline: npt.ArrayLike, x: npt.ArrayLike, y: npt.ArrayLike) -> I
     """Numbers of the points inside an outline, in increasing order.
 
     A grid over the outline decides for the points in cells that no edge crosses; only the others are tested one by
-    one, so that a million points take less than a tenth of a second. The result is exact. An outline that crosses
+    one, so that a million points take a tenth of a second; to test every point takes matplotlib and
+    `skimage.measure.points_in_poly` two to three times as long. The result is exact. An outline that crosses
     itself encloses what the even–odd rule says.
 
     Parameters

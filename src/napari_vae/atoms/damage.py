@@ -138,12 +138,21 @@ def _without_defects(frame: Array) -> Array:
 
 
 def _noise(frame: Array) -> float:
-    """Standard deviation of white noise, from all but the largest second differences (Immerkær 1996)."""
-    second = frame[:, :-2] - 2 * frame[:, 1:-1] + frame[:, 2:]
-    both = second[:-2] - 2 * second[1:-1] + second[2:]
-    square = both.ravel() ** 2
+    """Standard deviation of white noise, from all but the largest second differences."""
+    square = second_differences(frame).ravel() ** 2
     square.partition(int(FIXED.damage_typical * len(square)))
     return float(np.sqrt(square[: int(FIXED.damage_typical * len(square))].mean()) / 6)
+
+
+def second_differences(image: npt.NDArray) -> npt.NDArray:
+    """Second differences along both axes, which hardly see columns (Immerkær 1996).
+
+    The mean square of those of white noise is 36 times its variance. `skimage.restoration.estimate_sigma` would need
+    PyWavelets, a package more.
+    """
+    second = image[:, :-2] - 2 * image[:, 1:-1] + image[:, 2:]
+    both: npt.NDArray = second[:-2] - 2 * second[1:-1] + second[2:]
+    return both
 
 
 def _runs(flags: Flags) -> npt.NDArray[np.int64]:

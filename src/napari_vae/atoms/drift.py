@@ -100,7 +100,9 @@ def image_shift(first: Array, second: Array) -> Array:
     """The shift (2,) in whole pixels at which an image (rows, columns) agrees best with a later one of the same shape.
 
     The normalised cross-correlation of what overlaps, for all shifts of up to half the image, by Fourier transforms and
-    sums over rectangles (Lewis 1995, Fast Normalized Cross-Correlation).
+    sums over rectangles (Lewis 1995, Fast Normalized Cross-Correlation). `skimage.registration.phase_cross_correlation`
+    with masks finds the same in five times the time, for its masks may be of any shape, and says nothing of the other
+    maxima, which in a lattice are about as high.
     """
     from scipy.ndimage import maximum_filter
 

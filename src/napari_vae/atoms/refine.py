@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .constants import FIXED
+from .damage import second_differences
 from .fisher import in_common, standard_errors
 from .gaussians import BACKGROUND, CIRCULAR, ELLIPTICAL, WIDTH, Fit, Prior, X, Y, fit_gaussians
 from .model_image import draw_spots, grown_together
@@ -156,10 +157,8 @@ def _shared(number: int, anew: bool, n: int) -> list[int]:
 
 
 def _noise_variance(image: Floats) -> float:
-    """Variance of white noise, from second differences along both axes, which hardly see columns (Immerkær 1996)."""
-    second = image[:, :-2] - 2 * image[:, 1:-1] + image[:, 2:]
-    both = second[:-2] - 2 * second[1:-1] + second[2:]
-    return float(np.mean(both**2) / 36 + np.finfo(np.float32).eps)
+    """Variance of white noise."""
+    return float(np.mean(second_differences(image) ** 2) / 36 + np.finfo(np.float32).eps)
 
 
 def _weights(residual: Floats, expected: Floats) -> Floats:

@@ -49,7 +49,11 @@ def region_mask(region: Any, shape: tuple[int, ...]) -> Mask:
 
 
 def polygon_mask(corners: Floats, shape: tuple[int, ...]) -> Mask:
-    """Pixels (rows, columns) whose centres lie inside a polygon with `corners` (N, 2; row, column)."""
+    """Pixels (rows, columns) whose centres lie inside a polygon with `corners` (N, 2; row, column).
+
+    `skimage.draw.polygon2mask` takes 5 to 50 times as long, and gives both of two polygons the pixels of their common
+    edge.
+    """
     rows = np.arange(shape[0])[:, None]
     (y0, x0), (y1, x1) = corners.T, np.roll(corners, -1, axis=0).T
     row, edge = np.nonzero((y0 <= rows) != (y1 <= rows))
