@@ -32,9 +32,9 @@ PRESETS = {
     "j-rvae": "j-rVAE: rotation, own classes",
     "j-strain-rvae": "j-strain-rVAE: strain, own classes",
 }
-_PRESET = re.compile(r"(ss-|j-)?(strain-)?(c?)([trs]*)vae")
 _LETTERS = {"t": "translation", "r": "rotation", "s": "scale"}
 _OF_PREFIX = {kind.prefix: name for name, kind in KINDS.items()}
+_PRESET = re.compile(rf"({'|'.join(p for p in _OF_PREFIX if p.endswith('-'))})?(strain-)?(c?)([trs]*)vae")
 Ramp = Annotated[
     NotNegative | tuple[NotNegative, NotNegative, NotNegative],
     about(words="a number from 0 or a ramp (start, end, epochs)"),

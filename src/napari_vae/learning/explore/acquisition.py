@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -215,15 +216,42 @@ def acquire(name: str, mean: Floats, sd: Floats, goal: Goal, *, best: float = -n
 
 
 def acquire_aim(name: str, aim: Floats, sd: Floats, *, near: bool, best: float, kappa: float = 2.0) -> Floats:
-    """``"ei"``, ``"pi"`` and ``"ucb"`` from mean and sd (N,) of the aim; as `acquire`."""
+    """Those of `SCORES` from mean and sd (N,) of the aim; as `acquire`."""
     largest = float(sd.max(initial=0.0))
     unit = max(largest, TINY * float(np.ptp(aim)), SMALLEST)
     aim, sd, best = aim / unit, np.maximum(sd / unit, FLOOR), best / unit
-    if name == "ucb":
-        return unit * (kappa * sd + (-np.abs(aim) if near else aim))
-    if name == "pi":
-        return _log_band(aim, sd, -best) if near else log_ndtr((aim - best) / sd)
-    return np.log(unit) + (_log_closeness(aim, sd, -best) if near else log_improvement(aim, sd, best))
+    return SCORES[name](Outlook(aim, sd, unit, near, best, kappa))
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a score is computed from: mean and sd (N,) of the aim, and the best so far, all in units of `unit`.
+
+    Where `near`, the aim is best at 0, and `best` is the least distance from it, with a minus.
+    """
+
+    aim: Floats
+    sd: Floats
+    unit: float
+    near: bool
+    best: float
+    kappa: float
+
+
+def _improvement(o: Outlook) -> Floats:
+    return np.log(o.unit) + (_log_closeness(o.aim, o.sd, -o.best) if o.near else log_improvement(o.aim, o.sd, o.best))
+
+
+def _bound(o: Outlook) -> Floats:
+    return o.unit * (o.kappa * o.sd + (-np.abs(o.aim) if o.near else o.aim))
+
+
+def _probability(o: Outlook) -> Floats:
+    return _log_band(o.aim, o.sd, -o.best) if o.near else log_ndtr((o.aim - o.best) / o.sd)
+
+
+#: Those that score each candidate by itself, from its aim.
+SCORES: dict[str, Callable[[Outlook], Floats]] = {"ei": _improvement, "ucb": _bound, "pi": _probability}
 
 
 def expected_gain(mean: Floats, sd: Floats, goal: Goal, best: float) -> Floats:
