@@ -69,7 +69,7 @@ def detect_on_cluster(path: str, workers: int) -> dict[str, float]:
         client.run(nv.detect_atoms, nv.samples.micrograph("graphene", size=128)[0])  # so that all is imported
         begun = time.perf_counter()
         (result,) = nv.batch.detect_files([path], folder, scheduler=client)
-        return {"rows": result.rows, "rate": result.frames / (time.perf_counter() - begun)}
+        return {"rows": result.facts["atoms"], "rate": result.facts["frames"] / (time.perf_counter() - begun)}
 
 
 def open_in_window(path: str) -> dict[str, float]:

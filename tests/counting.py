@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 import napari_vae as nv
-from napari_vae.batch.loop import Found
-from napari_vae.workflow.analyze import Stage
+from napari_vae.batch.outcomes import Found
+from napari_vae.core.progress import Stage
 
 NAMES = [f"{letter}.npy" for letter in "abcd"]
 

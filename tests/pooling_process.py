@@ -1,23 +1,23 @@
-"""One of the processes of test_pooling.py: trains one model of all files together with the others."""
+"""One of the processes of test_together.py: trains one model of all files together with the others."""
 
 import sys
 from pathlib import Path
 
 from napari_vae import ModelConfig, TrainConfig, batch
+from napari_vae.batch import tasks
 from napari_vae.training.processes import joined
-from napari_vae.workflow import analyze as pipeline
 
 JOB = batch.Train(ModelConfig.preset("vae"), TrainConfig(epochs=1, device="cpu"))
 
 
 def main(images, out):
-    found, find_atoms = [], pipeline.find_atoms
+    found, find_atoms = [], tasks.find_atoms
 
     def note(image, *rest):
         found.append(image.name)
         return find_atoms(image, *rest)
 
-    pipeline.find_atoms = note
+    tasks.find_atoms = note
     with joined("cpu") as group:
         outcomes = batch.train_on_all(JOB, images, out, group=group)
         told = [*found, *(f"{outcome.state} {outcome.message} {outcome.code}" for outcome in outcomes)]

@@ -21,6 +21,7 @@ ROOMS = ["core", "io", "atoms", "crystal", "samples", "patches", "models", "runs
 ROOMS += ["learning", "layers", "batch", "cli", "widgets"]
 #: Those that compute with torch, and the only modules of others that do.
 COMPUTING = ("models", "runs", "training", "workflow", "learning", "layers.analysis")
+COMPUTING += ("batch.encoding", "batch.models", "batch.sources", "batch.together", "cli.explore", "cli.window")
 HEAVY = ("torch", "napari", "qtpy", "PySide6", "PyQt6", "magicgui", "pyqtgraph")
 
 

@@ -8,13 +8,12 @@ import pytest
 
 import napari_vae as nv
 from napari_vae.cli import explore as exploring
-from napari_vae.learning.gp import deep_kernel
 
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
     """Small models: what they choose is not looked at."""
-    monkeypatch.setattr(deep_kernel, "DeepKernelGP", partial(nv.DeepKernelGP, steps=20, ensemble=1))
+    monkeypatch.setattr(exploring, "DeepKernelGP", partial(nv.DeepKernelGP, steps=20, ensemble=1))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from napari_vae.cli import window as showing
 
 
 def test_demo_without_a_display_writes_results_and_a_picture(command, monkeypatch, results, tmp_path):
-    monkeypatch.setattr("napari_vae.cli.demo.analyze_sample", lambda *a, **k: nv.load_analysis(results))
+    monkeypatch.setattr("napari_vae.cli.window.analyze_sample", lambda *a, **k: nv.load_analysis(results))
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
@@ -25,7 +25,7 @@ def test_demo_without_a_display_writes_results_and_a_picture(command, monkeypatc
 
 
 def test_demo_with_a_display_opens_the_window(command, monkeypatch, results, tmp_path):
-    monkeypatch.setattr("napari_vae.cli.demo.analyze_sample", lambda *a, **k: nv.load_analysis(results))
+    monkeypatch.setattr("napari_vae.cli.window.analyze_sample", lambda *a, **k: nv.load_analysis(results))
     monkeypatch.setenv("DISPLAY", ":0")
     opened = []
     monkeypatch.setattr(showing, "show", opened.append)

@@ -11,7 +11,7 @@ import napari_vae as nv
 from command_line import FAST, last_line
 from napari_vae.cli.terminal import progress_bars
 from napari_vae.core.fields import settings_of
-from napari_vae.workflow.analyze import Stage
+from napari_vae.core.progress import Stage
 
 
 def bad_input(images, tmp_path):
@@ -101,7 +101,7 @@ def test_an_error_of_our_own_is_one_line_too(command, monkeypatch, tmp_path):
     def fails(*args, **kwargs):
         raise ZeroDivisionError("one\ntwo")
 
-    monkeypatch.setattr("napari_vae.cli.demo.analyze_sample", fails)
+    monkeypatch.setattr("napari_vae.cli.window.analyze_sample", fails)
     code, _, errors = command("demo", "--out", tmp_path / "out")
     assert code == 1
     assert "report" in last_line(errors)
@@ -112,7 +112,7 @@ def test_a_fault_of_ours_in_one_of_several_files_is_exit_code_one(command, image
     def fails(*args, **kwargs):
         raise ZeroDivisionError("one")
 
-    monkeypatch.setattr("napari_vae.workflow.analyze.find_atoms", fails)
+    monkeypatch.setattr("napari_vae.batch.tasks.find_atoms", fails)
     assert command("detect", images / "one.tif", "--out", tmp_path)[0] == 1
     assert command("detect", images / "broken.tif", images / "one.tif", "--out", tmp_path)[0] == 1
     assert command("detect", images / "broken.tif", "--out", tmp_path)[0] == 2
@@ -125,7 +125,7 @@ def test_the_name_of_a_file_is_said_once(command, images, tmp_path):
 
 
 def test_tables_that_could_not_be_written_are_not_computed(command, images, results, monkeypatch):
-    monkeypatch.setattr("napari_vae.workflow.analyze.find_atoms", lambda *a: pytest.fail("detected"))
+    monkeypatch.setattr("napari_vae.batch.tasks.find_atoms", lambda *a: pytest.fail("detected"))
     for start in (("detect",), ("encode", results / "run")):
         code, _, errors = command(*start, images / "one.tif", "--out", images / "two.tif" / "tables")
         assert code == 2
@@ -136,29 +136,29 @@ def test_stopping_is_no_error_message(command, monkeypatch, tmp_path):
     def stopped(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("napari_vae.cli.demo.analyze_sample", stopped)
+    monkeypatch.setattr("napari_vae.cli.window.analyze_sample", stopped)
     code, _, errors = command("demo", "--out", tmp_path / "out")
     assert (code, last_line(errors)) == (130, "Stopped.")
 
 
 def test_a_batch_that_is_interrupted_tells_what_is_done_and_that_it_goes_on(command, images, tmp_path, monkeypatch):
-    from napari_vae.workflow import analyze as pipeline
+    from napari_vae.batch import tasks
 
-    find_atoms = pipeline.find_atoms
+    find_atoms = tasks.find_atoms
 
     def interrupt(image, *rest):
         if image.name == "two":
             raise KeyboardInterrupt
         return find_atoms(image, *rest)
 
-    monkeypatch.setattr(pipeline, "find_atoms", interrupt)
+    monkeypatch.setattr(tasks, "find_atoms", interrupt)
     code, _, errors = command("detect", images / "one.tif", images / "two.tif", "--out", tmp_path)
     assert code == 130 and errors.strip().endswith("the same command goes on with the rest.\nStopped.")
     assert pd.read_csv(tmp_path / "summary.csv")["file"].str.endswith("one.tif").tolist() == [True]
 
 
 def test_a_model_that_could_not_be_saved_is_not_trained(command, images, monkeypatch):
-    monkeypatch.setattr("napari_vae.workflow.analyze.train_model", lambda *a: pytest.fail("trained"))
+    monkeypatch.setattr("napari_vae.batch.models.train_model", lambda *a: pytest.fail("trained"))
     code, _, errors = command("train", images / "one.tif", "--out", images / "two.tif" / "run")
     assert code == 2
     assert "is a file" in errors

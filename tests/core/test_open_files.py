@@ -153,4 +153,4 @@ def test_a_movie_that_was_worked_on_frame_by_frame(tmp_path):
     movie, _ = nv.samples.movie("graphene", frames=2, size=96)
     np.save(tmp_path / "movie.npy", movie.data)
     assert not nv.batch.detect_files([tmp_path / "movie.npy"], tmp_path)[0].failed
-    assert not held(tmp_path) and not frames._opened.cache_info().currsize
+    assert not held(tmp_path) and not frames.kept.cache_info().currsize

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import napari_vae as nv
+from napari_vae.batch import tasks
 from napari_vae.layers.open_runs import run_of
-from napari_vae.workflow import analyze as pipeline
 from training_widget import LONG
 
 
@@ -34,7 +34,7 @@ def batch(open_widget, images, tmp_path):
 @pytest.fixture
 def held(monkeypatch):
     """Large images at work: they have come to the detection, and wait in it until they may go on."""
-    come, go_on, find_atoms = threading.Event(), threading.Event(), pipeline.find_atoms
+    come, go_on, find_atoms = threading.Event(), threading.Event(), tasks.find_atoms
 
     def find(image, *rest):
         if max(image.shape) >= 200:
@@ -42,7 +42,7 @@ def held(monkeypatch):
             assert go_on.wait(LONG / 1000)
         return find_atoms(image, *rest)
 
-    monkeypatch.setattr(pipeline, "find_atoms", find)
+    monkeypatch.setattr(tasks, "find_atoms", find)
     yield come, go_on
     go_on.set()
 

@@ -8,8 +8,8 @@ import pytest
 from scipy.spatial import cKDTree
 
 import napari_vae as nv
+from napari_vae.core.progress import Stage
 from napari_vae.layers.analysis import analysis_layers
-from napari_vae.workflow.analyze import Stage
 from napari_vae.workflow.archive import check_folder
 
 TRAIN = nv.TrainConfig(epochs=6, device="cpu")

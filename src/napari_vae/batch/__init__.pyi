@@ -1,11 +1,11 @@
-from .long_jobs import detect_files as detect_files
-from .long_jobs import encode_files as encode_files
-from .loop import BatchProgress as BatchProgress
-from .loop import Outcome as Outcome
+from .encoding import Encode as Encode
+from .encoding import encode_files as encode_files
 from .loop import run as run
 from .models import Analyze as Analyze
 from .models import Train as Train
-from .pool import train_on_all as train_on_all
+from .outcomes import BatchProgress as BatchProgress
+from .outcomes import Outcome as Outcome
 from .tables import Crystal as Crystal
 from .tables import Detect as Detect
-from .tables import Encode as Encode
+from .tables import detect_files as detect_files
+from .together import train_on_all as train_on_all

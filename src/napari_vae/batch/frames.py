@@ -1,69 +1,137 @@
-"""What a worker does: one frame of a file, which it reads itself."""
+"""Atoms frame by frame: what a worker does, which reads the frame itself, and how the table of a file is made of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, ClassVar
 
-from .parts import COUNT
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..atoms.recipe import Recipe
-    from ..core.micrograph import Micrograph
-    from ..runs.run import Run
+from ..atoms.detect import detect_frame
+from ..atoms.estimates import measure_frame
+from ..atoms.frames import frame_list, open_frames
+from ..atoms.recipe import Options, Recipe
+from ..core.micrograph import Micrograph, first_channel
+from ..core.progress import Stage
+from ..io.reading import read
+from ..io.writing import check_table_name, write_table
+from ..workflow.records import stamp_of
+from .columns import image_columns
+from .outcomes import Found, Job, Parted, Say
+from .parts import COUNT, Parts
+from .tasks import check_no_folder, detection_settings
 
 KEY = "napari_vae"
 
 
 @dataclass(frozen=True)
-class Work:
-    """What is done with every frame: atoms are detected and, with a run, their windows encoded.
+class Frames:
+    """The atoms of images and movies, frame by frame: ``FILE-atoms.parquet``.
+
+    Frames that are done are kept in ``FILE-atoms.parts`` until the table is complete.
 
     Parameters
     ----------
     detection : dict
         Options of `detect_atoms`.
-    run : str
-        Folder of a trained model; empty to detect only.
-    version : int
-        When the model was written, in nanoseconds.
     dataset : str or int, optional
         Name or number of the image in files with several.
+    overwrite : bool
+        Whether frames of the same file that were done with other options may be lost.
     """
 
     detection: dict[str, Any] = field(default_factory=dict)
-    run: str = ""
-    version: int = 0
     dataset: str | int | None = None
+    overwrite: bool = False
+
+    name: ClassVar[str] = "detect"
+    ending: ClassVar[str] = "atoms"
+    stages: ClassVar[tuple[str, ...]] = ("frames",)
+    #: Whether what the first frame says of the others is known before the frame itself is done.
+    measures: ClassVar[bool] = True
+
+    def prepare(self, n_files: int) -> None:
+        """Refuse unknown options, and a table that could not be written."""
+        self.settings()
+        check_table_name(Path("table.parquet"))
+
+    def settings(self) -> dict[str, Any]:
+        """What the table depends on."""
+        return {"task": self.name, "detection": detection_settings(self.detection), "dataset": self.dataset, "run": ""}
+
+    def targets(self, places: Sequence[Path], out: Path) -> list[Path]:
+        """FILE-ending.parquet."""
+        return [place.with_name(f"{place.name}-{self.ending}.parquet") for place in places]
+
+    def check(self, target: Path) -> None:
+        """See `check_no_folder`."""
+        check_no_folder(target)
+
+    def by_frame(self, overwrite: bool) -> Frames:
+        """Itself."""
+        return self
+
+    def describe(
+        self, image: Micrograph, atoms: pd.DataFrame, recipe: Recipe, limits: dict[str, Any] | None
+    ) -> tuple[pd.DataFrame, dict[str, Any] | None]:
+        """The table of a frame and the limits of its intensities, which are those of the first frame if given."""
+        return atoms, None
+
+    def work(self, path: Path, target: Path, say: Say) -> Parted:
+        """Do the first frame or measure it, do the others with what it says, and write the table."""
+        identity = {"settings": self.settings(), "stamp": stamp_of(path)}
+        parts = Parts(target.with_suffix(".parts"), identity, lose=self.overwrite)
+        first = FrameJob(path.resolve(), path.stat().st_mtime_ns, self)
+        result: FrameResult = yield [partial(do_frame, first)]
+        frames, columns = result.frames, result.columns
+        if parts.basis is None:
+            parts.begin(result.basis)
+        missing = {frame for frame in frames if not parts.has(frame)}
+        others = [frame for frame in frames if frame in missing and frame != result.frame]
+        jobs: list[Job] = [partial(do_frame, replace(first, basis=parts.basis, frame=frame)) for frame in others]
+        while True:
+            if result.table is not None and result.frame in missing:
+                parts.add(result.frame, result.table)
+                missing.discard(result.frame)
+            say(Stage("frames", 1 - len(missing) / len(frames), f"{len(frames)} frames"))
+            if not missing:
+                break
+            result = yield jobs
+            jobs = []
+        table = parts.join(frames)
+        write_table(table, target)
+        columns = {"frames": len(frames), "atoms": len(table)} | columns
+        yield Found(f"{len(table)} atoms on {len(frames)} frames in {target}", columns)
+        parts.discard()
 
 
 @dataclass(frozen=True)
 class FrameJob:
-    """One frame of a file that was `changed` at a time; the first one, without `basis`, tells what the others need."""
+    """One frame of a file that was `changed` at a time; without a `basis` the first, which measures one for all."""
 
-    path: str
+    path: Path
     changed: int
-    work: Work
+    task: Frames
     basis: dict[str, Any] | None = None
     frame: int = -1
 
 
 @dataclass(frozen=True)
 class FrameResult:
-    """The frames of the file, what its first one told, and the table of one of them, unless it was only measured."""
+    """The frames of the file, what its first one says of all, and the table of one, unless it was only measured."""
 
     frames: list[int]
     basis: dict[str, Any]
+    columns: dict[str, Any]
     frame: int = -1
     table: pd.DataFrame | None = None
 
 
 def do_frame(job: FrameJob) -> FrameResult:
-    """Detect the atoms of a frame, and encode them if there is a model.
+    """Detect the atoms of a frame, and describe them as the task wants.
 
     The recipe of the detection, and for a model the limits of the intensities, are those of the first frame. While the
     first one of a movie is detected the others would have to wait; where the recipe is enough it is only measured.
@@ -73,75 +141,39 @@ def do_frame(job: FrameJob) -> FrameResult:
     InputError
         As `read`, `detect_atoms`, `extract_patches` and `Run.encode`.
     """
-    from ..atoms.detect import detect_frame
-    from ..atoms.estimates import measure_frame
-    from ..atoms.frames import frame_list, open_frames
-    from ..atoms.recipe import Options, Recipe
-    from ..core.micrograph import first_channel
-
-    image = _opened(job.path, job.changed, job.work.dataset)
-    searched, asked = open_frames(first_channel(image)), Options(**job.work.detection)
-    frames = frame_list(searched, asked.frames)
-    if job.basis is None and len(frames) > 1 and not job.work.run:
-        return FrameResult(frames, _basis(measure_frame(searched, frames[0], asked)))
+    task = job.task
+    image = kept(_read, job.path, job.changed, task.dataset)
+    searched, asked = open_frames(first_channel(image)), Options(**task.detection)
+    frames, columns = frame_list(searched, asked.frames), image_columns(image)
+    if job.basis is None and len(frames) > 1 and task.measures:
+        return FrameResult(frames, _basis(measure_frame(searched, frames[0], asked)), columns)
     number = frames[0] if job.basis is None else job.frame
     recipe = None if job.basis is None else Recipe(**job.basis["recipe"])
     recipe, table = detect_frame(searched, number, recipe, asked)
     assert table is not None  # nobody stops it
     table = table.reset_index(drop=True)
     attributes: dict[Any, Any] = {KEY: {"method": asked.method} | recipe.summary, COUNT: len(table)}
-    limits = None if job.basis is None else job.basis["limits"]
-    if job.work.run:
-        table, limits = _encoded(_loaded(job.work.run, job.work.version), image, table, recipe, limits)
+    table, limits = task.describe(image, table, recipe, None if job.basis is None else job.basis["limits"])
     table.attrs = attributes
-    return FrameResult(frames, _basis(recipe, limits), number, table)
+    return FrameResult(frames, _basis(recipe, limits), columns, number, table)
 
 
-def _encoded(
-    run: Run, image: Micrograph, atoms: pd.DataFrame, recipe: Recipe, limits: dict[str, Any] | None
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The table with latents, of the atoms that have a window, and the limits that were used."""
-    import pandas as pd
-
-    from ..core.normalization import Normalization
-    from ..models.columns import name_classes
-    from ..patches.patches import extract_patches
-
-    known = None if limits is None else Normalization.from_dict(limits)
-    limits_of = {"levels": run.levels} if known is None else {"normalization": known}
-    patches = extract_patches(image, atoms, window=run.window, spacing=recipe.spacing, **limits_of)
-    encoded = name_classes(run.encode(patches), run.scale.names)
-    kept = patches.atoms.drop(columns=list(encoded), errors="ignore")
-    return pd.concat([kept, encoded], axis=1), patches.normalization.to_dict()
+@lru_cache(maxsize=2)
+def kept(load: Callable[..., Any], path: Path, changed: int, *options: Any) -> Any:
+    """A file, and a model, that were `changed` at a time, kept open for the next frame."""
+    return load(path, *options)
 
 
 def let_go() -> None:
     """Close the file and forget the model that are kept for the next frame; Windows replaces no file that is open."""
-    _opened.cache_clear()
-    _loaded.cache_clear()
+    kept.cache_clear()
 
 
-@lru_cache(maxsize=1)
-def _opened(path: str, changed: int, dataset: str | int | None) -> Micrograph:
-    """The file, kept open for its next frame."""
-    from ..io.reading import read
-
+def _read(path: Path, dataset: str | int | None) -> Micrograph:
     return read(path, dataset=dataset)
-
-
-@lru_cache(maxsize=1)
-def _loaded(folder: str, version: int) -> Run:
-    from ..runs.run import load_run
-
-    return load_run(folder)
 
 
 def _basis(recipe: Recipe, limits: dict[str, Any] | None = None) -> dict[str, Any]:
     """What the other frames need to know, as JSON keeps it, to the last digit."""
     plain = {key: value.item() if hasattr(value, "item") else value for key, value in asdict(recipe).items()}
     return {"recipe": plain, "limits": limits}
-
-
-def jobs_of(first: FrameJob, basis: dict[str, Any], frames: Sequence[int]) -> list[FrameJob]:
-    """The jobs of some frames, once the first frame has told its basis."""
-    return [replace(first, basis=basis, frame=frame) for frame in frames]

@@ -1,134 +1,37 @@
-"""A task on many files, one after the other."""
+"""A task on many files: one after the other here, or frame by frame on a Dask cluster."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any
 
 from ..core.errors import InputError, exit_code, sentence
 from ..core.folders import check_writable
-from ..core.progress import never
-from ..workflow.records import BEGUN, DONE, FAILED, Record, check_unchanged, key_of, read_record, stamp_of, write_record
+from ..core.progress import Stage, never
+from ..workflow.records import (
+    BEGUN,
+    DONE,
+    FAILED,
+    Record,
+    check_unchanged,
+    content_of,
+    key_from,
+    read_record,
+    stamp_of,
+    write_record,
+)
+from .frames import let_go
 from .inputs import Patterns, find_files, is_open, listed
 from .names import places
+from .outcomes import EARLIER, BatchProgress, Found, Job, Outcome, Parted, StoppedError, Task
+from .scheduler import runner
 from .summary import check_summary, write_summary
-
-if TYPE_CHECKING:
-    from ..workflow.analyze import Stage
-
-EARLIER = "finished before"
-
-Say = Callable[["Stage"], None]
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a task found in a file: a sentence, and plain values for the summary table."""
-
-    message: str
-    facts: dict[str, Any] = field(default_factory=dict)
-
-
-class Task(Protocol):
-    """What is done with every file."""
-
-    #: In a word.
-    name: ClassVar[str]
-    #: Names of the stages of the work on one file, in order.
-    stages: ClassVar[tuple[str, ...]]
-
-    def prepare(self, n_files: int) -> None:
-        """Check the options and read what all files need; raises `InputError`."""
-
-    def settings(self) -> dict[str, Any]:
-        """Everything but the image that the result depends on, as values that JSON knows."""
-
-    def targets(self, places: Sequence[Path], out: Path) -> list[Path]:
-        """The file or folder that is written for each place; `out` is the place where one file is to have it."""
-
-    def check(self, target: Path) -> None:
-        """Raise `InputError` if something that is not ours would be replaced."""
-
-    def work(self, path: Path, target: Path, say: Say) -> Found:
-        """Do it, and write the target, whole or not at all."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one file.
-
-    Attributes
-    ----------
-    path, target : Path
-        The image, and what is written for it.
-    state : {"done", "finished before", "failed"}
-    message : str
-        What was found, or why it failed.
-    code : int
-        Exit code of a failure: 2 for bad input, 1 for a fault of the program; else 0.
-    facts : dict
-        Columns of the summary table.
-    """
-
-    path: Path
-    target: Path
-    state: str
-    message: str
-    code: int = 0
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def failed(self) -> bool:
-        """Whether nothing was written."""
-        return self.state == FAILED
-
-    def __str__(self) -> str:
-        if self.failed and self.path.name in self.message:
-            return self.message
-        return f"{self.path.name}: {f'{EARLIER}; ' if self.state == EARLIER else ''}{self.message}"
-
-
-@dataclass(frozen=True)
-class BatchProgress:
-    """Where a batch is.
-
-    Attributes
-    ----------
-    path : Path
-        The file at work.
-    total : int
-        How many files there are.
-    outcomes : tuple of Outcome
-        What became of those before it.
-    stage : Stage or None
-        Of the file at work; ``None`` when it is begun.
-    fraction : float
-        Share of the whole that is done.
-    seconds_left : float or None
-        Estimate from the files that were worked on; ``None`` until there is one.
-    """
-
-    path: Path
-    total: int
-    outcomes: tuple[Outcome, ...]
-    stage: Stage | None = None
-    fraction: float = 0.0
-    seconds_left: float | None = None
-
-    @property
-    def message(self) -> str:
-        """What is being done, in words."""
-        what = "" if self.stage is None else f": {' '.join(filter(None, [self.stage.name, self.stage.message]))}"
-        return f"File {len(self.outcomes) + 1} of {self.total}, {self.path.name}{what}"
-
-
-class StoppedError(Exception):
-    """Ends the work on a file when the user wants no more of it."""
 
 
 def run(
@@ -138,6 +41,7 @@ def run(
     *,
     overwrite: bool = False,
     summary: bool | None = None,
+    scheduler: Any = None,
     progress: Callable[[BatchProgress], object] | None = None,
     stop: Callable[[], bool] = never,
 ) -> list[Outcome]:
@@ -160,6 +64,9 @@ def run(
     summary : bool, optional
         Write the summary, of everything that is in `out`, and give every file a folder of its own where a task writes
         folders. By default when there are several files, or a folder or a pattern was named.
+    scheduler : str, path or distributed.Client, optional
+        Address or scheduler file of a Dask cluster, whose workers do the frames of `Detect` and `Encode`; tables are
+        parquet then. The files lie on a disk that the workers see under the same names.
     progress : callable, optional
         Called with a `BatchProgress` when a file is begun and as the work on it goes on.
     stop : callable, optional
@@ -173,7 +80,7 @@ def run(
     Raises
     ------
     InputError
-        If no file is named, `out` cannot be written to, or the task cannot be done at all.
+        If no file is named, `out` cannot be written to, no cluster answers, or the task cannot be done at all.
 
     Examples
     --------
@@ -185,27 +92,17 @@ def run(
         summary = len(paths) > 1 or any(map(is_open, listed(files)))
     if summary:
         check_summary(folder)
+    task = task if scheduler is None else task.by_frame(overwrite)
     task.prepare(len(paths))
     named = places(paths, folder)
     targets = task.targets(named, named[0] if summary else folder)
-    work = _Batch(task, paths, targets, overwrite, summary, progress or (lambda event: None), stop)
+    results = [_Result(path, target, task.name) for path, target in zip(paths, targets, strict=True)]
+    batch = _Batch(task, results, overwrite, summary, progress or (lambda event: None), stop)
     try:
-        return work.outcomes()
+        return batch.outcomes(scheduler)
     finally:  # also when the user interrupts the program
         if summary:
-            write_summary(folder, task.name, work.done)
-
-
-def make_way(task: Task, target: Path, known: Record | None, overwrite: bool) -> None:
-    """Refuse to replace what is not asked to be.
-
-    Raises
-    ------
-    InputError
-        If something is there that may not be replaced.
-    """
-    task.check(target)
-    check_replaceable(target, known, overwrite)
+            write_summary(folder, task.name, batch.done)
 
 
 def check_replaceable(target: Path, known: Record | None, overwrite: bool) -> None:
@@ -224,13 +121,28 @@ def check_replaceable(target: Path, known: Record | None, overwrite: bool) -> No
         )
 
 
+@dataclass(eq=False)
+class _Result:
+    """The result of a file: its record, the work on it that is begun, and what became of it."""
+
+    path: Path
+    target: Path
+    task: str
+    known: Record | None = None
+    work: Parted | None = None
+    begun: float = 0.0
+    outcome: Outcome | None = None
+
+    def __post_init__(self) -> None:
+        self.record = Record(str(self.path), self.task, BEGUN)
+
+
 @dataclass
 class _Batch:
     """The state of one run: what is asked for, and what is known so far."""
 
     task: Task
-    paths: list[Path]
-    targets: list[Path]
+    results: list[_Result]
     overwrite: bool
     keep_failures: bool
     progress: Callable[[BatchProgress], object]
@@ -238,55 +150,110 @@ class _Batch:
     done: tuple[Outcome, ...] = ()
     worked: int = 0
     seconds: float = 0.0
+    ended: float = 0.0
+    shares: dict[Path, float] = field(default_factory=dict)
+    waiting: deque[tuple[_Result, Job]] = field(default_factory=deque)
 
-    def outcomes(self) -> list[Outcome]:
+    def __post_init__(self) -> None:
+        self.settings, self.left = self.task.settings(), iter(self.results)
+
+    def outcomes(self, scheduler: Any) -> list[Outcome]:
         """Work on the files until the end or until stopped."""
-        settings = self.task.settings()
-        for path, target in zip(self.paths, self.targets, strict=True):
-            begun = time.monotonic()
+        with runner(scheduler, after=let_go) as do_all:
             try:
-                outcome = self._one(path, target, settings)
-            except StoppedError:
-                break
-            if outcome.state == DONE:
-                self.worked, self.seconds = self.worked + 1, self.seconds + time.monotonic() - begun
-            self.done = (*self.done, outcome)
-        return list(self.done)
+                for result, found in do_all(self._next_job):
+                    if result.outcome is None:  # nothing is made of what is left of a file that failed
+                        self._go_on(result, found)
+            except StoppedError as stopped:
+                if stopped.__cause__ is not None:
+                    raise stopped.__cause__ from None
+        return [result.outcome for result in self.results if result.outcome is not None]
 
-    def _one(self, path: Path, target: Path, settings: dict[str, Any]) -> Outcome:
-        self._say(path, None)
-        record, known = Record(str(path), self.task.name, BEGUN), read_record(target)
+    def _next_job(self) -> tuple[_Result, Job] | None:
+        """A job that waits, or the first one of the next file that has one; ``None`` where there is none by now."""
+        while not self.waiting:
+            if (result := next(self.left, None)) is None:
+                return None
+            result.begun = time.monotonic()
+            self._say(result)
+            self._go_on(result)
+        return self.waiting.popleft()
+
+    def _go_on(self, result: _Result, found: Any = None) -> None:
+        """Begin the work on a file, or go on with what a job of it found; what fails is a failure of the file."""
         try:
-            record = replace(record, stamp=stamp_of(path), key=key_of(path, settings))
-            return self._work(path, target, record, known)
+            outcome = self._begin(result) if result.work is None else self._take(result, found)
         except StoppedError:
             raise
         except Exception as error:
             if os.environ.get("NAPARI_VAE_DEBUG"):
                 raise
-            failure = replace(record, state=FAILED, message=sentence(error)) if self.keep_failures else None
-            with suppress(OSError):  # where no record can be written, the other files may still be done
-                write_record(target, known if target.exists() else failure)
-            return Outcome(path, target, FAILED, sentence(error), exit_code(error))
+            outcome = self._fail(result, error)
+        if outcome is None:
+            return
+        now = time.monotonic()
+        if outcome.state == DONE:
+            self.worked, self.seconds = self.worked + 1, self.seconds + now - max(result.begun, self.ended)
+        self.ended, result.outcome, self.done = now, outcome, (*self.done, outcome)
+        self.shares.pop(result.path, None)
 
-    def _work(self, path: Path, target: Path, record: Record, known: Record | None) -> Outcome:
-        if known is not None and known.state == DONE and known.key == record.key and target.exists():
+    def _begin(self, result: _Result) -> Outcome | None:
+        """Know a finished result again, or begin the work on it; a file of the same size and date is not read again."""
+        path, target, known = result.path, result.target, read_record(result.target)
+        result.known, stamp = known, stamp_of(path)
+        same = known is not None and bool(known.content) and known.stamp == stamp
+        content = known.content if known is not None and same else content_of(path)
+        key = key_from(content, self.settings)
+        if known is not None and known.state == DONE and known.key == key and target.exists():
+            if not same:
+                write_record(target, replace(known, content=content, stamp=stamp))
             return Outcome(path, target, EARLIER, known.message, facts=known.facts)
-        make_way(self.task, target, known, self.overwrite)
-        write_record(target, record)
-        found = self.task.work(path, target, lambda stage: self._say(path, stage))
-        try:
-            check_unchanged(path, record.stamp)
-        except InputError as error:  # what was written is of who knows which content, and is replaced next time
-            return Outcome(path, target, FAILED, str(error), exit_code(error))
-        write_record(target, replace(record, state=DONE, message=found.message, facts=found.facts))
-        return Outcome(path, target, DONE, found.message, facts=found.facts)
+        self.task.check(target)
+        check_replaceable(target, known, self.overwrite)
+        result.record = replace(result.record, key=key, content=content, stamp=stamp)
+        write_record(target, result.record)
+        work = self.task.work(path, target, lambda stage: self._say(result, stage))
+        if isinstance(work, Found):
+            return self._finish(result, work)
+        result.work = work
+        return self._take(result, None)
 
-    def _say(self, path: Path, stage: Stage | None) -> None:
+    def _take(self, result: _Result, found: Any) -> Outcome | None:
+        """Hand what a job found to the work of its file, which has more jobs or is at its end."""
+        assert result.work is not None
+        more = result.work.throw(found) if isinstance(found, Exception) else result.work.send(found)
+        if isinstance(more, Found):
+            outcome = self._finish(result, more)
+            next(result.work, None)  # it tidies up
+            return outcome
+        self.waiting.extendleft((result, job) for job in reversed(more))
+        return None
+
+    def _finish(self, result: _Result, found: Found) -> Outcome:
+        try:
+            check_unchanged(result.path, result.record.stamp)
+        except InputError as error:  # what was written is of who knows which content, and is replaced next time
+            return Outcome(result.path, result.target, FAILED, str(error), exit_code(error))
+        write_record(result.target, replace(result.record, state=DONE, message=found.message, facts=found.facts))
+        return Outcome(result.path, result.target, DONE, found.message, facts=found.facts)
+
+    def _fail(self, result: _Result, error: Exception) -> Outcome:
+        failure = replace(result.record, state=FAILED, message=sentence(error)) if self.keep_failures else None
+        with suppress(OSError):  # where no record can be written, the other files may still be done
+            write_record(result.target, result.known if result.target.exists() else failure)
+        self.waiting = deque(job for job in self.waiting if job[0] is not result)
+        return Outcome(result.path, result.target, FAILED, sentence(error), exit_code(error))
+
+    def _say(self, result: _Result, stage: Stage | None = None) -> None:
         if self.stop():
             raise StoppedError
-        total, part = len(self.paths), 0.0
-        if stage is not None and stage.name in self.task.stages:
-            part = (self.task.stages.index(stage.name) + stage.fraction) / len(self.task.stages)
-        left = (total - len(self.done) - part) * self.seconds / self.worked if self.worked else None
-        self.progress(BatchProgress(path, total, self.done, stage, (len(self.done) + part) / total, left))
+        stages, share = self.task.stages, 0.0
+        if stage is not None and stage.name in stages:
+            share = (stages.index(stage.name) + stage.fraction) / len(stages)
+        self.shares[result.path] = share
+        total, done = len(self.results), len(self.done) + sum(self.shares.values())
+        left = (total - done) * self.seconds / self.worked if self.worked else None
+        try:
+            self.progress(BatchProgress(result.path, total, self.done, stage, done / total, left))
+        except Exception as error:  # is none of the file
+            raise StoppedError from error

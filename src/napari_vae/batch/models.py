@@ -5,31 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, Literal
 
+import pandas as pd
+
+from ..core.device import choose_device
 from ..core.errors import InputError
 from ..core.folders import check_replaceable
+from ..core.progress import Stage
 from ..io.reading import read
-from ..io.writing import read_table
 from ..models.columns import Names, check_columns
+from ..models.config import ModelConfig, TrainConfig
 from ..models.given import Given
+from ..patches.patches import Patches, extract_patches
+from ..runs.run import Run
+from ..training.processes import Group
+from ..workflow.analyze import analyze, train_model
 from ..workflow.archive import check_folder
-from ..workflow.records import content_hash
-from .facts import atom_facts
-from .loop import Found, Say
-from .tables import check_atoms, detection_settings
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..models.config import ModelConfig, TrainConfig
-    from ..patches.patches import Patches
-    from ..runs.run import Run
-    from ..training.processes import Group
+from .columns import atom_columns
+from .outcomes import Found, Say
+from .tasks import AtomTask
 
 
 @dataclass(frozen=True)
-class Models:
+class Models(AtomTask):
     """What tasks that train have in common.
 
     Parameters
@@ -40,7 +39,7 @@ class Models:
         In pixels.
     detection : dict
         Options of `detect_atoms`.
-    dataset : str, optional
+    dataset : str or int, optional
         Name or number of the image in files with several.
     atoms : path, optional
         A table of atoms instead of detecting them; for one file only.
@@ -52,18 +51,13 @@ class Models:
     train: TrainConfig
     window: Literal["auto"] | int = "auto"
     detection: dict[str, Any] = field(default_factory=dict)
-    dataset: str | None = None
+    dataset: str | int | None = None
     atoms: Path | None = None
     given: Given[Names] = field(default_factory=Given)
 
-    name: ClassVar[str] = ""
-    stages: ClassVar[tuple[str, ...]] = ()
-
     def prepare(self, n_files: int) -> None:
         """Refuse what does not fit the model, and a device that is not there."""
-        from ..core.device import choose_device
-
-        check_atoms(self.atoms, n_files)
+        super().prepare(n_files)
         check_columns(self.given, self.model, self.table())
         choose_device(self.train.device)
         if n_files > 1 and self.train.checkpoint is not None:
@@ -71,20 +65,15 @@ class Models:
 
     def settings(self) -> dict[str, Any]:
         """What the results depend on."""
-        known = {name: value for name, value in vars(self).items() if name not in ("model", "train", "given", "atoms")}
+        known = {name: value for name, value in vars(self).items() if name not in ("model", "train", "given")}
         given = {role: names or () for role, names in vars(self.given).items()}  # as in records of earlier versions
         known |= {"model": asdict(self.model), "train": asdict(self.train), "given": given}
         known["train"].pop("checkpoint")
-        known["detection"] = detection_settings(self.detection)
-        return {"task": self.name, "atoms": None if self.atoms is None else content_hash([self.atoms])} | known
+        return known | super().settings()
 
     def targets(self, places: Sequence[Path], out: Path) -> list[Path]:
         """A folder per file; of one file `out` itself."""
         return list(places) if len(places) > 1 else [out]
-
-    def table(self) -> pd.DataFrame | None:
-        """The table of atoms, if one was given."""
-        return None if self.atoms is None else read_table(self.atoms)
 
 
 @dataclass(frozen=True)
@@ -108,7 +97,7 @@ class Analyze(Models):
     n_classes: Literal["auto"] | int = "auto"
 
     name = "analyze"
-    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "train", "encode", "write")
+    stages = ("detect atoms", "train", "encode", "write")
 
     def check(self, target: Path) -> None:
         """Only an analysis may be replaced."""
@@ -116,8 +105,6 @@ class Analyze(Models):
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Analyse, and write the folder."""
-        from ..workflow.analyze import Stage, analyze
-
         image = read(path, dataset=self.dataset)
         options: dict[str, Any] = {"window": self.window, "n_classes": self.n_classes, "detection": self.detection}
         options |= self.given.named()
@@ -126,7 +113,7 @@ class Analyze(Models):
         analysis.save(target, overwrite=True)
         classes = None if analysis.classes is None else int(analysis.classes.nunique())
         groups = "" if classes is None else f" in {classes} classes"
-        facts = atom_facts(analysis.atoms) | {"windows": len(analysis.latents), "classes": classes}
+        facts = atom_columns(analysis.atoms) | {"windows": len(analysis.latents), "classes": classes}
         facts |= {"elbo_median": float(analysis.latents["elbo"].median())}
         return Found(f"{len(analysis.latents)} atoms{groups}; see {target / 'report.html'}", facts)
 
@@ -148,7 +135,7 @@ class Train(Models):
     """
 
     name = "train"
-    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "train", "write")
+    stages = ("detect atoms", "train", "write")
 
     def check(self, target: Path) -> None:
         """Only a trained model may be replaced."""
@@ -156,24 +143,19 @@ class Train(Models):
 
     def learn(self, path: Path, say: Say, group: Group | None = None) -> tuple[Run, pd.DataFrame, Patches]:
         """The model, the atoms of the image, and the windows around them."""
-        from ..patches.patches import extract_patches
-        from ..workflow.analyze import find_atoms, train_model
-
-        image, table = read(path, dataset=self.dataset), self.table()
-        atoms = find_atoms(image, self.detection, say) if table is None else table
+        image = read(path, dataset=self.dataset)
+        atoms = self.find_atoms(image, say)
         patches = extract_patches(image, atoms, window=self.window)
         options = {} if group is None else {"group": group}
         return train_model(patches, self.model, self.train, say, self.given, **options), atoms, patches
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Train, and write the folder."""
-        from ..workflow.analyze import Stage
-
         run, atoms, patches = self.learn(path, say)
         say(Stage("write"))
         run.save(target)
         words = (
             f"the model trained on {len(patches)} windows is in {target}; apply it: napari-vae encode {target} FILES"
         )
-        facts = atom_facts(atoms) | {"windows": len(patches), "warning": run.note}
+        facts = atom_columns(atoms) | {"windows": len(patches), "warning": run.note}
         return Found(f"{words}. {run.note}" if run.note else words, facts)

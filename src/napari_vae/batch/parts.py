@@ -38,7 +38,8 @@ class _Job(Saved):
 class Parts:
     """A folder with one parquet file per frame, each written whole or not at all.
 
-    A job that was broken off finds what it did before; the parts of another job give way to the new one.
+    A job that was broken off finds what it did before. The parts of another job give way to the new one; of the same
+    file with other options, which may have taken hours, only if they may be lost.
 
     Parameters
     ----------
@@ -46,24 +47,37 @@ class Parts:
         Beside the table that the parts become.
     identity : dict
         The `stamp_of` the file and the settings, as values that JSON knows; not the path, for folders are moved.
+    lose : bool
+        Whether parts of the same file with other settings may be lost.
 
     Attributes
     ----------
     basis : dict or None
-        What the first frame told about the others; ``None`` before it is done.
+        What the first frame says about the others; ``None`` before it is done.
+
+    Raises
+    ------
+    InputError
+        If there are such parts, and they may not.
     """
 
-    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, identity: dict[str, Any], *, lose: bool = True) -> None:
         self.folder = folder
         self._identity = json.loads(json.dumps(identity))
         known = _known(folder)
         self.basis: dict[str, Any] | None = None if known.basis is None else known.basis.model_dump()
         if known.identity != self._identity:
+            same_file = known.identity.get("stamp") == self._identity.get("stamp")
+            if same_file and not lose and any(folder.glob("frame-*.parquet")):
+                raise InputError(
+                    f"{folder} holds frames that were done with other options or another model; give these again, or "
+                    "allow them to be lost (--overwrite)."
+                )
             self.discard()
             self.basis = None
 
     def begin(self, basis: dict[str, Any]) -> None:
-        """Note what the first frame told; parts can be added from now on."""
+        """Note what the first frame says; parts can be added from now on."""
         self.basis = basis
         with replacing(self.folder / MARKER) as temporary:
             temporary.write_text(json.dumps({"identity": self._identity, "basis": basis}), encoding="utf-8")
@@ -107,25 +121,8 @@ def _is_numbered(table: pd.DataFrame) -> bool:
     return table.index.inferred_type == "integer" and allowed(table.attrs.get(COUNT, 0), Whole)
 
 
-def check_same_job(folder: Path, identity: dict[str, Any]) -> None:
-    """Refuse to lose what was done of the same file with other options, perhaps for hours.
-
-    Raises
-    ------
-    InputError
-        If there is any.
-    """
-    mine, known = json.loads(json.dumps(identity)), _known(folder).identity
-    same_file = known.get("stamp") == mine["stamp"]
-    if same_file and known != mine and any(folder.glob("frame-*.parquet")):
-        raise InputError(
-            f"{folder} holds frames that were done with other options or another model; give these again, or allow "
-            "them to be lost (--overwrite)."
-        )
-
-
 def _known(folder: Path) -> _Job:
-    """What the marker of a folder tells."""
+    """What the marker of a folder says."""
     try:
         return read_json(folder / MARKER, _Job)
     except ReadError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -16,9 +15,10 @@ from pydantic import BaseModel
 from ..core.errors import InputError, ReadError
 from ..io.json_files import read_json
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
-Spread = Callable[[Callable[[Job], Result], "deque[Job]"], Iterator[tuple[Job, Result | Exception]]]
+Key = TypeVar("Key")
+#: What is to be done now, under a key; `None` if nothing is, until a result has come.
+NextJob = Callable[[], tuple[Key, Callable[[], Any]] | None]
+Runner = Callable[[NextJob[Key]], Iterator[tuple[Key, Any]]]
 
 ADDRESS = re.compile(r"((tcp|tls)://)?(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}")
 AHEAD = 2  # jobs per thread of the cluster that are handed out before results are wanted
@@ -26,11 +26,11 @@ PATIENCE = 20  # seconds to wait for the scheduler, and for its first worker
 
 
 @contextmanager
-def spreader(scheduler: Any = None, after: Callable[[], None] | None = None) -> Iterator[Spread[Any, Any]]:
-    """A function that does jobs: it takes them off a queue, to which more may be added meanwhile, until it is empty.
+def runner(scheduler: Any = None, after: Callable[[], None] | None = None) -> Iterator[Runner[Any]]:
+    """A function that does jobs: it asks for the next one, whenever it can do one more, until there is none.
 
-    The function is called with the work and the queue, and yields each job with its result, or the exception that it
-    raised, as they are finished.
+    The function is called with what it asks, and yields the key of each job with its result, or with the exception that
+    it raised, as they are finished.
 
     Parameters
     ----------
@@ -46,10 +46,10 @@ def spreader(scheduler: Any = None, after: Callable[[], None] | None = None) -> 
 
     Examples
     --------
-    >>> from collections import deque
-    >>> with spreader() as spread:
-    ...     list(spread(abs, deque([-1, 2])))
-    [(-1, 1), (2, 2)]
+    >>> jobs = iter([("a", lambda: 1), ("b", lambda: 2)])
+    >>> with runner() as do_all:
+    ...     list(do_all(lambda: next(jobs, None)))
+    [('a', 1), ('b', 2)]
     """
     if scheduler is None:
         try:
@@ -62,49 +62,47 @@ def spreader(scheduler: Any = None, after: Callable[[], None] | None = None) -> 
         client = scheduler if hasattr(scheduler, "submit") else stack.enter_context(_connect(str(scheduler)))
         _check_workers(client)
         try:
-            yield lambda work, queue: _there(client, work, queue)
+            yield lambda next_job: _there(client, next_job)
         finally:
             if after is not None:
                 with contextlib.suppress(OSError):  # of a scheduler that has gone
                     client.run(after, on_error="ignore")
 
 
-def _here(work: Callable[[Job], Result], queue: deque[Job]) -> Iterator[tuple[Job, Result | Exception]]:
-    while queue:
-        job = queue.popleft()
-        yield job, _attempt(lambda job=job: work(job))  # type: ignore[misc]
+def _here(next_job: NextJob[Key]) -> Iterator[tuple[Key, Any]]:
+    while (job := next_job()) is not None:
+        yield job[0], _attempt(job[1])
 
 
-def _there(client: Any, work: Callable[[Job], Result], queue: deque[Job]) -> Iterator[tuple[Job, Result | Exception]]:
+def _there(client: Any, next_job: NextJob[Key]) -> Iterator[tuple[Key, Any]]:
     """Jobs of workers that die go to others; a result counts when it has arrived here, so none counts twice."""
     from distributed import as_completed
 
     at_once = AHEAD * sum(client.nthreads().values())
-    jobs: dict[str, Job] = {}
+    keys: dict[str, Key] = {}
     finished = as_completed(loop=client.loop)
 
     def hand_out() -> None:
-        while queue and len(jobs) < at_once:
-            job = queue.popleft()
-            future = client.submit(work, job, pure=False)
-            jobs[future.key] = job
+        while len(keys) < at_once and (job := next_job()) is not None:
+            future = client.submit(job[1], pure=False)
+            keys[future.key] = job[0]
             finished.add(future)
 
     hand_out()
-    while jobs:
+    while keys:
         future = next(finished)
-        result: Result | Exception = _attempt(future.result)
+        result = _attempt(future.result)
         fault = type(result).__name__  # of Dask, which need not be installed
         if fault == "FutureCancelledError":  # nobody would do what is handed out from now on
             raise InputError("The scheduler has gone; start it again and give the same command: what is done is kept.")
         if fault == "KilledWorker":
             result = InputError("One worker after the other died of the same frame; start them with more memory.")
-        yield jobs.pop(future.key), result
+        yield keys.pop(future.key), result
         future.release()
         hand_out()
 
 
-def _attempt(call: Callable[[], Result]) -> Result | Exception:
+def _attempt(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except Exception as error:

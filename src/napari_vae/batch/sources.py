@@ -8,18 +8,15 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..core.errors import exit_code, sentence
-from .loop import StoppedError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..patches.patches import Patches
-    from ..training.processes import Group
+from ..patches.patches import Patches
+from ..training.processes import Group
+from .outcomes import StoppedError
 
 
 @dataclass
@@ -58,21 +55,19 @@ class Source:
         """The problem, or the atoms and their attributes, for another process."""
         if self.problem is not None or self.atoms is None:
             return json.dumps({"problem": self.problem}).encode()
-        told = io.BytesIO()
-        told.write(json.dumps({"attributes": self.atoms.attrs}, default=_as_json).encode() + b"\n")
-        np.save(told, self.atoms.rename_axis("atom").to_records(), allow_pickle=False)
-        return told.getvalue()
+        sent = io.BytesIO()
+        sent.write(json.dumps({"attributes": self.atoms.attrs}, default=_as_json).encode() + b"\n")
+        np.save(sent, self.atoms.rename_axis("atom").to_records(), allow_pickle=False)
+        return sent.getvalue()
 
     def take_atoms(self, content: bytes) -> None:
-        """Know what another process told of the file."""
-        import pandas as pd
-
-        told = io.BytesIO(content)
-        known = json.loads(told.readline())
+        """Know what another process found in the file."""
+        received = io.BytesIO(content)
+        known = json.loads(received.readline())
         if "problem" in known:
             self.problem = None if known["problem"] is None else (known["problem"][0], known["problem"][1])
             return
-        rows = np.load(told, allow_pickle=False)
+        rows = np.load(received, allow_pickle=False)
         self.atoms = pd.DataFrame.from_records(rows, index="atom").rename_axis(None)
         self.atoms.attrs = known["attributes"]
 

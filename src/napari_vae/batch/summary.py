@@ -7,19 +7,18 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
+
+import pandas as pd
 
 from ..core.errors import InputError
 from ..core.folders import replacing
 from ..io.csv_tables import write_csv
 from ..workflow.archive import RECORD
+from ..workflow.page import page, text_of
 from ..workflow.records import BEGUN, FAILED, FOLDER, records_in
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from .loop import Outcome
+from .outcomes import Outcome
 
 TABLE, PAGE = "summary.csv", "report.html"
 FIRST = ("file", "task", "state", "result", "message")
@@ -72,8 +71,6 @@ def _row(file: str, task: str, state: str, name: str, message: str, facts: Mappi
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    import pandas as pd
-
     columns = dict.fromkeys([*FIRST, *(name for row in rows for name in row)])
     # With these types whole numbers stay whole where some are missing.
     table = pd.DataFrame(rows, columns=list(columns)).convert_dtypes()
@@ -81,8 +78,6 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _page(folder: Path, rows: list[dict[str, Any]]) -> str:
-    from ..workflow.report import page
-
     failed = sum(row["state"] == FAILED for row in rows)
     warned = sum(bool(row.get("warning")) for row in rows)
     counts = [f"{len(rows) - failed} of {len(rows)} files are done"]
@@ -98,7 +93,7 @@ def _page(folder: Path, rows: list[dict[str, Any]]) -> str:
 
 def _line(folder: Path, row: dict[str, Any], columns: list[str]) -> str:
     """A row of the page; its file leads to the result."""
-    cells = {name: escape(_text(row.get(name))) for name in columns}
+    cells = {name: escape(text_of(row.get(name))) for name in columns}
     cells["file"] = escape(os.path.basename(row["file"]))  # noqa: PTH119 - the path may be of another system
     if row["result"]:
         target = folder / row["result"]
@@ -106,9 +101,3 @@ def _line(folder: Path, row: dict[str, Any], columns: list[str]) -> str:
         cells["file"] = f'<a href="{link}">{cells["file"]}</a>'
     message = escape(row["message"])
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in [*cells.values(), message]) + "</tr>"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "–" if value is None or value == "" else str(value)

@@ -1,77 +1,57 @@
-"""Tasks that write a table per file: atoms, crystals, and the latents of a trained model."""
+"""Tasks that write tables of atoms and crystals for every file."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ..core.errors import InputError
 from ..core.folders import replacing
+from ..core.micrograph import first_channel
+from ..core.progress import Stage, drain
+from ..crystal.description import Crystal as Described
+from ..crystal.description import iter_describe_crystal
+from ..crystal.sublattices import assign_sublattices
 from ..io.reading import read
-from ..io.writing import read_table, write_table
-from ..models.columns import columns_of, read_columns
-from ..models.given import encoding_given
-from ..workflow.records import content_hash
-from .facts import atom_facts, describe_detection, describe_likeness, image_facts, likeness_facts
-from .loop import Found, Say
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..core.micrograph import Micrograph
-    from ..runs.run import Run
+from ..io.writing import write_table
+from .columns import atom_columns, describe_detection, image_columns
+from .frames import Frames
+from .loop import run
+from .outcomes import BatchProgress, Found, Outcome, Say
+from .tasks import AtomTask, check_no_folder
 
 
 @dataclass(frozen=True)
-class Tables:
+class Tables(AtomTask):
     """What tasks that write tables have in common.
 
     Parameters
     ----------
     detection : dict
         Options of `detect_atoms`.
-    dataset : str, optional
+    dataset : str or int, optional
         Name or number of the image in files with several.
     atoms : path, optional
         A table of atoms instead of detecting them; for one file only.
     """
 
     detection: dict[str, Any] = field(default_factory=dict)
-    dataset: str | None = None
+    dataset: str | int | None = None
     atoms: Path | None = None
 
-    name: ClassVar[str] = ""
     ending: ClassVar[str] = ""
-    stages: ClassVar[tuple[str, ...]] = ("detect atoms",)
-
-    def prepare(self, n_files: int) -> None:
-        """Refuse a table of atoms for several images, or one that is none."""
-        check_atoms(self.atoms, n_files)
-
-    def settings(self) -> dict[str, Any]:
-        """What the table depends on."""
-        atoms = None if self.atoms is None else content_hash([self.atoms])
-        asked = detection_settings(self.detection)
-        return {"task": self.name, "detection": asked, "dataset": self.dataset, "atoms": atoms}
 
     def targets(self, places: Sequence[Path], out: Path) -> list[Path]:
         """FILE-ending.csv."""
         return [place.with_name(f"{place.name}-{self.ending}.csv") for place in places]
 
     def check(self, target: Path) -> None:
-        """A table may replace a file, not a folder."""
-        if target.is_dir():
-            raise InputError(f"{target} is a folder; choose another folder for the results.")
-
-    def found_atoms(self, image: Micrograph, say: Say) -> pd.DataFrame:
-        """From the table, or detected."""
-        from ..workflow.analyze import find_atoms
-
-        return find_atoms(image, self.detection, say) if self.atoms is None else read_table(self.atoms)
+        """See `check_no_folder`."""
+        check_no_folder(target)
 
 
 @dataclass(frozen=True)
@@ -101,86 +81,23 @@ class Detect(Tables):
         """What the table depends on."""
         return super().settings() | {"follow": self.follow}
 
+    def by_frame(self, overwrite: bool) -> Frames:
+        """The same atoms, as parquet."""
+        if self.follow:
+            raise InputError("Atoms are followed through a whole movie at once; leave out --follow or --scheduler.")
+        return Frames(self.detection, self.dataset, overwrite=overwrite)
+
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Detect, and write the table."""
-        from ..workflow.analyze import find_atoms
-
         image = read(path, dataset=self.dataset)
-        atoms = find_atoms(image, self.detection, say, self.follow)
+        atoms = self.find_atoms(image, say, self.follow)
         table = write_table(atoms, target)
-        facts = atom_facts(atoms) | image_facts(image)
+        facts = atom_columns(atoms) | image_columns(image)
         facts |= {"tracks": int(atoms["track"].nunique())} if "track" in atoms else {}
         if atoms.empty:
             words = "nothing stands out of noise and texture as atoms do; a lower --threshold may help"
             return Found(f"{words} ({table})", facts)
         return Found(f"{len(atoms)} atoms in {table}: {describe_detection(atoms, image)}", facts)
-
-
-@dataclass(frozen=True)
-class Encode(Tables):
-    """Apply a trained model: ``FILE-latents.csv``, and whether the image looks like the training data.
-
-    Parameters
-    ----------
-    run : path
-        Folder of a trained model, or of an analysis.
-    detection, dataset, atoms
-        See `Tables`.
-    condition : tuple of str
-        Columns of `atoms` that a conditional model is told.
-
-    Examples
-    --------
-    >>> Encode(run=Path("results/run")).name
-    'encode'
-    """
-
-    run: Path = Path()
-    condition: tuple[str, ...] = ()
-
-    name = "encode"
-    ending = "latents"
-    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "encode")
-
-    @cached_property
-    def model(self) -> Run:
-        """The trained model."""
-        from ..runs.run import load_run
-
-        return load_run(self.folder)
-
-    @property
-    def folder(self) -> Path:
-        """Of the model, which of an analysis lies within."""
-        inside = Path(self.run) / "run"
-        return inside if (inside / "run.json").is_file() else Path(self.run)
-
-    def prepare(self, n_files: int) -> None:
-        """Load the model, and refuse a condition that it does not fit."""
-        super().prepare(n_files)
-        table = None if self.atoms is None else read_table(self.atoms)
-        given = read_columns(columns_of(condition=self.condition), table)
-        encoding_given(self.model.model_config, self.model.scale, 0 if table is None else len(table), given)
-
-    def settings(self) -> dict[str, Any]:
-        """What the table depends on."""
-        model = content_hash(self.folder / name for name in ("run.json", "weights.safetensors"))
-        return super().settings() | {"run": model, "condition": self.condition}
-
-    def work(self, path: Path, target: Path, say: Say) -> Found:
-        """Detect, encode, compare, and write the table."""
-        from ..workflow.analyze import Stage
-        from ..workflow.apply import apply_run
-
-        image = read(path, dataset=self.dataset)
-        table = None if self.atoms is None else read_table(self.atoms)
-        options: dict[str, Any] = {"condition": self.condition or None, "detection": self.detection}
-        applied = apply_run(self.model, image, atoms=table, progress=say, **options)
-        likeness, found = applied.likeness, atom_facts(applied.atoms) | image_facts(image)
-        found |= {"windows": len(applied.latents), "elbo_median": float(applied.latents["elbo"].median())}
-        say(Stage("encode", 1.0))
-        words = f"{len(applied.latents)} atoms in {write_table(applied.latents, target)}: {describe_likeness(likeness)}"
-        return Found(words, found | likeness_facts(likeness))
 
 
 @dataclass(frozen=True)
@@ -212,16 +129,9 @@ class Crystal(Tables):
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Measure, and write the tables; that of the columns last."""
-        from ..core.micrograph import first_channel
-        from ..core.progress import drain
-        from ..crystal.description import Crystal as Described
-        from ..crystal.description import iter_describe_crystal
-        from ..crystal.sublattices import assign_sublattices
-        from ..workflow.analyze import Stage
-
         image = first_channel(read(path, dataset=self.dataset))
-        atoms = self.found_atoms(image, say)
-        found = atom_facts(atoms) | image_facts(image)
+        atoms = self.find_atoms(image, say)
+        found = atom_columns(atoms) | image_columns(image)
         if self.sublattices != 1 and "sublattice" not in atoms:
             atoms = assign_sublattices(atoms, image, n=self.sublattices)
         job = iter_describe_crystal(atoms, image)
@@ -241,18 +151,53 @@ class Crystal(Tables):
         return Found(f"{len(atoms)} atoms, {len(crystal.vacancies)} vacancies, {words}; see {target}", facts)
 
 
-def check_atoms(atoms: Path | None, n_files: int) -> None:
-    """Refuse a table of atoms for several images, or one that is none."""
-    if atoms is None:
-        return
-    if n_files > 1:
-        raise InputError("A table of atoms belongs to one image; give one file at a time with --atoms.")
-    read_table(atoms)
+def detect_files(
+    files: Sequence[str | PathLike[str]],
+    out: str | PathLike[str],
+    *,
+    scheduler: Any = None,
+    dataset: str | int | None = None,
+    overwrite: bool = False,
+    progress: Callable[[BatchProgress], object] | None = None,
+    **options: Any,
+) -> list[Outcome]:
+    """Detect the atoms of images and movies frame by frame: ``FILE-atoms.parquet`` in `out` for each.
 
+    Frames that are done are kept in ``FILE-atoms.parts`` until the table is complete, so a job that was broken off
+    goes on where it was. The table is the one that `detect_atoms` returns, whoever computed the frames. A file whose
+    table was made from the same content with the same options is not done again.
 
-def detection_settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Every option of the detection, also those that were left out; refuses what is none."""
-    from ..atoms.recipe import Options
+    Parameters
+    ----------
+    files : sequence of paths
+        With a scheduler on a disk that its workers see under the same name.
+    out : path
+        Folder for the tables; only this process writes there.
+    scheduler : str, path or distributed.Client, optional
+        Address or scheduler file of a Dask cluster that does the frames; by default this process does them.
+    dataset : str or int, optional
+        Name or number of the image in files with several.
+    overwrite : bool
+        Replace tables of other images or options that are there already; otherwise such a file fails.
+    progress : callable, optional
+        Called with a `BatchProgress` when a file is begun, and after every frame.
+    **options
+        Those of `detect_atoms`.
 
-    asked = Options(**options)
-    return asdict(asked) | {"refine": asked.placing}
+    Returns
+    -------
+    list of Outcome
+        One per file, in order; a file that fails keeps no other from being done.
+
+    Raises
+    ------
+    InputError
+        For unknown options, a cluster that does not answer, or a folder that cannot be written to; before any work.
+
+    Examples
+    --------
+    >>> detect_files(["movie.tif"], "tables", scheduler="tcp://node1:8786")  # doctest: +SKIP
+    """
+    task = Detect(options, dataset).by_frame(overwrite)
+    how: dict[str, Any] = {"scheduler": scheduler, "overwrite": overwrite, "progress": progress}
+    return run(task, files, out, summary=False, **how)

@@ -8,13 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import batch
 from ..core.errors import InputError, shown
 from ..core.fields import read_as
+from ..core.progress import Stage
 from ..models.config import ModelConfig, TrainConfig
-from . import advise as advising
-from . import explore as exploring
-from . import publish as publishing
-from .files import finish, frame_by_frame, run_on_files
+from .files import run_on_files, train_on_files
 from .options import (
     MODEL,
     SHORT_TRAINING,
@@ -37,7 +36,9 @@ from .options import (
     Window,
     asks,
     given_of,
+    names_in,
 )
+from .results import add_commands
 from .terminal import no_logs, one_line_errors, progress_bars, say
 
 app = typer.Typer(
@@ -74,8 +75,7 @@ def demo(
 ) -> None:
     """Run everything on a built-in sample and show it in napari (a picture of the window without a display)."""
     from ..workflow.archive import check_folder
-    from .demo import analyze_sample
-    from .window import has_display, save_screenshot, show
+    from .window import analyze_sample, has_display, save_screenshot, show
 
     check_folder(out, overwrite=True)
     with progress_bars() as bars:
@@ -121,9 +121,7 @@ def analyze(
     training: dict[str, Any],
 ) -> None:
     """Detect atoms, train, encode, classify; write tables, images, pictures and report.html."""
-    from ..batch import Analyze
-
-    job = Analyze(
+    job = batch.Analyze(
         ModelConfig.preset(model, **model_settings),
         TrainConfig(**training),
         read_as("--window", window, Auto),
@@ -156,18 +154,8 @@ def detect(
     scheduler: Scheduler = None,
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
-    from ..batch import Detect
-
     detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine, "weak": weak}
-    if scheduler is not None:
-        from ..batch.long_jobs import detect_files
-
-        if follow:
-            raise InputError("Atoms are followed through a whole movie at once; leave out --follow or --scheduler.")
-        how: dict[str, Any] = {"scheduler": scheduler, "dataset": dataset, "overwrite": overwrite}
-        finish(frame_by_frame(detect_files, files, out, **how, **detection))
-        return
-    run_on_files(Detect(detection, dataset, follow=follow), files, out, overwrite)
+    run_on_files(batch.Detect(detection, dataset, follow=follow), files, out, overwrite, scheduler)
 
 
 @app.command(epilog="Example: [bold]napari-vae crystal survey.dm3 --out tables[/]")
@@ -185,16 +173,14 @@ def crystal(
     overwrite: Overwrite = False,
 ) -> None:
     """Measure lattice, vacancies, displacements, strain and intensities of the columns."""
-    from ..batch import Crystal
-
     detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
     number = read_as("--sublattices", sublattices, Auto)
-    run_on_files(Crystal(detection, dataset, atoms, sublattices=number), files, out, overwrite)
+    run_on_files(batch.Crystal(detection, dataset, atoms, sublattices=number), files, out, overwrite)
 
 
 @app.command(
     epilog="Example: [bold]napari-vae train survey.dm3 --model trvae --out run[/]\n\n"
-    "Told what is known: [bold]napari-vae train survey.dm3 --atoms atoms.csv --model crvae --condition sublattice "
+    "With what is known: [bold]napari-vae train survey.dm3 --atoms atoms.csv --model crvae --condition sublattice "
     "--out run[/]\n\n"
     "One model of all: [bold]napari-vae train 'today/*.dm4' --together --out run[/]\n\n"
     "By two processes: [bold]torchrun --nproc-per-node 2 -m napari_vae train survey.dm3 --out run[/]"
@@ -218,10 +204,7 @@ def train(
     training: dict[str, Any],
 ) -> None:
     """Train a model on the windows around the atoms of an image; of several files, one model each or one of all."""
-    from ..batch import Train
-    from .shared_training import several_processes, train_together, train_together_on_all
-
-    job = Train(
+    job = batch.Train(
         ModelConfig.preset(model, **model_settings),
         TrainConfig(**training),
         read_as("--window", window, Auto),
@@ -229,15 +212,7 @@ def train(
         atoms=atoms,
         given=given_of(labels, condition, targets),
     )
-    if together:
-        if outcomes := train_together_on_all(job, files, out, overwrite, wait):
-            windows = sum(outcome.facts["windows"] for outcome in outcomes)
-            say(f"The model trained on {windows} windows is in {out}; apply it with: napari-vae encode {out} FILES")
-            finish(outcomes, "failed and are not in the model")
-    elif several_processes():
-        train_together(job, files, out, wait)
-    else:
-        run_on_files(job, files, out, overwrite)
+    train_on_files(job, files, out, overwrite, together, wait)
 
 
 @app.command(
@@ -258,22 +233,41 @@ def encode(
     scheduler: Scheduler = None,
 ) -> None:
     """Apply a trained model to other images: detect, encode, compare with the training data, write tables."""
-    from ..batch import Encode
-
     detection: dict[str, Any] = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
-    if scheduler is not None:
-        from ..batch.long_jobs import encode_files
-
-        if atoms is not None:
-            raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")
-        how: dict[str, Any] = {"scheduler": scheduler, "dataset": dataset, "overwrite": overwrite}
-        finish(frame_by_frame(encode_files, run, files, out, **how, **detection))
-        return
-    columns = given_of(None, condition, None).condition or ()
-    run_on_files(Encode(detection, dataset, atoms, run=run, condition=columns), files, out, overwrite)
+    job = batch.Encode(detection, dataset, atoms, run=run, condition=tuple(names_in(condition)))
+    run_on_files(job, files, out, overwrite, scheduler)
 
 
-advising.add_commands(app)
+@app.command(epilog="Example: [bold]napari-vae advise survey.dm3 --atoms atoms.csv[/]")
+@asks(training=SHORT_TRAINING)
+def advise(
+    file: Annotated[Path, typer.Argument(help="The image or movie to find a model for.")],
+    atoms: Atoms = None,
+    dataset: Dataset = None,
+    *,
+    training: dict[str, Any],
+) -> None:
+    """Suggest window, invariances and number of latents from a short scan, and show its table."""
+    from ..io.reading import read
+    from ..io.writing import read_table
+    from ..workflow.advise import advise
+    from ..workflow.atoms import find_atoms
+
+    train, table = TrainConfig(**training), None if atoms is None else read_table(atoms)
+    with progress_bars() as bars:
+        image = read(file, dataset=dataset)
+        found = find_atoms(image, {}, bars) if table is None else table
+        advice = advise(
+            image,
+            found,
+            train=train,
+            callback=lambda progress: bars(Stage("compare models", progress.fraction, progress.message)),
+        )
+    model = advice.model
+    say(advice.table.to_string(index=False, float_format="{:.2f}".format, na_rep="–"))
+    say(advice.reasons)
+    options = f"--model {model.name} --latents {model.latent_dim} --window {advice.window}"
+    say(f"Suggested: napari-vae analyze {file} {options} --out results")
 
 
 @app.command("open", epilog="Example: [bold]napari-vae open results[/]")
@@ -294,5 +288,4 @@ def open_(
         raise InputError(problem)
 
 
-publishing.add_commands(app)
-exploring.add_commands(app)
+add_commands(app)

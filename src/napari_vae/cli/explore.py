@@ -1,39 +1,27 @@
-"""Active learning replayed on what is known already, on the command line."""
+"""Active learning replayed on what is known already."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-import typer
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
+from ..analysis.labelling import is_text
+from ..core.class_colors import class_name
 from ..core.errors import InputError
-from ..core.fields import settings_of
-from ..learning.config import DeepKernelConfig
-from .options import TRAINING, asks
+from ..core.folders import holds
+from ..core.progress import Stage, drain
+from ..io.writing import read_table
+from ..learning.explore.loop import iter_explore
+from ..learning.gp.deep_kernel import DeepKernelGP
+from ..runs.run import Run, load_run
+from ..workflow.archive import RECORD, load_analysis
+from .options import names_in
 from .terminal import progress_bars, say
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-    import pandas as pd
-
-    from ..runs.run import Run
-
-
-#: Settings of a deep kernel but for its target, which the column and ``--angle`` tell; and where it is computed.
-NETWORK = [setting for name, setting in settings_of(DeepKernelConfig).items() if name != "target"]
-NETWORK += [setting for setting in TRAINING if setting.name == "device"]
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Add ``explore`` to the command line."""
-    app.command(
-        epilog="Example: [bold]napari-vae explore results --target strain_xx --budget 60 --out exploration[/]\n\n"
-        "On columns of a table: [bold]napari-vae explore latents.csv --columns z1,z2 --target dose --goal min "
-        "--out exploration[/]"
-    )(asks(network=NETWORK)(explore))
 
 
 @dataclass(frozen=True)
@@ -59,35 +47,25 @@ class Known:
     index: pd.Index
 
 
-def explore(
-    source: Annotated[
-        Path, typer.Argument(metavar="RESULTS_OR_TABLE", help="Folder that “analyze” has written, or a csv or parquet.")
-    ],
-    target: Annotated[str, typer.Option(help="Column with what is to be found; it answers as the instrument would.")],
-    out: Annotated[Path, typer.Option(help="Folder for the record; one that was interrupted is continued.")],
-    acquisition: Annotated[str, typer.Option(help="ei, ucb, pi, variance, thompson or information.")] = "ei",
-    goal: Annotated[str, typer.Option(help="max, min, a number to come near to, or the name of a class.")] = "max",
-    budget: Annotated[int, typer.Option(min=1, help="Measurements in all.")] = 50,
-    start: Annotated[int, typer.Option(min=1, help="Measurements at random to begin with.")] = 10,
-    batch: Annotated[int, typer.Option(min=1, help="Measurements between two looks at the model.")] = 1,
-    columns: Annotated[str, typer.Option(help="Columns that the model sees of a table; its latents by default.")] = "",
-    angle: Annotated[bool, typer.Option("--angle", help="The target is an angle in degrees, on its circle.")] = False,
-    model_run: Annotated[
-        Path | None, typer.Option(help="Trained model whose encoder is used; that of the results by default.")
-    ] = None,
+def replay(
+    source: Path,
+    target: str,
+    out: Path,
     *,
+    acquisition: str,
+    goal: str,
+    columns: str,
+    angle: bool,
+    model_run: Path | None,
     network: dict[str, Any],
+    **plan: int,
 ) -> None:
-    """Let a deep kernel choose what is measured next, on values that are known: how many would have been enough?"""
-    from ..core.progress import drain
-    from ..learning.explore.loop import iter_explore
-    from ..workflow.analyze import Stage
-
+    """Explore what is known, and say how many measurements would have been enough."""
     known = known_of(source, target, columns, model_run)
-    model, seed = _model(known, angle, network), network["seed"]
-    settings = {"goal": _goal(goal, known), "start": start, "batch": batch, "seed": seed, "model": model}
+    model = _model(known, angle, network)
+    settings: dict[str, Any] = {"goal": _goal(goal, known), "seed": network["seed"], "model": model, **plan}
     with progress_bars() as bars:
-        job = iter_explore(known.x, known.values, acquisition, budget=budget, record=out, **settings)
+        job = iter_explore(known.x, known.values, acquisition, record=out, **settings)
         record = drain(job, lambda event: bars(Stage("explore", event.fraction, event.message)))
     say(record.reason)
     if record.best is not None:
@@ -105,11 +83,6 @@ def known_of(source: Path, target: str, columns: str, model_run: Path | None) ->
     InputError
         If a column is missing or holds no numbers, or a trained model is given for a table.
     """
-    from ..core.folders import holds
-    from ..io.writing import read_table
-    from ..runs.run import load_run
-    from ..workflow.archive import RECORD, load_analysis
-
     if holds(source, RECORD) or source.is_dir():
         analysis = load_analysis(source)
         if columns:
@@ -132,11 +105,6 @@ def values_of(table: pd.DataFrame, name: str) -> tuple[npt.NDArray[np.float64], 
     InputError
         If there is no such column; the message names those that exist.
     """
-    import numpy as np
-
-    from ..analysis.labelling import is_text
-    from ..core.class_colors import class_name
-
     if name not in table:
         raise InputError(f"The table has no column {name}; it has {', '.join(str(column) for column in table)}.")
     column = table[name]
@@ -148,10 +116,7 @@ def values_of(table: pd.DataFrame, name: str) -> tuple[npt.NDArray[np.float64], 
 
 
 def _features(table: pd.DataFrame, target: str, columns: str) -> npt.NDArray[np.float64]:
-    import numpy as np
-
-    names = [name.strip() for name in columns.split(",") if name.strip()]
-    names = names or [str(name) for name in table if str(name)[:1] == "z" and str(name)[1:].isdigit()]
+    names = names_in(columns) or [str(name) for name in table if str(name)[:1] == "z" and str(name)[1:].isdigit()]
     missing = [name for name in names if name not in table]
     if missing or not names:
         what = f"no column {', '.join(missing)}" if missing else "no latents"
@@ -165,8 +130,6 @@ def _features(table: pd.DataFrame, target: str, columns: str) -> npt.NDArray[np.
 
 
 def _model(known: Known, angle: bool, settings: dict[str, Any]) -> Any:
-    from ..learning.gp.deep_kernel import DeepKernelGP
-
     if angle and known.classes:
         raise InputError("The target holds words, which are no angles; leave out --angle.")
     kind = "class" if known.classes else "angle" if angle else "real"

@@ -54,7 +54,7 @@ Labels = Annotated[
     str | None, typer.Option(help="Column of the table of atoms with classes, blank where unknown (ss- models).")
 ]
 Condition = Annotated[
-    str | None, typer.Option(help="Columns of the table of atoms that the model is told: COLUMN[,COLUMN] (crvae …).")
+    str | None, typer.Option(help="Columns of the table of atoms that the model is given: COLUMN[,COLUMN] (crvae …).")
 ]
 Targets = Annotated[
     str | None, typer.Option(help="Columns with numbers, blank where unknown: COLUMN[,COLUMN] (ss- models).")
@@ -89,12 +89,16 @@ def asks(**groups: Sequence[Setting]) -> Callable[[Callable[..., None]], Callabl
     return add_options
 
 
+def names_in(text: str | None) -> list[str]:
+    """Names that are separated by commas."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
 def given_of(labels: str | None, condition: str | None, targets: str | None) -> Given[Names]:
     """Columns by name; of several the names are separated by commas."""
     from ..models.columns import columns_of
 
-    lists = ([name.strip() for name in text.split(",")] if text else None for text in (condition, targets))
-    return columns_of(labels, *lists)
+    return columns_of(labels, names_in(condition), names_in(targets))
 
 
 def _option(setting: Setting, group: str) -> Parameter:

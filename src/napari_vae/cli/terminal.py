@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 from ..core.errors import InputError, TrainingError, exit_code, sentence, shown
+from ..core.progress import Stage
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from ..batch.loop import BatchProgress
-    from ..workflow.analyze import Stage
+    from ..batch.outcomes import BatchProgress
 
 STOPPED = 130  # the exit code
 
@@ -115,6 +115,11 @@ class StageBars:
         left = "" if event.seconds_left is None else f", about {event.seconds_left:.0f} s left"
         number = f" ({len(event.outcomes) + 1} of {event.total}{left})" if event.total > 1 else ""
         self.begin(f"{event.path}{number}")
+
+    def show_frames(self, event: BatchProgress) -> None:
+        """Show how many frames of a file are done; a bar for every file, for several may be at work."""
+        if event.stage is not None:
+            self(Stage(event.path.name, event.stage.fraction, event.stage.message))
 
     def __call__(self, stage: Stage) -> None:
         """Show the stage, with a new bar when it is the first of its name."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 Event = TypeVar("Event")
 Result = TypeVar("Result")
@@ -52,6 +53,15 @@ class Progress:
     def fraction(self) -> float:
         """Share of the work done, 0 … 1."""
         return min(1.0, self.step / max(1, self.n_steps))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where longer work is: what it does, how much of that is done, and a remark for the user."""
+
+    name: str
+    fraction: float = 0.0
+    message: str = ""
 
 
 def drain(job: Generator[Event, None, Result], on_event: Callable[[Event], object] | None = None) -> Result:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..core.errors import InputError
-from ..core.micrograph import Micrograph, as_micrograph, first_channel
-from ..core.progress import drain
+from ..core.micrograph import Micrograph, as_micrograph
+from ..core.progress import Stage, drain
 from ..models.columns import Names, check_columns, columns_of, name_classes, other_names, read_columns
 from ..models.given import Given
+from .atoms import find_atoms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
     from ..runs.run import Run
 
 CLASS = ("class", "class_name")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Where `analyze` is: what it does, how much of that is done, and a remark for the user."""
-
-    name: str
-    fraction: float = 0.0
-    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -204,24 +196,6 @@ def analyze(
     settings |= given.map(lambda names: tuple(renamed.get(name, name) for name in names)).named()
     settings |= {"model": asdict(config), "training": asdict(training)}
     return Analysis(image, atoms.rename(columns=renamed), patches, run, latents, settings)
-
-
-def find_atoms(
-    image: Micrograph, options: dict[str, Any], say: Callable[[Stage], None], follow: bool = False
-) -> pd.DataFrame:
-    """Detect atoms, of channels on the first one, and follow them if asked, saying how far it is."""
-    from ..atoms import iter_detect_atoms, iter_link_atoms
-
-    say(Stage("detect atoms"))
-    atoms = drain(
-        iter_detect_atoms(first_channel(image), **options), lambda done: say(Stage("detect atoms", done[0] / done[1]))
-    )
-    say(Stage("detect atoms", 1.0, f"{len(atoms)} atoms"))
-    if follow:
-        linking = iter_link_atoms(atoms, image=first_channel(image))
-        atoms = drain(linking, lambda done: say(Stage("follow atoms", done[0] / done[1])))
-        say(Stage("follow atoms", 1.0, f"{atoms['track'].nunique()} tracks"))
-    return atoms
 
 
 def train_model(

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..core.micrograph import Micrograph, as_micrograph
+from ..core.progress import Stage
 from ..models.columns import columns_of
-from .analyze import Stage, encode_patches, find_atoms
+from .analyze import encode_patches
+from .atoms import find_atoms
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -81,25 +81,20 @@ def records_in(folder: Path) -> dict[str, Record]:
     return {name: record for name, record in found.items() if record is not None}
 
 
-def key_of(path: Path, settings: dict[str, Any]) -> str:
-    """Hash of the content of an image, with the files it leads to, and of the settings.
+def key_from(content: str, settings: dict[str, Any]) -> str:
+    """Hash of the content of an image, as `content_of` says it, and of the settings."""
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(f"{content} {text}".encode()).hexdigest()
+
+
+def content_of(path: Path) -> str:
+    """Hash of the content of an image, with the files it leads to.
 
     Raises
     ------
     ReadError
         If a file cannot be opened.
     """
-    return key_from(content_of(path), settings)
-
-
-def key_from(content: str, settings: dict[str, Any]) -> str:
-    """`key_of` an image whose content has been hashed already."""
-    text = json.dumps(settings, sort_keys=True, default=str)
-    return hashlib.sha256(f"{content} {text}".encode()).hexdigest()
-
-
-def content_of(path: Path) -> str:
-    """Hash of the content of an image, with the files it leads to; see `key_of`."""
     return content_hash(_parts(path))
 
 

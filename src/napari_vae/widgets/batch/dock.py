@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from ...batch import BatchProgress, Outcome
+from ...batch.outcomes import BatchProgress, Outcome, Task
 from ...batch.summary import PAGE as REPORT
 from ...core.errors import InputError
 from ...layers.open_runs import keep_run
@@ -21,9 +21,6 @@ from ..common.progress_box import ProgressBox
 from .form import BatchForm
 from .steps import Finished, Listed, Opened, Work, batch_steps, open_steps
 from .table import BatchTable
-
-if TYPE_CHECKING:
-    from ...batch.loop import Task
 
 PAGE = "batch"
 PURPOSE = "Does the same with every file of a folder."
@@ -156,11 +153,11 @@ def _headline(finished: Finished) -> str:
     failed = sum(outcome.failed for outcome in finished.outcomes)
     done = len(finished.outcomes) - failed
     failures = f", {failed} failed" if failed else ""
-    if finished.pooled and not finished.outcomes:
+    if finished.together and not finished.outcomes:
         return "Stopped before the training; no model is written. Start begins anew."
     if len(finished.outcomes) < finished.total:
         return f"Stopped: {done} of {finished.total} files are done{failures}. Start goes on with the others."
-    if finished.pooled:
+    if finished.together:
         model = f"model of {done} of {finished.total} files"
         if finished.cut_short:
             return f"Stopped: the {model}, as it was then, is in {finished.folder}{failures}. Start trains it anew."

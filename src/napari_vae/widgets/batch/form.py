@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
+from ... import batch
 from ...atoms.recipe import Options
-from ...batch import Analyze, Detect, Encode, Train
 from ...core.errors import InputError
 from ...core.folders import user_path
 from ...io.reading import FORMATS
@@ -19,14 +19,14 @@ from ..common.panel import Form, choice_of, side_by_side
 from ..common.setting_controls import add_settings, values_of
 
 if TYPE_CHECKING:
-    from ...batch.loop import Task
+    from ...batch.outcomes import Task
 
-DETECT, APPLY, ANALYZE, POOL = "detect", "apply", "analyze", "pool"
+DETECT, APPLY, ANALYZE, TOGETHER = "detect", "apply", "analyze", "pool"
 TASKS = {
     DETECT: "Detect atoms",
     APPLY: "Apply a trained model",
     ANALYZE: "Train a model on each",
-    POOL: "Train one model of all",
+    TOGETHER: "Train one model of all",
 }
 BETWEEN = "; "  # between the names of several files
 TOOLTIPS = {
@@ -105,14 +105,15 @@ class BatchForm(Form):
         """
         detection = {"polarity": self.polarity.currentData()}
         if self.task.currentData() == DETECT:
-            return Detect(detection)
+            return batch.Detect(detection)
         if self.task.currentData() == APPLY:
             if not self.run.text().strip():
                 raise InputError("No trained model is named; choose the folder that it was saved in.")
-            return Encode(detection, run=user_path(self.run.text().strip()))
+            return batch.Encode(detection, run=user_path(self.run.text().strip()))
         model = ModelConfig.preset(self.model.currentData())
         train = TrainConfig(**values_of({"epochs": self.epochs}))
-        return (Train if self.task.currentData() == POOL else Analyze)(model, train, detection=detection)
+        task = batch.Train if self.task.currentData() == TOGETHER else batch.Analyze
+        return task(model, train, detection=detection)
 
     def choose(self, task: str) -> None:
         """Choose what to do: ``"detect"``, ``"apply"``, ``"analyze"`` or ``"pool"``."""
@@ -152,7 +153,7 @@ class BatchForm(Form):
     def _show_rows(self, index: int = 0) -> None:
         """Only the rows that the task needs."""
         task = self.task.currentData()
-        trains = (ANALYZE, POOL)
+        trains = (ANALYZE, TOGETHER)
         for control, needed in ((self.model, trains), (self.epochs, trains), (self.run_row, (APPLY,))):
             self.set_row_visible(control, task in needed)
         self.changed.emit()

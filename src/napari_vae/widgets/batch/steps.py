@@ -14,9 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...batch import BatchProgress, Detect, Outcome, Train, run, train_on_all
+from ... import batch
 from ...batch.inputs import find_files
-from ...layers.points import LayerData
+from ...batch.outcomes import BatchProgress, Outcome, Task
+from ...core.placement import Placement
+from ...core.progress import Stage
+from ...io.reading import read
+from ...io.writing import read_table
+from ...layers.identity import linked
+from ...layers.images import image_layer
+from ...layers.open_runs import OpenRun
+from ...layers.points import LayerData, atoms_to_points, latent_style
+from ...patches.patches import extract_patches
 from ...workflow.records import BEGUN, read_record
 from ..common.jobs import Step
 from ..common.torch_loading import spare_core
@@ -24,11 +33,8 @@ from ..common.torch_loading import spare_core
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...batch.loop import Task
     from ...core.micrograph import Micrograph
-    from ...layers.open_runs import OpenRun
     from ...runs.run import Run
-    from ...workflow.analyze import Stage
 
 LOOK_EVERY = 0.05  # seconds
 PATIENCE = 0.25  # seconds that a file at work has to end in when it is stopped
@@ -48,14 +54,14 @@ class Listed:
 class Finished:
     """What became of a batch, and the thread that may still be leaving its last file.
 
-    Of one model of all files: whether it is one (`pooled`), and whether its training was cut short.
+    Of one model of all files: whether it is one (`together`), and whether its training was cut short.
     """
 
     outcomes: tuple[Outcome, ...]
     total: int
     folder: Path
     work: Work
-    pooled: bool = False
+    together: bool = False
     cut_short: bool = False
 
 
@@ -82,15 +88,15 @@ class Work(threading.Thread):
     def run(self) -> None:
         """Do it; an error is kept."""
         task, paths, out, overwrite = self._asked
-        careful: AbstractContextManager[None] = nullcontext() if isinstance(task, Detect) else spare_core()
+        careful: AbstractContextManager[None] = nullcontext() if isinstance(task, batch.Detect) else spare_core()
         try:
             with careful:
-                if isinstance(task, Train):  # one model of all
+                if isinstance(task, batch.Train):  # one model of all
                     options: dict[str, Any] = {"overwrite": overwrite, "progress": self._note_stage}
-                    self.outcomes = tuple(train_on_all(task, paths, out, stop=self.halt.is_set, **options))
+                    self.outcomes = tuple(batch.train_on_all(task, paths, out, stop=self.halt.is_set, **options))
                     return
                 options = {"overwrite": overwrite, "summary": True, "progress": self._note}
-                self.outcomes = tuple(run(task, paths, out, stop=self.halt.is_set, **options))
+                self.outcomes = tuple(batch.run(task, paths, out, stop=self.halt.is_set, **options))
         except Exception as error:
             self.error = error
 
@@ -98,7 +104,7 @@ class Work(threading.Thread):
         self.latest = event
 
     def _note_stage(self, stage: Stage) -> None:
-        self.training = stage.name != Train.stages[0]
+        self.training = stage.name != batch.Train.stages[0]
         self.latest = Step(f"{stage.name} {stage.message}".strip(), stage.fraction)
 
 
@@ -128,18 +134,18 @@ def batch_steps(
     if work.error is not None:
         raise work.error
     latest = work.latest.outcomes if isinstance(work.latest, BatchProgress) else ()
-    outcomes, pooled = latest if work.outcomes is None else work.outcomes, isinstance(task, Train)
-    record = read_record(out) if pooled else None
-    return Finished(outcomes, len(paths), out, work, pooled, record is not None and record.state == BEGUN)
+    outcomes, together = latest if work.outcomes is None else work.outcomes, isinstance(task, batch.Train)
+    record = read_record(out) if together else None
+    return Finished(outcomes, len(paths), out, work, together, record is not None and record.state == BEGUN)
 
 
 def open_steps(stop: Callable[[], bool], outcome: Outcome, task: Any) -> Generator[Step, None, Opened]:
     """Read what was made of a file, as layers."""
     yield Step(f"Opening {outcome.path.name} …")
-    if isinstance(task, Detect):
+    if isinstance(task, batch.Detect):
         return _opened_atoms(outcome)
     with spare_core():
-        if isinstance(task, Train):
+        if isinstance(task, batch.Train):
             return _opened_windows(outcome)
         return _opened_analysis(outcome) if outcome.target.is_dir() else _opened_latents(outcome, task.model)
 
@@ -154,9 +160,7 @@ def _opened_latents(outcome: Outcome, model: Run) -> Opened:
 
 def _opened_windows(outcome: Outcome) -> Opened:
     """Of a model of all files: the windows of one of them."""
-    from ...batch.pool import WINDOWS
-    from ...io.reading import read
-    from ...io.writing import read_table
+    from ...batch.together import WINDOWS
     from ...runs.run import load_run
 
     windows = read_table(outcome.target / WINDOWS)
@@ -165,11 +169,6 @@ def _opened_windows(outcome: Outcome) -> Opened:
 
 
 def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model: Run) -> Opened:
-    from ...core.placement import Placement
-    from ...layers.open_runs import OpenRun
-    from ...layers.points import latent_style
-    from ...patches.patches import extract_patches
-
     layers = _layers(outcome, image, atoms)
     _, options, _ = layers[1]
     options.update(latent_style(options["features"], "z1"), border_width=0.0)
@@ -178,11 +177,6 @@ def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model:
 
 
 def _layers(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame) -> list[LayerData]:
-    from ...core.placement import Placement
-    from ...layers.identity import linked
-    from ...layers.images import image_layer
-    from ...layers.points import atoms_to_points
-
     placement, spacing = Placement.of_micrograph(image), outcome.facts.get("spacing_px")
     points = atoms_to_points(atoms, placement, name=f"atoms of {image.name}", spacing=spacing)
     return linked([image_layer(image), points])
@@ -190,16 +184,11 @@ def _layers(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame) -> list[La
 
 def _read(outcome: Outcome) -> tuple[Micrograph, pd.DataFrame]:
     """The image and the table that was written for it."""
-    from ...io.reading import read
-    from ...io.writing import read_table
-
     return read(outcome.path), read_table(outcome.target)
 
 
 def _opened_analysis(outcome: Outcome) -> Opened:
-    from ...core.placement import Placement
     from ...layers.analysis import analysis_layers
-    from ...layers.open_runs import OpenRun
     from ...workflow.archive import load_analysis
 
     analysis = load_analysis(outcome.target)

@@ -8,7 +8,7 @@ from pathlib import Path
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
-from ...batch import BatchProgress, Outcome
+from ...batch.outcomes import BatchProgress, Outcome
 
 HEADINGS = {
     "file": "The image.",

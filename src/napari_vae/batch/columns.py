@@ -1,37 +1,34 @@
-"""What is said of a result: columns of the summary, and words."""
+"""Columns of the summary of a batch, and what a result says in words."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from ..core.micrograph import Micrograph
+from ..runs.likeness import Likeness
 from ..workflow.records import PIXEL, UNIT
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..core.micrograph import Micrograph
-    from ..runs.likeness import Likeness
 
 KEY = "napari_vae"
 
 
-def atom_facts(atoms: pd.DataFrame) -> dict[str, Any]:
+def atom_columns(atoms: pd.DataFrame) -> dict[str, Any]:
     """How many atoms there are, and with which settings they were found."""
     known = atoms.attrs.get(KEY, {})
     named = {"polarity": "polarity", "spacing": "spacing_px", "threshold": "threshold"}
-    facts = {name: known[key] for key, name in named.items() if key in known}
-    return {"atoms": len(atoms)} | {name: _finite(value) for name, value in facts.items()}
+    columns = {name: known[key] for key, name in named.items() if key in known}
+    return {"atoms": len(atoms)} | {name: _finite(value) for name, value in columns.items()}
 
 
-def image_facts(image: Micrograph) -> dict[str, Any]:
+def image_columns(image: Micrograph) -> dict[str, Any]:
     """How large the pixels of an image are, where that is known."""
     size = dict(zip(PIXEL, image.pixel_size or (), strict=False))
     return size | {UNIT: image.units} if size else {}
 
 
-def likeness_facts(likeness: Likeness) -> dict[str, Any]:
+def likeness_columns(likeness: Likeness) -> dict[str, Any]:
     """How an image compares with the training data of the model that was applied to it."""
     return {
         "below_usual": likeness.below_usual,
@@ -43,7 +40,7 @@ def likeness_facts(likeness: Likeness) -> dict[str, Any]:
 
 
 def describe_detection(atoms: pd.DataFrame, image: Micrograph) -> str:
-    """What the detection chose, or was told."""
+    """What the detection chose, or was given."""
     known = atoms.attrs[KEY]
     spacing = f"spacing {known['spacing']:.4g} px"
     if image.pixel_size:

@@ -8,19 +8,25 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..core.errors import InputError
 from ..core.folders import check_writable, replace_folder
 from ..core.normalization import levels_of
-from ..core.progress import never
+from ..core.positions import table_spacing
+from ..core.progress import Stage, never
 from ..core.units import size_ratio
 from ..io.csv_tables import write_csv
 from ..io.reading import read
 from ..io.writing import read_table, write_table
+from ..patches.patches import Patches, extract_patches, suggest_window
 from ..runs.likeness import OTHER_SCALE
+from ..runs.run import Run
+from ..training.processes import Group
+from ..workflow.analyze import encode_patches, train_model
 from ..workflow.records import (
     BEGUN,
     DONE,
@@ -28,25 +34,18 @@ from ..workflow.records import (
     Record,
     State,
     check_unchanged,
-    key_of,
+    content_of,
+    key_from,
     read_record,
     stamp_of,
     write_record,
 )
-from .facts import atom_facts
+from .columns import atom_columns
 from .inputs import Patterns, find_files
-from .loop import EARLIER, Outcome, StoppedError, check_replaceable, make_way
+from .loop import check_replaceable
 from .models import Train
+from .outcomes import EARLIER, Outcome, StoppedError
 from .sources import Source, share_out
-from .tables import check_atoms
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..patches.patches import Patches
-    from ..runs.run import Run
-    from ..training.processes import Group
-    from ..workflow.analyze import Stage
 
 WINDOWS, FILES = "windows.csv", "files.csv"
 MARKER = "run.json"
@@ -104,11 +103,9 @@ def train_on_all(
     >>> job = batch.Train(ModelConfig.preset("rvae"), TrainConfig())
     >>> batch.train_on_all(job, "today/*.dm4", "run")  # doctest: +SKIP
     """
-    from ..workflow.analyze import Stage, train_model
-
     say = progress or (lambda stage: None)
     sources, target = [Source(path) for path in find_files(files)], check_writable(out)
-    check_atoms(job.atoms, len(sources))
+    job.check_table(len(sources))
     job.prepare(1)
     record, known = Record("", job.name, BEGUN, _key(job, sources)), read_record(target)
     if known is not None and (known.state, known.key) == (DONE, record.key) and (target / FILES).is_file():
@@ -121,7 +118,6 @@ def train_on_all(
         pool = _pooled(job, sources, say, group=group)
         train_model(pool, job.model, job.train, say, job.given, group=group)
         return _outcomes(_table_of(sources), sources, target, DONE)
-    make_way(job, target, known, overwrite)
     write_record(target, record)
     options: dict[str, Any] = {"stop": stop} if group is None else {"stop": stop, "group": group}
     try:
@@ -153,7 +149,7 @@ def _key(job: Train, sources: list[Source]) -> str:
 
 def _note_content(source: Source, known: list[str]) -> None:
     source.stamp = stamp_of(source.path)
-    known.append(key_of(source.path, {}))
+    known.append(key_from(content_of(source.path), {}))
 
 
 def _pooled(
@@ -164,9 +160,6 @@ def _pooled(
     group: Group | None = None,
 ) -> Patches:
     """The windows of all files that can be used, one after the other."""
-    from ..core.positions import table_spacing
-    from ..patches.patches import extract_patches, suggest_window
-    from ..workflow.analyze import Stage, find_atoms
 
     def look(source: Source) -> None:
         image = read(source.path, dataset=job.dataset)
@@ -178,8 +171,8 @@ def _pooled(
                 raise StoppedError
             say(Stage(stage.name, (number + stage.fraction) / len(sources), source.path.name))
 
-        image, table, number = read(source.path, dataset=job.dataset), job.table(), sources.index(source)
-        source.atoms = find_atoms(image, job.detection, part) if table is None else table
+        number = sources.index(source)
+        source.atoms = job.find_atoms(read(source.path, dataset=job.dataset), part)
         if source.atoms.empty:
             raise InputError("No atoms are found; nothing stands out of noise and texture as atoms do.")
 
@@ -221,13 +214,11 @@ def _used(sources: list[Source]) -> list[Patches]:
 
 def _joined(sources: list[Source]) -> Patches:
     """Windows of all, numbered through, with their file and frame; in the limits of the first."""
-    import pandas as pd
-
     pools = _used(sources)
     if not pools:
         assert sources[0].problem is not None  # what was not cut has failed
-        name, (told, _) = sources[0].path.name, sources[0].problem
-        raise InputError(f"None of the files can be used; {told if name in told else f'{name}: {told}'}")
+        name, (why, _) = sources[0].path.name, sources[0].problem
+        raise InputError(f"None of the files can be used; {why if name in why else f'{name}: {why}'}")
     tables = []
     for source in sources:
         if source.patches is not None:
@@ -244,8 +235,6 @@ def _joined(sources: list[Source]) -> Patches:
 
 def _write(run: Run, pool: Patches, sources: list[Source], target: Path, job: Train) -> None:
     """The model and the tables, all or nothing."""
-    from ..workflow.analyze import encode_patches
-
     encoded = encode_patches(run, pool, job.given)
     latents = pool.atoms.drop(columns=list(encoded), errors="ignore").join(encoded)
     with replace_folder(target, MARKER) as new:
@@ -255,8 +244,6 @@ def _write(run: Run, pool: Patches, sources: list[Source], target: Path, job: Tr
 
 
 def _table_of(sources: list[Source]) -> pd.DataFrame:
-    import pandas as pd
-
     rows = []
     for source in sources:
         row: dict[str, Any] = {"file": str(source.path), "state": FAILED, "code": 0, "windows": 0}
@@ -265,13 +252,13 @@ def _table_of(sources: list[Source]) -> pd.DataFrame:
             row |= {"code": source.problem[1], "message": source.problem[0]}
         else:
             row |= {"state": DONE, "windows": len(source.patches), "message": f"{len(source.patches)} windows"}
-            row |= atom_facts(source.atoms)
+            row |= atom_columns(source.atoms)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _outcomes(table: pd.DataFrame, sources: list[Source], target: Path, done: str) -> list[Outcome]:
-    """What became of every file, as the table beside the model tells."""
+    """What became of every file, as the table beside the model says."""
     known = table.astype(object).where(table.notna(), None).to_dict("records")
     outcomes = []
     for source, row in zip(sources, known, strict=True):

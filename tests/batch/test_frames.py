@@ -6,17 +6,18 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections import deque
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from napari_vae import ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, load_run, read, samples
-from napari_vae.batch import under_way
-from napari_vae.batch.long_jobs import detect_files, encode_files
+from napari_vae.batch import loop
+from napari_vae.batch.encoding import encode_files
 from napari_vae.batch.parts import COUNT, Parts
-from napari_vae.batch.scheduler import spreader
+from napari_vae.batch.scheduler import runner
+from napari_vae.batch.tables import detect_files
 from napari_vae.cli.app import main
 from napari_vae.core.errors import InputError
 from napari_vae.io.writing import read_table
@@ -54,12 +55,18 @@ def cluster():
 
 
 def test_equal_jobs_are_done_one_by_one(cluster):
-    with spreader(cluster) as spread:
-        assert list(spread(abs, deque([-2, -2, -2]))) == [(-2, 2)] * 3
+    jobs = iter([("a", partial(abs, -2))] * 3)
+    with runner(cluster) as do_all:
+        assert list(do_all(lambda: next(jobs, None))) == [("a", 2)] * 3
 
 
 def same(path, table):
     pd.testing.assert_frame_equal(read_table(path), table)
+
+
+def frames_done(events):
+    """How many frames of the movie are done, at each event that says so."""
+    return [round(event.stage.fraction * FRAMES) for event in events if event.stage is not None]
 
 
 def break_off(movie, folder, after):
@@ -69,7 +76,7 @@ def break_off(movie, folder, after):
         pass
 
     def stop(event):
-        if event.done == after:
+        if frames_done([event]) == [after]:
             raise Enough
 
     with pytest.raises(Enough):
@@ -79,24 +86,24 @@ def break_off(movie, folder, after):
 def test_frame_by_frame_is_what_detection_in_one_call_finds(movie, serial, tmp_path):
     told = []
     (result,) = detect_files([movie], tmp_path, progress=told.append)
-    assert (result.frames, result.rows, result.problem) == (FRAMES, len(serial), None)
-    same(result.table, serial)
-    assert read_table(result.table).attrs["napari_vae"] == serial.attrs["napari_vae"]
-    assert [event.done for event in told] == list(range(FRAMES + 1)), "measured, then frame by frame"
-    assert {path.name for path in tmp_path.iterdir()} == {result.table.name, ".napari-vae"}
+    assert (result.facts["frames"], result.facts["atoms"], result.state) == (FRAMES, len(serial), "done")
+    same(result.target, serial)
+    assert read_table(result.target).attrs["napari_vae"] == serial.attrs["napari_vae"]
+    assert frames_done(told) == list(range(FRAMES + 1)), "measured, then frame by frame"
+    assert {path.name for path in tmp_path.iterdir()} == {result.target.name, ".napari-vae"}
 
 
 def test_a_job_that_was_broken_off_goes_on_where_it_was(movie, serial, tmp_path):
     break_off(movie, tmp_path, after=3)
-    (parts,) = tmp_path.iterdir()
+    (parts,) = tmp_path.glob("*.parts")
     assert len(list(parts.glob("*.parquet"))) == 3
     marked = pd.read_parquet(parts / "frame-000002.parquet").assign(score=-1.0)
     marked.to_parquet(parts / "frame-000002.parquet", index=False)
     told = []
     (result,) = detect_files([movie], tmp_path, progress=told.append)
-    table = read_table(result.table)
+    table = read_table(result.target)
     assert (table["score"] == -1).equals(table["frame"] == 2)  # not done again
-    assert len(told) == 1 + FRAMES - 3
+    assert len(frames_done(told)) == 1 + FRAMES - 3
 
 
 def test_frames_done_with_other_options_are_lost_only_when_asked(movie, serial, tmp_path):
@@ -105,8 +112,8 @@ def test_frames_done_with_other_options_are_lost_only_when_asked(movie, serial, 
     assert refused.code == 2 and "done with other options or another model; give these again" in str(refused)
     told = []
     (result,) = detect_files([movie], tmp_path, progress=told.append)
-    assert len(told) == 1 + FRAMES - 3
-    same(result.table, serial)
+    assert len(frames_done(told)) == 1 + FRAMES - 3
+    same(result.target, serial)
     break_off(movie, tmp_path / "other", after=3)
     assert not detect_files([movie], tmp_path / "other", threshold=9.0, overwrite=True)[0].failed
 
@@ -118,24 +125,28 @@ def test_a_movie_that_was_moved_meanwhile_goes_on_too(movie, tmp_path):
     (tmp_path / "a").rename(tmp_path / "b")
     told = []
     assert not detect_files([tmp_path / "b" / "movie.npy"], tmp_path, progress=told.append)[0].failed
-    assert len(told) == 1 + FRAMES - 3
+    assert len(frames_done(told)) == 1 + FRAMES - 3
 
 
 def test_a_finished_file_is_not_done_again_and_another_result_not_replaced(movie, tmp_path):
     frame, told = tmp_path / "frame.npy", []
     np.save(frame, np.load(movie)[0])
     (first,) = detect_files([frame], tmp_path)
-    written = first.table.stat().st_mtime_ns
+    written = first.target.stat().st_mtime_ns
     (again,) = detect_files([frame], tmp_path, overwrite=True, progress=told.append)
-    assert (again.earlier, again.frames, again.rows, told) == (True, 1, first.rows, [])
-    assert str(again) == f"{first} (finished before)"
+    assert (again.state, again.facts, frames_done(told)) == ("finished before", first.facts, [])
+    assert str(again) == f"frame.npy: finished before; {first.message}"
     (refused,) = detect_files([frame], tmp_path, threshold=9.0)
     assert (refused.code, "--overwrite" in str(refused)) == (2, True)
-    assert first.table.stat().st_mtime_ns == written
+    assert first.target.stat().st_mtime_ns == written
     (replaced,) = detect_files([frame], tmp_path, threshold=9.0, overwrite=True)
-    assert not replaced.earlier and replaced.rows <= first.rows and first.table.stat().st_mtime_ns > written
+    assert (
+        replaced.state == "done"
+        and replaced.facts["atoms"] <= first.facts["atoms"]
+        and first.target.stat().st_mtime_ns > written
+    )
     os.utime(frame, ns=(1, 1))  # a copy
-    assert detect_files([frame], tmp_path, threshold=9.0)[0].earlier
+    assert detect_files([frame], tmp_path, threshold=9.0)[0].state == "finished before"
     content = frame.read_bytes()
     frame.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # another image of the same name and size
     assert detect_files([frame], tmp_path, threshold=9.0)[0].failed
@@ -144,8 +155,8 @@ def test_a_finished_file_is_not_done_again_and_another_result_not_replaced(movie
 def test_a_large_file_is_hashed_once_and_again_only_when_it_may_have_changed(movie, tmp_path, monkeypatch):
     frame, hashed = tmp_path / "frame.npy", []
     np.save(frame, np.load(movie)[0])
-    content_of = under_way.content_of
-    monkeypatch.setattr(under_way, "content_of", lambda path: (hashed.append(path), content_of(path))[1])
+    content_of = loop.content_of
+    monkeypatch.setattr(loop, "content_of", lambda path: (hashed.append(path), content_of(path))[1])
     for changed, times in ((1, 1), (1, 1), (2, 2), (2, 2)):
         os.utime(frame, ns=(changed, changed))
         assert not detect_files([frame], tmp_path)[0].failed and len(hashed) == times
@@ -157,7 +168,7 @@ def test_a_part_that_is_cut_short_is_done_again(movie, serial, tmp_path):
     part.write_bytes(part.read_bytes()[:-100])
     (result,) = detect_files([movie], tmp_path)
     assert not result.failed
-    same(result.table, serial)
+    same(result.target, serial)
 
 
 def test_parts_whose_removal_was_broken_off_are_not_taken_by_the_next_job(tmp_path, monkeypatch):
@@ -179,7 +190,7 @@ def test_a_frame_without_numbers_is_done_again(movie, serial, tmp_path, damage):
     table.assign(**({} if damage == "a count that is a word" else {"atom": "a"})).to_parquet(part, index=False)
     (result,) = detect_files([movie], tmp_path)
     assert not result.failed
-    same(result.table, serial)
+    same(result.target, serial)
 
 
 def test_a_table_that_cannot_be_written_fails_alone(movie, tmp_path):
@@ -209,18 +220,18 @@ def test_a_folder_of_files_on_a_cluster_is_what_it_is_here(movie, run_folder, cl
     files += [tmp_path / "flat.npy", tmp_path / "missing.npy", movie]
     here = encode_files(run_folder, files, tmp_path / "here")
     there = encode_files(run_folder, files, tmp_path / "there", scheduler=cluster)
-    assert [bool(result.problem) for result in there] == [False, False, False, True, True, False]
-    assert "constant" in str(there[3].problem)
-    assert "no file" in str(there[4].problem)
+    assert [result.failed for result in there] == [False, False, False, True, True, False]
+    assert "constant" in there[3].message
+    assert "cannot be opened" in there[4].message
     for one, other in zip(here, there, strict=True):
-        assert str(one.problem) == str(other.problem)
-        if one.problem is None:
-            pd.testing.assert_frame_equal(read_table(one.table), read_table(other.table), check_exact=True)
+        assert one.message.replace("here", "there") == other.message
+        if not one.failed:
+            pd.testing.assert_frame_equal(read_table(one.target), read_table(other.target), check_exact=True)
 
 
 def test_latents_of_a_movie_are_those_of_its_atoms(movie, serial, run_folder, tmp_path):
     (result,) = encode_files(run_folder, [movie], tmp_path)
-    told, image = read_table(result.table), read(movie)
+    told, image = read_table(result.target), read(movie)
     run = load_run(run_folder, device="cpu")
     limits = extract_patches(image, serial[serial["frame"] == 0], window=run.window, levels=run.levels).normalization
     patches = extract_patches(image, serial, window=run.window, normalization=limits)
@@ -232,14 +243,14 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(movie, serial, cluste
     killed = []
 
     def kill(event):
-        if event.done == 2:
+        if frames_done([event]) == [2]:
             killed.append(next(iter(cluster.run(os.getpid).values())))
             os.kill(killed[0], signal.SIGKILL)
 
     (result,) = detect_files([movie], tmp_path, scheduler=cluster, progress=kill)
     assert killed
     assert killed[0] not in cluster.run(os.getpid).values()
-    same(result.table, serial)
+    same(result.target, serial)
 
 
 def test_the_command_line_takes_a_scheduler(movie, serial, run_folder, cluster, tmp_path, capsys):
@@ -254,7 +265,7 @@ def test_the_command_line_takes_a_scheduler(movie, serial, run_folder, cluster, 
     assert end.value.code == 2
     with pytest.raises(SystemExit) as end:
         main(["detect", str(movie), *where, "--overwrite"])
-    assert end.value.code == 0 and "(finished before)" in capsys.readouterr().out
+    assert end.value.code == 0 and "finished before" in capsys.readouterr().out
     with pytest.raises(SystemExit) as end:
         main(["encode", str(run_folder), str(movie), "missing.npy", *where])
     assert end.value.code == 2
@@ -279,7 +290,7 @@ def test_the_file_that_a_scheduler_wrote_is_as_good_as_its_address(movie, serial
     told = {"type": "Scheduler", "address": cluster.scheduler.address, "workers": {}}
     (tmp_path / "scheduler.json").write_text(json.dumps(told))
     (result,) = detect_files([movie], tmp_path, scheduler=tmp_path / "scheduler.json")
-    same(result.table, serial)
+    same(result.target, serial)
 
 
 def test_options_of_the_detection_reach_the_frames_of_encode_too(movie, run_folder, tmp_path, capsys):
@@ -291,10 +302,9 @@ def test_options_of_the_detection_reach_the_frames_of_encode_too(movie, run_fold
 
 LOGGING = """
 import logging
-from napari_vae.cli.files import frame_by_frame
-from napari_vae.cli.terminal import no_logs
+from napari_vae.cli.terminal import no_logs, progress_bars
 
-def call(progress):
+def call():
     import distributed
     for name in ("asyncio", "distributed", "distributed.client", "distributed.core"):
         try:
@@ -302,8 +312,8 @@ def call(progress):
         except OSError:
             logging.getLogger(name).exception("the scheduler has gone")
 
-with no_logs():
-    frame_by_frame(call)
+with no_logs(), progress_bars():
+    call()
 """
 
 
@@ -331,4 +341,4 @@ def test_a_scheduler_that_goes_ends_the_command_and_what_is_done_is_kept(movie, 
     with pytest.raises(InputError, match="The scheduler has gone; start it again"):
         detect_files(files, tmp_path, scheduler=local.scheduler_address, progress=go)
     assert (tmp_path / "0-atoms.parquet").is_file()
-    assert sum(result.earlier for result in detect_files(files, tmp_path)) >= 1
+    assert sum(result.state == "finished before" for result in detect_files(files, tmp_path)) >= 1

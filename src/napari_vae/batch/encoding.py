@@ -1,0 +1,184 @@
+"""A trained model on every file: a table of latents, of whole files or frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from ..atoms.recipe import Recipe
+from ..core.errors import InputError
+from ..core.folders import user_path
+from ..core.micrograph import Micrograph
+from ..core.normalization import Normalization
+from ..core.progress import Stage
+from ..io.reading import read
+from ..io.writing import write_table
+from ..models.columns import columns_of, name_classes, read_columns
+from ..models.given import encoding_given
+from ..patches.patches import extract_patches
+from ..runs.run import Run, load_run
+from ..workflow.apply import apply_run
+from ..workflow.records import content_hash
+from .columns import atom_columns, describe_likeness, image_columns, likeness_columns
+from .frames import Frames, kept
+from .loop import run as run_batch
+from .outcomes import BatchProgress, Found, Outcome, Say
+from .tables import Tables
+
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Encode(Tables):
+    """Apply a trained model: ``FILE-latents.csv``, and whether the image looks like the training data.
+
+    Parameters
+    ----------
+    run : path
+        Folder of a trained model, or of an analysis.
+    detection, dataset, atoms
+        See `Tables`.
+    condition : tuple of str
+        Columns of `atoms` that a conditional model takes.
+
+    Examples
+    --------
+    >>> Encode(run=Path("results/run")).name
+    'encode'
+    """
+
+    run: Path = Path()
+    condition: tuple[str, ...] = ()
+
+    name = "encode"
+    ending = "latents"
+    stages: ClassVar[tuple[str, ...]] = ("detect atoms", "encode")
+
+    @cached_property
+    def model(self) -> Run:
+        """The trained model."""
+        return load_run(self.folder)
+
+    @property
+    def folder(self) -> Path:
+        """Of the model, which of an analysis lies within."""
+        inside = Path(self.run) / "run"
+        return inside if (inside / "run.json").is_file() else Path(self.run)
+
+    def prepare(self, n_files: int) -> None:
+        """Load the model, and refuse a condition that it does not fit."""
+        super().prepare(n_files)
+        table = self.table()
+        given = read_columns(columns_of(condition=self.condition), table)
+        encoding_given(self.model.model_config, self.model.scale, 0 if table is None else len(table), given)
+
+    def settings(self) -> dict[str, Any]:
+        """What the table depends on."""
+        return super().settings() | {"run": model_hash(self.folder), "condition": self.condition}
+
+    def by_frame(self, overwrite: bool) -> EncodedFrames:
+        """The same latents, as parquet, in the limits of the first frame of each file."""
+        if self.atoms is not None:
+            raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")
+        if self.model.model_config.knows.conditional:
+            raise InputError("A conditional model needs a value of every atom; encode a table with it, file by file.")
+        return EncodedFrames(self.detection, self.dataset, overwrite, self.folder.resolve())
+
+    def work(self, path: Path, target: Path, say: Say) -> Found:
+        """Detect, encode, compare, and write the table."""
+        image = read(path, dataset=self.dataset)
+        options: dict[str, Any] = {"condition": self.condition or None, "detection": self.detection}
+        applied = apply_run(self.model, image, atoms=self.table(), progress=say, **options)
+        likeness, found = applied.likeness, atom_columns(applied.atoms) | image_columns(image)
+        found |= {"windows": len(applied.latents), "elbo_median": float(applied.latents["elbo"].median())}
+        say(Stage("encode", 1.0))
+        words = f"{len(applied.latents)} atoms in {write_table(applied.latents, target)}: {describe_likeness(likeness)}"
+        return Found(words, found | likeness_columns(likeness))
+
+
+@dataclass(frozen=True)
+class EncodedFrames(Frames):
+    """The latents of images and movies, frame by frame: ``FILE-latents.parquet``.
+
+    Parameters
+    ----------
+    detection, dataset, overwrite
+        See `Frames`.
+    run : path
+        Folder of a trained model, which workers find under the same name.
+    """
+
+    run: Path = Path()
+
+    name = "encode"
+    ending = "latents"
+    measures = False
+
+    def settings(self) -> dict[str, Any]:
+        """What the table depends on."""
+        return super().settings() | {"run": self._hash}
+
+    @cached_property
+    def _hash(self) -> str:
+        return model_hash(self.run)
+
+    def describe(
+        self, image: Micrograph, atoms: pd.DataFrame, recipe: Recipe, limits: dict[str, Any] | None
+    ) -> tuple[pd.DataFrame, dict[str, Any] | None]:
+        """The table with latents, of the atoms that have a window, and the limits that were used."""
+        run = kept(load_run, self.run, (self.run / WEIGHTS).stat().st_mtime_ns)
+        known = None if limits is None else Normalization.from_dict(limits)
+        limits_of = {"levels": run.levels} if known is None else {"normalization": known}
+        patches = extract_patches(image, atoms, window=run.window, spacing=recipe.spacing, **limits_of)
+        encoded = name_classes(run.encode(patches), run.scale.names)
+        others = patches.atoms.drop(columns=list(encoded), errors="ignore")
+        return pd.concat([others, encoded], axis=1), patches.normalization.to_dict()
+
+
+def encode_files(
+    run: str | PathLike[str],
+    files: Sequence[str | PathLike[str]],
+    out: str | PathLike[str],
+    *,
+    scheduler: Any = None,
+    dataset: str | int | None = None,
+    overwrite: bool = False,
+    progress: Callable[[BatchProgress], object] | None = None,
+    **options: Any,
+) -> list[Outcome]:
+    """Detect the atoms of images and movies and encode them with a trained model: ``FILE-latents.parquet`` for each.
+
+    0 and 1 of the model are the limits of the first frame of each file, for all its frames.
+
+    Parameters
+    ----------
+    run : path
+        Folder of a trained model, which the workers see too.
+    files, out, scheduler, dataset, overwrite, progress, **options
+        As in `detect_files`.
+
+    Returns
+    -------
+    list of Outcome
+
+    Raises
+    ------
+    InputError
+        As `detect_files`, or if the model is a conditional one.
+    ReadError
+        If the folder holds no run.
+    """
+    task = Encode(options, dataset, run=user_path(run)).by_frame(overwrite)
+    how: dict[str, Any] = {"scheduler": scheduler, "overwrite": overwrite, "progress": progress}
+    return run_batch(task, files, out, summary=False, **how)
+
+
+def model_hash(folder: Path) -> str:
+    """Hash of a trained model."""
+    return content_hash(folder / name for name in ("run.json", WEIGHTS))

@@ -1,0 +1,110 @@
+"""The commands on what is finished: its list, figures and tables for a paper, active learning replayed on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..core.errors import InputError
+from ..core.fields import settings_of
+from ..learning.config import DeepKernelConfig
+from .options import TRAINING, asks, names_in
+from .terminal import say
+
+Folder = Annotated[Path, typer.Argument(help="Folder that “analyze” or “demo” has written.")]
+
+#: Settings of a deep kernel but for its target, which the column and ``--angle`` tell; and where it is computed.
+NETWORK = [setting for name, setting in settings_of(DeepKernelConfig).items() if name != "target"]
+NETWORK += [setting for setting in TRAINING if setting.name == "device"]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add ``list``, ``figures``, ``export`` and ``explore`` to the command line."""
+    app.command("list", epilog="Example: [bold]napari-vae list results[/]")(list_)
+    app.command(
+        epilog="Example: [bold]napari-vae figures results --out figures --format png,svg --color z1 "
+        "--only overlay,angles[/]"
+    )(figures)
+    app.command(epilog="Example: [bold]napari-vae export results --to latents.h5ad[/]")(export)
+    app.command(
+        epilog="Example: [bold]napari-vae explore results --target strain_xx --budget 60 --out exploration[/]\n\n"
+        "On columns of a table: [bold]napari-vae explore latents.csv --columns z1,z2 --target dose --goal min "
+        "--out exploration[/]"
+    )(asks(network=NETWORK)(explore))
+
+
+def list_(folder: Annotated[Path, typer.Argument(help="Folder; those below it are looked through as well.")]) -> None:
+    """List finished analyses and trained models, the last first."""
+    from ..workflow.archive import list_runs
+
+    runs = list_runs(folder)
+    for run in runs.to_dict("records"):
+        what = f"{run['model'] or 'model'} of {run['source'] or 'arrays'}, {run['atoms']} atoms"
+        say(f"{str(run['written'])[:16]}  {run['kind']}  {run['path']}  {what}")
+    say(f"{len(runs)} analyses and models in {folder}")
+
+
+def figures(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="Folder for the figures; files of the same name are replaced.")],
+    format_: Annotated[str, typer.Option("--format", help="png, svg or both: FORMAT[,FORMAT].")] = "png,svg",
+    color: Annotated[str, typer.Option(help="Column that colours the atoms; z1 where there is one.")] = "",
+    axes: Annotated[str, typer.Option(help="Columns of the scatter: X,Y; z1,z2 where there are these.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Of overlay, scatter, angles, classes, manifold, loss: NAME[,NAME]; all by default.")
+    ] = "",
+) -> None:
+    """Draw figures of a finished analysis, one column of a journal (85 mm) wide."""
+    from ..analysis.figures import FigureData, save_figures
+    from ..workflow.archive import load_analysis
+
+    plane = names_in(axes) or ["", ""]
+    if len(plane) != 2:
+        raise InputError(f"--axes names two columns, X,Y, not {axes!r}.")
+    data = FigureData.of(load_analysis(folder), color=color, plane=tuple(plane))
+    written = save_figures(data, out, names_in(format_.lower()), names_in(only) or None)
+    say(f"{', '.join(path.name for path in written)} in {out}")
+
+
+def export(
+    folder: Folder,
+    to: Annotated[Path, typer.Option(help="The file; its name ends in .csv, .parquet or .h5ad (AnnData).")],
+    atoms: Annotated[bool, typer.Option("--atoms", help="Every detected atom instead of those with latents.")] = False,
+) -> None:
+    """Write the table of latents of a finished analysis for other programs."""
+    from ..io.writing import check_table_name, origin_in, write_table
+    from ..workflow.archive import describe, load_analysis
+
+    check_table_name(to)
+    analysis = load_analysis(folder)
+    table, image = analysis.atoms if atoms else analysis.latents, analysis.micrograph
+    say(f"{len(table)} rows are in {write_table(table, to, **origin_in(image, describe(analysis)))}")
+
+
+def explore(
+    source: Annotated[
+        Path, typer.Argument(metavar="RESULTS_OR_TABLE", help="Folder that “analyze” has written, or a csv or parquet.")
+    ],
+    target: Annotated[str, typer.Option(help="Column with what is to be found; it answers as the instrument would.")],
+    out: Annotated[Path, typer.Option(help="Folder for the record; one that was interrupted is continued.")],
+    acquisition: Annotated[str, typer.Option(help="ei, ucb, pi, variance, thompson or information.")] = "ei",
+    goal: Annotated[str, typer.Option(help="max, min, a number to come near to, or the name of a class.")] = "max",
+    budget: Annotated[int, typer.Option(min=1, help="Measurements in all.")] = 50,
+    start: Annotated[int, typer.Option(min=1, help="Measurements at random to begin with.")] = 10,
+    batch: Annotated[int, typer.Option(min=1, help="Measurements between two looks at the model.")] = 1,
+    columns: Annotated[str, typer.Option(help="Columns that the model sees of a table; its latents by default.")] = "",
+    angle: Annotated[bool, typer.Option("--angle", help="The target is an angle in degrees, on its circle.")] = False,
+    model_run: Annotated[
+        Path | None, typer.Option(help="Trained model whose encoder is used; that of the results by default.")
+    ] = None,
+    *,
+    network: dict[str, Any],
+) -> None:
+    """Let a deep kernel choose what is measured next, on values that are known: how many would have been enough?"""
+    from .explore import replay
+
+    options: dict[str, Any] = {"acquisition": acquisition, "goal": goal, "columns": columns, "angle": angle}
+    options |= {"budget": budget, "start": start, "batch": batch, "network": network}
+    replay(source, target, out, model_run=model_run, **options)
