@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import napari_vae as nv
 from napari_vae import ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, load_run, read, samples
 from napari_vae.batch import loop
 from napari_vae.batch.encoding import encode_files
@@ -21,6 +22,7 @@ from napari_vae.batch.tables import detect_files
 from napari_vae.cli.app import main
 from napari_vae.core.errors import InputError
 from napari_vae.io.writing import read_table
+from napari_vae.layers.reader import read_layers
 
 FRAMES = 8
 
@@ -91,6 +93,17 @@ def test_frame_by_frame_is_what_detection_in_one_call_finds(movie, serial, tmp_p
     assert read_table(result.target).attrs["napari_vae"] == serial.attrs["napari_vae"]
     assert frames_done(told) == list(range(FRAMES + 1)), "measured, then frame by frame"
     assert {path.name for path in tmp_path.iterdir()} == {result.target.name, ".napari-vae"}
+
+
+def test_tables_of_frames_and_of_whole_files_lie_where_their_image_does(movie, tmp_path):
+    path = tmp_path / "image.tif"
+    nv.write_image(np.load(movie)[0], path, pixel_size=(0.02, 0.03), units="nm")
+    (whole,), (frames,) = nv.batch.run(nv.batch.Detect(), path, tmp_path), detect_files([path], tmp_path)
+    one, other = (read_layers(str(outcome.target))[0][1] for outcome in (whole, frames))
+    assert np.allclose(one["scale"], (0.02, 0.03)) and np.allclose(other["scale"], one["scale"])
+    assert one["units"] == other["units"]
+    record = {name: value for name, value in frames.facts.items() if name.startswith("pixel")}
+    assert record.items() <= whole.facts.items() and len(record) == 3
 
 
 def test_a_job_that_was_broken_off_goes_on_where_it_was(movie, serial, tmp_path):
@@ -335,8 +348,9 @@ def test_a_scheduler_that_goes_ends_the_command_and_what_is_done_is_kept(movie, 
     )
 
     def go(event):
-        clients[0]._timeout = 0.1  # seconds in which it would come back
-        local.close()
+        if frames_done([event]):
+            clients[0]._timeout = 0.1  # seconds in which it would come back
+            local.close()
 
     with pytest.raises(InputError, match="The scheduler has gone; start it again"):
         detect_files(files, tmp_path, scheduler=local.scheduler_address, progress=go)

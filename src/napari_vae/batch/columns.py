@@ -22,10 +22,10 @@ def atom_columns(atoms: pd.DataFrame) -> dict[str, Any]:
     return {"atoms": len(atoms)} | {name: _finite(value) for name, value in columns.items()}
 
 
-def image_columns(image: Micrograph) -> dict[str, Any]:
+def pixel_columns(pixel_size: tuple[float, float] | None, units: str) -> dict[str, Any]:
     """How large the pixels of an image are, where that is known."""
-    size = dict(zip(PIXEL, image.pixel_size or (), strict=False))
-    return size | {UNIT: image.units} if size else {}
+    size = dict(zip(PIXEL, pixel_size or (), strict=False))
+    return size | {UNIT: units} if size else {}
 
 
 def likeness_columns(likeness: Likeness) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from ..patches.patches import extract_patches
 from ..runs.run import Run, load_run
 from ..workflow.apply import apply_run
 from ..workflow.records import content_hash
-from .columns import atom_columns, describe_likeness, image_columns, likeness_columns
+from .columns import atom_columns, describe_likeness, likeness_columns, pixel_columns
 from .frames import Frames, kept
 from .loop import run as run_batch
 from .outcomes import BatchProgress, Found, Outcome, Say
@@ -95,7 +95,7 @@ class Encode(Tables):
         image = read(path, dataset=self.dataset)
         options: dict[str, Any] = {"condition": self.condition or None, "detection": self.detection}
         applied = apply_run(self.model, image, atoms=self.table(), progress=say, **options)
-        likeness, found = applied.likeness, atom_columns(applied.atoms) | image_columns(image)
+        likeness, found = applied.likeness, atom_columns(applied.atoms) | pixel_columns(image.pixel_size, image.units)
         found |= {"windows": len(applied.latents), "elbo_median": float(applied.latents["elbo"].median())}
         say(Stage("encode", 1.0))
         words = f"{len(applied.latents)} atoms in {write_table(applied.latents, target)}: {describe_likeness(likeness)}"

@@ -17,9 +17,9 @@ from ..atoms.recipe import Options, Recipe
 from ..core.micrograph import Micrograph, first_channel
 from ..core.progress import Stage
 from ..io.reading import read
-from ..io.writing import check_table_name, write_table
+from ..io.writing import check_table_name, origin_in, write_table
 from ..workflow.records import stamp_of
-from .columns import image_columns
+from .columns import pixel_columns
 from .outcomes import Found, Job, Parted, Say
 from .parts import COUNT, Parts
 from .tasks import check_no_folder, detection_settings
@@ -86,7 +86,7 @@ class Frames:
         parts = Parts(target.with_suffix(".parts"), identity, lose=self.overwrite)
         first = FrameJob(path.resolve(), path.stat().st_mtime_ns, self)
         result: FrameResult = yield [partial(do_frame, first)]
-        frames, columns = result.frames, result.columns
+        frames, origin = result.frames, result.origin
         if parts.basis is None:
             parts.begin(result.basis)
         missing = {frame for frame in frames if not parts.has(frame)}
@@ -102,8 +102,8 @@ class Frames:
             result = yield jobs
             jobs = []
         table = parts.join(frames)
-        write_table(table, target)
-        columns = {"frames": len(frames), "atoms": len(table)} | columns
+        write_table(table, target, **origin)
+        columns = {"frames": len(frames), "atoms": len(table)} | pixel_columns(origin["pixel_size"], origin["units"])
         yield Found(f"{len(table)} atoms on {len(frames)} frames in {target}", columns)
         parts.discard()
 
@@ -121,11 +121,11 @@ class FrameJob:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """The frames of the file, what its first one says of all, and the table of one, unless it was only measured."""
+    """The frames of the file, what its first one says of all, its `origin_in`, and the table of a frame that was done."""
 
     frames: list[int]
     basis: dict[str, Any]
-    columns: dict[str, Any]
+    origin: dict[str, Any]
     frame: int = -1
     table: pd.DataFrame | None = None
 
@@ -144,9 +144,9 @@ def do_frame(job: FrameJob) -> FrameResult:
     task = job.task
     image = kept(_read, job.path, job.changed, task.dataset)
     searched, asked = open_frames(first_channel(image)), Options(**task.detection)
-    frames, columns = frame_list(searched, asked.frames), image_columns(image)
+    frames, origin = frame_list(searched, asked.frames), origin_in(image, {})
     if job.basis is None and len(frames) > 1 and task.measures:
-        return FrameResult(frames, _basis(measure_frame(searched, frames[0], asked)), columns)
+        return FrameResult(frames, _basis(measure_frame(searched, frames[0], asked)), origin)
     number = frames[0] if job.basis is None else job.frame
     recipe = None if job.basis is None else Recipe(**job.basis["recipe"])
     recipe, table = detect_frame(searched, number, recipe, asked)
@@ -155,7 +155,7 @@ def do_frame(job: FrameJob) -> FrameResult:
     attributes: dict[Any, Any] = {KEY: {"method": asked.method} | recipe.summary, COUNT: len(table)}
     table, limits = task.describe(image, table, recipe, None if job.basis is None else job.basis["limits"])
     table.attrs = attributes
-    return FrameResult(frames, _basis(recipe, limits), columns, number, table)
+    return FrameResult(frames, _basis(recipe, limits), origin, number, table)
 
 
 @lru_cache(maxsize=2)

@@ -64,8 +64,8 @@ def runner(scheduler: Any = None, after: Callable[[], None] | None = None) -> It
         try:
             yield lambda next_job: _there(client, next_job)
         finally:
-            if after is not None:
-                with contextlib.suppress(OSError):  # of a scheduler that has gone
+            if after is not None and client.status == "running":
+                with contextlib.suppress(OSError):  # of a scheduler that has gone just now
                     client.run(after, on_error="ignore")
 
 

@@ -18,7 +18,7 @@ from ..crystal.description import iter_describe_crystal
 from ..crystal.sublattices import assign_sublattices
 from ..io.reading import read
 from ..io.writing import write_table
-from .columns import atom_columns, describe_detection, image_columns
+from .columns import atom_columns, describe_detection, pixel_columns
 from .frames import Frames
 from .loop import run
 from .outcomes import BatchProgress, Found, Outcome, Say
@@ -92,7 +92,7 @@ class Detect(Tables):
         image = read(path, dataset=self.dataset)
         atoms = self.find_atoms(image, say, self.follow)
         table = write_table(atoms, target)
-        facts = atom_columns(atoms) | image_columns(image)
+        facts = atom_columns(atoms) | pixel_columns(image.pixel_size, image.units)
         facts |= {"tracks": int(atoms["track"].nunique())} if "track" in atoms else {}
         if atoms.empty:
             words = "nothing stands out of noise and texture as atoms do; a lower --threshold may help"
@@ -131,7 +131,7 @@ class Crystal(Tables):
         """Measure, and write the tables; that of the columns last."""
         image = first_channel(read(path, dataset=self.dataset))
         atoms = self.find_atoms(image, say)
-        found = atom_columns(atoms) | image_columns(image)
+        found = atom_columns(atoms) | pixel_columns(image.pixel_size, image.units)
         if self.sublattices != 1 and "sublattice" not in atoms:
             atoms = assign_sublattices(atoms, image, n=self.sublattices)
         job = iter_describe_crystal(atoms, image)
