@@ -121,7 +121,7 @@ class FrameJob:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """The frames of the file, what its first one says of all, its `origin_in`, and the table of a frame that was done."""
+    """The frames of the file, what its first one says of all, its `origin_in`, and the table of one that was done."""
 
     frames: list[int]
     basis: dict[str, Any]
