@@ -188,9 +188,8 @@ def _read(outcome: Outcome) -> tuple[Micrograph, pd.DataFrame]:
 
 
 def _opened_analysis(outcome: Outcome) -> Opened:
-    from ...layers.analysis import analysis_layers
+    from ...layers.analysis import analysis_layers, open_analysis
     from ...workflow.archive import load_analysis
 
     analysis = load_analysis(outcome.target)
-    opened = OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph))
-    return Opened(analysis_layers(analysis), opened)
+    return Opened(analysis_layers(analysis), open_analysis(analysis))
