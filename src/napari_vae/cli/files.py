@@ -34,7 +34,7 @@ def train_on_files(
     """
     from ..training.torchrun import Rendezvous
 
-    if not together and Rendezvous.announced().size == 1:
+    if not together and Rendezvous.from_environment().size == 1:
         run_on_files(job, files, out, overwrite)
         return
     from ..training.processes import joined
