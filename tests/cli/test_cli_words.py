@@ -9,6 +9,7 @@ import pytest
 
 import napari_vae as nv
 from command_line import FAST, last_line
+from napari_vae.atoms.recipe import Options
 from napari_vae.cli.terminal import progress_bars
 from napari_vae.core.fields import settings_of
 from napari_vae.core.progress import Stage
@@ -66,12 +67,12 @@ def test_every_setting_is_an_option_with_its_help_and_limits(command, monkeypatc
     monkeypatch.setenv("COLUMNS", "600")
     code, out, _ = command(name, "--help")
     assert code == 0
-    settings = {**settings_of(nv.ModelConfig), **settings_of(nv.TrainConfig)}
+    settings = {**settings_of(nv.ModelConfig), **settings_of(nv.TrainConfig), **settings_of(Options)}
     for setting in settings.values():
-        if setting.name in ("kind", "invariances"):  # which the name of a model says
+        if setting.name in ("kind", "invariances", "frames", "region"):  # which a name says, or only the library takes
             continue
         (line,) = (line for line in out.splitlines() if line.startswith(f"│ {setting.option} "))
-        assert setting.text in line and setting.kind[1:] in line, setting.name
+        assert setting.text in line and (setting.flag or setting.kind[1:] in line), setting.name
 
 
 def test_settings_reach_the_training_and_their_limits_are_one_line(command, images, tmp_path):

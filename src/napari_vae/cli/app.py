@@ -15,6 +15,7 @@ from ..core.progress import Stage
 from ..models.config import ModelConfig, TrainConfig
 from .files import run_on_files, train_on_files
 from .options import (
+    DETECTION,
     MODEL,
     SHORT_TRAINING,
     TRAINING,
@@ -26,13 +27,9 @@ from .options import (
     Labels,
     Model,
     Overwrite,
-    Polarity,
-    Refine,
     Scheduler,
-    Spacing,
     Sublattices,
     Targets,
-    Threshold,
     Window,
     asks,
     given_of,
@@ -97,7 +94,7 @@ def demo(
     "From a few labels: [bold]napari-vae analyze survey.dm3 --atoms atoms.csv --model ss-rvae --labels species "
     "--out results[/]"
 )
-@asks(model_settings=MODEL, training=TRAINING)
+@asks(detection=DETECTION, model_settings=MODEL, training=TRAINING)
 def analyze(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the results; of several files each gets its own in it.")],
@@ -110,13 +107,10 @@ def analyze(
         str, typer.Option(help="How many classes to form of the latents of other models, or auto; 1 forms none.")
     ] = "auto",
     window: Window = "auto",
-    polarity: Polarity = "auto",
-    spacing: Spacing = None,
-    threshold: Threshold = None,
-    refine: Refine = "gaussian",
     dataset: Dataset = None,
     overwrite: Overwrite = False,
     *,
+    detection: dict[str, Any],
     model_settings: dict[str, Any],
     training: dict[str, Any],
 ) -> None:
@@ -125,7 +119,7 @@ def analyze(
         ModelConfig.preset(model, **model_settings),
         TrainConfig(**training),
         read_as("--window", window, Auto),
-        detection={"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine},
+        detection=detection,
         dataset=dataset,
         atoms=atoms,
         given=given_of(labels, condition, targets),
@@ -138,27 +132,25 @@ def analyze(
     epilog="Example: [bold]napari-vae detect survey.dm3 --polarity dark --out atoms[/]\n\n"
     "Of a movie, with a number for every atom: [bold]napari-vae detect movie.tif --follow[/]"
 )
+@asks(detection=DETECTION)
 def detect(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the tables, one FILE-atoms.csv each.")] = Path(),
-    polarity: Polarity = "auto",
-    spacing: Spacing = None,
-    threshold: Threshold = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Follow atoms through the frames of a movie: column track.")
     ] = False,
-    refine: Refine = "gaussian",
-    weak: Annotated[bool, typer.Option("--weak", help="Look again, for weak columns between heavy ones.")] = False,
     dataset: Dataset = None,
     overwrite: Overwrite = False,
     scheduler: Scheduler = None,
+    *,
+    detection: dict[str, Any],
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
-    detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold, "refine": refine, "weak": weak}
     run_on_files(batch.Detect(detection, dataset, follow=follow), files, out, overwrite, scheduler)
 
 
 @app.command(epilog="Example: [bold]napari-vae crystal survey.dm3 --out tables[/]")
+@asks(detection=DETECTION)
 def crystal(
     files: Files,
     out: Annotated[
@@ -166,14 +158,12 @@ def crystal(
     ] = Path(),
     atoms: Atoms = None,
     sublattices: Sublattices = "auto",
-    polarity: Polarity = "auto",
-    spacing: Spacing = None,
-    threshold: Threshold = None,
     dataset: Dataset = None,
     overwrite: Overwrite = False,
+    *,
+    detection: dict[str, Any],
 ) -> None:
     """Measure lattice, vacancies, displacements, strain and intensities of the columns."""
-    detection = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
     number = read_as("--sublattices", sublattices, Auto)
     run_on_files(batch.Crystal(detection, dataset, atoms, sublattices=number), files, out, overwrite)
 
@@ -185,7 +175,7 @@ def crystal(
     "One model of all: [bold]napari-vae train 'today/*.dm4' --together --out run[/]\n\n"
     "By two processes: [bold]torchrun --nproc-per-node 2 -m napari_vae train survey.dm3 --out run[/]"
 )
-@asks(model_settings=MODEL, training=TRAINING)
+@asks(detection=DETECTION, model_settings=MODEL, training=TRAINING)
 def train(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the trained model; of several files each gets its own in it.")],
@@ -200,6 +190,7 @@ def train(
     wait: Annotated[float, typer.Option(help="Seconds in which processes of torchrun must find each other.")] = 60.0,
     overwrite: Overwrite = False,
     *,
+    detection: dict[str, Any],
     model_settings: dict[str, Any],
     training: dict[str, Any],
 ) -> None:
@@ -208,6 +199,7 @@ def train(
         ModelConfig.preset(model, **model_settings),
         TrainConfig(**training),
         read_as("--window", window, Auto),
+        detection=detection,
         dataset=dataset,
         atoms=atoms,
         given=given_of(labels, condition, targets),
@@ -219,21 +211,20 @@ def train(
     epilog="Example: [bold]napari-vae encode results/run other.dm3 --out tables[/]\n\n"
     "A folder, or a pattern: [bold]napari-vae encode results/run 'today/*.dm4' --out tables[/]"
 )
+@asks(detection=DETECTION)
 def encode(
     run: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the tables, one FILE-latents.csv each.")] = Path(),
     atoms: Atoms = None,
     condition: Condition = None,
-    polarity: Polarity = "auto",
-    spacing: Spacing = None,
-    threshold: Threshold = None,
     dataset: Dataset = None,
     overwrite: Overwrite = False,
     scheduler: Scheduler = None,
+    *,
+    detection: dict[str, Any],
 ) -> None:
     """Apply a trained model to other images: detect, encode, compare with the training data, write tables."""
-    detection: dict[str, Any] = {"polarity": polarity, "spacing": spacing, "threshold": threshold}
     job = batch.Encode(detection, dataset, atoms, run=run, condition=tuple(names_in(condition)))
     run_on_files(job, files, out, overwrite, scheduler)
 

@@ -58,7 +58,7 @@ def replay(
     angle: bool,
     model_run: Path | None,
     network: dict[str, Any],
-    **plan: int,
+    **plan: Any,
 ) -> None:
     """Explore what is known, and say how many measurements would have been enough."""
     known = known_of(source, target, columns, model_run)

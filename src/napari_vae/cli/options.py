@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..atoms.recipe import Options
 from ..core.fields import Setting, settings_of
 from ..core.settings import Count
 from ..models.config import ModelConfig, TrainConfig
@@ -34,12 +35,6 @@ Model = Annotated[
     ),
 ]
 Window = Annotated[str, typer.Option(help="Window around each atom in pixels, or auto: two lattice spacings.")]
-Polarity = Annotated[str, typer.Option(help="bright or dark columns, or auto.")]
-Spacing = Annotated[float | None, typer.Option(help="Distance between neighbours in pixels; estimated by default.")]
-Threshold = Annotated[float | None, typer.Option(help="Lowest score of an atom; chosen by default.")]
-Refine = Annotated[
-    str, typer.Option(help="Positions from a gaussian, an elliptical one, the “centre of mass” (quick), or none.")
-]
 Dataset = Annotated[str | None, typer.Option(help="Name or number of the image in files with several.")]
 Scheduler = Annotated[
     str | None,
@@ -63,6 +58,7 @@ Sublattices = Annotated[str, typer.Option(help="How many sublattices to tell apa
 
 
 Auto = Literal["auto"] | Count
+DETECTION = [setting for setting in settings_of(Options).values() if setting.text]
 #: Settings of a model but for its kind and invariances, which ``--model`` names.
 MODEL = [setting for name, setting in settings_of(ModelConfig).items() if name not in ("kind", "invariances")]
 TRAINING = [*settings_of(TrainConfig).values()]

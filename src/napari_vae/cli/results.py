@@ -9,12 +9,15 @@ import typer
 
 from ..core.errors import InputError
 from ..core.fields import settings_of
-from ..learning.config import DeepKernelConfig
+from ..learning.config import DeepKernelConfig, ExplorationConfig
 from .options import TRAINING, asks, names_in
 from .terminal import say
 
 Folder = Annotated[Path, typer.Argument(help="Folder that “analyze” or “demo” has written.")]
 
+EXPLORATION = [
+    settings_of(ExplorationConfig)[name] for name in ("acquisition", "kappa", "spread", "batch", "refit_every")
+]
 #: Settings of a deep kernel but for its target, which the column and ``--angle`` tell; and where it is computed.
 NETWORK = [setting for name, setting in settings_of(DeepKernelConfig).items() if name != "target"]
 NETWORK += [setting for setting in TRAINING if setting.name == "device"]
@@ -32,7 +35,7 @@ def add_commands(app: typer.Typer) -> None:
         epilog="Example: [bold]napari-vae explore results --target strain_xx --budget 60 --out exploration[/]\n\n"
         "On columns of a table: [bold]napari-vae explore latents.csv --columns z1,z2 --target dose --goal min "
         "--out exploration[/]"
-    )(asks(network=NETWORK)(explore))
+    )(asks(exploration=EXPLORATION, network=NETWORK)(explore))
 
 
 def list_(folder: Annotated[Path, typer.Argument(help="Folder; those below it are looked through as well.")]) -> None:
@@ -89,22 +92,20 @@ def explore(
     ],
     target: Annotated[str, typer.Option(help="Column with what is to be found; it answers as the instrument would.")],
     out: Annotated[Path, typer.Option(help="Folder for the record; one that was interrupted is continued.")],
-    acquisition: Annotated[str, typer.Option(help="ei, ucb, pi, variance, thompson or information.")] = "ei",
     goal: Annotated[str, typer.Option(help="max, min, a number to come near to, or the name of a class.")] = "max",
     budget: Annotated[int, typer.Option(min=1, help="Measurements in all.")] = 50,
     start: Annotated[int, typer.Option(min=1, help="Measurements at random to begin with.")] = 10,
-    batch: Annotated[int, typer.Option(min=1, help="Measurements between two looks at the model.")] = 1,
     columns: Annotated[str, typer.Option(help="Columns that the model sees of a table; its latents by default.")] = "",
     angle: Annotated[bool, typer.Option("--angle", help="The target is an angle in degrees, on its circle.")] = False,
     model_run: Annotated[
         Path | None, typer.Option(help="Trained model whose encoder is used; that of the results by default.")
     ] = None,
     *,
+    exploration: dict[str, Any],
     network: dict[str, Any],
 ) -> None:
     """Let a deep kernel choose what is measured next, on values that are known: how many would have been enough?"""
     from .explore import replay
 
-    options: dict[str, Any] = {"acquisition": acquisition, "goal": goal, "columns": columns, "angle": angle}
-    options |= {"budget": budget, "start": start, "batch": batch, "network": network}
-    replay(source, target, out, model_run=model_run, **options)
+    options = {"goal": goal, "columns": columns, "angle": angle, "budget": budget, "start": start, "network": network}
+    replay(source, target, out, model_run=model_run, **options, **exploration)
