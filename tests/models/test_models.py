@@ -245,7 +245,7 @@ def test_every_setting_has_a_title_and_a_help_and_the_docstring_has_them(config)
     for name, setting in known.items():
         if config is Options and name in ("frames", "region"):  # which are no choices of a user
             continue
-        assert any(getattr(part, "title", None) == setting.title for part in setting.annotation.__metadata__), name
+        assert config.__pydantic_fields__[name].title == setting.title, name
         assert setting.text.endswith(".") and len(setting.text) > 20, name
         assert f"\n{name} : {setting.kind}\n" in config.__doc__, name
         assert setting.text in " ".join(config.__doc__.split()), name
@@ -266,6 +266,9 @@ def test_what_a_setting_may_be_comes_from_its_field():
     assert (latents.read("3"), beta.read("0.5"), beta.read("0,1,20")) == (3, 0.5, (0, 1, 20))
     assert settings_of(ModelConfig)["hidden"].read("64,32") == (64, 32)
     assert settings_of(TrainConfig)["checkpoint"].read("2024") == "2024"
+    assert (
+        settings_of(TrainConfig)["supervised_weight"].read("3") == 3
+    )  # which was called otherwise in earlier versions
     for text in ("two", "65", "1.5", "nan", "1,2"):
         with pytest.raises(InputError, match=f"--latents is a whole number of 1 … 64, not '{text}'"):
             latents.read(text)
