@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, AliasChoices
+from pydantic import AfterValidator, AliasChoices, Field
 
 from ..core.class_colors import MOST_CLASSES
 from ..core.errors import InputError
@@ -264,9 +264,8 @@ class TrainConfig:
             "Weight of labels",
             "Weight of the supervised loss, by which given labels or numbers train the part of the encoder that "
             "guesses them, a number.",
-            validation_alias=AliasChoices("supervised_weight", "lesson"),  # in earlier versions
         ),
-    ] = 20.0
+    ] = Field(20.0, validation_alias=AliasChoices("supervised_weight", "lesson"))  # the name in earlier versions
     device: Annotated[
         str,
         about(
