@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from napari_vae import InputError
+from napari_vae.analysis.circular import wrapped
 from napari_vae.core.arrays import check_size
 from napari_vae.learning import Stopping
+from napari_vae.learning.config import FEWEST
 from napari_vae.learning.explore.acquisition import Goal
 from napari_vae.learning.explore.loop import _event
 from napari_vae.learning.explore.record import Record, Step
 from napari_vae.learning.explore.suggestion import Suggester, Suggestion, candidates
-from napari_vae.learning.explore.surrogate import FEWEST
 from napari_vae.learning.gp import targets as outcomes
 from napari_vae.learning.gp.candidates import Prepared
 
@@ -233,17 +234,21 @@ def test_classes_are_whole_numbers_from_0():
 # ---- angles ---------------------------------------------------------------------------------------------------------
 
 
+def wrap(angles):
+    return wrapped(angles, outcomes.TURN)
+
+
 @pytest.mark.parametrize("angle", [-3.0, -0.4, 0.0, 1.2, 3.1])
 def test_the_likeliest_angle_is_the_one_whose_waves_were_predicted(angle):
     waves = [[np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle)]]
     np.testing.assert_allclose(outcomes._waves(np.array([angle])), waves)
     flat = np.zeros((1, len(outcomes.GRID)))
     found, spread = outcomes._likeliest(np.array(waves), np.full((1, 4), 0.01), flat)
-    assert outcomes._wrap(found - angle) == pytest.approx([0], abs=1e-3)
+    assert wrap(found - angle) == pytest.approx([0], abs=1e-3)
     assert spread == pytest.approx([np.sqrt(0.01 / 5)], rel=0.1)  # the slopes of both waves add up to 1 + 4
     half = np.array([[0.0, 0.0, waves[0][2], waves[0][3]]])
     either, wide = outcomes._likeliest(half, np.array([[9.0, 9.0, 0.01, 0.01]]), flat)
-    assert outcomes._wrap(2 * (either - angle)) == pytest.approx([0], abs=1e-2)
+    assert wrap(2 * (either - angle)) == pytest.approx([0], abs=1e-2)
     assert wide[0] > 1.5, "half a turn away is as likely"
 
 
@@ -255,10 +260,3 @@ def test_angles_that_compete_in_the_trained_model_make_a_prediction_wide():
         assert found.item() == pytest.approx(40, abs=3)
         spreads.append(spread.item())
     assert spreads[1] > 2 * spreads[0]
-
-
-def test_angles_and_shares_are_brought_into_their_range():
-    np.testing.assert_allclose(
-        outcomes._wrap(np.array([0.0, 4.0, -4.0, np.pi])), [0, 4 - 2 * np.pi, 2 * np.pi - 4, np.pi]
-    )
-    np.testing.assert_allclose(outcomes._softmax(np.array([[1000.0, 1000.0 + np.log(3)]])), [[0.25, 0.75]])

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..analysis.cells import CELL_RADIUS, value_map
 from ..core.class_colors import NO_CLASS, class_colors
 from ..core.placement import Placement
 from ..core.positions import table_spacing
 from .points import KEY, LayerData, atoms_to_points, blank_row, latent_style
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -127,8 +125,6 @@ def results_table(
         ``predicted``, ``predicted_sd``, ``measured`` (both NaN or blank where not known), ``order`` of the measurement
         from 1, and ``embedding_1`` …; of classes ``predicted_sd`` is that of the probability of the predicted one.
     """
-    import pandas as pd
-
     known, order = np.full(n, np.nan), np.full(n, np.nan, np.float32)
     known[measured], order[measured] = values, np.arange(1, len(measured) + 1)
     guess, doubt = _best_guess(n, mean, sd)
@@ -238,8 +234,6 @@ def next_points(candidates: Candidates, rows: Rows, score: Floats | None = None)
 
 def next_features(rows: Rows, score: Floats | None = None) -> pd.DataFrame:
     """Order from 1, number of the candidate and, where there is a model, its acquisition."""
-    import pandas as pd
-
     scores = np.full(len(rows), np.nan) if score is None else score[rows]
     return pd.DataFrame({"order": np.arange(1, len(rows) + 1), "candidate": rows, "score": scores})
 
@@ -255,7 +249,5 @@ def _best_guess(n: int, mean: Floats | None, sd: Floats | None) -> tuple[Floats,
 
 
 def _named(codes: Floats, classes: tuple[str, ...]) -> pd.Categorical[Any]:
-    import pandas as pd
-
     numbers: npt.NDArray[np.int64] = np.where(np.isfinite(codes), codes + 1, 0).astype(np.int64)
     return pd.Categorical.from_codes(numbers, categories=pd.Index([NO_CLASS, *classes]))

@@ -13,6 +13,7 @@ from ..analysis.coloring import class_order, codes_of, is_angle, is_categorical
 from ..analysis.labelling import class_under
 from ..core.arrays import check_size
 from ..core.errors import InputError
+from ..learning.config import FEWEST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 FULL_TURN = 360.0
-FEWEST = 3  # known values that a model can be fitted to
 FINEST = 20  # samples along the radius of a disc
 AT_ONCE = 2_000_000  # samples of the discs that are looked up together
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from ..core.fields import AUTOMATIC, about
 from ..core.settings import SEED, Count, Flag, NotNegative, Number, Seed, Whole, Widths, settings
 
+FEWEST = 3  # measured targets that a model can be fitted to
 JOINT = 2000  # candidates that are drawn together, and so the most of a batch
 
 

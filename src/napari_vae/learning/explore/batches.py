@@ -68,7 +68,7 @@ def choose(
 
     ``"information"`` is the variance that a measurement removes from all candidates, on average: the criterion of Cohn,
     for Gaussian processes of Seo et al. The information on the function as a whole is largest where the model is least
-    sure (MacKay), which is ``"variance"`` and prefers outliers; this one asks what is of use to the others.
+    sure (MacKay), which is ``"variance"`` and prefers outliers; this one looks for what is of use to the others.
 
     Parameters
     ----------

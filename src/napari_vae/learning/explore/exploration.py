@@ -164,9 +164,9 @@ class Exploration:
         """Every candidate in the model's embedding (N, d); ``None`` while no model can be fitted."""
         return self._of_model(self._surrogate.embed)
 
-    def _of_model(self, asked: Callable[[Rows, Floats], T]) -> T | None:
+    def _of_model(self, method: Callable[[Rows, Floats], T]) -> T | None:
         targets = self._record.targets
-        return asked(self.measured, targets) if learnable(targets) else None
+        return method(self.measured, targets) if learnable(targets) else None
 
     def suggest(self, *, stop: Callable[[], bool] = never) -> Suggestion:
         """The candidates to measure next; the same until something is measured.

@@ -16,12 +16,12 @@ from ...core.errors import InputError
 from ...core.folders import check_replaceable, user_path
 from ...core.progress import drain, never
 from ...core.settings import Count, checked
-from ..config import ExplorationConfig
+from ..config import FEWEST, ExplorationConfig
 from .exploration import Exploration, ExplorationRecord
 from .record import MARKER, Step
 from .stopping import Stopping
 from .suggestion import Suggestion, check_start, number_of
-from .surrogate import FEWEST, target_kind
+from .surrogate import target_kind
 
 #: From the number of a candidate to its targets (T,), or to why there are none.
 Oracle = Callable[[int], npt.NDArray[np.float64] | str]

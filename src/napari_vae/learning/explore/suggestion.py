@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from ...core.errors import InputError
 from ...core.settings import Whole, about, allowed
+from ..config import FEWEST
 from ..gp.candidates import limits
 from .acquisition import ACQUISITIONS
 from .batches import Rule, choose
 from .record import Record, Step
-from .surrogate import FEWEST, Surrogate, learnable
+from .surrogate import Surrogate, learnable
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]

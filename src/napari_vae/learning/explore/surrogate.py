@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from ...core.progress import never
 from ...core.provenance import data_hash
+from ..config import FEWEST
 
 T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
-FEWEST = 3  # measurements that a model can be fitted to
 GROWTH = 1.25  # so many times more measurements between two fits from scratch
 SHARE = 50  # measurements by one of which they must have grown to train the networks again
 CHUNK = 16_384  # candidates that are predicted at a time

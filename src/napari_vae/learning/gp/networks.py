@@ -160,7 +160,7 @@ class FeatureNetwork(nn.Module):
         for part in (self.straight, self.convolutions, self.bent):
             if part is not None:
                 initialise(part.float().to_empty(device="cpu"), generator)
-        if self.bent is not None:  # the embedding starts straight, and is bent where the labels ask for it
+        if self.bent is not None:  # the embedding starts straight, and is bent where the labels want it
             last = self.bent[-1] if isinstance(self.bent, nn.Sequential) else self.bent
             for parameter in last.parameters():
                 nn.init.zeros_(parameter)

@@ -1,4 +1,8 @@
-"""Exact Gaussian processes side by side: kernel, priors, noise, and their density with gradients in closed form."""
+"""Exact Gaussian processes side by side: kernel, priors, noise, and their density with gradients in closed form.
+
+Kernel and density are our own because a step of fitting four processes to 400 labels takes 31 ms on one core with them
+and 63 ms with those of gpytorch (200 labels: 12 and 19 ms).
+"""
 
 from __future__ import annotations
 

@@ -7,16 +7,18 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 from ...analysis.circular import wrapped
 from ...core.arrays import LARGEST, as_numbers, check_size
 from ...core.class_colors import MOST_CLASSES
 from ...core.errors import InputError
 from ...core.settings import Number, Whole, about
+from ..config import FEWEST
 from .candidates import Prepared
 
 Floats = npt.NDArray[np.float64]
-FEWEST = 3
+TURN = 2 * np.pi
 STEP = np.deg2rad(2.0)
 GRID = np.deg2rad(np.arange(-180, 180, 2.0))
 KERNEL = np.deg2rad(10.0)  # width of the density of the labels
@@ -131,10 +133,10 @@ class Angle:
         turn, doubt, parts = _turn(seen), _doubt(seen), []
         variance = variance if doubt is None else variance + doubt
         for k in range(0, len(mean), CHUNK):
-            usual = np.interp(_wrap(GRID + turn[k : k + CHUNK, None]), GRID, self.usual, period=2 * np.pi)
+            usual = np.interp(wrapped(GRID + turn[k : k + CHUNK, None], TURN), GRID, self.usual, period=TURN)
             parts.append(_likeliest(mean[k : k + CHUNK], variance[k : k + CHUNK], np.log(usual)))
         angle, sd = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return np.rad2deg(_wrap(angle + turn))[:, None], np.rad2deg(sd)[:, None]
+        return np.rad2deg(wrapped(angle + turn, TURN))[:, None], np.rad2deg(sd)[:, None]
 
     def errors(self, values: Floats, mean: Floats, sd: Floats) -> Floats:
         """Standardised errors (n, 1) of predictions."""
@@ -145,7 +147,7 @@ class Angle:
         first = np.arctan2(draws[..., 1], draws[..., 0])
         second = np.arctan2(draws[..., 3], draws[..., 2]) / 2
         near = second + np.pi * np.round((first - second) / np.pi)  # the half turn of the second that fits the first
-        return np.rad2deg(_wrap(near + _turn(seen)))[..., None]
+        return np.rad2deg(wrapped(near + _turn(seen), TURN))[..., None]
 
 
 @dataclass(frozen=True)
@@ -185,14 +187,14 @@ class Class:
         noise = np.random.default_rng(0).standard_normal((DRAWS, 1, self.n))  # the same for all: no noise between them
         found = []
         for k in range(0, len(mean), CHUNK):
-            shares = _softmax(mean[k : k + CHUNK] + np.sqrt(variance[k : k + CHUNK]) * noise)
+            shares = softmax(mean[k : k + CHUNK] + np.sqrt(variance[k : k + CHUNK]) * noise, axis=-1)
             found.append((shares.mean(0), shares.std(0)))
         probability, sd = (np.concatenate(part) for part in zip(*found, strict=True))
         return probability, sd
 
     def draws(self, draws: Floats, seen: Prepared) -> Floats:
         """Joint draws (m, N, K) of the probabilities."""
-        return _softmax(draws)
+        return np.asarray(softmax(draws, axis=-1))
 
 
 Outcome = Real | Angle | Class
@@ -219,15 +221,6 @@ def _waves(angle: Floats) -> Floats:
     return np.stack([np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle)], -1)
 
 
-def _wrap(angle: Floats) -> Floats:
-    return np.asarray(np.pi - (np.pi - angle) % (2 * np.pi))
-
-
-def _softmax(values: Floats) -> Floats:
-    grown = np.exp(values - values.max(-1, keepdims=True))
-    return np.asarray(grown / grown.sum(-1, keepdims=True))
-
-
 def _likeliest(mean: Floats, variance: Floats, log_usual: Floats) -> tuple[Floats, Floats]:
     """Mode (N,) and spread about it of the density usual(φ) exp(−Σ |wave(φ) − mean|² / 2 variance) on the circle."""
     precision = 1 / np.maximum(variance, 1e-6)
@@ -237,7 +230,7 @@ def _likeliest(mean: Floats, variance: Floats, log_usual: Floats) -> tuple[Float
     energy = precision @ (waves**2).T / 2 - pull @ waves.T - log_usual
     share = np.exp(-(energy - energy.min(1, keepdims=True)))
     angle, curvature = _descend(GRID[energy.argmin(1)], precision, pull)
-    away = _wrap(GRID - angle[:, None])
+    away = wrapped(GRID - angle[:, None], TURN)
     elsewhere = np.where(np.abs(away) > np.pi / 4, share, 0) / share.sum(1, keepdims=True)
     return angle, np.sqrt((1 - elsewhere.sum(1)) / curvature + (elsewhere * away**2).sum(1))
 

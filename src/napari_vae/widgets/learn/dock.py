@@ -23,7 +23,7 @@ from .record_box import RecordBox
 from .reopening import read_record
 from .session import Session, Snapshot
 from .setup_form import SetUpForm
-from .steps import ask_steps, begin_and_run_steps, begin_steps, load_run_steps, run_steps
+from .steps import begin_and_run_steps, begin_steps, load_run_steps, run_steps, suggest_steps
 
 PAGE = "active-learning"
 PURPOSE = "Suggests where to measure next, when a measurement is dear."
@@ -81,7 +81,7 @@ class LearnWidget(Panel):
         if self.session is None:
             self._begin(begin_steps)
         elif self.typed or self.session.stale:
-            self._start("Fitting the model …", ask_steps, self.session)
+            self._start("Fitting the model …", suggest_steps, self.session)
         else:
             self._start("Measuring …", run_steps, self.session, self.plan.budget.value(), None, 1)
 
@@ -205,9 +205,9 @@ class LearnWidget(Panel):
         self._go_on(session, "Fitting the model …")
 
     def _go_on(self, session: Session, words: str) -> None:
-        """Ask what is next if nothing is asked for any more."""
+        """Suggest what is next if nothing is to be measured any more."""
         if session.stale:
-            self._start(words, ask_steps, session)
+            self._start(words, suggest_steps, session)
             return
         self._show(session.snapshot(session.describe()))
         self.progress.say(session.describe())

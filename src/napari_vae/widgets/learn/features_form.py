@@ -104,7 +104,7 @@ class FeaturesForm(Form):
         Raises
         ------
         InputError
-            If the model needs to be told a condition.
+            If the model needs a condition.
         """
         chosen = self.choice.currentData()
         if chosen == LATENTS:
@@ -113,7 +113,7 @@ class FeaturesForm(Form):
             return Features()
         run = self._open_run() if chosen == OPEN else self._saved
         if run is not None and run.model_config.knows.conditional:
-            raise InputError("The encoder of this model needs to be told a condition; choose the windows.")
+            raise InputError("The encoder of this model needs a condition; choose the windows.")
         return Features(run=run)
 
     def _open_run(self) -> Run | None:

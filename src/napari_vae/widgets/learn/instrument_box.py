@@ -17,7 +17,7 @@ class InstrumentBox(QWidget):
     Attributes
     ----------
     row : int or None
-        The candidate that is asked for.
+        The candidate that is to be measured.
     """
 
     measured = Signal(float)

@@ -1,4 +1,4 @@
-"""One exploration under way: what is asked for, measured and told, and what the window shows of it."""
+"""One exploration under way: what is suggested and measured, and what the window shows of it."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Session:
 
     @property
     def stale(self) -> bool:
-        """Whether something was told since the last suggestion, so that there is nothing to be measured now."""
+        """Whether something was measured since the last suggestion, so that there is nothing to be measured now."""
         return not self.finished and not len(self.upcoming)
 
     @property
@@ -108,7 +108,7 @@ class Session:
         """Whether no candidate is left."""
         return self.suggestion is not None and self.suggestion.phase == "end"
 
-    def ask(self, stop: Callable[[], bool]) -> bool:
+    def suggest(self, stop: Callable[[], bool]) -> bool:
         """Fit and choose what is next; false if that was stopped, and everything is as it was."""
         from ...learning.explore.surrogate import Stopped
 
@@ -127,15 +127,15 @@ class Session:
         began = time.perf_counter()
         rows = self.upcoming[:at_most]
         known, values = self.target.known[rows], self.target.values[rows]
-        told = {int(row): value if ok else NO_VALUE for row, value, ok in zip(rows, values, known, strict=True)}
-        self.exploration.report(told, seconds=time.perf_counter() - began)
+        results = {int(row): value if ok else NO_VALUE for row, value, ok in zip(rows, values, known, strict=True)}
+        self.exploration.report(results, seconds=time.perf_counter() - began)
 
     def undo(self) -> None:
-        """Take back what was told last; what was suggested then is asked for again."""
+        """Take back what was measured last; what was suggested then is suggested again."""
         rows, suggestion = self.exploration.undo(), self.suggestion
-        asked = np.zeros(0, dtype=np.int64) if suggestion is None else suggestion.indices
-        if np.isin(rows, asked).all() and len(self.upcoming) < len(asked):
-            return  # within a batch, the rest of which is still asked for
+        batch = np.zeros(0, dtype=np.int64) if suggestion is None else suggestion.indices
+        if np.isin(rows, batch).all() and len(self.upcoming) < len(batch):
+            return  # within a batch, the rest of which is still to be measured
         self.suggestion = self._embedding = None
         n = len(self.exploration.measured)
         self._errors = {number: error for number, error in self._errors.items() if number < n}

@@ -88,7 +88,7 @@ def begin_steps(stop: Stop, setup: SetUp, folder: str = "") -> Generator[Any, No
         model = DeepKernelGP(setup.features.run, **_model_settings(setup, target))
         exploration = Exploration(x, model=model, record=record, **settings)
         session = Session(exploration, candidates, setup.purpose, target)
-        yield from _ask(stop, session)
+        yield from _suggest(stop, session)
         return session.snapshot(_what_now(session))
 
 
@@ -101,18 +101,18 @@ def begin_and_run_steps(
     return (yield from run_steps(stop, snapshot.session, budget, until))
 
 
-def ask_steps(stop: Stop, session: Session) -> Generator[Any, None, Snapshot]:
-    """Fit to what was told, and suggest what is next."""
+def suggest_steps(stop: Stop, session: Session) -> Generator[Any, None, Snapshot]:
+    """Fit to what was measured, and suggest what is next."""
     yield Step("Fitting the model …")
     with spare_core():
-        yield from _ask(stop, session)
+        yield from _suggest(stop, session)
         return session.snapshot(_what_now(session))
 
 
 def run_steps(
     stop: Stop, session: Session, budget: int, until: Stopping | None, steps: int | None = None
 ) -> Generator[Any, None, Snapshot]:
-    """Measure what is suggested and ask again, until so many were measured, a rule says so, or after so many steps."""
+    """Measure what is suggested and suggest again, until the budget is spent, a rule ends it, or for so many steps."""
     yield Step("Measuring …")
     with spare_core():
         if until is not None:
@@ -121,7 +121,7 @@ def run_steps(
         last: Snapshot | None = None
         while True:
             if session.stale:
-                yield from _ask(stop, session)
+                yield from _suggest(stop, session)
                 last = session.snapshot(session.describe(), *_progress(session, budget, began, first))
                 yield last
             if stop() or session.stale or session.finished or done == steps:
@@ -143,9 +143,9 @@ def load_run_steps(stop: Stop, folder: str) -> Generator[Step, None, Run]:
     return load_run(folder)
 
 
-def _ask(stop: Stop, session: Session) -> Generator[Any, None, None]:
+def _suggest(stop: Stop, session: Session) -> Generator[Any, None, None]:
     yield Step(f"{session.describe()} Fitting the model …")
-    session.ask(stop)
+    session.suggest(stop)
 
 
 def _progress(session: Session, budget: int, began: float, first: int) -> tuple[float, float | None]:

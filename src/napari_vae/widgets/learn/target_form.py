@@ -86,7 +86,7 @@ class TargetForm(FollowsPoints, Form):
         self.value = QDoubleSpinBox()
         self.value.setDecimals(4)
         self.value.setRange(-BOUND, BOUND)
-        self.told = sentence()
+        self.message = sentence()
         self._lay_out()
         self.target.currentIndexChanged.connect(self._on_changed)
         self.goal.currentIndexChanged.connect(self._on_goal_changed)
@@ -178,7 +178,7 @@ class TargetForm(FollowsPoints, Form):
             "at all places as well as possible.",
         )
         self.add("Wanted value", self.value, "The value that is sought, in the unit of the target.")
-        self.add_wide(self.told)
+        self.add_wide(self.message)
 
     def _column(self, name: str) -> Any:
         if self.points is None or name not in self.points.features:
@@ -190,8 +190,8 @@ class TargetForm(FollowsPoints, Form):
         self.set_row_visible(self.radius, isinstance(chosen, Image))
         self._kind, self._classes, words = self._summary(chosen)
         self._offer_goals()
-        self.told.setText(words)
-        self.set_row_visible(self.told, bool(words))
+        self.message.setText(words)
+        self.set_row_visible(self.message, bool(words))
         self._on_goal_changed()
 
     def _on_goal_changed(self, index: int = 0) -> None:
