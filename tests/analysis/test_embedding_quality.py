@@ -144,7 +144,7 @@ def test_bad_input_names_the_remedy(measure, z, y, options, sentence):
 def test_what_only_some_measures_can_refuse():
     with pytest.raises(InputError, match="drop duplicates"):
         roughness(np.repeat([0.0, 1.0], 10), GOOD, k=5)
-    with pytest.raises(InputError, match="at least one permutation"):
+    with pytest.raises(InputError, match="permutations is a whole number of 1"):
         roughness(GOOD, GOOD, permutations=0)
     with pytest.raises(InputError, match="are the same"):
         participation_ratio([[1.0, 2.0]])

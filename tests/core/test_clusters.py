@@ -83,9 +83,9 @@ def test_one_row_is_one_class_but_no_peak_of_density(method, classes):
         ([[1.0], [1.0, 2.0]] * 30, {}, "same size"),
         (np.zeros((5, 2)), {"seed": "one"}, "seed is a whole number"),
         (np.zeros((5, 2)), {"symmetry": 0}, "symmetry is a whole number"),
-        (np.zeros((5, 2)), {"n": 2.5}, "2.5 classes"),
-        (np.zeros((5, 2)), {"n": "two"}, "'two' classes"),
-        (np.zeros((5, 2)), {"n": 9}, "9 classes of 5"),
+        (np.zeros((5, 2)), {"n": 2.5}, "whole number of 1 … 5, not 2.5"),
+        (np.zeros((5, 2)), {"n": "two"}, "not 'two'"),
+        (np.zeros((5, 2)), {"n": 9}, "whole number of 1 … 5, not 9"),
         (np.zeros((5, 2)), {"method": "magic"}, "no clustering 'magic'"),
     ],
 )

@@ -99,5 +99,5 @@ def test_bad_input_is_refused():
     points, _ = grain("three", half=5)
     with pytest.raises(InputError, match="make 3 sublattices, not 2"):
         sorted_by_position(points, n=2)
-    with pytest.raises(InputError, match='"brightness" or "position"'):
+    with pytest.raises(InputError, match="by is one of auto, brightness, position"):
         assign_sublattices(pd.DataFrame(points, columns=["y", "x"]), by="colour")

@@ -42,7 +42,7 @@ def test_scale_changes_the_area():
 
 
 def test_bad_sizes_are_refused():
-    with pytest.raises(InputError, match="size within 8"):
+    with pytest.raises(InputError, match="size is a whole number of 8"):
         samples.cards(1, size=100)
     with pytest.raises(InputError, match="rising"):
         samples.cards(1, scale=(1.2, 0.8))

@@ -231,7 +231,7 @@ def test_trajectories_are_those_of_their_numbers():
         (lambda: Ferroelectric().drive([[0, 1]], start=np.zeros((3, 3))), "broadcast"),
         (lambda: Ferroelectric().drive([[0, 1]], start=[np.inf, 0]), "not finite"),
         (lambda: Ferroelectric().drive([[0, 1]], snapshots=[2]), "within 0 … 1"),
-        (lambda: field_trajectories(0), "n ≥ 1"),
+        (lambda: field_trajectories(0), "n is a whole number of 1"),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(wrong, words):

@@ -197,7 +197,7 @@ def test_a_movie_of_one_frame_comes_back(sample, tmp_path, axes):
     assert again.micrograph.shape == image.shape
 
 
-@pytest.mark.parametrize("options", [{"n_classes": 0}, {"n_classes": 256}, {"window": 300}])
+@pytest.mark.parametrize("options", [{"n_classes": 0}, {"n_classes": "many"}, {"n_classes": 256}, {"window": 300}])
 def test_what_cannot_be_is_refused_before_the_work(sample, options):
     said = []
     with pytest.raises(nv.InputError):
@@ -207,7 +207,7 @@ def test_what_cannot_be_is_refused_before_the_work(sample, options):
 
 def test_more_classes_than_atoms_are_refused_before_the_training(sample):
     said = []
-    with pytest.raises(nv.InputError, match="200 classes"):
+    with pytest.raises(nv.InputError, match=r"n_classes is .* not 200"):
         nv.analyze(sample[0].data[:110, :110], n_classes=200, progress=said.append)
     assert {stage.name for stage in said} == {"detect atoms"}
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..core.errors import InputError
+from ..core.settings import Count, checked
 
 Target = Literal["real", "angle", "class"]
 _FLAT = 1e-10  # of the largest variance; directions of less are rounding
@@ -99,8 +100,7 @@ def roughness(
     True
     """
     points, values = _checked(z, y, k, target, period)
-    if permutations < 1:
-        raise InputError(f"A roughness needs at least one permutation, not {permutations}.")
+    permutations = checked("permutations", permutations, Count)
     length, index = _neighbours(_whitened(points), k)
     start = np.repeat(np.arange(len(points)), k)
     apart = length.ravel() > _SAME

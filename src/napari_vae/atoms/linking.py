@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from itertools import pairwise
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ..core.errors import InputError
+from ..core.fields import about
 from ..core.micrograph import Micrograph
 from ..core.positions import check_table, frame_numbers, table_spacing
 from ..core.progress import drain, never
+from ..core.settings import Positive, Whole, checked
 from .constants import FIXED
 from .drift import iter_drift
 from .frames import open_frames
@@ -106,7 +108,7 @@ def iter_link_atoms(
     frames, points = _checked(atoms, movie)
     spacing = table_spacing(atoms)
     distance = _reach(reach, spacing, several=len(np.unique(frames)) > 1)
-    _check_memory(memory)
+    checked("memory", memory, Annotated[Whole, about(ge=0)])
     order = np.argsort(frames, kind="stable")
     n_frames = int(frames.max(initial=-1)) + 1 if movie is None else movie.n_frames
     edges = np.searchsorted(frames[order], np.arange(n_frames + 1))
@@ -234,19 +236,8 @@ def _checked(atoms: Any, movie: Micrograph | None) -> tuple[Ints, Array]:
 
 def _reach(reach: Any, spacing: float, several: bool) -> float:
     """The reach in pixels; of a single frame any will do."""
-    if isinstance(reach, str) and reach == "auto":
+    if checked("reach", reach, Literal["auto"] | Positive) == "auto":
         if several and not spacing > 0:
             raise InputError("No frame has two atoms apart, so there is no spacing to go by; give the reach in pixels.")
         return FIXED.link_reach * spacing if spacing > 0 else 0.0
-    try:
-        distance = float(reach)
-    except (TypeError, ValueError):
-        distance = float("nan")
-    if not (np.isfinite(distance) and distance > 0):
-        raise InputError(f'The reach is a distance in pixels above 0, or "auto", not {reach!r}.')
-    return distance
-
-
-def _check_memory(memory: Any) -> None:
-    if not isinstance(memory, int | np.integer) or memory < 0:
-        raise InputError(f"The memory is a whole number of frames, 0 or more, not {memory!r}.")
+    return float(reach)

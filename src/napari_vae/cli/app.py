@@ -12,6 +12,7 @@ from .. import batch
 from ..core.errors import InputError, shown
 from ..core.fields import read_as
 from ..core.progress import Stage
+from ..core.settings import AutoCount
 from ..models.config import ModelConfig, TrainConfig
 from .files import run_on_files, train_on_files
 from .options import (
@@ -20,7 +21,6 @@ from .options import (
     SHORT_TRAINING,
     TRAINING,
     Atoms,
-    Auto,
     Condition,
     Dataset,
     Files,
@@ -118,12 +118,12 @@ def analyze(
     job = batch.Analyze(
         ModelConfig.preset(model, **model_settings),
         TrainConfig(**training),
-        read_as("--window", window, Auto),
+        read_as("--window", window, AutoCount),
         detection=detection,
         dataset=dataset,
         atoms=atoms,
         given=given_of(labels, condition, targets),
-        n_classes=read_as("--classes", classes, Auto),
+        n_classes=read_as("--classes", classes, AutoCount),
     )
     run_on_files(job, files, out, overwrite)
 
@@ -164,7 +164,7 @@ def crystal(
     detection: dict[str, Any],
 ) -> None:
     """Measure lattice, vacancies, displacements, strain and intensities of the columns."""
-    number = read_as("--sublattices", sublattices, Auto)
+    number = read_as("--sublattices", sublattices, AutoCount)
     run_on_files(batch.Crystal(detection, dataset, atoms, sublattices=number), files, out, overwrite)
 
 
@@ -198,7 +198,7 @@ def train(
     job = batch.Train(
         ModelConfig.preset(model, **model_settings),
         TrainConfig(**training),
-        read_as("--window", window, Auto),
+        read_as("--window", window, AutoCount),
         detection=detection,
         dataset=dataset,
         atoms=atoms,

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..atoms.recipe import Options
 from ..core.fields import Setting, settings_of
-from ..core.settings import Count
 from ..models.config import ModelConfig, TrainConfig
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pandas.api.types import is_numeric_dtype
 from .arrays import as_numbers
 from .errors import InputError
 from .modes import hills
-from .settings import Count, Seed, checked
+from .settings import Count, Seed, check_count, checked
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
@@ -92,8 +92,7 @@ def _grouped(
     values: npt.NDArray[np.float64], index: pd.Index, method: str, n: int | Literal["auto"], seed: int
 ) -> pd.Series:
     """Classes of rows (N, k) that are scaled as they are to count."""
-    if n != "auto" and not (isinstance(n, int | np.integer) and 1 <= n <= len(values)):
-        raise InputError(f"{n!r} classes of {len(values)} rows are not possible; choose 1 … {len(values)}.")
+    check_count("n", n, len(values))
     if len(values) == 1 and method in ("gmm", "kmeans"):
         labels: npt.NDArray[np.int64] | None = np.zeros(1, dtype=np.int64)
         bic: dict[int, float] = {}

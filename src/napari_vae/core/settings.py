@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from inspect import cleandoc, signature
 from textwrap import fill, indent
-from typing import Annotated, Any, Self, TypeVar, cast, dataclass_transform
+from typing import Annotated, Any, Literal, Self, TypeVar, cast, dataclass_transform
 
 from pydantic import (
     BaseModel,
@@ -38,6 +38,7 @@ Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Count = Annotated[Whole, Field(ge=1, le=10**9)]
 Seed = Annotated[Whole, Field(ge=0, lt=2**31)]
+AutoCount = Literal["auto"] | Count
 SEED = (
     "Start of the random numbers, itself any whole number. The same seed on the same device gives the same result; "
     "change it to see whether a result holds."
@@ -124,6 +125,16 @@ def checked(name: str, value: Any, kind: Any) -> Any:
         return adapter.validate_python(plain(value))
     except ValidationError:
         raise InputError(f"{name} is {possible(adapter.json_schema())}, not {quoted(value)}.") from None
+
+
+def check_count(name: str, value: Any, most: int) -> None:
+    """Refuse what is neither ``"auto"`` nor a whole number of 1 … `most`.
+
+    Raises
+    ------
+    InputError
+    """
+    checked(name, value, Literal["auto"] | Annotated[Whole, Field(ge=1, le=most)])
 
 
 def allowed(value: Any, kind: Any) -> bool:

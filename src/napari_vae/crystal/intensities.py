@@ -11,6 +11,7 @@ import pandas as pd
 from ..atoms.frames import checked_frame, open_frames
 from ..core.errors import InputError
 from ..core.positions import check_table, frame_numbers, table_spacing
+from ..core.settings import checked
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -65,8 +66,7 @@ def voronoi_intensities(
     radius = table_spacing(atoms) if radius is None else float(radius)
     if len(atoms) and not (np.isfinite(radius) and radius > 0):
         raise InputError("The radius of the cells is a positive number of pixels; give one, such as the spacing.")
-    if background not in ("none", "fitted"):
-        raise InputError(f'The background is "none" or "fitted", not {background!r}.')
+    checked("background", background, Literal["none", "fitted"])
     if background == "fitted" and "background" not in atoms:
         raise InputError(
             'The atoms have no column background; detect them with refine=True, or take background="none".'

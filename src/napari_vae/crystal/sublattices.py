@@ -13,6 +13,7 @@ from ..atoms.frames import checked_frame, open_frames
 from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
 from ..core.positions import check_table, frame_numbers
+from ..core.settings import AutoCount, checked
 from .sites import sites_in_cell
 
 Array = npt.NDArray[np.float64]
@@ -70,10 +71,8 @@ def assign_sublattices(
     2
     """
     check_table(atoms)
-    if n != "auto" and (not isinstance(n, int | np.integer) or n < 1):
-        raise InputError(f'The number of sublattices is "auto" or at least 1, not {n!r}.')
-    if by not in ("auto", "brightness", "position"):
-        raise InputError(f'Sublattices are found by "auto", "brightness" or "position", not {by!r}.')
+    n = checked("n", n, AutoCount)
+    checked("by", by, Literal["auto", "brightness", "position"])
     frames = frame_numbers(atoms, None if image is None else as_micrograph(image).n_frames)
     labels = np.zeros(len(atoms), dtype=np.int64)
     for number in np.unique(frames):

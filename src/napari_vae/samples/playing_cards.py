@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
 from ..core.errors import InputError
+from ..core.fields import about
+from ..core.settings import Count, Whole, checked
 
 SUITS = "♣♠♥♦"
 GLYPH_SIZE = 64  # the glyphs fill 60 % of this frame, of which the middle `size` pixels are kept
@@ -97,8 +100,10 @@ def cards(
     >>> sample.images.shape, sample.suit.tolist()
     ((8, 48, 48), [0, 0, 1, 1, 2, 2, 3, 3])
     """
-    if not 8 <= size <= GLYPH_SIZE or n_per_suit < 1:
-        raise InputError(f"Cards need n_per_suit ≥ 1 and a size within 8 … {GLYPH_SIZE}, not {n_per_suit} and {size}.")
+    n_per_suit, size = (
+        checked("n_per_suit", n_per_suit, Count),
+        checked("size", size, Annotated[Whole, about(ge=8, le=GLYPH_SIZE)]),
+    )
     if not 0 < scale[0] <= scale[1]:
         raise InputError(f"A range of scales must be positive and rising, not {scale}.")
     rng = np.random.default_rng(seed)

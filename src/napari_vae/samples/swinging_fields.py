@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
-from ..core.errors import InputError
+from ..core.fields import about
+from ..core.settings import Count, Whole, checked
 
 Array = npt.NDArray[np.float64]
 
@@ -69,8 +71,7 @@ def field_trajectories(n: int = 7500, points: int = 900, seed: int = 0) -> Field
     >>> trajectories.field.shape, trajectories.offset.shape
     ((3, 100), (3,))
     """
-    if n < 1 or points < 2:
-        raise InputError(f"Trajectories need n ≥ 1 and points ≥ 2, not {n} and {points}.")
+    n, points = checked("n", n, Count), checked("points", points, Annotated[Whole, about(ge=2)])
     rng = np.random.default_rng(seed)
     a, alpha, omega, b = rng.uniform(LEAST, MOST, (n, 4)).T
     time = np.linspace(0, 1, points)

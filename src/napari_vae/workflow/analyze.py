@@ -9,9 +9,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..core.errors import InputError
 from ..core.micrograph import Micrograph, as_micrograph
 from ..core.progress import Stage, drain
+from ..core.settings import check_count
 from ..models.columns import Names, check_columns, columns_of, name_classes, other_names, read_columns
 from ..models.given import Given
 from .atoms import find_atoms
@@ -175,13 +175,13 @@ def analyze(
     choose_device(training.device)  # a device that is not there is refused before the detection
     if not isinstance(window, str) or window != "auto":
         check_window(window, image.shape)
-    _check_classes(n_classes, MOST_LABELS)
+    check_count("n_classes", n_classes, MOST_LABELS)
     given = columns_of(labels, condition, targets)
     check_columns(given, config, atoms)
     if atoms is None:
         atoms = find_atoms(image, detection or {}, say)
     patches = extract_patches(image, atoms, window=window)
-    _check_classes(n_classes, len(patches))
+    check_count("n_classes", n_classes, len(patches))  # before the training, not after it
     run = train_model(patches, config, training, say, given)
     say(Stage("encode"))
     encoded = encode_patches(run, patches, given)
@@ -221,9 +221,3 @@ def encode_patches(run: Run, patches: Patches, given: Given[Names]) -> pd.DataFr
     """Latents of every window, with the condition from the atoms table if the model has one, and names of classes."""
     condition = read_columns(given, patches.atoms).condition
     return name_classes(run.encode(patches, condition=condition), run.scale.names)
-
-
-def _check_classes(n: Literal["auto"] | int, most: int) -> None:
-    """Refuse a number of classes before the training, not after it."""
-    if n != "auto" and not 1 <= n <= most:
-        raise InputError(f"{n} classes are not possible; choose 1 … {most}, or leave the number to be found.")
