@@ -136,13 +136,13 @@ def test_channels_of_an_analysis_are_images_of_their_own(lattice):
 def test_the_model_of_an_opened_analysis_is_read_in_the_background(
     viewer, results, open_widget, qtbot, monkeypatch, name
 ):
-    import napari_vae.layers.open_runs as open_runs
+    import napari_vae.layers.analysis as analysis
 
-    threads, load = [], open_runs.load_analysis
-    monkeypatch.setattr(
-        open_runs, "load_analysis", lambda path: threads.append(threading.current_thread()) or load(path)
-    )
     points = next(layer for layer in viewer.open(results, plugin="napari-vae") if ours(layer)["kind"] == "atoms")
+    threads, load = [], analysis.load_analysis
+    monkeypatch.setattr(
+        analysis, "load_analysis", lambda path: threads.append(threading.current_thread()) or load(path)
+    )
     widget = open_widget(name)
     assert run_of(viewer, points) is None, "the window does not wait"
     words = []

@@ -56,7 +56,6 @@ Targets = Annotated[
 Sublattices = Annotated[str, typer.Option(help="How many sublattices to tell apart first, or auto; 1 tells none.")]
 
 
-Auto = Literal["auto"] | Count
 DETECTION = [setting for setting in settings_of(Options).values() if setting.text]
 #: Settings of a model but for its kind and invariances, which ``--model`` names.
 MODEL = [setting for name, setting in settings_of(ModelConfig).items() if name not in ("kind", "invariances")]
