@@ -1,4 +1,4 @@
-"""Windows as the model aligned them: turned, moved, scaled and strained back by the pose in their table."""
+"""Windows as the model aligned them: turned, moved, scaled, strained and mirrored back by the pose in their table."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def upright(windows: npt.NDArray[np.float32], table: pd.DataFrame) -> npt.NDArra
 def screen_matrices(table: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Matrix (N, 2, 2) and shift (N, 2), both (row, column), that put an object on the screen.
 
-    As in `models.pose`: p = s · R(φ) · exp(ε) · u + t, with y up for φ and ε.
+    As in `models.pose`: p = s · R(φ) · exp(ε) · D^h · u + t, with y up for φ and ε.
     """
 
     def column(name: str, otherwise: float) -> npt.NDArray[np.float64]:
@@ -61,4 +61,5 @@ def screen_matrices(table: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.N
     even, odd = np.cosh(size), np.sinh(size) / np.where(size > 0, size, 1.0)
     stretch = np.stack([np.stack([even - odd * xx, -odd * xy], -1), np.stack([-odd * xy, even + odd * xx], -1)], -2)
     matrix = column("scale", 1.0)[:, None, None] * turn @ stretch
+    matrix[..., 1] *= np.where(column("mirror", 0.0) == 1, -1.0, 1.0)[:, None]
     return matrix, np.stack([column("shift_y", 0.0), column("shift_x", 0.0)], -1)

@@ -28,7 +28,10 @@ LOG_2PI_E = math.log(2 * math.pi * math.e)
 
 @dataclass(frozen=True)
 class Freedom:
-    """One number that a model draws by: `name`, range, the value that changes nothing, `unit`, and what it `means`."""
+    """One number that a model draws by: `name`, range, the value that changes nothing, `unit`, and what it `means`.
+
+    One that is `whole` has no values between whole numbers.
+    """
 
     name: str
     low: float
@@ -36,10 +39,11 @@ class Freedom:
     neutral: float
     unit: str
     means: str
+    whole: bool = False
 
 
 class Component:
-    """One part of the pose. The encoder gives numbers for it within each coarse pose, normal about 0 by default.
+    """One part of the pose, of which some coarse values may be compared exactly, and numbers inferred within each.
 
     Attributes
     ----------
@@ -57,6 +61,8 @@ class Component:
         How many numbers the encoder gives.
     largest : float
         Largest size of such a number.
+    suggested : bool
+        Whether `advise` tries it; a hand explains some of what turns do, and would be suggested in their place.
     """
 
     name: ClassVar[Invariance]
@@ -66,9 +72,10 @@ class Component:
     tooltip: ClassVar[str]
     numbers: ClassVar[int] = 1
     largest: ClassVar[float]
+    suggested: ClassVar[bool] = True
 
     def inferred(self, config: ModelConfig) -> bool:
-        """Whether a model infers it, be it at the start of its training only."""
+        """Whether the encoder of a model gives numbers for it, be it at the start of its training only."""
         return self.name in config.invariances
 
     def size(self, window: Window) -> int:
@@ -87,25 +94,13 @@ class Component:
         """What the encoder gives standard deviations in."""
         return 1.0
 
-    def prior(self, config: ModelConfig, window: Window) -> float:
-        """Standard deviation of the prior."""
-        spread: float = getattr(config, f"{self.argument}_prior")
-        return spread
-
-    def values(self, pose: Pose) -> Tensor:
-        """The numbers (…, n) of a pose (…)."""
-        value: Tensor = getattr(pose, self.part)
-        return value if value.ndim > pose.angle.ndim else value[..., None]
-
     def kl(self, pose: Pose, sd: Tensor, config: ModelConfig, window: Window) -> Tensor:
         """KL divergence (B, R) from the prior, of poses (B, R) with standard deviations (B, R, n)."""
-        prior = self.prior(config, window)
-        mean, ratio = self.values(pose)[..., : sd.shape[-1]], sd / prior
-        return (0.5 * ((mean / prior) ** 2 + ratio**2 - 1) - ratio.log()).sum(-1)
+        raise NotImplementedError
 
     def standardised(self, pose: Pose, config: ModelConfig, window: Window) -> Tensor:
-        """The numbers (B, n) of poses (B, 1) in units of the prior; none of what turns with the image."""
-        return self.values(pose)[:, 0, : self.size(window)] / self.prior(config, window)
+        """The numbers (B, n) of poses (B, 1) in units of the prior; none of what may turn with the image."""
+        return pose.angle[:, :0]
 
     def widened(self, width: float, config: ModelConfig) -> float:
         """How wide, in windows, a canonical image must be that would have to be `width` wide without it."""
@@ -120,6 +115,30 @@ class Component:
         raise NotImplementedError
 
 
+class Normal(Component):
+    """A part whose numbers are normal about 0."""
+
+    def prior(self, config: ModelConfig, window: Window) -> float:
+        """Standard deviation of the prior."""
+        spread: float = getattr(config, f"{self.argument}_prior")
+        return spread
+
+    def values(self, pose: Pose) -> Tensor:
+        """The numbers (…, n) of a pose (…)."""
+        value: Tensor = getattr(pose, self.part)
+        return value if value.ndim > pose.angle.ndim else value[..., None]
+
+    def kl(self, pose: Pose, sd: Tensor, config: ModelConfig, window: Window) -> Tensor:
+        """That of normal distributions."""
+        prior = self.prior(config, window)
+        mean, ratio = self.values(pose)[..., : sd.shape[-1]], sd / prior
+        return (0.5 * ((mean / prior) ** 2 + ratio**2 - 1) - ratio.log()).sum(-1)
+
+    def standardised(self, pose: Pose, config: ModelConfig, window: Window) -> Tensor:
+        """All numbers."""
+        return self.values(pose)[:, 0, : self.size(window)] / self.prior(config, window)
+
+
 class Rotation(Component):
     """The angle: coarse ones all round the circle are compared exactly, what lies between is inferred."""
 
@@ -132,7 +151,7 @@ class Rotation(Component):
 
     def copies(self, config: ModelConfig) -> int:
         """As many as the model is set to."""
-        return config.rotations
+        return config.rotations if self.name in config.invariances else 1
 
     def bound(self, config: ModelConfig, window: Window) -> float:
         """A little more than half of the way to the next coarse angle."""
@@ -147,10 +166,6 @@ class Rotation(Component):
         width = None if config.angle_prior == "uniform" else math.radians(config.angle_prior)
         return -sd.log() - 0.5 * LOG_2PI_E - pose.log_angle_density(sd, width) - math.log(config.rotations)
 
-    def standardised(self, pose: Pose, config: ModelConfig, window: Window) -> Tensor:
-        """None: what one may want to know seldom turns with the image."""
-        return self.values(pose)[:, 0, :0]
-
     def widened(self, width: float, config: ModelConfig) -> float:
         """The corners of a window lie √2 times as far out as its edges."""
         return width * math.sqrt(2)
@@ -164,7 +179,7 @@ class Rotation(Component):
         return [Freedom("angle", -180.0, 180.0, 0.0, "°", "Rotation in °, counter-clockwise")]
 
 
-class Translation(Component):
+class Translation(Normal):
     """The shift on screen."""
 
     name, part, argument = "translation", "shift", "shift"
@@ -212,7 +227,7 @@ class Translation(Component):
         ]
 
 
-class Scale(Component):
+class Scale(Normal):
     """The size, by its logarithm."""
 
     name, part, argument, largest = "scale", "log_scale", "scale", math.log(2.5)
@@ -236,7 +251,7 @@ class Scale(Component):
         return [Freedom("scale", 0.6, 1.6, 1.0, "", "Size, a factor; 1 is the mean")]
 
 
-class Strain(Component):
+class Strain(Normal):
     """Traceless strain in the object's own frame; auxiliary in models of rotation without it, see `curriculum`."""
 
     name, part, argument, numbers, largest = "strain", "strain", "strain", 2, 0.6
@@ -276,8 +291,39 @@ class Strain(Component):
         ]
 
 
+class Mirror(Component):
+    """The hand: whether the object is seen as it is, or mirrored. Both are compared exactly."""
+
+    name, part, argument, numbers, suggested = "mirror", "hand", "mirror", 0, False
+    units: ClassVar = {"mirror": "", "mirror_probability": ""}
+    tooltip = (
+        "Every atom may be seen mirrored, as a left hand is a mirrored right hand: which of the two is found, 0 or 1, "
+        "and kept out of the latents. Tick it when a motif occurs in both hands."
+    )
+
+    def inferred(self, config: ModelConfig) -> bool:
+        """Nothing lies between two hands."""
+        return False
+
+    def copies(self, config: ModelConfig) -> int:
+        """Two hands."""
+        return 2 if self.name in config.invariances else 1
+
+    def columns(self, found: Explanation) -> dict[str, Tensor]:
+        """The hand, and how probable the mirrored one is; NaN where a motif is its own mirror image."""
+        assert found.mirrored is not None and found.pose.hand is not None
+        mirror = (found.pose.hand[:, 0] < 0).to(found.mirrored)
+        return {"mirror": mirror.where(found.mirrored.isfinite(), found.mirrored), "mirror_probability": found.mirrored}
+
+    def sliders(self, window: Window) -> list[Freedom]:
+        """One hand or the other."""
+        return [Freedom("mirror", 0.0, 1.0, 0.0, "", "0 as it is, 1 mirrored", whole=True)]
+
+
 #: In the order in which they are listed everywhere.
-COMPONENTS: dict[Invariance, Component] = {part.name: part for part in (Rotation(), Translation(), Scale(), Strain())}
+COMPONENTS: dict[Invariance, Component] = {
+    part.name: part for part in (Rotation(), Translation(), Scale(), Strain(), Mirror())
+}
 #: Unit of each column of a pose.
 UNITS = {name: unit for part in COMPONENTS.values() for name, unit in part.units.items()}
 
@@ -294,4 +340,4 @@ def has_auxiliary_strain(config: ModelConfig) -> bool:
 
 def may_lie_off_centre(config: ModelConfig) -> bool:
     """Whether an upright image that lies off its centre fits as well, by shifts that differ among coarse poses."""
-    return "translation" in config.invariances and any(part.copies(config) > 1 for part in components_of(config))
+    return "translation" in config.invariances and any(part.copies(config) > 1 for part in COMPONENTS.values())

@@ -15,7 +15,7 @@ from ..core.fields import AUTOMATIC, about
 from ..core.settings import SEED, Count, NotNegative, Positive, Whole, Widths, settings
 from .kinds import KINDS, Kind, Name
 
-Invariance = Literal["rotation", "translation", "scale", "strain"]
+Invariance = Literal["rotation", "translation", "scale", "strain", "mirror"]
 Likelihood = Literal["auto", "bernoulli", "continuous-bernoulli", "gaussian", "poisson"]
 INVARIANCES: tuple[Invariance, ...] = get_args(Invariance)
 
@@ -32,9 +32,12 @@ PRESETS = {
     "j-rvae": "j-rVAE: rotation, own classes",
     "j-strain-rvae": "j-strain-rVAE: strain, own classes",
 }
-_LETTERS = {"t": "translation", "r": "rotation", "s": "scale"}
+_LETTERS: dict[str, Invariance] = {"t": "translation", "r": "rotation", "s": "scale"}
+_WORDS = [name for name in INVARIANCES if name not in _LETTERS.values()]  # before the letters of the papers
 _OF_PREFIX = {kind.prefix: name for name, kind in KINDS.items()}
-_PRESET = re.compile(rf"({'|'.join(p for p in _OF_PREFIX if p.endswith('-'))})?(strain-)?(c?)([trs]*)vae")
+_PRESET = re.compile(
+    rf"({'|'.join(p for p in _OF_PREFIX if p.endswith('-'))})?((?:(?:{'|'.join(_WORDS)})-)*)(c?)([trs]*)vae"
+)
 Ramp = Annotated[
     NotNegative | tuple[NotNegative, NotNegative, NotNegative],
     about(words="a number from 0 or a ramp (start, end, epochs)"),
@@ -167,7 +170,7 @@ class ModelConfig:
         """The model of a published name, such as ``"rvae"``, ``"crvae"``, ``"ss-trvae"`` or ``"j-strain-rvae"``.
 
         Before ``vae`` any of the letters ``t``, ``r``, ``s`` name invariances, after ``c`` for a conditional model;
-        ``strain-`` adds strain; ``ss-`` makes it semi-supervised and ``j-`` joint.
+        ``strain-`` and ``mirror-`` add these; ``ss-`` makes it semi-supervised and ``j-`` joint.
 
         Raises
         ------
@@ -175,10 +178,10 @@ class ModelConfig:
             If the name is not of that form.
         """
         match = _PRESET.fullmatch(name.lower())
-        if match is None or len(set(match[4])) != len(match[4]) or (match[1] and match[3]):
+        prefix, words, conditional, letters = match.groups() if match else ("", "", "", "")
+        invariances = [*(_LETTERS[letter] for letter in letters), *words.split("-")[:-1]]
+        if match is None or len(set(invariances)) != len(invariances) or (prefix and conditional):
             raise InputError(f"There is no model {name!r}; use one of {', '.join(PRESETS)}.")
-        prefix, strain, conditional, letters = match.groups()
-        invariances = tuple(_LETTERS[letter] for letter in letters) + (("strain",) if strain else ())
         return cls(**({"kind": _OF_PREFIX[prefix or conditional], "invariances": invariances} | changes))
 
     @property
@@ -186,8 +189,8 @@ class ModelConfig:
         """The preset that this is, such as ``"trvae"`` or ``"ss-strain-rvae"``."""
         letters = "".join(letter for letter, word in _LETTERS.items() if word in self.invariances)
         prefix = self.knows.prefix
-        strain = "strain-" if "strain" in self.invariances else ""
-        return f"{strain}c{letters}vae" if prefix == "c" else f"{prefix}{strain}{letters}vae"
+        words = "".join(f"{word}-" for word in _WORDS if word in self.invariances)
+        return f"{words}c{letters}vae" if prefix == "c" else f"{prefix}{words}{letters}vae"
 
     @property
     def knows(self) -> Kind:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 
 import numpy as np
 import torch
@@ -12,10 +11,11 @@ from torch import Tensor
 from .components import may_lie_off_centre
 from .evidence import Explanation
 from .pose import Pose
-from .symmetry import MOST, inversion_centres, looks_same, symmetry_order
+from .symmetry import MOST, inversion_centres, looks_same, own_mirror_image, symmetry_order
 from .vae import InvariantVAE
 
 MOTIFS = 200  # images that show whether the motif is symmetric
+MIRRORED, AT_ONCE = 40, 8  # those that tell whether it is its own mirror image; a motif is drawn in many turns
 FEWEST, ENOUGH = 200, 800  # images of a group that show whether it is polar
 ODD_FOLD = {6: 3, 4: 1, 2: 1}  # what is left of the symmetry of polar motifs
 
@@ -23,7 +23,7 @@ ODD_FOLD = {6: 3, 4: 1, 2: 1}  # what is left of the symmetry of polar motifs
 def set_conventions(
     model: InvariantVAE, explained: list[Explanation], load: Callable[[Tensor], Tensor] | None = None
 ) -> list[list[float]]:
-    """Set the zeros of shift, strain and scale, and the symmetry of the motif, from batches of explained images.
+    """Set the zeros of shift, strain and scale, hands and symmetry of the motif, from batches of explained images.
 
     They must have been explained after `Gauge.reset` and `Polarity.reset`, by poses of the upright image.
 
@@ -42,16 +42,19 @@ def set_conventions(
     """
     z, y = torch.cat([e.mean for e in explained]), torch.cat([e.y for e in explained])
     rotates = "rotation" in model.config.invariances
-    pose = Pose(*(torch.cat([getattr(e.pose, f.name) for e in explained]) for f in fields(Pose)))
+    pose = Pose.joined([e.pose for e in explained])
     if not rotates or len(z) < FEWEST:
         load = None
-    if model.gauge.used.any() or (load is not None and looks_same(model, z[:MOTIFS], y[:MOTIFS], 2).any()):
+    asked = bool(model.gauge.used.any()) or pose.hand is not None
+    if asked or (load is not None and looks_same(model, z[:MOTIFS], y[:MOTIFS], 2).any()):
         group = model.gauge.fit(z, y, pose)
         if may_lie_off_centre(model.config):
             _centre(model, z, y, pose, group)
+        if pose.hand is not None:
+            _name_hands(model, z, y, pose, group)
         if load is not None:
             _orient(model, z, y, model.gauge.to_data(pose, z, y), group, load)
-        if not model.gauge.used.any() and not len(model.polarity.slope):
+        if not asked and not len(model.polarity.slope):
             model.gauge.reset()  # nothing asks for the groups
     if rotates:
         fold = symmetry_order(model, z[:MOTIFS], y[:MOTIFS])
@@ -70,6 +73,16 @@ def _orient(
         if len(rows) >= FEWEST and even:
             rows = rows[:ENOUGH]
             model.polarity.learn(int(number), load(rows), pose.rows(rows))
+
+
+def _name_hands(model: InvariantVAE, z: Tensor, y: Tensor, pose: Pose, group: Tensor) -> None:
+    """Call the commoner hand of every group 0, if its motifs are not their own mirror images."""
+    assert pose.hand is not None
+    for number in group.unique():
+        rows = torch.nonzero(group == number)[:, 0]
+        own = [own_mirror_image(model, z[some], y[some]) for some in rows[:MIRRORED].split(AT_ONCE)]
+        hand = 0 if torch.cat(own).float().mean() >= MOST else 1 if pose.hand[rows].mean() >= 0 else -1
+        model.gauge.set_hand(int(number), hand, pose.rows(rows))
 
 
 def _centre(model: InvariantVAE, z: Tensor, y: Tensor, pose: Pose, group: Tensor) -> None:

@@ -108,6 +108,8 @@ class Explanation:
         What the model says of class or numbers, see `Known.infer`.
     orientation : Tensor (B,)
         Coarse orientation in which the pose was found.
+    mirrored : Tensor (B,) or None
+        Probability that the object is seen mirrored; NaN where it is its own mirror image.
     circular : Tensor (B, 4)
         Means of cos φ, sin φ, cos 2φ, sin 2φ of the angle φ over the competing orientations: the first two are short
         where the image is the same after half a turn.
@@ -123,3 +125,4 @@ class Explanation:
     orientation: Tensor
     circular: Tensor
     inferred: tuple[Tensor, ...] = ()
+    mirrored: Tensor | None = None

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..core.clusters import components
 from .components import may_lie_off_centre
 from .config import ModelConfig
-from .pose import Pose, turned_strain, wrap
+from .pose import Pose, mirrored_strain, turned_strain, wrap
 
 MOST_GROUPS = 8
 SHRINK = 20.0  # images of a group that weigh as much as the mean of all
@@ -41,11 +41,15 @@ class Gauge(nn.Module):
         How many groups there may be.
     used : Tensor (5,)
         Which of the values (strain, logarithm of the scale, centre) the model has; without any there is no fit.
+    hands : Tensor (G,) or None
+        Which hand of each group of motifs is hand 0: that of the upright image (1), the other (−1), or no hand where
+        the motif is its own mirror image (0). Models without mirror have none.
     fold : Tensor ()
         Order of the motif's symmetry: angles are given modulo 360° divided by it.
     """
 
     fold: Tensor
+    hands: Tensor | None
     values: Tensor
     means: Tensor
     precisions: Tensor
@@ -60,6 +64,7 @@ class Gauge(nn.Module):
         self.groups = n = self.classes or MOST_GROUPS
         self.register_buffer("fold", torch.empty(()))
         self.register_buffer("values", torch.empty(n, 5))  # strain, log scale, centre (x, y down; px)
+        self.register_buffer("hands", torch.empty(n) if "mirror" in config.invariances else None)
         self.register_buffer("means", torch.empty(n, self.k))
         self.register_buffer("precisions", torch.empty(n, self.k, self.k))
         self.register_buffer("log_weights", torch.empty(n))
@@ -67,6 +72,8 @@ class Gauge(nn.Module):
     def reset(self) -> None:
         """Everything at 0, and no symmetry."""
         self.fold.fill_(1)
+        if self.hands is not None:
+            self.hands.fill_(1)
         for values in (self.values, self.means, self.precisions, self.log_weights):
             values.zero_()
 
@@ -83,9 +90,7 @@ class Gauge(nn.Module):
     @torch.no_grad()
     def fit(self, z: Tensor, y: Tensor, pose: Pose) -> Tensor:
         """Take the means over images with poses (N, 1); returns the group (N,) of each."""
-        point = pose.screen_to_object()[1][:, 0]  # of the object, at the centre of the window
-        seen = torch.cat([pose.strain[:, 0], pose.log_scale, point], 1)
-        seen = torch.where(self.used.to(seen.device), seen, 0)
+        seen = self._seen(pose)
         group = y.argmax(1) if self.classes else torch.from_numpy(_groups(z.cpu().numpy())).to(z.device)
         self.reset()
         self.log_weights.fill_(-torch.inf)
@@ -101,6 +106,14 @@ class Gauge(nn.Module):
         return group
 
     @torch.no_grad()
+    def set_hand(self, group: int, hand: int, pose: Pose) -> None:
+        """Say which hand of a group is hand 0, see `hands`; where there is none, its poses (N, 1) as it is count."""
+        assert self.hands is not None and pose.hand is not None
+        self.hands[group] = hand
+        if hand == 0 and (pose.hand > 0).any():
+            self.values[group] = self._seen(pose.rows(pose.hand[:, 0] > 0)).mean(0)
+
+    @torch.no_grad()
     def move(self, groups: Tensor, points: Tensor) -> None:
         """Move the zero of the shift of some groups by points (G, 2) of the object (x, y down, px)."""
         self.values[groups, 3:] += points
@@ -108,8 +121,22 @@ class Gauge(nn.Module):
     def to_data(self, pose: Pose, z: Tensor, y: Tensor) -> Pose:
         """Poses (B, K) of the upright image as poses of the object."""
         strain, log_scale, centre = self._zeros(pose, z, y)
-        moved = pose.moved(centre, 1)
+        moved = replace(pose.moved(centre, 1), hand=self._named(pose, z, y))
         return self._folded(replace(moved, strain=pose.strain - strain, log_scale=pose.log_scale - log_scale))
+
+    def hand_cost(self, pose: Pose, z: Tensor, y: Tensor) -> Tensor | float:
+        """What to add to the KL divergence of poses (B, K), for objects that have one hand only are not mirrored."""
+        if self.hands is None or pose.hand is None:
+            return 0.0
+        only = torch.where(pose.hand < 0, torch.inf, -math.log(2))
+        return torch.where(self.hands[self.group(z, y)][:, None] == 0, only, 0.0)
+
+    def mirrored(self, pose: Pose, weights: Tensor, z: Tensor, y: Tensor) -> Tensor | None:
+        """Probability (B,) that objects are seen mirrored, from poses of the upright image and their weights (B, K)."""
+        hand = self._named(pose, z, y)
+        if self.hands is None or hand is None:
+            return None
+        return torch.where(self.hands[self.group(z, y)] == 0, torch.nan, (weights * (hand < 0)).sum(1))
 
     def turned(self, pose: Pose, which: Tensor) -> Pose:
         """Poses (B, K) of the object, those in the rows `which` (B,) after half a turn about its centre."""
@@ -126,6 +153,7 @@ class Gauge(nn.Module):
 
     def to_upright(self, pose: Pose, z: Tensor, y: Tensor) -> Pose:
         """The inverse of `to_data`, but for turns that leave the motif as it is."""
+        pose = replace(pose, hand=self._named(pose, z, y))
         strain, log_scale, centre = self._zeros(pose, z, y)
         return replace(pose, strain=pose.strain + strain, log_scale=pose.log_scale + log_scale).moved(centre, -1)
 
@@ -142,7 +170,20 @@ class Gauge(nn.Module):
 
     def _zeros(self, pose: Pose, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         zeros = self(z, y)[:, None].expand(*pose.angle.shape, -1)
-        return zeros[..., :2], zeros[..., 2], zeros[..., 3:]
+        return mirrored_strain(zeros[..., :2], pose.hand), zeros[..., 2], zeros[..., 3:]
+
+    def _named(self, pose: Pose, z: Tensor, y: Tensor) -> Tensor | None:
+        """Hands (B, K) of the object of poses of the upright image, and back."""
+        if self.hands is None:
+            return pose.hand
+        sign = torch.where(self.hands[self.group(z, y)] < 0, -1.0, 1.0)[:, None].expand_as(pose.angle)
+        return sign if pose.hand is None else sign * pose.hand
+
+    def _seen(self, pose: Pose) -> Tensor:
+        """Strain, logarithm of the scale and centre (N, 5) in poses (N, 1), as far as they are used."""
+        point = pose.screen_to_object()[1][:, 0]  # of the object, at the centre of the window
+        seen = torch.cat([mirrored_strain(pose.strain, pose.hand)[:, 0], pose.log_scale, point], 1)
+        return torch.where(self.used.to(seen.device), seen, 0)
 
 
 def _groups(z: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:

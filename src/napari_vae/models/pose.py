@@ -2,10 +2,11 @@
 
 An object point ``u`` (about the centre of the canonical image) appears on screen at
 
-    p = s · R(φ) · exp(ε) · u + t
+    p = s · R(φ) · exp(ε) · D^h · u + t
 
 with the angle φ counter-clockwise on screen, the scale s > 0, a traceless symmetric strain ε in the object's own
-frame (so that dilation belongs to the scale; ``exp(ε)`` has determinant 1) and the shift t. Vectors are
+frame (so that dilation belongs to the scale; ``exp(ε)`` has determinant 1), the shift t, and, where the object is seen
+mirrored (h = 1), the reflection D of x to −x. Vectors are
 (x to the right, y down) in pixels inside this module; strain components are those of (x to the right, y **up**),
 so that they turn with φ as a tensor does. Angles are in radians here.
 """
@@ -13,6 +14,7 @@ so that they turn with φ as a tensor does. Angles are in radians here.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -40,12 +42,15 @@ class Pose:
         Logarithm of the scale; > 0 is larger.
     strain : Tensor (…, 2)
         ``(ε_xx, ε_xy)`` in the object's frame, y up; ε_yy = −ε_xx.
+    hand : Tensor (…) or None
+        1, or −1 where the object is seen mirrored; ``None`` where none is.
     """
 
     angle: Tensor
     shift: Tensor
     log_scale: Tensor
     strain: Tensor
+    hand: Tensor | None = None
 
     @classmethod
     def identity(cls, shape: tuple[int, ...], device: torch.device | None = None) -> Pose:
@@ -53,44 +58,58 @@ class Pose:
         zero, pair = (torch.zeros(*shape, *of, device=device, dtype=torch.float32) for of in ((), (2,)))
         return cls(zero, pair, zero, pair)
 
+    @classmethod
+    def joined(cls, poses: Sequence[Pose]) -> Pose:
+        """The rows of several, one after the other."""
+        names = [f.name for f in fields(cls) if getattr(poses[0], f.name) is not None]
+        return cls(**{name: torch.cat([getattr(pose, name) for pose in poses]) for name in names})
+
     def select(self, index: Tensor) -> Pose:
         """Gather ``index`` (B, K) along the second axis of a (B, R) pose."""
-        return Pose(
-            *(
-                v.gather(1, index) if v.ndim == 2 else v.gather(1, index[..., None].expand(-1, -1, v.shape[-1]))
-                for v in (getattr(self, f.name) for f in fields(self))
-            )
+        return self._each(
+            lambda v: v.gather(1, index) if v.ndim == 2 else v.gather(1, index[..., None].expand(-1, -1, v.shape[-1]))
         )
 
     def rows(self, rows: slice | Tensor) -> Pose:
         """Some of the rows."""
-        return Pose(*(getattr(self, f.name)[rows] for f in fields(self)))
+        return self._each(lambda v: v[rows])
 
     def to(self, device: torch.device) -> Pose:
         """The same on a device."""
-        return Pose(*(getattr(self, f.name).to(device) for f in fields(self)))
+        return self._each(lambda v: v.to(device))
 
     def repeat(self, n: int) -> Pose:
         """Every row `n` times, one after the other: (B, …) -> (B·n, …)."""
-        return Pose(*(getattr(self, f.name).repeat_interleave(n, 0) for f in fields(self)))
+        return self._each(lambda v: v.repeat_interleave(n, 0))
 
     def fold(self, n: int) -> Pose:
         """Rows of `n`: (B, H·n) -> (B·H, n)."""
-        return Pose(*(v.reshape(-1, n, *v.shape[2:]) for v in (getattr(self, f.name) for f in fields(self))))
+        return self._each(lambda v: v.reshape(-1, n, *v.shape[2:]))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Pose:
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Pose(**{name: change(value) for name, value in parts.items() if value is not None})
 
     def screen_to_object(self) -> tuple[Tensor, Tensor]:
         """Matrix (…, 2, 2) and offset (…, 2) with ``u = matrix @ p + offset``, in pixels, (x, y down)."""
         cos, sin = torch.cos(self.angle), torch.sin(self.angle)
         inverse_rotation = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
         matrix = _stretch(-self.strain) @ inverse_rotation * torch.exp(-self.log_scale)[..., None, None]
+        if self.hand is not None:
+            matrix = torch.stack([matrix[..., 0, :] * self.hand[..., None], matrix[..., 1, :]], -2)
         return matrix, -(matrix @ self.shift[..., None])[..., 0]
 
-    def after(self, angles: Tensor) -> Pose:
-        """The poses (B, R) on screen of what is seen in these after each image was turned back by angles (R,)."""
+    def after(self, angles: Tensor, hand: Tensor | None) -> Pose:
+        """The poses (B, R) on screen of what is seen in these in images that were changed.
+
+        They were turned back by angles (R,), and then, where a hand (R,) is −1, mirrored.
+        """
         cos, sin = torch.cos(angles), torch.sin(angles)
-        x, y = self.shift.unbind(-1)
+        angle, strain, (x, y) = self.angle, self.strain, self.shift.unbind(-1)
+        if hand is not None:
+            angle, x, strain, hand = angle * hand, x * hand, mirrored_strain(strain, hand), hand.expand_as(angle)
         shift = torch.stack([x * cos + y * sin, y * cos - x * sin], -1)
-        return replace(self, angle=angles + self.angle, shift=shift)
+        return replace(self, angle=angles + angle, shift=shift, strain=strain, hand=hand)
 
     def moved(self, points: Tensor, sign: float) -> Pose:
         """The pose, shifted by where it puts `points` (…, 2) of the object (x, y down): there (1) or back (−1)."""
@@ -116,6 +135,11 @@ class Pose:
     def screen_strain(self) -> Tensor:
         """Strain components (…, 2) turned from the object's frame to the screen (y up)."""
         return turned_strain(self.strain, self.angle)
+
+
+def mirrored_strain(strain: Tensor, hand: Tensor | None) -> Tensor:
+    """Strain components (…, 2) in the axes of the object before it was mirrored, and back."""
+    return strain if hand is None else torch.stack([strain[..., 0], strain[..., 1] * hand], -1)
 
 
 def turned_strain(strain: Tensor, angle: Tensor) -> Tensor:
@@ -221,13 +245,22 @@ def circular_means(angle: Tensor, weights: Tensor) -> Tensor:
     return (weights[..., None] * waves).sum(1)
 
 
-def pose_of(n: int, angle: npt.ArrayLike, shift: npt.ArrayLike, scale: npt.ArrayLike, strain: npt.ArrayLike) -> Pose:
-    """Pose (n, 1) from degrees, screen (row, column) shifts, scales and strains, one or n of each.
+def pose_of(
+    n: int,
+    angle: npt.ArrayLike,
+    shift: npt.ArrayLike,
+    scale: npt.ArrayLike,
+    strain: npt.ArrayLike,
+    mirror: npt.ArrayLike = 0,
+) -> Pose:
+    """Pose (n, 1) from degrees, screen (row, column) shifts, scales, strains and hands (0, 1), one or n of each.
+
+    A hand that is NaN, as of a motif that is its own mirror image, is 0.
 
     Raises
     ------
     InputError
-        If there are neither one nor n of them, one is not finite, or a scale is not positive.
+        If there are neither one nor n of them, one is not finite, a scale is not positive, or a hand not 0 or 1.
     """
 
     def rows(values: npt.ArrayLike, name: str, *shape: int) -> npt.NDArray[np.float32]:
@@ -242,9 +275,13 @@ def pose_of(n: int, angle: npt.ArrayLike, shift: npt.ArrayLike, scale: npt.Array
     scales, shifts = rows(scale, "scale"), rows(shift, "shift", 2)
     if not (scales > 0).all():
         raise InputError("A scale must be above 0; 1 leaves the size as it is.")
+    mirrored = rows(np.nan_to_num(np.asarray(mirror, np.float32)), "mirror")
+    if not np.isin(mirrored, (0, 1)).all():
+        raise InputError("mirror must be 0, as it is, or 1, mirrored.")
     return Pose(
         torch.from_numpy(np.deg2rad(rows(angle, "angle")))[:, None],
         torch.from_numpy(shifts[:, None, ::-1].copy()),
         torch.from_numpy(np.log(scales))[:, None],
         torch.from_numpy(rows(strain, "strain", 2))[:, None],
+        torch.from_numpy(1 - 2 * mirrored)[:, None] if mirrored.any() else None,
     )

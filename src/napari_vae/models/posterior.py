@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .components import COMPONENTS, components_of, has_auxiliary_strain
+from .components import COMPONENTS, has_auxiliary_strain
 from .config import Invariance, ModelConfig
 from .draws import Draws
 from .pose import Pose, turned_copies, uniform_angles
@@ -92,12 +91,14 @@ class PoseReader:
     def __init__(self, config: ModelConfig, size: tuple[int, int]) -> None:
         self.config, self.window = config, size
         self.sizes = {part.name: part.size(size) for part in COMPONENTS.values() if part.inferred(config)}
-        self.copies = math.prod(part.copies(config) for part in components_of(config))
+        self.turns, self.hands = (COMPONENTS[name].copies(config) for name in ("rotation", "mirror"))
+        self.copies = self.turns * self.hands  # first as they are, then mirrored
         self.draws_strain = not has_auxiliary_strain(config)
 
     def views(self, images: Tensor) -> Tensor:
         """Square images (B, C, S, S) with each coarse pose undone: (B, R, C, S, S)."""
-        return turned_copies(images, self.copies) if self.copies > 1 else images[:, None]
+        views = turned_copies(images, self.turns) if self.turns > 1 else images[:, None]
+        return torch.cat([views, views.flip(-1)], 1) if self.hands == 2 else views
 
     def read(self, raw: Tensor) -> PosePosterior:
         """Poses on screen from outputs (B, R, 2n): first the means, then the spreads."""
@@ -113,7 +114,11 @@ class PoseReader:
             values = values[..., 0] if like.ndim < values.ndim else F.pad(values, (0, like.shape[-1] - mean.shape[-1]))
             seen = replace(seen, **{component.part: values})
             spread[name] = sd * component.sd_unit(self.window)  # 0.05 of that at first
-        return PosePosterior(seen.after(uniform_angles(self.copies, raw.device)), spread)
+        angles, hand = uniform_angles(self.turns, raw.device).repeat(self.hands), None
+        if self.hands == 2:
+            hand = torch.ones_like(angles)
+            hand[self.turns :] = -1
+        return PosePosterior(seen.after(angles, hand), spread)
 
     def kl(self, posterior: PosePosterior) -> Tensor:
         """KL divergence (B, R) of each pose from its prior."""

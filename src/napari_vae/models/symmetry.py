@@ -1,5 +1,7 @@
 """Whether a motif looks the same when it is turned: then its angle is known modulo a part of the circle only.
 
+Or when it is mirrored: then it has no hand, and one that was found would be a coin toss.
+
 A motif that looks the same after half a turn has a centre of its own. The mean of the shifts would not give it: which
 of the two angles is found may depend on where the motif lies in the window.
 """
@@ -14,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .pose import Pose
+from .pose import Pose, uniform_angles
 
 if TYPE_CHECKING:
     from .vae import InvariantVAE
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 FOLDS = (6, 4, 3, 2)
 ALIKE = 0.02  # largest difference to the turned image, see `_unlikeness`
 MOST = 0.75  # share of the images that must look the same
+TURNS, FINER = 72, 9  # of a mirror image that is compared: all round, then between two of them
 STEPS = 8  # from the middle to the end of where a centre is looked for
 
 
@@ -45,6 +48,21 @@ def looks_same(model: InvariantVAE, z: Tensor, y: Tensor, n: int) -> Tensor:
     pose = Pose.identity((len(z), 1), z.device)
     turned = replace(pose, angle=pose.angle + 2 * math.pi / n)
     return _unlikeness(_drawn(model, z, y, pose), _drawn(model, z, y, turned))[:, 0] <= ALIKE
+
+
+@torch.no_grad()
+def own_mirror_image(model: InvariantVAE, z: Tensor, y: Tensor) -> Tensor:
+    """Which motifs (B,) look the same as their mirror image, in any turn if the model rotates."""
+    upright = _drawn(model, z, y, Pose.identity((len(z), 1), z.device))
+    coarse, fine = uniform_angles(TURNS, z.device), torch.linspace(-0.5, 0.5, FINER, device=z.device)
+    angle = torch.zeros(len(z), 1, device=z.device)
+    best = torch.full_like(angle, torch.inf)
+    for turns in (coarse, fine * coarse[1]) if "rotation" in model.config.invariances else (coarse[:1],):
+        pose = Pose.identity((len(z), len(turns)), z.device)
+        mirrored = _drawn(model, z, y, replace(pose, angle=angle + turns, hand=-torch.ones_like(pose.angle)))
+        best, index = _unlikeness(upright.expand_as(mirrored), mirrored).min(1, keepdim=True)
+        angle = angle + turns[index]
+    return best[:, 0] <= ALIKE
 
 
 @torch.no_grad()

@@ -169,6 +169,8 @@ class InvariantVAE(nn.Module):
         """The best latents, class, pose and reconstruction of images (B, C, H, W)."""
         look = self.look(images)
         tried = self._try(look, given, 1, None)
+        z, y = tried.content.mean[:, 0], tried.y[:, 0]
+        look.kl = look.kl + self.gauge.hand_cost(look.posed.pose, z, y)
         turns = self._rank(images, look, tried, 2 * KEEP)[:, 0]
         posed = look.posed.select(turns)
         weighed = self._weigh(images, look, tried, turns[:, None], posed.pose)
@@ -178,16 +180,17 @@ class InvariantVAE(nn.Module):
         pose, pose_sd, circular = self._lie(images, tried, posed, pose, weights)
         pose_sd = {name: sd[rows, best] for name, sd in posed.spread.items()} | pose_sd
         return Explanation(
-            mean=tried.content.mean[:, 0],
+            mean=z,
             log_var=tried.content.log_var[:, 0],
             pose=pose,
             pose_sd=pose_sd,
             logits=weighed.logits[rows, 0, best],
             evidence=self._sum(look, tried, weighed, given, torch.zeros_like(weighed.posed[:, 0])),
-            y=tried.y[:, 0],
+            y=y,
             orientation=turns[rows, best],
             circular=circular,
             inferred=self.observed.infer(look.features, given),
+            mirrored=self.gauge.mirrored(posed.pose, weights, z, y),
         )
 
     def _lie(

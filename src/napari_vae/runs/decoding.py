@@ -47,9 +47,9 @@ def draw(run: Run, values: dict[str, float], label: int | None = None) -> npt.ND
 
 
 def traverse(run: Run, values: dict[str, float], along: Freedom, label: int | None = None) -> npt.NDArray[np.float32]:
-    """Images (`FRAMES`, H, W) while one of the values runs over its range and the others stay."""
-    steps = np.linspace(along.low, along.high, FRAMES)
-    return _draw(run, {n: steps if n == along.name else np.full(FRAMES, v) for n, v in values.items()}, label)
+    """Images (`FRAMES`, or 2 of a hand; H, W) while one of the values runs over its range and the others stay."""
+    steps = np.linspace(along.low, along.high, 2 if along.whole else FRAMES)
+    return _draw(run, {n: steps if n == along.name else np.full(len(steps), v) for n, v in values.items()}, label)
 
 
 def _draw(run: Run, values: dict[str, npt.NDArray[np.float64]], label: int | None) -> npt.NDArray[np.float32]:

@@ -200,6 +200,7 @@ class Run:
         shift: npt.ArrayLike = (0, 0),
         scale: npt.ArrayLike = 1,
         strain: npt.ArrayLike = (0, 0),
+        mirror: npt.ArrayLike = 0,
     ) -> npt.NDArray[np.float32]:
         """Images of latents, drawn in any pose.
 
@@ -219,6 +220,8 @@ class Run:
             Larger than 1 is larger.
         strain : (2,) or (N, 2)
             ``(strain_xx, strain_xy)`` in the object's frame.
+        mirror : 0, 1 or (N,)
+            Whether to draw the mirror image.
 
         Returns
         -------
@@ -235,7 +238,7 @@ class Run:
             raise InputError(
                 f"This model has {self.model_config.latent_dim} latents; z must be (N, that many), finite."
             )
-        pose = pose_of(len(latents), angle, shift, scale, strain)
+        pose = pose_of(len(latents), angle, shift, scale, strain, mirror)
         y = one_row(self.scale, label, condition, len(latents))
         device, parts = torch.device(self.device), []
         for start in range(0, len(latents), BATCH):

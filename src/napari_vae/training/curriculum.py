@@ -35,6 +35,7 @@ from ..core.clusters import cluster
 from ..models.components import has_auxiliary_strain, may_lie_off_centre
 from ..models.config import ModelConfig, Ramp, TrainConfig
 from ..models.evidence import Target
+from ..models.pose import mirrored_strain
 from ..models.posterior import pick
 from ..models.vae import InvariantVAE
 from .batches import Batches
@@ -237,7 +238,8 @@ class Teacher(nn.Module):
     def _pose(self, images: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         look, turns = self.model.likeliest(images, given)
         pose = look.posed.pose
-        return turns, pose.angle.gather(1, turns), pick(pose.strain, turns)[:, 0]
+        strain = mirrored_strain(pose.strain, pose.hand)  # the axes of a class are those of its object
+        return turns, pose.angle.gather(1, turns), pick(strain, turns)[:, 0]
 
 
 def provisional_classes(model: InvariantVAE, batches: Batches) -> Tensor | None:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.progress import Progress
-from ..models.config import INVARIANCES, Invariance, ModelConfig, TrainConfig
+from ..models.components import COMPONENTS
+from ..models.config import Invariance, ModelConfig, TrainConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..patches.patches import Patches
 
 STEPS, BATCH = 300, 50  # of each training
+TRIED = [name for name, part in COMPONENTS.items() if part.suggested]
 LATENTS = (1, 2, 3, 5)  # invariances are compared with the most, so that none is taken for want of latents
 CLEAR = 0.05  # nats a pixel: about what it takes to lower the unexplained variance by 10 %
 STEADIER = 0.15  # agreement by which another window must beat the usual one
@@ -68,10 +70,10 @@ class Scan:
 
     def choose_invariances(self) -> Iterator[Progress]:
         """Add the invariance that gains most, as long as one gains clearly."""
-        while len(self.best.model.invariances) < len(INVARIANCES):
+        while len(self.best.model.invariances) < len(TRIED):
             known = self.best.model.invariances
             now = self._with(known, LATENTS[-1])
-            rivals = [self._with((*known, name), LATENTS[-1]) for name in INVARIANCES if name not in known]
+            rivals = [self._with((*known, name), LATENTS[-1]) for name in TRIED if name not in known]
             for choice in (now, *rivals):
                 yield from self._train(choice, 0)
             for rival in sorted(rivals, key=lambda choice: self.trials[choice].losses[0]):
@@ -82,7 +84,7 @@ class Scan:
             (name,) = set(rival.model.invariances) - set(known)
             self.reasons.append(f"{name.capitalize()} explains held-out windows better, by {self._gain(rival, now)}.")
             self.best = self._with(rival.model.invariances, self.best.model.latent_dim)
-        left = [name for name in INVARIANCES if name not in self.best.model.invariances]
+        left = [name for name in TRIED if name not in self.best.model.invariances]
         if left:
             self.reasons.append(f"No clear gain: {', '.join(left)}.")
 

@@ -18,17 +18,27 @@ class Knob(QWidget):
         At first, and after a double-click on the name.
     unit : str
         Behind the value.
+    whole : bool
+        Whether there is nothing between whole numbers.
     """
 
     changed = Signal()
 
     def __init__(
-        self, name: str, low: float, high: float, value: float, unit: str, tooltip: str, parent: QWidget | None = None
+        self,
+        name: str,
+        low: float,
+        high: float,
+        value: float,
+        unit: str,
+        tooltip: str,
+        whole: bool = False,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.name, self.low, self.high, self._unit = name, low, high, unit
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(0, STEPS)
+        self.slider.setRange(0, round(high - low) if whole else STEPS)
         self.slider.setAccessibleName(name)
         self._words = QLabel()
         self._words.setMinimumWidth(self._words.fontMetrics().horizontalAdvance("−0.00 px"))
@@ -47,12 +57,12 @@ class Knob(QWidget):
     @property
     def value(self) -> float:
         """Where the slider stands."""
-        return self.low + (self.high - self.low) * self.slider.value() / STEPS
+        return self.low + (self.high - self.low) * self.slider.value() / self.slider.maximum()
 
     def set_value(self, value: float) -> None:
         """Move the slider; ``changed`` keeps still."""
         with QSignalBlocker(self.slider):
-            self.slider.setValue(round(STEPS * (value - self.low) / ((self.high - self.low) or 1.0)))
+            self.slider.setValue(round(self.slider.maximum() * (value - self.low) / ((self.high - self.low) or 1.0)))
         self._say()
 
     def _on_moved(self, step: int) -> None:

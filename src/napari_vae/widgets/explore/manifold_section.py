@@ -153,7 +153,7 @@ class ManifoldSection(QWidget):
     def _offer(self, opened: OpenRun) -> None:
         self._freedoms = freedoms(opened.run)
         for one in self._freedoms:
-            knob = Knob(one.name, one.low, one.high, one.neutral, one.unit, one.means)
+            knob = Knob(one.name, one.low, one.high, one.neutral, one.unit, one.means, one.whole)
             knob.changed.connect(self._draw)
             self.knobs[one.name] = knob
             self._sliders.addWidget(knob)
