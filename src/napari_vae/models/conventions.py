@@ -15,7 +15,6 @@ from .symmetry import MOST, inversion_centres, looks_same, own_mirror_image, sym
 from .vae import InvariantVAE
 
 MOTIFS = 200  # images that show whether the motif is symmetric
-MIRRORED, AT_ONCE = 40, 8  # those that tell whether it is its own mirror image; a motif is drawn in many turns
 FEWEST, ENOUGH = 200, 800  # images of a group that show whether it is polar
 ODD_FOLD = {6: 3, 4: 1, 2: 1}  # what is left of the symmetry of polar motifs
 
@@ -77,12 +76,13 @@ def _orient(
 
 def _name_hands(model: InvariantVAE, z: Tensor, y: Tensor, pose: Pose, group: Tensor) -> None:
     """Call the commoner hand of every group 0, if its motifs are not their own mirror images."""
-    assert pose.hand is not None
-    for number in group.unique():
-        rows = torch.nonzero(group == number)[:, 0]
-        own = [own_mirror_image(model, z[some], y[some]) for some in rows[:MIRRORED].split(AT_ONCE)]
-        hand = 0 if torch.cat(own).float().mean() >= MOST else 1 if pose.hand[rows].mean() >= 0 else -1
-        model.gauge.set_hand(int(number), hand, pose.rows(rows))
+    assert pose.hand is not None and model.gauge.hands is not None
+    model.gauge.hands.zero_()
+    rows = {int(number): torch.nonzero(group == number)[:, 0] for number in group.unique()}
+    some = {number: of[:MOTIFS] for number, of in rows.items()}
+    own = {number: own_mirror_image(model, z[of], y[of]).float().mean() >= MOST for number, of in some.items()}
+    for number, of in rows.items():
+        model.gauge.set_hand(number, 0 if own[number] else 1 if pose.hand[of].mean() >= 0 else -1, pose.rows(of))
 
 
 def _centre(model: InvariantVAE, z: Tensor, y: Tensor, pose: Pose, group: Tensor) -> None:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .pose import Pose, uniform_angles
+from .pose import Pose
 
 if TYPE_CHECKING:
     from .vae import InvariantVAE
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 FOLDS = (6, 4, 3, 2)
 ALIKE = 0.02  # largest difference to the turned image, see `_unlikeness`
 MOST = 0.75  # share of the images that must look the same
-TURNS, FINER = 72, 9  # of a mirror image that is compared: all round, then between two of them
 STEPS = 8  # from the middle to the end of where a centre is looked for
 
 
@@ -52,17 +51,13 @@ def looks_same(model: InvariantVAE, z: Tensor, y: Tensor, n: int) -> Tensor:
 
 @torch.no_grad()
 def own_mirror_image(model: InvariantVAE, z: Tensor, y: Tensor) -> Tensor:
-    """Which motifs (B,) look the same as their mirror image, in any turn if the model rotates."""
-    upright = _drawn(model, z, y, Pose.identity((len(z), 1), z.device))
-    coarse, fine = uniform_angles(TURNS, z.device), torch.linspace(-0.5, 0.5, FINER, device=z.device)
-    angle = torch.zeros(len(z), 1, device=z.device)
-    best = torch.full_like(angle, torch.inf)
-    for turns in (coarse, fine * coarse[1]) if "rotation" in model.config.invariances else (coarse[:1],):
-        pose = Pose.identity((len(z), len(turns)), z.device)
-        mirrored = _drawn(model, z, y, replace(pose, angle=angle + turns, hand=-torch.ones_like(pose.angle)))
-        best, index = _unlikeness(upright.expand_as(mirrored), mirrored).min(1, keepdim=True)
-        angle = angle + turns[index]
-    return best[:, 0] <= ALIKE
+    """Which motifs (B,) look the same as their mirror image, when it is turned, moved and strained as the model can.
+
+    The model must take all motifs for such as have no hand, so that it does not mirror what it explains.
+    """
+    pose = Pose.identity((len(z), 1), z.device)
+    mirrored = _drawn(model, z, y, replace(pose, hand=-torch.ones_like(pose.angle)))[:, 0]
+    return _unlikeness(mirrored, model.likelihood.mean(model.explain(mirrored, y).logits)) <= ALIKE
 
 
 @torch.no_grad()
