@@ -29,7 +29,7 @@ Files = Annotated[
 Model = Annotated[
     str,
     typer.Option(
-        help="vae, or with r(otation), t(ranslation), s(cale): rvae, trvae, trsvae …, strain-rvae; "
+        help="vae, or with r(otation), t(ranslation), s(cale): rvae, trvae, trsvae …, strain-rvae, mirror-rvae; "
         "conditional crvae …, semi-supervised ss-rvae …, joint j-rvae …"
     ),
 ]
