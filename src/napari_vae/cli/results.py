@@ -107,5 +107,5 @@ def explore(
     """Let a deep kernel choose what is measured next, on values that are known: how many would have been enough?"""
     from .explore import replay
 
-    options = {"goal": goal, "columns": columns, "angle": angle, "budget": budget, "start": start, "network": network}
-    replay(source, target, out, model_run=model_run, **options, **exploration)
+    options: dict[str, Any] = {"goal": goal, "columns": columns, "angle": angle, "budget": budget, "start": start}
+    replay(source, target, out, model_run=model_run, network=network, **options, **exploration)

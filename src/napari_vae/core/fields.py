@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from pydantic import Field, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
 
 from .errors import InputError
 
@@ -134,7 +133,7 @@ class Setting:
         InputError
             If it means none that is possible.
         """
-        return read_as(self.option, text, self.annotation, self.kind) if isinstance(text, str) else text
+        return read_as(self.option, text, self.annotation) if isinstance(text, str) else text
 
     @property
     def _alternatives(self) -> list[dict[str, Any]]:
@@ -145,11 +144,11 @@ class Setting:
 def settings_of(cls: type) -> dict[str, Setting]:
     """The fields of a class of settings by their names."""
     hints, schema = get_type_hints(cls, include_extras=True), TypeAdapter(cls).json_schema()
-    return {name: Setting(name, _bare(hints[name]), field) for name, field in schema["properties"].items()}
+    return {name: Setting(name, hints[name], field) for name, field in schema["properties"].items()}
 
 
-def read_as(option: str, text: str, kind: Any, words: str = "") -> Any:
-    """The value of a kind, such as `Seed`, that a text means; `words` say what is possible.
+def read_as(option: str, text: str, kind: Any) -> Any:
+    """The value of a kind, such as `Seed`, that a text means.
 
     Raises
     ------
@@ -162,7 +161,7 @@ def read_as(option: str, text: str, kind: Any, words: str = "") -> Any:
             return adapter.validate_python(value)
         except ValidationError:
             continue
-    raise InputError(f"{option} is {words or possible(adapter.json_schema())}, not {quoted(text)}.")
+    raise InputError(f"{option} is {possible(adapter.json_schema())}, not {quoted(text)}.")
 
 
 def possible(schema: Mapping[str, Any]) -> str:
@@ -205,15 +204,6 @@ def _limits(schema: Mapping[str, Any]) -> str:
     if "exclusiveMinimum" in schema:
         return f" above {schema['exclusiveMinimum']:g}"
     return "" if least is None else f" from {least:g}"
-
-
-def _bare(annotation: Any) -> Any:
-    """An annotation with its limits, but without what belongs to a field only, such as names of earlier versions."""
-    if get_origin(annotation) is not Annotated:
-        return annotation
-    kind, *marks = get_args(annotation)
-    limits = [limit for mark in marks for limit in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]
-    return Annotated[(kind, *limits)] if limits else kind
 
 
 def _numbers(text: str) -> Iterator[int | float]:
