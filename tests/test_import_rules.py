@@ -22,6 +22,8 @@ ROOMS += ["learning", "layers", "batch", "cli", "widgets"]
 #: Those that compute with torch, and the only modules of others that do.
 COMPUTING = ("models", "runs", "training", "workflow", "learning", "layers.analysis")
 COMPUTING += ("batch.encoding", "batch.models", "batch.sources", "batch.together", "cli.explore", "cli.window")
+#: Of learning what the window needs before a job begins.
+OF_FORMS = ("config", "explore.record", "explore.stopping")
 HEAVY = ("torch", "napari", "qtpy", "PySide6", "PyQt6", "magicgui", "pyqtgraph")
 
 
@@ -93,6 +95,7 @@ def test_no_module_but_those_that_compute_loads_torch_or_a_window():
         if not name.startswith((*COMPUTING, "widgets", "__main__")) and name != "__init__"
     ]
     assert len(names) > 20
+    names += [f"napari_vae.learning.{name}" for name in OF_FORMS]
     loaded = loaded_after("import importlib; " + "; ".join(f"importlib.import_module({name!r})" for name in names))
     assert not loaded & set(HEAVY)
 
