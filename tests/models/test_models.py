@@ -206,7 +206,7 @@ def test_z1_says_most(cards):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"invariances": ("mirror",)}, "rotation, translation, scale, strain"),
+        ({"invariances": ("colour",)}, "rotation, translation, scale, strain"),
         ({"latent_dim": 0}, "1 … 64"),
         ({"latent_dim": 2.0}, "whole number"),
         ({"hidden": (0,)}, "hidden"),
