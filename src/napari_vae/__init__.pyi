@@ -38,9 +38,9 @@ from .runs.run import load_run as load_run
 from .training.fit import fit as fit
 from .training.fit import iter_fit as iter_fit
 from .workflow.advise import advise as advise
-from .workflow.analyze import Analysis as Analysis
 from .workflow.analyze import analyze as analyze
 from .workflow.apply import apply_run as apply_run
+from .workflow.archive import Analysis as Analysis
 from .workflow.archive import list_runs as list_runs
 from .workflow.archive import load_analysis as load_analysis
 

@@ -10,7 +10,7 @@ import pytest
 
 import napari_vae as nv
 from napari_vae.analysis.figures.micrographs import round_length
-from napari_vae.workflow.analyze import Analysis
+from napari_vae.workflow.archive import Analysis
 from napari_vae.workflow.report import table_html, write_report
 from napari_vae.workflow.report_figures import figures
 

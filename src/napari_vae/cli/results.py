@@ -78,7 +78,8 @@ def export(
 ) -> None:
     """Write the table of latents of a finished analysis for other programs."""
     from ..io.writing import check_table_name, origin_in, write_table
-    from ..workflow.archive import describe, load_analysis
+    from ..workflow.archive import load_analysis
+    from ..workflow.findings import describe
 
     check_table_name(to)
     analysis = load_analysis(folder)

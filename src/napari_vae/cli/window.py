@@ -18,7 +18,8 @@ from ..layers.points import KEY
 from ..layers.results import points_name
 from ..models.config import TrainConfig
 from ..samples import micrograph
-from ..workflow.analyze import Analysis, analyze
+from ..workflow.analyze import analyze
+from ..workflow.archive import Analysis
 
 SAMPLES = ("graphene", "perovskite")
 SIZE = 512  # pixels, which hold about a thousand atoms of graphene

@@ -3,106 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
-from os import PathLike
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..core.micrograph import Micrograph, as_micrograph
+from ..core.micrograph import as_micrograph
 from ..core.progress import Stage, drain
 from ..core.settings import check_count
 from ..models.columns import Names, check_columns, columns_of, name_classes, other_names, read_columns
 from ..models.given import Given
+from .archive import Analysis
 from .atoms import find_atoms
+from .findings import CLASS
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import pandas as pd
 
     from ..models.config import ModelConfig, TrainConfig
     from ..patches.patches import Patches
     from ..runs.run import Run
-
-CLASS = ("class", "class_name")
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """What was found on a micrograph.
-
-    Parameters
-    ----------
-    micrograph : Micrograph
-        The image.
-    atoms : DataFrame
-        Every detected atom; positions in pixels.
-    patches : Patches
-        Windows around the atoms that are far enough from the border.
-    run : Run
-        The trained model.
-    latents : DataFrame
-        One row per window: the columns of `atoms`, those of `Run.encode`, ``class`` (int) when clustered or found by
-        the model, and ``class_name`` where its classes have names. The index is that of `atoms`.
-    settings : dict
-        What `analyze` was asked for.
-    """
-
-    micrograph: Micrograph
-    atoms: pd.DataFrame
-    patches: Patches
-    run: Run
-    latents: pd.DataFrame
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def classes(self) -> pd.Series | None:
-        """Class of every row of `latents`, or ``None`` when there are none."""
-        return self.latents.get("class")
-
-    @property
-    def encoded(self) -> pd.DataFrame:
-        """The columns of `latents` that the model inferred."""
-        return self.latents.drop(columns=[*self.atoms.columns, *CLASS], errors="ignore")
-
-    @cached_property
-    def reconstruction(self) -> npt.NDArray[np.float32]:
-        """What the model makes of every window, (N, C, H, W) normalised like ``patches.data``."""
-        return self.run.reconstruct(self.patches, condition=self.condition)
-
-    @property
-    def condition(self) -> npt.NDArray[Any] | None:
-        """What a conditional model was given with every window, from the table of atoms."""
-        return read_columns(columns_of(condition=self.settings.get("condition")), self.patches.atoms).condition
-
-    @property
-    def frame_shape(self) -> tuple[int, ...]:
-        """Shape of the micrograph without channels: ``(Y, X)`` or ``(T, Y, X)``."""
-        return self.micrograph.shape[1:] if self.micrograph.axes == "CYX" else self.micrograph.shape
-
-    def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write tables, images, pictures, the run and ``report.html`` into a folder, all of it or nothing.
-
-        Parameters
-        ----------
-        folder : path
-            Created with its parents.
-        overwrite : bool
-            Replace an analysis that is already there. A folder of anything else is never replaced.
-
-        Raises
-        ------
-        InputError
-            If the folder holds something that may not be replaced.
-
-        Examples
-        --------
-        >>> analyze(read("HAADF.dm3")).save("results")  # doctest: +SKIP
-        """
-        from .archive import save_analysis
-
-        return save_analysis(self, folder, overwrite=overwrite)
 
 
 def analyze(

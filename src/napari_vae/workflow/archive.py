@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,15 +19,13 @@ from ..core.micrograph import Micrograph
 from ..core.settings import Count, Open, Positive, Saved, Whole
 from ..models.columns import check_latents
 from ..models.config import ModelConfig
+from .findings import Findings, describe
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .analyze import Analysis
-
 #: The file that marks a folder as a saved analysis.
 RECORD = "analysis.json"
-FORMAT = 1
 TABLES = ("atoms.csv", "latents.csv")
 
 
@@ -67,6 +65,49 @@ class AnalysisFile(Saved):
     provenance: Open
 
 
+@dataclass(frozen=True)
+class Analysis(Findings):
+    """What was found on a micrograph.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+        The image.
+    atoms : DataFrame
+        Every detected atom; positions in pixels.
+    patches : Patches
+        Windows around the atoms that are far enough from the border.
+    run : Run
+        The trained model.
+    latents : DataFrame
+        One row per window: the columns of `atoms`, those of `Run.encode`, ``class`` (int) when clustered or found by
+        the model, and ``class_name`` where its classes have names. The index is that of `atoms`.
+    settings : dict
+        What `analyze` was asked for.
+    """
+
+    def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write tables, images, pictures, the run and ``report.html`` into a folder, all of it or nothing.
+
+        Parameters
+        ----------
+        folder : path
+            Created with its parents.
+        overwrite : bool
+            Replace an analysis that is already there. A folder of anything else is never replaced.
+
+        Raises
+        ------
+        InputError
+            If the folder holds something that may not be replaced.
+
+        Examples
+        --------
+        >>> analyze(read("HAADF.dm3")).save("results")  # doctest: +SKIP
+        """
+        return save_analysis(self, folder, overwrite=overwrite)
+
+
 def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
     """Return `folder` as a path if an analysis may be written there; ask this before long work.
 
@@ -85,7 +126,7 @@ def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Pat
     return path
 
 
-def save_analysis(analysis: Analysis, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
+def save_analysis(analysis: Findings, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
     """Write an analysis; see `Analysis.save`."""
     from .report import write_report
 
@@ -127,7 +168,6 @@ def _read(path: Path, micrograph: str | PathLike[str] | None) -> Analysis:
     from ..io.writing import read_table
     from ..patches.patches import extract_patches
     from ..runs.run import load_run
-    from .analyze import Analysis
 
     record = read_json(path / RECORD, AnalysisFile)
     try:
@@ -208,40 +248,19 @@ def _model_name(settings: dict[str, Any]) -> str:
         return ""
 
 
-def describe(analysis: Analysis) -> dict[str, Any]:
-    """What is written down with an analysis: source, calibration, settings, versions and counts."""
-    from .. import __version__
-
-    image = analysis.micrograph
-    known = {key: value for key, value in vars(image).items() if key != "data"}
-    source = Path(image.metadata.get("path", ""))
-    return {
-        "format": FORMAT,
-        "napari_vae": __version__,
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "micrograph": {**known, "shape": image.shape, "dtype": str(image.data.dtype), "stamp": stamp(source)[1:]},
-        "settings": analysis.settings,
-        "detection": dict(analysis.atoms.attrs.get("napari_vae", {})),
-        "atoms": len(analysis.atoms),
-        "windows": len(analysis.patches),
-        "classes": None if analysis.classes is None else int(analysis.classes.nunique()),
-        "provenance": analysis.run.provenance,
-    }
-
-
 def _plain(value: Any) -> Any:
     """NumPy numbers and arrays as plain ones; anything else that JSON does not know as text."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def _write_tables(analysis: Analysis, folder: Path) -> None:
+def _write_tables(analysis: Findings, folder: Path) -> None:
     from ..io.writing import write_table
 
     for name, table in zip(TABLES, (analysis.atoms, analysis.latents), strict=True):
         write_table(table, folder / name)
 
 
-def _write_images(analysis: Analysis, folder: Path) -> None:
+def _write_images(analysis: Findings, folder: Path) -> None:
     from ..io.writing import write_image
 
     image = analysis.micrograph
@@ -252,7 +271,7 @@ def _write_images(analysis: Analysis, folder: Path) -> None:
         write_image(data, folder / f"{name}.tif", axes=axes, labels=name == "classes", **calibration)
 
 
-def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
+def result_images(analysis: Findings) -> dict[str, tuple[Any, str]]:
     """Reconstruction, residual and classes in the frame of the micrograph, and the manifold, each with its axes."""
     from ..analysis.cells import CELL_RADIUS, class_labels
     from ..patches.patches import paste_patches, symbol_spacing

@@ -11,14 +11,13 @@ import numpy as np
 
 from ..analysis.figures.data import is_latent
 from ..analysis.figures.saving import figure_bytes
-from .archive import describe
+from .findings import Findings, describe
 from .page import page, table_html, text_of
 from .report_figures import figures
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .analyze import Analysis
 
 FILES = {
     "atoms.csv": "every detected atom: position in pixels, amplitude, width, errors",
@@ -33,12 +32,12 @@ FILES = {
 }
 
 
-def write_report(analysis: Analysis, folder: Path) -> Path:
+def write_report(analysis: Findings, folder: Path) -> Path:
     """Write ``report.html`` and its pictures into `folder`.
 
     Parameters
     ----------
-    analysis : Analysis
+    analysis : Findings
         What to tell about.
     folder : path
         An existing folder; ``pictures/`` is made in it.
@@ -60,7 +59,7 @@ def write_report(analysis: Analysis, folder: Path) -> Path:
     return target
 
 
-def _page(analysis: Analysis, pictures: list[str], files: dict[str, str]) -> str:
+def _page(analysis: Findings, pictures: list[str], files: dict[str, str]) -> str:
     record = describe(analysis)
     name = analysis.micrograph.name
     links = "".join(
@@ -82,7 +81,7 @@ def _page(analysis: Analysis, pictures: list[str], files: dict[str, str]) -> str
     return page(f"{name} – napari-vae", "\n".join(part for part in parts if part))
 
 
-def _summary(analysis: Analysis) -> str:
+def _summary(analysis: Findings) -> str:
     patches = analysis.patches
     invariances = ", ".join(analysis.run.model_config.invariances) or "no pose"
     kind = analysis.run.model_config.kind
@@ -93,7 +92,7 @@ def _summary(analysis: Analysis) -> str:
     return " ".join(filter(None, [text, patches.describe_dropped()]))
 
 
-def _facts(analysis: Analysis) -> str:
+def _facts(analysis: Findings) -> str:
     image, history = analysis.micrograph, analysis.run.history
     scale = f"{image.scale[1]:.4g} {image.units}" if image.pixel_size else "unknown"
     facts = {
@@ -116,7 +115,7 @@ def _latents_table(latents: pd.DataFrame) -> str:
     return table_html(rows, ["column", "minimum", "5 %", "median", "95 %", "maximum"])
 
 
-def _classes_table(analysis: Analysis) -> str:
+def _classes_table(analysis: Findings) -> str:
     latents = analysis.latents
     shown = [c for c in latents if str(c) in ("amplitude", "reconstruction_error") or is_latent(str(c))]
     groups = latents.groupby("class_name" if "class_name" in latents else "class")

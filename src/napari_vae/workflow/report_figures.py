@@ -16,10 +16,10 @@ from ..analysis.figures.windows import class_means_figure, examples_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .analyze import Analysis
+    from .findings import Findings
 
 
-def figures(analysis: Analysis) -> dict[str, tuple[Figure, str]]:
+def figures(analysis: Findings) -> dict[str, tuple[Figure, str]]:
     """Every figure of an analysis under the name of its file, with its caption."""
     data, found = FigureData.of(analysis), FigureData(analysis.atoms, analysis.micrograph, analysis.patches)
     drawn: dict[str, tuple[Figure, str]] = {}
