@@ -131,7 +131,7 @@ def test_saving_that_fails_leaves_what_was_there(analysis, folder, monkeypatch):
     def full(*args):
         raise OSError("no space left")
 
-    monkeypatch.setattr("napari_vae.workflow.report.write_report", full)
+    monkeypatch.setattr("napari_vae.workflow.archive.write_report", full)
     with pytest.raises(OSError, match="no space"):
         analysis.save(folder, overwrite=True)
     assert sorted(path.name for path in folder.parent.rglob("*")) == before

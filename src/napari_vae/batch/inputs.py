@@ -12,7 +12,7 @@ from pathlib import Path
 from ..core.errors import InputError
 from ..core.folders import user_path
 from ..io.reading import FORMATS
-from ..workflow.archive import RECORD
+from ..workflow.analysis_record import RECORD
 
 Patterns = str | PathLike[str] | Sequence[str | PathLike[str]]
 

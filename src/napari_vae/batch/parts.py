@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
 from pydantic import BaseModel, Field
 
 from ..atoms.recipe import Recipe
@@ -15,9 +16,6 @@ from ..core.normalization import Normalization
 from ..core.settings import Saved, Whole, allowed
 from ..io.json_files import read_json
 from ..io.writing import read_table, write_table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MARKER = "job.json"
 COUNT = "atoms_found"  # attribute of a part: how many atoms the frame has, with a window or without
@@ -96,8 +94,6 @@ class Parts:
 
     def join(self, frames: list[int]) -> pd.DataFrame:
         """One table of all frames, atoms numbered through as `detect_atoms` numbers them."""
-        import pandas as pd
-
         tables, first = [], 0
         for frame in frames:
             table = read_table(self._path(frame))

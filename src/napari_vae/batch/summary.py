@@ -15,7 +15,7 @@ import pandas as pd
 from ..core.errors import InputError
 from ..core.folders import replacing
 from ..io.csv_tables import write_csv
-from ..workflow.archive import RECORD
+from ..workflow.analysis_record import RECORD
 from ..workflow.page import page, text_of
 from ..workflow.records import BEGUN, FAILED, FOLDER, records_in
 from .outcomes import Outcome

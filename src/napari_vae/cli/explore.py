@@ -19,7 +19,8 @@ from ..io.writing import read_table
 from ..learning.explore.loop import iter_explore
 from ..learning.gp.deep_kernel import DeepKernelGP
 from ..runs.run import Run, load_run
-from ..workflow.archive import RECORD, load_analysis
+from ..workflow.analysis_record import RECORD
+from ..workflow.archive import load_analysis
 from .options import names_in
 from .terminal import progress_bars, say
 

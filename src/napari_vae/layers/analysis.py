@@ -17,7 +17,8 @@ from ..core.placement import Placement
 from ..models.columns import other_names
 from ..patches.patches import extract_patches
 from ..runs.run import load_run
-from ..workflow.archive import RECORD, Analysis, check_folder, load_analysis
+from ..workflow.analysis_record import RECORD
+from ..workflow.archive import Analysis, check_folder, load_analysis
 from ..workflow.findings import CLASS
 from .identity import belongs, linked, ours
 from .images import image_layer, micrograph_from_layer

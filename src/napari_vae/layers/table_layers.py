@@ -19,6 +19,7 @@ from ..core.placement import KEPT, Placement
 from ..core.positions import check_table, frame_numbers
 from ..io.json_files import read_json
 from ..io.writing import read_table
+from ..workflow.analysis_record import RECORD, TABLES, AnalysisFile
 from ..workflow.records import PIXEL, UNIT, read_record
 from .points import KEY, LayerData, atoms_to_points, latent_style, placement_of
 
@@ -92,12 +93,10 @@ def _noted(origin: dict[str, Any]) -> Placement | None:
 
 def _of_analysis(path: Path) -> Placement | None:
     """As the analysis says whose table it is."""
-    from ..workflow import archive
-
-    record = path.parent / archive.RECORD
-    if path.name not in archive.TABLES or not record.is_file():
+    record = path.parent / RECORD
+    if path.name not in TABLES or not record.is_file():
         return None
-    image = read_json(record, archive.AnalysisFile).micrograph
+    image = read_json(record, AnalysisFile).micrograph
     known = Micrograph(np.zeros((1,) * len(image.axes)), image.pixel_size, image.units, image.axes)
     return Placement.of_micrograph(replace(known, metadata=image.metadata.plain()))
 

@@ -1,3 +1,3 @@
-from .advise import Advice as Advice
+from .advice import Advice as Advice
 from .advise import iter_advise as iter_advise
 from .apply import Applied as Applied

@@ -9,49 +9,24 @@ same from the same atoms: the agreement of the latents of two seeds.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..core.errors import InputError
+from ..core.micrograph import as_micrograph
 from ..core.positions import check_table, table_spacing
 from ..core.progress import Progress, drain, never
-from ..models.config import ModelConfig, TrainConfig
+from ..models.config import TrainConfig
 from ..patches.patches import SMALLEST_WINDOW, Patches, check_window, extract_patches, suggest_window
+from .advice import Advice
 from .trials import BATCH, Scan, Stopped
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MOST_ATOMS, FEWEST_ATOMS = 600, 60
 SIDE = 20  # windows are compared at about so many pixels a side, which is enough to see poses
 SPACINGS = (2.0, 1.5, 3.0)  # sizes of windows; the first one unless another is clearly better
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What a scan suggests.
-
-    Parameters
-    ----------
-    model : ModelConfig
-        Invariances and number of latents.
-    window : int
-        Size of the windows in pixels.
-    table : DataFrame
-        One row per model that was tried, in that order: ``window``, ``invariances``, ``latents``, ``held_out`` (loss on
-        held-out windows, in nats per window above the floor; the mean of the seeds; to be compared within a window
-        only), ``spread`` (between two seeds, NaN after one), ``agreement`` (of the latents of two seeds, 0 … 1) and
-        ``suggested``.
-    reasons : str
-        Why, in sentences.
-    """
-
-    model: ModelConfig
-    window: int
-    table: pd.DataFrame
-    reasons: str
 
 
 def advise(
@@ -157,8 +132,6 @@ def iter_advise(
 
 def _sizes(image: Any, atoms: pd.DataFrame, windows: Sequence[int] | None) -> list[int]:
     """Windows to choose from, each once; those that do not fit the image are left out unless they were asked for."""
-    from ..core.micrograph import as_micrograph
-
     check_table(atoms)
     shape = as_micrograph(image[0] if isinstance(image, list | tuple) else image).shape
     if windows is not None:

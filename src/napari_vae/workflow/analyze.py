@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import pandas as pd
+
+from ..core.class_colors import MOST_LABELS
+from ..core.clusters import cluster
+from ..core.device import choose_device
 from ..core.micrograph import as_micrograph
 from ..core.progress import Stage, drain
 from ..core.settings import check_count
 from ..models.columns import Names, check_columns, columns_of, name_classes, other_names, read_columns
+from ..models.config import ModelConfig, TrainConfig
 from ..models.given import Given
+from ..patches.patches import Patches, check_window, extract_patches
+from ..runs.run import Run
+from ..training.fit import iter_fit
 from .archive import Analysis
 from .atoms import find_atoms
 from .findings import CLASS
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..models.config import ModelConfig, TrainConfig
-    from ..patches.patches import Patches
-    from ..runs.run import Run
 
 
 def analyze(
@@ -80,12 +82,6 @@ def analyze(
     >>> image, _ = nv.samples.micrograph("graphene", size=256)  # doctest: +SKIP
     >>> nv.analyze(image).latents[["y", "x", "z1", "angle", "class"]]  # doctest: +SKIP
     """
-    from ..core.class_colors import MOST_LABELS
-    from ..core.clusters import cluster
-    from ..core.device import choose_device
-    from ..models.config import ModelConfig, TrainConfig
-    from ..patches.patches import check_window, extract_patches
-
     say = progress or (lambda stage: None)
     image = as_micrograph(micrograph)
     config = ModelConfig.preset(model) if isinstance(model, str) else model
@@ -125,8 +121,6 @@ def train_model(
     **options: Any,
 ) -> Run:
     """Train a model, with what is given of the atoms and options of `fit`, saying how far it is."""
-    from ..training.fit import iter_fit
-
     say(Stage("train"))
     known: dict[str, Any] = read_columns(given or Given(), patches.atoms).named()
     job = iter_fit(patches, model, train, **known, **options)

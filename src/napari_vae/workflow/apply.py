@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from ..core.micrograph import Micrograph, as_micrograph
 from ..core.progress import Stage
 from ..models.columns import columns_of
+from ..patches.patches import Patches, extract_patches
+from ..runs.likeness import Likeness, compare
+from ..runs.run import Run
 from .analyze import encode_patches
 from .atoms import find_atoms
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..patches.patches import Patches
-    from ..runs.likeness import Likeness
-    from ..runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -91,11 +89,6 @@ def apply_run(
     >>> run = nv.load_run("results/run")  # doctest: +SKIP
     >>> nv.apply_run(run, nv.read("another.dm4")).likeness.sentence  # doctest: +SKIP
     """
-    import pandas as pd
-
-    from ..patches.patches import extract_patches
-    from ..runs.likeness import compare
-
     say = progress or (lambda stage: None)
     image, given = as_micrograph(micrograph), columns_of(condition=condition)
     found = find_atoms(image, detection or {}, say) if atoms is None else atoms

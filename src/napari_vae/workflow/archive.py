@@ -1,4 +1,4 @@
-"""A finished analysis as a folder of plain files, and back."""
+"""An analysis as a folder of plain files, and back."""
 
 from __future__ import annotations
 
@@ -9,60 +9,44 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from pydantic import Field
+import pandas as pd
 
+from ..analysis.cells import CELL_RADIUS, class_labels
 from ..core.errors import InputError, ReadError
 from ..core.folders import check_writable, holds, open_folder, replace_folder, stamp, user_path
 from ..core.micrograph import Micrograph
-from ..core.settings import Count, Open, Positive, Saved, Whole
+from ..io.json_files import read_json
+from ..io.reading import list_datasets, read
+from ..io.writing import read_table, write_image, write_table
 from ..models.columns import check_latents
 from ..models.config import ModelConfig
+from ..patches.patches import extract_patches, paste_patches, symbol_spacing
+from ..runs.folder import RunFile
+from ..runs.planes import class_manifolds, side_by_side
+from ..runs.run import load_run
+from .analysis_record import RECORD, TABLES, AnalysisFile, MicrographFile
 from .findings import Findings, describe
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-#: The file that marks a folder as a saved analysis.
-RECORD = "analysis.json"
-TABLES = ("atoms.csv", "latents.csv")
+from .report import write_report
 
 
-class _Metadata(Open):
-    path: str = ""
-    dataset: str | int | None = None
-    notes: list[str] = Field(default_factory=list)
+def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
+    """Return `folder` as a path if an analysis may be written there; ask this before long work.
 
-
-class _MicrographFile(Open):
-    pixel_size: tuple[Positive, Positive] | None
-    units: str
-    axes: Literal["YX", "TYX", "CYX"]
-    name: str
-    metadata: _Metadata
-    shape: tuple[Count, ...]
-    stamp: list[int] = Field(default_factory=list)  # of the file: size and date, by which it is known again
-
-
-class _Detection(Open):
-    spacing: float | None = None
-
-
-class _Settings(Open):
-    model: dict[str, Any] = Field(default_factory=dict)
-    condition: list[str] | None = None
-
-
-class AnalysisFile(Saved):
-    """What ``analysis.json`` holds."""
-
-    written: str
-    micrograph: _MicrographFile
-    settings: _Settings
-    detection: _Detection
-    atoms: Whole
-    provenance: Open
+    Raises
+    ------
+    InputError
+        If it is a file, holds an analysis and `overwrite` is false, or holds anything else.
+    """
+    path = check_writable(folder)
+    ours = holds(path, RECORD)
+    if path.is_dir() and any(path.iterdir()):
+        if not ours:
+            raise InputError(f"The folder {path} holds other files; give a new one for the results.")
+        if not overwrite:
+            raise InputError(f"The folder {path} holds an analysis; give a new one, or overwrite it (--overwrite).")
+    return path
 
 
 @dataclass(frozen=True)
@@ -108,28 +92,8 @@ class Analysis(Findings):
         return save_analysis(self, folder, overwrite=overwrite)
 
 
-def check_folder(folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
-    """Return `folder` as a path if an analysis may be written there; ask this before long work.
-
-    Raises
-    ------
-    InputError
-        If it is a file, holds an analysis and `overwrite` is false, or holds anything else.
-    """
-    path = check_writable(folder)
-    ours = holds(path, RECORD)
-    if path.is_dir() and any(path.iterdir()):
-        if not ours:
-            raise InputError(f"The folder {path} holds other files; give a new one for the results.")
-        if not overwrite:
-            raise InputError(f"The folder {path} holds an analysis; give a new one, or overwrite it (--overwrite).")
-    return path
-
-
-def save_analysis(analysis: Findings, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
+def save_analysis(analysis: Analysis, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
     """Write an analysis; see `Analysis.save`."""
-    from .report import write_report
-
     target = check_folder(folder, overwrite=overwrite)
     with replace_folder(target, RECORD) as new:
         _write_tables(analysis, new)
@@ -164,11 +128,6 @@ def load_analysis(folder: str | PathLike[str], *, micrograph: str | PathLike[str
 
 
 def _read(path: Path, micrograph: str | PathLike[str] | None) -> Analysis:
-    from ..io.json_files import read_json
-    from ..io.writing import read_table
-    from ..patches.patches import extract_patches
-    from ..runs.run import load_run
-
     record = read_json(path / RECORD, AnalysisFile)
     try:
         atoms, latents = (read_table(path / name) for name in TABLES)
@@ -204,8 +163,6 @@ def list_runs(folder: str | PathLike[str]) -> pd.DataFrame:
     --------
     >>> list_runs("results")[["path", "source", "atoms"]]  # doctest: +SKIP
     """
-    import pandas as pd
-
     top = user_path(folder)
     if not top.is_dir():
         raise ReadError(f"There is no folder {top}; check its name.")
@@ -221,9 +178,6 @@ def _shown(folder: Path) -> Iterator[Path]:
 
 def _told_of(path: Path) -> dict[str, Any] | None:
     """What the record of a run folder tells of it; ``None`` if it is no such folder, or a damaged one."""
-    from ..io.json_files import read_json
-    from ..runs.folder import RunFile
-
     try:
         if (path / RECORD).is_file():
             record = read_json(path / RECORD, AnalysisFile)
@@ -253,16 +207,12 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def _write_tables(analysis: Findings, folder: Path) -> None:
-    from ..io.writing import write_table
-
+def _write_tables(analysis: Analysis, folder: Path) -> None:
     for name, table in zip(TABLES, (analysis.atoms, analysis.latents), strict=True):
         write_table(table, folder / name)
 
 
-def _write_images(analysis: Findings, folder: Path) -> None:
-    from ..io.writing import write_image
-
+def _write_images(analysis: Analysis, folder: Path) -> None:
     image = analysis.micrograph
     calibration: dict[str, Any] = {"pixel_size": image.pixel_size, "units": image.units}
     if not hasattr(image.data, "dask"):  # a lazy movie is too large to be copied; its own file is opened again
@@ -271,12 +221,8 @@ def _write_images(analysis: Findings, folder: Path) -> None:
         write_image(data, folder / f"{name}.tif", axes=axes, labels=name == "classes", **calibration)
 
 
-def result_images(analysis: Findings) -> dict[str, tuple[Any, str]]:
+def result_images(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     """Reconstruction, residual and classes in the frame of the micrograph, and the manifold, each with its axes."""
-    from ..analysis.cells import CELL_RADIUS, class_labels
-    from ..patches.patches import paste_patches, symbol_spacing
-    from ..runs.planes import class_manifolds, side_by_side
-
     patches, axes, shape = analysis.patches, analysis.micrograph.axes, analysis.frame_shape
     rebuilt = patches.normalization.undo(analysis.reconstruction)
     residual = patches.normalization.undo(patches.data) - rebuilt
@@ -293,9 +239,7 @@ def result_images(analysis: Findings) -> dict[str, tuple[Any, str]]:
     return images
 
 
-def _load_micrograph(folder: Path, known: _MicrographFile, given: str | PathLike[str] | None) -> Micrograph:
-    from ..io.reading import list_datasets, read
-
+def _load_micrograph(folder: Path, known: MicrographFile, given: str | PathLike[str] | None) -> Micrograph:
     saved, metadata = folder / "micrograph.tif", known.metadata
     source = _source(folder, known) if given is None else user_path(given)
     named = source != saved and metadata.dataset in list_datasets(source)  # of a file with one it is that of the file
@@ -304,7 +248,7 @@ def _load_micrograph(folder: Path, known: _MicrographFile, given: str | PathLike
     return Micrograph(data, known.pixel_size, known.units, known.axes, known.name, metadata.plain())
 
 
-def _source(folder: Path, known: _MicrographFile) -> Path:
+def _source(folder: Path, known: MicrographFile) -> Path:
     """The file of the micrograph: in the folder; else the one that was analysed, of which nobody else knows the dates.
 
     Raises

@@ -1,27 +1,26 @@
-"""What is found on a micrograph, and what is written down of it."""
+"""What is found on a micrograph: its atoms, their windows, the model that describes them, and what that says."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from ..core.folders import stamp
 from ..core.micrograph import Micrograph
 from ..models.columns import columns_of, read_columns
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-    import pandas as pd
-
-    from ..patches.patches import Patches
-    from ..runs.run import Run
+from ..patches.patches import Patches
+from ..runs.run import Run
+from .analysis_record import FORMAT
 
 CLASS = ("class", "class_name")
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,12 @@ class Findings:
 
 def describe(analysis: Findings) -> dict[str, Any]:
     """What is written down with an analysis: source, calibration, settings, versions and counts."""
-    from .. import __version__
-
     image = analysis.micrograph
     known = {key: value for key, value in vars(image).items() if key != "data"}
     source = Path(image.metadata.get("path", ""))
     return {
         "format": FORMAT,
-        "napari_vae": __version__,
+        "napari_vae": version("napari-vae"),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "micrograph": {**known, "shape": image.shape, "dtype": str(image.data.dtype), "stamp": stamp(source)[1:]},
         "settings": analysis.settings,

@@ -5,19 +5,16 @@ from __future__ import annotations
 import base64
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..analysis.figures.data import is_latent
 from ..analysis.figures.saving import figure_bytes
 from .findings import Findings, describe
 from .page import page, table_html, text_of
 from .report_figures import figures
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 FILES = {
     "atoms.csv": "every detected atom: position in pixels, amplitude, width, errors",
@@ -37,7 +34,7 @@ def write_report(analysis: Findings, folder: Path) -> Path:
 
     Parameters
     ----------
-    analysis : Findings
+    analysis : Analysis
         What to tell about.
     folder : path
         An existing folder; ``pictures/`` is made in it.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from matplotlib.figure import Figure
 
 from ..analysis.figures.angles import angle_figure
 from ..analysis.figures.data import FigureData
@@ -12,11 +11,7 @@ from ..analysis.figures.micrographs import atoms_figure, overlay_figure
 from ..analysis.figures.models import loss_figure, manifold_figure
 from ..analysis.figures.planes import scatter_figure
 from ..analysis.figures.windows import class_means_figure, examples_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from .findings import Findings
+from .findings import Findings
 
 
 def figures(analysis: Findings) -> dict[str, tuple[Figure, str]]:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..core.progress import Progress
 from ..models.components import COMPONENTS
 from ..models.config import Invariance, ModelConfig, TrainConfig
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..patches.patches import Patches
+from ..patches.patches import Patches
+from ..training.fit import iter_fit
 
 STEPS, BATCH = 300, 50  # of each training
 TRIED = [name for name, part in COMPONENTS.items() if part.suggested]
@@ -108,17 +105,15 @@ class Scan:
         for choice in choices:
             for number in (0, 1):
                 yield from self._train(choice, number)
-        told = {choice.window: self._agreement(choice) for choice in choices}
-        steadiest = max(choices, key=lambda choice: told[choice.window])
-        if told[steadiest.window] > told[self.best.window] + STEADIER:
+        agreements = {choice.window: self._agreement(choice) for choice in choices}
+        steadiest = max(choices, key=lambda choice: agreements[choice.window])
+        if agreements[steadiest.window] > agreements[self.best.window] + STEADIER:
             self.best = steadiest
-        values = ", ".join(f"{window} px {value:.2f}" for window, value in told.items())
+        values = ", ".join(f"{window} px {value:.2f}" for window, value in agreements.items())
         self.reasons.append(f"Window of {self.best.window} px; agreement of two trainings: {values}.")
 
     def table(self) -> pd.DataFrame:
         """See `Advice`."""
-        import pandas as pd
-
         rows = [
             {
                 "window": choice.window,
@@ -139,8 +134,6 @@ class Scan:
 
     def _train(self, choice: Choice, number: int) -> Iterator[Progress]:
         """Train a choice with seed `number` (0 or 1), unless that was done."""
-        from ..training.fit import iter_fit
-
         if len(self.trials.get(choice, _Trial()).losses) > number:
             return
         patches = self.patches[choice.window]

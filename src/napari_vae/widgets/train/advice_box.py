@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ...workflow.advise import Advice
+from ...workflow.advice import Advice
 from ..common.panel import sentence
 
 COLUMNS = {

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from ...core.errors import InputError
 from ...layers.points import placement_of
 from ...models.kinds import KINDS, Kind
-from ...workflow.advise import Advice
+from ...workflow.advice import Advice
 from ..common.data_form import DataForm, Source
 from ..common.guide import Guide
 from ..common.jobs import Job

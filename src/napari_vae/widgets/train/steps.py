@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...runs.run import Run
-    from ...workflow.advise import Advice
+    from ...workflow.advice import Advice
 
 LIVE_GRID = 7  # tiles along each side of the manifold in the panel
 
