@@ -66,6 +66,10 @@ def test_a_model_kind():
     subprocess.run([sys.executable, "-c", "\n".join(blocks("A model kind"))], check=True)
 
 
+def test_an_invariance():
+    run("An invariance")
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 def test_each_takes_three_files_at_most_which_exist(section):
     named = re.search(r"^Files?: (.*?)\n\n", SECTIONS[section], re.MULTILINE | re.DOTALL)[1]

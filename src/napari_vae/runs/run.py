@@ -137,7 +137,8 @@ class Run:
             One row per image, with the index of ``data.atoms`` for `Patches`. ``z1``, ``z1_sd``, …; as the model has
             them ``angle`` (degrees, counter-clockwise on screen, in (−180, 180], of n-fold symmetric motifs in
             (−180/n, 180/n]), ``shift_y``, ``shift_x`` (screen, in pixels), ``scale``, ``strain_xx``, ``strain_xy`` (in
-            the object's frame), each with its ``…_sd``; ``screen_strain_xx``, ``screen_strain_xy``; ``class``,
+            the object's frame), each with its ``…_sd``; ``screen_strain_xx``, ``screen_strain_xy``; ``mirror`` (0
+            or 1; NaN where a motif is its own mirror image) and ``mirror_probability``, that it is 1; ``class``,
             ``class_probability`` and ``class_entropy`` (nats); ``target`` and ``target_sd`` (``target1`` … if
             several); ``elbo`` (nats) and ``reconstruction_error`` (mean squared
             difference of pixels in [0, 1]).
