@@ -80,10 +80,11 @@ def _page(analysis: Findings, pictures: list[str], files: dict[str, str]) -> str
 
 def _summary(analysis: Findings) -> str:
     patches = analysis.patches
-    invariances = ", ".join(analysis.run.model_config.invariances) or "no pose"
-    kind = analysis.run.model_config.kind
+    config = analysis.run.model_config
+    invariances = ", ".join(config.invariances) or "no pose"
+    kind = f"{config.kind} " if config.knows.anything else ""
     text = (
-        f"A {'' if kind == 'vae' else kind + ' '}variational autoencoder with {invariances} as pose was trained on "
+        f"A {kind}variational autoencoder with {invariances} as pose was trained on "
         f"{len(patches)} windows of {patches.window[0]} × {patches.window[1]} pixels around the detected atoms."
     )
     return " ".join(filter(None, [text, patches.describe_dropped()]))
