@@ -39,7 +39,7 @@ def test_a_few_labels_by_the_buttons_give_the_class_of_all(viewer, crystal, open
     for name in ("Sr", "Ti"):
         label(widget, points, rng.choice(np.flatnonzero(species == name), 10, replace=False), name)
     assert widget.given.labels.chosen() == "label"
-    assert "20 of" in widget.given.told.text() and "Sr 10, Ti 10" in widget.given.told.text()
+    assert "20 of" in widget.given.summary.text() and "Sr 10, Ti 10" in widget.given.summary.text()
     widget.train()
     finish(qtbot, widget)
     columns = points.features
@@ -143,7 +143,7 @@ def test_numbers_with_gaps_are_targets(viewer, scene, widget, qtbot):
     points.features = points.features.assign(height=values)
     widget.model.choose("ss-rvae")
     widget.given.labels.choose("height")
-    assert "have a number" in widget.given.told.text()
+    assert "have a number" in widget.given.summary.text()
     widget.train()
     finish(qtbot, widget)
     assert {"target", "target_sd", "class"} <= set(points.features)

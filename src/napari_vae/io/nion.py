@@ -25,9 +25,9 @@ LOCAL_HEADER = 30  # bytes of a local header in a zip archive before its name
 def ndata_datasets(path: Path) -> list[Dataset]:
     """The image or movie of an ``.ndata`` file; nothing is unpacked to the disk, and only these two names are read."""
     with zipfile.ZipFile(path) as archive:
-        pixels, told = archive.getinfo(PIXELS), archive.getinfo(PROPERTIES)
+        pixels, text = archive.getinfo(PIXELS), archive.getinfo(PROPERTIES)
         fits(pixels.file_size, path)
-        properties = parse_json(_content(archive, told, path), path)
+        properties = parse_json(_content(archive, text, path), path)
         with archive.open(pixels) as file:
             shape, dtype = _npy_header(file, path)
         stored = pixels.compress_type == zipfile.ZIP_STORED
@@ -52,23 +52,24 @@ def nion_datasets(
     name: str, properties: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any], load: Any
 ) -> list[Dataset]:
     """The dataset of an item of Nion Swift; none if it is a spectrum or a diffraction map."""
-    told = (properties.get("data_sources") or [properties])[0]  # older versions keep it one level deeper
+    source = (properties.get("data_sources") or [properties])[0]  # older versions keep it one level deeper
     coloured = dtype == np.uint8 and len(shape) > 2 and shape[-1] in (3, 4)
-    sequence, plane = bool(told.get("is_sequence")), (0, 2)
+    sequence, plane = bool(source.get("is_sequence")), (0, 2)
     default = (0, min(len(shape) - coloured - sequence, 2))
     dimensions = tuple(
-        told.get(f"{kind}_dimension_count", count) for kind, count in zip(("collection", "datum"), default, strict=True)
+        source.get(f"{kind}_dimension_count", count)
+        for kind, count in zip(("collection", "datum"), default, strict=True)
     )
     axes = "T" * sequence + "YX" + "S" * coloured
     if dimensions not in (plane, plane[::-1]) or len(axes) != len(shape):
         return []
-    steps = told.get("dimensional_calibrations") or told.get("spatial_calibrations") or []
+    steps = source.get("dimensional_calibrations") or source.get("spatial_calibrations") or []
     steps = steps[sequence : sequence + 2]
     calibration = Calibration()
     if len(steps) == 2:
         calibration = calibrate([step.get("scale", 1) for step in steps], [step.get("units", "") for step in steps])
-    title = str(properties.get("title") or told.get("title") or name)
-    metadata = {"acquisition": told.get("metadata", {}), "intensity": told.get("intensity_calibration", {})}
+    title = str(properties.get("title") or source.get("title") or name)
+    metadata = {"acquisition": source.get("metadata", {}), "intensity": source.get("intensity_calibration", {})}
     return [Dataset(title, axes, shape, partial(_as_rgb, load) if coloured else load, calibration, metadata)]
 
 

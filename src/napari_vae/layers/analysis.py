@@ -67,7 +67,7 @@ def read_run(folder: str) -> OpenRun | None:
 
 
 def open_analysis(analysis: Analysis) -> OpenRun:
-    """The run of a finished analysis, its windows and what it was told of them."""
+    """The run of a finished analysis, its windows and what it was given of them."""
     return OpenRun(analysis.run, analysis.patches, Placement.of_micrograph(analysis.micrograph), analysis.condition)
 
 

@@ -36,7 +36,7 @@ class OpenRun:
     placement : Placement
         Of the image that they were cut from.
     condition : array (N,) or (N, d), optional
-        What the run was told of every window.
+        What the run was given of every window.
     points : Placement, optional
         Of the points when the image lay at `placement`, if they lay otherwise. Both may be calibrated or moved since.
     """
@@ -56,8 +56,8 @@ class OpenRun:
         """What the model makes of that window (H, W), in [0, 1]."""
         one = slice(number, number + 1)
         window = replace(self.patches, data=self.patches.data[one], atoms=self.patches.atoms.iloc[one])
-        told = None if self.condition is None else self.condition[one]
-        pixels: npt.NDArray[np.float32] = self.run.reconstruct(window, condition=told)[0, 0]
+        given = None if self.condition is None else self.condition[one]
+        pixels: npt.NDArray[np.float32] = self.run.reconstruct(window, condition=given)[0, 0]
         return pixels
 
     def windows_of(self, layer: Any) -> npt.NDArray[np.int64]:

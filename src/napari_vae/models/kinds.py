@@ -42,7 +42,7 @@ class Kind:
 
     @property
     def unlabelled(self) -> bool:
-        """Whether the model infers classes that nobody names, and must be told how many."""
+        """Whether the model infers classes that nobody names, and needs to know how many."""
         return self.inferred and not self.given
 
 

@@ -66,7 +66,7 @@ def apply_run(
     atoms : DataFrame, optional
         A table of atoms, positions in pixels, instead of detecting them.
     condition : str or sequence of str, optional
-        Columns of `atoms` that a conditional model is told.
+        Columns of `atoms` that a conditional model is given.
     detection : dict, optional
         Options of `detect_atoms`, for example ``{"polarity": "dark"}``.
     progress : callable, optional

@@ -145,7 +145,7 @@ def _read(path: Path, micrograph: str | PathLike[str] | None) -> Analysis:
 def list_runs(folder: str | PathLike[str]) -> pd.DataFrame:
     """The analyses and trained models in a folder and the folders below it, the last first.
 
-    Folders may be renamed and moved: what is told of them is read from them.
+    Folders may be renamed and moved: what is listed of them is read from them.
 
     Returns
     -------
@@ -191,8 +191,8 @@ def _told_of(path: Path) -> dict[str, Any] | None:
             return None
     except ReadError:
         return None
-    told = {"path": path, "kind": kind, "written": written, "source": name}
-    return told | {"model": model, "atoms": count}
+    row = {"path": path, "kind": kind, "written": written, "source": name}
+    return row | {"model": model, "atoms": count}
 
 
 def _model_name(settings: dict[str, Any]) -> str:

@@ -35,7 +35,7 @@ TOOLTIPS = {
     "choose_files": "Choose single image files in a dialog",
     "choose_folder": "Choose a folder, of which all images are taken",
     "task": "What is done with each image. Choose Detect for a table of atoms; Apply to have them described by a model "
-    "trained before, and to be told whether the image looks like its training data; Train on each for a model, "
+    "trained before, and to learn whether the image looks like its training data; Train on each for a model, "
     "layers and a report of its own, when images are unlike each other; One of all for a single model of the windows "
     "of all images, when they are alike.",
     "model": "Model that is trained, by what it shall not care about: that is found for each atom and kept out of the "

@@ -1,4 +1,4 @@
-"""What a model is told of the atoms: a column to be conditional on, or labels from a column or a layer."""
+"""What a model is given of the atoms: a column to be conditional on, or labels from a column or a layer."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class GivenForm(FollowsPoints, Form):
         self._viewer = viewer
         self.condition = ColumnBox("choose a column")
         self.labels = ColumnBox("label some atoms below")
-        self.told = sentence()
+        self.summary = sentence()
         self.add(
             "Condition on",
             self.condition,
@@ -48,11 +48,11 @@ class GivenForm(FollowsPoints, Form):
         self.add(
             "Labels from",
             self.labels,
-            "Where the known atoms are told: a column with the class of some (words or whole numbers, blank "
+            "Where the known atoms are: a column with the class of some (words or whole numbers, blank "
             "where not known), or with numbers to predict (NaN where not known); or a Labels layer, when you "
             "painted over some atoms. Label a few below if you have neither.",
         )
-        self.add_wide(self.told)
+        self.add_wide(self.summary)
         self.labels.currentIndexChanged.connect(self._tell)
         follow_layers(viewer, self.refresh)
         self.show_for(set())
@@ -61,7 +61,7 @@ class GivenForm(FollowsPoints, Form):
         """Show the rows for what is given to models, of ``labels``, ``condition`` and ``targets``."""
         self.set_row_visible(self.condition, "condition" in given)
         self.set_row_visible(self.labels, "labels" in given)
-        self.set_row_visible(self.told, "labels" in given)
+        self.set_row_visible(self.summary, "labels" in given)
         self.setVisible(bool(given))
         self._tell()
 
@@ -121,7 +121,7 @@ class GivenForm(FollowsPoints, Form):
     def _tell(self, index: int = 0) -> None:
         """Say how the labels are understood, or what is the matter with them."""
         if not self.labels.isHidden():  # counting takes time where there are many atoms
-            self.told.setText(self._summary())
+            self.summary.setText(self._summary())
 
     def _summary(self) -> str:
         try:

@@ -36,7 +36,7 @@ class Described:
     layers: list[LayerData]
     source: Source
     names: tuple[str, ...] = ()  # of the classes
-    condition: npt.NDArray[Any] | None = None  # what the model was told of each window
+    condition: npt.NDArray[Any] | None = None  # what the model was given of each window
     stopped: bool = False
     warning: str = ""
 
