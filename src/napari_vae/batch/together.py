@@ -115,23 +115,23 @@ def train_on_all(
     if group is not None:
         group.any(False)  # all have looked before the first one writes
     if group is not None and not group.first:
-        pool = _pooled(job, sources, say, group=group)
-        train_model(pool, job.model, job.train, say, job.given, group=group)
+        windows = _all_windows(job, sources, say, group=group)
+        train_model(windows, job.model, job.train, say, job.given, group=group)
         return _outcomes(_table_of(sources), sources, target, DONE)
     write_record(target, record)
     options: dict[str, Any] = {"stop": stop} if group is None else {"stop": stop, "group": group}
     try:
-        pool = _pooled(job, sources, say, stop, group)
-        run = train_model(pool, job.model, job.train, say, job.given, **options)
+        windows = _all_windows(job, sources, say, stop, group)
+        run = train_model(windows, job.model, job.train, say, job.given, **options)
         say(Stage("write"))
-        _write(run, pool, sources, target, job)
+        _write(run, windows, sources, target, job)
     except BaseException as error:
         write_record(target, known)
         if isinstance(error, StoppedError):
             return []
         raise
-    words = f"one model of {len(pool)} windows"
-    facts: dict[str, Any] = {"windows": len(pool), "warning": run.note}
+    words = f"one model of {len(windows)} windows"
+    facts: dict[str, Any] = {"windows": len(windows), "warning": run.note}
     state: State = BEGUN if run.stopped else DONE
     write_record(target, replace(record, state=state, message=words, facts=facts))
     return _outcomes(_table_of(sources), sources, target, DONE)
@@ -152,7 +152,7 @@ def _note_content(source: Source, known: list[str]) -> None:
     known.append(key_from(content_of(source.path), {}))
 
 
-def _pooled(
+def _all_windows(
     job: Train,
     sources: list[Source],
     say: Callable[[Stage], None],
@@ -214,8 +214,8 @@ def _used(sources: list[Source]) -> list[Patches]:
 
 def _joined(sources: list[Source]) -> Patches:
     """Windows of all, numbered through, with their file and frame; in the limits of the first."""
-    pools = _used(sources)
-    if not pools:
+    cut = _used(sources)
+    if not cut:
         assert sources[0].problem is not None  # what was not cut has failed
         name, (why, _) = sources[0].path.name, sources[0].problem
         raise InputError(f"None of the files can be used; {why if name in why else f'{name}: {why}'}")
@@ -228,15 +228,15 @@ def _joined(sources: list[Source]) -> Patches:
             place = pd.DataFrame({"file": str(source.path), "frame": frames}, index=table.index)
             tables.append(pd.concat([place, rest], axis=1))
     atoms = pd.concat(tables, ignore_index=True)
-    dropped = pd.concat([pool.dropped for pool in pools], ignore_index=True)
-    data = np.concatenate([pool.data for pool in pools])
-    return replace(pools[0], data=data, atoms=atoms, dropped=dropped, name=f"{len(pools)} files")
+    dropped = pd.concat([windows.dropped for windows in cut], ignore_index=True)
+    data = np.concatenate([windows.data for windows in cut])
+    return replace(cut[0], data=data, atoms=atoms, dropped=dropped, name=f"{len(cut)} files")
 
 
-def _write(run: Run, pool: Patches, sources: list[Source], target: Path, job: Train) -> None:
+def _write(run: Run, windows: Patches, sources: list[Source], target: Path, job: Train) -> None:
     """The model and the tables, all or nothing."""
-    encoded = encode_patches(run, pool, job.given)
-    latents = pool.atoms.drop(columns=list(encoded), errors="ignore").join(encoded)
+    encoded = encode_patches(run, windows, job.given)
+    latents = windows.atoms.drop(columns=list(encoded), errors="ignore").join(encoded)
     with replace_folder(target, MARKER) as new:
         run.save(new)
         write_table(latents, new / WINDOWS)
