@@ -7,6 +7,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,22 @@ def test_a_room_imports_only_rooms_before_it():
             if other in ROOMS[ROOMS.index(room) + 1 :]:
                 up.append(f"{module_name(path)} imports {target}")
     assert not up
+
+
+def test_no_modules_import_each_other():
+    """Neither two nor more in a circle, whether at the top, in functions or for types."""
+    TopologicalSorter({f"napari_vae.{module_name(path)}": {*own_imports(path)} for path in SOURCES}).prepare()
+
+
+def test_imports_are_hidden_in_functions_only_at_the_doors():
+    """Where napari, the window or the command line call, and shall not wait for torch."""
+    hidden = []
+    for path in SOURCES:
+        if path.relative_to(PACKAGE).parts[0] not in ("cli", "layers", "widgets", "__init__.py"):
+            functions = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef))
+            inside = (node for function in functions for node in ast.walk(function) if isinstance(node, ast.ImportFrom))
+            hidden += [f"{module_name(path)}:{node.lineno}" for node in inside if node.level]
+    assert not hidden
 
 
 def test_importing_the_package_loads_nothing_heavy():

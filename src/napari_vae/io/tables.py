@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, Field
 
+from .. import __version__
 from ..core.errors import InputError
 from ..core.micrograph import size_of_pixels
 from ..core.settings import Positive
@@ -65,8 +66,6 @@ def check_installed(ending: str) -> None:
 
 def origin_of(pixel_size: float | tuple[float, float] | None, units: str, provenance: dict[str, Any]) -> dict[str, Any]:
     """Where a table came from, in plain values: version, pixel size along rows and columns, its unit, provenance."""
-    from .. import __version__
-
     pair = size_of_pixels(pixel_size)
     size = None if pair is None else list(pair)
     plain = json.loads(json.dumps(provenance, default=_as_json))
