@@ -126,7 +126,7 @@ def iter_fit(
         raise InputError("A training that goes on keeps its model; leave out `model`, or train anew without `start`.")
     images, limits = training_images(data, None if start is None else start.takes)
     if images.shape[2] == 1 and not set(model.invariances) <= {"translation"}:
-        raise InputError("Signals can be shifted only; choose a vae or tvae, not one of rotation, scale or strain.")
+        raise InputError("Signals can be shifted only; choose the model vae or tvae.")
     model, scale, given = training_given(
         model, len(images), Given(labels, condition, targets), None if start is None else start.scale
     )
