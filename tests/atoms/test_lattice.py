@@ -91,7 +91,7 @@ def test_bad_input_is_refused():
         assign_sublattices([[1.0, 2.0]], image)
     with pytest.raises(InputError, match="NaN or an infinite number as their frame"):
         assign_sublattices(truth.assign(frame=np.nan), image)
-    with pytest.raises(InputError, match="at least 1"):
+    with pytest.raises(InputError, match='n is "auto" or a whole number of 1'):
         assign_sublattices(truth[["y", "x"]], image, n=0)
 
 
