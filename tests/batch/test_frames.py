@@ -336,6 +336,19 @@ def test_the_command_line_shows_no_log_of_dask():
     assert not done.stderr.strip()
 
 
+def test_a_client_that_closed_itself_before_the_next_job_is_the_same_sentence():
+    distributed = pytest.importorskip("distributed")
+    local = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0", protocol="tcp")
+    client = distributed.Client(local.scheduler_address, set_as_default=False)
+
+    def next_job():
+        client.close()
+        return "a", int
+
+    with local, runner(client) as do_all, pytest.raises(InputError, match="The scheduler has gone; start it again"):
+        list(do_all(next_job))
+
+
 def test_a_scheduler_that_goes_ends_the_command_and_what_is_done_is_kept(movie, serial, tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
     clients, connect = [], distributed.Client

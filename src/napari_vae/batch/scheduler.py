@@ -20,6 +20,7 @@ Key = TypeVar("Key")
 NextJob = Callable[[], tuple[Key, Callable[[], Any]] | None]
 Runner = Callable[[NextJob[Key]], Iterator[tuple[Key, Any]]]
 
+GONE = "The scheduler has gone; start it again and give the same command: what is done is kept."
 ADDRESS = re.compile(r"((tcp|tls)://)?(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}")
 AHEAD = 2  # jobs per thread of the cluster that are handed out before results are wanted
 PATIENCE = 20  # seconds to wait for the scheduler, and for its first worker
@@ -84,7 +85,12 @@ def _there(client: Any, next_job: NextJob[Key]) -> Iterator[tuple[Key, Any]]:
 
     def hand_out() -> None:
         while len(keys) < at_once and (job := next_job()) is not None:
-            future = client.submit(job[1], pure=False)
+            try:
+                future = client.submit(job[1], pure=False)
+            except Exception as error:
+                if client.status == "running":
+                    raise
+                raise InputError(GONE) from error
             keys[future.key] = job[0]
             finished.add(future)
 
@@ -94,7 +100,7 @@ def _there(client: Any, next_job: NextJob[Key]) -> Iterator[tuple[Key, Any]]:
         result = _attempt(future.result)
         fault = type(result).__name__  # of Dask, which need not be installed
         if fault == "FutureCancelledError":  # nobody would do what is handed out from now on
-            raise InputError("The scheduler has gone; start it again and give the same command: what is done is kept.")
+            raise InputError(GONE)
         if fault == "KilledWorker":
             result = InputError("One worker after the other died of the same frame; start them with more memory.")
         yield keys.pop(future.key), result
