@@ -198,12 +198,17 @@ def quoted(value: Any) -> str:
 def _limits(schema: Mapping[str, Any]) -> str:
     least, most = schema.get("minimum"), schema.get("maximum")
     if "exclusiveMaximum" in schema and least is not None:
-        return f" of {least} … {schema['exclusiveMaximum'] - 1}"
+        return f" of {_grouped(least)} … {_grouped(schema['exclusiveMaximum'] - 1)}"
     if least is not None and most is not None:
-        return f" of {least} … {most}"
+        return f" of {_grouped(least)} … {_grouped(most)}"
     if "exclusiveMinimum" in schema:
         return f" above {schema['exclusiveMinimum']:g}"
     return "" if least is None else f" from {least:g}"
+
+
+def _grouped(number: float) -> str:
+    """A number whose digits are in groups of three, where it has five or more."""
+    return f"{number:,}".replace(",", " ") if abs(number) >= 10_000 else str(number)
 
 
 def _numbers(text: str) -> Iterator[int | float]:

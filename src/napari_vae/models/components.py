@@ -7,6 +7,7 @@ invariances before anything is computed.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -42,7 +43,7 @@ class Freedom:
     whole: bool = False
 
 
-class Component:
+class Component(ABC):
     """One part of the pose, of which some coarse values may be compared exactly, and numbers inferred within each.
 
     Attributes
@@ -95,8 +96,8 @@ class Component:
         return 1.0
 
     def kl(self, pose: Pose, sd: Tensor, config: ModelConfig, window: Window) -> Tensor:
-        """KL divergence (B, R) from the prior, of poses (B, R) with standard deviations (B, R, n)."""
-        raise NotImplementedError
+        """KL divergence (B, R) from the prior, of poses (B, R) with spreads (B, R, n); 0 without numbers."""
+        return pose.angle.new_zeros(pose.angle.shape)
 
     def standardised(self, pose: Pose, config: ModelConfig, window: Window) -> Tensor:
         """The numbers (B, n) of poses (B, 1) in units of the prior; none of what may turn with the image."""
@@ -106,13 +107,13 @@ class Component:
         """How wide, in windows, a canonical image must be that would have to be `width` wide without it."""
         return width
 
+    @abstractmethod
     def columns(self, found: Explanation) -> dict[str, Tensor]:
         """Columns (B,) of the latent table, in the order of `units`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sliders(self, window: Window) -> list[Freedom]:
         """What can be chosen of a drawing."""
-        raise NotImplementedError
 
 
 class Normal(Component):

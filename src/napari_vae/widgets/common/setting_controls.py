@@ -61,6 +61,8 @@ def set_value(control: Control, value: Any) -> None:
         control.setChecked(value)
     elif isinstance(control, QSpinBox) and isinstance(value, int):
         control.setValue(min(max(value, control.minimum()), control.maximum()))
+    elif isinstance(control, QDoubleSpinBox) and isinstance(value, int | float):
+        control.setValue(value)  # Qt keeps it within the limits
 
 
 def _value_of(control: Control) -> Any:
