@@ -17,7 +17,7 @@ from napari_vae.core.settings import allowed
 from napari_vae.learning.config import DeepKernelConfig, ExplorationConfig
 from napari_vae.models.config import INVARIANCES, ModelConfig, TrainConfig
 from napari_vae.widgets.common.progress_box import duration
-from napari_vae.widgets.common.setting_controls import values_of
+from napari_vae.widgets.common.setting_controls import control_of, set_value, values_of
 from training_widget import LONG, kinds
 
 MANIFEST = Path(napari_vae.__file__).parent / "napari.yaml"
@@ -149,6 +149,14 @@ def test_opening_does_not_import_torch():
     modules = ", ".join(f"napari_vae.widgets.{name}" for name in ("train", "learn", "batch"))
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("name", "value"), [("beta", 2.5), ("epochs", 7), ("device", "cpu")])
+def test_a_control_shows_the_value_that_is_set(qtbot, name, value):
+    control = control_of(settings_of(TrainConfig)[name])
+    qtbot.addWidget(control)
+    set_value(control, value)
+    assert values_of({name: control}) == {name: value}
 
 
 def test_durations_in_words():
