@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter
 from measuring import detection
 from napari_vae import detect_atoms
 from napari_vae.atoms.damage import mend
-from napari_vae.atoms.scale import first_scale
+from napari_vae.atoms.scale import measure_scale
 from napari_vae.samples import micrograph
 
 SIZE = 256
@@ -95,7 +95,8 @@ def test_a_bright_particle_is_not_all_that_is_seen(lattice, shape):
     distance = np.hypot(Y - 0.4 * SIZE, X - 0.6 * SIZE)
     particle = 5 * np.exp(-(distance**2) / (2 * 9**2)) if shape == "round" else 20 * (distance < 15)
     discs = ((0.4 * SIZE, 0.6 * SIZE, 40.0),)
-    assert first_scale(image + image.max() * particle).sigma == pytest.approx(first_scale(image).sigma, rel=0.1)
+    seen = measure_scale(mend(image + image.max() * particle).frame)
+    assert seen.sigma == pytest.approx(measure_scale(mend(image).frame).sigma, rel=0.1)
     agreed = agreement(image + image.max() * particle, truth, discs)
     assert agreed.precision >= 0.98
     assert agreed.recall >= 0.98

@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 from measuring import detection
 from napari_vae import assign_sublattices, detect_atoms, estimate_spacing
-from napari_vae.atoms.scale import _read_profile, first_scale
+from napari_vae.atoms.scale import _read_profile, measure_scale
 from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph
 
@@ -32,7 +32,7 @@ def test_a_tilted_plane_does_not_matter():
 @pytest.mark.parametrize("smooth", [0, 1.5, 3])
 def test_noise_and_texture_are_no_lattice(smooth):
     noise = np.random.default_rng(0).normal(size=(384, 384))
-    assert not first_scale(gaussian_filter(noise, smooth) if smooth else noise).periodic
+    assert not measure_scale(gaussian_filter(noise, smooth) if smooth else noise).periodic
 
 
 def test_isolated_spots_get_five_widths():

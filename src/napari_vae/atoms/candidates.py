@@ -38,7 +38,7 @@ class Filtered:
             self.maps = spot_maps(self.columns, sigma)
         self._found: dict[int, tuple[npt.NDArray[np.int64], Array]] = {}
         self._clear: npt.NDArray[np.float32] | None = None
-        self._told: dict[int, Array] = {}
+        self._textured: dict[int, Array] = {}
         self._learned: dict[int, Candidates] = {}
 
     def candidates(self, sign: int) -> tuple[npt.NDArray[np.int64], Array]:
@@ -70,13 +70,13 @@ class Filtered:
 
     def lattice_scores(self, sign: int) -> Array:
         """Scores of the candidates with those of an uneven support distinguished from the columns of the lattice."""
-        if sign not in self._told:
+        if sign not in self._textured:
             peaks, scores = self.candidates(sign)
             seen = scores >= lattice_threshold(scores)
             amplitude = sign * self.maps.amplitude[tuple(peaks[seen].T)].astype(np.float64)
-            self._told[sign] = scores.copy()
-            self._told[sign][seen] = score_above_texture(peaks[seen].astype(np.float64), amplitude, scores[seen])
-        return self._told[sign]
+            self._textured[sign] = scores.copy()
+            self._textured[sign][seen] = score_above_texture(peaks[seen].astype(np.float64), amplitude, scores[seen])
+        return self._textured[sign]
 
     def prominence(self, sign: int) -> float:
         """Median and upper quartile of score and amplitude of the candidates above the noise, all multiplied."""

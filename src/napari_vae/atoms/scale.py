@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .constants import FIXED
-from .damage import mended_frame
-from .frames import open_frames
 from .spots import SpotMaps, blur, flatten, local_maxima, spot_maps
 
 Array = npt.NDArray[np.float64]
@@ -23,11 +20,6 @@ class Scale:
     sigma: float
     periodic: bool
     ring: float
-
-
-def first_scale(image: Any) -> Scale:
-    """The scale of the first frame of an image."""
-    return measure_scale(mended_frame(open_frames(image), 0).frame)
 
 
 def measure_scale(frame: Array) -> Scale:

@@ -92,7 +92,7 @@ def _grains(points: Array) -> tuple[list[_Grain], Ints]:
             break
         basis, member, near = found
         number[left[member]] = len(grains)
-        grains.append(_told_by(points[left[member]], basis, near))
+        grains.append(_grain_of(points[left[member]], basis, near))
     if len(grains) < 2:
         return grains, np.zeros(len(points), dtype=np.int64)
     claimed = np.flatnonzero(number >= 0)
@@ -142,7 +142,7 @@ def _share(points: Array, some: Array, basis: Array, near: float) -> Array:
     return share
 
 
-def _told_by(points: Array, basis: Array, near: float) -> _Grain:
+def _grain_of(points: Array, basis: Array, near: float) -> _Grain:
     """How the sites of the one grain of these atoms (N, 2) are recognised."""
     vectors, group = _between_sites(points, basis, near)
     one = _Grain(vectors, group, np.zeros((1, 0)), _REACH * near)

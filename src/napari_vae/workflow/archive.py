@@ -166,7 +166,7 @@ def list_runs(folder: str | PathLike[str]) -> pd.DataFrame:
     top = user_path(folder)
     if not top.is_dir():
         raise ReadError(f"There is no folder {top}; check its name.")
-    rows = [row for path in (top, *sorted(_shown(top))) if path.is_dir() and (row := _told_of(path))]
+    rows = [row for path in (top, *sorted(_shown(top))) if path.is_dir() and (row := _row_of(path))]
     table = pd.DataFrame(rows, columns=["path", "kind", "written", "source", "model", "atoms"])
     return table.sort_values("written", ascending=False, kind="stable", ignore_index=True)
 
@@ -176,8 +176,8 @@ def _shown(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if not any(name[0] == "." for name in path.relative_to(folder).parts))
 
 
-def _told_of(path: Path) -> dict[str, Any] | None:
-    """What the record of a run folder tells of it; ``None`` if it is no such folder, or a damaged one."""
+def _row_of(path: Path) -> dict[str, Any] | None:
+    """The row of a folder by its record; ``None`` if it is no such folder, or a damaged one."""
     try:
         if (path / RECORD).is_file():
             record = read_json(path / RECORD, AnalysisFile)
