@@ -83,7 +83,9 @@ def _detected(record: dict, table: np.ndarray, truth: np.ndarray) -> Detected:
 
 
 def best_cut(table: np.ndarray, truth: np.ndarray) -> float:
-    """The brightness (third column of the table) from which on F1 is highest."""
+    """The brightness (third column of the table) from which on F1 is highest; infinite if nothing was found."""
+    if not len(table):
+        return np.inf
     order = np.argsort(-table[:, 2])
     right = pair(table[order, :2], truth, NEAR * spacing_of(truth)) >= 0
     f1 = 2 * np.cumsum(right) / (np.arange(1, len(right) + 1) + len(truth))

@@ -107,7 +107,8 @@ def main() -> None:
                 call(image)  # compiles what is compiled
             answer, wall, cpu = timed(lambda call=call, image=image: call(image), 1 if slow else REPEATS)
             found, fit = answer if slow else (answer, None)
-            np.save(folder / f"found-{len(records)}.npy", found)
+            found = np.asarray(found, dtype=float)  # Atomap gives objects where a fit failed
+            np.save(folder / f"found-{len(records)}.npy", found[np.isfinite(found).all(axis=1)])
             record = {"image": name, "program": program, "settings": settings, "shape": image.shape}
             records.append(record | {"seconds": wall, "cpu": cpu, "fit_cpu": fit})
     (folder / "found.json").write_text(json.dumps(records))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,10 +50,18 @@ def compare(sample: Labelled, found: np.ndarray, radius: float, border: float) -
             inside &= np.hypot(points[:, 0] - row, points[:, 1] - column) > reach
         return inside
 
-    partner = pair(found, sample.truth, radius)
-    hit = np.zeros(len(sample.truth), dtype=bool)
+    return agreed(found, sample.truth, radius, counts)
+
+
+def agreed(
+    found: np.ndarray, truth: np.ndarray, radius: float, counts: Callable[[np.ndarray], np.ndarray]
+) -> Agreement:
+    """Precision and recall within a radius, of the positions that count; NaN where none does."""
+    partner = pair(found, truth, radius)
+    hit = np.zeros(len(truth), dtype=bool)
     hit[partner[partner >= 0]] = True
-    return Agreement(float((partner >= 0)[counts(found)].mean()), float(hit[counts(sample.truth)].mean()))
+    right, seen = (partner >= 0)[counts(found)], hit[counts(truth)]
+    return Agreement(float(right.mean()) if len(right) else 0.0, float(seen.mean()) if len(seen) else 0.0)
 
 
 @dataclass(frozen=True)
