@@ -11,10 +11,12 @@ import pytest
 from measuring import detection
 from napari_vae import detect_atoms
 from napari_vae.atoms import iter_detect_atoms, tiles
+from napari_vae.atoms.binning import Binning
 from napari_vae.atoms.model_image import draw_spots
 from napari_vae.atoms.refine import refine_spots
 from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph
+from truth.limit import cramer_rao
 
 
 @pytest.mark.parametrize("kind", ["graphene", "perovskite"])
@@ -30,6 +32,44 @@ def test_positions_reach_the_limit_and_errors_are_calibrated(kind, dose):
 def test_few_electrons():
     result = detection.precision("graphene", 100 / (2 * np.pi * 3.04**2), size=512)
     assert min(result.agreement.precision, result.agreement.recall) >= 0.97
+
+
+def wide_columns(sigma, spacing, peak, side, seed=0):
+    """Counts of round columns as wide as this, their centres and the limit of their positions."""
+    rng = np.random.default_rng(seed)
+    sites = spacing * (np.stack(np.mgrid[:side, :side], axis=-1).reshape(-1, 2) + 0.5)
+    sites += rng.uniform(-1, 1, sites.shape)
+    spots = np.column_stack([np.ones(len(sites)), np.zeros(len(sites)), sites, np.full(len(sites), sigma)])
+    shape = (int(side * spacing), int(side * spacing))
+    image = rng.poisson(peak * (draw_spots(shape, spots) + 0.1)).astype(float)
+    truth = pd.DataFrame({"y": sites[:, 0], "x": sites[:, 1], "peak": float(peak), "sigma": sigma})
+    return image, sites, cramer_rao(truth, 0.1 * peak, among=True, sample=20)
+
+
+@pytest.mark.parametrize(("sigma", "spacing", "how"), [(9.2, 46, "gaussian"), (12.0, 60, "elliptical")])
+def test_wide_columns_are_fitted_in_larger_pixels_at_the_same_limit(sigma, spacing, how):
+    image, sites, limit = wide_columns(sigma, spacing, 10, side=12)
+    atoms = detect_atoms(image, refine=how)
+    judged = detection.judge(atoms[["y", "x"]].to_numpy(), sites, image.shape)
+    assert judged.agreement.precision == judged.agreement.recall == 1
+    assert judged.rms < 1.08 * limit
+    assert 0.9 < np.nanstd(judged.errors / atoms[["y_err", "x_err"]].to_numpy()[judged.right]) < 1.1
+    typical = atoms[["sigma", "amplitude", "background"]].median()
+    assert typical.to_numpy() == pytest.approx([sigma, 10, 1], rel=0.02, abs=0.1)
+
+
+@pytest.mark.parametrize("sigma", [0.8, 2.7, 5.9, 6.1, 14.0, 90.0])
+def test_no_width_costs_more_than_six_pixels_and_narrow_ones_stay_as_they_are(sigma):
+    binning = Binning((1001, 1024), sigma)
+    assert min(sigma, 3) <= binning.width(sigma) <= 6.1
+    frame = np.random.default_rng(0).random((1001, 1024))
+    atoms = pd.DataFrame({"y": [3.1, 900.7], "x": [1000.3, 0.0], "amplitude": 2.0, "sigma": sigma, "y_err": 0.1})
+    atoms["x_err"] = 0.2
+    start = binning.start(atoms)
+    found = binning.in_pixels(start.assign(sigma=binning.width(sigma)))
+    if sigma < 6:
+        assert np.array_equal(binning.image(frame), frame) and start.equals(atoms) and found.equals(atoms)
+    np.testing.assert_allclose(found[["y", "x", "sigma"]], atoms[["y", "x", "sigma"]], atol=15 if sigma > 14 else 1e-9)
 
 
 def test_amplitude_width_and_background_are_those_of_the_columns():
@@ -118,6 +158,14 @@ def test_centres_of_mass(kind):
     assert np.hypot(*(inner[["y", "x"]].to_numpy() - positions[partner]).T).max() < 0.2
     assert np.sqrt(((inner[["y", "x"]].to_numpy() - positions[partner]) ** 2).sum(axis=1).mean()) < 0.1
     assert inner[["sigma", "y_err", "x_err"]].isna().all(axis=None)
+
+
+def test_centres_of_mass_of_wide_columns():
+    image, sites, _ = wide_columns(12.0, 60, 50, side=8)
+    atoms = detect_atoms(image, refine="centre of mass")
+    judged = detection.judge(atoms[["y", "x"]].to_numpy(), sites, image.shape)
+    assert judged.agreement.recall == 1 and atoms.fitted.all()
+    assert judged.rms < 0.3
 
 
 def test_a_crowd_without_noise_has_errors():

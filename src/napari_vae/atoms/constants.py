@@ -89,6 +89,7 @@ class Constants:
     learned_beyond: float = 7.0  # times the odds of any decoy, from where atoms stand alone
 
     # Fit of Gaussians (refine.py, gaussians.py); the precision in benchmarks/detection.py against the Cramér–Rao limit.
+    fit_fewest_pixels: float = 3.0  # per σ, to which wide columns are binned - the limit rises by 1 / (24 × 3²)
     fit_first_reach: float = 2.0  # σ, radius of the fitted disc before neighbours are removed
     fit_reach: float = 4.0  # σ, after that
     fit_widest_reach: float = 0.9  # of the spacing: farther out, the rest of neighbours outweighs the column

@@ -6,11 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .binning import Binning
 from .centres import centres_of_mass
 from .recipe import Recipe
 from .refine import refine_spots
 
 COLUMNS = ("frame", "y", "x", "amplitude", "sigma", "background", "y_err", "x_err", "score", "fitted")
+_KNOWN = ["y", "x", "amplitude", "background"]  # of an atom without a fit
 _AXES = ("sigma_major", "sigma_minor", "orientation")
 
 
@@ -30,11 +32,16 @@ def place_atoms(frame: npt.NDArray[np.float64], atoms: pd.DataFrame, recipe: Rec
     """
     if how == "none" or not len(atoms):
         return
-    scale = (recipe.sigma, recipe.spacing, recipe.sign)
+    binning = Binning(frame.shape, recipe.sigma)
+    image, start = binning.image(frame), binning.start(atoms)
+    scale = (binning.width(recipe.sigma), recipe.spacing / binning.side, recipe.sign)
     if how == "centre of mass":
-        placed = centres_of_mass(frame, atoms, *scale)
+        placed = centres_of_mass(image, start, *scale)
     else:
-        placed = refine_spots(frame, atoms, *scale, elliptical=how == "elliptical")
+        placed = refine_spots(image, start, *scale, elliptical=how == "elliptical")
+    placed = binning.in_pixels(placed)
+    known = placed.columns.intersection(_KNOWN)
+    placed.loc[~placed["fitted"], known] = atoms.loc[~placed["fitted"], known]
     atoms[list(placed.columns)] = placed
 
 
