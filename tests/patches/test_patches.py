@@ -61,6 +61,26 @@ def test_edge_atoms_are_left_out_and_listed(noise):
     assert "2 of 5 atoms" in patches.describe_dropped()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_windows_that_touch_a_gap_are_left_out_and_counted(noise, value):
+    atoms = table([[4, 30], [20.2, 30.4], [20.2, 50.6], [40.3, 30.1]])
+    holed = noise.astype(float)
+    holed[24:30, 45:60] = value
+    patches = extract_patches(holed, atoms, window=11)
+    assert list(patches.atoms.index) == [1, 3]
+    assert list(patches.dropped.index) == [0, 2]
+    assert patches.in_gaps == 1
+    assert patches.describe_dropped() == (
+        "1 of 4 atoms lie too near the border for a 11 × 11 px window and were left out. "
+        "1 of 4 atoms were left out because their 11 × 11 px window touches pixels that were not measured (NaN or "
+        "infinite)."
+    )
+    whole = extract_patches(noise, atoms.loc[[1, 3]], window=11)
+    assert np.array_equal(patches.data, whole.data)
+    with pytest.raises(InputError, match="Every 11 × 11 px window touches pixels"):
+        extract_patches(np.full((60, 70), value), atoms, window=11)
+
+
 def test_movies_follow_the_frame_column(noise):
     movie = np.stack([noise, noise + 1, noise + 2])
     atoms = pd.concat([table([[20, 30]], 2), table([[20, 30]], 0)], ignore_index=True)

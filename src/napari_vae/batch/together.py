@@ -230,7 +230,8 @@ def _joined(sources: list[Source]) -> Patches:
     atoms = pd.concat(tables, ignore_index=True)
     dropped = pd.concat([windows.dropped for windows in cut], ignore_index=True)
     data = np.concatenate([windows.data for windows in cut])
-    return replace(cut[0], data=data, atoms=atoms, dropped=dropped, name=f"{len(cut)} files")
+    in_gaps = sum(windows.in_gaps for windows in cut)
+    return replace(cut[0], data=data, atoms=atoms, dropped=dropped, in_gaps=in_gaps, name=f"{len(cut)} files")
 
 
 def _write(run: Run, windows: Patches, sources: list[Source], target: Path, job: Train) -> None:

@@ -104,9 +104,15 @@ class Micrograph:
         return self.shape[0] if self.axes == "CYX" else 1
 
     def frame(self, index: int = 0) -> npt.NDArray[np.float32]:
-        """One frame as ``(C, Y, X)`` float32 in memory; only that frame of a lazy array is read."""
+        """One frame as ``(C, Y, X)`` float32 in memory; only that frame of a lazy array is read.
+
+        Pixels that were not measured, which are NaN or infinite, are NaN.
+        """
         data = self.data[index] if self.axes == "TYX" else self.data
-        array = np.asarray(data, dtype=np.float32)
+        with np.errstate(over="ignore"):  # of numbers beyond float32, which are infinite then
+            array = np.asarray(data, dtype=np.float32)
+        infinite = np.isinf(array)
+        array = np.where(infinite, np.float32(np.nan), array) if infinite.any() else array
         return np.ascontiguousarray(array.reshape(-1, *array.shape[-2:]))
 
 

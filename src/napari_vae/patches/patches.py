@@ -37,7 +37,9 @@ class Patches:
     normalization : Normalization
         What turned intensities into [0, 1], per channel.
     dropped : DataFrame
-        The rows of the atoms table whose window would reach beyond the image.
+        The rows of the atoms table whose window would reach beyond the image, or touches a gap.
+    in_gaps : int
+        How many of these touch a gap: pixels that were not measured, which are NaN or infinite.
     spacing : float
         Distance between neighbouring atoms in pixels that was assumed; NaN when it was not needed.
     pixel_size, units, name
@@ -53,6 +55,7 @@ class Patches:
     pixel_size: tuple[float, float] | None = None
     units: str = "px"
     name: str = "micrograph"
+    in_gaps: int = 0
 
     def __len__(self) -> int:
         return len(self.data)
@@ -65,12 +68,14 @@ class Patches:
         )
 
     def describe_dropped(self) -> str:
-        """One sentence on the atoms that were left out; empty when there are none."""
-        if not len(self.dropped):
-            return ""
+        """What became of the atoms that were left out, in a sentence or two; empty when there are none."""
         total = len(self.dropped) + len(self.atoms)
-        size = f"{self.window[0]} × {self.window[1]}"
-        return f"{len(self.dropped)} of {total} atoms lie too near the border for a {size} px window and were left out."
+        size = f"{self.window[0]} × {self.window[1]} px window"
+        counts = {
+            f"lie too near the border for a {size} and were left out": len(self.dropped) - self.in_gaps,
+            f"were left out because their {size} touches pixels that were not measured (NaN or infinite)": self.in_gaps,
+        }
+        return " ".join(f"{n} of {total} atoms {fate}." for fate, n in counts.items() if n)
 
 
 def extract_patches(
@@ -106,13 +111,14 @@ def extract_patches(
     Returns
     -------
     Patches
-        Atoms whose window would reach beyond the image are left out and listed in ``.dropped``.
+        Atoms whose window would reach beyond the image, or touches pixels that were not measured (NaN or infinite),
+        are left out and listed in ``.dropped``.
 
     Raises
     ------
     InputError
-        If there are no atoms, the window does not fit the image, no window lies inside, pixels are NaN or
-        infinite, channels differ in shape, or a channel is constant.
+        If there are no atoms, the window does not fit the image, no window lies inside and clear of gaps, channels
+        differ in shape, or a channel is constant.
 
     References
     ----------
@@ -145,21 +151,30 @@ def extract_patches(
         raise InputError(
             f"No atom is far enough from the border for a {size[0]} × {size[1]} px window; make the window smaller."
         )
-    kept = atoms[inside]
     _check_limits(normalization, sum(m.n_channels for m in channels))
-    raw = _cut(channels, kept, frames[inside], size)
+    raw = _cut(channels, atoms[inside], frames[inside], size)
+    measured = np.isfinite(raw).all(axis=(1, 2, 3))
+    if not measured.any():
+        raise InputError(
+            f"Every {size[0]} × {size[1]} px window touches pixels of “{first.name}” that were not measured (NaN or "
+            "infinite); make the window smaller."
+        )
+    kept = inside.copy()
+    kept[inside] = measured
+    raw = raw if measured.all() else raw[measured]
     if normalization is None:
         normalization = Normalization.matching(raw, levels) if levels else Normalization.fit(raw)
     return Patches(
         data=normalization.apply(raw),
-        atoms=kept,
+        atoms=atoms[kept],
         window=size,
         normalization=normalization,
-        dropped=atoms[~inside],
+        dropped=atoms[~kept],
         spacing=float("nan") if spacing is None else float(spacing),
         pixel_size=first.pixel_size,
         units=first.units,
         name=first.name,
+        in_gaps=int((~measured).sum()),
     )
 
 
@@ -171,7 +186,7 @@ def _cut(
     raw = np.empty((len(atoms), sum(m.n_channels for m in channels), *size), dtype=np.float32)
     for frame in np.unique(frames):
         rows = frames == frame
-        pixels = np.concatenate([_finite_frame(m, int(frame)) for m in channels])
+        pixels = np.concatenate([m.frame(int(frame)) for m in channels])
         raw[rows] = cut_windows(pixels, centres[rows], size)
     return raw
 
@@ -272,17 +287,6 @@ def _check_limits(limits: Normalization | None, n_channels: int) -> None:
         raise InputError(
             f"The image has {n_channels} channels but the model was trained on {len(limits.low)}; choose as many."
         )
-
-
-def _finite_frame(image: Micrograph, frame: int) -> Floats:
-    pixels = image.frame(frame)
-    bad = int(pixels.size - np.isfinite(pixels).sum())
-    if bad:
-        raise InputError(
-            f"{bad} pixels of “{image.name}” are NaN or infinite; crop them away or fill them, for example with "
-            "numpy.nan_to_num."
-        )
-    return pixels
 
 
 def _fits(centres: npt.NDArray[np.float64], size: tuple[int, int], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
