@@ -1,12 +1,18 @@
 """Images that hold no atoms, and images that are damaged: what is found must not depend on the damage."""
 
+from dataclasses import replace
+
+import dask.array as da
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_opening, distance_transform_edt, gaussian_filter
+from scipy.spatial import cKDTree
 
 from measuring import detection
-from napari_vae import detect_atoms
+from napari_vae import InputError, detect_atoms, link_atoms
+from napari_vae.atoms import tiles
 from napari_vae.atoms.damage import mend
+from napari_vae.atoms.frames import describe_skipped
 from napari_vae.atoms.scale import measure_scale
 from napari_vae.samples import micrograph
 
@@ -113,6 +119,70 @@ def test_no_atoms_in_a_wide_gap_or_along_its_edges(lattice, value):
     partner = detection.pair(truth[far], found, 3.0)
     assert (partner >= 0).mean() > 0.97
     assert len(found) <= len(truth)
+
+
+COS, SIN = np.cos(0.3), np.sin(0.3)
+GAPS = {
+    "stopped scan": Y >= 150,
+    "two thirds": Y >= 90,
+    "rotated": np.maximum(abs(COS * (Y - 128) + SIN * (X - 128)), abs(COS * (X - 128) - SIN * (Y - 128))) > 105,
+    "drift": (Y < 40) | (X >= 230),
+    "hole": np.hypot(Y - 100, X - 150) < 25,
+    "lines": np.isin(Y, [60, 61, 62, 180]),
+    "pixels": np.random.default_rng(0).random((SIZE, SIZE)) < 0.02,
+}
+
+
+@pytest.mark.parametrize("gap", GAPS)
+def test_atoms_beside_a_gap_are_those_of_the_whole_image(lattice, gap):
+    image, _ = lattice
+    whole, gap = detect_atoms(image), GAPS[gap]
+    for value in (np.nan, np.inf):
+        found = detect_atoms(np.where(gap, value, image))
+        points, beside = (table[["y", "x"]].to_numpy() for table in (found, whole))
+        assert (cKDTree(beside).query(points)[0] < 2).all()
+        depth = distance_transform_edt(~binary_opening(gap, np.ones((9, 9))))
+        seen = depth[tuple(np.rint(beside).astype(int).clip(0, SIZE - 1).T)] > 2 * whole["sigma"].median()
+        distance = cKDTree(points).query(beside[seen])[0]
+        assert (distance < 2).mean() > 0.97
+        errors = np.hypot(whole["y_err"], whole["x_err"])[seen][distance < 2]
+        assert np.nanmedian(distance[distance < 2] / errors) < 0.4
+        assert np.nanquantile(distance[distance < 2] / errors, 0.9) < 1
+        inside = gap[tuple(np.rint(points).astype(int).clip(0, SIZE - 1).T)]
+        assert inside.sum() <= (0 if gap.mean() > 0.025 else 0.03 * len(points))
+
+
+def test_weak_columns_are_looked_for_beside_a_gap_and_not_in_it():
+    image, _ = micrograph("perovskite", size=SIZE, dose=300)
+    whole = detect_atoms(image, weak=True)
+    found = detect_atoms(np.where(Y >= 150, np.nan, image.data), weak=True)
+    assert (found["y"] < 150).all()
+    assert abs((found["found_in"] == 2).sum() - ((whole["found_in"] == 2) & (whole["y"] < 150)).sum()) <= 3
+
+
+def test_a_gap_across_tiles_of_a_lazy_movie_is_the_gap_of_one_piece(lattice, monkeypatch):
+    image = np.where(np.hypot(Y - 128, X - 128) < 40, np.nan, lattice[0])
+    whole = detect_atoms(image)
+    monkeypatch.setattr(tiles, "FIXED", replace(tiles.FIXED, tile=128))
+    nothing = np.full_like(image, np.nan)
+    divided = detect_atoms(da.from_array(np.stack([nothing, image, nothing]), chunks=(1, 100, 100)))
+    assert divided.attrs["napari_vae"]["skipped_frames"] == [0, 2]
+    assert len(divided) == pytest.approx(len(whole), abs=3)
+    assert not (np.hypot(divided["y"] - 128, divided["x"] - 128) < 38).any()
+
+
+def test_bad_frames_of_a_movie_are_skipped_and_named(lattice):
+    image = lattice[0]
+    good = detect_atoms(image)
+    frames = [np.full_like(image, value) for value in (np.nan, 7, np.inf)]
+    movie = np.stack([frames[0], image, *frames[1:], image])
+    found = detect_atoms(movie)
+    assert found.attrs["napari_vae"]["skipped_frames"] == [0, 2, 3]
+    assert found["frame"].value_counts().to_dict() == {1: len(good), 4: len(good)}
+    assert describe_skipped([0, 2, 3]).startswith("Frames 0, 2–3 show nothing")
+    assert len(link_atoms(found, image=movie)) == len(found)
+    with pytest.raises(InputError, match="Frame 3 was not measured"):
+        detect_atoms(movie, frames=[0, 2, 3])
 
 
 def test_what_is_not_damaged_stays_as_it_is():

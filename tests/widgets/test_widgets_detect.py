@@ -251,7 +251,7 @@ def test_no_image(open_widget, notifications):
 
 @pytest.mark.parametrize(
     "spoil, words",
-    [(lambda image: np.where(image > 0.9, np.nan, image), "NaN"), (np.ones_like, "")],
+    [(lambda image: np.full_like(image, np.nan), "NaN"), (np.ones_like, "")],
 )
 def test_unusable_pixels(viewer, scene, widget, qtbot, notifications, spoil, words):
     scene.data = spoil(scene.data)

@@ -42,7 +42,7 @@ def test_colour_picture(viewer, open_widget, notifications):
 
 @pytest.mark.parametrize(
     "spoil, words",
-    [(lambda image: np.where(image > 0.9, np.nan, image), "NaN"), (np.ones_like, "constant")],
+    [(lambda image: np.full_like(image, np.nan), "NaN"), (np.ones_like, "constant")],
 )
 def test_unusable_pixels(viewer, scene, widget, qtbot, notifications, spoil, words):
     scene[0].data = spoil(scene[0].data)

@@ -40,7 +40,7 @@ class Binning:
         self._first = np.add(self._low, (self.side - 1) / 2)  # centre of the first block
         self._added = (self.side**2 - 1) / 12  # variance of a block
 
-    def image(self, frame: Array) -> Array:
+    def image(self, frame: npt.NDArray) -> Array:
         """Means of the blocks of a (rows, columns) image."""
         rows, columns = (slice(low, low + n * self.side) for low, n in zip(self._low, self._blocks, strict=True))
         blocks = frame[rows, columns].reshape(self._blocks[0], self.side, self._blocks[1], self.side)

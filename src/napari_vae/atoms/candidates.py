@@ -45,7 +45,7 @@ class Filtered:
         """Maxima (N, 2) of the fitted amplitude of this sign and their scores."""
         if sign not in self._found:
             peaks = local_maxima(sign * self.maps.amplitude, self.sigma)
-            peaks = peaks[~self.mended.in_gap(peaks, 2 * self.sigma)]
+            peaks = peaks[~self.mended.in_gap(peaks, 2 * self.sigma, deep=True)]
             self._found[sign] = peaks, sign * self.maps.score[tuple(peaks.T)].astype(np.float64)
         return self._found[sign]
 
@@ -54,7 +54,7 @@ class Filtered:
         if method == "learned":
             if sign not in self._learned:
                 place, probability = learned_candidates(sign * self.columns, self.sigma)
-                there = ~self.mended.in_gap(place, 2 * self.sigma)
+                there = ~self.mended.in_gap(place, 2 * self.sigma, deep=True)
                 place, probability = place[there], probability[there]
                 self._learned[sign] = Candidates(np.rint(place).astype(np.int64), place, probability)
             return self._learned[sign]

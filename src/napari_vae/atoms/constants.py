@@ -27,6 +27,7 @@ class Constants:
     damage_most_repeated: float = 0.5  # of the lines; a picture of stripes repeats them all
     damage_sharp: float = 3.0  # a defect over its nearest pixels, in which a column of any width shows
     damage_clear: float = 10.0  # a defect over the noise
+    damage_around: float = 0.02  # of a Gaussian around a lost pixel that must lie on others, to fill it from these
     damage_typical: float = 0.98  # of the pixels, which are taken for free of defects
     damage_most_defects: float = 0.005  # of the pixels; where more stand alone, they are electrons that were counted
 
@@ -90,6 +91,7 @@ class Constants:
 
     # Fit of Gaussians (refine.py, gaussians.py); the precision in benchmarks/detection.py against the Cramér–Rao limit.
     fit_fewest_pixels: float = 3.0  # per σ, to which wide columns are binned - the limit rises by 1 / (24 × 3²)
+    fit_most_lost: float = 0.25  # of the pixels that are binned to one: with more lost, it says nothing
     fit_first_reach: float = 2.0  # σ, radius of the fitted disc before neighbours are removed
     fit_reach: float = 4.0  # σ, after that
     fit_widest_reach: float = 0.9  # of the spacing: farther out, the rest of neighbours outweighs the column

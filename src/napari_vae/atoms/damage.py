@@ -1,67 +1,82 @@
-"""Damage of a frame that is no part of the picture: scan lines that were not recorded, hot and dead pixels."""
+"""Gaps of a frame, which are no part of the picture: pixels that were not measured, lost scan lines, dead pixels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from .constants import FIXED
-from .frames import checked_frame
+from .frames import read_frame, refuse_frame
+from .spots import blur
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Real = TypeVar("Real", np.float32, np.float64)
 
 
 @dataclass(frozen=True)
 class Mended:
-    """A `frame` (rows, columns) without damage, and which of its rows and columns were `lost` and are interpolated.
+    """A `frame` (rows, columns) without gaps, and the pixels that were `lost` and are filled from those around.
 
     Intensities of the image are those of the frame times 2 ** `exponent`.
     """
 
     frame: Array
-    lost: tuple[Flags, Flags]
+    lost: Flags
     exponent: int = 0
 
-    def in_gap(self, points: npt.NDArray, width: float) -> Flags:
-        """Which points (N, 2) lie in a gap wider than `width` pixels, or as near to one as half of that."""
-        inside = np.zeros(len(points), dtype=bool)
-        for place, lost in zip(points.T, self.lost, strict=True):
-            for first, last in _runs(lost):
-                if last - first + 1 > width:
-                    inside |= (place > first - width / 2) & (place < last + width / 2)
-        return inside
+    @property
+    def blank(self) -> bool:
+        """Whether it shows nothing."""
+        return bool(np.ptp(self.frame) == 0)
+
+    def in_gap(self, points: npt.NDArray, width: float, *, deep: bool = False) -> Flags:
+        """Which points (N, 2) lie in a gap wider than `width` pixels; or only those `deep` in it, half of that or more.
+
+        Of an atom just inside there is a flank to be seen, which must be fitted, or it would pull at its neighbours.
+        """
+        from scipy.ndimage import distance_transform_edt
+
+        inner = distance_transform_edt(self.lost) > width / 2 if len(points) and self.lost.any() else self.lost
+        if not len(points) or not inner.any():
+            return np.zeros(len(points), dtype=bool)
+        there = inner if deep else distance_transform_edt(~inner) <= width / 2
+        return np.asarray(there[tuple(np.rint(points).astype(np.int64).clip(0, np.array(there.shape) - 1).T)])
 
 
-def mended_frame(
-    micrograph: Micrograph, number: int, blank_ok: bool = False, window: tuple[slice, slice] | None = None
-) -> Mended:
-    """One frame, or a window of it, without damage and with intensities of order one.
+def mended_frame(micrograph: Micrograph, number: int, window: tuple[slice, slice] | None = None) -> Mended:
+    """One frame, or a window of it, without gaps and with intensities of order one.
 
     These are divided by a power of two, which rounds nothing, so that no square of them is too large or too small for a
     float, whatever the unit of the image.
+    """
+    frame = read_frame(micrograph, number, window)
+    exponent = int(np.frexp(np.abs(frame).max(where=~np.isnan(frame), initial=0))[1])
+    return replace(mend(np.ldexp(frame, -exponent)), exponent=exponent)
+
+
+def usable_frame(micrograph: Micrograph, number: int) -> Mended:
+    """One frame as `mended_frame` gives it.
 
     Raises
     ------
-    InputError
-        As `checked_frame`; or if nothing but damage is left of the frame.
+    BadFrameError
+        If it shows nothing.
     """
-    frame = checked_frame(micrograph, number, blank_ok, window)
-    exponent = int(np.frexp(np.abs(frame).max())[1])
-    mended = mend(np.ldexp(frame, -exponent))
-    if not blank_ok and np.ptp(mended.frame) == 0:
-        raise InputError(
-            "The image is constant but for single bright or dark pixels, which are no atoms; choose one with contrast."
-        )
-    return replace(mended, exponent=exponent)
+    mended = mended_frame(micrograph, number)
+    if mended.lost.all():
+        refuse_frame(micrograph, number, "was not measured: all pixels are NaN or infinite")
+    if mended.blank:
+        refuse_frame(micrograph, number, "is constant, or but for single bright or dark pixels, which are no atoms")
+    return mended
 
 
 def mend(frame: Array) -> Mended:
-    """Interpolate lines that were not recorded, and pixels that differ from all around them as no column does.
+    """Fill what was not measured (NaN), lines that were not recorded, and pixels unlike all around them.
 
     A line that is constant, or the same as the one before, was not recorded. A hot or dead pixel is three times as far
     from the level two pixels away as the nearest pixels are, in which any column that is a pixel wide shows.
@@ -75,36 +90,40 @@ def mend(frame: Array) -> Mended:
     --------
     >>> image = np.random.default_rng(0).random((64, 64))
     >>> image[20:23] = 0
-    >>> np.flatnonzero(mend(image).lost[0]).tolist()
+    >>> np.flatnonzero(mend(image).lost.all(axis=1)).tolist()
     [20, 21, 22]
     """
-    lost = _lost_lines(frame), _lost_lines(frame.T)
-    if any(flags.any() for flags in lost):
-        frame = _interpolated(_interpolated(frame, lost[0]).T, lost[1]).T
-    return Mended(_without_defects(frame), lost)
+    lost = np.isnan(frame) | _lost_lines(frame)[:, None] | _lost_lines(frame.T)
+    whole = filled(frame, lost)
+    sound = _without_defects(whole)
+    return Mended(sound, lost | (sound != whole))
 
 
 def _lost_lines(frame: Array) -> Flags:
-    """Rows that are constant, or the same as the one before."""
-    constant = np.ptp(frame, axis=1) == 0
+    """Rows that are constant, or the same as the one before; pixels that were not measured say nothing."""
+    known = ~np.isnan(frame)
+    constant = frame.max(axis=1, where=known, initial=-np.inf) <= frame.min(axis=1, where=known, initial=np.inf)
     repeated = np.zeros(len(frame), dtype=bool)
-    repeated[1:] = (frame[1:] == frame[:-1]).all(axis=1)
+    repeated[1:] = (frame[1:] == frame[:-1]).all(axis=1, where=known[1:] | known[:-1])
     lost = constant | repeated if repeated.mean() <= FIXED.damage_most_repeated else constant
     return lost if (~lost).sum() >= FIXED.damage_fewest_lines else np.zeros(len(frame), dtype=bool)
 
 
-def _interpolated(frame: Array, lost: Flags) -> Array:
-    """The frame with its lost rows replaced by straight lines between those beside them."""
+def filled(frame: npt.NDArray[Real], lost: Flags) -> npt.NDArray[Real]:
+    """The frame with each of its lost pixels replaced by a mean over what lies around it, as near as there is some."""
     if not lost.any():
         return frame
-    result = frame.copy()
-    good = np.flatnonzero(~lost)
-    where = np.flatnonzero(lost)
-    after = np.searchsorted(good, where).clip(0, len(good) - 1)
-    before = (np.searchsorted(good, where) - 1).clip(0)
-    length = np.maximum(good[after] - good[before], 1)
-    part = ((where - good[before]) / length).clip(0, 1)[:, None]
-    result[where] = frame[good[before]] * (1 - part) + frame[good[after]] * part
+    if lost.all():
+        return np.zeros_like(frame)
+    level = float(np.median(frame[~lost]))  # float32 would not resolve small contrast on a large offset
+    known = (~lost).astype(np.float32)
+    values = np.where(lost, 0, frame - level).astype(np.float32)
+    result, open_, width = frame.copy(), lost, 1.0
+    while open_.any():
+        weight = blur(known, width, slopes=False)
+        there = open_ & (weight > FIXED.damage_around)
+        result[there] = blur(values, width, slopes=False)[there] / weight[there] + level
+        open_, width = open_ & ~there, 2 * width
     return result
 
 
@@ -153,9 +172,3 @@ def second_differences(image: npt.NDArray) -> npt.NDArray:
     second = image[:, :-2] - 2 * image[:, 1:-1] + image[:, 2:]
     both: npt.NDArray = second[:-2] - 2 * second[1:-1] + second[2:]
     return both
-
-
-def _runs(flags: Flags) -> npt.NDArray[np.int64]:
-    """First and last index (M, 2) of each run of true flags."""
-    edges = np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))
-    return np.column_stack([np.flatnonzero(edges > 0), np.flatnonzero(edges < 0) - 1])

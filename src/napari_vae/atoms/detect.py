@@ -15,9 +15,9 @@ from ..core.progress import drain, never
 from ..core.region import Mask, inside, region_mask
 from .candidates import Filtered
 from .constants import FIXED
-from .damage import mended_frame
+from .damage import mended_frame, usable_frame
 from .estimates import measure, measure_large
-from .frames import frame_list, open_frames
+from .frames import BadFrameError, frame_list, open_frames, refuse_frame
 from .recipe import Frames, Options, Recipe
 from .spots import standing
 from .subpixel import blank_table, place_atoms
@@ -82,13 +82,17 @@ def detect_atoms(
         of the longer axis, in degrees counter-clockwise from the horizontal. Amplitude and background are in the
         units of the image; the amplitude of dark columns is negative. What is not known is NaN: an atom whose fit
         fails stays at its maximum with NaN errors, and ``fitted`` False. ``attrs["napari_vae"]`` holds spacing,
-        polarity, threshold and the method that was used.
+        polarity, threshold and the method that was used, and the `skipped_frames` that show nothing, if there are any.
+
+    Notes
+    -----
+    Pixels that are NaN or infinite were not measured: no atoms are looked for there, and those beside are fitted to
+    what was. Frames of a movie that were not measured at all, or are constant, are skipped.
 
     Raises
     ------
     InputError
-        For images without contrast, with NaN or infinite pixels, in colour, complex or too small, and for unknown
-        options.
+        For images without contrast, in colour, complex or too small, and for unknown options.
 
     Examples
     --------
@@ -135,16 +139,25 @@ def iter_detect_atoms(
     numbers = frame_list(micrograph, asked.frames)
     recipe: Recipe | None = None
     tables: list[pd.DataFrame] = []
+    skipped: list[int] = []
     for done, number in enumerate(numbers):
         if stop is not None and stop():
             break
-        recipe, found = detect_frame(micrograph, number, recipe, asked, stop or never)
+        try:
+            recipe, found = detect_frame(micrograph, number, recipe, asked, stop or never)
+        except BadFrameError:
+            skipped.append(number)
+            if len(skipped) == len(numbers):
+                raise
+            found = blank_table(0, number, asked.placing)
         if found is None:
             break
         tables.append(found)
         yield done + 1, len(numbers)
     table = pd.concat(tables, ignore_index=True) if tables else blank_table(0, 0, asked.placing)
     table.attrs["napari_vae"] = {"method": asked.method} | (recipe.summary if recipe else {})
+    if skipped:
+        table.attrs["napari_vae"]["skipped_frames"] = skipped
     return table
 
 
@@ -155,6 +168,8 @@ def detect_frame(
 
     Raises
     ------
+    BadFrameError
+        If the frame shows nothing.
     InputError
         As `detect_atoms`.
     """
@@ -172,7 +187,7 @@ def _detect_frame(
     """The recipe, measured on this frame if there is none yet, and the atoms of the frame; None where stopped."""
     shape = micrograph.shape[-2:]
     if not is_large(shape):
-        frame = mended_frame(micrograph, number, blank_ok=recipe is not None)
+        frame = usable_frame(micrograph, number)
         recipe, filtered = (recipe, Filtered(frame, recipe.sigma)) if recipe else measure(frame, asked)
         return recipe, _detect(filtered, recipe, number, asked)
     known = recipe or measure_large(micrograph, number, asked)
@@ -180,11 +195,15 @@ def _detect_frame(
     def part(tile: Tile) -> pd.DataFrame | None:
         if stop():
             return None
-        frame = mended_frame(micrograph, number, blank_ok=True, window=tile.window)
-        return _detect(Filtered(frame, known.sigma), known, number, asked)
+        filtered = Filtered(mended_frame(micrograph, number, tile.window), known.sigma)
+        blank.append(filtered.blank)
+        return _detect(filtered, known, number, asked)
 
+    blank: list[bool] = []
     tiles = tiles_of(shape, known)
     parts = [table for table in each(tiles, part) if table is not None]
+    if len(parts) == len(tiles) and all(blank):
+        refuse_frame(micrograph, number, "is constant, or was not measured")
     return known, put_together(parts, tiles) if len(parts) == len(tiles) else None
 
 
@@ -206,7 +225,7 @@ def estimate_spacing(image: Any, *, polarity: str = "auto") -> float:
     Raises
     ------
     InputError
-        For images without contrast, with NaN or infinite pixels, in colour, complex or too small.
+        For images without contrast, in colour, complex or too small.
 
     Examples
     --------
@@ -236,7 +255,7 @@ def candidate_atoms(image: Any, **options: Any) -> pd.DataFrame:
         found = _detect_frame(micrograph, number, replace(recipe, threshold=0.0), quick, never)[1]
         table = blank_table(0, number, "none") if found is None else found
     else:
-        recipe, filtered = measure(mended_frame(micrograph, number), asked)
+        recipe, filtered = measure(usable_frame(micrograph, number), asked)
         table = _detect(filtered, replace(recipe, threshold=0.0), number, quick)
     table = _within(region, table)
     table.attrs["napari_vae"] = recipe.summary
@@ -258,9 +277,10 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> 
     table["amplitude"] = maps.amplitude[at].astype(np.float64) * filtered.unit
     table["background"] = maps.background[at].astype(np.float64) * filtered.unit + filtered.slow[at]
     table[["y", "x"]] = found.place[kept]
-    place_atoms(filtered.frame, table, recipe, asked.placing)
+    place_atoms(filtered.mended, table, recipe, asked.placing)
     if asked.weak:
         table = add_weak(filtered, table, recipe, asked.placing)
+    table = table[~filtered.mended.in_gap(table[["y", "x"]].to_numpy(), 2 * recipe.sigma)].reset_index(drop=True)
     intensities = ["amplitude", "background"]
     with np.errstate(over="ignore"):  # a background below the least, or above the largest float is infinite
         table[intensities] = np.ldexp(table[intensities].to_numpy(float), filtered.mended.exponent)

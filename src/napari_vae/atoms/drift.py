@@ -188,11 +188,11 @@ def _binned(image: Micrograph, frame: int, spacing: float) -> Array | None:
     """A frame without slow background as means over blocks that still show the atoms; None when it is blank."""
     from scipy.ndimage import gaussian_filter
 
-    data = mended_frame(image, frame, blank_ok=True).frame
-    if np.ptp(data) == 0:
+    mended = mended_frame(image, frame)
+    if mended.blank:
         return None
     n = _block(spacing)
-    columns = gaussian_filter(flatten(data, spacing / 5)[0], FIXED.drift_smooth * spacing)
+    columns = gaussian_filter(flatten(mended.frame, spacing / 5)[0], FIXED.drift_smooth * spacing)
     rows, cols = (length // n for length in columns.shape)
     return np.asarray(columns[: rows * n, : cols * n].reshape(rows, n, cols, n).mean(axis=(1, 3)), dtype=np.float64)
 

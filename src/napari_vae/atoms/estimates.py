@@ -9,7 +9,8 @@ from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from .candidates import Filtered
 from .constants import FIXED
-from .damage import Mended, mended_frame
+from .damage import Mended, mended_frame, usable_frame
+from .frames import refuse_frame
 from .learned import learned_threshold
 from .recipe import SIGNS, Options, Recipe
 from .scale import Scale, measure_scale, skew
@@ -24,24 +25,24 @@ def measure_frame(micrograph: Micrograph, number: int, asked: Options) -> Recipe
 
     Raises
     ------
-    InputError
-        If the frame is constant.
+    BadFrameError
+        If the frame shows nothing.
     """
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):  # as in the detection, to the last digit
         if is_large(micrograph.shape[-2:]):
             return measure_large(micrograph, number, asked)
-        return measure(mended_frame(micrograph, number), asked)[0]
+        return measure(usable_frame(micrograph, number), asked)[0]
 
 
 def measure_large(micrograph: Micrograph, number: int, asked: Options) -> Recipe:
     """The recipe of a large frame, from parts of it that have any contrast."""
     windows = samples_of(micrograph.shape[-2:])
-    parts = [mended_frame(micrograph, number, blank_ok=True, window=window) for window in windows]
-    parts = [part for part in parts if np.ptp(part.frame) > 0]
+    parts = [mended_frame(micrograph, number, window) for window in windows]
+    parts = [part for part in parts if not part.blank]
     if not parts:
-        raise InputError("The image is constant in its middle and towards its corners; choose one with contrast there.")
+        refuse_frame(micrograph, number, "is constant in its middle and towards its corners, or was not measured there")
     return typical([measure(part, asked)[0] for part in parts])
 
 

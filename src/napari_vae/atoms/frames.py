@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import index
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -66,27 +66,39 @@ def frame_list(micrograph: Micrograph, frames: int | slice | Iterable[int] | Non
     return [everything[number] for number in wanted]
 
 
-def checked_frame(
-    micrograph: Micrograph, number: int, blank_ok: bool = False, window: tuple[slice, slice] | None = None
-) -> npt.NDArray[np.float64]:
-    """One frame, or a window of it, as (rows, columns) float64 in memory; `blank_ok` lets pass one without contrast.
+class BadFrameError(InputError):
+    """A frame shows nothing: no pixel was measured, or all have one value. In a movie it is skipped."""
 
-    Raises
-    ------
-    InputError
-        If it has NaN or infinite pixels, or no contrast at all.
-    """
+
+def read_frame(
+    micrograph: Micrograph, number: int, window: tuple[slice, slice] | None = None
+) -> npt.NDArray[np.float64]:
+    """One frame, or a window of it, as (rows, columns) float64 in memory; NaN where it was not measured."""
     rows, columns = micrograph.shape[-2:]
     data = micrograph.data[number] if micrograph.axes == "TYX" else micrograph.data
     frame = np.asarray(data.reshape(rows, columns)[window or ...]).astype(np.float64)
-    which = f"Frame {number}" if micrograph.axes == "TYX" else "The image"
-    bad = frame.size - int(np.isfinite(frame).sum())
-    if bad:
-        where = "" if window is None else " around row {}, column {}".format(*(side.start for side in window))
-        raise InputError(
-            f"{which} has {bad} NaN or infinite pixels{where}; replace them first, for example with "
-            "np.nan_to_num(image, nan=np.nanmedian(image))."
-        )
-    if not blank_ok and np.ptp(frame) == 0:
-        raise InputError(f"{which} is constant; choose an image with contrast.")
+    frame[np.isinf(frame)] = np.nan
     return frame
+
+
+def refuse_frame(micrograph: Micrograph, number: int, why: str) -> NoReturn:
+    """Raise a `BadFrameError` that says what the frame, or the image, shows instead."""
+    which = f"Frame {number}" if micrograph.axes == "TYX" else "The image"
+    raise BadFrameError(f"{which} {why}; choose one with contrast.")
+
+
+def describe_skipped(numbers: Sequence[int]) -> str:
+    """One sentence on the frames that show nothing; empty when there are none.
+
+    >>> describe_skipped([0, 4, 5, 6])
+    'Frames 0, 4–6 show nothing (not measured, or all of one value) and were left out.'
+    """
+    if not len(numbers):
+        return ""
+    runs = np.split(np.asarray(numbers), np.flatnonzero(np.diff(numbers) != 1) + 1)
+    names = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
+    one = len(numbers) == 1
+    return (
+        f"Frame{'' if one else 's'} {names} show{'s' if one else ''} nothing (not measured, or all of one value) and "
+        f"{'was' if one else 'were'} left out."
+    )

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .constants import FIXED
+from .damage import filled
 from .gaussians import WIDTH, Discs, X, Y
 from .spots import blur
 
@@ -46,7 +47,7 @@ def grown_together(image: Floats, values: Array, weight: Floats, slow: float) ->
     wider[:, WIDTH] *= 1 + FIXED.grown_little
     spots = draw_spots(image.shape, values)
     growth = (draw_spots(image.shape, wider) - spots) / np.float32(FIXED.grown_little)
-    rest, *parts = (part - blur(part, slow) for part in (image - spots, spots, growth))
+    rest, *parts = (part - blur(part, slow) for part in (filled(image - spots, weight == 0), spots, growth))
     design = [weight * part for part in parts]
     normal = [[float(np.vdot(one, other)) for other in parts] for one in design]
     step = np.linalg.lstsq(normal, [float(np.vdot(one, rest)) for one in design], rcond=None)[0]

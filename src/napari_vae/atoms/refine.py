@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .constants import FIXED
-from .damage import second_differences
+from .damage import filled, second_differences
 from .fisher import in_common, standard_errors
 from .gaussians import BACKGROUND, CIRCULAR, ELLIPTICAL, WIDTH, Fit, Prior, X, Y, fit_gaussians
 from .model_image import draw_spots, grown_together
@@ -17,12 +17,19 @@ from .spots import blur
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
 
 _OWN = ("y", "x", "amplitude", "background", "fitted")  # known of an atom without a fit
 
 
 def refine_spots(
-    frame: Array, atoms: pd.DataFrame, sigma: float, spacing: float, sign: int = 1, elliptical: bool = False
+    frame: Array,
+    atoms: pd.DataFrame,
+    sigma: float,
+    spacing: float,
+    sign: int = 1,
+    elliptical: bool = False,
+    lost: Flags | None = None,
 ) -> pd.DataFrame:
     """Fit amplitude, background, width and position of every atom by weighted least squares.
 
@@ -52,6 +59,8 @@ def refine_spots(
         1 for bright columns, −1 for dark ones.
     elliptical : bool
         Fit two widths and an orientation in place of one width.
+    lost : (rows, columns) array of bool, optional
+        Pixels that were not measured and say nothing.
 
     Returns
     -------
@@ -66,7 +75,8 @@ def refine_spots(
     start[:, 0] = sign * atoms["amplitude"] / unit
     start[:, BACKGROUND] = sign * (atoms["background"] - origin) / unit
     start[:, Y], start[:, X], start[:, WIDTH] = atoms["y"], atoms["x"], sigma
-    values, errors = _fit_among_neighbours(image, start, sigma, spacing)
+    lost = np.zeros(image.shape, dtype=bool) if lost is None else lost
+    values, errors = _fit_among_neighbours(image, start, sigma, spacing, lost)
     good = np.asarray(np.isfinite(errors).all(axis=1))
     columns = {
         "y": values[:, Y],
@@ -91,7 +101,9 @@ def _axes(values: Array) -> dict[str, Array]:
     return {"sigma": np.sqrt(major * minor), "sigma_major": major, "sigma_minor": minor, "orientation": orientation}
 
 
-def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: float) -> tuple[Array, Array]:
+def _fit_among_neighbours(
+    image: Floats, start: Array, sigma: float, spacing: float, lost: Flags
+) -> tuple[Array, Array]:
     """Fit all atoms in rounds, each with the neighbours of the round before taken away: values and errors (N, 2).
 
     A fit that is not plausible is the start again, in the end with NaN for both errors.
@@ -102,7 +114,8 @@ def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: fl
 
     widest = FIXED.fit_widest * spacing
     prior = anything = _anything(start.shape[1], min(sigma, widest))
-    weight = np.full(image.shape, 1 / _noise_variance(image), dtype=np.float32)
+    known = ~lost
+    weight = known * np.float32(1 / _noise_variance(image, known))
     fit = fit_gaussians(image, weight, start, FIXED.fit_first_reach * sigma, anything, FIXED.fit_first_steps)
     for number in range(FIXED.fit_most_rounds):
         anew = number % 2 == 0
@@ -114,10 +127,10 @@ def _fit_among_neighbours(image: Floats, start: Array, sigma: float, spacing: fl
             values[:, (0, WIDTH)] *= grown
             prior.value[WIDTH] *= grown[1]
         spots = draw_spots(image.shape, values)
-        residual = image - spots
+        residual = filled(image - spots, lost)
         if anew:
             slow = blur(residual, FIXED.fit_slow * sigma)  # a slope under a column would pull at its position
-            weight = _weights(residual - slow, spots + slow)
+            weight = _weights(residual - slow, spots + slow, known)
         prior.value[WIDTH] = width = min(prior.value[WIDTH], widest)
         reach = min(FIXED.fit_reach * width, FIXED.fit_widest_reach * spacing)
         last = number >= FIXED.fit_rounds - 1
@@ -156,15 +169,15 @@ def _shared(number: int, anew: bool, n: int) -> list[int]:
     return [k for k in (BACKGROUND, *range(WIDTH, n)) if number and not (anew and k == BACKGROUND)]
 
 
-def _noise_variance(image: Floats) -> float:
+def _noise_variance(image: Floats, known: Flags) -> float:
     """Variance of white noise."""
-    return float(np.mean(second_differences(image) ** 2) / 36 + np.finfo(np.float32).eps)
+    return float(np.mean(second_differences(image)[known[1:-1, 1:-1]] ** 2) / 36 + np.finfo(np.float32).eps)
 
 
-def _weights(residual: Floats, expected: Floats) -> Floats:
-    """Inverse variance of every pixel: shot noise linear in the expected intensity, plus a constant."""
+def _weights(residual: Floats, expected: Floats, known: Flags) -> Floats:
+    """Inverse variance of every known pixel: shot noise linear in the expected intensity, plus a constant."""
     every = max(1, expected.size // 200_000)
-    sample, squares = expected.ravel()[::every], residual.ravel()[::every] ** 2
+    sample, squares = expected[known][::every], residual[known][::every] ** 2
     edges = np.quantile(sample, np.linspace(0, 1, 33))
     group = np.searchsorted(edges[1:-1], sample)
     count = np.maximum(np.bincount(group, minlength=32), 1)
@@ -172,7 +185,7 @@ def _weights(residual: Floats, expected: Floats) -> Floats:
     gain, offset = np.polyfit(level, spread, 1)
     least = max(0.05 * spread.mean(), np.finfo(np.float32).eps)  # no pixel is better than float32 can tell
     variance = max(gain, 0.0) * expected + (offset if gain > 0 else spread.mean())
-    return (1 / np.maximum(variance, least)).astype(np.float32)
+    return (known / np.maximum(variance, least)).astype(np.float32)
 
 
 def _plausible(

@@ -8,6 +8,8 @@ import pandas as pd
 
 from .binning import Binning
 from .centres import centres_of_mass
+from .constants import FIXED
+from .damage import Mended
 from .recipe import Recipe
 from .refine import refine_spots
 
@@ -16,13 +18,13 @@ _KNOWN = ["y", "x", "amplitude", "background"]  # of an atom without a fit
 _AXES = ("sigma_major", "sigma_minor", "orientation")
 
 
-def place_atoms(frame: npt.NDArray[np.float64], atoms: pd.DataFrame, recipe: Recipe, how: str) -> None:
+def place_atoms(mended: Mended, atoms: pd.DataFrame, recipe: Recipe, how: str) -> None:
     """Refine the positions in a table of candidates; what comes with them (widths, errors, `fitted`) is filled in.
 
     Parameters
     ----------
-    frame : (rows, columns) array
-        The image.
+    mended : Mended
+        The image; its gaps take no part in fits.
     atoms : pandas.DataFrame
         Made by `blank_table`, with y, x, amplitude and background known.
     recipe : Recipe
@@ -32,13 +34,14 @@ def place_atoms(frame: npt.NDArray[np.float64], atoms: pd.DataFrame, recipe: Rec
     """
     if how == "none" or not len(atoms):
         return
-    binning = Binning(frame.shape, recipe.sigma)
-    image, start = binning.image(frame), binning.start(atoms)
+    binning = Binning(mended.frame.shape, recipe.sigma)
+    image, start = binning.image(mended.frame), binning.start(atoms)
     scale = (binning.width(recipe.sigma), recipe.spacing / binning.side, recipe.sign)
     if how == "centre of mass":
         placed = centres_of_mass(image, start, *scale)
     else:
-        placed = refine_spots(image, start, *scale, elliptical=how == "elliptical")
+        lost = binning.image(mended.lost) > FIXED.fit_most_lost
+        placed = refine_spots(image, start, *scale, elliptical=how == "elliptical", lost=lost)
     placed = binning.in_pixels(placed)
     known = placed.columns.intersection(_KNOWN)
     placed.loc[~placed["fitted"], known] = atoms.loc[~placed["fitted"], known]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from .candidates import Filtered
 from .constants import FIXED
+from .damage import filled
 from .model_image import draw_spots
 from .recipe import Recipe
 from .spots import flatten, local_maxima, spot_maps, sub_pixel
@@ -48,7 +49,8 @@ def add_weak(filtered: Filtered, strong: pd.DataFrame, recipe: Recipe, how: str)
         return table
     sigma = float(seen["sigma"].median())
     values = seen[["amplitude", "background", "y", "x", "sigma"]].to_numpy()
-    rest, slow, unit = flatten(filtered.frame - draw_spots(filtered.frame.shape, values), sigma)
+    left = filled(filtered.frame - draw_spots(filtered.frame.shape, values), filtered.mended.lost)
+    rest, slow, unit = flatten(left, sigma)
     maps = spot_maps(rest, sigma)
     heavy = table[["y", "x"]].to_numpy()
     at, decoys = (
@@ -74,7 +76,7 @@ def add_weak(filtered: Filtered, strong: pd.DataFrame, recipe: Recipe, how: str)
     )
     weak = weak.assign(fitted=False).reindex(columns=table.columns)
     both = pd.concat([table, weak], ignore_index=True)
-    place_atoms(filtered.frame, both, replace(recipe, sigma=sigma, spacing=_spacing(both)), how)
+    place_atoms(filtered.mended, both, replace(recipe, sigma=sigma, spacing=_spacing(both)), how)
     return both
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..atoms.frames import checked_frame, open_frames
+from ..atoms.frames import open_frames, read_frame
 from ..core.errors import InputError
 from ..core.positions import check_table, frame_numbers, table_spacing
 from ..core.settings import checked
@@ -44,7 +44,7 @@ def voronoi_intensities(
     -------
     pandas.DataFrame
         A copy of `atoms` with ``intensity`` (unit of the image × pixels) and ``cell_area`` (pixels). NaN where the
-        cell is open, which is where it reaches beyond the image.
+        cell is open, which is where it reaches beyond the image or over pixels that were not measured.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def voronoi_intensities(
     intensity, area = np.full((2, len(atoms)), np.nan)
     for number in np.unique(frames):
         rows = np.flatnonzero(frames == number)
-        frame = checked_frame(micrograph, int(number), blank_ok=True)
+        frame = read_frame(micrograph, int(number))
         intensity[rows], area[rows] = _cells(frame, points[rows], radius)
     if background == "fitted":
         intensity -= area * atoms["background"].to_numpy(dtype=float)
@@ -106,5 +106,5 @@ def _cells(frame: Array, points: Array, radius: float) -> tuple[Array, Array]:
         mine = owner[inside]
         total += np.bincount(mine, frame[down[(down >= 0) & (down < rows)]].ravel(), minlength=n + 1)
         area += np.bincount(mine, minlength=n + 1)
-    closed = ~beyond[:n]
+    closed = ~beyond[:n] & np.isfinite(total[:n])
     return np.where(closed, total[:n], np.nan), np.where(closed, area[:n], np.nan)

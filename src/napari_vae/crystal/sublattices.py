@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..atoms.frames import checked_frame, open_frames
+from ..atoms.damage import usable_frame
+from ..atoms.frames import open_frames
 from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
 from ..core.positions import check_table, frame_numbers
@@ -118,7 +119,7 @@ def _brightness(atoms: pd.DataFrame, position: Array, image: Any, number: int) -
     from scipy.ndimage import gaussian_filter, map_coordinates
     from scipy.spatial import cKDTree
 
-    frame = checked_frame(open_frames(image), number)
+    frame = usable_frame(open_frames(image), number).frame
     distance = np.median(cKDTree(position).query(position, 2)[0][:, 1]) if len(position) > 1 else 8.0
     contrast = gaussian_filter(frame, 0.15 * distance) - gaussian_filter(frame, 0.5 * distance)
     values = map_coordinates(contrast, position.T, order=1, mode="nearest")
