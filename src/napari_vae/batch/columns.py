@@ -14,6 +14,11 @@ from ..workflow.records import PIXEL, UNIT
 KEY = "napari_vae"
 
 
+def said(words: str, *remarks: str) -> str:
+    """What was found, and sentences on what to know of it; those that are empty are left out."""
+    return ". ".join([words, *filter(None, [" ".join(filter(None, remarks))])])
+
+
 def atom_columns(atoms: pd.DataFrame) -> dict[str, Any]:
     """How many atoms there are, and with which settings they were found."""
     known = atoms.attrs.get(KEY, {})

@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ..atoms.frames import describe_skipped
 from ..core.errors import InputError
 from ..core.folders import replacing
 from ..core.micrograph import first_channel
@@ -18,7 +19,7 @@ from ..crystal.description import iter_describe_crystal
 from ..crystal.sublattices import assign_sublattices
 from ..io.reading import read
 from ..io.writing import write_table
-from .columns import atom_columns, describe_detection, pixel_columns
+from .columns import atom_columns, describe_detection, pixel_columns, said
 from .frames import Frames
 from .loop import run
 from .outcomes import BatchProgress, Found, Outcome, Say
@@ -96,8 +97,9 @@ class Detect(Tables):
         facts |= {"tracks": int(atoms["track"].nunique())} if "track" in atoms else {}
         if atoms.empty:
             words = "nothing stands out of noise and texture as atoms do; a lower --threshold may help"
-            return Found(f"{words} ({table})", facts)
-        return Found(f"{len(atoms)} atoms in {table}: {describe_detection(atoms, image)}", facts)
+            return Found(said(f"{words} ({table})", describe_skipped(atoms)), facts)
+        words = f"{len(atoms)} atoms in {table}: {describe_detection(atoms, image)}"
+        return Found(said(words, describe_skipped(atoms)), facts)
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ class Crystal(Tables):
         words = ", ".join(calibrated.describe(image.units).splitlines())
         facts = found | {"vacancies": len(crystal.vacancies), "lattice_spacing": calibrated.spacing}
         facts |= {"lattice_unit": image.units}
-        return Found(f"{len(atoms)} atoms, {len(crystal.vacancies)} vacancies, {words}; see {target}", facts)
+        words = f"{len(atoms)} atoms, {len(crystal.vacancies)} vacancies, {words}; see {target}"
+        return Found(said(words, describe_skipped(atoms)), facts)
 
 
 def detect_files(
