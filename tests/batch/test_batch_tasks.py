@@ -118,3 +118,23 @@ def test_a_model_for_every_file(graphene, tmp_path):
     assert states(batch.run(task, graphene, tmp_path)) == ["finished before", "finished before", "done"]
     with pytest.raises(nv.InputError, match="one image"):
         batch.run(batch.Train(task.model, train, atoms=Path("atoms.csv")), graphene, tmp_path)
+
+
+def test_what_is_read_of_a_file_with_a_constant_channel_is_told(tmp_path, lattice):
+    np.savez(tmp_path / "a.npz", z=np.zeros((160, 160)), current=lattice[0])
+    (outcome,) = batch.run(batch.Detect(), tmp_path / "a.npz", tmp_path / "out")
+    assert "“z” has one value everywhere, so “current” was read; another is chosen with --dataset." in str(outcome)
+
+
+def test_an_image_that_is_a_folder_is_one_file_of_a_batch(tmp_path, lattice):
+    zarr = pytest.importorskip("zarr")
+    (tmp_path / "images").mkdir()
+    zarr.create_array(tmp_path / "images" / "a.zarr", data=lattice[0])
+    for place in (tmp_path / "images", tmp_path / "images" / "a.zarr"):
+        (outcome,) = batch.run(batch.Detect(), place, tmp_path / f"out {place.name}")
+        assert (outcome.state, outcome.facts["atoms"]) == ("done", len(lattice[1]))
+    (again,) = batch.run(batch.Detect(), tmp_path / "images", tmp_path / "out images")
+    assert again.state == "finished before"
+    zarr.create_array(tmp_path / "images" / "a.zarr", data=lattice[0][:80], overwrite=True)
+    (changed,) = batch.run(batch.Detect(), tmp_path / "images", tmp_path / "out images", overwrite=True)
+    assert changed.facts["atoms"] < len(lattice[1])

@@ -74,7 +74,7 @@ def test_missing_folder_forbidden_and_unknown(tmp_path, monkeypatch):
         read(tmp_path / "a.tif")
     with pytest.raises(ReadError, match="folder"):
         read(tmp_path)
-    for name in ("a.docx", "a.prz", "a.zspy", "noending"):
+    for name in ("a.docx", "a.xlsx", "a.raw", "noending"):
         (tmp_path / name).write_bytes(b"x")
         with pytest.raises(ReadError, match="not supported; export it as TIFF"):
             read(tmp_path / name)

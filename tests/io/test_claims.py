@@ -218,8 +218,7 @@ def test_json_of_100_mb_and_json_without_end(here):
             load(here)
     np.save(here / "a.npy", np.zeros((9, 9)))
     (here / "a.json").write_text("[" * 10**6)
-    with pytest.raises(ReadError, match="damaged JSON"):
-        read(here / "a.npy")
+    assert "damaged JSON" in read(here / "a.npy").metadata["notes"][-1]
 
 
 def test_tables_that_claim_much_are_one_sentence(here):

@@ -334,12 +334,12 @@ def test_reading_leaves_no_trace_on_terminal_or_settings(real_data, capfd):
 # ---- napari reader --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["a.dm3", "a.TIF", ["a.npy", "b.png"], "missing.emd"])
+@pytest.mark.parametrize("path", ["a.dm3", "a.TIF", ["a.npy", "b.png"], "missing.emd", "a.zarr"])
 def test_reader_takes_what_it_knows_without_opening_it(path):
     assert callable(get_reader(path))
 
 
-@pytest.mark.parametrize("path", ["a.txt", "folder", [], ["a.tif", "b.txt"], "", "a.zarr"])
+@pytest.mark.parametrize("path", ["a.txt", "folder", [], ["a.tif", "b.txt"], ""])
 def test_reader_leaves_the_rest(path):
     assert get_reader(path) is None
 
@@ -373,3 +373,19 @@ def test_channels_become_layers(tmp_path, ramp):
     assert options["channel_axis"] == 0
     assert options["name"] == ["a 0", "a 1", "a 2"]
     assert len(options["scale"]) == 2
+
+
+def test_the_manifest_offers_every_format(tmp_path):
+    from npe2 import PluginManifest
+
+    from napari_vae.io.reading import FORMATS
+    from napari_vae.io.writing import TABLE_ENDINGS
+
+    (reader,) = PluginManifest.from_distribution("napari-vae").contributions.readers
+    assert set(reader.filename_patterns) == {f"*{ending}" for ending in {*FORMATS, *TABLE_ENDINGS}}
+
+
+def test_the_first_channel_lies_on_top_and_one_of_a_single_value_below(tmp_path, ramp):
+    np.savez(tmp_path / "a.npz", z=np.zeros(ramp.shape), current=ramp, phase=ramp + 1)
+    layers = get_reader("a.npz")(str(tmp_path / "a.npz"))
+    assert [options["name"] for _, options, _ in layers] == ["a z", "a phase", "a current"]

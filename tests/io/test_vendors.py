@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_vae.core.errors import ReadError
-from napari_vae.io import dataset, nion, vendor_checks, vendors
+from napari_vae.io import archives, dataset, nion, read, vendor_checks, vendors
 from napari_vae.io.calibration import calibrate
 from napari_vae.io.nion import nion_datasets
 
@@ -23,28 +23,30 @@ def signal(data=RAMP, axes=None, **metadata):
 
 
 def test_an_image_and_a_movie():
-    one = vendors._dataset(signal(General={"title": "HAADF"}), 0)
+    one = vendors.signal_dataset(signal(General={"title": "HAADF"}), 0)
     assert (one.name, one.axes, one.shape, one.calibration.pixel_size) == ("HAADF", "YX", (6, 8), (0.02, 0.03))
     assert one.load() is RAMP and one.metadata["acquisition"]["General"]["title"] == "HAADF"
-    movie = vendors._dataset(signal(np.stack([RAMP] * 3)), 4)
+    movie = vendors.signal_dataset(signal(np.stack([RAMP] * 3)), 4)
     assert (movie.name, movie.axes, movie.shape) == ("image 4", "TYX", (3, 6, 8))
 
 
 def test_what_is_no_image_is_passed_over():
     for kind in ("EELS", "EDS_TEM", "CL_SEM"):
-        assert vendors._dataset(signal(Signal={"signal_type": kind}), 0) is None
-    assert vendors._dataset(signal(Signal={"signal_type": "HAADF"}), 0) is not None
+        assert vendors.signal_dataset(signal(Signal={"signal_type": kind}), 0) is None
+    assert vendors.signal_dataset(signal(Signal={"signal_type": "HAADF"}), 0) is not None
     lines = [{"navigate": True}, {"navigate": True}, {"navigate": False}]
-    assert vendors._dataset(signal(np.stack([RAMP] * 3), lines), 0) is None, "a spectrum image"
-    assert vendors._dataset(signal(RAMP[:1]), 0) is None and vendors._dataset(signal(RAMP[:, :1]), 0) is None
-    assert vendors._dataset(signal(RAMP[:2]), 0) is not None
-    assert vendors._dataset(signal(RAMP[0]), 0) is None
-    assert vendors._dataset(signal(np.zeros((2, 2, 6, 8)), [{"navigate": False}] * 4), 0) is None
+    assert vendors.signal_dataset(signal(np.stack([RAMP] * 3), lines), 0) is None, "a spectrum image"
+    assert (
+        vendors.signal_dataset(signal(RAMP[:1]), 0) is None and vendors.signal_dataset(signal(RAMP[:, :1]), 0) is None
+    )
+    assert vendors.signal_dataset(signal(RAMP[:2]), 0) is not None
+    assert vendors.signal_dataset(signal(RAMP[0]), 0) is None
+    assert vendors.signal_dataset(signal(np.zeros((2, 2, 6, 8)), [{"navigate": False}] * 4), 0) is None
 
 
 def test_files_that_were_transposed_are_turned_back():
     axes = [{"name": "X", "scale": 0.03, "units": "nm"}, {"name": "Y", "scale": 0.02, "units": "nm"}]
-    one = vendors._dataset(signal(RAMP.T, axes), 0)
+    one = vendors.signal_dataset(signal(RAMP.T, axes), 0)
     np.testing.assert_array_equal(one.load(), RAMP)
     assert (one.shape, one.calibration.pixel_size) == ((6, 8), (0.02, 0.03))
 
@@ -84,7 +86,7 @@ def test_every_suffix_has_its_reader(monkeypatch, tmp_path):
         assert [one.name for one in vendors.vendor_datasets(path)] == ["kept"]
         assert asked["name"] == f"rsciio.{name}" and asked["lazy"] is False
         assert asked.get("endianness") == (">" if suffix == ".mrc" else None)
-        assert asked.get("select_type") == ("images" if suffix == ".emd" else None)
+        assert asked.get("select_type") == {".emd": "images", ".bcf": "image"}.get(suffix)
     held.pop()
     for suffix, remedy in ((".emi", "put the .ser files beside it"), (".dm3", "choose a file with an image")):
         (tmp_path / f"b{suffix}").write_bytes(bytes(8))
@@ -165,15 +167,17 @@ def test_an_archive_is_mapped_where_it_lies(tmp_path):
         archive.writestr("metadata.json", "{}")
     with zipfile.ZipFile(path) as archive:
         at = archive.getinfo("data.npy").header_offset
-    mapped = nion._map_array(path, at)
+    mapped = archives._map_array(path, at)
     assert isinstance(mapped, np.memmap)
     np.testing.assert_array_equal(mapped, RAMP)
-    np.testing.assert_array_equal(nion._unpack_array(path), RAMP)
-    for odd in (np.asfortranarray(RAMP), RAMP.astype(object)):
-        with (tmp_path / "odd.npy").open("wb") as file:
-            np.save(file, odd, allow_pickle=True)
-        with (tmp_path / "odd.npy").open("rb") as file, pytest.raises(ReadError, match="no plain array"):
-            nion._npy_header(file, path)
+    np.testing.assert_array_equal(archives._unpack_array(path, "data.npy"), RAMP)
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "transposed.npz", image=np.asfortranarray(RAMP))
+        np.testing.assert_array_equal(read(tmp_path / "transposed.npz").data, RAMP)
+    with (tmp_path / "odd.npy").open("wb") as file:
+        np.save(file, RAMP.astype(object), allow_pickle=True)
+    with (tmp_path / "odd.npy").open("rb") as file, pytest.raises(ReadError, match="no plain array"):
+        archives._npy_header(file, path)
 
 
 # ---- arrays and steps of any format ---------------------------------------------------------------------------------

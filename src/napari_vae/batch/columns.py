@@ -8,15 +8,11 @@ import numpy as np
 import pandas as pd
 
 from ..core.micrograph import Micrograph
+from ..io.reading import PASSED_OVER
 from ..runs.likeness import Likeness
 from ..workflow.records import PIXEL, UNIT
 
 KEY = "napari_vae"
-
-
-def said(words: str, *remarks: str) -> str:
-    """What was found, and sentences on what to know of it; those that are empty are left out."""
-    return ". ".join([words, *filter(None, [" ".join(filter(None, remarks))])])
 
 
 def atom_columns(atoms: pd.DataFrame) -> dict[str, Any]:
@@ -51,6 +47,12 @@ def describe_detection(atoms: pd.DataFrame, image: Micrograph) -> str:
     if image.pixel_size:
         spacing += f" ({known['spacing'] * float(np.sqrt(np.prod(image.pixel_size))):.3g} {image.units})"
     return f"{known['polarity']} columns, {spacing}, threshold {known['threshold']:.3g}"
+
+
+def naming_channel(words: str, image: Micrograph) -> str:
+    """The words, and which channel was read where it is not the first."""
+    passed = image.metadata.get(PASSED_OVER)
+    return f"{words}. {passed}" if passed else words
 
 
 def describe_likeness(likeness: Likeness) -> str:

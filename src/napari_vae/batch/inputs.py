@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..core.errors import InputError
 from ..core.folders import user_path
-from ..io.reading import FORMATS
+from ..io.reading import FOLDERS, FORMATS
 from ..workflow.analysis_record import RECORD
 
 Patterns = str | PathLike[str] | Sequence[str | PathLike[str]]
@@ -62,7 +62,8 @@ def is_open(pattern: str | PathLike[str]) -> bool:
     """Whether this names a folder or a pattern, so that the number of files may be another one tomorrow."""
     path = user_path(pattern)
     try:
-        return path.is_dir() or (not path.exists() and glob.has_magic(str(path)))
+        folder = path.is_dir() and path.suffix.lower() not in FOLDERS
+        return folder or (not path.exists() and glob.has_magic(str(path)))
     except OSError:  # a file that may not be looked at, or of a name too long, as whoever reads it will say
         return False
 
@@ -124,9 +125,10 @@ def _seen(folder: Path) -> list[Path]:
 def _images(paths: Iterator[Path]) -> Iterator[Path]:
     """Those that can be read, without pictures of finished analyses, and without .ser files that an .emi leads to."""
     for path in paths:
-        if path.name.startswith(".") or path.suffix.lower() not in FORMATS or not path.is_file():
+        suffix = path.suffix.lower()
+        if path.name.startswith(".") or suffix not in FORMATS or not (path.is_file() or suffix in FOLDERS):
             continue
         ours = any((folder / RECORD).exists() for folder in list(path.parents)[:2])
-        led_to = path.suffix.lower() == ".ser" and path.with_name(f"{path.stem.rpartition('_')[0]}.emi").exists()
+        led_to = suffix == ".ser" and path.with_name(f"{path.stem.rpartition('_')[0]}.emi").exists()
         if not ours and not led_to:
             yield path

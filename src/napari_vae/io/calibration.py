@@ -20,6 +20,10 @@ NANOMETRES = {
 }
 
 
+#: Nanometres below which no pixel is: a tenth of a picometre. Files that say so mean another unit.
+SMALLEST = 1e-4
+
+
 @dataclass(frozen=True)
 class Calibration:
     """Pixel size along rows and columns, or ``None`` with the reason in `note`.
@@ -51,7 +55,10 @@ def calibrate(steps: Sequence[Any], units: Sequence[Any]) -> Calibration:
         return Calibration(note="The file gives no usable pixel size.")
     factors = [_nanometres(name) for name in names]
     if factors[0] and factors[1]:
-        return Calibration((size[0] * factors[0], size[1] * factors[1]), "nm")
+        steps_nm = size[0] * factors[0], size[1] * factors[1]
+        if min(steps_nm) >= SMALLEST:
+            return Calibration(steps_nm, "nm")
+        return Calibration(note=f"The file gives a step of {given}, which is no pixel, so the scale is left in pixels.")
     if names[0] == names[1] and re.fullmatch(r"1\s*/\s*\w+", names[0]):
         return Calibration((size[0], size[1]), names[0].replace(" ", ""))
     if size == (1.0, 1.0):
@@ -66,7 +73,7 @@ def clean_unit(unit: Any) -> str:
     text = unit.decode("utf-8", "replace") if isinstance(unit, bytes) else str(unit or "")
     text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
     text = text.strip().strip("[]").replace("\x00", "").replace("μ", "µ").replace("\u212b", "Å")
-    return "" if text.lower() in {"px", "pixel", "pixels", "none", "<undefined>"} else text
+    return "" if text.lower() in {"px", "pixel", "pixels", "none", "_none_", "<undefined>"} else text
 
 
 def _nanometres(unit: str) -> float | None:

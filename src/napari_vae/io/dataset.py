@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ReadError
-from ..core.micrograph import Micrograph
+from ..core.micrograph import Micrograph, colours_last
 from .calibration import Calibration
 
 #: A stack of more bytes than this is not loaded but read frame by frame.
@@ -23,6 +23,24 @@ SMALL, MOST_PACKED = 1 << 29, 200
 FRAME_AXES = "TZIQR"
 #: Weights of red, green and blue in the luminance (Rec. 601, as ImageJ and Pillow use them).
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+def array_axes(shape: tuple[int, ...]) -> str | None:
+    """Letters for the axes of an array whose file has no names for them; ``None`` if it is no image or movie.
+
+    Axes of length one are left out, wherever they are, and red, green and blue may be last.
+
+    Examples
+    --------
+    >>> array_axes((64, 64)), array_axes((5, 1, 64, 64)), array_axes((5, 64, 64, 3)), array_axes((9, 9, 64, 64))
+    ('YX', 'TZYX', 'TYXS', None)
+    """
+    long = [n for n in shape if n != 1] if len(shape) > 2 else list(shape)
+    letters = "YXS" if colours_last(tuple(long)) else "YX"
+    if len(long) not in (len(letters), len(letters) + 1):
+        return None
+    named = iter(letters if len(long) == len(letters) else f"T{letters}")
+    return "".join(next(named) if n != 1 or len(shape) == 2 else "Z" for n in shape)
 
 
 @dataclass(frozen=True)

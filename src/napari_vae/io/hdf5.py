@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ..core.errors import ReadError
 from .calibration import Calibration, calibrate
-from .dataset import Dataset, fits
+from .dataset import Dataset, array_axes, fits
 from .hdf5_arrays import claimed_bytes, load_dataset
+from .nexus import nexus_datasets
 from .nion import hdf5_nion
 from .vendors import missing_extra, vendor_datasets
 
@@ -44,7 +46,7 @@ def hdf5_datasets(path: Path) -> list[Dataset]:
         elif "data" in file and (hasattr(file["data"], "shape") or path.suffix.lower() == ".nhdf"):
             datasets = hdf5_nion(path, file) if _has_properties(file["data"]) else _plain(path, file)
         else:
-            datasets = _plain(path, file)
+            datasets = nexus_datasets(path, file) or _plain(path, file)
     if datasets is None:
         return vendor_datasets(path)
     if not datasets:
@@ -98,13 +100,15 @@ def _plain(path: Path, file: Any) -> list[Dataset]:
     datasets: list[Dataset] = []
 
     def visit(name: str, item: Any) -> None:
-        numbers = hasattr(item, "dtype") and item.dtype.kind in "iufcb" and item.ndim in (2, 3)
-        if numbers and min(item.shape[-2:]) >= SMALLEST:
+        axes = array_axes(item.shape) if hasattr(item, "dtype") and item.dtype.kind in "iufcb" else None
+        if axes and min(n for n, axis in zip(item.shape, axes, strict=True) if axis in "YX") >= SMALLEST:
             load = partial(load_dataset, path, name)
-            datasets.append(Dataset(name, "TYX"[-item.ndim :], item.shape, load, Calibration(note=note)))
+            datasets.append(Dataset(name, axes, item.shape, load, Calibration(note=note)))
 
     file.visititems(visit)
-    return datasets
+    return sorted(
+        datasets, key=lambda dataset: [int(n) if n.isdigit() else n for n in re.split(r"(\d+)", dataset.name)]
+    )
 
 
 def _text(value: Any) -> str:

@@ -48,7 +48,7 @@ def load_dataset(path: Path, name: str) -> Any:
 
     with h5py.File(path, "r") as file:
         data = file[name]
-        if data.ndim == 3 and is_large(data.nbytes):
+        if data.ndim > 2 and is_large(data.nbytes):
             return lazy_frames(partial(_read_frame, path, name), data.shape, data.dtype, path)
         return data[()]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import ReadError
+from .archives import member
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, fits
 from .hdf5_arrays import load_dataset
@@ -19,20 +19,13 @@ if TYPE_CHECKING:
     import h5py
 
 PIXELS, PROPERTIES = "data.npy", "metadata.json"
-LOCAL_HEADER = 30  # bytes of a local header in a zip archive before its name
 
 
 def ndata_datasets(path: Path) -> list[Dataset]:
     """The image or movie of an ``.ndata`` file; nothing is unpacked to the disk, and only these two names are read."""
     with zipfile.ZipFile(path) as archive:
-        pixels, text = archive.getinfo(PIXELS), archive.getinfo(PROPERTIES)
-        fits(pixels.file_size, path)
-        properties = parse_json(_content(archive, text, path), path)
-        with archive.open(pixels) as file:
-            shape, dtype = _npy_header(file, path)
-        stored = pixels.compress_type == zipfile.ZIP_STORED
-    fits(int(np.prod(shape, dtype=object)) * dtype.itemsize, path)
-    load = partial(_map_array, path, pixels.header_offset) if stored else partial(_unpack_array, path)
+        properties = parse_json(_content(archive, archive.getinfo(PROPERTIES), path), path)
+        shape, dtype, load = member(path, archive, archive.getinfo(PIXELS))
     return nion_datasets(path.stem, properties, shape, dtype, load)
 
 
@@ -82,27 +75,3 @@ def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> byt
     fits(info.file_size, path)
     with archive.open(info) as file:
         return file.read(info.file_size)
-
-
-def _npy_header(file: Any, path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, transposed, dtype = read(file)
-    if dtype.hasobject or transposed:
-        raise ReadError(f"{path.name} holds no plain array of numbers; export it as TIFF.")
-    return tuple(shape), dtype
-
-
-def _map_array(path: Path, header: int) -> Any:
-    """The array that lies uncompressed in the archive, mapped into memory."""
-    with path.open("rb") as file:
-        file.seek(header)
-        local = file.read(LOCAL_HEADER)
-        file.seek(int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little"), 1)
-        shape, dtype = _npy_header(file, path)
-        return np.memmap(path, dtype, "r", file.tell(), shape)
-
-
-def _unpack_array(path: Path) -> Any:
-    with zipfile.ZipFile(path) as archive, archive.open(PIXELS) as file:
-        return np.lib.format.read_array(file, allow_pickle=False)

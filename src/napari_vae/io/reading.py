@@ -13,26 +13,50 @@ from pathlib import Path
 from ..core.errors import InputError, ReadError
 from ..core.folders import user_path
 from ..core.micrograph import Micrograph
+from .archives import npz_datasets, prz_datasets
+from .beside import calibration_beside
+from .calibration import Calibration
+from .channels import in_order, varies
+from .createc import dat_datasets
 from .dataset import Dataset
+from .gwyddion import gsf_datasets, gwy_datasets
 from .hdf5 import hdf5_datasets
+from .igor import ibw_datasets
 from .nanonis import sxm_datasets
 from .nion import ndata_datasets
-from .pictures import array_datasets, picture_datasets, raw_datasets
+from .pictures import array_datasets, picture_datasets
+from .pixelated import blo_datasets, mib_datasets
 from .regular import regular_file
+from .rhk import sm4_datasets
 from .tiff import tiff_datasets
 from .vendors import READERS as VENDOR_READERS
 from .vendors import vendor_datasets
+from .zarr_files import zarr_datasets, zspy_datasets
 
 FORMATS: dict[str, Callable[[Path], list[Dataset]]] = {
     **dict.fromkeys((".tif", ".tiff"), tiff_datasets),
     **dict.fromkeys((".png", ".jpg", ".jpeg"), picture_datasets),
     ".npy": array_datasets,
     **dict.fromkeys(VENDOR_READERS, vendor_datasets),
-    **dict.fromkeys((".emd", ".hspy", ".hdf5", ".h5", ".nhdf", ".dm5"), hdf5_datasets),
+    **dict.fromkeys((".emd", ".hspy", ".hdf5", ".h5", ".nhdf", ".dm5", ".nxs"), hdf5_datasets),
+    ".npz": npz_datasets,
+    ".prz": prz_datasets,
     ".ndata": ndata_datasets,
+    ".zarr": zarr_datasets,
+    ".zspy": zspy_datasets,
     ".sxm": sxm_datasets,
-    ".dat": raw_datasets,
+    ".gwy": gwy_datasets,
+    ".gsf": gsf_datasets,
+    ".ibw": ibw_datasets,
+    ".sm4": sm4_datasets,
+    ".blo": blo_datasets,
+    ".mib": mib_datasets,
+    ".dat": dat_datasets,
 }
+#: Formats of which a file may be a folder.
+FOLDERS = (".zarr", ".zspy")
+#: Where the metadata of an image say that the first of several was passed over, and why.
+PASSED_OVER = "passed_over"
 #: What napari-vae does not unpack by itself.
 ARCHIVES = (".zip", ".gz", ".tgz", ".tar", ".7z", ".bz2", ".xz")
 
@@ -40,18 +64,18 @@ ARCHIVES = (".zip", ".gz", ".tgz", ".tar", ".7z", ".bz2", ".xz")
 def read(path: str | PathLike[str], *, dataset: str | int | None = None) -> Micrograph:
     """Read an image or a movie with its calibration.
 
-    TIFF (OME, ImageJ and DigitalMicrograph calibration), PNG, JPEG, ``.npy``, Nanonis sxm and Nion ndata
-    are always read; dm3, dm4, dm5, emd (Velox and NCEM), ser, emi, mrc, hspy, and HDF5 of HyperSpy, Nion
-    Swift or with plain arrays through the extra ``napari-vae[formats]``. Nothing in a file is ever
-    executed or unpickled, and no other file is opened that it refers to.
+    Images, arrays and scans in some thirty formats, which the documentation lists under “Files”; those of
+    some microscopes, HDF5 and zarr need the extra ``napari-vae[formats]``. Nothing in a file is ever
+    executed or unpickled, and no other file is opened that it refers to, but for a ``.json`` of the same
+    name, which may tell the size of the pixels.
 
     Parameters
     ----------
     path : path
         The file.
     dataset : str or int, optional
-        Name or index in `list_datasets` for a file with several. By default the first single image,
-        or the first movie when there is none.
+        Name or index in `list_datasets` for a file with several. By default the first single image
+        that has more than one value, or the first movie when there is no image.
 
     Returns
     -------
@@ -74,18 +98,23 @@ def read(path: str | PathLike[str], *, dataset: str | int | None = None) -> Micr
     """
     path = user_path(path)
     with _reading(path) as datasets:
-        return _micrograph(path, datasets, _choose(datasets, dataset, path))
+        if dataset is None:
+            return _first_that_varies(path, datasets)
+        return _micrograph(path, datasets[_choose(datasets, dataset, path)], len(datasets))
 
 
 def read_all(path: str | PathLike[str]) -> list[Micrograph]:
-    """Read every image and movie of a file, which is parsed only once; see `read`."""
+    """Read every image and movie of a file, which is parsed only once, those of one value last; see `read`."""
     path = user_path(path)
     with _reading(path) as datasets:
-        return [_micrograph(path, datasets, index) for index in range(len(datasets))]
+        images = [_micrograph(path, item, len(datasets)) for item in datasets]
+    return sorted(images, key=lambda image: not varies(image.data))
 
 
 def list_datasets(path: str | PathLike[str]) -> list[str]:
     """Names of the images and movies in a file, any of which `read` takes as `dataset`.
+
+    Of channels of an instrument, topography and HAADF come before others, and forward before backward scans.
 
     Raises
     ------
@@ -102,13 +131,33 @@ def list_datasets(path: str | PathLike[str]) -> list[str]:
         return [dataset.name for dataset in datasets]
 
 
-def _micrograph(path: Path, datasets: list[Dataset], index: int) -> Micrograph:
-    chosen, several = datasets[index], len(datasets) > 1
+def _micrograph(path: Path, chosen: Dataset, count: int) -> Micrograph:
+    if chosen.calibration.pixel_size is None:
+        rows, columns = (chosen.shape[chosen.axes.index(axis)] for axis in "YX")
+        beside = calibration_beside(path, rows, columns)
+        chosen = dataclasses.replace(chosen, calibration=beside) if beside != Calibration() else chosen
     return chosen.micrograph(
-        name=f"{path.stem} {chosen.name}" if several else path.stem,
-        notes=[f"The file holds {len(datasets)} datasets; this is “{chosen.name}”."] if several else [],
+        name=f"{path.stem} {chosen.name}" if count > 1 else path.stem,
+        notes=[f"The file holds {count} datasets; this is “{chosen.name}”."] if count > 1 else [],
         metadata={"path": str(path.resolve()), "dataset": chosen.name},
     )
+
+
+def _first_that_varies(path: Path, datasets: list[Dataset]) -> Micrograph:
+    """The first image, or the first movie where there is none, but not one of a single value if there is another."""
+    choice = [item for item in datasets if item.is_image] or datasets
+    first = read = _micrograph(path, choice[0], len(datasets))
+    for item in choice[1:]:
+        if varies(read.data):
+            break
+        read = _micrograph(path, item, len(datasets))
+    if not varies(read.data) or read is first:
+        return first
+    constant, chosen = first.metadata["dataset"], read.metadata["dataset"]
+    note = f"“{constant}” has one value everywhere, so “{chosen}” was read; another is chosen with --dataset."
+    read.metadata[PASSED_OVER] = note
+    read.metadata["notes"].append(note)
+    return read
 
 
 @contextlib.contextmanager
@@ -116,7 +165,7 @@ def _reading(path: Path) -> Iterator[list[Dataset]]:
     """Give the datasets of a file and turn whatever goes wrong with it into one sentence."""
     _check(path)
     try:
-        yield _unique(FORMATS[path.suffix.lower()](path))
+        yield _unique(in_order(FORMATS[path.suffix.lower()](path)))
     except ReadError:
         raise
     except Exception as error:
@@ -141,23 +190,23 @@ def _what_went_wrong(path: Path, error: Exception) -> str:
 
 def _check(path: Path) -> None:
     suffix = path.suffix.lower()
-    if os.path.isdir(path):  # noqa: PTH112 - which does not fail on a name too long
+    folder = os.path.isdir(path)  # noqa: PTH112 - which does not fail on a name too long
+    if folder and suffix not in FOLDERS:
         raise ReadError(f"{path} is a folder; give the image files in it.")
     if not os.path.exists(path):  # noqa: PTH110
         raise ReadError(f"There is no file {path}; check its name and folder.")
     if suffix in ARCHIVES:
         raise ReadError(f"{path.name} is an archive; unpack it and give the files in it.")
     if suffix not in FORMATS:
-        known = " ".join(FORMATS)
-        raise ReadError(f"{path.name} has a format that is not supported; export it as TIFF, or use one of {known}.")
-    if regular_file(path).stat().st_size == 0:
+        raise ReadError(f"{path.name} has a format that is not supported; export it as TIFF.")
+    if suffix in FOLDERS and not folder:
+        raise ReadError(f"{path.name} is a file, where {suffix} is a folder; unpack it, or export it as TIFF.")
+    if not folder and regular_file(path).stat().st_size == 0:
         raise ReadError(f"{path.name} is empty; copy or export it again from its source.")
 
 
-def _choose(datasets: list[Dataset], dataset: str | int | None, path: Path) -> int:
+def _choose(datasets: list[Dataset], dataset: str | int, path: Path) -> int:
     names = [item.name for item in datasets]
-    if dataset is None:
-        return next((index for index, item in enumerate(datasets) if item.is_image), 0)
     if dataset in names:
         return names.index(str(dataset))
     index = int(dataset) if str(dataset).isdigit() else -1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from ..core.folders import check_replaceable, recover, replace_folder, replacing
 from ..core.micrograph import colours_last
 from .dataset import fits
 from .regular import regular_file
+from .zarr_files import checked_arrays
 
 PACKAGES = {".zarr": "zarr", ".parquet": "pyarrow"}
 COLUMN, KEY = "image", b"napari_vae"
@@ -116,18 +116,9 @@ class ZarrStack:
     """Images in a zarr array, read by chunks; see `open_stack`."""
 
     def __init__(self, path: Path) -> None:
-        import zarr
-
-        stored = sum(
-            regular_file(Path(folder, name)).stat().st_size for folder, _, names in os.walk(path) for name in names
-        )
-        self._path, self._array = path, zarr.open_array(path, mode="r")
-        if "pickle" in json.dumps(self._array.metadata.to_dict(), default=str).lower():
-            raise ReadError(f"{path} holds pickled objects, which can execute code; write its numbers anew.")
+        self._path, self._array = path, checked_arrays(path)[""]
         self.dtype, self.shape, self.chunks = self._array.dtype, self._array.shape, self._array.chunks
         self.ndim = len(self.shape)
-        for size in (self.shape, self.chunks):
-            fits(math.prod(size) * self.dtype.itemsize, path, stored=stored)
 
     def __len__(self) -> int:
         return int(self.shape[0])

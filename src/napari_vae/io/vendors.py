@@ -20,8 +20,12 @@ READERS = {
     ".emi": "tia",
     ".mrc": "mrc",
     ".hspy": "hspy",
+    ".bcf": "bruker",
+    ".sur": "digitalsurf",
     ".hdf5": "hspy",
 }
+#: What selects images, which skips the decoding of spectrum images: it takes minutes.
+IMAGES = {".emd": "images", ".bcf": "image"}
 
 
 def vendor_datasets(path: Path) -> list[Dataset]:
@@ -41,25 +45,25 @@ def vendor_datasets(path: Path) -> list[Dataset]:
     options: dict[str, Any] = {"lazy": is_large(path.stat().st_size)}
     if suffix == ".mrc":
         options["endianness"] = order
-    if suffix == ".emd":
-        options["select_type"] = "images"  # skips the decoding of spectrum images, which takes minutes
+    if suffix in IMAGES:
+        options["select_type"] = IMAGES[suffix]
     signals = reader.file_reader(str(path), **options)
-    datasets = [dataset for index, signal in enumerate(signals) if (dataset := _dataset(signal, index))]
+    datasets = [dataset for index, signal in enumerate(signals) if (dataset := signal_dataset(signal, index))]
     if not datasets:
         remedy = "put the .ser files beside it" if suffix == ".emi" else "choose a file with an image or a movie"
         raise ReadError(f"{path.name} holds no image, only other data such as spectra; {remedy}.")
     return datasets
 
 
-def missing_extra(path: Path) -> ReadError:
+def missing_extra(path: Path, package: str = "RosettaSciIO") -> ReadError:
     """What to say where the packages of the extra are not installed."""
     return ReadError(
-        f'Reading {path.suffix.lower()} files needs RosettaSciIO; install it with: pip install "napari-vae[formats]"'
+        f'Reading {path.suffix.lower()} files needs {package}; install it with: pip install "napari-vae[formats]"'
     )
 
 
-def _dataset(signal: dict[str, Any], index: int) -> Dataset | None:
-    """The dataset of a RosettaSciIO signal, or ``None`` when it is not an image or a movie."""
+def signal_dataset(signal: dict[str, Any], index: int) -> Dataset | None:
+    """The dataset of a signal as HyperSpy and RosettaSciIO have it, or ``None`` when it is not an image or a movie."""
     data, axes, metadata = signal["data"], signal["axes"], _plain(signal.get("metadata", {}))
     kind = metadata.get("Signal", {}).get("signal_type", "")
     spectral = kind.startswith(("EELS", "EDS", "CL")) or sum(not axis.get("navigate") for axis in axes) < 2

@@ -40,8 +40,8 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
 
 
 def image_layers(path: Path) -> list[LayerData]:
-    """Every image and movie of a file."""
-    return [image_layer(micrograph) for micrograph in read_all(path)]
+    """Every image and movie of a file, the first of them on top."""
+    return [image_layer(micrograph) for micrograph in reversed(read_all(path))]
 
 
 def _table_layers(path: Path) -> list[LayerData]:

@@ -150,13 +150,13 @@ def _cannot_be_opened(path: Path, error: OSError) -> ReadError:
 
 
 def _parts(path: Path) -> list[Path]:
-    """The file itself, those with its data, for an .emi holds none, and that with the field of view of an .npy."""
-    beside: list[Path] = []
+    """The file itself, or those of its folder, those with the data of an .emi, and one with the size of pixels."""
+    if os.path.isdir(path):  # noqa: PTH112
+        return sorted(Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    view = path.with_suffix(".json")
+    beside = [view] if os.path.isfile(view) else []  # noqa: PTH113 - which does not fail where one may not look
     if path.suffix.lower() == ".emi":
-        beside = sorted(other for other in path.parent.glob("*.ser") if other.stem.rpartition("_")[0] == path.stem)
-    elif path.suffix.lower() == ".npy":
-        view = path.with_suffix(".json")
-        beside = [view] if os.path.isfile(view) else []  # noqa: PTH113 - which does not fail where one may not look
+        beside += sorted(other for other in path.parent.glob("*.ser") if other.stem.rpartition("_")[0] == path.stem)
     return [path, *beside]
 
 
