@@ -202,7 +202,7 @@ def open_batch(path: Path, rng: random.Random) -> None:
     write_summary(path.parent, "detect", [])
 
 
-IMAGE_SUFFIXES = [*samples.WRITERS, ".dm3", ".dm4", ".dm5", ".ser", ".emi", ".hspy"]
+IMAGE_SUFFIXES = [*samples.WRITERS, ".dm3", ".dm4", ".dm5", ".ser", ".emi", ".hspy", ".bcf"]
 KINDS = {suffix[1:]: Kind(partial(samples.make_images, suffix), open_image) for suffix in IMAGE_SUFFIXES}
 KINDS |= {f"table{s}": Kind(partial(samples.make_table, s), open_table) for s in (".csv", ".parquet", ".h5ad", ".xyz")}
 KINDS |= {f"stack{s}": Kind(partial(samples.make_stack, s), open_stack) for s in (".parquet", ".zarr")}

@@ -313,8 +313,8 @@ def mutate(target: Path, rng: random.Random) -> str:
     name = path.relative_to(sample).as_posix()
     if rng.random() < 0.06:
         return f"{name}: {_in_place_of(path, files, rng)}"
-    whole = {".parquet": table, ".h5": hdf5, ".h5ad": table, ".ndata": archive}
-    whole |= dict.fromkeys((".emd", ".hspy", ".nhdf", ".hdf5", ".dm5"), hdf5)
+    whole = {".parquet": table, ".h5": hdf5, ".h5ad": table, ".ndata": archive, ".npz": archive, ".prz": archive}
+    whole |= dict.fromkeys((".emd", ".hspy", ".nhdf", ".hdf5", ".dm5", ".nxs"), hdf5)
     change = whole.get(path.suffix)
     if change is not None and rng.random() < 0.75:
         before = path.read_bytes()

@@ -25,10 +25,13 @@ from napari_vae.learning.config import DeepKernelConfig
 from napari_vae.samples import micrograph
 from napari_vae.workflow.records import Record, write_record
 
+from . import instruments
+
 ROOT = Path(__file__).parents[2]
-FORMATS = Path(os.environ.get("NAPARI_VAE_DATA", ROOT.parent / "shared" / "data"), "formats")
+DATA = Path(os.environ.get("NAPARI_VAE_DATA", ROOT.parent / "shared" / "data"))
+FORMATS = DATA / "formats", DATA / "unseen" / "formats"
 OLD = ROOT / "tests" / "old_folders"
-LARGEST = 250_000  # bytes of a real file: of larger ones most changes only touch pixels
+LARGEST = 340_000  # bytes of a real file: of larger ones most changes only touch pixels
 SIDE = 8
 IMAGES = np.random.default_rng(0).uniform(0, 1, (40, SIDE, SIDE)).astype(np.float32)
 FRAME = IMAGES[0].repeat(5, 0).repeat(5, 1)
@@ -73,7 +76,8 @@ def make_images(suffix: str, folder: Path) -> list[Path]:
         target.parent.mkdir(parents=True)
         write(target)
         targets.append(target)
-    real = [path for path in sorted(FORMATS.rglob(f"*{suffix}")) if path.stat().st_size <= LARGEST]
+    found = sorted(path for folder in FORMATS for path in folder.rglob(f"*{suffix}"))
+    real = [path for path in found if path.stat().st_size <= LARGEST]
     for number, path in enumerate(real):
         target = folder / f"real{number}" / path.name
         target.parent.mkdir(parents=True)
@@ -140,12 +144,18 @@ def _emd(path: Path) -> None:
         group["data"], group["dim1"], group["dim2"] = _pixels(), np.arange(24.0), np.arange(32.0)
 
 
+def _of_instruments(write: Callable[[Path, np.ndarray], None]) -> Callable[[Path], None]:
+    return lambda path: write(path, _pixels())
+
+
 WRITERS: dict[str, tuple[Callable[[Path], None], ...]] = {
+    **{suffix: (_of_instruments(write),) for suffix, write in instruments.WRITERS.items()},
     ".tif": (_movie, partial(_tiff, compression="zlib"), partial(_tiff, ome=True, metadata={"PhysicalSizeX": 0.1})),
     ".png": (lambda path: imageio.imwrite(path, _pixels().astype(np.uint8)),),
     ".jpg": (lambda path: imageio.imwrite(path, _pixels().astype(np.uint8)),),
     ".npy": (_npy,),
-    ".dat": (_dat,),
+    ".dat": (_dat, _of_instruments(instruments.createc)),
+    ".gwy": (_of_instruments(instruments.gwy), _of_instruments(instruments.gwy_1)),
     ".sxm": (_sxm,),
     ".mrc": (_mrc,),
     ".ndata": (_ndata,),
