@@ -146,6 +146,8 @@ def test_wheel_holds_the_manifest_and_the_type_marker(tmp_path):
         (entry_points,) = (name for name in names if name.endswith(".dist-info/entry_points.txt"))
         declared = archive.read(entry_points).decode()
     assert {"napari_vae/napari.yaml", "napari_vae/py.typed", "napari_vae/atoms/weights/atomnet.safetensors"} <= names
+    real = ROOT / "src" / "napari_vae" / "samples" / "real"
+    assert {f"napari_vae/samples/real/{path.name}" for path in real.iterdir()} <= names
     assert not [name for name in names if name.startswith(("tests/", "docs/", "benchmarks/"))]
     assert "napari-vae = napari_vae:napari.yaml" in declared
     assert "napari-vae = napari_vae.cli.app:main" in declared

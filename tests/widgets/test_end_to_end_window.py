@@ -69,3 +69,19 @@ def test_real_file(real_data, viewer, open_widget, qtbot):  # first what may ski
 def test_samples_open_from_the_menu(viewer, name):
     (image,) = viewer.open_sample("napari-vae", name)
     assert image.data.ndim == 2 and np.isfinite(image.data).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("DyScO3", 8 / 1024),
+        ("gold grain boundary", None),
+        ("oxide superlattice", None),
+        ("Pt single atoms", 0.02929687),
+    ],
+)
+def test_real_samples_open_from_the_menu(viewer, name, step):
+    (image,) = viewer.open_sample("napari-vae", name)
+    assert image.name == name and image.metadata["napari_vae"]["licence"].startswith("MIT")
+    assert str(image.units[-1]) == ("pixel" if step is None else "nanometer")
+    np.testing.assert_allclose(image.scale, step or 1.0)

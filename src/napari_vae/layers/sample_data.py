@@ -29,6 +29,30 @@ def cards() -> list[LayerData]:
     return [(picture, options, "image")]
 
 
+def dysprosium_scandate() -> list[LayerData]:
+    """A real image of DyScO3."""
+    return _real("DyScO3")
+
+
+def gold_grain_boundary() -> list[LayerData]:
+    """A real image of two grains of gold."""
+    return _real("gold grain boundary")
+
+
+def oxide_superlattice() -> list[LayerData]:
+    """A real image of a superlattice of oxides."""
+    return _real("oxide superlattice")
+
+
+def platinum_atoms() -> list[LayerData]:
+    """A real image of single atoms of platinum."""
+    return _real("Pt single atoms")
+
+
+def _real(name: str) -> list[LayerData]:
+    return [image_layer(samples.real(name))]
+
+
 def _micrograph(kind: str) -> list[LayerData]:
     image, _ = samples.micrograph(kind)
     return [image_layer(image)]

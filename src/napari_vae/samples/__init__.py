@@ -1,4 +1,4 @@
-"""Simulated data with ground truth."""
+"""Simulated data with ground truth, and real micrographs."""
 
 import lazy_loader
 

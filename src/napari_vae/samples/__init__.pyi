@@ -5,5 +5,6 @@ from .micrographs import micrograph as micrograph
 from .movies import movie as movie
 from .playing_cards import Cards as Cards
 from .playing_cards import cards as cards
+from .real_images import real as real
 from .swinging_fields import FieldTrajectories as FieldTrajectories
 from .swinging_fields import field_trajectories as field_trajectories
