@@ -179,7 +179,7 @@ def test_bad_frames_of_a_movie_are_skipped_and_named(lattice):
     found = detect_atoms(movie)
     assert found.attrs["napari_vae"]["skipped_frames"] == [0, 2, 3]
     assert found["frame"].value_counts().to_dict() == {1: len(good), 4: len(good)}
-    assert describe_skipped([0, 2, 3]).startswith("Frames 0, 2–3 show nothing")
+    assert describe_skipped(found).startswith("Frames 0, 2–3 show nothing")
     assert len(link_atoms(found, image=movie)) == len(found)
     with pytest.raises(InputError, match="Frame 3 was not measured"):
         detect_atoms(movie, frames=[0, 2, 3])

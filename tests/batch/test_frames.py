@@ -252,6 +252,22 @@ def test_latents_of_a_movie_are_those_of_its_atoms(movie, serial, run_folder, tm
     np.testing.assert_allclose(told["z1"], run.encode(patches)["z1"], atol=1e-5)
 
 
+def test_frames_that_show_nothing_are_skipped_and_named(movie, run_folder, tmp_path):
+    bad = read(movie).data.astype(float)
+    bad[[0, 4]] = np.nan
+    bad[5] = 3
+    np.save(tmp_path / "bad.npy", bad)
+    whole = detect_atoms(bad)
+    detected = detect_files([tmp_path / "bad.npy"], tmp_path)[0]
+    encoded = encode_files(run_folder, [tmp_path / "bad.npy"], tmp_path)[0]
+    same(detected.target, whole)
+    for outcome in (detected, encoded):
+        assert read_table(outcome.target).attrs["napari_vae"]["skipped_frames"] == [0, 4, 5]
+        assert outcome.message.endswith(
+            "Frames 0, 4–5 show nothing (not measured, or all of one value) and were left out."
+        )
+
+
 def test_a_killed_worker_loses_nothing_and_doubles_nothing(movie, serial, cluster, tmp_path):
     killed = []
 

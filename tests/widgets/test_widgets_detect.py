@@ -46,6 +46,15 @@ def test_every_atom_is_found_where_the_image_lies(viewer, scene, widget, qtbot, 
     assert "atoms" in widget.progress.words.text()
 
 
+def test_gaps_and_frames_that_show_nothing_are_left_out(viewer, open_widget, qtbot, lattice):
+    gap = np.where(np.arange(len(lattice[0]))[:, None] > 80, np.nan, lattice[0])
+    viewer.add_image(np.stack([np.full_like(gap, np.nan), gap]), name="stopped")
+    widget = open_widget("Detect atoms")
+    detect(qtbot, widget)
+    assert (viewer.layers["atoms of stopped"].data[:, :2] <= (1, 80.5)).all()
+    assert "Frame 0 shows nothing" in widget.progress.words.text()
+
+
 def test_spacing_is_shown_in_the_unit_of_the_layer(viewer, shown, qtbot):
     assert shown.form.spacing.value() == pytest.approx(0.24, rel=0.05)
     assert shown.form.spacing.suffix() == " nm"

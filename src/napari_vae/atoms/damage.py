@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -10,7 +12,7 @@ import numpy.typing as npt
 
 from ..core.micrograph import Micrograph
 from .constants import FIXED
-from .frames import read_frame, refuse_frame
+from .frames import BadFrameError, read_frame, refuse_frame
 from .spots import blur
 
 Array = npt.NDArray[np.float64]
@@ -73,6 +75,15 @@ def usable_frame(micrograph: Micrograph, number: int) -> Mended:
     if mended.blank:
         refuse_frame(micrograph, number, "is constant, or but for single bright or dark pixels, which are no atoms")
     return mended
+
+
+def first_usable(micrograph: Micrograph, numbers: Sequence[int]) -> int:
+    """The first of the frames that shows something; the last where none before it does."""
+    for number in numbers[:-1]:
+        with suppress(BadFrameError):
+            usable_frame(micrograph, number)
+            return number
+    return numbers[-1]
 
 
 def mend(frame: Array) -> Mended:

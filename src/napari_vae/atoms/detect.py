@@ -17,7 +17,7 @@ from .candidates import Filtered
 from .constants import FIXED
 from .damage import mended_frame, usable_frame
 from .estimates import measure, measure_large
-from .frames import BadFrameError, frame_list, open_frames, refuse_frame
+from .frames import BadFrameError, frame_list, note_skipped, open_frames, refuse_frame
 from .recipe import Frames, Options, Recipe
 from .spots import standing
 from .subpixel import blank_table, place_atoms
@@ -156,9 +156,7 @@ def iter_detect_atoms(
         yield done + 1, len(numbers)
     table = pd.concat(tables, ignore_index=True) if tables else blank_table(0, 0, asked.placing)
     table.attrs["napari_vae"] = {"method": asked.method} | (recipe.summary if recipe else {})
-    if skipped:
-        table.attrs["napari_vae"]["skipped_frames"] = skipped
-    return table
+    return note_skipped(table, skipped)
 
 
 def detect_frame(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from operator import index
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph, as_micrograph
@@ -87,18 +88,23 @@ def refuse_frame(micrograph: Micrograph, number: int, why: str) -> NoReturn:
     raise BadFrameError(f"{which} {why}; choose one with contrast.")
 
 
-def describe_skipped(numbers: Sequence[int]) -> str:
-    """One sentence on the frames that show nothing; empty when there are none.
+def note_skipped(atoms: pd.DataFrame, frames: list[int]) -> pd.DataFrame:
+    """Note in a table of atoms which frames of the movie were skipped, if any."""
+    if frames:
+        atoms.attrs["napari_vae"] = atoms.attrs.get("napari_vae", {}) | {"skipped_frames": frames}
+    return atoms
 
-    >>> describe_skipped([0, 4, 5, 6])
+
+def describe_skipped(atoms: pd.DataFrame) -> str:
+    """One sentence on the frames that show nothing and were skipped; empty when there are none.
+
+    >>> describe_skipped(note_skipped(pd.DataFrame(), [0, 4, 5, 6]))
     'Frames 0, 4–6 show nothing (not measured, or all of one value) and were left out.'
     """
-    if not len(numbers):
+    numbers = atoms.attrs.get("napari_vae", {}).get("skipped_frames", [])
+    if not numbers:
         return ""
     runs = np.split(np.asarray(numbers), np.flatnonzero(np.diff(numbers) != 1) + 1)
     names = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
-    one = len(numbers) == 1
-    return (
-        f"Frame{'' if one else 's'} {names} show{'s' if one else ''} nothing (not measured, or all of one value) and "
-        f"{'was' if one else 'were'} left out."
-    )
+    words = ("Frame", "shows", "was") if len(numbers) == 1 else ("Frames", "show", "were")
+    return f"{words[0]} {names} {words[1]} nothing (not measured, or all of one value) and {words[2]} left out."

@@ -15,6 +15,11 @@ from ..workflow.records import PIXEL, UNIT
 KEY = "napari_vae"
 
 
+def said(words: str, *remarks: str) -> str:
+    """What was found, and sentences on what to know of it; those that are empty are left out."""
+    return ". ".join([words, *filter(None, [" ".join(filter(None, remarks))])])
+
+
 def atom_columns(atoms: pd.DataFrame) -> dict[str, Any]:
     """How many atoms there are, and with which settings they were found."""
     known = atoms.attrs.get(KEY, {})
@@ -49,10 +54,9 @@ def describe_detection(atoms: pd.DataFrame, image: Micrograph) -> str:
     return f"{known['polarity']} columns, {spacing}, threshold {known['threshold']:.3g}"
 
 
-def naming_channel(words: str, image: Micrograph) -> str:
-    """The words, and which channel was read where it is not the first."""
-    passed = image.metadata.get(PASSED_OVER)
-    return f"{words}. {passed}" if passed else words
+def passed_channel(image: Micrograph) -> str:
+    """A sentence on the channel that was passed over where it is not the first that was read."""
+    return str(image.metadata.get(PASSED_OVER) or "")
 
 
 def describe_likeness(likeness: Likeness) -> str:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from ..atoms.frames import describe_skipped
 from ..atoms.recipe import Recipe
 from ..core.errors import InputError
 from ..core.folders import user_path
@@ -25,7 +26,7 @@ from ..patches.patches import extract_patches
 from ..runs.run import Run, load_run
 from ..workflow.apply import apply_run
 from ..workflow.records import content_hash
-from .columns import atom_columns, describe_likeness, likeness_columns, naming_channel, pixel_columns
+from .columns import atom_columns, describe_likeness, likeness_columns, passed_channel, pixel_columns, said
 from .frames import Frames, kept
 from .loop import run as run_batch
 from .outcomes import BatchProgress, Found, Outcome, Say
@@ -99,7 +100,8 @@ class Encode(Tables):
         found |= {"windows": len(applied.latents), "elbo_median": float(applied.latents["elbo"].median())}
         say(Stage("encode", 1.0))
         words = f"{len(applied.latents)} atoms in {write_table(applied.latents, target)}: {describe_likeness(likeness)}"
-        return Found(naming_channel(words, image), found | likeness_columns(likeness))
+        remarks = describe_skipped(applied.atoms), applied.patches.describe_dropped()
+        return Found(said(words, passed_channel(image), *remarks), found | likeness_columns(likeness))
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,21 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from ..atoms.damage import first_usable
 from ..atoms.detect import detect_frame
 from ..atoms.estimates import measure_frame
-from ..atoms.frames import frame_list, open_frames
+from ..atoms.frames import BadFrameError, describe_skipped, frame_list, open_frames
 from ..atoms.recipe import Options, Recipe
+from ..atoms.subpixel import blank_table
 from ..core.micrograph import Micrograph, first_channel
 from ..core.progress import Stage
 from ..io.reading import read
 from ..io.writing import check_table_name, origin_in, write_table
 from ..workflow.records import stamp_of
-from .columns import pixel_columns
+from .columns import KEY, pixel_columns, said
 from .outcomes import Found, Job, Parted, Say
-from .parts import COUNT, Parts
+from .parts import COUNT, SKIPPED, Parts
 from .tasks import check_no_folder, detection_settings
-
-KEY = "napari_vae"
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,14 @@ class Frames:
         table = parts.join(frames)
         write_table(table, target, **origin)
         columns = {"frames": len(frames), "atoms": len(table)} | pixel_columns(origin["pixel_size"], origin["units"])
-        yield Found(f"{len(table)} atoms on {len(frames)} frames in {target}", columns)
+        words = f"{len(table)} atoms on {len(frames)} frames in {target}"
+        yield Found(said(words, describe_skipped(table)), columns)
         parts.discard()
 
 
 @dataclass(frozen=True)
 class FrameJob:
-    """One frame of a file that was `changed` at a time; without a `basis` the first, which measures one for all."""
+    """One frame of a file that was `changed` at a time; without a `basis` the first that shows something, for all."""
 
     path: Path
     changed: int
@@ -133,7 +134,8 @@ class FrameResult:
 def do_frame(job: FrameJob) -> FrameResult:
     """Detect the atoms of a frame, and describe them as the task wants.
 
-    The recipe of the detection, and for a model the limits of the intensities, are those of the first frame. While the
+    The recipe of the detection, and for a model the limits of the intensities, are those of the first frame that shows
+    something. One that shows nothing has an empty table. While the
     first one of a movie is detected the others would have to wait; where the recipe is enough it is only measured.
 
     Raises
@@ -145,11 +147,18 @@ def do_frame(job: FrameJob) -> FrameResult:
     image = kept(_read, job.path, job.changed, task.dataset)
     searched, asked = open_frames(first_channel(image)), Options(**task.detection)
     frames, origin = frame_list(searched, asked.frames), origin_in(image, {})
+    number = first_usable(searched, frames) if job.basis is None else job.frame
     if job.basis is None and len(frames) > 1 and task.measures:
-        return FrameResult(frames, _basis(measure_frame(searched, frames[0], asked)), origin)
-    number = frames[0] if job.basis is None else job.frame
+        return FrameResult(frames, _basis(measure_frame(searched, number, asked)), origin)
     recipe = None if job.basis is None else Recipe(**job.basis["recipe"])
-    recipe, table = detect_frame(searched, number, recipe, asked)
+    try:
+        recipe, table = detect_frame(searched, number, recipe, asked)
+    except BadFrameError:
+        if recipe is None or len(frames) == 1:
+            raise
+        table = blank_table(0, number, asked.placing)
+        table.attrs = {KEY: {"method": asked.method} | recipe.summary, COUNT: 0, SKIPPED: True}
+        return FrameResult(frames, job.basis or {}, origin, number, table)
     assert table is not None  # nobody stops it
     table = table.reset_index(drop=True)
     attributes: dict[Any, Any] = {KEY: {"method": asked.method} | recipe.summary, COUNT: len(table)}

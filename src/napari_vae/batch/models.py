@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from ..atoms.frames import describe_skipped
 from ..core.device import choose_device
 from ..core.errors import InputError
 from ..core.folders import check_replaceable
@@ -22,7 +23,7 @@ from ..runs.run import Run
 from ..training.processes import Group
 from ..workflow.analyze import analyze, train_model
 from ..workflow.archive import check_folder
-from .columns import atom_columns, naming_channel
+from .columns import atom_columns, passed_channel, said
 from .outcomes import Found, Say
 from .tasks import AtomTask
 
@@ -116,7 +117,7 @@ class Analyze(Models):
         facts = atom_columns(analysis.atoms) | {"windows": len(analysis.latents), "classes": classes}
         facts |= {"elbo_median": float(analysis.latents["elbo"].median())}
         words = f"{len(analysis.latents)} atoms{groups}; see {target / 'report.html'}"
-        return Found(naming_channel(words, image), facts)
+        return Found(said(words, passed_channel(image), *analysis.remarks), facts)
 
 
 @dataclass(frozen=True)
@@ -159,4 +160,4 @@ class Train(Models):
             f"the model trained on {len(patches)} windows is in {target}; apply it: napari-vae encode {target} FILES"
         )
         facts = atom_columns(atoms) | {"windows": len(patches), "warning": run.note}
-        return Found(f"{words}. {run.note}" if run.note else words, facts)
+        return Found(said(words, run.note, describe_skipped(atoms), patches.describe_dropped()), facts)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from ..atoms.frames import note_skipped
 from ..atoms.recipe import Recipe
 from ..core.errors import InputError, ReadError
 from ..core.folders import holds, remove_folder, replacing
@@ -18,6 +19,7 @@ from ..io.json_files import read_json
 from ..io.writing import read_table, write_table
 
 MARKER = "job.json"
+SKIPPED = "skipped"  # attribute of a part whose frame shows nothing
 COUNT = "atoms_found"  # attribute of a part: how many atoms the frame has, with a window or without
 
 
@@ -95,14 +97,18 @@ class Parts:
     def join(self, frames: list[int]) -> pd.DataFrame:
         """One table of all frames, atoms numbered through as `detect_atoms` numbers them."""
         tables, first = [], 0
+        skipped: list[int] = []
         for frame in frames:
             table = read_table(self._path(frame))
+            if table.attrs.get(SKIPPED):
+                skipped.append(frame)
+                continue
             tables.append(table.set_axis(table.index + first, axis=0))
             first += table.attrs.get(COUNT, len(table))
         attributes = tables[0].attrs if tables else {}
         whole = pd.concat(tables) if tables else pd.DataFrame()
         whole.attrs = {key: value for key, value in attributes.items() if key != COUNT}
-        return whole
+        return note_skipped(whole, skipped)
 
     def discard(self) -> None:
         """Remove the folder; one that holds no parts is left alone."""

@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ..atoms.frames import describe_skipped
 from ..core.errors import InputError
 from ..core.folders import replacing
 from ..core.micrograph import first_channel
@@ -18,7 +19,7 @@ from ..crystal.description import iter_describe_crystal
 from ..crystal.sublattices import assign_sublattices
 from ..io.reading import read
 from ..io.writing import write_table
-from .columns import atom_columns, describe_detection, naming_channel, pixel_columns
+from .columns import atom_columns, describe_detection, passed_channel, pixel_columns, said
 from .frames import Frames
 from .loop import run
 from .outcomes import BatchProgress, Found, Outcome, Say
@@ -95,10 +96,10 @@ class Detect(Tables):
         facts = atom_columns(atoms) | pixel_columns(image.pixel_size, image.units)
         facts |= {"tracks": int(atoms["track"].nunique())} if "track" in atoms else {}
         if atoms.empty:
-            words = f"nothing stands out of noise and texture as atoms do; a lower --threshold may help ({table})"
-            return Found(naming_channel(words, image), facts)
+            words = "nothing stands out of noise and texture as atoms do; a lower --threshold may help"
+            return Found(said(f"{words} ({table})", passed_channel(image), describe_skipped(atoms)), facts)
         words = f"{len(atoms)} atoms in {table}: {describe_detection(atoms, image)}"
-        return Found(naming_channel(words, image), facts)
+        return Found(said(words, passed_channel(image), describe_skipped(atoms)), facts)
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Crystal(Tables):
         facts = found | {"vacancies": len(crystal.vacancies), "lattice_spacing": calibrated.spacing}
         facts |= {"lattice_unit": image.units}
         words = f"{len(atoms)} atoms, {len(crystal.vacancies)} vacancies, {words}; see {target}"
-        return Found(naming_channel(words, image), facts)
+        return Found(said(words, passed_channel(image), describe_skipped(atoms)), facts)
 
 
 def detect_files(

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..atoms.frames import describe_skipped
 from ..core.folders import stamp
 from ..core.micrograph import Micrograph
 from ..models.columns import columns_of, read_columns
@@ -53,6 +54,11 @@ class Findings:
     def condition(self) -> npt.NDArray[Any] | None:
         """What a conditional model was given with every window, from the table of atoms."""
         return read_columns(columns_of(condition=self.settings.get("condition")), self.patches.atoms).condition
+
+    @property
+    def remarks(self) -> list[str]:
+        """Sentences on what to know of the result: frames that were skipped, atoms without a window."""
+        return [text for text in (describe_skipped(self.atoms), self.patches.describe_dropped()) if text]
 
     @property
     def frame_shape(self) -> tuple[int, ...]:

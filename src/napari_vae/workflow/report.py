@@ -87,7 +87,7 @@ def _summary(analysis: Findings) -> str:
         f"A {kind}variational autoencoder with {invariances} as pose was trained on "
         f"{len(patches)} windows of {patches.window[0]} × {patches.window[1]} pixels around the detected atoms."
     )
-    return " ".join(filter(None, [text, patches.describe_dropped()]))
+    return " ".join([text, *analysis.remarks])
 
 
 def _facts(analysis: Findings) -> str:

@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
+from ...atoms.frames import describe_skipped
 from ...atoms.recipe import Options
 from ...core.errors import InputError
 from ...core.fields import settings_of
@@ -195,7 +196,7 @@ class DetectWidget(Panel):
         where = " in this region" if request.region is not None else f" in {n} frames" if n > 1 else ""
         contrast = settings_of(Options)["polarity"].choices[atoms.attrs[KEY]["polarity"]]
         then = remark or "Edit them by hand if you like, then open Train VAE."
-        self.progress.say(f"{count} atoms{where}, {contrast}. {then}")
+        self.progress.say(" ".join(filter(None, [f"{count} atoms{where}, {contrast}.", describe_skipped(atoms), then])))
 
     def undo(self) -> None:
         """Take the last detection back."""
