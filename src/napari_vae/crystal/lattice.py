@@ -13,7 +13,7 @@ from .neighbours import lattice_shell
 Array = npt.NDArray[np.float64]
 
 SHELL = 1.25  # times the shortest: neighbours that count for the spacing
-_AS_SHORT = 1.1  # times the longer of two vectors, for a third that may be taken instead
+_AS_SHORT = 1.01  # times the longer of two vectors, for a third that may be taken instead
 _ACUTE, _OBTUSE = 70.0, 125.0  # degrees, between the vectors that are reported: 120° for a hexagonal lattice, not 60°
 
 

@@ -30,7 +30,7 @@ def fit_lattice(apart: Array, rough: Array) -> tuple[Array, Array, float, int]:
     InputError
         If they join too few atoms.
     """
-    place, patch = _places(apart, rough)
+    place, patch = joined_places(apart, rough)
     used = np.flatnonzero(np.bincount(patch)[patch] >= _SMALLEST_PATCH)
     for _ in range(_ROUNDS):
         design, where = _centred(place[used], patch[used]), _centred(apart[used, :2], patch[used])
@@ -46,37 +46,46 @@ def fit_lattice(apart: Array, rough: Array) -> tuple[Array, Array, float, int]:
     return vectors, _variances(design, left, where), float(np.sqrt((off**2).mean())), len(off)
 
 
-def _places(apart: Array, vectors: Array) -> tuple[Ints, Ints]:
+def joined_places(apart: Array, vectors: Array, reach: float = np.inf) -> tuple[Ints, Ints]:
     """Whole-numbered places (N, 2) of the atoms along the vectors, and the number (N,) of the patch they are joined in.
 
-    From neighbour to neighbour through a tree that spans each patch. How far an atom is from the root is summed by
-    jumping to the predecessor of the predecessor, so that it takes a dozen rounds, however large the patch is.
+    They are joined from neighbour to neighbour, also along the diagonals, so that slow distortion does no harm and few
+    patches fall apart where atoms are missing. `reach` in pixels is how far from the end of a vector an atom may be.
+    """
+    from scipy.spatial import cKDTree
+
+    reach = min(reach, _REACH * float(np.linalg.norm(vectors, axis=1).min()))
+    a, b = vectors
+    steps = np.stack([a, b, a + b, a - b])
+    ends = nearest_within(cKDTree(apart), apart[:, None, :2] + steps, apart[:, 2], reach)
+    start, along = np.nonzero(ends >= 0)
+    return places_through(apart[:, :2], vectors, start, ends[start, along])
+
+
+def places_through(points: Array, vectors: Array, start: Ints, stop: Ints) -> tuple[Ints, Ints]:
+    """Places (N, 2) and patches (N,) of points (N, 2) that are joined in pairs, a whole number of vectors apart.
+
+    Steps are summed along a tree that spans each patch. How far an atom is from the root is found by jumping to the
+    predecessor of the predecessor, so that it takes a dozen rounds, however large the patch is.
     """
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import breadth_first_tree, connected_components
-    from scipy.spatial import cKDTree
 
-    n = len(apart)
-    reach = _REACH * float(np.linalg.norm(vectors, axis=1).min())
-    ends = nearest_within(cKDTree(apart), apart[:, None, :2] + vectors, apart[:, 2], reach)
-    start, along = np.nonzero(ends >= 0)
-    stop = ends[start, along]
+    n = len(points)
     joined = csr_matrix((np.ones(len(start)), (start, stop)), shape=(n, n))
     patch = connected_components(joined, directed=False)[1].astype(np.int64)
     root = np.unique(patch, return_index=True)[1]
     # One more node, joined to a root in every patch, makes one tree of all.
     rows, columns = np.concatenate([start, np.full(len(root), n)]), np.concatenate([stop, root])
-    step = np.concatenate([along + 1, np.full(len(root), 3)])
     tree = breadth_first_tree(
         csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(n + 1, n + 1)), n, directed=False
     )
-    steps = csr_matrix((np.r_[step, -step], (np.r_[rows, columns], np.r_[columns, rows])), shape=(n + 1, n + 1))
     before, after = tree.nonzero()
-    taken = np.asarray(steps[before, after]).ravel().astype(np.int64)
+    inner = before < n
+    steps = np.rint((points[after[inner]] - points[before[inner]]) @ np.linalg.inv(vectors)).astype(np.int64)
     place, previous = np.zeros((n + 1, 2), dtype=np.int64), np.full(n + 1, n)
     previous[after] = before
-    for axis in (0, 1):
-        place[after, axis] = np.sign(taken) * (np.abs(taken) == axis + 1)
+    place[after[inner]] = steps
     while (previous != n).any():
         place, previous = place + place[previous], previous[previous]
     return place[:n], patch

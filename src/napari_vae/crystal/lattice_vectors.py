@@ -10,21 +10,16 @@ import pandas as pd
 
 from ..core.errors import InputError
 from ..core.positions import check_table, frame_numbers
-from .lattice import SHELL, Lattice, angle_between, angle_error, pair, reduced, sine
-from .lattice_fit import FEWEST, ROWS_ONLY, fit_lattice
-from .neighbours import apart_by_kind, kinds_of, meetings, vector_peaks
+from .brightness import contrasts
+from .grains import find_grains
+from .lattice import SHELL, Lattice, angle_between, angle_error, pair, reduced
+from .lattice_fit import FEWEST, fit_lattice
+from .neighbours import apart_by_kind, kinds_of, vector_peaks
+from .superlattice import superlattice
+from .translations import spread
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
-_MOST = 4000  # atoms that are asked where vectors lead
-_ORDERED = 0.3  # share of the atoms that the best vector must lead to an atom; by chance it is less than a tenth
-_AS_OFTEN = 0.7  # of the best vector: those of the lattice
-_COINCIDENT = 2.05  # times the shortest, up to which shares are compared; grains share longer ones by chance
-_LONGEST = 4.0  # times the shortest, for the other vector
-_COLLINEAR = 0.3  # sine of the angle below which two vectors are no basis
-_REACH = 0.3  # of the nearest distance within which an atom is where a vector leads
 
 
 def measure_lattice(atoms: pd.DataFrame) -> Lattice:
@@ -58,9 +53,10 @@ def measure_lattice(atoms: pd.DataFrame) -> Lattice:
     points = checked_points(atoms)
     frame, kind = frame_numbers(atoms), kinds_of(atoms)
     apart = apart_by_kind(points, frame, kind)
-    vectors, errors, residual, used = fit_lattice(apart, _basis(apart, _spread(apart)))
+    rows, basis = next(_grain_lattices(apart, contrasts(atoms, points)))
+    vectors, errors, residual, used = fit_lattice(apart[rows], basis)
     of_any_kind = apart_by_kind(points, frame)
-    spacing, spacing_err = _spacing(of_any_kind, _spread(of_any_kind))
+    spacing, spacing_err = _spacing(of_any_kind, spread(of_any_kind))
     return Lattice(
         a=pair(vectors[0]),
         b=pair(vectors[1]),
@@ -119,50 +115,13 @@ def checked_points(atoms: pd.DataFrame, fewest: int = FEWEST) -> Array:
     return points
 
 
-def _spread(apart: Array) -> float:
-    """Median distance to the nearest fellow, in pixels."""
-    from scipy.spatial import cKDTree
-
-    distance = cKDTree(apart).query(apart, 2)[0][:, 1]
-    typical = float(np.median(distance[distance < np.inf]))
-    if not typical > 0:
-        raise InputError("Most atoms lie on top of another; drop the doubles first.")
-    return typical
-
-
-def _basis(apart: Array, near: float) -> Array:
-    """Two shortest vectors that most atoms share, as rows (2, 2)."""
-    peaks = vector_peaks(apart, near).vectors
-    some = apart if len(apart) <= _MOST else apart[np.random.default_rng(0).choice(len(apart), _MOST, replace=False)]
-    met, eligible = meetings(apart, some, peaks, _REACH * near)
-    share = (met & eligible).sum(axis=0) / np.maximum(eligible.sum(axis=0), FEWEST / 2)
-    if share.max(initial=0) < _ORDERED:
-        raise InputError(
-            "The atoms make no lattice: no vector leads from atom to atom often; choose a crystalline part."
-        )
-    # A lattice vector leads on as far backwards. A bond of a honeycomb does not.
-    both_ways = (met & _opposite(met, peaks)).sum(axis=0) >= _AS_OFTEN * (met & _opposite(eligible, peaks)).sum(axis=0)
-    length = np.linalg.norm(peaks, axis=1)
-    good = np.flatnonzero(both_ways & (share >= _ORDERED))
-    good = good[length[good] <= _LONGEST * length[good].min(initial=np.inf)]
-    if len(good) < 2:
-        raise InputError(ROWS_ONLY)
-    enough = _AS_OFTEN * share[good[length[good] <= _COINCIDENT * length[good].min()]].max()
-    good = good[share[good] >= enough]
-    good = good[np.argsort(np.linalg.norm(peaks[good], axis=1))]
-    first = good[0]
-    for second in good[1:]:
-        both = eligible[:, second] & met[:, first]
-        fellows = (met[:, second] & both).sum() / max(both.sum(), 1)  # of one grain, not of two
-        if abs(sine(peaks[first], peaks[second])) > _COLLINEAR and fellows >= enough:
-            return reduced(peaks[[first, second]])
-    raise InputError(ROWS_ONLY)
-
-
-def _opposite(values: Bools, peaks: Array) -> Bools:
-    """Values (n, V) for the vectors (V, 2), of those opposite to each."""
-    opposite: Bools = values[:, np.linalg.norm(peaks[:, None] + peaks, axis=2).argmin(axis=1)]
-    return opposite
+def _grain_lattices(apart: Array, brightness: Array | None) -> Iterator[tuple[Ints, Array]]:
+    """Rows (M,) of each grain, the largest first, and the vectors (2, 2) after which its atoms repeat."""
+    bases, number = find_grains(apart)
+    for index, basis in enumerate(bases):
+        rows = np.flatnonzero(number == index)
+        cell = superlattice(apart[rows], basis, None if brightness is None else brightness[rows])
+        yield rows, reduced(cell @ basis)
 
 
 def _spacing(apart: Array, near: float) -> tuple[float, float]:

@@ -15,7 +15,7 @@ Bools = npt.NDArray[np.bool_]
 
 _NEAREST = 40  # atoms around each whose vectors are looked at
 _FARTHEST = 6.0  # nearest distances beyond which vectors are not looked at
-_SAMPLED = 5000  # atoms that the shared vectors are read from
+_PAIRS = 200_000  # of atoms that the shared vectors are read from
 _BIN = 0.1  # of the nearest distance, of the histogram of vectors
 _FAINT = 0.1  # of the commonest vector, below which none is looked at
 _CLOSEST = 0.5  # of the nearest distance, for a vector to another atom and not to the same
@@ -76,23 +76,32 @@ class VectorPeaks:
         return length
 
 
-def vector_peaks(apart: Array, near: float, others: Array | None = None) -> VectorPeaks:
+def vector_peaks(
+    apart: Array,
+    near: float,
+    others: Array | None = None,
+    *,
+    farthest: float = _FARTHEST,
+    nearest: int = _NEAREST,
+    pairs: int = _PAIRS,
+) -> VectorPeaks:
     """The vectors that atoms (N, 3) have in common to each other, or to `others` (M, 3).
 
-    Maxima in the histogram of differences of near positions, moved to the mean of what lies around them. `near` is a
-    typical nearest distance in pixels.
+    Maxima in the histogram of differences of the positions of `nearest` atoms around each, up to `farthest` times
+    `near`, moved to the mean of what lies around them; `near` is a typical nearest distance in pixels.
     """
     from scipy.ndimage import gaussian_filter, maximum_filter
     from scipy.spatial import cKDTree
 
     ends = apart if others is None else others
-    some = apart if len(apart) <= _SAMPLED else np.random.default_rng(0).permutation(apart)[:_SAMPLED]
-    number = min(_NEAREST + 1, len(ends))
-    distance, index = cKDTree(ends).query(some, number, distance_upper_bound=_FARTHEST * near)
+    most = pairs // nearest
+    some = apart if len(apart) <= most else np.random.default_rng(0).permutation(apart)[:most]
+    number = min(nearest + 1, len(ends))
+    distance, index = cKDTree(ends).query(some, number, distance_upper_bound=farthest * near)
     distance, index = distance.reshape(len(some), -1), index.reshape(len(some), -1)
     source, slot = np.nonzero(np.isfinite(distance) & (distance > 1e-9))
     vectors = ends[index[source, slot], :2] - some[source, :2]
-    edges = np.arange(-_FARTHEST - 0.5 * _BIN, _FARTHEST + _BIN, _BIN) * near
+    edges = np.arange(-farthest - 0.5 * _BIN, farthest + _BIN, _BIN) * near
     counts = np.histogramdd(vectors, bins=[edges, edges])[0]
     smooth = gaussian_filter(counts, 1.0, mode="constant")
     tops = np.argwhere((smooth == maximum_filter(smooth, 5)) & (smooth > _FAINT * smooth.max()))

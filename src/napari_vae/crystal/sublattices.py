@@ -9,18 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..atoms.damage import usable_frame
-from ..atoms.frames import open_frames
 from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
 from ..core.positions import check_table, frame_numbers
 from ..core.settings import AutoCount, checked
+from .brightness import brightness_of, local_contrast
 from .sites import sites_in_cell
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_NEIGHBOURS = 24  # averaged over for the local brightness, which follows thickness and contamination
 _FEWEST = 12
 _SMALLEST_SHARE, _SMALLEST = 0.1, 10  # of the atoms, and how many of them, are in a sublattice; fewer are dopants
 _APART = 3.5  # Ashman's D from which two groups of brightness count as separate; an even spread, cut in parts, has 3.46
@@ -88,15 +86,15 @@ def _one_frame(atoms: pd.DataFrame, image: Any, number: int, n: int | str, by: s
     position = atoms[["y", "x"]].to_numpy(dtype=float)
     if by == "position":
         return _by_position(position, n)
-    brightness = _brightness(atoms, position, image, number)
+    brightness = brightness_of(atoms, position, image, number)
     if n == 1 or len(position) < max(_FEWEST, 3 * (n if isinstance(n, int) else 1)):
         return np.zeros(len(position), dtype=np.int64)
-    contrast, whole = _local_contrast(position, brightness), _away_from_border(position)
+    contrast, whole = local_contrast(position, brightness), _away_from_border(position)
     groups = _separate_groups(contrast, whole)
     if groups is None and by == "auto":
-        sites = sites_in_cell(position)
+        sites = sites_in_cell(position, contrast)
         if n in ("auto", sites.max() + 1):
-            return sites
+            return _ordered(contrast, sites)
     if n == "auto":
         return np.zeros(len(position), dtype=np.int64) if groups is None else groups
     return _ordered(contrast, _mixture(contrast[whole], int(n)).labels(contrast))
@@ -108,33 +106,6 @@ def _by_position(position: Array, n: int | str) -> Ints:
     if len(position) and n not in ("auto", found):
         raise InputError(f'By their positions the atoms make {found} sublattices, not {n}; take n="auto".')
     return sites
-
-
-def _brightness(atoms: pd.DataFrame, position: Array, image: Any, number: int) -> Array:
-    """Magnitude of the amplitude, or of what the image shows above its surroundings."""
-    if "amplitude" in atoms and atoms["amplitude"].notna().all():
-        return atoms["amplitude"].abs().to_numpy(dtype=float)
-    if image is None:
-        raise InputError("The atoms have no amplitudes; pass the image as well, assign_sublattices(atoms, image).")
-    from scipy.ndimage import gaussian_filter, map_coordinates
-    from scipy.spatial import cKDTree
-
-    frame = usable_frame(open_frames(image), number).frame
-    distance = np.median(cKDTree(position).query(position, 2)[0][:, 1]) if len(position) > 1 else 8.0
-    contrast = gaussian_filter(frame, 0.15 * distance) - gaussian_filter(frame, 0.5 * distance)
-    values = map_coordinates(contrast, position.T, order=1, mode="nearest")
-    return np.asarray(np.abs(values), dtype=float)
-
-
-def _local_contrast(position: Array, brightness: Array) -> Array:
-    """Logarithm of the brightness relative to the mean over the neighbours; outliers (dopants) drawn in."""
-    from scipy.spatial import cKDTree
-
-    lowest = np.quantile(brightness, 0.01) * 0.5
-    logarithm = np.log(np.maximum(brightness, max(lowest, np.finfo(float).tiny)))
-    near = cKDTree(position).query(position, min(_NEIGHBOURS + 1, len(position)))[1]
-    contrast = logarithm - logarithm[near].mean(axis=1)
-    return contrast.clip(*np.quantile(contrast, [0.02, 0.98]))
 
 
 def _away_from_border(position: Array) -> npt.NDArray[np.bool_]:
