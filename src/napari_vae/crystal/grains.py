@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ..core.errors import InputError
 from .neighbours import lattice_shell, meetings
-from .translations import REACH, primitive_vectors, spread
+from .translations import AS_OFTEN, NO_LATTICE, REACH, primitive_vectors, spread
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_OF_GRAIN = 0.5  # share of the lattice vectors around an atom of a grain that lead to an atom
-_FITTING = 0.7  # the same, to count for a lattice when several are compared
+_OF_GRAIN = 0.6  # of the share of the lattice vectors that lead to an atom inside a grain, to be in it
+_FITTING = 0.7  # share of them around an atom, for the atom to count when lattices are compared
+_MOSTLY = 0.8  # of the atoms of one region, to lie in another
+_NEARLY_ALL = 0.95  # of the atoms: no need to look at them again
 _SMALLEST_GRAIN, _SMALLEST_PART = 24, 0.05  # atoms, and of all atoms
 _PATCHES, _PATCH = 4, (200, 60)  # parts whose lattices are tried as well, and how many atoms they have
-_SAMPLED = 3000  # atoms that the lattices are compared on
 _GRAINS = 12  # looked for at most
 _AROUND = 9  # claimed atoms, the atom itself included, that say which grain it is in
 _WHOLE = 0.12  # by which the vectors of one lattice may miss whole numbers in terms of another that is the same
@@ -46,19 +48,17 @@ def find_grains(apart: Array) -> tuple[list[Array], Ints]:
         if bases and len(left) < smallest:
             break
         try:
-            basis, member = _largest(apart[left])
+            found = _largest(apart[left])
         except InputError:
             if bases:
                 break
             raise
-        same = [known for known, other in enumerate(bases) if _alike(basis, other)]
-        if bases and not same and len(member) < smallest:
+        same = [known for known, other in enumerate(bases) if _alike(found.basis, other)]
+        if bases and not same and len(found.member) < smallest:
             break
-        number[left[member]] = same[0] if same else len(bases)
+        number[left[found.member]] = same[0] if same else len(bases)
         if not same:
-            bases.append(basis)
-        elif not len(member):
-            break
+            bases.append(found.basis)
     if len(bases) < 2:
         return bases, np.zeros(len(apart), dtype=np.int64)
     claimed = np.flatnonzero(number >= 0)
@@ -67,46 +67,88 @@ def find_grains(apart: Array) -> tuple[list[Array], Ints]:
     return bases, votes.argmax(axis=0).astype(np.int64)
 
 
-def _largest(apart: Array) -> tuple[Array, Ints]:
-    """Vectors (2, 2) of the lattice of most atoms, and which atoms (M,) lie where it is.
+@dataclass(frozen=True)
+class _Region:
+    """Where a lattice ``basis`` (2, 2) fits: rows ``member`` (M,), the mean ``share`` of its vectors that lead to atoms
+    there, and how many ``cells`` fit well."""
 
-    Most cells, not most atoms: two grains have a coarser lattice in common. So the lattice that is found may be too
-    fine, and join only some of the sites; but most atoms where it is are of one grain, whose lattice is then measured.
+    basis: Array
+    member: Ints
+    share: float
+    cells: float
+
+    def is_finer_part_of(self, other: _Region) -> bool:
+        """Whether another lattice leads more of these atoms to atoms, so that this one joins only some of the sites."""
+        inside = np.isin(self.member, other.member).mean()
+        return bool(inside >= _MOSTLY and self.share < AS_OFTEN * other.share)
+
+
+def _largest(apart: Array) -> _Region:
+    """The lattice of most cells. Not of most atoms: two grains have a coarser lattice in common.
+
+    Raises
+    ------
+    InputError
+        Where there is none.
     """
     from scipy.spatial import cKDTree
 
     near = spread(apart)
-    rng = np.random.default_rng(0)
-    some = apart if len(apart) <= _SAMPLED else apart[rng.choice(len(apart), _SAMPLED, replace=False)]
-    candidates = list(_local_lattices(apart, rng)) or [primitive_vectors(apart)]  # which says why there is none
-    cells = [(_share(apart, some, basis, near) >= _FITTING).sum() / abs(np.linalg.det(basis)) for basis in candidates]
-    basis = candidates[int(np.argmax(cells))]
-    fitting = _share(apart, apart, basis, near) >= _OF_GRAIN
     around = cKDTree(apart).query(apart, min(_AROUND, len(apart)))[1]
-    member = np.flatnonzero(fitting[around].mean(axis=1) >= 0.5)
-    return primitive_vectors(apart[member]), member
+    tried: list[Array] = []
+    regions: list[_Region] = []
+    for part, rough in _local_lattices(apart):
+        if any(_alike(rough, other, exactly=True) for other in tried):
+            continue
+        tried.append(rough)
+        region = _region(apart, rough, around, near)
+        with suppress(InputError):
+            # A few atoms may show too fine a lattice, which joins some of the sites; all where it is show theirs.
+            if min(len(part), len(region.member)) < _NEARLY_ALL * len(apart):
+                region = _region(apart, primitive_vectors(apart[region.member]), around, near)
+            regions.append(region)
+    regions = [one for one in regions if not any(one.is_finer_part_of(other) for other in regions)]
+    if not regions:
+        raise InputError(NO_LATTICE)
+    return max(regions, key=lambda region: region.cells)
 
 
-def _local_lattices(apart: Array, rng: np.random.Generator) -> Iterator[Array]:
-    """Lattice vectors (2, 2) of all atoms and of those around some, most of which lie in one grain."""
+def _region(apart: Array, basis: Array, around: Ints, near: float) -> _Region:
+    """Where a lattice fits the atoms around, compared with where it fits best."""
+    met, eligible = meetings(apart, apart, lattice_shell(basis), REACH * near)
+    share = (met & eligible).sum(axis=1) / np.maximum(eligible.sum(axis=1), 1)
+    here = share[around].mean(axis=1)
+    member = np.flatnonzero(here >= _OF_GRAIN * np.quantile(here, 0.9))
+    cells = (share >= _FITTING).sum() / abs(np.linalg.det(basis))
+    return _Region(basis, member, float(share[member].mean()), float(cells))
+
+
+def _local_lattices(apart: Array) -> Iterator[tuple[Ints, Array]]:
+    """Rows (M,) and lattice vectors (2, 2) of all atoms, and of those around some, most of which lie in one grain.
+
+    Raises
+    ------
+    InputError
+        What is said of all atoms, where there is none.
+    """
     from scipy.spatial import cKDTree
 
+    rng = np.random.default_rng(0)
     parts = [np.arange(len(apart))]
     for size in (size for size in _PATCH if len(apart) > size):
         parts += list(cKDTree(apart).query(apart[rng.choice(len(apart), _PATCHES)], size)[1])
+    failures = []
     for part in parts:
-        with suppress(InputError):
-            yield primitive_vectors(apart[part])
+        try:
+            yield part, primitive_vectors(apart[part])
+        except InputError as failure:
+            failures.append(failure)
+    if len(failures) == len(parts):
+        raise failures[0]
 
 
-def _share(apart: Array, some: Array, basis: Array, near: float) -> Array:
-    """Share of the nearest lattice vectors that lead from each of some atoms (M, 3) to another one."""
-    met, eligible = meetings(apart, some, lattice_shell(basis), REACH * near)
-    share: Array = (met & eligible).sum(axis=1) / np.maximum(eligible.sum(axis=1), 1)
-    return share
-
-
-def _alike(one: Array, other: Array) -> bool:
-    """Whether two lattices are the same, or one is a part of the other."""
+def _alike(one: Array, other: Array, *, exactly: bool = False) -> bool:
+    """Whether two lattices are the same or, unless exactly, one is a part of the other."""
     across = one @ np.linalg.inv(other)
-    return any(bool((np.abs(m - np.rint(m)) < _WHOLE).all()) for m in (across, np.linalg.inv(across)))
+    whole = [bool((np.abs(m - np.rint(m)) < _WHOLE).all()) for m in (across, np.linalg.inv(across))]
+    return all(whole) if exactly else any(whole)

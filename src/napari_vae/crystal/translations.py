@@ -20,7 +20,7 @@ _MOST = 1500  # atoms that are asked where vectors lead
 _TRIED = 150  # vectors, the commonest
 _FAIR = 0.5  # of the commonest vector, below which none is tried
 _ORDERED = 0.3  # share of the atoms that a translation leads to atoms; by chance it is less than a tenth
-_AS_OFTEN = 0.9  # of the share of any longer vector; a cell of nine that another nearly is has one atom in nine more
+AS_OFTEN = 0.9  # of the share of any longer vector; a cell of nine that another nearly is has one atom in nine more
 _FEWEST_ASKED = 16  # atoms that a vector does not lead out of the picture, to be tried
 _COLLINEAR = 0.3  # sine of the angle below which two vectors are no basis
 
@@ -62,7 +62,7 @@ def primitive_vectors(apart: Array) -> Array:
     order = np.argsort(np.linalg.norm(vectors, axis=1))
     vectors, share, error = vectors[order], share[order], error[order]
     surely = np.maximum.accumulate((share - 2 * error)[::-1])[::-1]  # of this vector and the longer ones
-    holds = (share >= _ORDERED) & (share + 2 * error >= _AS_OFTEN * surely)
+    holds = (share >= _ORDERED) & (share + error >= AS_OFTEN * surely)
     good = vectors[holds]
     for second in good[1:]:
         if abs(sine(good[0], second)) > _COLLINEAR:
