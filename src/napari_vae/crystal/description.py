@@ -15,7 +15,7 @@ from ..core.progress import drain, never
 from .displacements import measure_displacements
 from .intensities import voronoi_intensities
 from .lattice import Lattice
-from .lattice_vectors import measure_lattice
+from .lattice_vectors import measure_grains, measure_lattice
 from .vacancies import find_vacancies
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 QUANTITIES = ("lattice", "vacancies", "displacements", "intensities")
 COLUMNS = (
     "displacement_y", "displacement_x", "strain_xx", "strain_xy", "dilation", "local_rotation", "polarisation_y",
-    "polarisation_x", "intensity", "cell_area",
+    "polarisation_x", "intensity", "cell_area", "grain",
 )  # fmt: skip
 
 
@@ -37,14 +37,28 @@ class Crystal:
     atoms : pandas.DataFrame
         The table of atoms with the new columns.
     lattice : Lattice or None
-        The mean lattice, in pixels.
+        The mean lattice, in pixels; of several grains that of the largest.
     vacancies : pandas.DataFrame or None
         One row per missing atom, as of `find_vacancies`.
+    grains : tuple of Lattice
+        The lattices of the grains, the largest first; empty for a movie. The column ``grain`` of `atoms` is their
+        number.
     """
 
     atoms: pd.DataFrame
     lattice: Lattice | None = None
     vacancies: pd.DataFrame | None = None
+    grains: tuple[Lattice, ...] = ()
+
+    def describe_grains(self) -> str:
+        """How the other grains are turned from the largest; empty for one grain."""
+        if len(self.grains) < 2:
+            return ""
+        turns = [lattice.turn_from(self.grains[0]) for lattice in self.grains[1:]]
+        words = ", ".join(f"{turn:.1f}° (modulo {period:.0f}°)" for turn, period in turns)
+        return (
+            f"{len(self.grains)} grains; the lattice is that of the largest, the others are turned from it by {words}"
+        )
 
     @property
     def columns(self) -> pd.DataFrame:
@@ -112,20 +126,25 @@ def iter_describe_crystal(
         frame_numbers(atoms, as_micrograph(image).n_frames)
     before = [name for name in COLUMNS if name in atoms]
     table, lattice, vacancies = atoms.drop(columns=before), None, None
+    grains: tuple[Lattice, ...] = ()
     table.attrs = dict(atoms.attrs)
     for number, name in enumerate(wanted):
         if stop():
             break
         yield name, number / len(wanted)
         if name == "lattice":
-            lattice = measure_lattice(table)
+            if frame_numbers(table).any():
+                lattice = measure_lattice(table)
+            else:
+                table, lattices = measure_grains(table)
+                lattice, grains = lattices[0], tuple(lattices)
         elif name == "vacancies":
             vacancies = find_vacancies(table, None if image is None else image)
         elif name == "displacements":
             table = measure_displacements(table, reference)
         else:
             table = voronoi_intensities(image, table)
-    return Crystal(table, lattice, vacancies)
+    return Crystal(table, lattice, vacancies, grains)
 
 
 def _checked(quantities: Sequence[str] | None, image: Any) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.errors import InputError
-from .neighbours import lattice_shell, meetings
+from .neighbours import lattice_shell, nearest_within
 from .translations import AS_OFTEN, NO_LATTICE, REACH, primitive_vectors, spread
 
 Array = npt.NDArray[np.float64]
@@ -19,12 +19,14 @@ Ints = npt.NDArray[np.int64]
 _OF_GRAIN = 0.6  # of the share of the lattice vectors that lead to an atom inside a grain, to be in it
 _FITTING = 0.7  # share of them around an atom, for the atom to count when lattices are compared
 _MOSTLY = 0.8  # of the atoms of one region, to lie in another
+_BEST = 0.15  # of the misses, those in the grain where a lattice fits best, which tell how much atoms scatter
+_SCATTERS, _TIGHT = 2.5, 0.1  # within which an atom is where a vector leads, and of the nearest distance at least
 _NEARLY_ALL = 0.95  # of the atoms: no need to look at them again
 _SMALLEST_GRAIN, _SMALLEST_PART = 24, 0.05  # atoms, and of all atoms
 _PATCHES, _PATCH = 4, (200, 60)  # parts whose lattices are tried as well, and how many atoms they have
 _GRAINS = 12  # looked for at most
 _AROUND = 9  # claimed atoms, the atom itself included, that say which grain it is in
-_WHOLE = 0.12  # by which the vectors of one lattice may miss whole numbers in terms of another that is the same
+_WHOLE = 0.06  # by which the vectors of one lattice may miss whole numbers in terms of another that is the same
 
 
 def find_grains(apart: Array) -> tuple[list[Array], Ints]:
@@ -64,13 +66,17 @@ def find_grains(apart: Array) -> tuple[list[Array], Ints]:
     claimed = np.flatnonzero(number >= 0)
     around = number[claimed[cKDTree(apart[claimed]).query(apart, _AROUND)[1]]]
     votes = np.stack([(around == index).sum(axis=1) for index in range(len(bases))])
-    return bases, votes.argmax(axis=0).astype(np.int64)
+    number = votes.argmax(axis=0)
+    largest = np.argsort(-np.bincount(number, minlength=len(bases)), kind="stable")
+    return [bases[index] for index in largest], np.argsort(largest)[number].astype(np.int64)
 
 
 @dataclass(frozen=True)
 class _Region:
-    """Where a lattice ``basis`` (2, 2) fits: rows ``member`` (M,), the mean ``share`` of its vectors that lead to atoms
-    there, and how many ``cells`` fit well."""
+    """Where a lattice ``basis`` (2, 2) fits.
+
+    Rows ``member`` (M,), mean ``share`` of its vectors that lead to atoms there, and how many ``cells`` fit well.
+    """
 
     basis: Array
     member: Ints
@@ -93,34 +99,52 @@ def _largest(apart: Array) -> _Region:
     """
     from scipy.spatial import cKDTree
 
-    near = spread(apart)
     around = cKDTree(apart).query(apart, min(_AROUND, len(apart)))[1]
     tried: list[Array] = []
-    regions: list[_Region] = []
+    misses: list[_Misses] = []
     for part, rough in _local_lattices(apart):
         if any(_alike(rough, other, exactly=True) for other in tried):
             continue
         tried.append(rough)
-        region = _region(apart, rough, around, near)
+        miss = _Misses(apart, rough, around)
+        member = miss.region(miss.reach).member
         with suppress(InputError):
             # A few atoms may show too fine a lattice, which joins some of the sites; all where it is show theirs.
-            if min(len(part), len(region.member)) < _NEARLY_ALL * len(apart):
-                region = _region(apart, primitive_vectors(apart[region.member]), around, near)
-            regions.append(region)
-    regions = [one for one in regions if not any(one.is_finer_part_of(other) for other in regions)]
-    if not regions:
+            if min(len(part), len(member)) < _NEARLY_ALL * len(apart):
+                miss = _Misses(apart, primitive_vectors(apart[member]), around)
+            misses.append(miss)
+    if not misses:
         raise InputError(NO_LATTICE)
+    reach = min(miss.reach for miss in misses)  # a lattice between those of two grains misses both
+    regions = [miss.region(reach) for miss in misses]
+    regions = [one for one in regions if not any(one.is_finer_part_of(other) for other in regions)]
     return max(regions, key=lambda region: region.cells)
 
 
-def _region(apart: Array, basis: Array, around: Ints, near: float) -> _Region:
-    """Where a lattice fits the atoms around, compared with where it fits best."""
-    met, eligible = meetings(apart, apart, lattice_shell(basis), REACH * near)
-    share = (met & eligible).sum(axis=1) / np.maximum(eligible.sum(axis=1), 1)
-    here = share[around].mean(axis=1)
-    member = np.flatnonzero(here >= _OF_GRAIN * np.quantile(here, 0.9))
-    cells = (share >= _FITTING).sum() / abs(np.linalg.det(basis))
-    return _Region(basis, member, float(share[member].mean()), float(cells))
+class _Misses:
+    """By how much the shortest vectors of a lattice miss the atoms that they lead to."""
+
+    def __init__(self, apart: Array, basis: Array, around: Ints) -> None:
+        from scipy.spatial import cKDTree
+
+        self._basis, self._around = basis, around
+        near, shell = spread(apart), lattice_shell(basis)
+        target = apart[:, None, :2] + shell
+        ends = nearest_within(cKDTree(apart), target, apart[:, 2], REACH * near)
+        self._miss = np.where(ends >= 0, np.linalg.norm(apart[ends, :2] - target, axis=2), np.inf)
+        low, high = apart[:, :2].min(axis=0) - REACH * near, apart[:, :2].max(axis=0) + REACH * near
+        self._eligible = ((target >= low) & (target <= high)).all(axis=2)
+        hits = self._miss[np.isfinite(self._miss)]
+        scatter = float(np.quantile(hits, _BEST)) / np.sqrt(-2 * np.log(1 - _BEST)) if len(hits) else 0.0
+        self.reach = near * float(np.clip(_SCATTERS * scatter / near, _TIGHT, REACH))
+
+    def region(self, reach: float) -> _Region:
+        """Where the lattice fits the atoms around, compared with where it fits best."""
+        share = ((self._miss <= reach) & self._eligible).sum(axis=1) / np.maximum(self._eligible.sum(axis=1), 1)
+        here = share[self._around].mean(axis=1)
+        member = np.flatnonzero(here >= _OF_GRAIN * np.quantile(here, 0.9))
+        cells = (share >= _FITTING).sum() / abs(np.linalg.det(self._basis))
+        return _Region(self._basis, member, float(share[member].mean()), float(cells))
 
 
 def _local_lattices(apart: Array) -> Iterator[tuple[Ints, Array]]:

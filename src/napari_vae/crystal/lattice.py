@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.errors import InputError
-from .neighbours import lattice_shell
+from .neighbours import lattice_shell, symmetry_order
 
 Array = npt.NDArray[np.float64]
 
 SHELL = 1.25  # times the shortest: neighbours that count for the spacing
 _AS_SHORT = 1.01  # times the longer of two vectors, for a third that may be taken instead
+_STRETCHED = 0.25  # of the shortest vector, that a symmetric lattice may be distorted by the scan
 _ACUTE, _OBTUSE = 70.0, 125.0  # degrees, between the vectors that are reported: 120° for a hexagonal lattice, not 60°
 
 
@@ -85,6 +86,25 @@ class Lattice:
             residual=self.residual * mean,
             n_atoms=self.n_atoms,
         )
+
+    def turn_from(self, other: Lattice) -> tuple[float, float]:
+        """By how many degrees it is turned from another, counter-clockwise on screen, and modulo which symmetry.
+
+        >>> square, turned = Lattice.ideal((0, 8), (-8, 0)), Lattice.ideal((-4.8, 6.4), (-6.4, -4.8))
+        >>> [round(degrees, 2) for degrees in turned.turn_from(square)]
+        [36.87, 90.0]
+        """
+        shells = [lattice_shell(lattice.vectors) for lattice in (self, other)]
+        orders = [symmetry_order(shell, _STRETCHED) for shell in shells]
+        sizes = [abs(np.linalg.det(lattice.vectors)) for lattice in (self, other)]
+        alike = max(sizes) < (1 + _STRETCHED) * min(sizes)
+        order = max(orders) if alike else min(orders)  # of two that are alike, the less distorted one tells
+        phases = []
+        for shell in shells:
+            turns = (shell[:, 1] - 1j * shell[:, 0]) ** order  # rows run down
+            phases.append(np.angle((turns / np.abs(turns) ** (1 + 2 / order)).sum()))  # by 1 / length²
+        difference = (phases[0] - phases[1] + np.pi) % (2 * np.pi) - np.pi
+        return float(np.degrees(difference) / order), 360.0 / order
 
     def describe(self, unit: str = "px") -> str:
         """The lattice in words, for lengths in `unit`.

@@ -50,12 +50,62 @@ def measure_lattice(atoms: pd.DataFrame) -> Lattice:
     >>> round(lattice.spacing, 3), round(lattice.angle, 3)
     (8.0, 90.0)
     """
+    return next(_grains(atoms))[1]
+
+
+def measure_grains(atoms: pd.DataFrame) -> tuple[pd.DataFrame, list[Lattice]]:
+    """Which grain every atom lies in, and the lattice of each grain.
+
+    Parameters
+    ----------
+    atoms : pandas.DataFrame
+        As for `measure_lattice`, of one image.
+
+    Returns
+    -------
+    atoms : pandas.DataFrame
+        A copy with the column ``grain`` (int, 0 the largest).
+    lattices : list of Lattice
+        In the order of these numbers; `Lattice.turn_from` says how one lies to another.
+
+    Raises
+    ------
+    InputError
+        As `measure_lattice`.
+
+    Examples
+    --------
+    >>> from napari_vae import samples
+    >>> image, truth = samples.micrograph("graphene", size=512, grains=2)
+    >>> atoms, lattices = measure_grains(truth)
+    >>> len(lattices), sorted(atoms["grain"].unique().tolist())
+    (2, [0, 1])
+    """
+    number = np.zeros(len(atoms), dtype=np.int64)
+    lattices = []
+    for index, (rows, lattice) in enumerate(_grains(atoms)):
+        number[rows] = index
+        lattices.append(lattice)
+    result = atoms.assign(grain=number)
+    result.attrs = dict(atoms.attrs)
+    return result, lattices
+
+
+def _grains(atoms: pd.DataFrame) -> Iterator[tuple[Ints, Lattice]]:
+    """Rows (M,) and lattice of each grain, the largest first."""
     points = checked_points(atoms)
-    frame, kind = frame_numbers(atoms), kinds_of(atoms)
-    apart = apart_by_kind(points, frame, kind)
-    rows, basis = next(_grain_lattices(apart, contrasts(atoms, points)))
-    vectors, errors, residual, used = fit_lattice(apart[rows], basis)
-    of_any_kind = apart_by_kind(points, frame)
+    frame, brightness = frame_numbers(atoms), contrasts(atoms, points)
+    apart, of_any_kind = apart_by_kind(points, frame, kinds_of(atoms)), apart_by_kind(points, frame)
+    bases, number = find_grains(apart)
+    for index, basis in enumerate(bases):
+        rows = np.flatnonzero(number == index)
+        cell = superlattice(apart[rows], basis, None if brightness is None else brightness[rows])
+        yield rows, _fitted(apart[rows], reduced(cell @ basis), of_any_kind[rows])
+
+
+def _fitted(apart: Array, basis: Array, of_any_kind: Array) -> Lattice:
+    """The lattice of a grain whose vectors are roughly known."""
+    vectors, errors, residual, used = fit_lattice(apart, basis)
     spacing, spacing_err = _spacing(of_any_kind, spread(of_any_kind))
     return Lattice(
         a=pair(vectors[0]),
@@ -113,15 +163,6 @@ def checked_points(atoms: pd.DataFrame, fewest: int = FEWEST) -> Array:
     if len(points) < fewest:
         raise InputError(f"A lattice takes at least {fewest} atoms, and these are {len(points)}; find more of them.")
     return points
-
-
-def _grain_lattices(apart: Array, brightness: Array | None) -> Iterator[tuple[Ints, Array]]:
-    """Rows (M,) of each grain, the largest first, and the vectors (2, 2) after which its atoms repeat."""
-    bases, number = find_grains(apart)
-    for index, basis in enumerate(bases):
-        rows = np.flatnonzero(number == index)
-        cell = superlattice(apart[rows], basis, None if brightness is None else brightness[rows])
-        yield rows, reduced(cell @ basis)
 
 
 def _spacing(apart: Array, near: float) -> tuple[float, float]:

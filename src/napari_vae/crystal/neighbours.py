@@ -193,9 +193,17 @@ def _ends(tree: Any, apart: Array, shell: Array, turn: Array, reach: float) -> I
     return nearest_within(tree, apart[:, None, :2] + turned(shell, turn), apart[:, 2], reach)
 
 
+def symmetry_order(shell: Array, tolerance: float = 0.15) -> int:
+    """By which part of a full turn a shell of lattice vectors comes onto itself: 6, 4 or 2.
+
+    The tolerance is a share of the shortest vector.
+    """
+    return next(n for n in (6, 4, 2) if n == 2 or _same(turned(shell, np.array([2 * np.pi / n]))[0], shell, tolerance))
+
+
 def _orientations(shell: Array) -> Array:
     """Rotations that make a difference to a shell, in radians, from the smallest on."""
-    order = next(n for n in (6, 4, 2) if n == 2 or _same(turned(shell, np.array([2 * np.pi / n]))[0], shell))
+    order = symmetry_order(shell)
     number = int(np.ceil(360 / order / _STEP))
     steps = (np.arange(number) + number // 2) % number - number // 2
     seeds = steps * 2 * np.pi / order / number
@@ -203,9 +211,9 @@ def _orientations(shell: Array) -> Array:
     return ordered
 
 
-def _same(one: Array, other: Array) -> bool:
+def _same(one: Array, other: Array, tolerance: float) -> bool:
     distance = np.linalg.norm(one[:, None] - other, axis=2).min(axis=1)
-    return bool((distance < 0.15 * np.linalg.norm(other, axis=1).min()).all())
+    return bool((distance < tolerance * np.linalg.norm(other, axis=1).min()).all())
 
 
 def _left_over(ends_at: Array, apart: Array, shell: Array, ends: Ints, turn: Array) -> Array:

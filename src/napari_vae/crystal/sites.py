@@ -56,15 +56,15 @@ def _sites(points: Array, basis: Array, contrast: Array | None) -> Ints:
     around = cKDTree(points).query(points, min(_AROUND + 1, len(points)))[1][:, 1:]
     where = _phases(points, basis, around, near)
     site, centre = _grouped(where, basis, near)
-    cell = superlattice(apart_by_kind(points, site), basis, contrast)
+    cell: Ints = superlattice(apart_by_kind(points, site), basis, contrast)
     if round(abs(float(np.linalg.det(cell)))) == 1:
         return site
     upright = points - centre[site] @ basis  # as if all were on one site
     start, stop = np.repeat(np.arange(len(points)), around.shape[1]), around.ravel()
-    step = (upright[stop] - upright[start]) @ np.linalg.inv(basis)
+    step = np.asarray((upright[stop] - upright[start]) @ np.linalg.inv(basis))
     true = np.linalg.norm((step - np.rint(step)) @ basis, axis=1) < REACH * near
     place = places_through(upright, basis, start[true], stop[true])[0]
-    return np.unique(site * 1000 + cosets(place, cell), return_inverse=True)[1].astype(np.int64)
+    return _numbered(site * 1000 + cosets(place, cell))
 
 
 def _phases(points: Array, basis: Array, around: Ints, near: float) -> Array:
@@ -86,7 +86,9 @@ def _phases(points: Array, basis: Array, around: Ints, near: float) -> Array:
         there = known[patch] >= 0
         phase[there] = at[known[patch[there]]]
     rest = np.flatnonzero(phase[:, 0] == 0)
-    told = np.einsum("nk,nkc->nc", phase[around[rest], 0] != 0, phase[around[rest]] / turns.reshape(*around.shape, 2)[rest])
+    told = np.einsum(
+        "nk,nkc->nc", phase[around[rest], 0] != 0, phase[around[rest]] / turns.reshape(*around.shape, 2)[rest]
+    )
     phase[rest] = told
     return np.asarray(np.angle(phase) / (2 * np.pi))
 
@@ -113,8 +115,10 @@ def _patch_phases(one: Ints, other: Ints, turns: npt.NDArray[np.complex128], n: 
 
 
 def _grouped(where: Array, basis: Array, near: float) -> tuple[Ints, Array]:
-    """Sites (N,) of atoms, and where in the cell they lie (K, 2): the fullest places, as far apart as neighbours are."""
-    left, centres, counts = np.ones(len(where), dtype=bool), [], []
+    """Sites (N,) of the atoms, and where in the cell they lie (K, 2): the fullest places, apart as neighbours are."""
+    left = np.ones(len(where), dtype=bool)
+    centres: list[Array] = []
+    counts: list[int] = []
     tried = np.random.default_rng(0).permutation(len(where))[:500]
     while left.any():
         candidates = where[tried[left[tried]]]
@@ -130,6 +134,10 @@ def _grouped(where: Array, basis: Array, near: float) -> tuple[Ints, Array]:
     centre = np.array(centres)
     distance = np.stack([_modulo(where - one, basis) for one in centre])
     return distance.argmin(axis=0).astype(np.int64), centre
+
+
+def _numbered(names: Ints) -> Ints:
+    return np.asarray(np.unique(names, return_inverse=True)[1], dtype=np.int64)
 
 
 def _mean_phase(where: Array) -> Array:

@@ -24,7 +24,7 @@ _STILL = 0.01  # of the shorter vector: displacement that says nothing
 _REPRESENTED = 3  # vectors, the shortest, of those that lead to like places of the superlattice
 
 
-def superlattice(apart: Array, basis: Array, brightness: Array | None = None) -> Array:
+def superlattice(apart: Array, basis: Array, brightness: Array | None = None) -> Ints:
     """Whole-numbered vectors (2, 2), in terms of the lattice vectors, after which the atoms repeat; else the identity.
 
     Along every lattice vector the mean square change is taken, of the logarithm of the brightness and of each
@@ -40,7 +40,7 @@ def superlattice(apart: Array, basis: Array, brightness: Array | None = None) ->
     brightness : array (N,), optional
         Logarithm of the brightness, relative to what is around.
     """
-    cell = np.eye(2, dtype=np.int64)
+    cell: Ints = np.eye(2, dtype=np.int64)
     changes = Changes(apart, basis, brightness)
     while True:
         ratio, better = max(
@@ -125,7 +125,7 @@ def _coarser(largest: int) -> Iterator[Ints]:
 
 
 def _index(cell: Ints) -> int:
-    return abs(int(round(float(np.linalg.det(cell)))))
+    return abs(round(float(np.linalg.det(cell))))
 
 
 def _reduced(cell: Ints, basis: Array) -> Ints:
