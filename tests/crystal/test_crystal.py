@@ -43,7 +43,7 @@ def test_vectors_of_a_perfect_lattice():
 
 def test_errors_of_the_vectors_are_those_of_the_noise():
     standardised = []
-    for seed in range(40):
+    for seed in range(30):
         rng = np.random.default_rng(seed)
         atoms = lattice_points(OBLIQUE, 24)
         atoms[["y", "x"]] += rng.normal(0, 0.5, (len(atoms), 2))

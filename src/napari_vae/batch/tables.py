@@ -144,10 +144,11 @@ class Crystal(Tables):
         write_table(crystal.vacancies, target.with_name(f"{stem}-vacancies.csv"))
         calibrated = crystal.lattice.scaled(image.scale)
         record = {"unit": image.units, **asdict(calibrated), "in_pixels": asdict(crystal.lattice)}
+        record["grains"] = [asdict(lattice.scaled(image.scale)) for lattice in crystal.grains]
         with replacing(target.with_name(f"{stem}-lattice.json")) as temporary:
             temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
         write_table(crystal.atoms, target)
-        words = ", ".join(calibrated.describe(image.units).splitlines())
+        words = ", ".join(filter(None, [*calibrated.describe(image.units).splitlines(), crystal.describe_grains()]))
         facts = found | {"vacancies": len(crystal.vacancies), "lattice_spacing": calibrated.spacing}
         facts |= {"lattice_unit": image.units}
         words = f"{len(atoms)} atoms, {len(crystal.vacancies)} vacancies, {words}; see {target}"

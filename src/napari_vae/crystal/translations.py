@@ -20,7 +20,7 @@ _MOST = 1500  # atoms that are asked where vectors lead
 _TRIED = 150  # vectors, the commonest
 _FAIR = 0.5  # of the commonest vector, below which none is tried
 _ORDERED = 0.3  # share of the atoms that a translation leads to atoms; by chance it is less than a tenth
-AS_OFTEN = 0.9  # of the share of any longer vector; a cell of nine that another nearly is has one atom in nine more
+AS_OFTEN = 0.95  # of the share of any longer vector: ordered vacancies may leave eight of nine atoms fellows
 _FEWEST_ASKED = 16  # atoms that a vector does not lead out of the picture, to be tried
 _COLLINEAR = 0.3  # sine of the angle below which two vectors are no basis
 

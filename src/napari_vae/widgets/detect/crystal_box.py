@@ -253,6 +253,7 @@ def in_words(crystal: Crystal, placement: Placement, layers: list[Any]) -> str:
     if crystal.lattice is not None:
         size, unit = placement.pixel_size()
         words.append(crystal.lattice.scaled(size or (1.0, 1.0)).describe(unit))
+    words += filter(None, [crystal.describe_grains()])
     if crystal.vacancies is not None:
         n = len(crystal.vacancies)
         words.append(f"{n} vacanc{'y' if n == 1 else 'ies'}." if n else "No vacancies.")
