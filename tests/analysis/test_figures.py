@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import napari_vae as nv
-from napari_vae.analysis.circular import counted, direction_of, wrapped
+from napari_vae.analysis.circular import counted, direction_of, folded_period, wrapped
 from napari_vae.analysis.coloring import color_by
 from napari_vae.analysis.figures import (
     CATALOGUE,
@@ -133,6 +133,15 @@ def test_mean_and_spread_of_angles_across_the_seam(period):
     assert found.spread == pytest.approx(0.03 * period, rel=0.05)
     assert found.preferred and found.n == 4000
     assert not direction_of(rng.uniform(0, period, 300), period).preferred
+
+
+@pytest.mark.parametrize(("n", "period"), [(1, 360), (2, 360), (3, 360), (4, 360), (6, 360), (2, 180), (1, 90)])
+def test_angles_that_agree_modulo_a_part_of_a_turn(n, period):
+    rng = np.random.default_rng(n)
+    angles = 35 + period / n * rng.integers(0, n, 300) + rng.normal(0, 1.2, 300)
+    assert folded_period(angles, period) == period / n
+    assert direction_of(angles, folded_period(angles, period)).spread == pytest.approx(1.2, abs=0.2)
+    assert folded_period(rng.uniform(0, 360, 300)) == 360
 
 
 def test_angles_of_nothing_have_no_direction():

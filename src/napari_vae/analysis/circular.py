@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 CHANCE = 0.05  # of directions without a preference to look as concentrated
+CONCENTRATED, ONE_WAY = 0.8, 0.45  # mean resultant lengths: angles that agree but for whole parts of a turn, or as such
+FOLDS = (2, 3, 4, 6)
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,22 @@ def direction_of(angles: npt.ArrayLike, period: float = 360.0) -> Direction:
     mean = round(float(wrapped(np.angle(turns) * unit, period)), 9)
     spread = unit * float(np.sqrt(-2 * np.log(length))) if length > 0 else float("inf")
     return Direction(mean, abs(spread), len(known), bool(np.exp(-len(known) * length**2) < CHANCE))
+
+
+def folded_period(angles: npt.ArrayLike, period: float = 360.0) -> float:
+    """The part of a period modulo which angles agree, where they agree modulo a part only; else the period itself.
+
+    A motif that nearly looks the same after a part of a turn is given any of its nearly equal orientations.
+
+    >>> folded_period([1.0, 91.0, -89.0, 179.0, 92.0])
+    90.0
+    """
+    known = np.asarray(angles, dtype=np.float64)
+    known = known[np.isfinite(known)]
+    lengths = {n: np.abs(np.exp(2j * np.pi * n * known / period).mean()) if len(known) else 0.0 for n in (1, *FOLDS)}
+    if lengths[1] >= ONE_WAY:
+        return period
+    return period / next((n for n in FOLDS if lengths[n] >= CONCENTRATED), 1)
 
 
 def counted(angles: npt.ArrayLike, bins: int, period: float = 360.0) -> npt.NDArray[np.int64]:

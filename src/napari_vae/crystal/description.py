@@ -41,8 +41,8 @@ class Crystal:
     vacancies : pandas.DataFrame or None
         One row per missing atom, as of `find_vacancies`.
     grains : tuple of Lattice
-        The lattices of the grains, the largest first; empty for a movie. The column ``grain`` of `atoms` is their
-        number.
+        The lattices of the grains, the largest first; empty for a movie. Of several, the column ``grain`` of `atoms`
+        is their number.
     """
 
     atoms: pd.DataFrame
@@ -136,8 +136,9 @@ def iter_describe_crystal(
             if frame_numbers(table).any():
                 lattice = measure_lattice(table)
             else:
-                table, lattices = measure_grains(table)
+                named, lattices = measure_grains(table)
                 lattice, grains = lattices[0], tuple(lattices)
+                table = named if len(grains) > 1 else table
         elif name == "vacancies":
             vacancies = find_vacancies(table, None if image is None else image)
         elif name == "displacements":

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.errors import InputError
-from ..circular import Direction, counted, direction_of
+from ..circular import Direction, counted, direction_of, folded_period
 from .data import FigureData
 from .style import BLUE, FONT, INK, LINE, SMALL, WIDTH, axes_at, draw_key, key_height, new_figure
 
@@ -28,7 +28,8 @@ def angle_figure(data: FigureData, *, by_class: bool | None = None) -> Figure:
     """Histogram of angles as bars on a circle, with their mean and spread: 0 to the right, counter-clockwise.
 
     Where the motif looks the same after a part of a turn, the angles are counted modulo that part; the bars of the
-    other parts, which repeat them, are pale.
+    other parts, which repeat them, are pale. Where the angles agree modulo a part of a turn only, so are mean and
+    spread.
 
     Parameters
     ----------
@@ -51,9 +52,10 @@ def angle_figure(data: FigureData, *, by_class: bool | None = None) -> Figure:
     figure = new_figure(2 * RADIUS + 11 + key + words)
     axes = axes_at(figure, WIDTH / 2 - RADIUS, key + words + 5.5, 2 * RADIUS, 2 * RADIUS, projection="polar")
     _draw_bars(axes, angles, period, _groups(data, coloring))
-    direction = direction_of(angles, period)
-    _draw_direction(axes, direction, period)
-    _say(figure, direction, period, key)
+    agreed = folded_period(angles, period)
+    direction = direction_of(angles, agreed)
+    _draw_direction(axes, direction, agreed)
+    _say(figure, direction, agreed, key)
     draw_key(figure, coloring, "")
     return figure
 
