@@ -7,48 +7,42 @@ from typing import Any
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...batch.outcomes import BatchProgress, Outcome, Task
 from ...batch.summary import PAGE as REPORT
-from ...core.errors import InputError
 from ...layers.open_runs import keep_run
 from ...layers.points import KEY
-from ..common.guide import Guide
+from ..common.guide import Dock
 from ..common.jobs import Job
-from ..common.panel import Panel, sentence, side_by_side
-from ..common.progress_box import ProgressBox
+from ..common.panel import button_of, row_of, sentence, side_by_side
+from ..common.progress_box import ProgressBox, refusing
 from .form import BatchForm
 from .steps import Finished, Listed, Opened, Work, batch_steps, open_steps
 from .table import BatchTable
 
-PAGE = "batch"
-PURPOSE = "Does the same with every file of a folder."
-HINT = "Choose what to do and which files, and press Start. No image needs to be open."
 START = "Work through the files in the background; what is finished already is not done again"
 
 
-class BatchWidget(Panel):
-    """Detects atoms, applies a model or trains one on each of many files, and opens what came of it.
+class BatchWidget(Dock):
+    """Detects atoms, applies a model or trains one on each of many files, and opens what came of it."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-        The viewer that the widget is docked in.
-    """
+    PAGE = "batch"
+    PURPOSE = "Does the same with every file of a folder."
+    HINT = "Choose what to do and which files, and press Start. No image needs to be open."
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer, parent)
         self.form = BatchForm()
-        self.progress = ProgressBox("Start", START, page=PAGE)
+        self.job, self.open_job = Job(self), Job(self)
+        self.progress = ProgressBox("Start", START, page=self.PAGE, job=self.job)
         self.table = BatchTable()
         self.remark = sentence()
         self.remark.setToolTip("What was found in the file of the selected row, or why it failed")
-        self.open_button, self.report_button = QPushButton("Open"), QPushButton("Report")
-        self.open_button.setToolTip("Show the image of the selected row, and what was found in it, in the viewer")
-        self.report_button.setToolTip("Show the page with all files, report.html, in the browser")
-        self.job, self.open_job = Job(self), Job(self)
+        self.open_button = button_of(
+            "Open", "Show the image of the selected row, and what was found in it, in the viewer"
+        )
+        self.report_button = button_of("Report", "Show the page with all files, report.html, in the browser")
         self._task: Task | None = None
         self._left: Work | None = None
         self._folder: Path | None = None
@@ -56,13 +50,10 @@ class BatchWidget(Panel):
         self._connect()
         self._show_chosen()
 
+    @refusing
     def start(self) -> None:
         """Check the input, then start the job; bad input ends in a notification."""
-        try:
-            task, patterns, folder = self.form.job(), self.form.patterns(), self.form.folder()
-        except InputError as error:
-            self.progress.refuse(error)
-            return
+        task, patterns, folder = self.form.job(), self.form.patterns(), self.form.folder()
         self._task, self._folder = task, folder
         self.table.show_files([])
         self.progress.begin("Starting …")
@@ -81,22 +72,14 @@ class BatchWidget(Panel):
             self.open_job.start(open_steps, outcome, self._task)
 
     def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.open_button)
-        buttons.addWidget(self.report_button)
-        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
-        for widget in (self.form, self.progress):
-            self.column.addWidget(widget)
-        self.column.addWidget(self.table, 1)
-        self.column.addWidget(self.remark)
-        self.column.addWidget(side_by_side(buttons))
+        buttons = side_by_side(row_of(self.open_button, self.report_button))
+        for widget in (self.form, self.progress, self.table, self.remark, buttons):
+            self.column.addWidget(widget, int(widget is self.table))
 
     def _connect(self) -> None:
         self.progress.start_clicked.connect(self.start)
-        self.progress.stop_clicked.connect(self.job.stop)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_finished)
-        self.job.failed.connect(self.progress.show_failure)
         self.job.ended.connect(self._on_end)
         self.table.itemSelectionChanged.connect(self._show_chosen)
         self.table.open_asked.connect(self.open)
@@ -111,7 +94,6 @@ class BatchWidget(Panel):
             self.table.show_files(event.paths)
         elif isinstance(event, BatchProgress):
             self.table.show_progress(event)
-        self.progress.show_step(event)
 
     def _on_finished(self, finished: Finished) -> None:
         self._left = finished.work
@@ -120,7 +102,6 @@ class BatchWidget(Panel):
 
     def _on_end(self) -> None:
         self.table.end()
-        self.progress.end()
         self._show_chosen()
 
     def _show_chosen(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QWidget
 
 from ... import batch
 from ...atoms.recipe import Options
@@ -15,7 +15,7 @@ from ...core.folders import user_path
 from ...io.reading import FORMATS
 from ...models.config import PRESETS, ModelConfig, TrainConfig
 from ..common.memory import remember
-from ..common.panel import Form, choice_of, side_by_side
+from ..common.panel import Form, button_of, choice_of, row_of, side_by_side
 from ..common.setting_controls import add_settings, values_of
 
 if TYPE_CHECKING:
@@ -57,8 +57,9 @@ class BatchForm(Form):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.files, self.run, self.out = QLineEdit(), QLineEdit(), QLineEdit()
-        self.choose_files, self.choose_folder = QPushButton("Files …"), QPushButton("Folder …")
-        self.choose_run, self.choose_out = QPushButton("…"), QPushButton("…")
+        self.choose_files = button_of("Files …", TOOLTIPS["choose_files"])
+        self.choose_folder = button_of("Folder …", TOOLTIPS["choose_folder"])
+        self.choose_run, self.choose_out = (button_of("…", TOOLTIPS[name]) for name in ("choose_run", "choose_out"))
         models = {name: words for name, words in PRESETS.items() if not ModelConfig.preset(name).knows.anything}
         self.task = choice_of(TASKS, narrow=True)
         self.model = choice_of(models, "rvae", narrow=True)
@@ -125,17 +126,15 @@ class BatchForm(Form):
             line.setPlaceholderText("folder")
 
     def _lay_out(self) -> None:
-        for name in ("choose_files", "choose_folder", "choose_run", "choose_out"):
-            button = getattr(self, name)
-            button.setToolTip(TOOLTIPS[name])
-            if button.text() == "…":
-                button.setFixedWidth(34)
+        for button in (self.choose_run, self.choose_out):
+            button.setFixedWidth(34)
         self.add("Images", self.files, TOOLTIPS["files"])
-        self.add_wide(_row(self.choose_files, self.choose_folder))
+        self.add_wide(side_by_side(row_of(self.choose_files, self.choose_folder)))
         self.add("Do", self.task, TOOLTIPS["task"])
         self.add("Model", self.model, TOOLTIPS["model"])
         (self.epochs,) = add_settings(self, TrainConfig, "epochs").values()
-        self.run_row, out_row = _row(self.run, self.choose_run), _row(self.out, self.choose_out)
+        self.run_row = side_by_side(row_of(self.run, self.choose_run))
+        out_row = side_by_side(row_of(self.out, self.choose_out))
         self.add("Trained model", self.run_row, TOOLTIPS["run"])
         (self.polarity,) = add_settings(self, Options, "polarity").values()
         self.add("Results in", out_row, TOOLTIPS["out"])
@@ -177,10 +176,3 @@ class BatchForm(Form):
         folder = QFileDialog.getExistingDirectory(self, title, line.text())
         if folder:
             line.setText(folder)
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    layout = QHBoxLayout()
-    for widget in widgets:
-        layout.addWidget(widget)
-    return side_by_side(layout)

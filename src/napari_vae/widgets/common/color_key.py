@@ -7,9 +7,10 @@ from html import escape
 import numpy as np
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QImage, QPainter, QPaintEvent, QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from ...analysis.coloring import Coloring
+from .panel import row_of, stacked
 from .plot import swatch
 
 BAR_HEIGHT = 10
@@ -29,16 +30,8 @@ class ColorKey(QWidget):
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setToolTip("Classes and how many atoms each has; the colours are those on the canvas")
         self.bar.setToolTip("Colours from the 1st to the 99th hundredth of the values; beyond, the colour stays")
-        words = QHBoxLayout()
-        words.addWidget(self.low)
-        words.addWidget(self.name, 1)
-        words.addWidget(self.high)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addWidget(self.bar)
-        column.addLayout(words)
-        column.addWidget(self.legend)
+        words = row_of(self.low, self.name, self.high, wide=self.name)
+        stacked(self, self.bar, words, self.legend).setSpacing(2)
         self.show_coloring(None)
 
     def show_coloring(self, coloring: Coloring | None) -> None:

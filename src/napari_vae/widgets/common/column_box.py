@@ -7,6 +7,8 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QWidget
 
+from .panel import make_narrow
+
 LABEL = "label"  # the column that is chosen by itself, and made where there is none
 
 
@@ -28,8 +30,7 @@ class ColumnBox(QComboBox):
         self._entries: list[Any] = []
         self._extra = extra
         self.setPlaceholderText(hint)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(12)
+        make_narrow(self)
 
     def chosen(self) -> Any | None:
         """Name of a column, a layer, ``EXTRA``, or ``None``."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from ...core.errors import InputError
 from ...core.micrograph import Micrograph
@@ -21,7 +21,7 @@ from ...models.given import Given
 from ...patches.grid import grid_positions
 from ...patches.patches import check_window, suggest_window
 from .layer_box import LayerBox, LayerChecks
-from .panel import Form, side_by_side
+from .panel import Form, counter, row_of, side_by_side
 from .sources import image_below, is_atoms, is_source_image, say_frame
 
 GRID = "a regular grid"
@@ -62,13 +62,10 @@ class DataForm(Form):
         self._viewer = viewer
         self.image = LayerBox(viewer, is_source_image)
         self.atoms = LayerBox(viewer, is_atoms, extra=GRID)
-        self.window_px = QSpinBox()
-        self.window_px.setRange(3, 1024)
-        self.window_px.setSuffix(" px")
+        self.window_px, self.step_px = counter(3, 1024, 3), counter(1, 1024, 1)
+        for box in (self.window_px, self.step_px):
+            box.setSuffix(" px")
         self._size = QLabel()
-        self.step_px = QSpinBox()
-        self.step_px.setRange(1, 1024)
-        self.step_px.setSuffix(" px")
         self.advanced = Form()
         self.channels = LayerChecks(viewer, self._is_further_image)
         self._lay_out()
@@ -147,12 +144,9 @@ class DataForm(Form):
             "The Points layer with the atoms, as “Detect atoms” makes it; edit it by hand as you like. Choose "
             "a regular grid where there are no atoms to be found: it cuts windows all over the image.",
         )
-        row = QHBoxLayout()
-        row.addWidget(self.window_px, 1)
-        row.addWidget(self._size)
         self.add(
             "Window",
-            side_by_side(row),
+            side_by_side(row_of(self.window_px, self._size, wide=self.window_px)),
             "Side of the square that is cut out around every atom, in px; it is drawn on the image. Two "
             "lattice spacings are suggested, which show an atom and its nearest neighbours. Make it larger to "
             "see more of the surroundings.",

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Shapes
 from qtpy.compat import isalive
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from ...core.errors import InputError
 from ...core.placement import Placement
 from ...core.region import Mask, region_mask
 from .layer_box import follow_layers
+from .panel import offer
 
 ALL, IN_VIEW, REGION = "all", "in view", "region"
 OF_IMAGE = {"whole image": ALL, "drawn region": REGION}
@@ -38,7 +39,7 @@ class WhereBox(QComboBox):
         self._viewer = viewer
         self._drawing: Shapes | None = None
         self._fill(OF_MOVIE)
-        self.currentIndexChanged.connect(self._on_index_changed)
+        self.currentIndexChanged.connect(self.changed)
         follow_layers(viewer, self._on_layers_changed)
         viewer.layers.selection.events.changed.connect(self._on_layers_changed)
         self._on_layers_changed()
@@ -65,15 +66,7 @@ class WhereBox(QComboBox):
         return region_mask(polygons, shape)
 
     def _fill(self, entries: dict[str, str]) -> None:
-        chosen = self.currentData()
-        with QSignalBlocker(self):
-            self.clear()
-            for words, value in entries.items():
-                self.addItem(words, value)
-            self.setCurrentIndex(max(self.findData(chosen), 0))
-
-    def _on_index_changed(self, index: int) -> None:
-        self.changed.emit()
+        offer(self, {value: words for words, value in entries.items()}, self.currentData())
 
     def _on_layers_changed(self, event: Any = None) -> None:
         """Take the Shapes layer that is selected, else the one that was, else the only one."""

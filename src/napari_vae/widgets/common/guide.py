@@ -10,10 +10,10 @@ from napari.utils.theme import get_theme
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from .memory import PLUGIN, settings_of
-from .panel import sentence
+from .panel import Panel, button_of, sentence, stacked
 from .sources import is_atoms
 
 DOCS = "https://github.com/napari-vae/napari-vae/blob/main/docs"
@@ -88,9 +88,8 @@ class Guide(QWidget):
         self._viewer, self.page = viewer, page
         self._advice, self._advice_before_atoms = hint, before_atoms or hint
         self._settings = settings_of("hints")
-        self.help = QPushButton("?")
+        self.help = button_of("?", f"Read about it in the browser: {address_of(page)}")
         self.help.setFixedWidth(26)
-        self.help.setToolTip(f"Read about it in the browser: {address_of(page)}")
         self.help.setAccessibleName("Help")
         self.help.clicked.connect(self._open_page)
         self.purpose = sentence(purpose)
@@ -118,16 +117,13 @@ class Guide(QWidget):
         self.frame = QFrame()
         self.frame.setObjectName("hint")
         self.frame.setStyleSheet("QFrame#hint { border: 1px solid palette(highlight); border-radius: 3px; }")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
         head, hint = QHBoxLayout(), QHBoxLayout(self.frame)
         hint.setContentsMargins(6, 4, 4, 4)
         for row, words, button in ((head, self.purpose, self.help), (hint, self.hint, self.close_hint)):
             words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
             row.addWidget(words, 1)
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
-        column.addLayout(head)
-        column.addWidget(self.frame)
+        stacked(self, head, self.frame)
 
     def _refresh(self, event: Any = None) -> None:
         """Show the hint that is of use now."""
@@ -154,3 +150,22 @@ class Guide(QWidget):
     def _dismiss(self) -> None:
         if self._settings is not None:
             self._settings.shown = False
+
+
+class Dock(Panel):
+    """A panel with a guide at its top.
+
+    Each dock names the page of the documentation, what it is for, what to do first, and what before there are atoms.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer that the widget is docked in.
+    """
+
+    PAGE = PURPOSE = HINT = BEFORE = ""
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self.column.addWidget(Guide(napari_viewer, self.PURPOSE, self.PAGE, self.HINT, before_atoms=self.BEFORE))

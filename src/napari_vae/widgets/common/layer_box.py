@@ -10,6 +10,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QWidget
 
 from ...layers.identity import is_copy
+from .panel import make_narrow
 
 
 class LayerBox(QComboBox):
@@ -32,8 +33,7 @@ class LayerBox(QComboBox):
         super().__init__(parent)
         self._viewer, self._accepts, self._extra = viewer, accepts, extra
         self._layers: list[Any] = []
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(12)  # long file names must not widen the dock
+        make_narrow(self)
         follow_layers(viewer, self._refresh)
         self.currentIndexChanged.connect(self._on_index_changed)
         self._refresh()

@@ -1,17 +1,21 @@
-"""The frame that the dock widgets share: a form that scrolls when the window is low, with words on every control."""
+"""What the dock widgets are put together from: a column that scrolls, forms, sections, rows, buttons with words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
+    QDockWidget,
     QFormLayout,
     QFrame,
+    QHBoxLayout,
     QLabel,
     QLayout,
+    QMainWindow,
+    QPushButton,
     QScrollArea,
     QSizePolicy,
     QSpinBox,
@@ -19,8 +23,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt import QCollapsible
-
-from .docking import share_tab
 
 
 class Panel(QScrollArea):
@@ -50,7 +52,22 @@ class Panel(QScrollArea):
         return QSize(self.minimumSizeHint().width() + 10, self.widget().sizeHint().height())
 
     def _share_tab(self) -> None:
-        share_tab(self, Panel)
+        """Go over another dock with a panel, behind a tab, so that neither is squeezed.
+
+        Docks that float, are hidden or lie at another side of the window are left where they are.
+        """
+        dock, window = self.parentWidget(), self.window()
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parentWidget()
+        if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
+            return
+        area = window.dockWidgetArea(dock)
+        for other in window.findChildren(QDockWidget):
+            beside = other is not dock and other.isVisible() and not other.isFloating()
+            if beside and window.dockWidgetArea(other) == area and other.findChildren(Panel):
+                window.tabifyDockWidget(other, dock)
+                dock.raise_()
+                return
 
 
 class Form(QWidget):
@@ -108,12 +125,47 @@ def folded(title: str, content: QWidget, about: str) -> QCollapsible:
     return section
 
 
+def stacked(holder: QWidget, *parts: QWidget | QLayout, wide: QWidget | None = None) -> QVBoxLayout:
+    """Put parts one below the other into a widget without margins; the `wide` one takes the height that is left."""
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(0, 0, 0, 0)
+    for part in parts:
+        if isinstance(part, QLayout):
+            column.addLayout(part)
+        else:
+            column.addWidget(part, int(part is wide))
+    return column
+
+
+def column_of(*parts: QWidget | QLayout) -> QWidget:
+    """A widget with parts one below the other."""
+    holder = QWidget()
+    stacked(holder, *parts)
+    return holder
+
+
+def row_of(*widgets: QWidget, wide: QWidget | None = None) -> QHBoxLayout:
+    """Widgets side by side without margins; the `wide` one takes the width that is left."""
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        row.addWidget(widget, int(widget is wide))
+    return row
+
+
 def side_by_side(layout: QLayout) -> QWidget:
     """A widget that holds a layout without margins, for use as one control of a form."""
     holder = QWidget()
     layout.setContentsMargins(0, 0, 0, 0)
     holder.setLayout(layout)
     return holder
+
+
+def button_of(text: str, tooltip: str) -> QPushButton:
+    """A button that says what it does."""
+    made = QPushButton(text)
+    made.setToolTip(tooltip)
+    return made
 
 
 def sentence(text: str = "") -> QLabel:
@@ -146,10 +198,22 @@ def choice_of(entries: Mapping[Any, str], chosen: Any = None, *, narrow: bool = 
         Whether it may cut the longer ones, which its list shows whole.
     """
     box = QComboBox()
-    for value, words in entries.items():
-        box.addItem(words, value)
-    box.setCurrentIndex(max(box.findData(chosen), 0))
+    offer(box, entries, chosen)
     if narrow:
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        box.setMinimumContentsLength(12)
+        make_narrow(box)
     return box
+
+
+def make_narrow(box: QComboBox, letters: int = 12) -> None:
+    """Let a list cut its entries, so that long names do not widen the dock."""
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(letters)
+
+
+def offer(box: QComboBox, entries: Mapping[Any, str], chosen: Any = None) -> None:
+    """Fill a list with words for values, without a signal; `chosen`, else the first, is chosen then."""
+    with QSignalBlocker(box):
+        box.clear()
+        for value, words in entries.items():
+            box.addItem(words, value)
+        box.setCurrentIndex(max(box.findData(chosen), 0))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QProgressBar, QWidget
 
+from ...core.errors import InputError
 from .guide import MorePages
-from .panel import sentence
+from .jobs import Job
+from .panel import button_of, row_of, sentence, stacked
 
 
 class ProgressBox(QWidget):
@@ -21,17 +25,18 @@ class ProgressBox(QWidget):
         Of the button while no job runs.
     page : str
         Of the documentation, to which failures point.
+    job : Job, optional
+        That is shown and stopped here.
     """
 
     start_clicked = Signal()
     stop_clicked = Signal()
 
-    def __init__(self, start_text: str, tooltip: str, *, page: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, start_text: str, tooltip: str, *, page: str, job: Job | None = None) -> None:
+        super().__init__()
         self._start_text, self._tooltip = start_text, tooltip
         self._running = False
-        self.button = QPushButton(start_text)
-        self.button.setToolTip(tooltip)
+        self.button = button_of(start_text, tooltip)
         self.button.setMinimumHeight(30)
         self.bar = QProgressBar()
         self.bar.setToolTip("How far the work is")
@@ -40,16 +45,15 @@ class ProgressBox(QWidget):
         self.words = sentence()
         self.words.setToolTip("What is being done, and how long it still takes")
         self.more = MorePages(page)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        self.buttons = QHBoxLayout()
-        self.buttons.addWidget(self.button, 1)
-        column.addLayout(self.buttons)
-        column.addWidget(self.bar)
-        column.addWidget(self.words)
-        column.addWidget(self.more)
+        self.buttons = row_of(self.button, wide=self.button)
+        stacked(self, self.buttons, self.bar, self.words, self.more)
         self.bar.hide()
         self.button.clicked.connect(self._on_clicked)
+        if job is not None:
+            self.stop_clicked.connect(job.stop)
+            job.progressed.connect(self.show_step)
+            job.failed.connect(self.show_failure)
+            job.ended.connect(self.end)
 
     def offer(self, start_text: str, tooltip: str) -> None:
         """Give the button another name and tooltip."""
@@ -104,6 +108,20 @@ class ProgressBox(QWidget):
             self.stop_clicked.emit()
         else:
             self.start_clicked.emit()
+
+
+def refusing(action: Callable[..., None]) -> Callable[..., None]:
+    """Let bad input to a method of what has a ``progress`` box end there, and in a notification."""
+    takes = action.__code__.co_argcount - 1  # a button that is clicked also says whether it is down
+
+    @wraps(action)
+    def refused(self: Any, *args: Any) -> None:
+        try:
+            action(self, *args[:takes])
+        except InputError as error:
+            self.progress.refuse(error)
+
+    return refused
 
 
 def duration(seconds: float) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from ...core.errors import InputError, storage_problem
 from ...core.folders import holds
+from .panel import button_of
 
 
 class SavingBox(QWidget):
@@ -32,8 +33,7 @@ class SavingBox(QWidget):
         super().__init__(parent)
         self._what, self._folder = what, folder
         self.kept: Any | None = None  # what is at hand
-        self.save_button = QPushButton("Save …")
-        self.save_button.setToolTip(tooltip)
+        self.save_button = button_of("Save …", tooltip)
         self.save_button.clicked.connect(self._on_save_clicked)
 
     def marker(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QWidget
 
 from ...core.errors import InputError
 from ...core.micrograph import first_channel
@@ -19,8 +19,8 @@ from ...layers.points import BORDER, KEY, atoms_from_points, blank_row, latent_s
 from ..common.jobs import Job
 from ..common.layer_box import LayerBox
 from ..common.memory import remember
-from ..common.panel import Form, choice_of, sentence, side_by_side
-from ..common.progress_box import ProgressBox
+from ..common.panel import Form, choice_of, sentence, side_by_side, stacked
+from ..common.progress_box import ProgressBox, refusing
 from ..common.sources import image_below, is_atoms, say_frame, source_image
 from .crystal_steps import CrystalRequest, crystal_steps
 
@@ -62,10 +62,10 @@ class CrystalBox(QWidget):
         self.factor.setPrefix("× ")
         self.factor.setSpecialValueText("automatic")
         self.color = QComboBox()
-        self.progress = ProgressBox("Measure", MEASURE, page="crystal")
+        self.job = Job(self)
+        self.progress = ProgressBox("Measure", MEASURE, page="crystal", job=self.job)
         self.words = sentence()
         self.words.setToolTip("What was measured; select it to copy it")
-        self.job = Job(self)
         self._lay_out()
         self._connect()
         for check in self.quantities.values():
@@ -73,15 +73,12 @@ class CrystalBox(QWidget):
         remember("crystal", self.quantities)
         self._offer_colors()
 
+    @refusing
     def measure(self) -> None:
         """Check the input, then start the job; bad input ends in a notification."""
         points = self.atoms.layer()
         image = None if points is None else image_below(self._viewer, points, self._image.layer())
-        try:
-            request = self._asked(points, image)
-        except InputError as error:
-            self.progress.refuse(error)
-            return
+        request = self._asked(points, image)
         self._points, self._request, self._on = points, request, image or points
         self.words.hide()
         self.progress.begin("Measuring …")
@@ -141,10 +138,7 @@ class CrystalBox(QWidget):
             self.color,
             "Column that colours the points, once something is measured; choose nothing to take the colours away.",
         )
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for widget in (form, self.progress, self.words):
-            column.addWidget(widget)
+        stacked(self, form, self.progress, self.words)
         self.words.hide()
 
     def _connect(self) -> None:
@@ -152,11 +146,7 @@ class CrystalBox(QWidget):
         self.factor.valueChanged.connect(self._on_factor_changed)
         self.color.currentIndexChanged.connect(self._on_color_chosen)
         self.progress.start_clicked.connect(self.measure)
-        self.progress.stop_clicked.connect(self.job.stop)
-        self.job.progressed.connect(self.progress.show_step)
         self.job.succeeded.connect(self._on_crystal)
-        self.job.failed.connect(self.progress.show_failure)
-        self.job.ended.connect(self.progress.end)
 
     def _on_crystal(self, crystal: Crystal) -> None:
         points, request, on = self._points, self._request, self._on

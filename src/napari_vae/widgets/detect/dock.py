@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...atoms.frames import describe_skipped
 from ...atoms.recipe import Options
@@ -17,10 +17,10 @@ from ...core.fields import settings_of
 from ...layers.edits import Scope
 from ...layers.points import KEY, placement_now, placement_of
 from ..common.drawn_region import REGION
-from ..common.guide import Guide
+from ..common.guide import Dock
 from ..common.jobs import Job
-from ..common.panel import Panel, folded
-from ..common.progress_box import ProgressBox
+from ..common.panel import button_of, folded
+from ..common.progress_box import ProgressBox, refusing
 from .atoms_delivery import deliver
 from .crystal_box import CrystalBox
 from .form import DetectForm
@@ -33,36 +33,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-PAGE = "detection"
-PURPOSE = "Finds the atoms of an image, to a fraction of a pixel."
-HINT = "Move, add or delete points by hand as you like; then open Train VAE."
-BEFORE = "Press Detect; every atom gets a point that you may move, add or delete. Then open Train VAE."
 CRYSTAL = "Lattice, strain, vacancies and intensities of the atoms found; a first look does not need it"
 NOTHING = "No atoms were found; move the threshold to the left or choose the other contrast."
 NOTHING_INSIDE = "No atoms were found inside the region; move the threshold to the left or draw it elsewhere."
 UNDO = "Bring the atoms back as they were before the last detection; once more for the one before it"
 
 
-class DetectWidget(Panel):
-    """Finds atoms, marks them while the threshold is chosen, and makes a Points layer of them.
+class DetectWidget(Dock):
+    """Finds atoms, marks them while the threshold is chosen, and makes a Points layer of them."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-        The viewer that the widget is docked in.
-    """
+    PAGE = "detection"
+    PURPOSE = "Finds the atoms of an image, to a fraction of a pixel."
+    HINT = "Move, add or delete points by hand as you like; then open Train VAE."
+    BEFORE = "Press Detect; every atom gets a point that you may move, add or delete. Then open Train VAE."
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer, parent)
         self.form = DetectForm(napari_viewer)
-        self.progress = ProgressBox("Detect", "Find the atoms and make a Points layer of them", page=PAGE)
         self.job = Job(self)
+        self.progress = ProgressBox(
+            "Detect", "Find the atoms and make a Points layer of them", page=self.PAGE, job=self.job
+        )
         self.preview_job = Job(self, notify=False)
         self.preview = Preview(napari_viewer)
         self.history = History(napari_viewer)
-        self.undo_button = QPushButton("Undo")
-        self.undo_button.setToolTip(UNDO)
+        self.undo_button = button_of("Undo", UNDO)
         self.undo_button.setEnabled(False)
         self.progress.buttons.addWidget(self.undo_button)
         self._request: DetectionRequest | None = None
@@ -71,7 +66,6 @@ class DetectWidget(Panel):
         self._stale = False
         self._complaint = ""
         self._timer = QTimer(self, singleShot=True, interval=200)
-        self.column.addWidget(Guide(napari_viewer, PURPOSE, PAGE, HINT, before_atoms=BEFORE))
         self.column.addWidget(self.form)
         self.column.addWidget(self.progress)
         self.crystal = CrystalBox(napari_viewer, self.form.image)
@@ -79,13 +73,10 @@ class DetectWidget(Panel):
         self.column.addStretch()
         self._connect()
 
+    @refusing
     def detect(self) -> None:
         """Check the input, then start the job; bad input ends in a notification."""
-        try:
-            self._request, self._image = self.form.request(), self.form.image.layer()
-        except InputError as error:
-            self.progress.refuse(error)
-            return
+        self._request, self._image = self.form.request(), self.form.image.layer()
         self._unmark()
         self.progress.begin("Looking for atoms …")
         self.job.start(detect_steps, self._request)
@@ -112,12 +103,8 @@ class DetectWidget(Panel):
         self.preview_job.failed.connect(self.progress.show_failure)
         self.preview_job.ended.connect(self._on_preview_ended)
         self.progress.start_clicked.connect(self.detect)
-        self.progress.stop_clicked.connect(self.job.stop)
         self.undo_button.clicked.connect(self.undo)
-        self.job.progressed.connect(self.progress.show_step)
         self.job.succeeded.connect(self._on_atoms)
-        self.job.failed.connect(self.progress.show_failure)
-        self.job.ended.connect(self.progress.end)
 
     def _on_form_changed(self) -> None:
         self._candidates = None

@@ -8,12 +8,12 @@ import pandas as pd
 from napari.layers import Points
 from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 
 from ...layers.identity import CHOSEN, note, token_of
 from ...layers.table import color_columns, has_table, numeric_columns
 from ..common.layer_box import LayerBox
-from ..common.panel import Form, side_by_side
+from ..common.panel import Form, make_narrow, offer, row_of, side_by_side
 from ..common.sources import image_below, is_source_image
 
 UNKNOWN = "not known"
@@ -69,12 +69,9 @@ class AxesForm(Form):
             "The image that the points belong to: the one that they were made from, or else the topmost on which all "
             "of them lie. Choose another where that is not theirs.",
         )
-        axes = QHBoxLayout()
-        axes.addWidget(self.x, 1)
-        axes.addWidget(self.y, 1)
         self.add(
             "Axes",
-            side_by_side(axes),
+            side_by_side(row_of(self.x, self.y)),
             "Columns along the horizontal and the vertical axis, in their own units. z1 and z2 are a good start; "
             "choose any two of numbers.",
         )
@@ -109,18 +106,14 @@ class AxesForm(Form):
 
 def _column_box() -> QComboBox:
     box = QComboBox()
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(7)
+    make_narrow(box, 7)
     return box
 
 
 def _offer(box: QComboBox, names: list[str], first: str) -> None:
     """Offer columns; what is chosen stays so, and where that is not there, `first` is chosen."""
     before = box.currentText()
-    with QSignalBlocker(box):
-        box.clear()
-        box.addItems(names)
-        box.setCurrentText(before if before in names else first)
+    offer(box, dict(zip(names, names, strict=True)), before if before in names else first)
 
 
 def _color_to_begin_with(table: pd.DataFrame) -> str:

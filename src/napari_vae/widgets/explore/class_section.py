@@ -9,22 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QColorDialog,
-    QComboBox,
-    QGridLayout,
-    QHBoxLayout,
-    QLineEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QColorDialog, QComboBox, QGridLayout, QLineEdit, QPushButton, QWidget
 
 from ...analysis.classes import Classes
 from ...core.errors import InputError
 from ..common.column_box import LABEL
-from ..common.panel import sentence
+from ..common.panel import row_of, sentence, stacked
 from .class_column import ClassColumn, ColumnState
 from .class_list import ClassList
 from .grouping_box import GroupingBox
@@ -133,26 +123,16 @@ class ClassSection(QWidget):
         }
         for widget, tip in tips.items():
             widget.setToolTip(tip)
-        assign = QHBoxLayout()
-        assign.addWidget(self.name, 1)
-        assign.addWidget(self.assign_button)
+        assign = row_of(self.name, self.assign_button, wide=self.name)
         buttons = QGridLayout()
         for place, button in enumerate((self.merge_button, self.color_button, self.undo_button)):
             buttons.addWidget(button, 0, place)
         buttons.addWidget(self.layer_button, 1, 0)
         buttons.addWidget(self.labels_button, 1, 1, 1, 2)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.grouping)
-        column.addWidget(self.column)
-        column.addWidget(self.list)
-        column.addLayout(assign)
-        column.addWidget(self.paint)
-        column.addLayout(buttons)
-        column.addWidget(self.words)
+        stacked(self, self.grouping, self.column, self.list, assign, self.paint, buttons, self.words)
 
     def _connect(self) -> None:
-        self.column.currentTextChanged.connect(self._on_column_changed)
+        self.column.currentTextChanged.connect(self._read)
         self.list.itemSelectionChanged.connect(self._on_chosen)
         self.list.renamed.connect(self._on_renamed)
         self.assign_button.clicked.connect(self._on_assign)
@@ -176,7 +156,7 @@ class ClassSection(QWidget):
         with QSignalBlocker(self.column):
             self.column.setCurrentText(name)
 
-    def _read(self) -> None:
+    def _read(self, name: str = "") -> None:
         """Take the classes from the column."""
         self.classes, words = None, ""
         if self._layer is not None:
@@ -233,29 +213,20 @@ class ClassSection(QWidget):
         except InputError as error:
             self.refused.emit(str(error))
 
-    def _on_column_changed(self, name: str) -> None:
-        self._read()
-
     def _on_chosen(self) -> None:
         if len(chosen := self.list.chosen()) == 1:
             self.name.setText(chosen[0])
 
     def _on_renamed(self, old: str, new: str) -> None:
         if new != old:
-            self._try(self._put_renamed, old, new)
+            self._try(lambda: self._put(self._current().rename(old, new)))
         self._show()
-
-    def _put_renamed(self, old: str, new: str) -> None:
-        self._put(self._current().rename(old, new))
 
     def _on_assign(self) -> None:
         self._try(self._assign, self._selected)
 
     def _on_merge(self) -> None:
-        self._try(self._merge)
-
-    def _merge(self) -> None:
-        self._put(self._current().merge(self.list.chosen()))
+        self._try(lambda: self._put(self._current().merge(self.list.chosen())))
 
     def _on_color(self) -> None:
         chosen = self.list.chosen()

@@ -19,8 +19,8 @@ from ...layers.open_runs import OpenRun, run_of
 from ...layers.points import LayerData, carried
 from ...layers.table import check_plottable, table_of
 from ..common.color_key import ColorKey
-from ..common.guide import Guide, MorePages
-from ..common.panel import Panel, folded, sentence
+from ..common.guide import Dock, MorePages
+from ..common.panel import folded, sentence
 from ..common.run_loading import RunLoader
 from ..common.scatter_plot import ScatterPlot
 from .axes_form import AxesForm
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.int64]
 
 PLOT_HEIGHT = 300
-PAGE = "explore"
-PURPOSE = "Shows the atoms in the plane of their latents, linked with the image."
-HINT = "Outline atoms on the plot, and see them on the image; or select them there."
 PLOT = "Every point is an atom, at its values of the two columns. Point at one to see it; double-click to go to it"
 SECTIONS = {
     "Manifold": "What the model draws for any latents and pose",
@@ -55,18 +52,15 @@ SECTIONS = {
 NOTHING = "Open an image, detect atoms and train a model; or choose a layer of points with columns of numbers."
 
 
-class ExploreWidget(Panel):
-    """Plots any two columns of a layer, coloured by a third, and keeps its selection and that of the canvas the same.
+class ExploreWidget(Dock):
+    """Plots any two columns of a layer, coloured by a third, and shares its selection with the canvas."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-        The viewer that the widget is docked in.
-    """
+    PAGE = "explore"
+    PURPOSE = "Shows the atoms in the plane of their latents, linked with the image."
+    HINT = "Outline atoms on the plot, and see them on the image; or select them there."
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer, parent)
         self.axes, self.tools = AxesForm(napari_viewer), PlotTools()
         self.layer_box, self.x, self.y, self.color = self.axes.layer, self.axes.x, self.axes.y, self.axes.color
         self.plot = ScatterPlot()
@@ -74,7 +68,7 @@ class ExploreWidget(Panel):
         self.plot.setToolTip(PLOT)
         self.key = ColorKey()
         self.words = sentence()
-        self.more = MorePages(PAGE)
+        self.more = MorePages(self.PAGE)
         self.card = HoverCard()
         self.link, self.maker = LayerLink(napari_viewer, self), LayerMaker(napari_viewer, self)
         self.loader = RunLoader(napari_viewer, self)
@@ -94,7 +88,6 @@ class ExploreWidget(Panel):
         return self._table
 
     def _lay_out(self) -> None:
-        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
         for widget in (self.axes, self.tools, self.plot, self.key, self.words, self.more, self.card):
             self.column.addWidget(widget)
         parts = (self.manifold, self.classes, self.quality, self.figures)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QWidget
 
 from ...core.errors import InputError
 from ...io.writing import check_table_name, origin_in, write_table
 from ..common.jobs import Job, Step, Steps, Stop
-from ..common.panel import side_by_side
-from ..common.progress_box import ProgressBox
+from ..common.panel import button_of, row_of, stacked
+from ..common.progress_box import ProgressBox, refusing
 
 if TYPE_CHECKING:
     from ...analysis.figures import FigureData
@@ -42,11 +42,11 @@ class FigureSection(QWidget):
         self.job = Job(self)
         self.boxes = {name: _ticked(entry.title) for name, entry in CATALOGUE.items()}
         self.formats = {kind: _ticked(kind.upper()) for kind in FORMATS}
-        self.progress = ProgressBox("Save figures …", SAVE, page="figures")
-        self.table_button = QPushButton("Save table …")
-        self.table_button.setToolTip(
+        self.progress = ProgressBox("Save figures …", SAVE, page="figures", job=self.job)
+        self.table_button = button_of(
+            "Save table …",
             "Save positions and all columns as a table: CSV, parquet, AnnData (.h5ad) or extended XYZ, chosen by "
-            "the ending of its name"
+            "the ending of its name",
         )
         self.formats["png"].setToolTip("Files of pixels, 300 to the inch; tick it for slides and manuscripts")
         self.formats["svg"].setToolTip(
@@ -113,48 +113,30 @@ class FigureSection(QWidget):
         self.table_button.setEnabled(False)
 
     def _lay_out(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for box in self.boxes.values():
-            column.addWidget(box)
-        row = QHBoxLayout()
-        for box in self.formats.values():
-            row.addWidget(box)
+        row = row_of(*self.formats.values())
         row.addStretch(1)
         row.addWidget(self.table_button)
-        column.addWidget(side_by_side(row))
-        column.addWidget(self.progress)
+        stacked(self, *self.boxes.values(), row, self.progress)
 
     def _connect(self) -> None:
         self.progress.start_clicked.connect(self._on_save_clicked)
-        self.progress.stop_clicked.connect(self.job.stop)
         self.table_button.clicked.connect(self._on_table_clicked)
-        self.job.progressed.connect(self.progress.show_step)
         self.job.succeeded.connect(self.progress.say)
-        self.job.failed.connect(self.progress.show_failure)
-        self.job.ended.connect(self._on_ended)
+        self.job.ended.connect(self.refresh)
 
+    @refusing
     def _on_save_clicked(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Save the figures: choose a folder")
         if folder:
-            self._try(self.save_figures, folder)
+            self.save_figures(folder)
 
+    @refusing
     def _on_table_clicked(self) -> None:
         path, chosen = QFileDialog.getSaveFileName(self, "Save the table", "latents.csv", ";;".join(FILTERS.values()))
         if path:
             endings = {text: ending for ending, text in FILTERS.items()}
             named = Path(path).suffix.lower() in FILTERS
-            self._try(self.save_table, path if named else path + endings.get(chosen, ".csv"))
-
-    def _on_ended(self) -> None:
-        self.progress.end()
-        self.refresh()
-
-    def _try(self, action: Callable[[str], None], argument: str) -> None:
-        try:
-            action(argument)
-        except InputError as error:
-            self.progress.refuse(error)
+            self.save_table(path if named else path + endings.get(chosen, ".csv"))
 
 
 def figure_steps(

@@ -7,19 +7,11 @@ from typing import Any
 
 import pandas as pd
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
 from ...layers.table import AXES, numeric_columns
 from ..common.jobs import Job, Step
-from ..common.panel import choice_of, sentence
+from ..common.panel import button_of, choice_of, counter, row_of, sentence, stacked
 from ..common.torch_loading import import_clustering
 
 METHODS = {"gmm": "Gaussian mixture", "kmeans": "k-means", "hdbscan": "density (HDBSCAN)"}
@@ -38,12 +30,11 @@ class GroupingBox(QWidget):
         self._table, self._symmetry = pd.DataFrame(), 1
         self._wanted = False
         self.method = choice_of(METHODS)
-        self.number = QSpinBox()
-        self.number.setRange(0, MOST)
+        self.number = counter(0, MOST, 0)
         self.number.setSpecialValueText("auto")
         self.columns = QListWidget()
         self.columns.setFixedHeight(LIST_HEIGHT)
-        self.button = QPushButton("Group")
+        self.button = button_of("Group", "Find groups of atoms and write them as classes into the column below")
         self.words = sentence()
         self.job = Job(self)
         self.method.setToolTip(
@@ -59,16 +50,7 @@ class GroupingBox(QWidget):
             "Columns to group by; tick latents, and what else shall tell groups apart. Angles count as places on a "
             "circle"
         )
-        self.button.setToolTip("Find groups of atoms and write them as classes into the column below")
-        row = QHBoxLayout()
-        row.addWidget(self.method, 1)
-        row.addWidget(self.number)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(row)
-        column.addWidget(self.columns)
-        column.addWidget(self.button)
-        column.addWidget(self.words)
+        stacked(self, row_of(self.method, self.number, wide=self.method), self.columns, self.button, self.words)
         self.words.hide()
         self.method.currentIndexChanged.connect(self._on_method)
         self.button.clicked.connect(self.group)

@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
+
+from ..common.panel import row_of
 
 Pixels = npt.NDArray[np.float32]
 
@@ -33,11 +35,7 @@ class HoverCard(QWidget):
             picture.setToolTip(tip)
         self.words.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.words.setTextFormat(Qt.TextFormat.RichText)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.window_picture)
-        row.addWidget(self.rebuilt_picture)
-        row.addWidget(self.words, 1)
+        self.setLayout(row_of(self.window_picture, self.rebuilt_picture, self.words, wide=self.words))
         self.setFixedHeight(SIDE)
         self.clear()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QWidget
+from qtpy.QtWidgets import QLabel, QSlider, QWidget
+
+from ..common.panel import row_of
 
 STEPS = 200
 
@@ -46,11 +48,7 @@ class Knob(QWidget):
         self.setToolTip(tooltip)
         label = QLabel(name)
         label.setMinimumWidth(label.fontMetrics().horizontalAdvance("strain xx"))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(label)
-        row.addWidget(self.slider, 1)
-        row.addWidget(self._words)
+        self.setLayout(row_of(label, self.slider, self._words, wide=self.slider))
         self.set_value(value)
         self.slider.valueChanged.connect(self._on_moved)
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ...layers.open_runs import OpenRun
 from ...layers.points import KEY, LayerData
 from ...models.components import Freedom
 from ...runs.decoding import class_names_of, draw, freedoms, grid, traverse
-from ..common.panel import Form, sentence
+from ..common.panel import Form, button_of, sentence, stacked
 from .hover_card import picture_of
 from .knobs import Knob
 
@@ -41,9 +41,15 @@ class ManifoldSection(QWidget):
         self.classes, self.along = QComboBox(), QComboBox()
         self.follow, self.behind = QCheckBox("follow the cursor"), QCheckBox("grid behind the plot")
         self.words = sentence(NO_RUN)
-        self.load_button = QPushButton("Load a model …")
-        self.image_button, self.traverse_button = QPushButton("Picture"), QPushButton("Traverse")
-        self.grid_button = QPushButton("Grid")
+        self.load_button = button_of(
+            "Load a model …", "Read a model from its folder and describe the atoms of this layer with it"
+        )
+        self.image_button = button_of("Picture", "Make an image layer of the picture at the left")
+        self.grid_button = button_of("Grid", "Make an image layer of the grid over the two plotted latents")
+        self.traverse_button = button_of(
+            "Traverse",
+            "Make a stack of images, one for each step, in which the slider chosen at Along runs over its range",
+        )
         self._content = QWidget()
         self._sliders = QVBoxLayout()
         self._lay_out()
@@ -102,12 +108,6 @@ class ManifoldSection(QWidget):
         self.behind.setToolTip(
             "Show what the model draws all over the plane, behind the points; for axes that are two latents"
         )
-        self.load_button.setToolTip("Read a model from its folder and describe the atoms of this layer with it")
-        self.image_button.setToolTip("Make an image layer of the picture at the left")
-        self.grid_button.setToolTip("Make an image layer of the grid over the two plotted latents")
-        self.traverse_button.setToolTip(
-            "Make a stack of images, one for each step, in which the slider chosen at Along runs over its range"
-        )
         form = Form()
         form.add(
             "Class",
@@ -132,20 +132,13 @@ class ManifoldSection(QWidget):
         top = QHBoxLayout()
         top.addWidget(self.picture)
         top.addLayout(checks, 1)
-        inner = QVBoxLayout(self._content)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.addLayout(top)
-        inner.addLayout(self._sliders)
-        inner.addWidget(form)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.words, self.load_button, self._content):
-            column.addWidget(widget)
+        stacked(self._content, top, self._sliders, form)
+        stacked(self, self.words, self.load_button, self._content)
 
     def _connect(self) -> None:
         self.classes.currentIndexChanged.connect(self._on_class_changed)
         self.behind.toggled.connect(self._show_backdrop)
-        self.load_button.clicked.connect(self._on_load_clicked)
+        self.load_button.clicked.connect(self.load_asked)
         self.image_button.clicked.connect(self._on_image_clicked)
         self.grid_button.clicked.connect(self._on_grid_clicked)
         self.traverse_button.clicked.connect(self._on_traverse_clicked)
@@ -179,9 +172,6 @@ class ManifoldSection(QWidget):
         if index >= 0 and self.knobs:
             self._draw()
             self._show_backdrop()
-
-    def _on_load_clicked(self) -> None:
-        self.load_asked.emit()
 
     def _on_image_clicked(self) -> None:
         if self._opened is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QButtonGroup, QPushButton, QWidget
+
+from ..common.panel import button_of, row_of
 
 MODES = {
     "Move": ("pan", "Drag moves the view, the wheel zooms; click a point to select it"),
@@ -19,22 +21,16 @@ class PlotTools(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
         self.modes = QButtonGroup(self)
         for text, (mode, tip) in MODES.items():
-            button = QPushButton(text)
+            button = button_of(text, tip)
             button.setCheckable(True)
-            button.setToolTip(tip)
             button.setProperty("mode", mode)
             self.modes.addButton(button)
-            row.addWidget(button)
         self.modes.buttons()[0].setChecked(True)
-        self.fit, self.clear = QPushButton("Fit"), QPushButton("Clear")
-        self.fit.setToolTip("Show all points again, after moving or zooming")
-        self.clear.setToolTip("Select nothing, here and on the canvas")
-        row.addWidget(self.fit)
-        row.addWidget(self.clear)
+        self.fit = button_of("Fit", "Show all points again, after moving or zooming")
+        self.clear = button_of("Clear", "Select nothing, here and on the canvas")
+        self.setLayout(row_of(*self.modes.buttons(), self.fit, self.clear))
         self.modes.buttonClicked.connect(self._on_mode)
 
     def _on_mode(self, button: QPushButton) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem, QWidget
 
 from ...analysis.quality import ACTIVE, active_latents, most_unusual
 from ...layers.open_runs import OpenRun
-from ..common.panel import sentence
+from ..common.panel import button_of, sentence, stacked
 
 LIST_HEIGHT = 120
 WORDS = {"elbo": "ELBO", "reconstruction_error": "reconstruction error"}
@@ -36,18 +36,15 @@ class QualitySection(QWidget):
             "Atoms that the model accounts for worst, the worst first, with the value of the column above. Click "
             "on one to go there"
         )
-        self.map_button = QPushButton("Map of the colour's column")
-        self.map_button.setToolTip(
+        self.map_button = button_of(
+            "Map of the colour's column",
             "Make an image layer in which the area around every atom has the value of the column that colours the "
-            "points"
+            "points",
         )
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.certainty, self.latents, self.heading, self.unusual, self.map_button):
-            column.addWidget(widget)
+        stacked(self, self.certainty, self.latents, self.heading, self.unusual, self.map_button)
         self.certainty.toggled.connect(self.certainty_toggled)
         self.unusual.itemClicked.connect(self._on_item)
-        self.map_button.clicked.connect(self._on_map_clicked)
+        self.map_button.clicked.connect(self.map_asked)
 
     def show_table(self, table: pd.DataFrame, opened: OpenRun | None) -> None:
         """List the unusual atoms of a table, and the latents of a run."""
@@ -64,9 +61,6 @@ class QualitySection(QWidget):
 
     def _on_item(self, item: QListWidgetItem) -> None:
         self.row_chosen.emit(item.data(256))
-
-    def _on_map_clicked(self) -> None:
-        self.map_asked.emit()
 
 
 def _on_latents(opened: OpenRun | None) -> str:

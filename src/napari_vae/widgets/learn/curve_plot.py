@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
+from ..common.panel import stacked
 from ..common.plot import BLUE, GREEN, ORANGE, StillPlot, swatch
 
 VALUES, LINE, WANTED = BLUE, ORANGE, GREEN
@@ -36,11 +37,7 @@ class CurvePlot(QWidget):
         self._plot.addItem(self._wanted, ignoreBounds=True)
         self.caption = QLabel()
         self.caption.setWordWrap(True)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addWidget(self._plot, 1)
-        column.addWidget(self.caption)
+        stacked(self, self._plot, self.caption, wide=self._plot).setSpacing(2)
         self.show_curve(np.zeros(0), np.zeros((0, 2)), "")
 
     def show_curve(self, values: Floats, line: Floats, words: str, wanted: float | None = None) -> None:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QTimer
-from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QWidget
 
-from ...core.errors import InputError
-from ...layers.points import placement_of
-from ..common.guide import Guide
+from ..common.guide import Dock
 from ..common.jobs import Job
-from ..common.panel import Panel, folded
-from ..common.progress_box import ProgressBox
+from ..common.panel import button_of, folded
+from ..common.progress_box import ProgressBox, refusing
 from ..common.window_square import WindowSquare
 from .instrument_box import InstrumentBox
 from .learned_layers import LearnedLayers
@@ -25,39 +21,34 @@ from .session import Session, Snapshot
 from .setup_form import SetUpForm
 from .steps import begin_and_run_steps, begin_steps, load_run_steps, run_steps, suggest_steps
 
-PAGE = "active-learning"
-PURPOSE = "Suggests where to measure next, when a measurement is dear."
-HINT = "Choose what is explored and its target, and press Step; the next places get rings on the image."
 SETUP = "Images, places, target and first measurements; fixed from the first step to Start over"
 RUN = ("Run", "Measure and learn until the budget is spent or the rule above holds; goes on in the background")
 SUGGEST = ("Suggest", "Choose where you are to measure first; then type in what you find below")
+STEP = "The first time: show where to begin. Then: measure what is suggested, learn from it, and suggest again"
+UNDO = "Take the last measurement back, or the last several that were made at a time"
 FAILED_BY_USER = "It could not be measured."
 
 
-class LearnWidget(Panel):
-    """Suggests where to measure next, takes in what was measured, and paints what it has learned.
+class LearnWidget(Dock):
+    """Suggests where to measure next, takes in what was measured, and paints what it has learned."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-        The viewer that the widget is docked in.
-    """
+    PAGE = "active-learning"
+    PURPOSE = "Suggests where to measure next, when a measurement is dear."
+    HINT = "Choose what is explored and its target, and press Step; the next places get rings on the image."
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer, parent)
         self.form, self.plan = SetUpForm(napari_viewer), PlanForm()
-        self.progress = ProgressBox(*RUN, page=PAGE)
-        self.step_button, self.undo_button = QPushButton("Step"), QPushButton("Undo")
+        self.job = Job(self)
+        self.progress = ProgressBox(*RUN, page=self.PAGE, job=self.job)
+        self.step_button, self.undo_button = button_of("Step", STEP), button_of("Undo", UNDO)
         self.instrument = InstrumentBox()
         self.live = LiveView()
         self.records = RecordBox()
         self.layers = LearnedLayers(napari_viewer)
-        self.job = Job(self)
         self.session: Session | None = None
         self._shown: Snapshot | None = None
-        self._square = WindowSquare(napari_viewer)
-        self._square_timer = QTimer(self, singleShot=True, interval=150)
+        self._square = WindowSquare(napari_viewer, self, self.form.data, self._may_be_set_up)
         self._lay_out()
         self._connect()
         self._refresh()
@@ -67,6 +58,7 @@ class LearnWidget(Panel):
         """Whether the user is the instrument."""
         return self.form.target.typed if self.session is None else self.session.target is None
 
+    @refusing
     def run(self) -> None:
         """Go on until the budget or a rule ends it; of a user who measures, suggest where to begin."""
         if self.typed:
@@ -76,6 +68,7 @@ class LearnWidget(Panel):
         else:
             self._start("Measuring …", run_steps, self.session, self.plan.budget.value(), self.plan.until())
 
+    @refusing
     def step(self) -> None:
         """One step: show where to begin, or measure what is suggested and suggest again."""
         if self.session is None:
@@ -85,16 +78,12 @@ class LearnWidget(Panel):
         else:
             self._start("Measuring …", run_steps, self.session, self.plan.budget.value(), None, 1)
 
+    @refusing
     def undo(self) -> None:
         """Take the last measurement back, and suggest as it was suggested then."""
-        if self.session is None:
-            return
-        try:
+        if self.session is not None:
             self.session.undo()
-        except InputError as error:
-            self.progress.refuse(error)
-            return
-        self._go_on(self.session, "Taking the last measurement back …")
+            self._go_on(self.session, "Taking the last measurement back …")
 
     def start_over(self) -> None:
         """End the exploration; its layers stay, hidden."""
@@ -105,13 +94,10 @@ class LearnWidget(Panel):
         self.progress.say("")
         self._refresh()
 
+    @refusing
     def open_record(self, folder: str) -> None:
         """Go on with an exploration that was saved, of what is chosen above; bad input ends in a notification."""
-        try:
-            read_record(folder, self.form, self.plan)
-        except InputError as error:
-            self.progress.refuse(error)
-            return
+        read_record(folder, self.form, self.plan)
         self._begin(begin_steps, folder)
 
     def load_run(self, folder: str) -> None:
@@ -126,40 +112,21 @@ class LearnWidget(Panel):
         """Mark the next place as one that could not be measured."""
         self._take(None)
 
-    def showEvent(self, event: QShowEvent) -> None:  # Qt's name
-        """Draw the window on the canvas."""
-        super().showEvent(event)
-        self._square_timer.start()
-
-    def hideEvent(self, event: QHideEvent) -> None:  # Qt's name
-        """Take the window off the canvas."""
-        super().hideEvent(event)
-        self._square_timer.stop()
-        self._square.hide()
-
     def _lay_out(self) -> None:
-        self.step_button.setToolTip(
-            "The first time: show where to begin. Then: measure what is suggested, learn from it, and suggest again"
-        )
-        self.undo_button.setToolTip("Take the last measurement back, or the last several that were made at a time")
-        for button in (self.step_button, self.undo_button):
-            button.setMinimumHeight(30)
-            self.progress.buttons.addWidget(button, 1)
+        for other in (self.step_button, self.undo_button):
+            other.setMinimumHeight(30)
+            self.progress.buttons.addWidget(other, 1)
         self.setup = folded("What is explored", self.form, SETUP)
         self.setup.expand(animate=False)
-        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT))
         for widget in (self.setup, self.plan, self.progress, self.instrument, self.live, self.records):
             self.column.addWidget(widget)
         self.column.addStretch()
 
     def _connect(self) -> None:
-        self.form.window_changed.connect(self._square_timer.start)
-        self._square_timer.timeout.connect(self._draw_square)
         self.form.features.loader.said.connect(self.progress.say)
         self.form.features.load_asked.connect(self.load_run)
         self.form.target.changed.connect(self._on_target_changed)
         self.progress.start_clicked.connect(self.run)
-        self.progress.stop_clicked.connect(self.job.stop)
         self.step_button.clicked.connect(self.step)
         self.undo_button.clicked.connect(self.undo)
         self.instrument.measured.connect(self.tell)
@@ -172,16 +139,11 @@ class LearnWidget(Panel):
         self.records.said.connect(self.progress.say)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_result)
-        self.job.failed.connect(self.progress.show_failure)
-        self.job.ended.connect(self._on_end)
+        self.job.ended.connect(self._refresh)
 
     def _begin(self, steps: Any, *more: Any) -> None:
-        """Check the input, then begin an exploration; bad input ends in a notification."""
-        try:
-            setup = self.form.read(self.plan)
-        except InputError as error:
-            self.progress.refuse(error)
-            return
+        """Check the input, then begin an exploration."""
+        setup = self.form.read(self.plan)
         self.layers.begin(setup.source.image)
         self._square.hide()
         self._start("Starting …", steps, setup, *more)
@@ -214,7 +176,6 @@ class LearnWidget(Panel):
         self._refresh()
 
     def _on_progress(self, event: Any) -> None:
-        self.progress.show_step(event)
         if isinstance(event, Snapshot):
             self._show(event, passing=True)
 
@@ -234,10 +195,6 @@ class LearnWidget(Panel):
         self.layers.show(snapshot, self.live.embedding.column, passing=passing)
         self.live.show_snapshot(snapshot)
         self.updateGeometry()
-
-    def _on_end(self) -> None:
-        self.progress.end()
-        self._refresh()
 
     def _refresh(self) -> None:
         """Let that be used which makes sense now, and ask the user for the next value."""
@@ -280,10 +237,6 @@ class LearnWidget(Panel):
         self._refresh()
         self.updateGeometry()
 
-    def _draw_square(self) -> None:
-        data = self.form.data
-        image, centre = data.image.layer(), data.example_centre()
-        if image is None or centre is None or not self.isVisible() or self.session is not None or self.job.running:
-            self._square.hide()
-            return
-        self._square.show(centre, data.window_px.value(), placement_of(image))
+    def _may_be_set_up(self) -> bool:
+        """Whether no exploration has begun."""
+        return self.session is None and not self.job.running

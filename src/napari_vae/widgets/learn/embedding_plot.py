@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...analysis.coloring import COLORMAP, color_by
 from ...layers.learning import NEXT_COLOR, UNSURE
 from ..common.color_key import ColorKey
+from ..common.panel import choice_of, row_of, stacked
 from ..common.scatter_plot import ScatterPlot
 
 if TYPE_CHECKING:
@@ -37,9 +38,7 @@ class EmbeddingPlot(QWidget):
         self.scatter = ScatterPlot()
         self.scatter.setToolTip(TOOLTIP)
         self.scatter.plot.getAxis("bottom").setHeight(40)  # else its name is cut off in so low a plot
-        self.color = QComboBox()
-        for column, words in COLUMNS.items():
-            self.color.addItem(words, column)
+        self.color = choice_of(COLUMNS)
         self.color.setToolTip(
             "What colours the places, here and on the canvas: what is predicted, its standard deviation "
             "(uncertainty), what was measured, or in which order. Choose uncertainty to see where the model "
@@ -53,14 +52,8 @@ class EmbeddingPlot(QWidget):
             item.setZValue(50)
             self.scatter.box.addItem(item, ignoreBounds=True)
         self._table: pd.DataFrame | None = None
-        row = QHBoxLayout()
-        row.addWidget(self.color)
-        row.addWidget(self.key, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addWidget(self.scatter, 1)
-        column.addLayout(row)
+        row = row_of(self.color, self.key, wide=self.key)
+        stacked(self, self.scatter, row, wide=self.scatter).setSpacing(2)
         self.color.currentIndexChanged.connect(self._on_color)
         self.scatter.double_clicked.connect(self.row_chosen)
 

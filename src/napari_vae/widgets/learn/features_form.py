@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog
 
 from ...core.errors import InputError
 from ...layers.open_runs import run_of
-from ..common.panel import Form, side_by_side
+from ..common.panel import Form, button_of, choice_of, offer, row_of, side_by_side
 from ..common.run_loading import RunLoader
 
 if TYPE_CHECKING:
@@ -49,16 +49,10 @@ class FeaturesForm(Form):
         self.loader = RunLoader(viewer, self)
         self._saved: Run | None = None
         self._saved_name = ""
-        self.choice = QComboBox()
-        self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.choice.setMinimumContentsLength(12)
-        self.load_button = QPushButton("Load …")
-        row = QHBoxLayout()
-        row.addWidget(self.choice, 1)
-        row.addWidget(self.load_button)
-        self.add("Described by", side_by_side(row), TOOLTIP)
+        self.choice = choice_of({}, narrow=True)
+        self.load_button = button_of("Load …", "Read a model that was saved in “Train VAE”, to use its encoder")
+        self.add("Described by", side_by_side(row_of(self.choice, self.load_button, wide=self.choice)), TOOLTIP)
         self.choice.setToolTip(TOOLTIP)
-        self.load_button.setToolTip("Read a model that was saved in “Train VAE”, to use its encoder")
         self.load_button.clicked.connect(self._on_load_clicked)
         self.refresh()
 
@@ -91,12 +85,7 @@ class FeaturesForm(Form):
             entries[SAVED] = f"encoder of {self._saved_name}"
         if columns := self._latents():
             entries[LATENTS] = f"latents {columns[0]} … {columns[-1]}" if len(columns) > 1 else f"latent {columns[0]}"
-        chosen = self.choice.currentData()
-        with QSignalBlocker(self.choice):
-            self.choice.clear()
-            for value, words in entries.items():
-                self.choice.addItem(words, value)
-            self.choice.setCurrentIndex(max(self.choice.findData(chosen), 0))
+        offer(self.choice, entries, self.choice.currentData())
 
     def read(self) -> Features:
         """What is chosen.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
-from ..common.panel import sentence
+from ..common.panel import button_of, row_of, sentence, stacked
 
 BOUND = 1e12
 
@@ -35,26 +35,22 @@ class InstrumentBox(QWidget):
         self.value.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         self.value.setAccessibleName("Measured value")
         self.value.setToolTip("What you have measured there, in a unit of your choice; the same unit for all places")
-        self.measured_button = QPushButton("Measured")
-        self.measured_button.setToolTip("Take this value, and go to the next place; Enter in the field does the same")
-        self.failed_button = QPushButton("Could not measure")
-        self.failed_button.setToolTip(
-            "Mark this place as failed, when it cannot be measured; it is not suggested again"
+        self.measured_button = button_of(
+            "Measured", "Take this value, and go to the next place; Enter in the field does the same"
         )
-        self.show_button = QPushButton("Show")
-        self.show_button.setToolTip("Put the place into the middle of the canvas again")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.words)
-        for widgets in ((self.value, self.measured_button), (self.failed_button, self.show_button)):
-            row = QHBoxLayout()
-            for widget in widgets:
-                row.addWidget(widget, 1)
-            column.addLayout(row)
+        self.failed_button = button_of(
+            "Could not measure", "Mark this place as failed, when it cannot be measured; it is not suggested again"
+        )
+        self.show_button = button_of("Show", "Put the place into the middle of the canvas again")
+        rows = row_of(self.value, self.measured_button), row_of(self.failed_button, self.show_button)
+        for row in rows:
+            row.setStretch(0, 1)
+            row.setStretch(1, 1)
+        stacked(self, self.words, *rows)
         self.value.entered.connect(self._on_measured)
         self.measured_button.clicked.connect(self._on_measured)
-        self.failed_button.clicked.connect(self._on_failed)
-        self.show_button.clicked.connect(self._on_shown)
+        self.failed_button.clicked.connect(self.failed)
+        self.show_button.clicked.connect(self.shown)
 
     def ask(self, row: int, words: str) -> None:
         """Ask for the value of a place."""
@@ -73,12 +69,6 @@ class InstrumentBox(QWidget):
     def _on_measured(self) -> None:
         self.value.interpretText()
         self.measured.emit(self.value.value())
-
-    def _on_failed(self) -> None:
-        self.failed.emit()
-
-    def _on_shown(self) -> None:
-        self.shown.emit()
 
 
 class _ValueBox(QDoubleSpinBox):

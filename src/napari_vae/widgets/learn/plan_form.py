@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Shapes
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
 from ...core.errors import InputError
 from ...core.fields import settings_of
@@ -18,7 +17,7 @@ from ...learning.explore.stopping import Stopping
 from ..common.data_form import Source
 from ..common.drawn_region import HOW_TO_DRAW, WHICH, drawn_polygons
 from ..common.memory import remember
-from ..common.panel import Form, choice_of, counter, side_by_side
+from ..common.panel import Form, choice_of, counter, offer, row_of, side_by_side
 from ..common.setting_controls import add_settings, control_of
 from .target_form import CLASS, EVERYWHERE, Purpose
 
@@ -49,15 +48,12 @@ class StartForm(Form):
         self._viewer = viewer
         self.start = choice_of(STARTS, narrow=True)
         self.number = counter(1, 1000, 10)
-        row = QHBoxLayout()
-        row.addWidget(self.start, 1)
-        row.addWidget(self.number)
         words = (
             "What is measured first, before there is a model. Random places are usual; choose the most "
             "unlike ones when kinds of places are rare. Or choose where: random places inside a shape that you "
             "have drawn, or all points that you have selected on the canvas."
         )
-        self.add("Start from", side_by_side(row), words)
+        self.add("Start from", side_by_side(row_of(self.start, self.number, wide=self.start)), words)
         self.start.setToolTip(words)
         self.number.setToolTip(
             "Number of places that are measured before there is a model. About ten is usual; take more when "
@@ -142,11 +138,8 @@ class PlanForm(Form):
         if [self.acquisition.itemData(i) for i in range(self.acquisition.count())] == list(names):
             return
         fits = chosen in names and (chosen in OF_KNOWLEDGE) == (purpose.kind == EVERYWHERE)
-        with QSignalBlocker(self.acquisition):  # what is remembered is what the user chose
-            self.acquisition.clear()
-            for name in names:
-                self.acquisition.addItem(CHOICES[name], name)
-            self.acquisition.setCurrentIndex(self.acquisition.findData(chosen) if fits else 0)
+        # Without a signal: what is remembered is what the user chose.
+        offer(self.acquisition, {name: CHOICES[name] for name in names}, chosen if fits else None)
 
     def choose(self, acquisition: str, batch: int) -> None:
         """Choose how the next places are chosen, and how many at a time."""
@@ -172,26 +165,20 @@ class PlanForm(Form):
 
     def _lay_out(self) -> None:
         (self.acquisition,) = add_settings(self, ExplorationConfig, "acquisition").values()
-        row = QHBoxLayout()
-        row.addWidget(self.batch)
-        row.addWidget(self.budget)
         words = "How many places are chosen at a time, and how many are measured in all when Run ends."
-        self.add("Places", side_by_side(row), words)
+        self.add("Places", side_by_side(row_of(self.batch, self.budget)), words)
         self.batch.setSuffix(" at a time")
         self.budget.setSuffix(" in all")
         self.batch.setToolTip(settings_of(ExplorationConfig)["batch"].text)
         self.budget.setToolTip("Number of measurements in all, the first ones included, at which Run ends")
         self.batch.setAccessibleName("Places at a time")
         self.budget.setAccessibleName("Measurements in all")
-        until = QHBoxLayout()
-        until.addWidget(self.rule, 1)
-        until.addWidget(self.limit)
         words = (
             "What ends Run. The budget is the number of measurements in all. Choose another rule to end "
             "earlier: after so many measurements without a better one, or when the expected gain, or the "
             "uncertainty, is below a limit at every place."
         )
-        self._until = side_by_side(until)
+        self._until = side_by_side(row_of(self.rule, self.limit, wide=self.rule))
         self.add("Until", self._until, words)
         self.rule.setToolTip(words)
         self.limit.setToolTip(

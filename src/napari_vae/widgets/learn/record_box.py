@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
+from ..common.panel import button_of, row_of
 from ..common.saving_box import SavingBox
 
 if TYPE_CHECKING:
@@ -25,19 +26,16 @@ class RecordBox(SavingBox):
             "measurements.csv and a file for this program"
         )
         super().__init__("record", "exploration", tooltip, parent)
-        self.over_button, self.open_button = QPushButton("Start over"), QPushButton("Open …")
-        self.over_button.setToolTip(
+        self.over_button = button_of(
+            "Start over",
             "End this exploration, so that everything above can be changed; its layers stay, hidden. Save it first if "
-            "you want to go on with it later"
+            "you want to go on with it later",
         )
-        self.open_button.setToolTip(
-            "Go on with an exploration that was saved. Choose the same image, atoms, window and target first"
+        self.open_button = button_of(
+            "Open …", "Go on with an exploration that was saved. Choose the same image, atoms, window and target first"
         )
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        for button in (self.over_button, self.save_button, self.open_button):
-            row.addWidget(button)
-        self.over_button.clicked.connect(self._on_over_clicked)
+        self.setLayout(row_of(self.over_button, self.save_button, self.open_button))
+        self.over_button.clicked.connect(self.over_clicked)
         self.open_button.clicked.connect(self._on_open_clicked)
         self.set_record(None)
 
@@ -58,6 +56,3 @@ class RecordBox(SavingBox):
         folder = QFileDialog.getExistingDirectory(self, "Open a record: choose its folder")
         if folder:
             self.open_asked.emit(folder)
-
-    def _on_over_clicked(self) -> None:
-        self.over_clicked.emit()

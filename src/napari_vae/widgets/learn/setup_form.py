@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ..common.data_form import DataForm
-from ..common.panel import folded
+from ..common.panel import column_of, folded, stacked
 from .features_form import FeaturesForm
 from .kernel_form import KernelForm
 from .plan_form import PlanForm, StartForm
@@ -26,18 +25,12 @@ class SetUpForm(QWidget):
     viewer : napari viewer
     """
 
-    window_changed = Signal()
-
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.data, self.features = DataForm(viewer), FeaturesForm(viewer)
         self.target, self.start, self.kernel = TargetForm(viewer), StartForm(viewer), KernelForm()
         self.advanced = folded("Advanced", column_of(self.data.advanced, self.kernel), ADVANCED)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.data, self.features, self.target, self.start, self.advanced):
-            rows.addWidget(widget)
-        self.data.changed.connect(self.window_changed)
+        stacked(self, self.data, self.features, self.target, self.start, self.advanced)
         self.data.atoms.layer_changed.connect(self._on_atoms_changed)
         self._on_atoms_changed()
 
@@ -74,13 +67,3 @@ class SetUpForm(QWidget):
         points = self.data.atoms.layer()
         self.features.follow(points)
         self.target.follow(points)
-
-
-def column_of(*widgets: QWidget) -> QWidget:
-    """Widgets one below the other."""
-    holder = QWidget()
-    rows = QVBoxLayout(holder)
-    rows.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        rows.addWidget(widget)
-    return holder

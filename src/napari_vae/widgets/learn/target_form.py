@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels
 from qtpy.compat import isalive
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
 from ...core.errors import InputError
@@ -17,7 +17,7 @@ from ...layers.points import KEY
 from ...layers.targets import LayerTarget, Target, column_target, labels_in
 from ..common.column_box import ColumnBox
 from ..common.layer_box import FollowsPoints, follow_layers
-from ..common.panel import Form, sentence
+from ..common.panel import Form, offer, sentence
 from ..common.sources import is_source_image
 
 TYPED = "typed in by you"
@@ -203,12 +203,7 @@ class TargetForm(FollowsPoints, Form):
         if self._kind == "class":
             entries = {EVERYWHERE: "tell all classes apart"}
             entries |= {name: f"find “{name}”" for name in self._classes[:MOST_SOUGHT] if name not in GOALS}
-        before = self.goal.currentData()
-        with QSignalBlocker(self.goal):
-            self.goal.clear()
-            for value, words in entries.items():
-                self.goal.addItem(words, value)
-            self.goal.setCurrentIndex(max(self.goal.findData(before), 0))
+        offer(self.goal, entries, self.goal.currentData())
 
     def _summary(self, chosen: Any) -> tuple[str, tuple[str, ...], str]:
         """Kind of the target, names of its classes, and what it holds in a few words."""

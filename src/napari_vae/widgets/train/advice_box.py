@@ -5,18 +5,10 @@ from __future__ import annotations
 import math
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from ...workflow.advice import Advice
-from ..common.panel import sentence
+from ..common.panel import button_of, sentence, stacked
 
 COLUMNS = {
     "window": "Side of the window in pixels.",
@@ -36,10 +28,10 @@ class AdviceBox(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.button = QPushButton("Suggest a model")
-        self.button.setToolTip(
+        self.button = button_of(
+            "Suggest a model",
             "Trains a dozen small models on some of the atoms, for about a minute, and chooses window, what to ignore "
-            "and the number of latents by what explains atoms best that they never saw"
+            "and the number of latents by what explains atoms best that they never saw",
         )
         self.reasons = sentence()
         self.table = QTableWidget(0, len(COLUMNS))
@@ -73,10 +65,7 @@ class AdviceBox(QWidget):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setFixedHeight(HEIGHT)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.button, self.reasons, self.table):
-            column.addWidget(widget)
+        stacked(self, self.button, self.reasons, self.table)
 
     def _show_answer(self, visible: bool) -> None:
         self.reasons.setVisible(visible)

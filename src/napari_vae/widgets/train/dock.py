@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QTimer
-from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
-from ...core.errors import InputError
-from ...layers.points import placement_of
 from ...models.kinds import KINDS, Kind
 from ...workflow.advice import Advice
 from ..common.data_form import DataForm, Source
-from ..common.guide import Guide
-from ..common.jobs import Job
-from ..common.panel import Panel, folded
-from ..common.progress_box import ProgressBox
+from ..common.guide import Dock
+from ..common.jobs import Job, Steps
+from ..common.panel import column_of, folded, row_of, side_by_side
+from ..common.progress_box import ProgressBox, refusing
 from ..common.window_square import WindowSquare
 from .advice_box import AdviceBox
 from .delivery import Delivery
@@ -29,143 +25,93 @@ from .model_form import ModelForm
 from .run_box import RunBox
 from .steps import Described, Loaded, advise_steps, apply_steps, load_steps, train_steps
 
-PAGE = "models"
-PURPOSE = "Learns what differs between the atoms of an image."
 TRAIN = "Learn what differs between the atoms, in the background; Stop keeps what is there"
-HINT = "Choose what shall not count as a difference (Ignore), and press Train."
-BEFORE = "Detect atoms first; then choose what shall not count as a difference (Ignore), and press Train."
 ADVANCED = "Further channels, length of the training, device and seed; a first look does not need it"
 
 
-class TrainWidget(Panel):
-    """Trains a model on the atoms of an image and paints what it finds.
+class TrainWidget(Dock):
+    """Trains a model on the atoms of an image and paints what it finds."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-        The viewer that the widget is docked in.
-    """
+    PAGE = "models"
+    PURPOSE = "Learns what differs between the atoms of an image."
+    HINT = "Choose what shall not count as a difference (Ignore), and press Train."
+    BEFORE = "Detect atoms first; then choose what shall not count as a difference (Ignore), and press Train."
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer, parent)
         self.data = DataForm(napari_viewer)
         self.model = ModelForm()
         self.advice = AdviceBox()
         self.given = GivenForm(napari_viewer)
         self.labels = LabelBox(napari_viewer, self.given)
-        self.progress = ProgressBox("Train", TRAIN, page=PAGE)
+        self.job = Job(self)
+        self.progress = ProgressBox("Train", TRAIN, page=self.PAGE, job=self.job)
         self.loss = LossPlot()
         self.manifold = ManifoldView()
         self.legend = Legend()
         self.runs = RunBox()
-        self.job = Job(self)
         self.delivery = Delivery(napari_viewer, self)
-        self._square = WindowSquare(napari_viewer)
-        self._square_timer = QTimer(self, singleShot=True, interval=150)
+        self._square = WindowSquare(napari_viewer, self, self.data, lambda: not self.job.running)
         self._lay_out()
         self._connect()
         self._on_atoms_changed()
         self._show_kinds()
 
+    @refusing
     def train(self) -> None:
         """Check the input, then start the job; bad input ends in a notification."""
-        try:
-            model = self.model.model()
-            arguments = (self._source(model.knows), self.data.window_px.value(), model, self.model.train())
-        except InputError as error:
-            self.progress.refuse(error)
-            return
+        model = self.model.model()
+        arguments = (self._source(model.knows), self.data.window_px.value(), model, self.model.train())
         self.loss.show_history(())
         self.manifold.clear()
         self._show_live()
-        self._begin("Starting …")
-        self.job.start(train_steps, *arguments)
+        self._begin("Starting …", train_steps, *arguments)
 
+    @refusing
     def continue_training(self) -> None:
         """Train the run at hand further on the chosen image, with the settings of the training that are chosen now."""
         run = self.runs.run
-        try:
-            source, train = self._source(run.model_config.knows, run.window), self.model.train()
-        except InputError as error:
-            self.progress.refuse(error)
-            return
-        self._begin("Starting …")
-        self.job.start(train_steps, source, run.window, None, train, run)
+        source, train = self._source(run.model_config.knows, run.window), self.model.train()
+        self._begin("Starting …", train_steps, source, run.window, None, train, run)
 
+    @refusing
     def suggest(self) -> None:
         """Find out which window, invariances and number of latents suit the chosen atoms, and choose them."""
-        try:
-            source, train = self.data.source(), self.model.train()
-        except InputError as error:
-            self.progress.refuse(error)
-            return
-        self._begin("Starting …")
-        self.job.start(advise_steps, source, train)
+        self._begin("Starting …", advise_steps, self.data.source(), self.model.train())
 
+    @refusing
     def apply(self) -> None:
         """Describe the chosen image with the run at hand, without training; only a condition is needed for it."""
         run = self.runs.run
-        try:
-            kind = run.model_config.knows
-            source = self._source(kind, run.window) if kind.conditional else self.data.source(run.window)
-        except InputError as error:
-            self.progress.refuse(error)
-            return
-        self._begin("Applying the model …")
-        self.job.start(apply_steps, run, source)
+        kind = run.model_config.knows
+        source = self._source(kind, run.window) if kind.conditional else self.data.source(run.window)
+        self._begin("Applying the model …", apply_steps, run, source)
 
     def load(self, folder: str) -> None:
         """Load a saved model and make it the one at hand."""
-        self._begin("Loading …")
-        self.job.start(load_steps, folder)
-
-    def showEvent(self, event: QShowEvent) -> None:  # Qt's name
-        """Draw the window on the canvas."""
-        super().showEvent(event)
-        self._square_timer.start()
-
-    def hideEvent(self, event: QHideEvent) -> None:  # Qt's name
-        """Take the window off the canvas."""
-        super().hideEvent(event)
-        self._square_timer.stop()
-        self._square.hide()
+        self._begin("Loading …", load_steps, folder)
 
     def _lay_out(self) -> None:
-        advanced = QWidget()
-        rows = QVBoxLayout(advanced)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self.data.advanced)
-        rows.addWidget(self.model.advanced)
-        self.advanced = folded("Advanced", advanced, ADVANCED)
-        self.live = QWidget()
-        pictures = QHBoxLayout(self.live)
-        pictures.setContentsMargins(0, 0, 0, 0)
-        pictures.addWidget(self.loss, 1)
-        pictures.addWidget(self.manifold)
+        self.advanced = folded("Advanced", column_of(self.data.advanced, self.model.advanced), ADVANCED)
+        self.live = side_by_side(row_of(self.loss, self.manifold, wide=self.loss))
         self.live.hide()
-        self.column.addWidget(Guide(self._viewer, PURPOSE, PAGE, HINT, before_atoms=BEFORE))
         parts = (self.data, self.model, self.advice, self.given, self.labels, self.advanced, self.progress)
         for widget in (*parts, self.runs, self.legend, self.live):
             self.column.addWidget(widget)
         self.column.addStretch()
 
     def _connect(self) -> None:
-        self.data.changed.connect(self._square_timer.start)
-        self._square_timer.timeout.connect(self._draw_square)
         self.data.atoms.layer_changed.connect(self._on_atoms_changed)
         self.model.kind.currentIndexChanged.connect(self._show_kinds)
         self.advice.asked.connect(self.suggest)
         self.labels.said.connect(self.progress.say)
         self.progress.start_clicked.connect(self.train)
-        self.progress.stop_clicked.connect(self.job.stop)
         self.runs.apply_clicked.connect(self.apply)
         self.runs.continue_clicked.connect(self.continue_training)
         self.runs.load_asked.connect(self.load)
         self.runs.said.connect(self.progress.say)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_result)
-        self.job.failed.connect(self.progress.show_failure)
         self.delivery.done.connect(self._on_delivered)
         self.job.ended.connect(self._on_end)
 
@@ -173,18 +119,18 @@ class TrainWidget(Panel):
         """The data with what a model of this kind is given of them."""
         return self.given.read(kind, self.data.source(window))
 
-    def _begin(self, words: str) -> None:
+    def _begin(self, words: str, steps: Steps, *arguments: Any) -> None:
         self._square.hide()
         self.legend.hide()
         self._enable(False)
         self.progress.begin(words)
+        self.job.start(steps, *arguments)
 
     def _show_live(self) -> None:
         self.live.show()
         self.updateGeometry()
 
     def _on_progress(self, event: Any) -> None:
-        self.progress.show_step(event)
         if getattr(event, "history", ()):
             self.loss.show_history(event.history)
         if getattr(event, "manifold", None) is not None:
@@ -222,7 +168,6 @@ class TrainWidget(Panel):
         self.legend.show_result(result)
 
     def _on_end(self) -> None:
-        self.progress.end()
         self._enable(True)
 
     def _enable(self, idle: bool) -> None:
@@ -241,10 +186,3 @@ class TrainWidget(Panel):
         self.given.show_for(given)
         self.labels.setVisible("labels" in given)
         self.updateGeometry()
-
-    def _draw_square(self) -> None:
-        image, centre = self.data.image.layer(), self.data.example_centre()
-        if image is None or centre is None or not self.isVisible() or self.job.running:
-            self._square.hide()
-            return
-        self._square.show(centre, self.data.window_px.value(), placement_of(image))

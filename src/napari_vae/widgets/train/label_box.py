@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QWidget
 
 from ...analysis.labelling import BLANK, is_text, label_next
 from ...core.class_colors import class_colors, class_name
@@ -15,6 +15,7 @@ from ...core.errors import InputError
 from ...core.placement import Placement
 from ..common.canvas import go_to, show_classes
 from ..common.column_box import LABEL
+from ..common.panel import button_of, row_of, stacked
 from .given_form import GivenForm
 
 NEXT = 10
@@ -31,17 +32,17 @@ class LabelBox(QWidget):
         self.name = QLineEdit()
         self.name.setPlaceholderText("name of a class")
         self.name.setToolTip("What the selected atoms are, such as “defect”; empty takes a label away")
-        self.label_button = QPushButton("Label selected")
-        self.label_button.setToolTip(
+        self.label_button = button_of(
+            "Label selected",
             "Write this name into the column of labels for the atoms that are selected on the canvas. "
-            "A column “label” is made where none is chosen."
+            "A column “label” is made where none is chosen.",
         )
-        self.next_button = QPushButton("Label this one next")
-        self.next_button.setToolTip(
+        self.next_button = button_of(
+            "Label this one next",
             f"Select the {NEXT} atoms without a label whose class the trained model is least sure of, and go to the "
-            "first. Click on one of them to name it alone."
+            "first. Click on one of them to name it alone.",
         )
-        self._lay_out()
+        stacked(self, row_of(self.name, self.label_button, wide=self.name), self.next_button)
         self.label_button.clicked.connect(self._on_label_clicked)
         self.name.returnPressed.connect(self._on_label_clicked)
         self.next_button.clicked.connect(self._on_next_clicked)
@@ -92,15 +93,6 @@ class LabelBox(QWidget):
             f"The {len(rows)} atoms that the model is least sure of are selected, the first in the middle. "
             "Click on one to name it alone."
         )
-
-    def _lay_out(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        row = QHBoxLayout()
-        row.addWidget(self.name, 1)
-        row.addWidget(self.label_button)
-        column.addLayout(row)
-        column.addWidget(self.next_button)
 
     def _points(self) -> Any:
         if self._given.points is None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
+from ..common.panel import stacked
 from ..common.plot import BLUE, ORANGE, StillPlot, swatch
 
 HEIGHT = 170
@@ -37,13 +38,9 @@ class LossPlot(QWidget):
             key: self._plot.plot(pen=pg.mkPen(color, width=2), symbolBrush=color, symbolPen=None, symbolSize=4)
             for key, color in CURVES.items()
         }
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
         caption = QLabel(CAPTION)
         caption.setWordWrap(True)
-        column.addWidget(self._plot, 1)
-        column.addWidget(caption)
+        stacked(self, self._plot, caption, wide=self._plot).setSpacing(2)
         self.show_history(())
 
     def show_history(self, rows: Sequence[Mapping[str, float]]) -> None:

@@ -48,7 +48,7 @@ class ModelForm(Form):
         self.preset.currentIndexChanged.connect(self._on_preset_changed)
         self.kind.currentIndexChanged.connect(self._on_kind_changed)
         for check in self.checks.values():
-            check.toggled.connect(self._on_check_toggled)
+            check.toggled.connect(self._show_name)
         self.choose(FIRST)
         self._on_kind_changed()
         self.kept = {"kind": self.kind, "classes": self.n_classes, **self.checks, "latents": self.latent_dim}
@@ -90,10 +90,7 @@ class ModelForm(Form):
         self.set_row_visible(self.n_classes, KINDS[self.kind.currentData()].unlabelled)
         self._show_name()
 
-    def _on_check_toggled(self, ticked: bool) -> None:
-        self._show_name()
-
-    def _show_name(self) -> None:
+    def _show_name(self, ticked: bool = False) -> None:
         index = self.preset.findData(self.model().name)
         with QSignalBlocker(self.preset):
             self.preset.setCurrentIndex(index if index >= 0 else self.preset.count() - 1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
+from ..common.panel import button_of, row_of
 from ..common.saving_box import SavingBox
 
 if TYPE_CHECKING:
@@ -27,22 +28,19 @@ class RunBox(SavingBox):
             "Write the trained model into a new folder, to use it another day or on a whole folder of images (Batch)",
             parent,
         )
-        self.load_button = QPushButton("Load …")
-        self.apply_button = QPushButton("Apply")
-        self.continue_button = QPushButton("Continue")
-        self.load_button.setToolTip("Read a model that was saved before, from its folder")
-        self.apply_button.setToolTip("Describe the atoms of the chosen image with this model, without training it")
-        self.continue_button.setToolTip(
-            "Train this model further on the chosen image: model and window stay, while epochs, batch, weight of KL, "
-            "device and seed are those of the form"
+        self.load_button = button_of("Load …", "Read a model that was saved before, from its folder")
+        self.apply_button = button_of(
+            "Apply", "Describe the atoms of the chosen image with this model, without training it"
         )
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        for button in (self.save_button, self.load_button, self.apply_button, self.continue_button):
-            row.addWidget(button)
+        self.continue_button = button_of(
+            "Continue",
+            "Train this model further on the chosen image: model and window stay, while epochs, batch, weight of KL, "
+            "device and seed are those of the form",
+        )
+        self.setLayout(row_of(self.save_button, self.load_button, self.apply_button, self.continue_button))
         self.load_button.clicked.connect(self._on_load_clicked)
-        self.apply_button.clicked.connect(self._on_apply_clicked)
-        self.continue_button.clicked.connect(self._on_continue_clicked)
+        self.apply_button.clicked.connect(self.apply_clicked)
+        self.continue_button.clicked.connect(self.continue_clicked)
         self.set_run(None)
 
     @property
@@ -66,9 +64,3 @@ class RunBox(SavingBox):
         folder = QFileDialog.getExistingDirectory(self, "Load a model: choose its folder")
         if folder:
             self.load_asked.emit(folder)
-
-    def _on_apply_clicked(self) -> None:
-        self.apply_clicked.emit()
-
-    def _on_continue_clicked(self) -> None:
-        self.continue_clicked.emit()
