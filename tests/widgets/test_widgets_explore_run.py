@@ -109,7 +109,7 @@ def test_hovering_shows_window_and_reconstruction(explore, points, viewer):
 
 
 def test_pixels_around_a_point_are_those_of_the_image(viewer, points, lattice):
-    from napari_vae.widgets.explore.surroundings import pixels_around
+    from napari_vae.widgets.explore.hover_card import pixels_around
 
     row = int(np.flatnonzero((points.data > 30).all(axis=1) & (points.data < 120).all(axis=1))[0])
     y, x = np.rint(points.data[row]).astype(int)

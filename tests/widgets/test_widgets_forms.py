@@ -104,7 +104,7 @@ def test_preferences_of_napari_allow_what_the_controls_do(open_widget):
 def test_choices_are_remembered(viewer, scene, show_widget, remembered):
     from qtpy.QtCore import QCoreApplication, QEvent
 
-    from napari_vae.widgets.common.memory import PLUGIN
+    from napari_vae.widgets.common.setting_controls import PLUGIN
     from napari_vae.widgets.detect.dock import DetectWidget
     from napari_vae.widgets.train.dock import TrainWidget
 

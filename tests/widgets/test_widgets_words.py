@@ -31,9 +31,8 @@ from superqt import QCollapsible
 
 from napari_vae.analysis.coloring import color_by
 from napari_vae.core.class_colors import CLASS_COLORS
-from napari_vae.widgets.common.color_key import ColorKey
 from napari_vae.widgets.common.guide import Guide
-from napari_vae.widgets.common.plot import BLUE, GREEN, ORANGE, swatch
+from napari_vae.widgets.common.plot import BLUE, GREEN, ORANGE, ColorKey, swatch
 from training_widget import LONG
 
 MANIFEST = Path(__file__).parents[2] / "src/napari_vae/napari.yaml"

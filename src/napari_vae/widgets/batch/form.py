@@ -14,9 +14,8 @@ from ...core.errors import InputError
 from ...core.folders import user_path
 from ...io.reading import FORMATS
 from ...models.config import PRESETS, ModelConfig, TrainConfig
-from ..common.memory import remember
 from ..common.panel import Form, button_of, choice_of, row_of, side_by_side
-from ..common.setting_controls import add_settings, values_of
+from ..common.setting_controls import add_settings, remember, values_of
 
 if TYPE_CHECKING:
     from ...batch.outcomes import Task

@@ -27,8 +27,7 @@ from ...layers.open_runs import OpenRun
 from ...layers.points import LayerData, atoms_to_points, latent_style
 from ...patches.patches import extract_patches
 from ...workflow.records import BEGUN, read_record
-from ..common.jobs import Step
-from ..common.torch_loading import spare_core
+from ..common.jobs import Step, spare_core
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,8 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
-from .memory import PLUGIN, settings_of
 from .panel import Panel, button_of, sentence, stacked
+from .setting_controls import PLUGIN, napari_settings
 from .sources import is_atoms
 
 DOCS = "https://github.com/napari-vae/napari-vae/blob/main/docs"
@@ -87,7 +87,7 @@ class Guide(QWidget):
         super().__init__(parent)
         self._viewer, self.page = viewer, page
         self._advice, self._advice_before_atoms = hint, before_atoms or hint
-        self._settings = settings_of("hints")
+        self._settings = napari_settings("hints")
         self.help = button_of("?", f"Read about it in the browser: {address_of(page)}")
         self.help.setFixedWidth(26)
         self.help.setAccessibleName("Help")

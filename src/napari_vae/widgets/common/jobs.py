@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
+import os
+import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
@@ -16,9 +22,9 @@ from ...core.errors import InputError, TrainingError, storage_problem
 
 REPORT_EVERY = 0.1  # seconds; the window is updated at most ten times a second
 OUT_OF_MEMORY = "The device ran out of memory; choose a smaller batch or window, or the CPU as device (Advanced)."
-
 Stop = Callable[[], bool]
 Steps = Callable[..., Generator[Any, None, Any]]
+LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch_python.so", "libc10.dylib", "libtorch_cpu.dylib")
 
 
 @dataclass(frozen=True)
@@ -133,3 +139,41 @@ def _thinned(events: Generator[Any, None, Any]) -> Generator[Any, None, Any]:
         if now - last >= REPORT_EVERY or getattr(event, "manifold", None) is not None:
             last = now
             yield event
+
+
+def import_torch() -> None:
+    """Import torch; call it from a thread of its own."""
+    if "torch" not in sys.modules and os.name == "posix":
+        _open_libraries()
+    import torch  # noqa: F401
+
+
+def import_clustering() -> None:
+    """Import what groups the latents, which holds the lock for a fifth of a second: best just after a click."""
+    import sklearn.mixture  # noqa: F401
+
+
+def _open_libraries() -> None:
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return  # the import says what is missing
+    dlopen = ctypes.CDLL(None).dlopen
+    dlopen.restype, dlopen.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
+    folder = Path(spec.origin).parent / "lib"
+    for path in filter(Path.is_file, (folder / name for name in LIBRARIES)):
+        dlopen(os.fsencode(path), os.RTLD_NOW | os.RTLD_LOCAL)
+
+
+@contextmanager
+def spare_core() -> Iterator[None]:
+    """Libraries at hand, and torch on all cores but one in this thread, so that the window breathes."""
+    import_torch()
+    import_clustering()
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, (os.cpu_count() or 2) - 1)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

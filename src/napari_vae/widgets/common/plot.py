@@ -1,11 +1,21 @@
-"""A plot that stands still: no menus, no panning, the background of the window."""
+"""What plots share: one that stands still, on the background of the window, and what its colours mean."""
 
 from __future__ import annotations
 
+from html import escape
+
+import numpy as np
 import pyqtgraph as pg
-from qtpy.QtWidgets import QSizePolicy, QWidget
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QImage, QPainter, QPaintEvent, QPixmap
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from ...analysis.coloring import Coloring
+from .panel import row_of, stacked
 
 BLUE, ORANGE, GREEN = "#2a86c6", "#d55e00", "#00946c"  # 3 : 1 or more against dark and light ground alike
+BAR_HEIGHT = 10
+SHOWN = 24  # classes; more are counted
 
 
 class StillPlot(pg.PlotWidget):
@@ -29,3 +39,68 @@ def swatch(color: str, *, on_black: bool = False) -> str:
     if on_black:
         return f'<span style="background-color:#000000;color:{color}">&nbsp;■&nbsp;</span>'
     return f'<span style="color:{color}">■</span>'
+
+
+class ColorKey(QWidget):
+    """A colour bar with its limits, or a legend with the members of every class."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.bar = _Bar()
+        self.low, self.name, self.high = QLabel(), QLabel(), QLabel()
+        self.name.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.legend = QLabel()
+        self.legend.setWordWrap(True)
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setToolTip("Classes and how many atoms each has; the colours are those on the canvas")
+        self.bar.setToolTip("Colours from the 1st to the 99th hundredth of the values; beyond, the colour stays")
+        words = row_of(self.low, self.name, self.high, wide=self.name)
+        stacked(self, self.bar, words, self.legend).setSpacing(2)
+        self.show_coloring(None)
+
+    def show_coloring(self, coloring: Coloring | None) -> None:
+        """Explain these colours; nothing without any."""
+        numbers = coloring is not None and coloring.limits is not None
+        for widget in (self.bar, self.low, self.name, self.high):
+            widget.setVisible(numbers)
+        self.legend.setVisible(coloring is not None and not numbers)
+        if coloring is None:
+            return
+        if coloring.limits is not None:
+            low, high = coloring.limits
+            self.low.setText(f"{low:.3g}")
+            self.name.setText(coloring.name)
+            self.high.setText(f"{high:.3g}")
+            self.bar.show_colormap(coloring.colormap)
+            return
+        classes = [
+            f"{swatch(color, on_black=True)}&nbsp;{escape(name)}:&nbsp;{n}"
+            for name, color, n in coloring.classes[:SHOWN]
+        ]
+        more = len(coloring.classes) - SHOWN
+        self.legend.setText("&nbsp;&nbsp; ".join(classes) + (f" and {more} more" if more > 0 else ""))
+
+
+class _Bar(QWidget):
+    """A colour map from left to right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._picture = QPixmap()
+        self.setFixedHeight(BAR_HEIGHT)
+
+    def show_colormap(self, name: str) -> None:
+        from matplotlib import colormaps
+
+        row = np.ascontiguousarray((colormaps[name](np.linspace(0, 1, 256)) * 255).astype(np.uint8))
+        image = QImage(row.data, 256, 1, 4 * 256, QImage.Format.Format_RGBA8888)
+        self._picture = QPixmap.fromImage(image.copy())  # the image shares the array's memory
+        self.update()
+
+    def sizeHint(self) -> QSize:  # Qt's name
+        return QSize(120, BAR_HEIGHT)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # Qt's name
+        painter = QPainter(self)
+        painter.drawPixmap(self.rect(), self._picture)
+        painter.end()

@@ -15,9 +15,8 @@ from ...layers.identity import CHOSEN, note, token_of
 from ...layers.images import micrograph_from_layer
 from ...layers.open_runs import OpenRun, keep_run, unread_folder
 from ...layers.points import atoms_from_points, placement_of
-from .jobs import Job, Step
+from .jobs import Job, Step, import_torch
 from .sources import say_frame, source_image
-from .torch_loading import import_torch
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,18 +1,72 @@
-"""Controls for settings: their labels, tooltips, entries, limits and defaults are those of the fields."""
+"""Controls for settings, made from the fields; napari keeps what is chosen and lists it in Preferences."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import floor, log10
 from typing import Any
 
+from napari.settings import get_plugin_settings
+from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
 
 from ...core.fields import AUTOMATIC, Setting, settings_of
-from .memory import Control
 from .panel import Form, choice_of
 
+PLUGIN = "napari-vae"
+Control = QCheckBox | QComboBox | QSpinBox | QDoubleSpinBox
 MOST = 2**31 - 1  # that a box for whole numbers can hold
 MOST_WITH_DECIMALS = 1e6  # where a field has no limit
+
+
+def napari_settings(section: str) -> Any:
+    """What napari keeps under a key of ``configurations``, or None where the plugin is not installed or enabled."""
+    try:
+        return getattr(get_plugin_settings(PLUGIN), section)
+    except KeyError:
+        return None
+
+
+def remember(section: str, controls: Mapping[str, Control]) -> None:
+    """Set controls as they were left, and keep every change from now on.
+
+    Parameters
+    ----------
+    section : str
+        Key under ``configurations`` in the manifest.
+    controls : dict
+        Control of each property of that section; of a drop-down list the data of the entry is kept, as text.
+    """
+    settings = napari_settings(section)
+    if settings is None:
+        return
+    for name, control in controls.items():
+        _Remembered(control, settings, name)
+
+
+class _Remembered(QObject):
+    """Ties a control to one property of the settings, as long as the control lives."""
+
+    def __init__(self, control: Control, settings: Any, name: str) -> None:
+        super().__init__(control)
+        self._settings, self._name = settings, name
+        value = getattr(settings, name)
+        if isinstance(control, QCheckBox):
+            control.setChecked(value)
+            control.toggled.connect(self._keep)
+        elif isinstance(control, QComboBox):
+            index = next((i for i in range(control.count()) if str(control.itemData(i)) == value), 0)
+            control.setCurrentIndex(index)
+            control.currentIndexChanged.connect(self._keep_entry)
+        else:
+            control.setValue(value)
+            control.valueChanged.connect(self._keep)
+
+    def _keep(self, value: bool | int | float) -> None:
+        setattr(self._settings, self._name, value)
+
+    def _keep_entry(self, index: int) -> None:
+        setattr(self._settings, self._name, str(self.parent().itemData(index)))
 
 
 def add_settings(form: Form, cls: type, *names: str) -> dict[str, Control]:

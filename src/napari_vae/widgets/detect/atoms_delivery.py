@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +12,15 @@ from napari.layers import Points
 
 from ...core.placement import Placement
 from ...layers.edits import Earlier, Merged, Scope, edits_of, merge, places_of
-from ...layers.identity import LAYER, add_made, id_of, image_with, made_of, note
+from ...layers.identity import LAYER, add_made, id_of, image_with, made_of, note, ours
 from ...layers.points import KEY, LayerData, atoms_from_points, atoms_to_points
-from .points_state import PointsState
+from ...layers.tracks import tracks_to_layer
+from .points_state import PointsState, contents, set_aside
 from .steps import DetectionRequest
-from .undo import History
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 KEPT = "What you added, moved or deleted stays so."
 ALL_DELETED = "All that was found lies where you have deleted atoms; delete the layer to start afresh."
@@ -29,6 +31,7 @@ OWN_LAYER = (
 ELSEWHERE = (
     "The earlier atoms stay as they are, since the image has moved since; the new ones are in a layer of their own."
 )
+STEPS = 5  # that can be taken back; each holds a copy of all points
 
 
 def deliver(
@@ -135,3 +138,79 @@ def _update(layer: Points, before: PointsState, merged: Merged, layer_data: Laye
     if sorted_out and (mapped or "sublattice" not in before.features):
         layer.border_color_cycle = layer_data[1]["border_color_cycle"]
         layer.border_color = "sublattice"
+
+
+@dataclass(frozen=True)
+class _Step:
+    layer: Points
+    before: PointsState | None  # None: the detection made the layer
+    name: str
+    after: str  # contents that the detection left
+
+
+class History:
+    """Detections that can be taken back, of one viewer."""
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._steps: list[_Step] = []
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def note(self, layer: Points, before: PointsState | None) -> None:
+        """Remember a detection that is now in `layer`, which was like `before`."""
+        self._steps = [*self._steps[1 - STEPS :], _Step(layer, before, layer.name, contents(layer))]
+
+    def undo(self) -> str:
+        """Take the last detection back; returns a sentence on what was done."""
+        step, layers = self._steps.pop(), self._viewer.layers
+        there = step.layer in layers
+        kept = ""
+        if there and contents(step.layer) != step.after:
+            kept = f" What you changed since is kept in “{step.layer.name}, edited”, which is hidden."
+        if step.before is None:
+            if not there:
+                return f"There was nothing to undo: “{step.name}” is deleted already."
+            if kept:
+                set_aside(self._viewer, step.layer)
+            else:
+                layers.remove(step.layer)
+            return f"The detection of “{step.name}” is undone.{kept}"
+        if not there:
+            step.before.restore(step.layer)
+            layers.append(step.layer)
+            return f"“{step.name}” was deleted meanwhile; it is back as it was before the last detection."
+        if kept:
+            set_aside(self._viewer, PointsState.of(step.layer).layer(step.layer.name))
+        step.before.restore(step.layer)
+        layers.selection = [step.layer]
+        return f"“{step.layer.name}” is as it was before the last detection.{kept}"
+
+
+def show_tracks(viewer: Any, atoms: pd.DataFrame, points: Any, placement: Placement) -> None:
+    """Show the tracks of atoms that were followed, behind their points; earlier ones go with the points they were of.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    atoms : DataFrame
+        With the column ``track`` if the atoms were followed.
+    points : Points layer
+        Of these atoms, as `deliver` made it.
+    placement : Placement
+        Of the movie.
+    """
+    there = {ours(layer).get("tracks") for layer in viewer.layers}
+    for layer in made_of(viewer.layers, ("tracks",)):
+        if ours(layer)["of"] not in there:
+            viewer.layers.remove(layer)
+    source, image = ours(points)["source"], ours(points)["image"]
+    found = tracks_to_layer(atoms, placement, name=f"tracks of {source}") if "track" in atoms else None
+    if found is None:
+        return
+    ticket = uuid4().hex  # points of another detection may lie at the same places
+    note(points, tracks=ticket)
+    add_made(viewer, found, source=source, image=image, of=ticket)
+    viewer.layers.move(viewer.layers.index(points), -1)
+    viewer.layers.selection = [points]

@@ -18,11 +18,11 @@ from ...layers.images import micrograph_from_layer
 from ...layers.points import BORDER, KEY, atoms_from_points, blank_row, latent_style, placement_now, placement_of
 from ..common.jobs import Job
 from ..common.layer_box import LayerBox
-from ..common.memory import remember
 from ..common.panel import Form, choice_of, sentence, side_by_side, stacked
 from ..common.progress_box import ProgressBox, refusing
+from ..common.setting_controls import remember
 from ..common.sources import image_below, is_atoms, say_frame, source_image
-from .crystal_steps import CrystalRequest, crystal_steps
+from .steps import CrystalRequest, crystal_steps
 
 if TYPE_CHECKING:
     from ...crystal.description import Crystal

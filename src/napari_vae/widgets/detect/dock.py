@@ -21,13 +21,11 @@ from ..common.guide import Dock
 from ..common.jobs import Job
 from ..common.panel import button_of, folded
 from ..common.progress_box import ProgressBox, refusing
-from .atoms_delivery import deliver
+from .atoms_delivery import History, deliver, show_tracks
 from .crystal_box import CrystalBox
 from .form import DetectForm
 from .preview import Preview
 from .steps import Candidates, DetectionRequest, candidate_steps, detect_steps
-from .track_lines import show_tracks
-from .undo import History
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,11 +15,10 @@ from ...layers.images import micrograph_from_layer
 from ...layers.points import placement_of
 from ..common.drawn_region import ALL, REGION, WhereBox
 from ..common.layer_box import LayerBox
-from ..common.memory import remember
 from ..common.panel import Form, choice_of, side_by_side
 from ..common.pixel_size_box import TOOLTIP as PIXEL_SIZE_TOOLTIP
 from ..common.pixel_size_box import PixelSizeBox
-from ..common.setting_controls import add_settings
+from ..common.setting_controls import add_settings, remember
 from ..common.sources import is_source_image
 from .spacing_box import SpacingBox
 from .steps import Candidates, DetectionRequest

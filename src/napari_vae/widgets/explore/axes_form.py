@@ -1,4 +1,4 @@
-"""Which layer is explored, and which of its columns are the axes and the colour."""
+"""What is plotted: the explored layer, its image, its columns as axes and colour, and what a drag does there."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from typing import Any
 import pandas as pd
 from napari.layers import Points
 from qtpy.compat import isalive
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QButtonGroup, QComboBox, QPushButton, QWidget
 
 from ...layers.identity import CHOSEN, note, token_of
 from ...layers.table import color_columns, has_table, numeric_columns
 from ..common.layer_box import LayerBox
-from ..common.panel import Form, make_narrow, offer, row_of, side_by_side
+from ..common.panel import Form, button_of, make_narrow, offer, row_of, side_by_side
 from ..common.sources import image_below, is_source_image
 
 UNKNOWN = "not known"
+MODES = {
+    "Move": ("pan", "Drag moves the view, the wheel zooms; click a point to select it"),
+    "Lasso": ("lasso", "Drag around points to select them; Shift adds, Alt takes away"),
+    "Box": ("rectangle", "Drag a rectangle over points to select them; Shift adds, Alt takes away"),
+}
 
 
 class ImageBox(LayerBox):
@@ -120,3 +125,26 @@ def _color_to_begin_with(table: pd.DataFrame) -> str:
     """The classes where there are any, else the first latent."""
     names = color_columns(table)
     return next((name for name in ("class_name", "class", *numeric_columns(table)) if name in names), names[0])
+
+
+class PlotTools(QWidget):
+    """A row of buttons, of the first three of which one is down."""
+
+    mode_changed = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.modes = QButtonGroup(self)
+        for text, (mode, tip) in MODES.items():
+            button = button_of(text, tip)
+            button.setCheckable(True)
+            button.setProperty("mode", mode)
+            self.modes.addButton(button)
+        self.modes.buttons()[0].setChecked(True)
+        self.fit = button_of("Fit", "Show all points again, after moving or zooming")
+        self.clear = button_of("Clear", "Select nothing, here and on the canvas")
+        self.setLayout(row_of(*self.modes.buttons(), self.fit, self.clear))
+        self.modes.buttonClicked.connect(self._on_mode)
+
+    def _on_mode(self, button: QPushButton) -> None:
+        self.mode_changed.emit(button.property("mode"))

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QColorDialog, QComboBox, QGridLayout, QLin
 
 from ...analysis.classes import Classes
 from ...core.errors import InputError
-from ..common.column_box import LABEL
+from ..common.layer_box import LABEL
 from ..common.panel import row_of, sentence, stacked
 from .class_column import ClassColumn, ColumnState
 from .class_list import ClassList

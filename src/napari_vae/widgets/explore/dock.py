@@ -18,23 +18,20 @@ from ...core.placement import Placement
 from ...layers.open_runs import OpenRun, run_of
 from ...layers.points import LayerData, carried
 from ...layers.table import check_plottable, table_of
-from ..common.color_key import ColorKey
 from ..common.guide import Dock, MorePages
 from ..common.panel import folded, sentence
+from ..common.plot import ColorKey
 from ..common.run_loading import RunLoader
 from ..common.scatter_plot import ScatterPlot
-from .axes_form import AxesForm
+from .axes_form import AxesForm, PlotTools
 from .class_column import ClassColumn
 from .class_section import ClassSection
-from .figure_section import FigureSection
-from .figure_source import figure_data
-from .hover_card import HoverCard, Pixels
+from .figure_section import FigureSection, figure_data
+from .hover_card import HoverCard, Pixels, pixels_around
 from .linking import LayerLink
 from .made_layers import LayerMaker
 from .manifold_section import ManifoldSection
-from .plot_tools import PlotTools
 from .quality_section import QualitySection
-from .surroundings import pixels_around
 
 if TYPE_CHECKING:
     from ...analysis.figures import FigureData

@@ -10,9 +10,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
 from ...layers.table import AXES, numeric_columns
-from ..common.jobs import Job, Step
+from ..common.jobs import Job, Step, import_clustering
 from ..common.panel import button_of, choice_of, counter, row_of, sentence, stacked
-from ..common.torch_loading import import_clustering
 
 METHODS = {"gmm": "Gaussian mixture", "kmeans": "k-means", "hdbscan": "density (HDBSCAN)"}
 LIST_HEIGHT = 84

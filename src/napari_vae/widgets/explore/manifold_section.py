@@ -6,20 +6,81 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from ...layers.open_runs import OpenRun
 from ...layers.points import KEY, LayerData
 from ...models.components import Freedom
 from ...runs.decoding import class_names_of, draw, freedoms, grid, traverse
-from ..common.panel import Form, button_of, sentence, stacked
+from ..common.panel import Form, button_of, row_of, sentence, stacked
 from .hover_card import picture_of
-from .knobs import Knob
 
+STEPS = 200
 SIDE = 140  # px
 TILES = 9  # along each side of the grid behind the plot
 NO_RUN = "No model is open for this layer. Train one on it, or load a model that was saved."
+
+
+class Knob(QWidget):
+    """One number between two others.
+
+    Parameters
+    ----------
+    low, high : float
+    value : float
+        At first, and after a double-click on the name.
+    unit : str
+        Behind the value.
+    whole : bool
+        Whether there is nothing between whole numbers.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        name: str,
+        low: float,
+        high: float,
+        value: float,
+        unit: str,
+        tooltip: str,
+        whole: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.name, self.low, self.high, self._unit = name, low, high, unit
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, round(high - low) if whole else STEPS)
+        self.slider.setAccessibleName(name)
+        self._words = QLabel()
+        self._words.setMinimumWidth(self._words.fontMetrics().horizontalAdvance("−0.00 px"))
+        self._words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.setToolTip(tooltip)
+        label = QLabel(name)
+        label.setMinimumWidth(label.fontMetrics().horizontalAdvance("strain xx"))
+        self.setLayout(row_of(label, self.slider, self._words, wide=self.slider))
+        self.set_value(value)
+        self.slider.valueChanged.connect(self._on_moved)
+
+    @property
+    def value(self) -> float:
+        """Where the slider stands."""
+        return self.low + (self.high - self.low) * self.slider.value() / self.slider.maximum()
+
+    def set_value(self, value: float) -> None:
+        """Move the slider; ``changed`` keeps still."""
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(round(self.slider.maximum() * (value - self.low) / ((self.high - self.low) or 1.0)))
+        self._say()
+
+    def _on_moved(self, step: int) -> None:
+        self._say()
+        self.changed.emit()
+
+    def _say(self) -> None:
+        self._words.setText(f"{self.value:.2f} {self._unit}".strip())
 
 
 class ManifoldSection(QWidget):

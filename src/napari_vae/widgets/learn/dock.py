@@ -6,19 +6,18 @@ from typing import Any
 
 from qtpy.QtWidgets import QWidget
 
+from ..common.canvas import WindowSquare
 from ..common.guide import Dock
 from ..common.jobs import Job
 from ..common.panel import button_of, folded
 from ..common.progress_box import ProgressBox, refusing
-from ..common.window_square import WindowSquare
 from .instrument_box import InstrumentBox
 from .learned_layers import LearnedLayers
 from .live_view import LiveView
 from .plan_form import PlanForm
 from .record_box import RecordBox
-from .reopening import read_record
 from .session import Session, Snapshot
-from .setup_form import SetUpForm
+from .setup_form import SetUpForm, read_record
 from .steps import begin_and_run_steps, begin_steps, load_run_steps, run_steps, suggest_steps
 
 SETUP = "Images, places, target and first measurements; fixed from the first step to Start over"

@@ -16,9 +16,8 @@ from ...learning.config import ExplorationConfig
 from ...learning.explore.stopping import Stopping
 from ..common.data_form import Source
 from ..common.drawn_region import HOW_TO_DRAW, WHICH, drawn_polygons
-from ..common.memory import remember
 from ..common.panel import Form, choice_of, counter, offer, row_of, side_by_side
-from ..common.setting_controls import add_settings, control_of
+from ..common.setting_controls import add_settings, control_of, remember
 from .target_form import CLASS, EVERYWHERE, Purpose
 
 RANDOM, SPREAD, REGION, SELECTED = "random", "spread", "region", "selected"

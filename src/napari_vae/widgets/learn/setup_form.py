@@ -1,20 +1,49 @@
-"""What an exploration begins with: images, places, what describes them, the target, the first measurements."""
+"""What an exploration begins with: images, places, what describes them, target, where to start; set as in a record."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QWidget
 
+from ...core.errors import InputError
+from ...learning.config import DeepKernelConfig, ExplorationConfig
+from ...models.config import TrainConfig
 from ..common.data_form import DataForm
-from ..common.panel import column_of, folded, stacked
+from ..common.panel import Form, column_of, folded, stacked
+from ..common.setting_controls import add_settings, remember, set_value, values_of
 from .features_form import FeaturesForm
-from .kernel_form import KernelForm
-from .plan_form import PlanForm, StartForm
+from .plan_form import OF_KNOWLEDGE, PlanForm, StartForm
 from .steps import SetUp
-from .target_form import TargetForm
+from .target_form import CLASS, EVERYWHERE, LARGEST, NEAR, SMALLEST, Purpose, TargetForm
+
+if TYPE_CHECKING:
+    from ...learning.explore.record import Record
+    from .plan_form import PlanForm
+
 
 ADVANCED = "Further channels, and the network that learns from the measurements; a first look does not need it"
+KINDS = {"real": "numbers", "angle": "angles", "class": "classes"}
+
+
+class KernelForm(Form):
+    """The network, its embedding, the kernel on it, and where and how all this is computed; ``controls`` by name."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        names = ("network", "embedding_dim", "kernel", "ensemble", "fine_tune")
+        self.controls = add_settings(self, DeepKernelConfig, *names)
+        self.controls["embedding_dim"].setValue(2)  # one less than in the library: as many as the plot shows
+        self.controls["fine_tune"].setText("train the encoder further")
+        (self.kappa,) = add_settings(self, ExplorationConfig, "kappa").values()
+        self.controls |= add_settings(self, TrainConfig, "device") | add_settings(self, DeepKernelConfig, "seed")
+        kept = {"embedding_dim": "embedding"}
+        self.kept = {kept.get(name, name): control for name, control in self.controls.items()} | {"kappa": self.kappa}
+        remember("learning", self.kept)
+
+    def model(self) -> dict[str, Any]:
+        """Arguments of `DeepKernelGP`."""
+        return values_of(self.controls)
 
 
 class SetUpForm(QWidget):
@@ -67,3 +96,39 @@ class SetUpForm(QWidget):
         points = self.data.atoms.layer()
         self.features.follow(points)
         self.target.follow(points)
+
+
+def read_record(folder: str, form: SetUpForm, plan: PlanForm) -> None:
+    """Choose the goal, the acquisition and the deep kernel of a record; the target stays as it is chosen.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no record, or its goal does not suit the chosen target.
+    """
+    from ...learning.explore.record import Record
+
+    record = Record.load(folder)
+    target, kernel = form.target, form.kernel
+    kind, classes = target.kind(), target.classes()
+    if record.settings["kind"] != kind:
+        words = KINDS[record.settings["kind"]]
+        raise InputError(f"The record is of a target of {words}; choose that target first, then open the record.")
+    target.choose_purpose(_purpose(record, classes))
+    plan.choose(record.settings["acquisition"], record.settings["batch"])
+    kernel.kappa.setValue(record.settings["kappa"])
+    for name, control in kernel.controls.items():
+        set_value(control, record.settings["model"].get(name))
+
+
+def _purpose(record: Record, classes: tuple[str, ...]) -> Purpose:
+    wanted = record.settings["goal"]
+    if record.settings["acquisition"] in OF_KNOWLEDGE:
+        return Purpose(EVERYWHERE)
+    if record.settings["kind"] == "class":
+        if not 0 <= int(wanted) < len(classes):
+            raise InputError("The record looks for a class that the chosen target does not have; choose its target.")
+        return Purpose(CLASS, sought=classes[int(wanted)])
+    if wanted in (LARGEST, SMALLEST):
+        return Purpose(wanted)
+    return Purpose(NEAR, float(wanted))

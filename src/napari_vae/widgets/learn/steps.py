@@ -16,8 +16,7 @@ from ...layers.points import KEY
 from ...layers.targets import LayerTarget, Target
 from ...patches.patches import extract_patches
 from ..common.data_form import MINIMUM, Source
-from ..common.jobs import Step
-from ..common.torch_loading import import_torch, spare_core
+from ..common.jobs import Step, import_torch, spare_core
 from .features_form import Features
 from .session import Session, Snapshot
 from .target_form import Purpose

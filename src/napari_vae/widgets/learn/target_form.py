@@ -15,8 +15,7 @@ from ...core.errors import InputError
 from ...core.placement import Placement
 from ...layers.points import KEY
 from ...layers.targets import LayerTarget, Target, column_target, labels_in
-from ..common.column_box import ColumnBox
-from ..common.layer_box import FollowsPoints, follow_layers
+from ..common.layer_box import ColumnBox, FollowsPoints, follow_layers
 from ..common.panel import Form, offer, sentence
 from ..common.sources import is_source_image
 

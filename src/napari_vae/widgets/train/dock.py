@@ -8,19 +8,17 @@ from qtpy.QtWidgets import QWidget
 
 from ...models.kinds import KINDS, Kind
 from ...workflow.advice import Advice
+from ..common.canvas import WindowSquare
 from ..common.data_form import DataForm, Source
 from ..common.guide import Dock
 from ..common.jobs import Job, Steps
 from ..common.panel import column_of, folded, row_of, side_by_side
 from ..common.progress_box import ProgressBox, refusing
-from ..common.window_square import WindowSquare
 from .advice_box import AdviceBox
 from .delivery import Delivery
 from .given_form import GivenForm
 from .label_box import LabelBox
-from .legend import Legend
-from .loss_plot import LossPlot
-from .manifold_view import ManifoldView
+from .live_view import Legend, LossPlot, ManifoldView
 from .model_form import ModelForm
 from .run_box import RunBox
 from .steps import Described, Loaded, advise_steps, apply_steps, load_steps, train_steps

@@ -17,9 +17,8 @@ from ...core.placement import Placement
 from ...layers.points import KEY, placement_of
 from ...models.given import Given
 from ...models.kinds import Kind
-from ..common.column_box import LABEL, ColumnBox
 from ..common.data_form import Source
-from ..common.layer_box import FollowsPoints, follow_layers
+from ..common.layer_box import LABEL, ColumnBox, FollowsPoints, follow_layers
 from ..common.panel import Form, sentence
 
 SHOWN = 4  # names of classes in the words below the row

@@ -14,7 +14,7 @@ from ...core.class_colors import class_colors, class_name
 from ...core.errors import InputError
 from ...core.placement import Placement
 from ..common.canvas import go_to, show_classes
-from ..common.column_box import LABEL
+from ..common.layer_box import LABEL
 from ..common.panel import button_of, row_of, stacked
 from .given_form import GivenForm
 

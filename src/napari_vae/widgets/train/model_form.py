@@ -10,9 +10,8 @@ from ...core.fields import settings_of
 from ...models.components import COMPONENTS
 from ...models.config import PRESETS, ModelConfig, TrainConfig
 from ...models.kinds import KINDS
-from ..common.memory import remember
 from ..common.panel import Form, choice_of, side_by_side
-from ..common.setting_controls import add_settings, values_of
+from ..common.setting_controls import add_settings, remember, values_of
 
 FIRST = "rvae"
 CUSTOM = "as chosen below"

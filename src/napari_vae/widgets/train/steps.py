@@ -11,8 +11,7 @@ from ...layers.points import LayerData
 from ...models.config import ModelConfig, TrainConfig
 from ...patches.patches import Patches, extract_patches
 from ..common.data_form import MINIMUM, Source
-from ..common.jobs import Step
-from ..common.torch_loading import import_torch, spare_core
+from ..common.jobs import Step, import_torch, spare_core
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,0 +1,111 @@
+"""What a training shows: curves of the loss, the plane of latents, and what the colours of its result mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QLabel, QWidget
+
+from ...core.class_colors import class_colors
+from ...runs.planes import tile
+from ..common.panel import stacked
+from ..common.plot import BLUE, ORANGE, StillPlot, swatch
+from .steps import Described
+
+HEIGHT = 170
+CURVES = {"reconstruction": BLUE, "kl": ORANGE}
+CAPTION = (
+    f"loss in nats per epoch: {swatch(CURVES['reconstruction'])} reconstruction, {swatch(CURVES['kl'])} KL of latents"
+)
+TOOLTIP = (
+    "Loss per window, in nats (a unit of information), against the number of the epoch. Blue: what the "
+    "reconstruction misses, above what no model could redraw. Orange: how much the latents hold about a window "
+    "(KL). Both flatten when training is done; press Stop when they do."
+)
+SIDE = 170
+SHOWN = 16  # classes; there are no more colours than that
+
+
+class LossPlot(QWidget):
+    """Two curves on one axis; set from the rows of a training's history."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setToolTip(TOOLTIP)
+        self.setFixedHeight(HEIGHT)
+        self.setMinimumWidth(150)
+        self._plot = StillPlot(self)
+        self._plot.setLogMode(y=True)  # the two differ by orders of magnitude
+        self._plot.getAxis("left").setWidth(34)
+        self.curves = {
+            key: self._plot.plot(pen=pg.mkPen(color, width=2), symbolBrush=color, symbolPen=None, symbolSize=4)
+            for key, color in CURVES.items()
+        }
+        caption = QLabel(CAPTION)
+        caption.setWordWrap(True)
+        stacked(self, self._plot, caption, wide=self._plot).setSpacing(2)
+        self.show_history(())
+
+    def show_history(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Draw the columns ``reconstruction`` and ``kl`` of `rows` against ``epoch``; no axes without rows."""
+        self._plot.getPlotItem().setVisible(bool(rows))
+        epochs = np.array([row["epoch"] for row in rows], dtype=float)
+        for key, curve in self.curves.items():
+            curve.setData(epochs, np.array([row[key] for row in rows], dtype=float), connect="finite")
+
+
+class ManifoldView(QLabel):
+    """Shows tiles (n, n, H, W), or (n, n, C, H, W), as large as fits."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setFixedSize(SIDE, SIDE)
+        self.setToolTip("What the model draws as the first two latents run from low to high: right z1, up z2")
+
+    def show_tiles(self, tiles: npt.NDArray[Any]) -> None:
+        """Draw the tiles, from their darkest to their brightest pixel."""
+        values = tile(tiles)
+        low, high = float(values.min()), float(values.max())
+        grey = np.ascontiguousarray((values - low) * (255 / ((high - low) or 1)), dtype=np.uint8)
+        image = QImage(grey.data, grey.shape[1], grey.shape[0], grey.shape[1], QImage.Format.Format_Grayscale8)
+        picture = QPixmap.fromImage(image.copy())  # the image shares the array's memory
+        self.setPixmap(
+            picture.scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
+        )
+
+
+class Legend(QLabel):
+    """One paragraph on the points and one on the classes; hidden until there is a result."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setToolTip("Colours of the points and of the classes on the image; click on a layer to change its colours")
+        self.hide()
+
+    def show_result(self, result: Described) -> None:
+        """Name the latent that colours the points, and the colour and number of members of every class."""
+        counts = result.classes.value_counts().sort_index()
+        names, colors = (
+            result.names or range(int(result.classes.max()) + 1),
+            class_colors(int(result.classes.max()) + 1),
+        )
+        classes = "&nbsp;&nbsp; ".join(
+            f"{swatch(colors[number], on_black=True)}&nbsp;{escape(str(names[number]))}:&nbsp;{n}"
+            for number, n in list(counts.items())[:SHOWN]
+        )
+        more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
+        self.setText(
+            f"Points: {result.latents.columns[0]}, as on the colour bar.<br>"
+            f"Classes, with their {result.source.noun}: {classes}{more}"
+        )
+        self.show()
