@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import napari_vae as nv
-from napari_vae.runs.planes import tile
+from napari_vae.runs.decoding import tile
 
 COLOURS = np.array(["#4477aa", "#ccbb44", "#ee6677", "#228833"])
 N = 1000  # cards per suit

@@ -10,7 +10,7 @@ from napari_vae import ModelConfig, TrainConfig, fit, samples
 from napari_vae.analysis.classes import Classes
 from napari_vae.analysis.coloring import color_by
 from napari_vae.analysis.labelling import labels_of
-from napari_vae.batch.names import places
+from napari_vae.batch.inputs import places
 from napari_vae.core.class_colors import CLASS_COLORS
 from napari_vae.core.clusters import cluster
 from napari_vae.core.errors import InputError

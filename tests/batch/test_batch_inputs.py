@@ -8,8 +8,7 @@ import pytest
 
 import napari_vae as nv
 from counting import NAMES
-from napari_vae.batch.inputs import find_files
-from napari_vae.batch.names import MOST, places
+from napari_vae.batch.inputs import MOST, find_files, places
 
 
 @pytest.fixture

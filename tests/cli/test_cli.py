@@ -10,7 +10,7 @@ import pytest
 
 import napari_vae as nv
 from command_line import FAST, last_line
-from napari_vae.batch.names import places
+from napari_vae.batch.inputs import places
 from napari_vae.io.reading import FORMATS
 
 COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open", "figures", "export", "explore")

@@ -33,7 +33,7 @@ from napari_vae.layers.results import result_layers
 from napari_vae.models.config import ModelConfig
 from napari_vae.models.given import Scale
 from napari_vae.patches.patches import extract_patches
-from napari_vae.runs.planes import tile
+from napari_vae.runs.decoding import tile
 
 TURNED = {
     "scale": (0.02, 0.02),

@@ -14,10 +14,9 @@ from napari_vae.analysis.upright import has_pose
 from napari_vae.learning.gp.candidates import limits
 from napari_vae.learning.gp.networks import RunEncoder
 from napari_vae.models import conventions as settling
-from napari_vae.models.conventions import set_conventions
+from napari_vae.models.conventions import inversion_centres, looks_same, set_conventions, symmetry_order
 from napari_vae.models.gauge import SHRINK, Gauge
 from napari_vae.models.pose import Pose
-from napari_vae.models.symmetry import inversion_centres, looks_same, symmetry_order
 
 CARDS = samples.cards(10, max_angle=60, max_shear=5, size=16)
 QUICK = TrainConfig(epochs=1, device="cpu")

@@ -12,9 +12,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
 from napari_vae import InputError, ModelConfig, TrainConfig, TrainingError, fit, load_run, samples
+from napari_vae.models.conventions import inversion_centres
 from napari_vae.models.gauge import Gauge
 from napari_vae.models.pose import Pose, sample_canonical
-from napari_vae.models.symmetry import inversion_centres
 from napari_vae.training.batches import Batches
 from napari_vae.training.step import TrainStep
 

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from napari_vae import ModelConfig, TrainConfig, fit, load_run
-from napari_vae.models.alignment import Aligned, even, left_over, odd
-from napari_vae.models.polarity import Polarity, one_way
+from napari_vae.models.polarity import Aligned, Polarity, even, left_over, odd, one_way
 from napari_vae.models.pose import Pose
 
 SIDE = 24

@@ -21,7 +21,7 @@ from napari_vae.training.curriculum import (
     Supervision,
     classes_of_groups,
 )
-from napari_vae.training.schedule import FLOOR, MAX_STEPS, MIN_STEPS, Schedule
+from napari_vae.training.step import FLOOR, MAX_STEPS, MIN_STEPS, Schedule
 
 
 def curriculum(name, n_steps=1000, *, goes_on=False, **train):

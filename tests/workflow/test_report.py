@@ -11,8 +11,7 @@ import pytest
 import napari_vae as nv
 from napari_vae.analysis.figures.micrographs import round_length
 from napari_vae.workflow.archive import Analysis
-from napari_vae.workflow.report import table_html, write_report
-from napari_vae.workflow.report_figures import figures
+from napari_vae.workflow.report import figures, table_html, write_report
 
 NASTY = "<script>alert('x')</script> & \"co\""
 

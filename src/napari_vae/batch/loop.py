@@ -27,8 +27,7 @@ from ..workflow.records import (
     write_record,
 )
 from .frames import let_go
-from .inputs import Patterns, find_files, is_open, listed
-from .names import places
+from .inputs import Patterns, find_files, is_open, listed, places
 from .outcomes import EARLIER, BatchProgress, Found, Job, Outcome, Parted, StoppedError, Task
 from .scheduler import runner
 from .summary import check_summary, write_summary

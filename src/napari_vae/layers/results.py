@@ -13,7 +13,7 @@ from ..analysis.cells import CELL_RADIUS
 from ..core.micrograph import Micrograph
 from ..core.placement import Placement
 from ..patches.patches import Patches, paste_patches, symbol_spacing
-from ..runs.planes import class_manifolds, side_by_side
+from ..runs.decoding import class_manifolds, side_by_side
 from .points import KEY, LayerData, classes_to_labels, latents_to_points
 
 if TYPE_CHECKING:

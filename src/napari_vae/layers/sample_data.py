@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import samples
-from ..runs.planes import tile
+from ..runs.decoding import tile
 from .images import image_layer
 from .points import KEY, LayerData
 

@@ -42,13 +42,12 @@ from .decoders import canvas_side, make_decoder
 from .draws import Draws
 from .evidence import Evidence, Explanation, Target
 from .gauge import Gauge
-from .hypotheses import Look, Tried, Weighed
 from .likelihood import make_likelihood
 from .networks import Encoder, PoseHead, mlp, pad_to_square, shrink
 from .observed import make_known
 from .polarity import Polarity, one_way
 from .pose import Pose, circular_means, wrap
-from .posterior import Content, PosePosterior, PoseReader
+from .posterior import Content, Look, PosePosterior, PoseReader, Tried, Weighed
 
 COARSE, COARSE_SIGNAL = 24, 256  # side of the images, or signals, that the encoder sees, in samples
 GLANCE = 16  # side of those by which the orientations are ranked

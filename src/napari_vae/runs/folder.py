@@ -21,8 +21,8 @@ from ..io.json_files import MOST_BYTES, read_json
 from ..io.regular import regular_file
 from ..models.config import ModelConfig, TrainConfig
 from ..models.given import Scale
+from ..models.networks import are_finite, load_weights
 from ..models.vae import InvariantVAE
-from ..models.weights import are_finite, load_weights
 
 FORMAT = 1
 Side = Annotated[Whole, about(ge=1, le=4096)]  # of a window, in pixels

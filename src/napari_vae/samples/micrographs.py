@@ -12,9 +12,8 @@ import pandas as pd
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from ..crystal.deformation import strain_of
-from .crystals import Crystal, Layout, crystal_site_names, graphene, perovskite
+from .crystals import Crystal, Layout, StrainField, crystal_site_names, graphene, perovskite
 from .scan import Scan, contamination, render
-from .strain_field import StrainField
 
 Array = npt.NDArray[np.float64]
 

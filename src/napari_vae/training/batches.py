@@ -11,8 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..models.images import RESIDENT, Images
-from ..models.streaming import Streamed
+from ..models.images import RESIDENT, Images, Streamed
 
 HELD_OUT, MOST_HELD_OUT = 0.1, 500  # share and number of images that the model never learns from
 LOOK = 100  # images that are looked at at once, at least

@@ -19,7 +19,7 @@ from ..core.settings import Number, Saved, Whole, about
 from ..io.json_files import read_json
 from ..models.config import ModelConfig, TrainConfig
 from ..models.images import Images
-from ..models.weights import are_finite, load_weights
+from ..models.networks import are_finite, load_weights
 from ..runs.folder import OLD_COLUMNS
 from ..runs.run import Run
 from .curriculum import Teacher

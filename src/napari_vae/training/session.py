@@ -24,14 +24,12 @@ from ..models.evidence import Evidence, Explanation
 from ..models.images import Images
 from ..models.likelihood import Poisson
 from ..models.manifold import decode_manifold
-from ..models.networks import initialise
+from ..models.networks import are_finite, initialise
 from ..models.vae import InvariantVAE
-from ..models.weights import are_finite
 from .batches import Batches
 from .curriculum import Curriculum, Supervision
 from .processes import ALONE, Group
-from .schedule import Schedule
-from .step import TrainStep
+from .step import Schedule, TrainStep
 
 if TYPE_CHECKING:
     from ..runs.run import Run

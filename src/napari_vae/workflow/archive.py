@@ -23,8 +23,8 @@ from ..io.writing import read_table, write_image, write_table
 from ..models.columns import check_latents
 from ..models.config import ModelConfig
 from ..patches.patches import extract_patches, paste_patches, symbol_spacing
+from ..runs.decoding import class_manifolds, side_by_side
 from ..runs.folder import RunFile
-from ..runs.planes import class_manifolds, side_by_side
 from ..runs.run import load_run
 from .analysis_record import RECORD, TABLES, AnalysisFile, MicrographFile
 from .findings import Findings, describe

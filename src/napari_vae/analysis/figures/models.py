@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from ...core.class_colors import class_colors
 from ...core.errors import InputError
-from ...runs.planes import blocks_across, class_manifolds, tile
+from ...runs.decoding import blocks_across, class_manifolds, tile
 from .data import FigureData
 from .style import BLUE, FONT, INK, MARGIN, RED, SMALL, WIDTH, axes_at, new_figure, plain_frame, plot_frame
 

@@ -27,7 +27,7 @@ from ...core.progress import never
 from ...core.provenance import describe_versions
 from ...core.settings import Count, Number, Saved, checked, documented_by
 from ...io.json_files import read_json
-from ...models.weights import computable, load_weights
+from ...models.networks import computable, load_weights
 from ...runs.run import Run, load_run
 from ..config import DeepKernelConfig
 from .candidates import Floats, Prepared, plain_candidates

@@ -17,7 +17,7 @@ from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor, nn
 
 from ...core.errors import InputError, TrainingError
-from ...models.weights import are_finite
+from ...models.networks import are_finite
 from ..config import DeepKernelConfig
 from .candidates import Floats, Prepared
 from .networks import FeatureNetwork, RunEncoder

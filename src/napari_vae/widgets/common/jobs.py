@@ -142,7 +142,12 @@ def _thinned(events: Generator[Any, None, Any]) -> Generator[Any, None, Any]:
 
 
 def import_torch() -> None:
-    """Import torch; call it from a thread of its own."""
+    """Import torch without stopping the window; call it from a thread of its own.
+
+    Python keeps its global lock while it loads a compiled module, and torch's libraries take half a second: long enough
+    for a window to look frozen. Foreign functions called through ctypes run without the lock, so the libraries are
+    opened that way first; the import then finds them in place.
+    """
     if "torch" not in sys.modules and os.name == "posix":
         _open_libraries()
     import torch  # noqa: F401

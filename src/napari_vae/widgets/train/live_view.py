@@ -14,7 +14,7 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QLabel, QWidget
 
 from ...core.class_colors import class_colors
-from ...runs.planes import tile
+from ...runs.decoding import tile
 from ..common.panel import stacked
 from ..common.plot import BLUE, ORANGE, StillPlot, swatch
 from .steps import Described
