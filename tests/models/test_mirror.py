@@ -12,8 +12,9 @@ from scipy.linalg import expm
 
 from napari_vae import InputError, ModelConfig, TrainConfig, fit, load_run
 from napari_vae.analysis.upright import upright
+from napari_vae.models.decoders import pose_of
 from napari_vae.models.gauge import Gauge
-from napari_vae.models.pose import Pose, pose_of, sample_canonical
+from napari_vae.models.pose import Pose, sample_canonical
 from napari_vae.runs.decoding import draw, freedoms, traverse
 
 #: Columns of atoms: x, y (up) in pixels, and height.
@@ -135,16 +136,16 @@ def test_mirror_alone():
 
 def test_a_mirrored_pose_is_the_flipped_image():
     image = torch.rand(1, 1, 9, 9, generator=torch.Generator().manual_seed(0))
-    pose = pose_of(2, angle=[0, 90], shift=0, scale=1, strain=0, mirror=1)
+    pose = pose_of(2, {"angle": [0, 90], "mirror": 1})
     drawn = [sample_canonical(image, pose.rows(slice(row, row + 1)), (9, 9), (9, 9))[0, 0, 0] for row in (0, 1)]
     np.testing.assert_allclose(drawn[0], image[0, 0].flip(-1), atol=1e-5)
     np.testing.assert_allclose(drawn[1], np.rot90(image[0, 0].flip(-1)), atol=1e-5)
 
 
 def test_a_hand_is_0_or_1_and_none_is_0():
-    assert pose_of(1, 0, 0, 1, 0, mirror=np.nan).hand is None
+    assert pose_of(1, {"mirror": np.nan}).hand is None
     with pytest.raises(InputError, match="mirror must be 0"):
-        pose_of(1, 0, 0, 1, 0, mirror=0.5)
+        pose_of(1, {"mirror": 0.5})
 
 
 def test_what_was_seen_in_a_turned_and_mirrored_copy_is_seen_on_screen():

@@ -13,27 +13,21 @@ from ..core.errors import InputError, shown
 from ..core.fields import read_as
 from ..core.progress import Stage
 from ..core.settings import AutoCount
-from ..models.config import ModelConfig, TrainConfig
+from ..models.config import TrainConfig
 from .files import run_on_files, train_on_files
 from .options import (
     DETECTION,
-    MODEL,
     SHORT_TRAINING,
-    TRAINING,
     Atoms,
     Condition,
     Dataset,
     Files,
-    Labels,
-    Model,
     Overwrite,
     Scheduler,
     Sublattices,
-    Targets,
-    Window,
     asks,
-    given_of,
     names_in,
+    to_learn,
 )
 from .results import add_commands
 from .terminal import no_logs, one_line_errors, progress_bars, say
@@ -94,38 +88,20 @@ def demo(
     "From a few labels: [bold]napari-vae analyze survey.dm3 --atoms atoms.csv --model ss-rvae --labels species "
     "--out results[/]"
 )
-@asks(detection=DETECTION, model_settings=MODEL, training=TRAINING)
+@asks(job=to_learn)
 def analyze(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the results; of several files each gets its own in it.")],
-    model: Model = "rvae",
-    atoms: Atoms = None,
-    labels: Labels = None,
-    condition: Condition = None,
-    targets: Targets = None,
     classes: Annotated[
         str, typer.Option(help="How many classes to form of the latents of other models, or auto; 1 forms none.")
     ] = "auto",
-    window: Window = "auto",
-    dataset: Dataset = None,
     overwrite: Overwrite = False,
     *,
-    detection: dict[str, Any],
-    model_settings: dict[str, Any],
-    training: dict[str, Any],
+    job: dict[str, Any],
 ) -> None:
     """Detect atoms, train, encode, classify; write tables, images, pictures and report.html."""
-    job = batch.Analyze(
-        ModelConfig.preset(model, **model_settings),
-        TrainConfig(**training),
-        read_as("--window", window, AutoCount),
-        detection=detection,
-        dataset=dataset,
-        atoms=atoms,
-        given=given_of(labels, condition, targets),
-        n_classes=read_as("--classes", classes, AutoCount),
-    )
-    run_on_files(job, files, out, overwrite)
+    task = batch.Analyze(**job, n_classes=read_as("--classes", classes, AutoCount))
+    run_on_files(task, files, out, overwrite)
 
 
 @app.command(
@@ -175,36 +151,18 @@ def crystal(
     "One model of all: [bold]napari-vae train 'today/*.dm4' --together --out run[/]\n\n"
     "By two processes: [bold]torchrun --nproc-per-node 2 -m napari_vae train survey.dm3 --out run[/]"
 )
-@asks(detection=DETECTION, model_settings=MODEL, training=TRAINING)
+@asks(job=to_learn)
 def train(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the trained model; of several files each gets its own in it.")],
-    model: Model = "rvae",
-    atoms: Atoms = None,
-    labels: Labels = None,
-    condition: Condition = None,
-    targets: Targets = None,
-    window: Window = "auto",
-    dataset: Dataset = None,
     together: Annotated[bool, typer.Option("--together", help="One model of the windows of all files.")] = False,
     wait: Annotated[float, typer.Option(help="Seconds in which processes of torchrun must find each other.")] = 60.0,
     overwrite: Overwrite = False,
     *,
-    detection: dict[str, Any],
-    model_settings: dict[str, Any],
-    training: dict[str, Any],
+    job: dict[str, Any],
 ) -> None:
     """Train a model on the windows around the atoms of an image; of several files, one model each or one of all."""
-    job = batch.Train(
-        ModelConfig.preset(model, **model_settings),
-        TrainConfig(**training),
-        read_as("--window", window, AutoCount),
-        detection=detection,
-        dataset=dataset,
-        atoms=atoms,
-        given=given_of(labels, condition, targets),
-    )
-    train_on_files(job, files, out, overwrite, together, wait)
+    train_on_files(batch.Train(**job), files, out, overwrite, together, wait)
 
 
 @app.command(

@@ -6,17 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ..atoms.recipe import Options
-from ..core.fields import Setting, settings_of
+from ..core.fields import Setting, read_as, settings_of
+from ..core.settings import AutoCount
 from ..models.config import ModelConfig, TrainConfig
-
-if TYPE_CHECKING:
-    from ..models.columns import Names
-    from ..models.given import Given
 
 Files = Annotated[
     list[Path],
@@ -64,18 +61,31 @@ TRAINING = [*settings_of(TrainConfig).values()]
 SHORT_TRAINING = [setting for setting in TRAINING if setting.name in ("learning_rate", "device", "precision", "seed")]
 
 
-def asks(**groups: Sequence[Setting]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command an option for every setting of these groups; it is handed the values as a dict for each group."""
+def asks(
+    **groups: Sequence[Setting] | Callable[..., dict[str, Any]],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command an option for every setting of these groups; it is handed the values as a dict for each group.
 
-    def add_options(command: Callable[..., None]) -> Callable[..., None]:
+    A group may also be a function, whose parameters become options: what it returns is handed on.
+    """
+
+    def add_options(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
-        def asked(**given: Any) -> None:
+        def asked(**given: Any) -> Any:
             for group, settings in groups.items():
-                given[group] = {one.name: one.read(given.pop(one.name)) for one in settings}
-            command(**given)
+                if callable(settings):
+                    given[group] = settings(**{name: given.pop(name) for name in signature(settings).parameters})
+                else:
+                    given[group] = {one.name: one.read(given.pop(one.name)) for one in settings}
+            return command(**given)
 
         own = [one for one in signature(command, eval_str=True).parameters.values() if one.name not in groups]
-        options = [_option(setting, group) for group, settings in groups.items() for setting in settings]
+        options: list[Parameter] = []
+        for group, settings in groups.items():
+            if callable(settings):
+                options += [one.replace(kind=Parameter.KEYWORD_ONLY) for one in signature(settings).parameters.values()]
+            else:
+                options += [_option(setting, group) for setting in settings]
         asked.__signature__ = Signature([*own, *options])  # type: ignore[attr-defined]
         asked.__annotations__ = {one.name: one.annotation for one in (*own, *options)}
         return asked
@@ -86,13 +96,6 @@ def asks(**groups: Sequence[Setting]) -> Callable[[Callable[..., None]], Callabl
 def names_in(text: str | None) -> list[str]:
     """Names that are separated by commas."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]
-
-
-def given_of(labels: str | None, condition: str | None, targets: str | None) -> Given[Names]:
-    """Columns by name; of several the names are separated by commas."""
-    from ..models.columns import columns_of
-
-    return columns_of(labels, names_in(condition), names_in(targets))
 
 
 def _option(setting: Setting, group: str) -> Parameter:
@@ -108,3 +111,31 @@ def _option(setting: Setting, group: str) -> Parameter:
     )
     annotation: Any = Annotated[bool, option] if flag else Annotated[str | None, option]
     return Parameter(setting.name, Parameter.KEYWORD_ONLY, default=shown, annotation=annotation)
+
+
+@asks(detection=DETECTION, model_settings=MODEL, training=TRAINING)
+def to_learn(
+    model: Model = "rvae",
+    atoms: Atoms = None,
+    labels: Labels = None,
+    condition: Condition = None,
+    targets: Targets = None,
+    window: Window = "auto",
+    dataset: Dataset = None,
+    *,
+    detection: dict[str, Any],
+    model_settings: dict[str, Any],
+    training: dict[str, Any],
+) -> dict[str, Any]:
+    """What tasks that train a model have in common; of several columns the names are separated by commas."""
+    from ..models.columns import columns_of
+
+    return {
+        "model": ModelConfig.preset(model, **model_settings),
+        "train": TrainConfig(**training),
+        "window": read_as("--window", window, AutoCount),
+        "detection": detection,
+        "dataset": dataset,
+        "atoms": atoms,
+        "given": columns_of(labels, names_in(condition), names_in(targets)),
+    }

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
+from ..core.errors import InputError
 from .config import Invariance, ModelConfig
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import Tensor
 
     from .evidence import Explanation
     from .pose import Pose
 
+Array = npt.NDArray[Any]
+Column = Callable[[str, float], Array]  # of a latent table (N,) by its name, or a number throughout where there is none
 Window = tuple[int, int]  # rows and columns in pixels; one row is a signal, which shifts along x alone
 
 WIDEST = 16  # windows that the canonical image may be wide
@@ -54,6 +62,10 @@ class Component(ABC):
         Attribute of `Pose` that holds it.
     argument : str
         Of `Run.decode`.
+    neutral : float
+        Value of that argument that changes nothing.
+    shape : tuple of int
+        Of one value of it.
     units : dict of str to str
         Columns that it has in the latent table, and the unit of each.
     tooltip : str
@@ -69,6 +81,8 @@ class Component(ABC):
     name: ClassVar[Invariance]
     part: ClassVar[str]
     argument: ClassVar[str]
+    neutral: ClassVar[float] = 0.0
+    shape: ClassVar[tuple[int, ...]] = ()
     units: ClassVar[dict[str, str]]
     tooltip: ClassVar[str]
     numbers: ClassVar[int] = 1
@@ -106,6 +120,18 @@ class Component(ABC):
     def widened(self, width: float, config: ModelConfig) -> float:
         """How wide, in windows, a canonical image must be that would have to be `width` wide without it."""
         return width
+
+    def part_of(self, values: Array) -> Array:
+        """What `Pose` holds of values (N, …) of the argument; raises `InputError` for those that cannot be."""
+        return values
+
+    def matrix(self, column: Column) -> Array:
+        """What it does to points (row, column) of the object, (N, 2, 2) or (2, 2), by the columns of the table."""
+        return np.eye(2)
+
+    def offset(self, column: Column) -> Array | float:
+        """By how much it moves points (row, column) on screen, (N, 2), by the columns of the table."""
+        return 0.0
 
     @abstractmethod
     def columns(self, found: Explanation) -> dict[str, Tensor]:
@@ -171,6 +197,15 @@ class Rotation(Component):
         """The corners of a window lie √2 times as far out as its edges."""
         return width * math.sqrt(2)
 
+    def part_of(self, values: Array) -> Array:
+        """From degrees."""
+        return np.deg2rad(values)
+
+    def matrix(self, column: Column) -> Array:
+        """Counter-clockwise on screen, where rows run down."""
+        cos, sin = np.cos(angle := np.deg2rad(column("angle", 0.0))), np.sin(angle)
+        return _matrices(cos, -sin, sin, cos)
+
     def columns(self, found: Explanation) -> dict[str, Tensor]:
         """The angle in degrees."""
         return {"angle": found.pose.degrees()[:, 0], "angle_sd": found.pose_sd[self.name][:, 0].rad2deg()}
@@ -183,7 +218,7 @@ class Rotation(Component):
 class Translation(Normal):
     """The shift on screen."""
 
-    name, part, argument = "translation", "shift", "shift"
+    name, part, argument, shape = "translation", "shift", "shift", (2,)
     units: ClassVar = {"shift_y": "px", "shift_x": "px"}
     tooltip = (
         "Every atom may lie off the centre of its window: the shift is found, in px, and kept out of the "
@@ -210,6 +245,14 @@ class Translation(Normal):
         """Two standard deviations to either side."""
         return width + 4 * config.shift_prior
 
+    def part_of(self, values: Array) -> Array:
+        """From (row, column)."""
+        return values[..., ::-1]
+
+    def offset(self, column: Column) -> Array:
+        """The shift."""
+        return np.stack([column("shift_y", 0.0), column("shift_x", 0.0)], -1)
+
     def columns(self, found: Explanation) -> dict[str, Tensor]:
         """The shift on screen in pixels."""
         sd = found.pose_sd[self.name]
@@ -231,7 +274,7 @@ class Translation(Normal):
 class Scale(Normal):
     """The size, by its logarithm."""
 
-    name, part, argument, largest = "scale", "log_scale", "scale", math.log(2.5)
+    name, part, argument, neutral, largest = "scale", "log_scale", "scale", 1.0, math.log(2.5)
     units: ClassVar = {"scale": ""}
     tooltip = (
         "Every atom may be larger or smaller: the factor is found, 1 for the mean, and kept out of the latents. "
@@ -241,6 +284,16 @@ class Scale(Normal):
     def widened(self, width: float, config: ModelConfig) -> float:
         """One standard deviation."""
         return width * math.exp(min(config.scale_prior, WIDEST))
+
+    def part_of(self, values: Array) -> Array:
+        """The logarithm."""
+        if (values <= 0).any():
+            raise InputError("A scale must be above 0; 1 leaves the size as it is.")
+        return np.log(values)
+
+    def matrix(self, column: Column) -> Array:
+        """The factor in both directions."""
+        return column("scale", 1.0)[:, None, None] * np.eye(2)
 
     def columns(self, found: Explanation) -> dict[str, Tensor]:
         """The factor."""
@@ -255,7 +308,7 @@ class Scale(Normal):
 class Strain(Normal):
     """Traceless strain in the object's own frame; auxiliary in models of rotation without it, see `curriculum`."""
 
-    name, part, argument, numbers, largest = "strain", "strain", "strain", 2, 0.6
+    name, part, argument, shape, numbers, largest = "strain", "strain", "strain", (2,), 2, 0.6
     units: ClassVar = {"strain_xx": "", "strain_xy": "", "screen_strain_xx": "", "screen_strain_xy": ""}
     tooltip = (
         "Every cell may be stretched or sheared: the strain is found (a share: 0.01 is 1 %) and kept out of the "
@@ -273,6 +326,13 @@ class Strain(Normal):
     def widened(self, width: float, config: ModelConfig) -> float:
         """A quarter of a standard deviation."""
         return width * math.exp(min(config.strain_prior / 4, WIDEST))
+
+    def matrix(self, column: Column) -> Array:
+        """``exp(ε)``, with y up for ε."""
+        xx, xy = column("strain_xx", 0.0), column("strain_xy", 0.0)
+        size = np.hypot(xx, xy)
+        even, odd = np.cosh(size), np.sinh(size) / np.where(size > 0, size, 1.0)
+        return _matrices(even - odd * xx, -odd * xy, -odd * xy, even + odd * xx)
 
     def columns(self, found: Explanation) -> dict[str, Tensor]:
         """In the object's own frame, and on screen."""
@@ -310,6 +370,17 @@ class Mirror(Component):
         """Two hands."""
         return 2 if self.name in config.invariances else 1
 
+    def part_of(self, values: Array) -> Array:
+        """From 0 or 1; NaN, as of a motif that is its own mirror image, is 0."""
+        if not np.isin(values := np.nan_to_num(values), (0, 1)).all():
+            raise InputError("mirror must be 0, as it is, or 1, mirrored.")
+        return 1 - 2 * values
+
+    def matrix(self, column: Column) -> Array:
+        """The reflection of x."""
+        hand = np.where(column("mirror", 0.0) == 1, -1.0, 1.0)
+        return _matrices(np.ones_like(hand), 0 * hand, 0 * hand, hand)
+
     def columns(self, found: Explanation) -> dict[str, Tensor]:
         """The hand, and how probable the mirrored one is; NaN where a motif is its own mirror image."""
         assert found.mirrored is not None and found.pose.hand is not None
@@ -321,12 +392,27 @@ class Mirror(Component):
         return [Freedom("mirror", 0.0, 1.0, 0.0, "", "0 as it is, 1 mirrored", whole=True)]
 
 
-#: In the order in which they are listed everywhere.
+#: In the order in which they are listed everywhere, and act: the last first.
 COMPONENTS: dict[Invariance, Component] = {
     part.name: part for part in (Rotation(), Translation(), Scale(), Strain(), Mirror())
 }
 #: Unit of each column of a pose.
 UNITS = {name: unit for part in COMPONENTS.values() for name, unit in part.units.items()}
+
+
+def screen_matrices(table: pd.DataFrame) -> tuple[Array, Array]:
+    """Matrix (N, 2, 2) and shift (N, 2), both (row, column), that put an object on the screen.
+
+    From those columns of a pose that a latent table has, in all by which a point is drawn; see `pose`.
+    """
+
+    def column(name: str, otherwise: float) -> Array:
+        return table[name].to_numpy(float) if name in table else np.full(len(table), otherwise)
+
+    matrix, shift = np.tile(np.eye(2), (len(table), 1, 1)), np.zeros((len(table), 2))
+    for part in COMPONENTS.values():
+        matrix, shift = matrix @ part.matrix(column), shift + part.offset(column)
+    return matrix, shift
 
 
 def components_of(config: ModelConfig) -> list[Component]:
@@ -342,3 +428,8 @@ def has_auxiliary_strain(config: ModelConfig) -> bool:
 def may_lie_off_centre(config: ModelConfig) -> bool:
     """Whether an upright image that lies off its centre fits as well, by shifts that differ among coarse poses."""
     return "translation" in config.invariances and any(part.copies(config) > 1 for part in COMPONENTS.values())
+
+
+def _matrices(a: Array, b: Array, c: Array, d: Array) -> Array:
+    """Matrices (N, 2, 2) of their entries (N,), row by row."""
+    return np.stack([a, b, c, d], -1).reshape(-1, 2, 2)

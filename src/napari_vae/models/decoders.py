@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.errors import InputError
-from .components import WIDEST, components_of
+from .components import COMPONENTS, WIDEST, components_of
 from .config import ModelConfig
 from .networks import mlp
 from .pose import Pose, object_points, sample_canonical
@@ -106,3 +110,28 @@ def canvas_side(config: ModelConfig, side: int) -> int:
             "scale and strain."
         )
     return math.ceil(factor * side)
+
+
+def pose_of(n: int, given: dict[str, npt.ArrayLike]) -> Pose:
+    """Pose (n, 1) from arguments of `Run.decode`, one value or n of each.
+
+    Raises
+    ------
+    InputError
+        If there are neither one nor n of them, one is not finite or not possible, or there is no such argument.
+    """
+    pose, parts = Pose.identity((n, 1)), {part.argument: part for part in COMPONENTS.values()}
+    for name, value in given.items():
+        if name not in parts:
+            raise InputError(f"A pose has no {name!r}; it is given by {', '.join(parts)}.")
+        part = parts[name]
+        try:
+            values = np.broadcast_to(np.asarray(value, dtype=np.float32), (n, *part.shape))
+        except (TypeError, ValueError):
+            raise InputError(f"{name} must be one for all or one for each of the {n} latents.") from None
+        values = part.part_of(values)
+        if not np.isfinite(values).all():
+            raise InputError(f"{name} must be finite numbers.")
+        if (values != part.part_of(np.full_like(values, part.neutral))).any():
+            pose = replace(pose, **{part.part: torch.from_numpy(values.astype(np.float32))[:, None]})
+    return pose

@@ -17,13 +17,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from ..core.errors import InputError
 
 FARTHEST = 1e6  # from the middle of an image, in halves of it
 
@@ -243,45 +239,3 @@ def circular_means(angle: Tensor, weights: Tensor) -> Tensor:
     """Weighted means (B, 4) of cos φ, sin φ, cos 2φ, sin 2φ over angles (B, K)."""
     waves = torch.stack([torch.cos(angle), torch.sin(angle), torch.cos(2 * angle), torch.sin(2 * angle)], -1)
     return (weights[..., None] * waves).sum(1)
-
-
-def pose_of(
-    n: int,
-    angle: npt.ArrayLike,
-    shift: npt.ArrayLike,
-    scale: npt.ArrayLike,
-    strain: npt.ArrayLike,
-    mirror: npt.ArrayLike = 0,
-) -> Pose:
-    """Pose (n, 1) from degrees, screen (row, column) shifts, scales, strains and hands (0, 1), one or n of each.
-
-    A hand that is NaN, as of a motif that is its own mirror image, is 0.
-
-    Raises
-    ------
-    InputError
-        If there are neither one nor n of them, one is not finite, a scale is not positive, or a hand not 0 or 1.
-    """
-
-    def rows(values: npt.ArrayLike, name: str, *shape: int) -> npt.NDArray[np.float32]:
-        try:
-            array = np.broadcast_to(np.asarray(values, dtype=np.float32), (n, *shape)).copy()
-        except (TypeError, ValueError):
-            raise InputError(f"{name} must be one for all or one for each of the {n} latents.") from None
-        if not np.isfinite(array).all():
-            raise InputError(f"{name} must be finite numbers.")
-        return array
-
-    scales, shifts = rows(scale, "scale"), rows(shift, "shift", 2)
-    if not (scales > 0).all():
-        raise InputError("A scale must be above 0; 1 leaves the size as it is.")
-    mirrored = rows(np.nan_to_num(np.asarray(mirror, np.float32)), "mirror")
-    if not np.isin(mirrored, (0, 1)).all():
-        raise InputError("mirror must be 0, as it is, or 1, mirrored.")
-    return Pose(
-        torch.from_numpy(np.deg2rad(rows(angle, "angle")))[:, None],
-        torch.from_numpy(shifts[:, None, ::-1].copy()),
-        torch.from_numpy(np.log(scales))[:, None],
-        torch.from_numpy(rows(strain, "strain", 2))[:, None],
-        torch.from_numpy(1 - 2 * mirrored)[:, None] if mirrored.any() else None,
-    )

@@ -18,10 +18,10 @@ from ..core.errors import InputError, TrainingError
 from ..core.normalization import Normalization
 from ..core.settings import Count, Whole, about, allowed, checked
 from ..models.config import ModelConfig, TrainConfig
+from ..models.decoders import pose_of
 from ..models.given import Given, Scale, encoding_given, one_row
 from ..models.images import Like, as_given, model_batches
 from ..models.manifold import decode_manifold
-from ..models.pose import pose_of
 from ..models.vae import InvariantVAE
 from .folder import read_run, write_run
 from .latent_table import latent_columns
@@ -197,11 +197,7 @@ class Run:
         *,
         label: npt.ArrayLike | None = None,
         condition: npt.ArrayLike | None = None,
-        angle: npt.ArrayLike = 0,
-        shift: npt.ArrayLike = (0, 0),
-        scale: npt.ArrayLike = 1,
-        strain: npt.ArrayLike = (0, 0),
-        mirror: npt.ArrayLike = 0,
+        **pose: npt.ArrayLike,
     ) -> npt.NDArray[np.float32]:
         """Images of latents, drawn in any pose.
 
@@ -213,16 +209,10 @@ class Run:
             For models with classes: what to draw; class 0 if not given.
         condition : (d,) or (N, d), optional
             For models with numbers: what to draw; their mean over the training images if not given.
-        angle : float or (N,)
-            Degrees, counter-clockwise on screen.
-        shift : (2,) or (N, 2)
-            Screen shift (row, column) in pixels.
-        scale : float or (N,)
-            Larger than 1 is larger.
-        strain : (2,) or (N, 2)
-            ``(strain_xx, strain_xy)`` in the object's frame.
-        mirror : 0, 1 or (N,)
-            Whether to draw the mirror image.
+        **pose
+            One for all or N of each: ``angle`` (degrees, counter-clockwise on screen), ``shift`` (row, column; pixels
+            on screen), ``scale`` (above 1 is larger), ``strain`` (``strain_xx, strain_xy`` in the object's frame),
+            ``mirror`` (1 draws the mirror image); what is not given changes nothing.
 
         Returns
         -------
@@ -239,12 +229,12 @@ class Run:
             raise InputError(
                 f"This model has {self.model_config.latent_dim} latents; z must be (N, that many), finite."
             )
-        pose = pose_of(len(latents), angle, shift, scale, strain, mirror)
+        drawn_in = pose_of(len(latents), pose)
         y = one_row(self.scale, label, condition, len(latents))
         device, parts = torch.device(self.device), []
         for start in range(0, len(latents), BATCH):
             rows = slice(start, start + BATCH)
-            part = pose.rows(rows).to(device)
+            part = drawn_in.rows(rows).to(device)
             z_part, y_part = (torch.from_numpy(v[rows]).to(device) for v in (latents, y))
             logits = self._model.draw(z_part, y_part, part)
             parts.append(self._model.likelihood.mean(logits)[:, 0].cpu().numpy())

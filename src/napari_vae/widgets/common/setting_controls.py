@@ -35,13 +35,15 @@ def remember(section: str, controls: Mapping[str, Control]) -> None:
     section : str
         Key under ``configurations`` in the manifest.
     controls : dict
-        Control of each property of that section; of a drop-down list the data of the entry is kept, as text.
+        Control of each property; what that section does not list is not kept. Of a drop-down list the data of the
+        entry is kept, as text.
     """
     settings = napari_settings(section)
     if settings is None:
         return
     for name, control in controls.items():
-        _Remembered(control, settings, name)
+        if hasattr(settings, name):
+            _Remembered(control, settings, name)
 
 
 class _Remembered(QObject):
