@@ -24,8 +24,7 @@ from napari_vae.analysis.figures import (
     scatter_figure,
 )
 from napari_vae.analysis.figures.micrographs import LARGEST_SYMBOL, SYMBOL
-from napari_vae.analysis.figures.windows import class_means
-from napari_vae.analysis.upright import upright
+from napari_vae.analysis.figures.windows import class_means, upright
 from napari_vae.layers.analysis import analysis_layers
 from napari_vae.patches.patches import symbol_spacing
 from napari_vae.runs.decoding import class_manifolds, side_by_side, tile

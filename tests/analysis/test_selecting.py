@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_vae.analysis.rasterizing import Raster, _blended, point_radius, rasterize
-from napari_vae.analysis.selecting import rows_within
+from napari_vae.analysis.rasterizing import Raster, _blended, point_radius, rasterize, rows_within
 
 
 def crossing_number(outline, x, y):

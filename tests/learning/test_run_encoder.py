@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from napari_vae import InputError, ModelConfig, TrainConfig, fit, samples
-from napari_vae.analysis.upright import has_pose
+from napari_vae.analysis.figures.windows import has_pose
 from napari_vae.learning.gp.candidates import limits
 from napari_vae.learning.gp.networks import RunEncoder
 from napari_vae.models import conventions as settling

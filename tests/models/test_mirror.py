@@ -11,7 +11,7 @@ import torch
 from scipy.linalg import expm
 
 from napari_vae import InputError, ModelConfig, TrainConfig, fit, load_run
-from napari_vae.analysis.upright import upright
+from napari_vae.analysis.figures.windows import upright
 from napari_vae.models.decoders import pose_of
 from napari_vae.models.gauge import Gauge
 from napari_vae.models.pose import Pose, sample_canonical

@@ -44,7 +44,7 @@ class Encode(Tables):
     run : path
         Folder of a trained model, or of an analysis.
     detection, dataset, atoms
-        See `Tables`.
+        See `AtomTask`.
     condition : tuple of str
         Columns of `atoms` that a conditional model takes.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -24,11 +24,11 @@ from ..workflow.records import stamp_of
 from .columns import KEY, pixel_columns, said
 from .outcomes import Found, Job, Parted, Say
 from .parts import COUNT, SKIPPED, Parts
-from .tasks import check_no_folder, detection_settings
+from .tasks import WritesTable, detection_settings
 
 
 @dataclass(frozen=True)
-class Frames:
+class Frames(WritesTable):
     """The atoms of images and movies, frame by frame: ``FILE-atoms.parquet``.
 
     Frames that are done are kept in ``FILE-atoms.parts`` until the table is complete.
@@ -48,7 +48,8 @@ class Frames:
     overwrite: bool = False
 
     name: ClassVar[str] = "detect"
-    ending: ClassVar[str] = "atoms"
+    ending = "atoms"
+    suffix = ".parquet"
     stages: ClassVar[tuple[str, ...]] = ("frames",)
     #: Whether what the first frame says of the others is known before the frame itself is done.
     measures: ClassVar[bool] = True
@@ -61,14 +62,6 @@ class Frames:
     def settings(self) -> dict[str, Any]:
         """What the table depends on."""
         return {"task": self.name, "detection": detection_settings(self.detection), "dataset": self.dataset, "run": ""}
-
-    def targets(self, places: Sequence[Path], out: Path) -> list[Path]:
-        """FILE-ending.parquet."""
-        return [place.with_name(f"{place.name}-{self.ending}.parquet") for place in places]
-
-    def check(self, target: Path) -> None:
-        """See `check_no_folder`."""
-        check_no_folder(target)
 
     def by_frame(self, overwrite: bool) -> Frames:
         """Itself."""

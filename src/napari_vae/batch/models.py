@@ -38,12 +38,8 @@ class Models(AtomTask):
     train : TrainConfig
     window : "auto" or int
         In pixels.
-    detection : dict
-        Options of `detect_atoms`.
-    dataset : str or int, optional
-        Name or number of the image in files with several.
-    atoms : path, optional
-        A table of atoms instead of detecting them; for one file only.
+    detection, dataset, atoms
+        See `AtomTask`.
     given : Given
         Columns of the table that the model learns from.
     """

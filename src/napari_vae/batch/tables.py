@@ -23,36 +23,16 @@ from .columns import atom_columns, describe_detection, passed_channel, pixel_col
 from .frames import Frames
 from .loop import run
 from .outcomes import BatchProgress, Found, Outcome, Say
-from .tasks import AtomTask, check_no_folder
+from .tasks import AtomTask, WritesTable
 
 
 @dataclass(frozen=True)
-class Tables(AtomTask):
-    """What tasks that write tables have in common.
-
-    Parameters
-    ----------
-    detection : dict
-        Options of `detect_atoms`.
-    dataset : str or int, optional
-        Name or number of the image in files with several.
-    atoms : path, optional
-        A table of atoms instead of detecting them; for one file only.
-    """
+class Tables(WritesTable, AtomTask):
+    """What tasks that write tables of atoms have in common; see `AtomTask`."""
 
     detection: dict[str, Any] = field(default_factory=dict)
     dataset: str | int | None = None
     atoms: Path | None = None
-
-    ending: ClassVar[str] = ""
-
-    def targets(self, places: Sequence[Path], out: Path) -> list[Path]:
-        """FILE-ending.csv."""
-        return [place.with_name(f"{place.name}-{self.ending}.csv") for place in places]
-
-    def check(self, target: Path) -> None:
-        """See `check_no_folder`."""
-        check_no_folder(target)
 
 
 @dataclass(frozen=True)
@@ -62,7 +42,7 @@ class Detect(Tables):
     Parameters
     ----------
     detection, dataset
-        See `Tables`.
+        See `AtomTask`.
     follow : bool
         Follow the atoms through the frames of a movie.
 
@@ -109,7 +89,7 @@ class Crystal(Tables):
     Parameters
     ----------
     detection, dataset, atoms
-        See `Tables`.
+        See `AtomTask`.
     sublattices : int or "auto"
         How many sublattices to tell apart first; 1 tells none.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -67,16 +68,20 @@ class AtomTask:
         return find_atoms(image, self.detection, say, follow) if table is None else table
 
 
-def check_no_folder(target: Path) -> None:
-    """A table may replace a file, not a folder.
+class WritesTable:
+    """A task that writes a table for every file."""
 
-    Raises
-    ------
-    InputError
-        If there is a folder.
-    """
-    if target.is_dir():
-        raise InputError(f"{target} is a folder; choose another folder for the results.")
+    ending: ClassVar[str] = ""
+    suffix: ClassVar[str] = ".csv"
+
+    def targets(self, places: Sequence[Path], out: Path) -> list[Path]:
+        """FILE-ending, with the suffix."""
+        return [place.with_name(f"{place.name}-{self.ending}{self.suffix}") for place in places]
+
+    def check(self, target: Path) -> None:
+        """A table may replace a file, not a folder."""
+        if target.is_dir():
+            raise InputError(f"{target} is a folder; choose another folder for the results.")
 
 
 def detection_settings(options: dict[str, Any]) -> dict[str, Any]:

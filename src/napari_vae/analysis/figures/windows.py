@@ -9,14 +9,16 @@ import numpy.typing as npt
 
 from ...core.errors import InputError
 from ...core.micrograph import Micrograph
+from ...models.components import UNITS, screen_matrices
 from ...patches.patches import Patches, extract_patches
-from ..upright import has_pose, upright
 from .data import FigureData
 from .micrographs import draw_scale_bar
 from .style import FONT, INK, MARGIN, MOST_NAMED, SMALL, WIDTH, axes_at, new_figure, picture_frame
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
+
 
 PER_ROW = 4
 SAMPLE = 400  # windows of a class that its mean is taken of; more change nothing that is seen
@@ -24,6 +26,37 @@ SEEN = 0.5  # of the windows of a class must show a pixel of their mean
 WORDS = 6.5  # mm, above each picture
 EXAMPLES = 8
 UNSEEN = "#383838"
+
+
+def has_pose(table: pd.DataFrame) -> bool:
+    """Whether a table has any column of a pose."""
+    return any(name in table for name in UNITS)
+
+
+def upright(windows: npt.NDArray[np.float32], table: pd.DataFrame) -> npt.NDArray[np.float32]:
+    """Windows with their pose taken away, so that equal motifs lie on one another.
+
+    Parameters
+    ----------
+    windows : array (N, C, H, W)
+    table : DataFrame
+        One row per window, with those columns of a pose that there are; see `Run.encode`.
+
+    Returns
+    -------
+    array (N, C, H, W) float32
+        Bilinear between pixels; NaN beyond the border of the window as it was seen.
+    """
+    from scipy.ndimage import affine_transform
+
+    forward, shift = screen_matrices(table)
+    centre = (np.asarray(windows.shape[-2:]) - 1) / 2
+    result = np.empty(windows.shape, np.float32)
+    for number, (matrix, moved) in enumerate(zip(forward, shift, strict=True)):
+        offset = centre + moved - matrix @ centre
+        for channel, window in enumerate(windows[number]):
+            result[number, channel] = affine_transform(window, matrix, offset, order=1, cval=np.nan)
+    return result
 
 
 def class_means_figure(data: FigureData) -> Figure:

@@ -12,8 +12,7 @@ from qtpy.QtCore import QPointF, QRectF, QTimer, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ...analysis.rasterizing import Raster, Rect, point_radius, rasterize
-from ...analysis.selecting import rows_within
+from ...analysis.rasterizing import Raster, Rect, point_radius, rasterize, rows_within
 from .view_box import Mode, SelectBox
 
 Rows = npt.NDArray[np.int64]
