@@ -14,7 +14,7 @@ from ..analysis.cells import CELL_RADIUS, value_map
 from ..core.class_colors import NO_CLASS, class_colors
 from ..core.placement import Placement
 from ..core.positions import table_spacing
-from .points import KEY, LayerData, atoms_to_points, blank_row, latent_style
+from .points import KEY, LayerData, atoms_to_points, blank_row, latent_style, usual_limits
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -181,7 +181,7 @@ def pictures(candidates: Candidates, table: pd.DataFrame) -> list[LayerData]:
         options = {
             "name": f"{kind} of {candidates.name}",
             "colormap": colormap,
-            "contrast_limits": picture_limits(values),
+            "contrast_limits": usual_limits(values),
             "opacity": 0.8,
             "visible": bool(candidates.step) and kind == "prediction",
             "interpolation2d": "nearest",
@@ -197,15 +197,6 @@ def picture_values(table: pd.DataFrame, column: str) -> Floats:
         return table[column].to_numpy(float)
     codes = table[column].cat.codes.to_numpy(float)
     return np.where(codes > 0, codes, np.nan)  # the first category is none
-
-
-def picture_limits(values: Floats) -> tuple[float, float]:
-    """Contrast limits of a picture that leave out rare extremes."""
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(known, [1, 99]))
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
 def next_points(candidates: Candidates, rows: Rows, score: Floats | None = None) -> LayerData:

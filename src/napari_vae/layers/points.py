@@ -160,15 +160,15 @@ def add_latents(
 
 def latent_style(features: pd.DataFrame, column: str) -> dict[str, Any]:
     """Properties of a Points layer that colour it by a latent; rare extremes do not wash out the rest."""
-    values = features[column].to_numpy(float)
-    limits = np.nanpercentile(values, [1, 99]) if np.isfinite(values).any() else np.array([0.0, 1.0])
-    if not limits[1] > limits[0]:
-        limits = limits[0] + np.array([-0.5, 0.5])
-    return {
-        "face_color": column,
-        "face_colormap": "viridis",
-        "face_contrast_limits": (float(limits[0]), float(limits[1])),
-    }
+    limits = usual_limits(features[column].to_numpy(float))
+    return {"face_color": column, "face_colormap": "viridis", "face_contrast_limits": limits}
+
+
+def usual_limits(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Limits of colours that leave out rare extremes; never empty."""
+    known = values[np.isfinite(values)]
+    low, high = (float(limit) for limit in np.percentile(known, [1, 99])) if len(known) else (0.0, 1.0)
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
 def latents_to_points(

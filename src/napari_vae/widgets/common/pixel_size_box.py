@@ -20,20 +20,17 @@ TOOLTIP = (
 )
 
 
-class PixelSizeBox(QDoubleSpinBox):
-    """Shows the pixel size of a layer, and gives the one that is typed in to the layer and to what lies on it."""
+class InUnitBox(QDoubleSpinBox):
+    """A number in the unit of a layer, which is shown anew when that is calibrated."""
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
         self._layer: Any | None = None
         self.setRange(0, 1e9)
-        self.setSpecialValueText("not known")
         self.setKeyboardTracking(False)
-        self.valueChanged.connect(self._on_value_changed)
 
     def follow(self, layer: Any | None) -> None:
-        """Show the pixel size of this layer."""
+        """Show it for this layer."""
         if self._layer is not None:
             for event in calibration_events(self._layer):
                 event.disconnect(self._on_calibrated)
@@ -41,8 +38,25 @@ class PixelSizeBox(QDoubleSpinBox):
         if layer is not None:
             for event in calibration_events(layer):
                 event.connect(self._on_calibrated)
-        self.setEnabled(layer is not None)
         self._on_calibrated()
+
+    def _on_calibrated(self, event: Any = None) -> None:
+        raise NotImplementedError
+
+
+class PixelSizeBox(InUnitBox):
+    """Shows the pixel size of a layer, and gives the one that is typed in to the layer and to what lies on it."""
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self.setSpecialValueText("not known")
+        self.valueChanged.connect(self._on_value_changed)
+
+    def follow(self, layer: Any | None) -> None:
+        """Show the pixel size of this layer."""
+        self.setEnabled(layer is not None)
+        super().follow(layer)
 
     def _on_value_changed(self, size: float) -> None:
         if self._layer is not None and size > 0:

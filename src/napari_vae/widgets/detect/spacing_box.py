@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...core.placement import Placement
-from ..common.pixel_size_box import calibration_events
+from ..common.pixel_size_box import InUnitBox
 
 
-class SpacingBox(QDoubleSpinBox):
+class SpacingBox(InUnitBox):
     """Shows the estimate from the image until a spacing is typed in; ``chosen`` says that one was, or taken back.
 
     What counts is the distance in pixels: it stays when scale or unit of the layer are corrected.
@@ -23,10 +23,7 @@ class SpacingBox(QDoubleSpinBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setRange(0, 1e9)
         self.setSpecialValueText("automatic")
-        self.setKeyboardTracking(False)
-        self._layer: Any | None = None
         self._pixels = 0.0
         self._by_hand = False
         self.valueChanged.connect(self._on_value_changed)
@@ -37,15 +34,8 @@ class SpacingBox(QDoubleSpinBox):
 
     def follow(self, layer: Any | None) -> None:
         """Show distances in this layer, of which nothing is known yet."""
-        if self._layer is not None:
-            for event in calibration_events(self._layer):
-                event.disconnect(self._on_calibrated)
-        self._layer = layer
-        if layer is not None:
-            for event in calibration_events(layer):
-                event.connect(self._on_calibrated)
         self.forget()
-        self._on_calibrated()
+        super().follow(layer)
 
     def forget(self) -> None:
         """Have the spacing estimated again."""
