@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.errors import InputError
-from .components import COMPONENTS, WIDEST, components_of
+from .component import WIDEST
+from .components import COMPONENTS, components_of
 from .config import ModelConfig
 from .networks import mlp
 from .pose import Pose, object_points, sample_canonical

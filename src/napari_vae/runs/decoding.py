@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..models.components import Freedom, components_of
+from ..models.component import Freedom
+from ..models.components import components_of
 
 if TYPE_CHECKING:
     from .run import Run

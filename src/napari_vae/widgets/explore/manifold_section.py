@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QSlider, Q
 
 from ...layers.open_runs import OpenRun
 from ...layers.points import KEY, LayerData
-from ...models.components import Freedom
+from ...models.component import Freedom
 from ...runs.decoding import class_names_of, draw, freedoms, grid, traverse
 from ..common.panel import Form, button_of, row_of, sentence, stacked
 from .hover_card import picture_of
