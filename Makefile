@@ -59,6 +59,7 @@ pictures: $(READY)  ## Take the pictures of the window in docs/images anew (some
 		$$shoot/window.py labels docs/images/how-to-labels.png --sample perovskite --epochs -1; \
 		$$shoot/window.py instrument docs/images/how-to-next-point.png --sample perovskite; \
 		$$shoot/window.py learning docs/images/active-learning.png --sample perovskite; \
+		$$shoot/window.py angles docs/images/angles.png --sample DyScO3 --epochs 20; \
 		$$shoot/strip.py docs/images
 
 clean:  ## Remove what was built or cached (not .venv)

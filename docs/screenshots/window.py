@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import napari
+import numpy as np
 from napari.settings import get_plugin_settings
 from pictures import SIZE, shoot, wait
 
@@ -22,6 +23,7 @@ STAGES = (
     "labels",
     "training",
     "trained",
+    "angles",
     "learning",
     "instrument",
     "batch",
@@ -92,7 +94,7 @@ def stage(viewer, name, epochs):
         label_some(train)
         viewer.scene.camera.zoom *= 2
         wait(0.5)
-    if name in ("training", "trained", "labels") and epochs >= 0:
+    if name in ("training", "trained", "angles", "labels") and epochs >= 0:
         train.model.training["epochs"].setValue(epochs)
         train.train()
         if name == "training":
@@ -102,6 +104,24 @@ def stage(viewer, name, epochs):
         wait(3)
         viewer.reset_view()
         wait(1)
+    if name == "angles":
+        explore_angles(viewer)
+
+
+def explore_angles(viewer):
+    """The columns by the angle of their window, on the plot and on the canvas."""
+    explore = dock(viewer, "Explore latents")
+    wait(1)
+    explore.color.setCurrentText("angle")
+    image, points = explore.axes.image.layer(), explore.layer_box.layer()
+    points.face_colormap, points.face_contrast_limits = "twilight_shifted", (-180, 180)
+    points.face_color = "angle"
+    for layer in viewer.layers:
+        layer.visible = layer in (image, points)
+    viewer.canvas.overlays.scale_bar.visible = True
+    viewer.scene.camera.center = (0, *np.mean(image.extent.world, axis=0))
+    viewer.scene.camera.zoom = 0.95 * viewer.canvas.size[0] / np.ptp(image.extent.world[:, 0])
+    wait(2)
 
 
 def work_through(viewer):
