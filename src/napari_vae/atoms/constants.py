@@ -31,6 +31,24 @@ class Constants:
     damage_typical: float = 0.98  # of the pixels, which are taken for free of defects
     damage_most_defects: float = 0.005  # of the pixels; where more stand alone, they are electrons that were counted
 
+    # Background (levelling.py); tests/atoms/test_levelling.py.
+    level_width: float = 1.2  # spacings, σ of the blur
+    level_rounds: int = 8  # of it: half of what repeats after three spacings stays, all that repeats after two
+    level_some: float = 0.3  # share of the variance of brightness that is background - latents follow it from there
+    level_done: float = 0.15  # of it that may be left; images without background have up to 0.1
+    level_pixels: float = 8.0  # per spacing, to which frames are binned to choose
+    level_around: float = 0.6  # spacings, σ of what is around a column
+    level_fine: float = 0.12  # spacings, σ that leaves columns and what is between them apart
+    level_ring: tuple[float, float] = (1.6, 2.75)  # spacings to neighbours that have no pixels in common
+    level_columns: float = 0.3  # of their squared contrast: more variance than columns make, at 10 % foreign ones 0.2
+    level_fewest: int = 50  # pairs of neighbours that say something
+    level_reweighted: int = 8  # fits of the plane, towards that of least absolute distances
+    level_uneven: float = 8.0  # times the variance of quick waves along columns, from where rows are uneven
+    level_strong: float = 0.005  # of the variance of the frame: less pulls at positions as little as what is subtracted
+    level_usual: int = 15  # frequencies whose median power is the usual one
+    level_peak: float = 12.0  # times that: a wave of a lattice - one in 4000 of noise is as strong
+    level_longest: float = 4.0  # spacings, the longest such wave
+
     # Scale: width, lattice or not, spacing (scale.py, estimates.py); tests/atoms/test_lattice.py.
     # Texture and isolated atoms stay below such a ring; half of it must be left without its strongest direction.
     scale_ring: float = 0.035  # height over the centre of the ring in the autocorrelation of a lattice

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from ..core.errors import InputError
 from ..core.fields import AUTOMATIC, about
-from ..core.settings import Flag, Number, Positive, settings
+from ..core.settings import Flag, Level, Number, Positive, settings
 
 Frames = int | slice | Iterable[int] | None
 
@@ -80,6 +80,23 @@ class Options:
         about("Weak atoms", "Look a second time, at what the fitted atoms leave, for weak ones between heavy ones."),
     ] = False
     region: Any = None
+    level: Annotated[
+        Level,
+        about(
+            "Background",
+            "What is subtracted from the image before windows are cut out of it. Automatic takes the simplest after "
+            "which the brightness of windows follows no background, and nothing where it follows none. Choose yourself "
+            "when a latent follows the background, or when what varies slowly is what you look for. Atoms are looked "
+            "for above the slow background anyway; for these, automatic only evens out rows.",
+            choices={
+                "auto": AUTOMATIC,
+                "none": "nothing",
+                "plane": "a plane: tilt",
+                "rows": "rows: a plane and an offset of every row of the scan",
+                "smooth": "smooth: all that varies slowly, as contamination, thickness and terraces",
+            },
+        ),
+    ] = "auto"
 
     def __post_init__(self) -> None:
         if self.weak and self.placing not in ("gaussian", "elliptical"):

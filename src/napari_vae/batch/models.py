@@ -14,14 +14,16 @@ from ..core.device import choose_device
 from ..core.errors import InputError
 from ..core.folders import check_replaceable
 from ..core.progress import Stage
+from ..core.settings import Level
 from ..io.reading import read
 from ..models.columns import Names, check_columns
 from ..models.config import ModelConfig, TrainConfig
 from ..models.given import Given
 from ..patches.patches import Patches, extract_patches
+from ..runs.followers import describe_followers
 from ..runs.run import Run
 from ..training.processes import Group
-from ..workflow.analyze import analyze, train_model
+from ..workflow.analyze import analyze, encode_patches, train_model
 from ..workflow.archive import check_folder
 from .columns import atom_columns, passed_channel, said
 from .outcomes import Found, Say
@@ -42,6 +44,8 @@ class Models(AtomTask):
         See `AtomTask`.
     given : Given
         Columns of the table that the model learns from.
+    level : {"auto", "none", "plane", "rows", "smooth"}
+        Background to subtract from images before windows are cut out of them.
     """
 
     model: ModelConfig
@@ -51,6 +55,7 @@ class Models(AtomTask):
     dataset: str | int | None = None
     atoms: Path | None = None
     given: Given[Names] = field(default_factory=Given)
+    level: Level = "auto"
 
     def prepare(self, n_files: int) -> None:
         """Refuse what does not fit the model, and a device that is not there."""
@@ -103,8 +108,8 @@ class Analyze(Models):
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Analyse, and write the folder."""
         image = read(path, dataset=self.dataset)
-        options: dict[str, Any] = {"window": self.window, "n_classes": self.n_classes, "detection": self.detection}
-        options |= self.given.named()
+        options: dict[str, Any] = {"window": self.window, "n_classes": self.n_classes, "level": self.level}
+        options |= {"detection": self.detection} | self.given.named()
         analysis = analyze(image, model=self.model, train=self.train, atoms=self.table(), progress=say, **options)
         say(Stage("write"))
         analysis.save(target, overwrite=True)
@@ -143,7 +148,7 @@ class Train(Models):
         """The model, the atoms of the image, and the windows around them."""
         image = read(path, dataset=self.dataset)
         atoms = self.find_atoms(image, say)
-        patches = extract_patches(image, atoms, window=self.window)
+        patches = extract_patches(image, atoms, window=self.window, level=self.level)
         options = {} if group is None else {"group": group}
         return train_model(patches, self.model, self.train, say, self.given, **options), atoms, patches
 
@@ -156,4 +161,6 @@ class Train(Models):
             f"the model trained on {len(patches)} windows is in {target}; apply it: napari-vae encode {target} FILES"
         )
         facts = atom_columns(atoms) | {"windows": len(patches), "warning": run.note}
-        return Found(said(words, run.note, describe_skipped(atoms), patches.describe_dropped()), facts)
+        cut = patches.describe_dropped(), patches.describe_level()
+        followers = describe_followers(encode_patches(run, patches, self.given), patches)
+        return Found(said(words, run.note, describe_skipped(atoms), *cut, followers), facts)

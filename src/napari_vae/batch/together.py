@@ -183,7 +183,8 @@ def _all_windows(
             raise InputError(f"It has {image.n_channels} channels, those before {first.data.shape[1]}; give as many.")
         levels = None if first is None else levels_of(first.data)
         check_unchanged(source.path, source.stamp)
-        source.patches = extract_patches(image, source.atoms, window=window, levels=levels)
+        level = job.level if first is None else first.level
+        source.patches = extract_patches(image, source.atoms, window=window, levels=levels, level=level)
 
     for source in sources:
         source.attempt(look)
@@ -231,7 +232,9 @@ def _joined(sources: list[Source]) -> Patches:
     dropped = pd.concat([windows.dropped for windows in cut], ignore_index=True)
     data = np.concatenate([windows.data for windows in cut])
     in_gaps = sum(windows.in_gaps for windows in cut)
-    return replace(cut[0], data=data, atoms=atoms, dropped=dropped, in_gaps=in_gaps, name=f"{len(cut)} files")
+    bright = np.concatenate([windows.brightness for windows in cut])
+    known: dict[str, Any] = {"dropped": dropped, "in_gaps": in_gaps, "brightness": bright}
+    return replace(cut[0], data=data, atoms=atoms, name=f"{len(cut)} files", **known)
 
 
 def _write(run: Run, windows: Patches, sources: list[Source], target: Path, job: Train) -> None:

@@ -135,6 +135,7 @@ def to_learn(
         "train": TrainConfig(**training),
         "window": read_as("--window", window, AutoCount),
         "detection": detection,
+        "level": detection["level"],
         "dataset": dataset,
         "atoms": atoms,
         "given": columns_of(labels, names_in(condition), names_in(targets)),

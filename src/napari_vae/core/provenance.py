@@ -13,7 +13,7 @@ from pydantic import Field
 
 from .normalization import levels_of
 from .positions import nearest_distance
-from .settings import Limits, Open, Positive, Whole
+from .settings import Level, Limits, Open, Positive, Whole
 
 PART = 1000  # rows that are hashed at once
 PACKAGES = ("napari-vae", "torch", "numpy", "napari")
@@ -30,6 +30,7 @@ class Provenance(Open):
     pixel_size: Annotated[list[Positive], Field(min_length=2, max_length=2)] | None = None
     nearest_distance: Positive | None = None
     levels: list[Limits] | None = None
+    level: Level = "none"
 
 
 def data_hash(array: Any) -> str:
@@ -54,7 +55,7 @@ def describe_versions() -> dict[str, str]:
 def describe_data(data: Any, images: Any) -> dict[str, Any]:
     """Plain values that identify the training data: count, hash, and the calibration that `Patches` carry."""
     spread = {"levels": levels_of(images)} if hasattr(data, "normalization") else {}
-    known = {key: getattr(data, key, None) for key in ("name", "pixel_size", "units", "spacing")}
+    known = {key: getattr(data, key, None) for key in ("name", "pixel_size", "units", "spacing", "level")}
     known["nearest_distance"] = nearest_distance(data.atoms) if hasattr(data, "atoms") else None
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -39,6 +39,8 @@ NotNegative = Annotated[Number, Field(ge=0)]
 Count = Annotated[Whole, Field(ge=1, le=10**9)]
 Seed = Annotated[Whole, Field(ge=0, lt=2**31)]
 AutoCount = Literal["auto"] | Count
+#: What is subtracted from an image as background.
+Level = Literal["auto", "none", "plane", "rows", "smooth"]
 SEED = (
     "Start of the random numbers, itself any whole number. The same seed on the same device gives the same result; "
     "change it to see whether a result holds."

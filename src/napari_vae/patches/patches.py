@@ -13,6 +13,8 @@ from ..core.errors import InputError
 from ..core.micrograph import Micrograph, as_micrograph
 from ..core.normalization import Normalization
 from ..core.positions import check_table, frame_numbers, table_spacing
+from ..core.settings import Level, checked
+from .background import choose_level, levelled
 from .windows import blend_windows, cut_windows
 
 if TYPE_CHECKING:
@@ -40,6 +42,10 @@ class Patches:
         The rows of the atoms table whose window would reach beyond the image, or touches a gap.
     in_gaps : int
         How many of these touch a gap: pixels that were not measured, which are NaN or infinite.
+    level : {"none", "plane", "rows", "smooth"}
+        What was taken from the image before, see `extract_patches`.
+    brightness : array (N, C) float32
+        Means of the windows in units of the image, before anything was taken from it.
     spacing : float
         Distance between neighbouring atoms in pixels that was assumed; NaN when it was not needed.
     pixel_size, units, name
@@ -56,6 +62,8 @@ class Patches:
     units: str = "px"
     name: str = "micrograph"
     in_gaps: int = 0
+    level: Level = "none"
+    brightness: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.data)
@@ -77,6 +85,17 @@ class Patches:
         }
         return " ".join(f"{n} of {total} atoms {fate}." for fate, n in counts.items() if n)
 
+    def describe_level(self) -> str:
+        """What was taken from the image before, in a sentence; empty when nothing was."""
+        taken = {
+            "plane": "a plane",
+            "rows": "a plane and an offset of every row",
+            "smooth": "all that varies slowly",
+        }
+        return (
+            f"Before, {taken[self.level]} was subtracted from the image as background." if self.level in taken else ""
+        )
+
 
 def extract_patches(
     image: Micrograph | Sequence[Micrograph] | npt.ArrayLike,
@@ -86,6 +105,7 @@ def extract_patches(
     normalization: Normalization | None = None,
     spacing: float | None = None,
     levels: Sequence[Sequence[float]] | None = None,
+    level: Level = "auto",
 ) -> Patches:
     """Cut a window around every atom, centred on its sub-pixel position.
 
@@ -107,6 +127,11 @@ def extract_patches(
         Distance between neighbours in pixels; by default what detection found, else the median over the table.
     levels : sequence of (float, float), optional
         `Run.levels`: the scale is chosen so that intensities spread as those of the training did.
+    level : {"auto", "none", "plane", "rows", "smooth"}
+        Background to take from every frame before: a plane; that and an offset of every row; or all that varies over
+        more than about four spacings, or two windows. ``"auto"``: the simplest of these after which the brightness of
+        windows follows no background; nothing where it does not from the beginning, nor with the scale of another run,
+        whose `Run.level` is to be given.
 
     Returns
     -------
@@ -141,7 +166,8 @@ def extract_patches(
     size = check_window(window, first.shape[-2:])
     centres = atoms[["y", "x"]].to_numpy(float)
     inside = _fits(centres, size, first.shape[-2:])
-    if not _fits(centres, (1, 1), first.shape[-2:]).any():
+    on_image = _fits(centres, (1, 1), first.shape[-2:])
+    if not on_image.any():
         raise InputError(
             f"None of the atoms lies on the image of {first.shape[-2]} × {first.shape[-1]} px: they lie at rows "
             f"{centres[:, 0].min():.4g} to {centres[:, 0].max():.4g}, columns {centres[:, 1].min():.4g} to "
@@ -152,7 +178,12 @@ def extract_patches(
             f"No atom is far enough from the border for a {size[0]} × {size[1]} px window; make the window smaller."
         )
     _check_limits(normalization, sum(m.n_channels for m in channels))
-    raw = _cut(channels, atoms[inside], frames[inside], size)
+    width = np.fmax(min(size) / 2, table_spacing(atoms) if spacing is None else spacing)
+    way: Level = checked("level", level, Level)
+    if way == "auto":
+        own = normalization is None and not levels
+        way = choose_level(channels, centres[on_image], frames[on_image], width) if own else "none"
+    raw, brightness = _cut(channels, centres[inside], frames[inside], size, way, width)
     measured = np.isfinite(raw).all(axis=(1, 2, 3))
     if not measured.any():
         raise InputError(
@@ -161,7 +192,8 @@ def extract_patches(
         )
     kept = inside.copy()
     kept[inside] = measured
-    raw = raw if measured.all() else raw[measured]
+    if not measured.all():
+        raw, brightness = raw[measured], brightness[measured]
     if normalization is None:
         normalization = Normalization.matching(raw, levels) if levels else Normalization.fit(raw)
     return Patches(
@@ -175,20 +207,31 @@ def extract_patches(
         units=first.units,
         name=first.name,
         in_gaps=int((~measured).sum()),
+        level=way,
+        brightness=brightness,
     )
 
 
 def _cut(
-    channels: list[Micrograph], atoms: pd.DataFrame, frames: npt.NDArray[np.int64], size: tuple[int, int]
-) -> Floats:
-    """Windows (N, C, H, W) of intensities around atoms, reading one frame of the channels after the other."""
-    centres = atoms[["y", "x"]].to_numpy(float)
-    raw = np.empty((len(atoms), sum(m.n_channels for m in channels), *size), dtype=np.float32)
+    channels: list[Micrograph],
+    centres: npt.NDArray[np.float64],
+    frames: npt.NDArray[np.int64],
+    size: tuple[int, int],
+    way: Level,
+    width: float,
+) -> tuple[Floats, Floats]:
+    """Levelled windows (N, C, H, W) and mean intensities (N, C) before, reading one frame of the channels at a time."""
+    raw = np.empty((len(centres), sum(m.n_channels for m in channels), *size), dtype=np.float32)
+    taken = np.zeros(raw.shape[:2], dtype=np.float32)
     for frame in np.unique(frames):
         rows = frames == frame
         pixels = np.concatenate([m.frame(int(frame)) for m in channels])
+        if way != "none":
+            pixels, field = levelled(pixels, way, width)
+            at = np.rint(centres[rows]).astype(np.int64)
+            taken[rows] = field[:, at[:, 0], at[:, 1]].T
         raw[rows] = cut_windows(pixels, centres[rows], size)
-    return raw
+    return raw, taken + raw.mean(axis=(2, 3))
 
 
 def paste_patches(

@@ -16,7 +16,7 @@ from ..core.arrays import as_numbers
 from ..core.device import choose_device, is_out_of_memory
 from ..core.errors import InputError, TrainingError
 from ..core.normalization import Normalization
-from ..core.settings import Count, Whole, about, allowed, checked
+from ..core.settings import Count, Level, Whole, about, allowed, checked
 from ..models.config import ModelConfig, TrainConfig
 from ..models.decoders import pose_of
 from ..models.given import Given, Scale, encoding_given, one_row
@@ -92,6 +92,12 @@ class Run:
     def levels(self) -> list[list[float]] | None:
         """How intensities spread in the training, for `extract_patches` of other images; ``None`` if not known."""
         return self.provenance.get("levels")
+
+    @property
+    def level(self) -> Level:
+        """What was taken from the images of the training as background, for `extract_patches` of other images."""
+        known: Level = self.provenance.get("level", "none")
+        return known
 
     @property
     def n_channels(self) -> int:

@@ -13,7 +13,7 @@ from ..core.clusters import cluster
 from ..core.device import choose_device
 from ..core.micrograph import as_micrograph
 from ..core.progress import Stage, drain
-from ..core.settings import check_count
+from ..core.settings import Level, check_count
 from ..models.columns import Names, check_columns, columns_of, name_classes, other_names, read_columns
 from ..models.config import ModelConfig, TrainConfig
 from ..models.given import Given
@@ -32,6 +32,7 @@ def analyze(
     train: TrainConfig | None = None,
     window: Literal["auto"] | int | tuple[int, int] = "auto",
     n_classes: Literal["auto"] | int = "auto",
+    level: Level = "auto",
     detection: dict[str, Any] | None = None,
     atoms: pd.DataFrame | None = None,
     labels: str | None = None,
@@ -56,6 +57,8 @@ def analyze(
     n_classes : "auto" or int
         How many classes to form of the latents; 1 forms none. A model with classes of its own has `n_classes` in its
         configuration.
+    level : {"auto", "none", "plane", "rows", "smooth"}
+        Background to subtract from the image before windows are cut out of it; see `extract_patches`.
     detection : dict, optional
         Options of `detect_atoms`, for example ``{"polarity": "dark"}``.
     atoms : DataFrame, optional
@@ -94,7 +97,7 @@ def analyze(
     check_columns(given, config, atoms)
     if atoms is None:
         atoms = find_atoms(image, detection or {}, say)
-    patches = extract_patches(image, atoms, window=window)
+    patches = extract_patches(image, atoms, window=window, level=level)
     check_count("n_classes", n_classes, len(patches))  # before the training, not after it
     run = train_model(patches, config, training, say, given)
     say(Stage("encode"))
@@ -106,7 +109,8 @@ def analyze(
     patches = replace(patches, atoms=patches.atoms.rename(columns=renamed))
     latents = patches.atoms.join(encoded)
     say(Stage("encode", 1.0, f"{len(latents)} atoms"))
-    settings: dict[str, Any] = {"window": window, "n_classes": n_classes, "detection": detection or {}}
+    settings: dict[str, Any] = {"window": window, "n_classes": n_classes, "level": patches.level}
+    settings["detection"] = detection or {}
     settings |= given.map(lambda names: tuple(renamed.get(name, name) for name in names)).named()
     settings |= {"model": asdict(config), "training": asdict(training)}
     return Analysis(image, atoms.rename(columns=renamed), patches, run, latents, settings)

@@ -18,6 +18,7 @@ from ..core.folders import stamp
 from ..core.micrograph import Micrograph
 from ..models.columns import columns_of, read_columns
 from ..patches.patches import Patches
+from ..runs.followers import describe_followers
 from ..runs.run import Run
 from .analysis_record import FORMAT
 
@@ -57,8 +58,10 @@ class Findings:
 
     @property
     def remarks(self) -> list[str]:
-        """Sentences on what to know of the result: frames that were skipped, atoms without a window."""
-        return [text for text in (describe_skipped(self.atoms), self.patches.describe_dropped()) if text]
+        """Sentences on what to know of the result: what was left out or subtracted, and latents that follow that."""
+        cut = self.patches.describe_dropped(), self.patches.describe_level()
+        sentences = describe_skipped(self.atoms), *cut, describe_followers(self.latents, self.patches)
+        return [sentence for sentence in sentences if sentence]
 
     @property
     def frame_shape(self) -> tuple[int, ...]:

@@ -133,7 +133,7 @@ def windows_of(data: FigureData) -> Patches:
         return data.patches
     if data.micrograph is None:
         raise InputError("There is no micrograph to cut windows from; choose an image layer.")
-    return extract_patches(data.micrograph, data.table)
+    return extract_patches(data.micrograph, data.table, level="none")
 
 
 def examples_figure(patches: Patches, rebuilt: npt.NDArray[np.float32], error: npt.NDArray[np.float64]) -> Figure:

@@ -11,10 +11,12 @@ import pandas as pd
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QLabel, QWidget
 
+from ...atoms.recipe import Options
 from ...core.errors import InputError
 from ...core.micrograph import Micrograph
 from ...core.placement import Placement
 from ...core.positions import table_spacing
+from ...core.settings import Level
 from ...layers.images import micrograph_from_layer
 from ...layers.points import KEY, atoms_from_points, placement_of
 from ...models.given import Given
@@ -22,6 +24,7 @@ from ...patches.grid import grid_positions
 from ...patches.patches import check_window, suggest_window
 from .layer_box import LayerBox, LayerChecks
 from .panel import Form, counter, row_of, side_by_side
+from .setting_controls import add_settings
 from .sources import image_below, is_atoms, is_source_image, say_frame
 
 GRID = "a regular grid"
@@ -39,6 +42,7 @@ class Source:
     image: Any
     given: Given[npt.NDArray[Any]] = field(default_factory=Given)  # with every atom
     column: str = ""  # that it was read from
+    level: Level = "auto"  # how the background is subtracted
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,7 +106,7 @@ class DataForm(Form):
             noun = "windows on the grid" if points is None else "atoms"
             remedy = "make the step smaller" if points is None else "lower the threshold, or take a regular grid"
             raise InputError(f"There are {len(atoms)} {noun}, and a model needs at least {MINIMUM}; {remedy}.")
-        return Source(micrographs, placement, atoms, points, image)
+        return Source(micrographs, placement, atoms, points, image, level=self.level.currentData())
 
     def suggest(self) -> None:
         """Set the window to two lattice spacings, and the grid step to half a window."""
@@ -162,6 +166,7 @@ class DataForm(Form):
             "Further images of the same area and size, such as a second detector. Tick those that the model "
             "shall see together with the first.",
         )
+        self.level = add_settings(self.advanced, Options, "level")["level"]
 
     def _connect(self) -> None:
         self.image.layer_changed.connect(self.suggest)

@@ -58,6 +58,7 @@ class SetUpForm(QWidget):
         super().__init__(parent)
         self.data, self.features = DataForm(viewer), FeaturesForm(viewer)
         self.target, self.start, self.kernel = TargetForm(viewer), StartForm(viewer), KernelForm()
+        self.data.advanced.set_row_visible(self.data.level, False)  # windows are those that the features were learnt on
         self.advanced = folded("Advanced", column_of(self.data.advanced, self.kernel), ADVANCED)
         stacked(self, self.data, self.features, self.target, self.start, self.advanced)
         self.data.atoms.layer_changed.connect(self._on_atoms_changed)

@@ -75,7 +75,8 @@ def begin_steps(stop: Stop, setup: SetUp, folder: str = "") -> Generator[Any, No
 
         record = ExplorationRecord.load(folder) if folder else None
         yield Step("Cutting windows …")
-        patches = extract_patches(setup.source.micrographs, setup.source.atoms, window=setup.window)
+        level = "none" if setup.features.run is None else setup.features.run.level
+        patches = extract_patches(setup.source.micrographs, setup.source.atoms, window=setup.window, level=level)
         rows, x = _described(setup, patches)
         candidates = _candidates(setup.source, patches.atoms.iloc[rows])
         target = _target(setup, candidates)

@@ -93,7 +93,8 @@ class Delivery(QObject):
         remarks = [remark for remark in (self._remark, result.warning) if remark]
         for remark in remarks:
             show_warning(remark)
-        self.done.emit(result, " ".join(filter(None, [_headline(result), *remarks, result.patches.describe_dropped()])))
+        cut = result.patches.describe_dropped(), result.patches.describe_level()
+        self.done.emit(result, " ".join(filter(None, [_headline(result), *remarks, *cut])))
 
 
 def where_it_lies(result: Described, viewer: Any) -> Described:

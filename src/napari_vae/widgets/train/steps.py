@@ -59,9 +59,11 @@ def train_steps(
     """Cut windows, train (on from a run, whose model it then is), and describe; yields `Step` and training events."""
     yield Step("Starting …")
     with spare_core():
+        from ...runs.followers import describe_followers
         from ...training.fit import iter_fit
 
-        patches = extract_patches(source.micrographs, source.atoms, window=window)
+        level = source.level if start is None else start.level
+        patches = extract_patches(source.micrographs, source.atoms, window=window, level=level)
         if len(patches) < MINIMUM:
             raise InputError(
                 f"Only {len(patches)} of {len(source.atoms)} {source.noun} are far enough from the border for a "
@@ -69,7 +71,8 @@ def train_steps(
             )
         run = yield from iter_fit(patches, model, train, **_given(source, patches), start=start, stop=stop)
         described = yield from _describe(run, patches, source)
-        return replace(described, stopped=run.stopped, warning=run.note)
+        warning = " ".join(filter(None, [run.note, describe_followers(described.latents, patches)]))
+        return replace(described, stopped=run.stopped, warning=warning)
 
 
 def apply_steps(stop: Callable[[], bool], run: Run, source: Source) -> Generator[Any, None, Described]:
@@ -78,7 +81,9 @@ def apply_steps(stop: Callable[[], bool], run: Run, source: Source) -> Generator
     with spare_core():
         from ...runs.likeness import compare
 
-        patches = extract_patches(source.micrographs, source.atoms, window=run.window, levels=run.levels)
+        patches = extract_patches(
+            source.micrographs, source.atoms, window=run.window, levels=run.levels, level=run.level
+        )
         described = yield from _describe(run, patches, source)
         return replace(described, warning=compare(run, patches, described.latents).sentence or "")
 

@@ -1,0 +1,160 @@
+"""Background that is no part of the motif: tilt, uneven rows of the scan, thickness, contamination, terraces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core.settings import Level
+from .constants import FIXED
+from .spots import blur
+
+Array = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+
+#: What can be taken away, from the simplest: nothing, a plane, that and an offset of every row, all that varies slowly.
+WAYS: tuple[Level, ...] = ("none", "plane", "rows", "smooth")
+
+
+def choose(frames: Sequence[tuple[Array, Array]], width: float) -> Level:
+    """The simplest way to level after which the brightness of columns follows no background; "none" if it follows none.
+
+    Parameters
+    ----------
+    frames : sequence of ((rows, columns) array, (N, 2) array)
+        Frames without gaps, and positions of columns in each, in pixels.
+    width : float
+        Distance of neighbouring columns in pixels.
+    """
+    size = max(1, int(width / FIXED.level_pixels))
+    small = [(_binned(frame, size), (at + 0.5) / size - 0.5) for frame, at in frames if np.ptp(frame) > 0]
+    left: dict[Level, float] = {}
+    for way in WAYS if small else ():
+        shares = [_share(frame - background(frame, way, width / size), at, width / size) for frame, at in small]
+        left[way] = float(np.mean(shares))
+        if left[way] < (FIXED.level_some if way == "none" else FIXED.level_done):
+            break
+    best: Level = min(left, key=lambda way: left[way], default="none")
+    if best == "none" or left[best] > left["none"] / 2:
+        return "rows" if frames and _uneven_rows(frames[0][0], width) else "none"
+    return best
+
+
+def _share(frame: Array, at: Array, width: float) -> float:
+    """Share of the variance of the brightness around columns that is background.
+
+    The brightness around a column is that of the background plus that of the columns, which goes with their contrast:
+    a grain of heavier atoms or a thicker part is brighter and of higher contrast alike. What is left when a multiple
+    of the contrast is subtracted, so much that it is the level between typical columns, is background. What is shared
+    with columns two spacings away, which have no pixels in common, varies slowly; what varies more than columns of
+    this contrast can differ, they do not explain either.
+    """
+    from scipy.spatial import cKDTree
+
+    nearest, farthest = (reach * width for reach in FIXED.level_ring)
+    pairs = cKDTree(at).query_pairs(farthest, output_type="ndarray")
+    pairs = pairs[np.hypot(*(at[pairs[:, 0]] - at[pairs[:, 1]]).T) > nearest]
+    if len(pairs) < FIXED.level_fewest:
+        return 0.0
+    tiny = float(np.finfo(np.float32).tiny)
+    image = ((frame - np.median(frame)) / max(float(frame.std()), np.finfo(float).tiny)).astype(np.float32)
+    mean = blur(image, FIXED.level_around * width)
+    noise = np.pad(np.diff(np.diff(image, 2, axis=0), 2, axis=1) ** 2 / 36, 1, mode="edge")
+    power = blur(((image - mean) ** 2 - noise).astype(np.float32), width, slopes=False)
+    columns = blur(image - mean, FIXED.level_fine * width)
+    columns -= columns.mean()
+    place = tuple(np.rint(at).astype(np.int64).clip(0, np.array(frame.shape) - 1).T)
+    brightness = mean[place].astype(np.float64)
+    contrast = np.sqrt(np.maximum(power[place], 0)).astype(np.float64)
+    usual = max(float(np.median(contrast)), tiny)
+    below = brightness + np.quantile(columns, 0.05 if np.mean(columns**3) > 0 else 0.95) / usual * contrast
+    shared = [np.mean(np.prod((values - values.mean())[pairs], axis=1)) for values in (brightness, below)]
+    slow = min(shared) / max(brightness.var(), tiny)
+    strong = 1 - FIXED.level_columns * usual**2 / max(min(brightness.var(), below.var()), tiny)
+    return float(max(slow, strong))
+
+
+def background(frame: Array, way: Level, width: float) -> Array:
+    """What levelling takes from a (rows, columns) frame without gaps; its median is 0.
+
+    Parameters
+    ----------
+    frame : (rows, columns) array
+        The image.
+    way : {"auto", "none", "plane", "rows", "smooth"}
+        A plane; that and an offset of every row; or what varies over more than about four columns. Without knowing the
+        columns, ``"auto"`` can only tell whether rows are uneven, and is ``"rows"`` or ``"none"``; see `choose`.
+    width : float
+        Distance of neighbouring columns in pixels. What repeats after two of them, as sublattices do, stays.
+    """
+    if way == "auto":
+        way = "rows" if _uneven_rows(frame, width) else "none"
+    if way == "none":
+        return np.zeros_like(frame)
+    field = _plane(frame, width)
+    if way == "rows":
+        field += _row_offsets(frame - field, width)[:, None]
+    if way == "smooth":
+        rest = (frame - field).astype(np.float32)
+        for _ in range(FIXED.level_rounds):  # what a blur leaves of bends is blurred again, so that it becomes sharp
+            slow = blur(rest, FIXED.level_width * width)
+            field += slow
+            rest -= slow
+    return np.asarray(field - np.median(field))
+
+
+def _plane(frame: Array, width: float) -> Array:
+    """The plane through means over columns, of least absolute distances, which steps and islands hardly tilt."""
+    size = max(1, min(round(width), *(n // 4 for n in frame.shape)))
+    blocks = _binned(frame, size)
+    y, x = (np.mgrid[: blocks.shape[0], : blocks.shape[1]] + 0.5) * size - 0.5
+    design = np.column_stack([y.ravel(), x.ravel(), np.ones(blocks.size)])
+    values, weight = blocks.ravel(), np.ones(blocks.size)
+    for _ in range(FIXED.level_reweighted):
+        root = np.sqrt(weight)
+        plane = np.linalg.lstsq(design * root[:, None], values * root, rcond=None)[0]
+        distance = np.abs(values - design @ plane)
+        weight = 1 / np.maximum(distance, 0.01 * distance.mean() + np.finfo(float).tiny)
+    down, across = (float(slope) * np.arange(n) for slope, n in zip(plane[:2], frame.shape, strict=True))
+    return np.asarray(np.add.outer(down, across))
+
+
+def _row_offsets(frame: Array, width: float) -> Array:
+    """Medians of the rows, but for waves as a lattice along the rows has them, which stand out of their spectrum."""
+    from scipy.ndimage import median_filter
+
+    offsets = np.median(frame, axis=1)
+    frequency = np.fft.rfftfreq(len(offsets))
+    power = np.abs(np.fft.rfft((offsets - offsets.mean()) * np.hanning(len(offsets)))) ** 2
+    usual = median_filter(power, FIXED.level_usual, mode="nearest")
+    lattice = (power > FIXED.level_peak * usual) & (frequency > 1 / (FIXED.level_longest * width))
+    lattice = np.convolve(lattice, np.ones(3), mode="same") > 0
+    if lattice.any():
+        phase = 2 * np.pi * np.outer(np.arange(len(offsets)), frequency[lattice])
+        waves = np.hstack([np.cos(phase), np.sin(phase)])
+        offsets = offsets - waves @ np.linalg.lstsq(waves, offsets, rcond=None)[0]
+    return np.asarray(offsets)
+
+
+def _uneven_rows(frame: Array, width: float) -> bool:
+    """Whether rows differ much more from each other than columns do, and so much that it matters."""
+    rest = frame - _plane(frame, width)
+    rows, columns = (_quick(rest.mean(axis=axis)) for axis in (1, 0))
+    height, length = frame.shape
+    return bool(rows * length > FIXED.level_uneven * columns * height and rows > FIXED.level_strong * rest.var())
+
+
+def _quick(profile: Array) -> float:
+    """Variance of a profile as the quicker half of its waves have it."""
+    taper = np.hanning(len(profile))
+    power = np.abs(np.fft.rfft((profile - profile.mean()) * taper)) ** 2 / np.sum(taper**2)
+    return float(np.median(power[len(power) // 2 :]) / np.log(2))
+
+
+def _binned(frame: Array, size: int) -> Array:
+    """Means over blocks of pixels; what does not fill one is left out."""
+    rows, columns = (n // size for n in frame.shape)
+    blocks = frame[: rows * size, : columns * size].reshape(rows, size, columns, size)
+    return np.asarray(blocks.mean(axis=(1, 3)))

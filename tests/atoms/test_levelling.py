@@ -1,0 +1,146 @@
+"""Background is told from columns, and taken away, so that windows show the motif only; without any nothing changes."""
+
+import numpy as np
+import pytest
+
+from napari_vae import InputError, Micrograph, ModelConfig, TrainConfig, apply_run, extract_patches, fit, load_run
+from napari_vae.atoms import levelling
+from napari_vae.runs.followers import describe_followers
+from napari_vae.samples import micrograph
+
+SIZE = 256
+Y, X = np.mgrid[:SIZE, :SIZE].astype(float)
+SPACING = {"graphene": 12.3, "perovskite": 23.0}
+
+
+def unit(field):
+    return (field - field.mean()) / field.std()
+
+
+def fields():
+    rng = np.random.default_rng(1)
+    walk = np.cumsum(rng.normal(size=SIZE))
+    spots = zip(rng.uniform(0, SIZE, 6), rng.uniform(0, SIZE, 6), rng.uniform(30, 50, 6), strict=True)
+    return {
+        "tilt": unit(Y + X / 2),
+        "contamination": unit(sum(np.exp(-((Y - y) ** 2 + (X - x) ** 2) / (2 * s**2)) for y, x, s in spots)),
+        "terraces": unit(np.floor((Y + 0.4 * X) / 78)),
+        "rows": unit(np.repeat(walk[:, None], SIZE, axis=1)),
+    }
+
+
+FIELDS = fields()
+SIMPLEST = {"tilt": "plane", "contamination": "smooth", "terraces": "plane", "rows": "plane"}  # none simpler will do
+
+
+def sample(kind="graphene", **options):
+    image, truth = micrograph(kind, size=SIZE, **options)
+    atoms = truth[["y", "x"]].assign(frame=0)
+    atoms.attrs["napari_vae"] = {"spacing": SPACING[kind]}
+    return image.data.astype(float), atoms
+
+
+def at(field, atoms):
+    return field[tuple(np.rint(atoms[["y", "x"]].to_numpy()).astype(int).T)]
+
+
+def correlation(values, field, atoms):
+    return abs(np.corrcoef(values, at(field, atoms))[0, 1])
+
+
+def raw(patches):
+    return patches.normalization.undo(patches.data)[:, 0]
+
+
+@pytest.mark.parametrize("kind", SPACING)
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("strength", [1, 5])
+def test_background_is_recognised_and_taken_away(kind, name, strength):
+    image, atoms = sample(kind)
+    field = strength * image.std() * FIELDS[name]
+    before = extract_patches(image + field, atoms, level="none")
+    assert correlation(raw(before).mean((1, 2)), field, before.atoms) > 0.9
+    after = extract_patches(image + field, atoms)
+    assert levelling.WAYS.index(after.level) >= levelling.WAYS.index(SIMPLEST[name])
+    assert correlation(raw(after).mean((1, 2)), field, after.atoms) < 0.3
+    assert np.corrcoef(after.brightness.ravel(), before.brightness.ravel())[0, 1] > 0.95
+
+
+CLEAN = {
+    "as it is": {},
+    "few electrons": {"dose": 2.0},
+    "grains": {"grains": 3},
+    "strained": {"strain_field": 0.03},
+    "along the rows": {"angle": 0.0},
+    "dopants and vacancies": {"dopants": 0.1, "vacancies": 0.05},
+}
+
+
+@pytest.mark.parametrize("kind", SPACING)
+@pytest.mark.parametrize("name", CLEAN)
+def test_an_image_without_background_stays_as_it_is(kind, name):
+    image, atoms = sample(kind, **CLEAN[name])
+    patches = extract_patches(image, atoms)
+    assert patches.level == "none"
+    assert np.array_equal(patches.data, extract_patches(image, atoms, level="none").data)
+
+
+@pytest.mark.parametrize("kind", SPACING)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_grains_of_heavier_atoms_are_no_background_and_stay_different(kind, sign):
+    image, atoms = sample(kind, background=0.0)
+    image = sign * image * np.where(X > 120, 1.6, 1.0)
+    assert extract_patches(image, atoms).level == "none"
+
+    def ratio(level):
+        cut = extract_patches(image, atoms, level=level)
+        heavy = cut.atoms["x"].to_numpy() > 120
+        contrast = raw(cut).std((1, 2))
+        return np.median(contrast[heavy]) / np.median(contrast[~heavy])
+
+    assert ratio("smooth") == pytest.approx(ratio("none"), rel=0.1)
+
+
+@pytest.mark.parametrize("angle", [0.0, 7.0])
+@pytest.mark.parametrize("level", ["plane", "rows", "smooth"])
+def test_levelling_keeps_the_contrast_of_sublattices(level, angle):
+    image, truth = micrograph("perovskite", size=SIZE, angle=angle, dose=500)
+    second = truth["sublattice"].to_numpy() == 1
+
+    def difference(way):
+        cut = extract_patches(image, truth.assign(frame=0), window=46, level=way)
+        middle = raw(cut)[:, 20:26, 20:26].mean((1, 2))
+        return np.median(middle[~second[cut.atoms.index]]) - np.median(middle[second[cut.atoms.index]])
+
+    assert difference(level) == pytest.approx(difference("none"), rel=0.15)
+
+
+def test_latents_follow_the_background_only_where_it_is_left(tmp_path):
+    image, atoms = sample()
+    tilted = image + 2 * image.std() * FIELDS["tilt"]
+    config, train = ModelConfig.preset("vae"), TrainConfig(epochs=8, device="cpu")
+    runs = {level: fit(extract_patches(tilted, atoms, level=level), config, train) for level in ("none", "plane")}
+    for level, run in runs.items():
+        assert run.level == load_run(run.save(tmp_path / level)).level == level
+        applied = apply_run(run, tilted, atoms=atoms)
+        assert applied.patches.level == level
+        follows = [correlation(applied.latents[z], FIELDS["tilt"], applied.latents) for z in ("z1", "z2")]
+        sentence = describe_followers(applied.latents, applied.patches)
+        if level == "none":
+            assert max(follows) > 0.9
+            assert "follows the slow brightness of the image (r = " in sentence and "Background" in sentence
+        else:
+            assert max(follows) < 0.3
+            assert sentence == ""
+
+
+def test_each_channel_is_levelled_and_gaps_stay_gaps():
+    image, atoms = sample()
+    tilted = image + 3 * image.std() * FIELDS["tilt"]
+    tilted[100:120, 30:50] = np.nan
+    both = extract_patches(Micrograph(np.stack([image, tilted]), axes="CYX"), atoms, window=24)
+    assert both.level == "plane" and both.in_gaps > 0
+    one = extract_patches(tilted, atoms, window=24)
+    assert np.array_equal(both.data[:, 1], one.data[:, 0]) and list(one.atoms.index) == list(both.atoms.index)
+    with pytest.raises(InputError, match="level is"):
+        extract_patches(image, atoms, level="flat")
