@@ -84,16 +84,15 @@ class Options:
         Level,
         about(
             "Background",
-            "What is subtracted from the image before windows are cut out of it. Automatic takes the simplest after "
-            "which the brightness of windows follows no background, and nothing where it follows none. Choose yourself "
-            "when a latent follows the background, or when what varies slowly is what you look for. Atoms are looked "
-            "for above the slow background anyway; for these, automatic only evens out rows.",
+            "What is subtracted from the image before windows are cut out: a plane, that and an offset of every row, "
+            "or all that varies slowly. Automatic takes the simplest after which windows follow no background; choose "
+            "yourself when a latent still does, or when slow changes are what you look for.",
             choices={
                 "auto": AUTOMATIC,
                 "none": "nothing",
-                "plane": "a plane: tilt",
-                "rows": "rows: a plane and an offset of every row of the scan",
-                "smooth": "smooth: all that varies slowly, as contamination, thickness and terraces",
+                "plane": "a plane",
+                "rows": "plane and rows",
+                "smooth": "smooth",
             },
         ),
     ] = "auto"
