@@ -148,8 +148,15 @@ class Constants:
     centre_still: float = 2e-3  # px; smaller moves are none
     centre_farthest: float = 1.0  # σ from the maximum; a centre that ends beyond has followed something else
 
-    # Second look for weak columns (weak.py); tests/atoms/test_weak.py.
-    weak_clear_of: float = 0.35  # of the spacing: nearer to a column lies what its shape differs from a Gaussian by
+    # Second look for weak columns (weak.py, folding.py); tests/atoms/test_weak.py.
+    weak_clear_of: float = 0.53  # of the spacing: nearer to a column lies what its shape differs from a Gaussian by
+    weak_stays_clear: float = 0.48  # of the spacing, after the fit
+    weak_as_far: float = 0.95  # of its distance from columns, at least, are the decoys that a spot is compared with
+    weak_explains: float = 0.1  # of the variance around it, at least, in the average over the lattice
+    weak_present: float = 0.5  # of the height in the average, at least, in the image itself
+    fold_steps: int = 3  # half spacings up to which surroundings are compared, along rows and columns
+    fold_among: int = 100  # nearest columns, among which those with the same surroundings are looked for
+    fold_alike: int = 24  # of them, which are averaged
 
     # Large frames (tiles.py); benchmarks/big_frame.py.
     tile: int = 2048  # px, side of a tile without its margin; frames of more than two such tiles are divided

@@ -53,9 +53,19 @@ def spot_maps(image: Floats, sigma: float) -> SpotMaps:
     explained = amplitude**2 * template_variance
     # A perfect fit would score infinitely; float32 resolves no better than about a millionth of the variance.
     left = np.maximum(variance - explained, 1e-6 * variance + np.finfo(np.float32).tiny)
-    samples = 4 * np.pi * window**2
+    samples = _samples(sigma)
     score = np.sign(amplitude) * np.sqrt(samples * explained / left)
     return SpotMaps(amplitude, mean - amplitude * template_mean, score)
+
+
+def _samples(sigma: float) -> float:
+    """Pixels that the window of the fit is worth."""
+    return float(4 * np.pi * (FIXED.filter_window * sigma) ** 2)
+
+
+def score_that_explains(share: float, sigma: float) -> float:
+    """Score of a spot that explains such a share of the variance in its window."""
+    return float(np.sqrt(_samples(sigma) * share / (1 - share)))
 
 
 def flatten(image: npt.NDArray[np.float64], sigma: float) -> tuple[Floats, Floats, float]:
