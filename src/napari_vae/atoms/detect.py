@@ -13,6 +13,7 @@ import pandas as pd
 from ..core.micrograph import Micrograph
 from ..core.progress import drain, never
 from ..core.region import Mask, inside, region_mask
+from ..core.square import on_image, pixel_sides, squared, with_sides
 from .candidates import Filtered
 from .constants import FIXED
 from .damage import mended_frame, usable_frame
@@ -56,7 +57,8 @@ def detect_atoms(
     polarity : {"auto", "bright", "dark"}
         What the columns look like. ``"auto"``: whichever makes compact spots.
     spacing : float, optional
-        Distance of neighbouring columns in pixels; estimated from the first frame by default.
+        Distance of neighbouring columns in pixels, of oblong ones in units of their shorter side; estimated from the
+        first frame by default.
     threshold : float, optional
         Smallest score of an atom: standard errors for the filter, a probability for the network. By default it is found
         from the scores of the first frame.
@@ -156,7 +158,7 @@ def iter_detect_atoms(
         yield done + 1, len(numbers)
     table = pd.concat(tables, ignore_index=True) if tables else blank_table(0, 0, asked.placing)
     table.attrs["napari_vae"] = {"method": asked.method} | (recipe.summary if recipe else {})
-    return note_skipped(table, skipped)
+    return note_skipped(with_sides(table, pixel_sides(micrograph.pixel_size)), skipped)
 
 
 def detect_frame(
@@ -175,8 +177,8 @@ def detect_frame(
 
     region = _region(micrograph, asked)
     with threadpool_limits(1, user_api="blas"):  # the threads of our own are enough; more would wait for each other
-        recipe, found = _detect_frame(micrograph, number, recipe, asked, stop)
-    return recipe, None if found is None else _within(region, found)
+        recipe, found = _detect_frame(squared(micrograph), number, recipe, asked, stop)
+    return recipe, None if found is None else _within(region, on_image(found, micrograph))
 
 
 def _detect_frame(
@@ -246,18 +248,18 @@ def candidate_atoms(image: Any, **options: Any) -> pd.DataFrame:
     """
     micrograph, asked = open_frames(image), Options(**options)
     number = frame_list(micrograph, asked.frames)[0]
-    region = _region(micrograph, asked)
+    region, image = _region(micrograph, asked), squared(micrograph)
     quick = replace(asked, refine=False, weak=False)
-    if is_large(micrograph.shape[-2:]):
-        recipe = measure_large(micrograph, number, asked)
-        found = _detect_frame(micrograph, number, replace(recipe, threshold=0.0), quick, never)[1]
+    if is_large(image.shape[-2:]):
+        recipe = measure_large(image, number, asked)
+        found = _detect_frame(image, number, replace(recipe, threshold=0.0), quick, never)[1]
         table = blank_table(0, number, "none") if found is None else found
     else:
-        recipe, filtered = measure(usable_frame(micrograph, number), asked)
+        recipe, filtered = measure(usable_frame(image, number), asked)
         table = _detect(filtered, replace(recipe, threshold=0.0), number, quick)
-    table = _within(region, table)
+    table = _within(region, on_image(table, micrograph))
     table.attrs["napari_vae"] = recipe.summary
-    return table
+    return with_sides(table, pixel_sides(micrograph.pixel_size))
 
 
 def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> pd.DataFrame:

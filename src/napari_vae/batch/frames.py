@@ -18,6 +18,7 @@ from ..atoms.recipe import Options, Recipe
 from ..atoms.subpixel import blank_table
 from ..core.micrograph import Micrograph, first_channel
 from ..core.progress import Stage
+from ..core.square import pixel_sides, squared, with_sides
 from ..io.reading import read
 from ..io.writing import check_table_name, origin_in, write_table
 from ..workflow.records import stamp_of
@@ -142,7 +143,7 @@ def do_frame(job: FrameJob) -> FrameResult:
     frames, origin = frame_list(searched, asked.frames), origin_in(image, {})
     number = first_usable(searched, frames) if job.basis is None else job.frame
     if job.basis is None and len(frames) > 1 and task.measures:
-        return FrameResult(frames, _basis(measure_frame(searched, number, asked)), origin)
+        return FrameResult(frames, _basis(measure_frame(squared(searched), number, asked)), origin)
     recipe = None if job.basis is None else Recipe(**job.basis["recipe"])
     try:
         recipe, table = detect_frame(searched, number, recipe, asked)
@@ -155,6 +156,9 @@ def do_frame(job: FrameJob) -> FrameResult:
     assert table is not None  # nobody stops it
     table = table.reset_index(drop=True)
     attributes: dict[Any, Any] = {KEY: {"method": asked.method} | recipe.summary, COUNT: len(table)}
+    table.attrs = attributes
+    table = with_sides(table, pixel_sides(image.pixel_size))
+    attributes = table.attrs
     table, limits = task.describe(image, table, recipe, None if job.basis is None else job.basis["limits"])
     table.attrs = attributes
     return FrameResult(frames, _basis(recipe, limits), origin, number, table)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .square import square_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,7 @@ FARTHEST = 1e9  # pixels, beyond which no image reaches
 def table_spacing(atoms: pd.DataFrame) -> float:
     """Distance between neighbouring atoms in pixels: what detection found, else the median nearest distance.
 
-    NaN when there are not two atoms in any frame.
+    Of oblong pixels it is in units of their shorter side. NaN when there are not two atoms in any frame.
     """
     found = atoms.attrs.get("napari_vae", {}).get("spacing")
     if found:
@@ -43,7 +44,7 @@ def nearest_distance(atoms: pd.DataFrame) -> float:
     values, counts = np.unique(frames, return_counts=True)
     if not len(values) or counts.max() < 2:
         return float("nan")
-    points = atoms[["y", "x"]].to_numpy(float)[frames == values[counts.argmax()]]
+    points = square_points(atoms)[frames == values[counts.argmax()]]
     return float(np.median(cKDTree(points).query(points, k=2)[0][:, 1]))
 
 

@@ -12,6 +12,7 @@ from ..atoms.damage import usable_frame
 from ..atoms.frames import open_frames
 from ..core.errors import InputError
 from ..core.positions import frame_numbers
+from ..core.square import table_sides
 from .neighbours import apart_by_kind
 
 Array = npt.NDArray[np.float64]
@@ -36,8 +37,9 @@ def brightness_of(atoms: pd.DataFrame, position: Array, image: Any, number: int)
 
     frame = usable_frame(open_frames(image), number).frame
     distance = np.median(cKDTree(position).query(position, 2)[0][:, 1]) if len(position) > 1 else 8.0
-    contrast = gaussian_filter(frame, 0.15 * distance) - gaussian_filter(frame, 0.5 * distance)
-    values = map_coordinates(contrast, position.T, order=1, mode="nearest")
+    fine, wide = (share * distance / np.array(table_sides(atoms)) for share in (0.15, 0.5))
+    contrast = gaussian_filter(frame, fine) - gaussian_filter(frame, wide)
+    values = map_coordinates(contrast, (position / table_sides(atoms)).T, order=1, mode="nearest")
     return np.asarray(np.abs(values), dtype=float)
 
 

@@ -12,6 +12,7 @@ from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
 from ..core.positions import check_table, frame_numbers
 from ..core.progress import drain, never
+from ..core.square import on_pixels_of
 from .displacements import measure_displacements
 from .intensities import voronoi_intensities
 from .lattice import Lattice
@@ -125,6 +126,7 @@ def iter_describe_crystal(
     if image is not None:
         frame_numbers(atoms, as_micrograph(image).n_frames)
     before = [name for name in COLUMNS if name in atoms]
+    atoms = on_pixels_of(atoms, image)
     table, lattice, vacancies = atoms.drop(columns=before), None, None
     grains: tuple[Lattice, ...] = ()
     table.attrs = dict(atoms.attrs)

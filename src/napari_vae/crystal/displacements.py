@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.square import square_points, table_sides
 from .deformation import strain_of
 from .lattice import Lattice
 from .lattice_vectors import frame_lattices
@@ -64,17 +65,18 @@ def measure_displacements(atoms: pd.DataFrame, reference: Lattice | None = None)
     >>> float(measure_displacements(atoms).loc[44, "displacement_x"].round(3))
     1.0
     """
-    polar = "sublattice" in atoms
+    polar, sides = "sublattice" in atoms, table_sides(atoms)
     names = [*NAMES, *(("polarisation_y", "polarisation_x") if polar else ())]
     values = np.full((len(atoms), len(names)), np.nan)
     for _, rows, lattice in frame_lattices(atoms, reference):
         if lattice is None:
             continue
-        points, kind = atoms[["y", "x"]].to_numpy(dtype=float)[rows], kinds_of(atoms.iloc[rows])
-        around = surroundings(apart_by_kind(points, kind), lattice_shell(lattice.vectors))
+        points, kind = square_points(atoms)[rows], kinds_of(atoms.iloc[rows])
+        around = surroundings(apart_by_kind(points, kind), lattice_shell(lattice.vectors * sides))
         values[rows, :6] = _from_pairs(points, around)
+        values[rows, :2] /= sides
         if polar:
-            values[rows, 6:] = _polarisation(points, kind, around.turn, lattice.spacing)
+            values[rows, 6:] = _polarisation(points, kind, around.turn, lattice.spacing) / sides
     result = atoms.assign(**dict(zip(names, values.T, strict=True)))
     result.attrs = dict(atoms.attrs)
     return result

@@ -12,6 +12,7 @@ from ..atoms.frames import open_frames, read_frame
 from ..core.errors import InputError
 from ..core.positions import check_table, frame_numbers, table_spacing
 from ..core.settings import checked
+from ..core.square import on_pixels_of, square_points, table_sides
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -71,13 +72,14 @@ def voronoi_intensities(
         raise InputError(
             'The atoms have no column background; detect them with refine=True, or take background="none".'
         )
-    radius = min(radius, float(sum(micrograph.shape[-2:])))  # a larger one reaches no farther
-    points = atoms[["y", "x"]].to_numpy(dtype=float)
+    radius = min(radius, float(sum(micrograph.shape[-2:])) * max(table_sides(atoms)))  # a larger one reaches no farther
+    atoms = on_pixels_of(atoms, micrograph)
+    points, sides = square_points(atoms), table_sides(atoms)
     intensity, area = np.full((2, len(atoms)), np.nan)
     for number in np.unique(frames):
         rows = np.flatnonzero(frames == number)
         frame = read_frame(micrograph, int(number))
-        intensity[rows], area[rows] = _cells(frame, points[rows], radius)
+        intensity[rows], area[rows] = _cells(frame, points[rows], radius, sides)
     if background == "fitted":
         intensity -= area * atoms["background"].to_numpy(dtype=float)
     result = atoms.assign(intensity=intensity, cell_area=area)
@@ -85,7 +87,7 @@ def voronoi_intensities(
     return result
 
 
-def _cells(frame: Array, points: Array, radius: float) -> tuple[Array, Array]:
+def _cells(frame: Array, points: Array, radius: float, sides: tuple[float, float]) -> tuple[Array, Array]:
     """Sums and areas (N,) of the cells of a frame, NaN where they are open."""
     from scipy.spatial import cKDTree
 
@@ -100,7 +102,7 @@ def _cells(frame: Array, points: Array, radius: float) -> tuple[Array, Array]:
     for start in range(-margin, rows + margin, step):
         down = np.arange(start, min(start + step, rows + margin))
         pixels = np.stack(np.meshgrid(down, across, indexing="ij"), axis=-1)
-        owner = tree.query(pixels, distance_upper_bound=radius)[1]  # n where no atom is near
+        owner = tree.query(pixels * sides, distance_upper_bound=radius)[1]  # n where no atom is near
         inside = ((down >= 0) & (down < rows))[:, None] & within
         beyond[owner[~inside]] = True
         mine = owner[inside]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.errors import InputError
+from ..core.square import SQUARE
 from .neighbours import lattice_shell, symmetry_order
 
 Array = npt.NDArray[np.float64]
@@ -37,6 +38,8 @@ class Lattice:
         Root mean square distance of the atoms from the lattice (static displacements, noise and slow distortion).
     n_atoms : int
         How many atoms it was fitted to; the others are joined to too few, or lie apart.
+    sides : (float, float)
+        Sides of a pixel along rows and columns in units of the shorter one, which lengths, spacing and residual are in.
     """
 
     a: tuple[float, float]
@@ -49,6 +52,7 @@ class Lattice:
     angle_err: float
     residual: float
     n_atoms: int
+    sides: tuple[float, float] = SQUARE
 
     @property
     def vectors(self) -> Array:
@@ -56,24 +60,28 @@ class Lattice:
         return np.array([self.a, self.b])
 
     @property
+    def square_vectors(self) -> Array:
+        """The same (2, 2) in units of the shorter side of a pixel."""
+        vectors: Array = self.vectors * self.sides
+        return vectors
+
+    @property
     def lengths(self) -> Array:
         """Lengths (2,) of `a` and `b`."""
-        length: Array = np.linalg.norm(self.vectors, axis=1)
+        length: Array = np.linalg.norm(self.square_vectors, axis=1)
         return length
 
     @property
     def length_errors(self) -> Array:
         """Standard errors (2,) of the lengths."""
-        error: Array = np.linalg.norm(self.vectors * [self.a_err, self.b_err], axis=1) / self.lengths
+        errors = np.array([self.a_err, self.b_err]) * self.sides
+        error: Array = np.linalg.norm(self.square_vectors * errors, axis=1) / self.lengths
         return error
 
     def scaled(self, pixel_size: tuple[float, float]) -> Lattice:
-        """The same lattice in the unit of the pixel size, given for rows and columns.
-
-        Where the two differ, spacing and residual are multiplied by their geometric mean, which is an approximation.
-        """
+        """The same lattice in the unit of the pixel size, given for rows and columns."""
         vectors, errors = self.vectors * pixel_size, np.array([self.a_err, self.b_err]) * pixel_size
-        mean = float(np.sqrt(np.prod(pixel_size)))
+        mean = float(np.sqrt(np.prod(pixel_size) / np.prod(self.sides)))  # the shorter side
         return Lattice(
             a=pair(vectors[0]),
             b=pair(vectors[1]),
@@ -94,9 +102,9 @@ class Lattice:
         >>> [round(degrees, 2) for degrees in turned.turn_from(square)]
         [36.87, 90.0]
         """
-        shells = [lattice_shell(lattice.vectors) for lattice in (self, other)]
+        shells = [lattice_shell(lattice.square_vectors) for lattice in (self, other)]
         orders = [symmetry_order(shell, _STRETCHED) for shell in shells]
-        sizes = [abs(np.linalg.det(lattice.vectors)) for lattice in (self, other)]
+        sizes = [abs(np.linalg.det(lattice.square_vectors)) for lattice in (self, other)]
         alike = max(sizes) < (1 + _STRETCHED) * min(sizes)
         order = max(orders) if alike else min(orders)  # of two that are alike, the less distorted one tells
         phases = []

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..core.errors import InputError
 from ..core.positions import check_table, frame_numbers
+from ..core.square import square_points, table_sides
 from .brightness import contrasts
 from .grains import find_grains
 from .lattice import SHELL, Lattice, angle_between, angle_error, pair, reduced
@@ -93,31 +94,32 @@ def measure_grains(atoms: pd.DataFrame) -> tuple[pd.DataFrame, list[Lattice]]:
 
 def _grains(atoms: pd.DataFrame) -> Iterator[tuple[Ints, Lattice]]:
     """Rows (M,) and lattice of each grain, the largest first."""
-    points = checked_points(atoms)
+    points, sides = checked_points(atoms), table_sides(atoms)
     frame, brightness = frame_numbers(atoms), contrasts(atoms, points)
     apart, of_any_kind = apart_by_kind(points, frame, kinds_of(atoms)), apart_by_kind(points, frame)
     bases, number = find_grains(apart)
     for index, basis in enumerate(bases):
         rows = np.flatnonzero(number == index)
         cell = superlattice(apart[rows], basis, None if brightness is None else brightness[rows])
-        yield rows, _fitted(apart[rows], reduced(cell @ basis), of_any_kind[rows])
+        yield rows, _fitted(apart[rows], reduced(cell @ basis), of_any_kind[rows], sides)
 
 
-def _fitted(apart: Array, basis: Array, of_any_kind: Array) -> Lattice:
-    """The lattice of a grain whose vectors are roughly known."""
+def _fitted(apart: Array, basis: Array, of_any_kind: Array, sides: tuple[float, float]) -> Lattice:
+    """The lattice of a grain whose vectors are roughly known, on square pixels."""
     vectors, errors, residual, used = fit_lattice(apart, basis)
     spacing, spacing_err = _spacing(of_any_kind, spread(of_any_kind))
     return Lattice(
-        a=pair(vectors[0]),
-        b=pair(vectors[1]),
-        a_err=pair(np.sqrt(errors[0])),
-        b_err=pair(np.sqrt(errors[1])),
+        a=pair(vectors[0] / sides),
+        b=pair(vectors[1] / sides),
+        a_err=pair(np.sqrt(errors[0]) / sides),
+        b_err=pair(np.sqrt(errors[1]) / sides),
         spacing=spacing,
         spacing_err=spacing_err,
         angle=angle_between(vectors),
         angle_err=angle_error(vectors, np.sqrt(errors)),
         residual=residual,
         n_atoms=used,
+        sides=sides,
     )
 
 
@@ -151,7 +153,7 @@ def frame_lattices(
 
 
 def checked_points(atoms: pd.DataFrame, fewest: int = FEWEST) -> Array:
-    """Positions (N, 2), refused where they are too few or not finite.
+    """Positions (N, 2) on square pixels, refused where they are too few or not finite.
 
     Raises
     ------
@@ -159,7 +161,7 @@ def checked_points(atoms: pd.DataFrame, fewest: int = FEWEST) -> Array:
         For no table, no positions, or fewer than `fewest` atoms.
     """
     check_table(atoms)
-    points = atoms[["y", "x"]].to_numpy(dtype=float)
+    points = square_points(atoms)
     if len(points) < fewest:
         raise InputError(f"A lattice takes at least {fewest} atoms, and these are {len(points)}; find more of them.")
     return points

@@ -13,6 +13,7 @@ from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
 from ..core.positions import check_table, frame_numbers
 from ..core.settings import AutoCount, checked
+from ..core.square import on_pixels_of, square_points
 from .brightness import brightness_of, local_contrast
 from .sites import sites_in_cell
 
@@ -73,6 +74,7 @@ def assign_sublattices(
     n = checked("n", n, AutoCount)
     checked("by", by, Literal["auto", "brightness", "position"])
     frames = frame_numbers(atoms, None if image is None else as_micrograph(image).n_frames)
+    atoms = on_pixels_of(atoms, image)
     labels = np.zeros(len(atoms), dtype=np.int64)
     for number in np.unique(frames):
         here = frames == number
@@ -83,7 +85,7 @@ def assign_sublattices(
 
 
 def _one_frame(atoms: pd.DataFrame, image: Any, number: int, n: int | str, by: str) -> Ints:
-    position = atoms[["y", "x"]].to_numpy(dtype=float)
+    position = square_points(atoms)
     if by == "position":
         return _by_position(position, n)
     brightness = brightness_of(atoms, position, image, number)

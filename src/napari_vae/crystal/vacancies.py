@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..core.errors import InputError
+from ..core.square import square_points, table_sides
 from .lattice_vectors import frame_lattices
 from .neighbours import Surroundings, apart_by_kind, kinds_of, lattice_shell, surroundings, turned
 
@@ -62,29 +63,31 @@ def find_vacancies(atoms: pd.DataFrame, shape: Any = None) -> pd.DataFrame:
           y     x  neighbours
     0  32.0  32.0           8
     """
-    size = _size(shape)
+    sides = table_sides(atoms)
+    size = _size(shape, sides)
     tables: list[pd.DataFrame] = [_table(0, np.zeros((0, 2)), _NONE, _NONE, atoms)]
     for number, rows, lattice in frame_lattices(atoms):
         if lattice is None:
             continue
         here = atoms.iloc[rows]
-        tables.append(_table(number, *_missing(here, lattice.vectors, size), here))
+        tables.append(_table(number, *_missing(here, lattice.vectors * sides, size), here))
     return pd.concat(tables, ignore_index=True)
 
 
-def _size(shape: Any) -> Array | None:
-    """Rows and columns as an array."""
+def _size(shape: Any, sides: tuple[float, float]) -> Array | None:
+    """Rows and columns on square pixels."""
     if shape is None:
         return None
     size = np.atleast_1d(np.asarray(getattr(shape, "shape", shape), dtype=float))[-2:]
     if size.shape != (2,) or not (size > 0).all():
         raise InputError(f"The shape of the image is (rows, columns), not {shape!r}.")
-    return size
+    return (size - 1) * sides + 1
 
 
 def _table(number: int, site: Array, count: Ints, kind: Ints, atoms: pd.DataFrame) -> pd.DataFrame:
     order = np.lexsort(site.T[::-1])
     columns: dict[str, Any] = {"frame": np.full(len(site), number, dtype=np.int64)}
+    site = site / table_sides(atoms)
     columns |= {"y": site[order, 0], "x": site[order, 1], "neighbours": count[order]}
     if "sublattice" in atoms:
         columns["sublattice"] = pd.factorize(atoms["sublattice"])[1].take(kind[order])
@@ -95,7 +98,7 @@ def _missing(atoms: pd.DataFrame, basis: Array, size: Array | None) -> tuple[Arr
     """Missing sites (M, 2) of a frame, how many neighbours predict each, and of which kind they are."""
     from scipy.spatial import cKDTree
 
-    points, kind = atoms[["y", "x"]].to_numpy(dtype=float), kinds_of(atoms)
+    points, kind = square_points(atoms), kinds_of(atoms)
     tree = cKDTree(points)
     near = float(np.median(tree.query(points, 2)[0][:, 1]))
     around = surroundings(apart_by_kind(points, kind), lattice_shell(basis))

@@ -39,6 +39,7 @@ class _Origin(BaseModel):
 
 class _Detection(BaseModel):
     spacing: Positive | None = None
+    pixel_sides: tuple[Positive, Positive] | None = None
 
 
 class Attributes(BaseModel):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..analysis.cells import class_labels
 from ..core.class_colors import ATOM_COLOR, NO_CLASS, class_colors, class_cycle, class_names
 from ..core.placement import Placement
+from ..core.square import pixel_sides, with_sides
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +76,7 @@ def atoms_from_points(layer: Any, placement: Placement | None = None, own: Place
     atoms.insert(2, "x", points[:, -1])
     spacing = layer.metadata.get(KEY, {}).get("spacing")
     atoms.attrs[KEY] = {} if spacing is None else {"spacing": spacing * _zoom(layer, placement)}
-    return atoms
+    return with_sides(atoms, pixel_sides((placement or own or Placement.of_layer(layer)).pixel_size()[0]))
 
 
 def atoms_to_points(

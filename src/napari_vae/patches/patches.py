@@ -14,6 +14,16 @@ from ..core.micrograph import Micrograph, as_micrograph
 from ..core.normalization import Normalization
 from ..core.positions import check_table, frame_numbers, table_spacing
 from ..core.settings import Level, checked
+from ..core.square import (
+    SQUARE,
+    on_pixels_of,
+    resampled,
+    square_points,
+    square_shape,
+    squared,
+    table_sides,
+    with_sides,
+)
 from .background import choose_level, levelled
 from .windows import blend_windows, cut_windows
 
@@ -106,6 +116,7 @@ def extract_patches(
     spacing: float | None = None,
     levels: Sequence[Sequence[float]] | None = None,
     level: Level = "auto",
+    square: bool = True,
 ) -> Patches:
     """Cut a window around every atom, centred on its sub-pixel position.
 
@@ -132,6 +143,9 @@ def extract_patches(
         more than about four spacings, or two windows. ``"auto"``: the simplest of these after which the brightness of
         windows follows no background; nothing where it does not from the beginning, nor with the scale of another run,
         whose `Run.level` is to be given.
+    square : bool
+        Where pixels are longer than wide, interpolate the image to square ones, as small as their shorter side, which
+        window and spacing are then in. ``False`` for runs that learnt from oblong pixels, as `Run.cutting` says.
 
     Returns
     -------
@@ -158,13 +172,14 @@ def extract_patches(
     (2, 1, 16, 16)
     """
     channels = _channels(image)
-    first = channels[0]
-    frames = _check_atoms(atoms, first)
+    frames = _check_atoms(atoms, channels[0])
+    atoms = on_pixels_of(atoms, channels[0]) if square else with_sides(atoms, SQUARE)
+    channels = [squared(channel) for channel in channels] if square else channels
+    first, centres = channels[0], square_points(atoms)
     if isinstance(window, str) and window == "auto":  # an array is no str, and would be compared number by number
         spacing = table_spacing(atoms) if spacing is None else spacing
         window = suggest_window(spacing)
     size = check_window(window, first.shape[-2:])
-    centres = atoms[["y", "x"]].to_numpy(float)
     inside = _fits(centres, size, first.shape[-2:])
     on_image = _fits(centres, (1, 1), first.shape[-2:])
     if not on_image.any():
@@ -267,11 +282,13 @@ def paste_patches(
     windows = windows[:, None] if single else windows
     n_frames = shape[0] if len(shape) == 3 else 1
     frames = frame_numbers(atoms, n_frames)
-    centres = atoms[["y", "x"]].to_numpy(float)
+    centres, sides = square_points(atoms), table_sides(atoms)
+    on = square_shape(shape[-2:], sides)
     result = np.full((n_frames, windows.shape[1], *shape[-2:]), fill, dtype=np.float32)
     for frame in np.unique(frames):
         rows = frames == frame
-        result[frame] = blend_windows(windows[rows], centres[rows], (shape[-2], shape[-1]), fill)
+        blended = blend_windows(windows[rows], centres[rows], on, fill)
+        result[frame] = blended if sides == SQUARE else resampled(blended, sides, (shape[-2], shape[-1]))
     result = result[:, 0] if single else result
     return result if len(shape) == 3 else result[0]
 

@@ -7,23 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from ..core.square import cubic_weights
+
 Floats = npt.NDArray[np.float32]
 CHUNK_PIXELS = (
     400_000  # windows are cut and blended in chunks of this many pixels: little memory, short holds of the GIL
 )
-
-
-def _cubic_weights(t: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Keys' four weights (N, 4) for positions a fraction `t` (N,) beyond the second tap; (0, 1, 0, 0) at t = 0."""
-    return np.stack(
-        [
-            -0.5 * t + t**2 - 0.5 * t**3,
-            1 - 2.5 * t**2 + 1.5 * t**3,
-            0.5 * t + 2 * t**2 - 1.5 * t**3,
-            -0.5 * t**2 + 0.5 * t**3,
-        ],
-        axis=1,
-    )
 
 
 def _chunks(n: int, pixels: int) -> Iterator[slice]:
@@ -34,7 +23,7 @@ def _chunks(n: int, pixels: int) -> Iterator[slice]:
 
 def _interpolate(block: Floats, fraction: npt.NDArray[np.float64]) -> Floats:
     """Values (N, C, H, W) a fraction (N, 2) of a pixel beyond the pixels of `block` (N, C, H + 3, W + 3)."""
-    rows, columns = (_cubic_weights(fraction[:, axis]).astype(np.float32)[:, :, None, None, None] for axis in (0, 1))
+    rows, columns = (cubic_weights(fraction[:, axis]).astype(np.float32)[:, :, None, None, None] for axis in (0, 1))
     height, width = block.shape[2] - 3, block.shape[3] - 3
     tall = rows[:, 0] * block[:, :, :height]
     for k in (1, 2, 3):

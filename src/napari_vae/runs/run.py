@@ -17,6 +17,7 @@ from ..core.device import choose_device, is_out_of_memory
 from ..core.errors import InputError, TrainingError
 from ..core.normalization import Normalization
 from ..core.settings import Count, Level, Whole, about, allowed, checked
+from ..core.square import SQUARE, pixel_sides
 from ..models.config import ModelConfig, TrainConfig
 from ..models.decoders import pose_of
 from ..models.given import Given, Scale, encoding_given, one_row
@@ -108,6 +109,15 @@ class Run:
     def takes(self) -> Like:
         """Shape of the images that the model takes (channels, rows, columns), and what 0 and 1 stand for."""
         return Like((self.n_channels, *self.window), self.normalization)
+
+    @property
+    def cutting(self) -> dict[str, Any]:
+        """How windows are cut as those of the training were: window, level and square of `extract_patches`.
+
+        Earlier versions left oblong pixels as they were.
+        """
+        square = pixel_sides(self.provenance.get("pixel_size")) == SQUARE
+        return {"window": self.window, "level": self.level, "square": square}
 
     @property
     def symmetry(self) -> int:

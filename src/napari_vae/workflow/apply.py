@@ -93,7 +93,7 @@ def apply_run(
     image, given = as_micrograph(micrograph), columns_of(condition=condition)
     found = find_atoms(image, detection or {}, say) if atoms is None else atoms
     say(Stage("encode"))
-    patches = extract_patches(image, found, window=run.window, levels=run.levels, level=run.level)
+    patches = extract_patches(image, found, levels=run.levels, **run.cutting)
     encoded = encode_patches(run, patches, given)
     say(Stage("encode", 1.0, f"{len(encoded)} atoms"))
     latents = pd.concat([patches.atoms.drop(columns=list(encoded), errors="ignore"), encoded], axis=1)

@@ -134,7 +134,7 @@ def _read(path: Path, micrograph: str | PathLike[str] | None) -> Analysis:
         image = _load_micrograph(path, record.micrograph, micrograph)
         atoms.attrs["napari_vae"] = record.detection.plain()
         run = load_run(path / "run")
-        patches = extract_patches(image, atoms, window=run.window, normalization=run.normalization, level=run.level)
+        patches = extract_patches(image, atoms, normalization=run.normalization, **run.cutting)
         check_latents(latents, patches.atoms, run.model_config.latent_dim)
     except Exception as error:
         reason = str(error) if isinstance(error, InputError) else type(error).__name__

@@ -171,7 +171,7 @@ def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model:
     layers = _layers(outcome, image, atoms)
     _, options, _ = layers[1]
     options.update(latent_style(options["features"], "z1"), border_width=0.0)
-    patches = extract_patches(image, atoms, window=model.window, levels=model.levels, level=model.level)
+    patches = extract_patches(image, atoms, levels=model.levels, **model.cutting)
     return Opened(layers, OpenRun(model, patches, Placement.of_micrograph(image)))
 
 

@@ -126,5 +126,5 @@ def open_steps(
     run = load_run(folder)
     if run.model_config.knows.conditional:
         raise InputError("This model needs a condition; apply it to the image in Train VAE instead.")
-    patches = extract_patches(image, atoms, window=run.window, levels=run.levels, level=run.level)
+    patches = extract_patches(image, atoms, levels=run.levels, **run.cutting)
     return OpenRun(run, patches, placement, points=points)

@@ -82,7 +82,7 @@ def apply_steps(stop: Callable[[], bool], run: Run, source: Source) -> Generator
         from ...runs.likeness import compare
 
         patches = extract_patches(
-            source.micrographs, source.atoms, window=run.window, levels=run.levels, level=run.level
+            source.micrographs, source.atoms, levels=run.levels, **run.cutting
         )
         described = yield from _describe(run, patches, source)
         return replace(described, warning=compare(run, patches, described.latents).sentence or "")
