@@ -18,7 +18,6 @@ from ..core.folders import user_path
 from ..core.micrograph import Micrograph
 from ..core.normalization import Normalization
 from ..core.progress import Stage
-from ..io.reading import read
 from ..io.writing import write_table
 from ..models.columns import columns_of, name_classes, read_columns
 from ..models.given import encoding_given
@@ -43,7 +42,7 @@ class Encode(Tables):
     ----------
     run : path
         Folder of a trained model, or of an analysis.
-    detection, dataset, atoms
+    detection, dataset, atoms, pixel_size
         See `AtomTask`.
     condition : tuple of str
         Columns of `atoms` that a conditional model takes.
@@ -89,11 +88,12 @@ class Encode(Tables):
             raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")
         if self.model.model_config.knows.conditional:
             raise InputError("A conditional model needs a value of every atom; encode a table with it, file by file.")
-        return EncodedFrames(self.detection, self.dataset, overwrite, self.folder.resolve())
+        known: dict[str, Any] = {"overwrite": overwrite, "pixel_size": self.pixel_size, "run": self.folder.resolve()}
+        return EncodedFrames(self.detection, self.dataset, **known)
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Detect, encode, compare, and write the table."""
-        image = read(path, dataset=self.dataset)
+        image = self.read(path)
         options: dict[str, Any] = {"condition": self.condition or None, "detection": self.detection}
         applied = apply_run(self.model, image, atoms=self.table(), progress=say, **options)
         likeness, found = applied.likeness, atom_columns(applied.atoms) | pixel_columns(image.pixel_size, image.units)
@@ -110,7 +110,7 @@ class EncodedFrames(Frames):
 
     Parameters
     ----------
-    detection, dataset, overwrite
+    detection, dataset, overwrite, pixel_size
         See `Frames`.
     run : path
         Folder of a trained model, which workers find under the same name.

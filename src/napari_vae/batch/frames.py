@@ -25,7 +25,7 @@ from ..workflow.records import stamp_of
 from .columns import KEY, pixel_columns, said
 from .outcomes import Found, Job, Parted, Say
 from .parts import COUNT, SKIPPED, Parts
-from .tasks import WritesTable, detection_settings
+from .tasks import WritesTable, detection_settings, pixel_size_settings
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,14 @@ class Frames(WritesTable):
         Name or number of the image in files with several.
     overwrite : bool
         Whether frames of the same file that were done with other options may be lost.
+    pixel_size : (float, float), optional
+        Nanometres along rows and columns, in place of what the files say.
     """
 
     detection: dict[str, Any] = field(default_factory=dict)
     dataset: str | int | None = None
     overwrite: bool = False
+    pixel_size: tuple[float, float] | None = None
 
     name: ClassVar[str] = "detect"
     ending = "atoms"
@@ -62,7 +65,8 @@ class Frames(WritesTable):
 
     def settings(self) -> dict[str, Any]:
         """What the table depends on."""
-        return {"task": self.name, "detection": detection_settings(self.detection), "dataset": self.dataset, "run": ""}
+        known = {"task": self.name, "detection": detection_settings(self.detection), "dataset": self.dataset, "run": ""}
+        return known | pixel_size_settings(self.pixel_size)
 
     def by_frame(self, overwrite: bool) -> Frames:
         """Itself."""
@@ -138,7 +142,7 @@ def do_frame(job: FrameJob) -> FrameResult:
         As `read`, `detect_atoms`, `extract_patches` and `Run.encode`.
     """
     task = job.task
-    image = kept(_read, job.path, job.changed, task.dataset)
+    image = kept(_read, job.path, job.changed, task.dataset, task.pixel_size)
     searched, asked = open_frames(first_channel(image)), Options(**task.detection)
     frames, origin = frame_list(searched, asked.frames), origin_in(image, {})
     number = first_usable(searched, frames) if job.basis is None else job.frame
@@ -175,8 +179,8 @@ def let_go() -> None:
     kept.cache_clear()
 
 
-def _read(path: Path, dataset: str | int | None) -> Micrograph:
-    return read(path, dataset=dataset)
+def _read(path: Path, dataset: str | int | None, pixel_size: tuple[float, float] | None) -> Micrograph:
+    return read(path, dataset=dataset, pixel_size=pixel_size)
 
 
 def _basis(recipe: Recipe, limits: dict[str, Any] | None = None) -> dict[str, Any]:

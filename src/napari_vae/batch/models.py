@@ -15,7 +15,6 @@ from ..core.errors import InputError
 from ..core.folders import check_replaceable
 from ..core.progress import Stage
 from ..core.settings import Level
-from ..io.reading import read
 from ..models.columns import Names, check_columns
 from ..models.config import ModelConfig, TrainConfig
 from ..models.given import Given
@@ -46,6 +45,8 @@ class Models(AtomTask):
         Columns of the table that the model learns from.
     level : {"auto", "none", "plane", "rows", "smooth"}
         Background to subtract from images before windows are cut out of them.
+    pixel_size : (float, float), optional
+        Nanometres along rows and columns, in place of what the files say.
     """
 
     model: ModelConfig
@@ -56,6 +57,7 @@ class Models(AtomTask):
     atoms: Path | None = None
     given: Given[Names] = field(default_factory=Given)
     level: Level = "auto"
+    pixel_size: tuple[float, float] | None = None
 
     def prepare(self, n_files: int) -> None:
         """Refuse what does not fit the model, and a device that is not there."""
@@ -67,7 +69,9 @@ class Models(AtomTask):
 
     def settings(self) -> dict[str, Any]:
         """What the results depend on."""
-        known = {name: value for name, value in vars(self).items() if name not in ("model", "train", "given")}
+        known = {
+            name: value for name, value in vars(self).items() if name not in ("model", "train", "given", "pixel_size")
+        }
         given = {role: names or () for role, names in vars(self.given).items()}  # as in records of earlier versions
         known |= {"model": asdict(self.model), "train": asdict(self.train), "given": given}
         known["train"].pop("checkpoint")
@@ -84,7 +88,7 @@ class Analyze(Models):
 
     Parameters
     ----------
-    model, train, window, detection, dataset, atoms, given
+    model, train, window, detection, dataset, atoms, given, pixel_size
         See `Models`.
     n_classes : "auto" or int
         How many classes to form of the latents; 1 forms none.
@@ -107,7 +111,7 @@ class Analyze(Models):
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Analyse, and write the folder."""
-        image = read(path, dataset=self.dataset)
+        image = self.read(path)
         options: dict[str, Any] = {"window": self.window, "n_classes": self.n_classes, "level": self.level}
         options |= {"detection": self.detection} | self.given.named()
         analysis = analyze(image, model=self.model, train=self.train, atoms=self.table(), progress=say, **options)
@@ -127,7 +131,7 @@ class Train(Models):
 
     Parameters
     ----------
-    model, train, window, detection, dataset, atoms, given
+    model, train, window, detection, dataset, atoms, given, pixel_size
         See `Models`.
 
     Examples
@@ -146,7 +150,7 @@ class Train(Models):
 
     def learn(self, path: Path, say: Say, group: Group | None = None) -> tuple[Run, pd.DataFrame, Patches]:
         """The model, the atoms of the image, and the windows around them."""
-        image = read(path, dataset=self.dataset)
+        image = self.read(path)
         atoms = self.find_atoms(image, say)
         patches = extract_patches(image, atoms, window=self.window, level=self.level)
         options = {} if group is None else {"group": group}

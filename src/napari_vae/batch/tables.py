@@ -17,7 +17,6 @@ from ..core.progress import Stage, drain
 from ..crystal.description import Crystal as Described
 from ..crystal.description import iter_describe_crystal
 from ..crystal.sublattices import assign_sublattices
-from ..io.reading import read
 from ..io.writing import write_table
 from .columns import atom_columns, describe_detection, passed_channel, pixel_columns, said
 from .frames import Frames
@@ -33,6 +32,7 @@ class Tables(WritesTable, AtomTask):
     detection: dict[str, Any] = field(default_factory=dict)
     dataset: str | int | None = None
     atoms: Path | None = None
+    pixel_size: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Detect(Tables):
 
     Parameters
     ----------
-    detection, dataset
+    detection, dataset, pixel_size
         See `AtomTask`.
     follow : bool
         Follow the atoms through the frames of a movie.
@@ -66,11 +66,11 @@ class Detect(Tables):
         """The same atoms, as parquet."""
         if self.follow:
             raise InputError("Atoms are followed through a whole movie at once; leave out --follow or --scheduler.")
-        return Frames(self.detection, self.dataset, overwrite=overwrite)
+        return Frames(self.detection, self.dataset, overwrite=overwrite, pixel_size=self.pixel_size)
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Detect, and write the table."""
-        image = read(path, dataset=self.dataset)
+        image = self.read(path)
         atoms = self.find_atoms(image, say, self.follow)
         table = write_table(atoms, target)
         facts = atom_columns(atoms) | pixel_columns(image.pixel_size, image.units)
@@ -88,7 +88,7 @@ class Crystal(Tables):
 
     Parameters
     ----------
-    detection, dataset, atoms
+    detection, dataset, atoms, pixel_size
         See `AtomTask`.
     sublattices : int or "auto"
         How many sublattices to tell apart first; 1 tells none.
@@ -111,7 +111,7 @@ class Crystal(Tables):
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
         """Measure, and write the tables; that of the columns last."""
-        image = first_channel(read(path, dataset=self.dataset))
+        image = first_channel(self.read(path))
         atoms = self.find_atoms(image, say)
         found = atom_columns(atoms) | pixel_columns(image.pixel_size, image.units)
         if self.sublattices != 1 and "sublattice" not in atoms:

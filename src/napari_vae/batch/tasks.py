@@ -13,6 +13,7 @@ import pandas as pd
 from ..atoms.recipe import Options
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
+from ..io.reading import read
 from ..io.writing import read_table
 from ..workflow.atoms import find_atoms
 from ..workflow.records import content_hash
@@ -30,6 +31,8 @@ class AtomTask:
         Name or number of the image in files with several.
     atoms : path, optional
         A table of atoms instead of detecting them; for one file only.
+    pixel_size : (float, float), optional
+        Nanometres along rows and columns, in place of what the files say.
     """
 
     name: ClassVar[str] = ""
@@ -37,6 +40,11 @@ class AtomTask:
     detection: dict[str, Any]
     dataset: str | int | None
     atoms: Path | None
+    pixel_size: tuple[float, float] | None
+
+    def read(self, path: Path) -> Micrograph:
+        """The image of a file."""
+        return read(path, dataset=self.dataset, pixel_size=self.pixel_size)
 
     def prepare(self, n_files: int) -> None:
         """See `check_table`."""
@@ -52,7 +60,8 @@ class AtomTask:
         """What the result depends on."""
         atoms = None if self.atoms is None else content_hash([self.atoms])
         asked = detection_settings(self.detection)
-        return {"task": self.name, "detection": asked, "dataset": self.dataset, "atoms": atoms}
+        known = {"task": self.name, "detection": asked, "dataset": self.dataset, "atoms": atoms}
+        return known | pixel_size_settings(self.pixel_size)
 
     def by_frame(self, overwrite: bool) -> Any:
         """Only atoms and latents are found frame by frame."""
@@ -66,6 +75,11 @@ class AtomTask:
         """From the table, or detected."""
         table = self.table()
         return find_atoms(image, self.detection, say, follow) if table is None else table
+
+
+def pixel_size_settings(size: tuple[float, float] | None) -> dict[str, Any]:
+    """The pixel size as a setting, if it was given; records of earlier versions have none."""
+    return {} if size is None else {"pixel_size": list(size)}
 
 
 class WritesTable:

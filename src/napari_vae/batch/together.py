@@ -20,7 +20,6 @@ from ..core.positions import table_spacing
 from ..core.progress import Stage, never
 from ..core.units import size_ratio
 from ..io.csv_tables import write_csv
-from ..io.reading import read
 from ..io.writing import read_table, write_table
 from ..patches.patches import Patches, extract_patches, suggest_window
 from ..runs.likeness import OTHER_SCALE
@@ -162,7 +161,7 @@ def _all_windows(
     """The windows of all files that can be used, one after the other."""
 
     def look(source: Source) -> None:
-        image = read(source.path, dataset=job.dataset)
+        image = job.read(source.path)
         source.pixel_size, source.units = image.pixel_size, image.units
 
     def detect(source: Source) -> None:
@@ -172,13 +171,13 @@ def _all_windows(
             say(Stage(stage.name, (number + stage.fraction) / len(sources), source.path.name))
 
         number = sources.index(source)
-        source.atoms = job.find_atoms(read(source.path, dataset=job.dataset), part)
+        source.atoms = job.find_atoms(job.read(source.path), part)
         if source.atoms.empty:
             raise InputError("No atoms are found; nothing stands out of noise and texture as atoms do.")
 
     def cut(source: Source) -> None:
         assert source.atoms is not None
-        image, first = read(source.path, dataset=job.dataset), next(iter(_used(sources)), None)
+        image, first = job.read(source.path), next(iter(_used(sources)), None)
         if first is not None and image.n_channels != first.data.shape[1]:
             raise InputError(f"It has {image.n_channels} channels, those before {first.data.shape[1]}; give as many.")
         levels = None if first is None else levels_of(first.data)

@@ -23,10 +23,12 @@ from .options import (
     Dataset,
     Files,
     Overwrite,
+    PixelSize,
     Scheduler,
     Sublattices,
     asks,
     names_in,
+    pixel_size_of,
     to_learn,
 )
 from .results import add_commands
@@ -116,13 +118,20 @@ def detect(
         bool, typer.Option("--follow", help="Follow atoms through the frames of a movie: column track.")
     ] = False,
     dataset: Dataset = None,
+    pixel_size: PixelSize = None,
     overwrite: Overwrite = False,
     scheduler: Scheduler = None,
     *,
     detection: dict[str, Any],
 ) -> None:
     """Find atoms and write their sub-pixel positions as tables."""
-    run_on_files(batch.Detect(detection, dataset, follow=follow), files, out, overwrite, scheduler)
+    run_on_files(
+        batch.Detect(detection, dataset, pixel_size=pixel_size_of(pixel_size), follow=follow),
+        files,
+        out,
+        overwrite,
+        scheduler,
+    )
 
 
 @app.command(epilog="Example: [bold]napari-vae crystal survey.dm3 --out tables[/]")
@@ -135,13 +144,15 @@ def crystal(
     atoms: Atoms = None,
     sublattices: Sublattices = "auto",
     dataset: Dataset = None,
+    pixel_size: PixelSize = None,
     overwrite: Overwrite = False,
     *,
     detection: dict[str, Any],
 ) -> None:
     """Measure lattice, vacancies, displacements, strain and intensities of the columns."""
     number = read_as("--sublattices", sublattices, AutoCount)
-    run_on_files(batch.Crystal(detection, dataset, atoms, sublattices=number), files, out, overwrite)
+    job = batch.Crystal(detection, dataset, atoms, pixel_size_of(pixel_size), sublattices=number)
+    run_on_files(job, files, out, overwrite)
 
 
 @app.command(
@@ -177,13 +188,16 @@ def encode(
     atoms: Atoms = None,
     condition: Condition = None,
     dataset: Dataset = None,
+    pixel_size: PixelSize = None,
     overwrite: Overwrite = False,
     scheduler: Scheduler = None,
     *,
     detection: dict[str, Any],
 ) -> None:
     """Apply a trained model to other images: detect, encode, compare with the training data, write tables."""
-    job = batch.Encode(detection, dataset, atoms, run=run, condition=tuple(names_in(condition)))
+    job = batch.Encode(
+        detection, dataset, atoms, pixel_size_of(pixel_size), run=run, condition=tuple(names_in(condition))
+    )
     run_on_files(job, files, out, overwrite, scheduler)
 
 
@@ -193,6 +207,7 @@ def advise(
     file: Annotated[Path, typer.Argument(help="The image or movie to find a model for.")],
     atoms: Atoms = None,
     dataset: Dataset = None,
+    pixel_size: PixelSize = None,
     *,
     training: dict[str, Any],
 ) -> None:
@@ -204,7 +219,7 @@ def advise(
 
     train, table = TrainConfig(**training), None if atoms is None else read_table(atoms)
     with progress_bars() as bars:
-        image = read(file, dataset=dataset)
+        image = read(file, dataset=dataset, pixel_size=pixel_size_of(pixel_size))
         found = find_atoms(image, {}, bars) if table is None else table
         advice = advise(
             image,

@@ -32,6 +32,10 @@ Model = Annotated[
 ]
 Window = Annotated[str, typer.Option(help="Window around each atom in pixels, or auto: two lattice spacings.")]
 Dataset = Annotated[str | None, typer.Option(help="Name or number of the image in files with several.")]
+PixelSize = Annotated[
+    str | None,
+    typer.Option(metavar="NM", help="Size of a pixel in nm, in place of what the file says: SIDE, or HEIGHT,WIDTH."),
+]
 Scheduler = Annotated[
     str | None,
     typer.Option(
@@ -98,6 +102,13 @@ def names_in(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
+def pixel_size_of(text: str | None) -> tuple[float, float] | None:
+    """The height and width of a pixel; of a square one its side is enough."""
+    from ..core.micrograph import size_of_pixels
+
+    return None if text is None else size_of_pixels(names_in(text))
+
+
 def _option(setting: Setting, group: str) -> Parameter:
     """A setting as the parameter of a command."""
     value, flag = setting.default, setting.flag
@@ -122,6 +133,7 @@ def to_learn(
     targets: Targets = None,
     window: Window = "auto",
     dataset: Dataset = None,
+    pixel_size: PixelSize = None,
     *,
     detection: dict[str, Any],
     model_settings: dict[str, Any],
@@ -138,5 +150,6 @@ def to_learn(
         "level": detection["level"],
         "dataset": dataset,
         "atoms": atoms,
+        "pixel_size": pixel_size_of(pixel_size),
         "given": columns_of(labels, names_in(condition), names_in(targets)),
     }

@@ -9,10 +9,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import InputError, ReadError
 from ..core.folders import user_path
-from ..core.micrograph import Micrograph
+from ..core.micrograph import Micrograph, size_of_pixels
 from .archives import npz_datasets, prz_datasets
 from .beside import calibration_beside
 from .calibration import Calibration
@@ -61,7 +62,7 @@ PASSED_OVER = "passed_over"
 ARCHIVES = (".zip", ".gz", ".tgz", ".tar", ".7z", ".bz2", ".xz")
 
 
-def read(path: str | PathLike[str], *, dataset: str | int | None = None) -> Micrograph:
+def read(path: str | PathLike[str], *, dataset: str | int | None = None, pixel_size: Any = None) -> Micrograph:
     """Read an image or a movie with its calibration.
 
     Images, arrays and scans in some thirty formats, which the documentation lists under “Files”; those of
@@ -76,6 +77,8 @@ def read(path: str | PathLike[str], *, dataset: str | int | None = None) -> Micr
     dataset : str or int, optional
         Name or index in `list_datasets` for a file with several. By default the first single image
         that has more than one value, or the first movie when there is no image.
+    pixel_size : float or (float, float), optional
+        Nanometres along rows and columns, in place of what the file says.
 
     Returns
     -------
@@ -88,6 +91,8 @@ def read(path: str | PathLike[str], *, dataset: str | int | None = None) -> Micr
     ------
     ReadError
         If the file is missing, cut short, of an unknown format, without an image, or has no such dataset.
+    InputError
+        If the pixel size is not above 0.
 
     Examples
     --------
@@ -96,11 +101,13 @@ def read(path: str | PathLike[str], *, dataset: str | int | None = None) -> Micr
     >>> image.shape, image.pixel_size, image.units  # doctest: +SKIP
     ((1024, 1024), (0.0127, 0.0127), 'nm')
     """
-    path = user_path(path)
+    path, size = user_path(path), size_of_pixels(pixel_size)
     with _reading(path) as datasets:
         if dataset is None:
-            return _first_that_varies(path, datasets)
-        return _micrograph(path, datasets[_choose(datasets, dataset, path)], len(datasets))
+            image = _first_that_varies(path, datasets)
+        else:
+            image = _micrograph(path, datasets[_choose(datasets, dataset, path)], len(datasets))
+    return image if size is None else dataclasses.replace(image, pixel_size=size, units="nm")
 
 
 def read_all(path: str | PathLike[str]) -> list[Micrograph]:
