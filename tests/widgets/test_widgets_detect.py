@@ -81,6 +81,9 @@ def test_a_pixel_size_is_typed_in_where_the_file_has_none(viewer, lattice, show_
     image.scale = (0.04, 0.02)  # unequal pixels keep their shape
     form.pixel_size.setValue(0.01)
     assert np.allclose(image.scale, (0.02, 0.01))
+    form.pixel_height.setValue(0.03)
+    assert np.allclose(image.scale, (0.03, 0.01)) and np.allclose(other.scale, 3)
+    assert form.pixel_size.value() == pytest.approx(0.01)
     assert form.pixel_size.text().endswith(" nm")
 
 

@@ -50,7 +50,7 @@ def describe_detection(atoms: pd.DataFrame, image: Micrograph) -> str:
     known = atoms.attrs[KEY]
     spacing = f"spacing {known['spacing']:.4g} px"
     if image.pixel_size:
-        spacing += f" ({known['spacing'] * float(np.sqrt(np.prod(image.pixel_size))):.3g} {image.units})"
+        spacing += f" ({known['spacing'] * min(image.pixel_size):.3g} {image.units})"
     return f"{known['polarity']} columns, {spacing}, threshold {known['threshold']:.3g}"
 
 

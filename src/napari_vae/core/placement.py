@@ -221,10 +221,16 @@ class Placement:
         units = (*self.units[:-2], unit, unit)
         return replace(self, scale=self.scale * grow, translate=self.translate * grow, affine=affine, units=units)
 
+    def heightened(self, rows: float) -> Placement:
+        """The same with pixels of another length along rows, in the unit of `pixel_size`; the first one stays."""
+        grow = np.ones(self.ndim)
+        grow[-2] = rows / self._lengths()[0]
+        return replace(self, scale=self.scale * grow)
+
     def side(self) -> float:
-        """Side of the square as large as a pixel, in the unit of `pixel_size`; of one without a size 1."""
+        """The shorter side of a pixel, in the unit of `pixel_size`; of one without a size 1."""
         size, _ = self.pixel_size()
-        return 1.0 if size is None else float(np.sqrt(size[0] * size[1]))
+        return 1.0 if size is None else min(size)
 
     def to_world(self) -> Floats:
         """Matrix (n + 1, n + 1) from pixels to the world."""

@@ -15,8 +15,8 @@ from ...core.placement import Placement
 from ...layers.identity import image_token, ours, token_of
 
 TOOLTIP = (
-    "Width of one pixel, in nm or the unit of the file. Type it in where the file does not say it, or is "
-    "wrong; everything that lies on the image follows."
+    "Width and height of one pixel, in nm or the unit of the file. Type the width in where the file does not say "
+    "it, or is wrong, and the height after it if pixels are oblong; everything that lies on the image follows."
 )
 
 
@@ -45,11 +45,18 @@ class InUnitBox(QDoubleSpinBox):
 
 
 class PixelSizeBox(InUnitBox):
-    """Shows the pixel size of a layer, and gives the one that is typed in to the layer and to what lies on it."""
+    """Shows the pixel size of a layer, and gives the one that is typed in to the layer and to what lies on it.
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    viewer : napari viewer
+    axis : int
+        1 for the width of a pixel, with which its height changes in proportion; 0 for its height alone.
+    """
+
+    def __init__(self, viewer: Any, axis: int = 1, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
+        self._viewer, self._axis = viewer, axis
         self.setSpecialValueText("not known")
         self.valueChanged.connect(self._on_value_changed)
 
@@ -60,13 +67,14 @@ class PixelSizeBox(InUnitBox):
 
     def _on_value_changed(self, size: float) -> None:
         if self._layer is not None and size > 0:
-            calibrate(self._viewer.layers, self._layer, size, self._unit())
+            oblong = self._axis == 0 and self._pixel_size()[0] is not None
+            calibrate(self._viewer.layers, self._layer, size, self._unit(), height=oblong)
         self._on_calibrated()
 
     def _on_calibrated(self, event: Any = None) -> None:
         if not isalive(self):
             return
-        size = (self._pixel_size()[0] or (0.0, 0.0))[1]
+        size = (self._pixel_size()[0] or (0.0, 0.0))[self._axis]
         with QSignalBlocker(self):
             self.setDecimals(int(np.clip(4 - np.floor(np.log10(size or 0.01)), 2, 12)))
             self.setSuffix(f" {self._unit()}")
@@ -82,11 +90,13 @@ class PixelSizeBox(InUnitBox):
         return (None, "px") if self._layer is None else Placement.of_layer(self._layer).pixel_size()
 
 
-def calibrate(layers: Any, layer: Any, size: float, unit: str) -> None:
-    """Give an image, and all that lies on it, pixels of another size along columns; their shape stays as it is."""
+def calibrate(layers: Any, layer: Any, size: float, unit: str, *, height: bool = False) -> None:
+    """Give an image, and all that lies on it, pixels of another width, of the same shape; or only of another height."""
     before, token = Placement.of_layer(layer), token_of(layers, layer)
     for other in [other for other in layers if other.ndim >= 2 and (other == layer or _lies_on(other, layer, token))]:
-        for name, value in Placement.of_layer(other).resized(before, size, unit).kwargs().items():
+        place = Placement.of_layer(other)
+        now = place.carried(before, before.heightened(size)) if height else place.resized(before, size, unit)
+        for name, value in now.kwargs().items():
             setattr(other, name, value)
 
 

@@ -56,7 +56,7 @@ class DetectForm(Form):
         super().__init__(parent)
         self._viewer = viewer
         self.image = LayerBox(viewer, is_source_image)
-        self.pixel_size = PixelSizeBox(viewer)
+        self.pixel_size, self.pixel_height = PixelSizeBox(viewer), PixelSizeBox(viewer, axis=0)
         self.spacing = SpacingBox()
         self.estimate = QPushButton("Estimate")
         self.threshold = ThresholdBox()
@@ -133,7 +133,10 @@ class DetectForm(Form):
 
     def _lay_out(self) -> None:
         self.add("Image", self.image, TOOLTIPS["Image"])
-        self.add("Pixel size", self.pixel_size, PIXEL_SIZE_TOOLTIP)
+        sizes = QHBoxLayout()
+        sizes.addWidget(self.pixel_size, 1)
+        sizes.addWidget(self.pixel_height, 1)
+        self.add("Pixel size", side_by_side(sizes), PIXEL_SIZE_TOOLTIP)
         self.polarity, self.method = add_settings(self, Options, "polarity", "method").values()
         spacing = QHBoxLayout()
         spacing.addWidget(self.spacing, 1)
@@ -162,6 +165,7 @@ class DetectForm(Form):
         layer = self.image.layer()
         self.spacing.follow(layer)
         self.pixel_size.follow(layer)
+        self.pixel_height.follow(layer)
         movie = layer is not None and placement_of(layer).ndim == 3
         self.where.offer(frames=movie)
         self.set_row_visible(self.follow, movie)
