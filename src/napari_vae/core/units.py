@@ -14,11 +14,11 @@ def short_unit(name: str) -> str:
 
 
 def size_ratio(size: Any, unit: str, other: Any, other_unit: str) -> float | None:
-    """Side of pixels in that of others; ``None`` if a size is missing, or the units are of two kinds."""
+    """Shorter side of pixels in that of others; ``None`` if a size is missing, or the units are of two kinds."""
     factors = unit_factors((known_unit(other_unit),), (known_unit(unit),))
     if not size or not other or factors is None:
         return None
-    return float(np.sqrt(np.prod(size) / np.prod(other)) * factors[0])
+    return float(min(size) / min(other) * factors[0])
 
 
 def unit_factors(wanted: tuple[str, ...], given: tuple[str, ...]) -> npt.NDArray[np.float64] | None:
