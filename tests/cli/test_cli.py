@@ -219,3 +219,14 @@ def test_export_writes_the_latents_or_all_atoms(command, results, tmp_path):
     code, _, errors = command("export", results, "--to", tmp_path / "table.xls")
     assert code == 2
     assert ".csv, .parquet, .h5ad" in errors
+
+
+def test_pixels_may_be_higher_than_wide(command, images, tmp_path):
+    code, _, _ = command("crystal", images / "one.tif", "--pixel-size", "0.04,0.02", "--out", tmp_path)
+    assert code == 0
+    lattice = json.loads((tmp_path / "one-lattice.json").read_text())
+    assert lattice["unit"] == "nm" and lattice["in_pixels"]["sides"] == [2, 1]
+    assert command("detect", images / "one.tif", "--pixel-size", "0.02", "--out", tmp_path)[0] == 0
+    assert nv.read(images / "one.tif", pixel_size=0.02).pixel_size == (0.02, 0.02)
+    code, _, errors = command("detect", images / "one.tif", "--pixel-size", "wide", "--out", tmp_path)
+    assert code == 2 and "pixel size" in errors
