@@ -138,7 +138,7 @@ def test_models_of_oblong_pixels_see_windows_as_they_did(oblong):
     image, atoms = oblong
     patches = nv.extract_patches(image, atoms, window=20, square=False)
     run = nv.fit(patches, nv.ModelConfig.preset("vae"), nv.TrainConfig(epochs=1, device="cpu"))
-    assert not run.square_pixels
+    assert not run.cutting["square"]
     applied = nv.apply_run(run, image, atoms=atoms).patches
     assert applied.pixel_size == image.pixel_size
     assert paste_patches(patches.data, patches.atoms, image.shape)[0][100:110, 100:110].std() > 0

@@ -75,8 +75,9 @@ def begin_steps(stop: Stop, setup: SetUp, folder: str = "") -> Generator[Any, No
 
         record = ExplorationRecord.load(folder) if folder else None
         yield Step("Cutting windows …")
-        level = "none" if setup.features.run is None else setup.features.run.level
-        patches = extract_patches(setup.source.micrographs, setup.source.atoms, window=setup.window, level=level)
+        cutting: dict[str, Any] = {"level": "none"} if setup.features.run is None else setup.features.run.cutting
+        cutting["window"] = setup.window
+        patches = extract_patches(setup.source.micrographs, setup.source.atoms, **cutting)
         rows, x = _described(setup, patches)
         candidates = _candidates(setup.source, patches.atoms.iloc[rows])
         target = _target(setup, candidates)

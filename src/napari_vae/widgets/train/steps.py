@@ -81,9 +81,7 @@ def apply_steps(stop: Callable[[], bool], run: Run, source: Source) -> Generator
     with spare_core():
         from ...runs.likeness import compare
 
-        patches = extract_patches(
-            source.micrographs, source.atoms, levels=run.levels, **run.cutting
-        )
+        patches = extract_patches(source.micrographs, source.atoms, levels=run.levels, **run.cutting)
         described = yield from _describe(run, patches, source)
         return replace(described, warning=compare(run, patches, described.latents).sentence or "")
 
