@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..core.class_colors import MOST_LABELS, class_name
 from ..core.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 BLANK = ""
 
@@ -165,8 +163,6 @@ def class_under(
 
 def _plain(column: pd.Series | npt.ArrayLike) -> npt.NDArray[Any]:
     """Text with blanks, int64, or float64 with NaN."""
-    import pandas as pd
-
     series = pd.Series(np.asarray(column) if not isinstance(column, pd.Series) else column)
     if is_text(series):
         words = series.astype(object)

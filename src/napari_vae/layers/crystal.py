@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from ..core.placement import Placement
 from ..core.positions import table_spacing
 from ..core.provenance import data_hash
 from .points import KEY, LayerData, add_latents, blank_row
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..core.placement import Placement
     from ..crystal.description import Crystal
 
 VACANCY_COLOR = "#ff3d7f"
@@ -55,8 +54,6 @@ def arrows(
     atoms: pd.DataFrame, kind: str, placement: Placement, *, source: str, factor: float | None = None
 ) -> LayerData:
     """Vectors layer data of one of `ARROWS`, coloured by direction: 0° to the right, 90° up on screen."""
-    import pandas as pd
-
     names = [f"{ARROWS[kind]}_{axis}" for axis in "yx"]
     known = atoms.dropna(subset=names)
     vector = known[names].to_numpy(dtype=float)

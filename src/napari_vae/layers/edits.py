@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..core.class_colors import NO_CLASS
 from ..core.region import inside
 from .points import KEY
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -162,8 +159,6 @@ def merge(earlier: Earlier, new: pd.DataFrame, scope: Scope) -> Merged:
 
 def _joined(earlier: Earlier, new: pd.DataFrame, source: Rows, unchanged: Rows, fresh: slice) -> pd.DataFrame:
     """Columns of the detection, of the user and of the model; rows `fresh` are those of `new`."""
-    import pandas as pd
-
     before = earlier.atoms
     made = [name for name in new if name not in PLACE]
     rows = np.arange(len(source))
@@ -189,8 +184,6 @@ def _taken(table: pd.DataFrame, rows: Rows) -> pd.DataFrame:
 
 def _without_gaps(column: pd.Series, like: pd.Series) -> pd.Series:
     """A column with what is blank in its kind: no number, no word, not true."""
-    import pandas as pd
-
     if isinstance(like.dtype, pd.CategoricalDtype):
         words = column.astype(object).where(column.notna(), NO_CLASS)
         others = sorted(set(words) - set(like.cat.categories), key=str)

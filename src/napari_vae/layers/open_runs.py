@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.placement import Placement
+from ..patches.patches import Patches
 from .identity import ours
 from .points import KEY, atoms_from_points
 
 if TYPE_CHECKING:
-    from ..patches.patches import Patches
     from ..runs.run import Run
 
 SAME = 1e-3  # px within which a point is the one that a window was cut around

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..analysis.cells import CELL_RADIUS
 from ..core.micrograph import Micrograph
@@ -17,8 +18,6 @@ from ..runs.decoding import class_manifolds, side_by_side
 from .points import KEY, LayerData, classes_to_labels, latents_to_points
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..runs.run import Run
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..analysis.circular import wrapped
 from ..analysis.coloring import class_order, codes_of, is_angle, is_categorical
 from ..analysis.labelling import class_under
 from ..core.arrays import check_size
 from ..core.errors import InputError
+from ..core.placement import Placement
 from ..learning.config import FEWEST
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..core.placement import Placement
 
 Floats = npt.NDArray[np.float64]
 

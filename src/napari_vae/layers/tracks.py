@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..core.errors import InputError
+from ..core.placement import Placement
 from ..core.positions import frame_numbers
 from .points import KEY, NO_TRACK, LayerData
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..core.placement import Placement
 
 TAIL = 30  # frames that a track stays visible
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..core.class_colors import MOST_CLASSES
 from ..core.errors import InputError
 from .config import ModelConfig
 from .given import Given, training_given
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Names = tuple[str, ...]
 

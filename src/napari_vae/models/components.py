@@ -10,13 +10,13 @@ import math
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from ..core.errors import InputError
 from .component import WIDEST, Array, Column, Component, Freedom, Normal, Window
 from .config import Invariance, ModelConfig
 
 if TYPE_CHECKING:
-    import pandas as pd
     from torch import Tensor
 
     from .evidence import Explanation

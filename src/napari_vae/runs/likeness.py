@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from ..core.positions import nearest_distance
 from ..core.units import size_ratio
+from ..patches.patches import Patches
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..patches.patches import Patches
     from .run import Run
 
 MANY = 0.2  # share of unlikely windows from which on an image counts as another kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +24,9 @@ from ..models.given import Given, Scale, encoding_given, one_row
 from ..models.images import Like, as_given, model_batches
 from ..models.manifold import decode_manifold
 from ..models.vae import InvariantVAE
+from ..patches.patches import Patches
 from .folder import read_run, write_run
 from .latent_table import latent_columns
-
-if TYPE_CHECKING:
-    from ..patches.patches import Patches
 
 BATCH = 100
 

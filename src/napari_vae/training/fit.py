@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+import numpy.typing as npt
 import torch
 
 from ..core.device import choose_device, is_out_of_memory
@@ -15,15 +15,11 @@ from ..core.provenance import describe_data
 from ..models.config import ModelConfig, TrainConfig
 from ..models.given import Given, training_given
 from ..models.images import choose_likelihood, training_images
+from ..patches.patches import Patches
 from ..runs.run import Run
 from .checkpoint import Checkpoint
 from .processes import ALONE, Group
 from .session import Session
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from ..patches.patches import Patches
 
 
 def fit(

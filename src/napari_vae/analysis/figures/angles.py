@@ -9,14 +9,13 @@ import numpy.typing as npt
 
 from ...core.errors import InputError
 from ..circular import Direction, counted, direction_of, folded_period
+from ..coloring import Coloring
 from .data import FigureData
 from .style import BLUE, FONT, INK, LINE, SMALL, WIDTH, axes_at, draw_key, key_height, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.projections.polar import PolarAxes
-
-    from ..coloring import Coloring
 
 BINS = 72  # on the whole circle
 FEWEST = 12  # in a period

@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ...core.class_colors import class_names
 from ...core.errors import InputError
+from ...core.micrograph import Micrograph
 from ...core.positions import table_spacing
 from ...models.components import UNITS
-from ...patches.patches import symbol_spacing
+from ...patches.patches import Patches, symbol_spacing
 from ..coloring import Coloring, color_by, is_categorical
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from ...core.micrograph import Micrograph
-    from ...patches.patches import Patches
     from ...runs.run import Run
 
 PLACES = ("frame", "y", "x")

@@ -12,7 +12,9 @@ from matplotlib.patheffects import withStroke
 
 from ...core.class_colors import ATOM_COLOR
 from ...core.errors import InputError
+from ...core.micrograph import Micrograph
 from ...core.positions import frame_numbers
+from ..coloring import Coloring
 from ..rasterizing import rasterize
 from .data import FigureData, text_of
 from .style import FONT, MANY, MARGIN, SOME, WIDTH, axes_at, dots_of, draw_key, key_height, new_figure, picture_frame
@@ -20,9 +22,6 @@ from .style import FONT, MANY, MARGIN, SOME, WIDTH, axes_at, dots_of, draw_key, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from ...core.micrograph import Micrograph
-    from ..coloring import Coloring
 
 HIGHEST = 110.0  # mm, of a picture that is higher than wide
 LARGEST_SYMBOL = 0.05  # of the picture, for a symbol where atoms are far apart

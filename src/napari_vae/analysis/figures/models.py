@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from ...core.class_colors import class_colors
@@ -15,7 +16,6 @@ from .data import FigureData
 from .style import BLUE, FONT, INK, MARGIN, RED, SMALL, WIDTH, axes_at, new_figure, plain_frame, plot_frame
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 

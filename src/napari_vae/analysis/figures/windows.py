@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ...core.errors import InputError
 from ...core.micrograph import Micrograph
@@ -16,7 +17,6 @@ from .micrographs import draw_scale_bar
 from .style import FONT, INK, MARGIN, MOST_NAMED, SMALL, WIDTH, axes_at, new_figure, picture_frame
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QWidget
 
 from ... import batch
 from ...atoms.recipe import Options
+from ...batch.outcomes import Task
 from ...core.errors import InputError
 from ...core.folders import user_path
 from ...io.reading import FORMATS
 from ...models.config import PRESETS, ModelConfig, TrainConfig
 from ..common.panel import Form, button_of, choice_of, row_of, side_by_side
 from ..common.setting_controls import add_settings, remember, values_of
-
-if TYPE_CHECKING:
-    from ...batch.outcomes import Task
 
 DETECT, APPLY, ANALYZE, TOGETHER = "detect", "apply", "analyze", "pool"
 TASKS = {

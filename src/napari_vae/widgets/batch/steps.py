@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from ... import batch
 from ...batch.inputs import find_files
 from ...batch.outcomes import BatchProgress, Outcome, Task
+from ...core.micrograph import Micrograph
 from ...core.placement import Placement
 from ...core.progress import Stage
 from ...io.reading import read
@@ -30,9 +33,6 @@ from ...workflow.records import BEGUN, read_record
 from ..common.jobs import Step, spare_core
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from ...core.micrograph import Micrograph
     from ...runs.run import Run
 
 LOOK_EVERY = 0.05  # seconds

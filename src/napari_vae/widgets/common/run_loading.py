@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ...core.errors import InputError
+from ...core.micrograph import Micrograph
 from ...core.placement import Placement
 from ...layers.identity import CHOSEN, note, token_of
 from ...layers.images import micrograph_from_layer
@@ -17,11 +19,6 @@ from ...layers.open_runs import OpenRun, keep_run, unread_folder
 from ...layers.points import atoms_from_points, placement_of
 from .jobs import Job, Step, import_torch
 from .sources import say_frame, source_image
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ...core.micrograph import Micrograph
 
 
 class RunLoader(QObject):

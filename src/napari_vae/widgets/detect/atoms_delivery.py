@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from napari.layers import Points
 
 from ...core.placement import Placement
@@ -17,10 +18,6 @@ from ...layers.points import KEY, LayerData, atoms_from_points, atoms_to_points
 from ...layers.tracks import tracks_to_layer
 from .points_state import PointsState, contents, set_aside
 from .steps import DetectionRequest
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 KEPT = "What you added, moved or deleted stays so."
 ALL_DELETED = "All that was found lies where you have deleted atoms; delete the layer to start afresh."

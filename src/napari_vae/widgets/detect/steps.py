@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import pandas as pd
+
 from ...core.micrograph import Micrograph, first_channel
 from ...core.placement import Placement
 from ...core.region import Mask
@@ -14,8 +16,6 @@ from ...layers.points import KEY
 from ..common.jobs import Step, import_torch
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ...crystal.description import Crystal
 
 

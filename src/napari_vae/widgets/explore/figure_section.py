@@ -11,11 +11,13 @@ import numpy as np
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QWidget
 
 from ...core.errors import InputError
+from ...core.micrograph import Micrograph
 from ...io.writing import check_table_name, origin_in, write_table
 from ...layers.images import micrograph_from_layer
 from ...layers.open_runs import OpenRun
 from ...layers.points import atoms_from_points, placement_of
 from ...layers.table import table_of
+from ...patches.patches import Patches
 from ..common.jobs import Job, Step, Steps, Stop
 from ..common.panel import button_of, row_of, stacked
 from ..common.progress_box import ProgressBox, refusing
@@ -23,8 +25,6 @@ from ..common.sources import source_image
 
 if TYPE_CHECKING:
     from ...analysis.figures import FigureData
-    from ...core.micrograph import Micrograph
-    from ...patches.patches import Patches
 
 
 Source = Callable[[], "FigureData"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyqtgraph as pg
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
@@ -17,10 +16,6 @@ from ..common.plot import BLUE, GREEN, ORANGE, ColorKey, StillPlot, swatch
 from ..common.scatter_plot import ScatterPlot
 from .session import Snapshot
 from .target_form import CLASS, EVERYWHERE, NEAR
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 VALUES, LINE, WANTED = BLUE, ORANGE, GREEN
 CURVE = (

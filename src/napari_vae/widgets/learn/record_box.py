@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from ...learning.explore.record import Record
 from ..common.panel import button_of, row_of
 from ..common.saving_box import SavingBox
-
-if TYPE_CHECKING:
-    from ...learning.explore.record import Record
 
 
 class RecordBox(SavingBox):

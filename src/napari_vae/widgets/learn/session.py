@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ...layers.learning import Candidates, results_table
+from ...layers.targets import Target
 from .target_form import CLASS, EVERYWHERE, NEAR, Purpose
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from ...layers.targets import Target
     from ...learning.explore.exploration import Exploration
     from ...learning.explore.suggestion import Suggestion
 

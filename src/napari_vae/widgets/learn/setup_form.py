@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtWidgets import QWidget
 
 from ...core.errors import InputError
 from ...learning.config import DeepKernelConfig, ExplorationConfig
+from ...learning.explore.record import Record
 from ...models.config import TrainConfig
 from ..common.data_form import DataForm
 from ..common.panel import Form, column_of, folded, stacked
@@ -16,11 +17,6 @@ from .features_form import FeaturesForm
 from .plan_form import OF_KNOWLEDGE, PlanForm, StartForm
 from .steps import SetUp
 from .target_form import CLASS, EVERYWHERE, LARGEST, NEAR, SMALLEST, Purpose, TargetForm
-
-if TYPE_CHECKING:
-    from ...learning.explore.record import Record
-    from .plan_form import PlanForm
-
 
 ADVANCED = "Further channels, and the network that learns from the measurements; a first look does not need it"
 KINDS = {"real": "numbers", "angle": "angles", "class": "classes"}
@@ -107,8 +103,6 @@ def read_record(folder: str, form: SetUpForm, plan: PlanForm) -> None:
     InputError
         If the folder holds no record, or its goal does not suit the chosen target.
     """
-    from ...learning.explore.record import Record
-
     record = Record.load(folder)
     target, kernel = form.target, form.kernel
     kind, classes = target.kind(), target.classes()

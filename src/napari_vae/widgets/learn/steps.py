@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ...core.errors import InputError
 from ...layers.learning import Candidates
 from ...layers.points import KEY
 from ...layers.targets import LayerTarget, Target
-from ...patches.patches import extract_patches
+from ...learning.explore.stopping import Stopping
+from ...patches.patches import Patches, extract_patches
 from ..common.data_form import MINIMUM, Source
 from ..common.jobs import Step, import_torch, spare_core
 from .features_form import Features
@@ -22,10 +24,6 @@ from .session import Session, Snapshot
 from .target_form import Purpose
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from ...learning.explore.stopping import Stopping
-    from ...patches.patches import Patches
     from ...runs.run import Run
 
 Stop = Callable[[], bool]

@@ -6,20 +6,20 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
 from ...core.errors import InputError
 from ...layers.points import LayerData
 from ...models.config import ModelConfig, TrainConfig
 from ...patches.patches import Patches, extract_patches
+from ...workflow.advice import Advice
 from ..common.data_form import MINIMUM, Source
 from ..common.jobs import Step, import_torch, spare_core
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-    import pandas as pd
-
     from ...runs.run import Run
-    from ...workflow.advice import Advice
 
 LIVE_GRID = 7  # tiles along each side of the manifold in the panel
 
