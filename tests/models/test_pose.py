@@ -3,11 +3,13 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from napari_vae import ModelConfig
-from napari_vae.models.decoders import CoordinateDecoder
+from napari_vae import InputError, ModelConfig
+from napari_vae.models.components import screen_matrices
+from napari_vae.models.decoders import CoordinateDecoder, pose_of
 from napari_vae.models.networks import shrink
 from napari_vae.models.pose import Pose, sample_canonical, turned_copies, uniform_angles, wrap
 from napari_vae.models.vae import GLANCE, InvariantVAE
@@ -132,3 +134,20 @@ def test_orientations_of_a_large_window_are_told_by_a_small_picture(monkeypatch)
     with torch.no_grad():
         model.explain(torch.rand(2, 1, 3 * GLANCE, GLANCE))
     assert extents[0] == (GLANCE, round(GLANCE / 3)) and (3 * GLANCE, GLANCE) in extents
+
+
+def test_a_latent_table_puts_points_where_the_pose_draws_them():
+    columns = {"angle": [30, -100], "scale": [1.2, 0.8], "mirror": [0, 1]}
+    pairs = {"shift": [[1, -3], [2, 0.5]], "strain": [[0.1, 0.02], [-0.05, 0.1]]}
+    names = ["shift_y", "shift_x", "strain_xx", "strain_xy"]
+    table = pd.DataFrame(columns | dict(zip(names, np.hstack(list(pairs.values())).T, strict=True)))
+    matrix, shift = screen_matrices(table)
+    back, offset = (values[:, 0].numpy() for values in pose_of(2, columns | pairs).screen_to_object())  # x, y down
+    onscreen = np.linalg.inv(back)
+    np.testing.assert_allclose(onscreen, matrix[:, ::-1, ::-1], atol=1e-5)
+    np.testing.assert_allclose(-(onscreen @ offset[..., None])[..., 0], shift[:, ::-1], atol=1e-5)
+
+
+def test_a_pose_is_given_by_the_names_of_its_parts():
+    with pytest.raises(InputError, match="'turn'; it is given by angle, shift, scale, strain, mirror"):
+        pose_of(1, {"turn": 30})

@@ -58,6 +58,7 @@ def test_figures_are_drawn_on_the_image_of_the_points_only(viewer, described, sh
 
 def test_pictures_of_a_column_replace_their_own_only(viewer, described, show_widget, qtbot):
     from napari_vae.widgets.explore.dock import ExploreWidget
+    from napari_vae.widgets.explore.made_layers import class_layer
 
     _, points, _ = described
     points.features = points.features.assign(kind=np.where(np.arange(len(points.data)) % 2, "odd", "even"))
@@ -65,7 +66,7 @@ def test_pictures_of_a_column_replace_their_own_only(viewer, described, show_wid
 
     def make():
         with qtbot.waitSignal(explore.maker.job.ended, timeout=LONG):
-            explore.maker.make_classes(points, "kind")
+            explore.maker.make(class_layer, points, "kind")
         return of_kind(viewer, "classes")
 
     (first,) = make()

@@ -76,7 +76,8 @@ class Session:
         group: Group = ALONE,
     ) -> None:
         self.train, self.device, self.group = train, device, group
-        self.history: list[dict[str, Any]] = [] if before is None else _records(before)
+        rows = [] if before is None else before.history.to_dict("records")
+        self.history: list[dict[str, Any]] = [{str(name): value for name, value in row.items()} for row in rows]
         check_history(self.history, config.latent_dim)
         self.earlier = len(self.history)  # rows of the training that this one goes on from
         self.start: float | None = None  # loss before the first step
@@ -304,7 +305,3 @@ def check_history(history: list[dict[str, Any]], latents: int) -> None:
     names = [*("epoch", "step", "seconds", "held_out"), *(f"kl_z{i}" for i in range(1, latents + 1))]
     if not allowed([row.get(name) for row in history for name in names], list[Number]):
         raise InputError("The history of the training to go on from is damaged; train anew.")
-
-
-def _records(run: Run) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in run.history.to_dict("records")]

@@ -59,11 +59,6 @@ def angle_figure(data: FigureData, *, by_class: bool | None = None) -> Figure:
     return figure
 
 
-def bin_count(period: float) -> int:
-    """Bars within one period."""
-    return max(FEWEST, round(BINS * period / 360.0))
-
-
 def _groups(data: FigureData, coloring: Coloring | None) -> list[tuple[npt.NDArray[np.bool_], str]]:
     """Rows and colour of each part of the bars, from the centre outwards."""
     if coloring is None:
@@ -76,7 +71,7 @@ def _groups(data: FigureData, coloring: Coloring | None) -> list[tuple[npt.NDArr
 def _draw_bars(
     axes: PolarAxes, angles: npt.NDArray[np.float64], period: float, groups: list[tuple[npt.NDArray[np.bool_], str]]
 ) -> None:
-    bins, turns = bin_count(period), round(360.0 / period)
+    bins, turns = max(FEWEST, round(BINS * period / 360.0)), round(360.0 / period)  # bars in a period, periods
     step = period / bins
     centres = np.deg2rad(step * np.arange(bins * turns))
     signed = np.where(np.arange(bins) <= bins // 2, np.arange(bins), np.arange(bins) - bins)

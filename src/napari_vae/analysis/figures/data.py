@@ -153,8 +153,12 @@ class FigureData:
         return spacing if spacing > 0 else 10.0
 
     def coloring(self, column: str = "") -> Coloring:
-        """Colours of the rows by a column, the same as in the plot and the layers."""
-        return coloring_of(self.table[column or self.color], self.period)
+        """Colours of the rows by a column, the same as in the plot and the layers.
+
+        Whole numbers of a column ``class`` are classes; angles lie on a circle of the period.
+        """
+        values = self.table[column or self.color]
+        return color_by(_as_classes(values), period=self.period if is_angle(str(values.name)) else None)
 
     def members(self) -> list[tuple[str, str, npt.NDArray[np.bool_]]]:
         """Name, colour and rows (N,) of every class that has any.
@@ -174,11 +178,6 @@ class FigureData:
         angles = [name for name in self.numbers if is_angle(name)]
         classes = [name for name in CLASSES if name in self.table]
         return next(iter([*self.latents, *angles, *classes, *self.numbers]), "")
-
-
-def coloring_of(column: pd.Series, period: float = 360.0) -> Coloring:
-    """Colours by a column; whole numbers of a column ``class`` are classes, angles lie on a circle of that period."""
-    return color_by(_as_classes(column), period=period if is_angle(str(column.name)) else None)
 
 
 def _as_classes(column: pd.Series) -> pd.Series:

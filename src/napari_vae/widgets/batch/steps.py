@@ -142,19 +142,13 @@ def open_steps(stop: Callable[[], bool], outcome: Outcome, task: Any) -> Generat
     """Read what was made of a file, as layers."""
     yield Step(f"Opening {outcome.path.name} …")
     if isinstance(task, batch.Detect):
-        return _opened_atoms(outcome)
+        return Opened(_layers(outcome, *_read(outcome)))
     with spare_core():
         if isinstance(task, batch.Train):
             return _opened_windows(outcome)
-        return _opened_analysis(outcome) if outcome.target.is_dir() else _opened_latents(outcome, task.model)
-
-
-def _opened_atoms(outcome: Outcome) -> Opened:
-    return Opened(_layers(outcome, *_read(outcome)))
-
-
-def _opened_latents(outcome: Outcome, model: Run) -> Opened:
-    return _with_model(outcome, *_read(outcome), model)
+        if outcome.target.is_dir():
+            return _opened_analysis(outcome)
+        return _with_model(outcome, *_read(outcome), task.model)
 
 
 def _opened_windows(outcome: Outcome) -> Opened:

@@ -29,7 +29,7 @@ from .class_section import ClassSection
 from .figure_section import FigureSection, figure_data
 from .hover_card import HoverCard, Pixels, pixels_around
 from .linking import LayerLink
-from .made_layers import LayerMaker
+from .made_layers import LayerMaker, class_layer, column_map
 from .manifold_section import ManifoldSection
 from .quality_section import QualitySection
 
@@ -190,16 +190,13 @@ class ExploreWidget(Dock):
         try:
             sure = certainty_of(self._table, name) if self.quality.certainty.isChecked() else None
             palette = {} if self.link.layer is None else ClassColumn(self.link.layer, name).palette()
-            coloring = color_by(self._table[name], certainty=sure, period=self._period(), palette=palette)
+            period = None if self.opened is None else 360 / self.opened.run.symmetry  # after which angles are the same
+            coloring = color_by(self._table[name], certainty=sure, period=period, palette=palette)
         except InputError as error:
             self._refuse(error)
             return
         self.plot.set_colors(coloring.rgba)
         self.key.show_coloring(coloring)
-
-    def _period(self) -> float | None:
-        """Degrees after which angles are the same again, if the model knows."""
-        return None if self.opened is None else 360 / self.opened.run.symmetry
 
     def _show_frame(self) -> None:
         self.plot.set_shown(self.link.in_frame())
@@ -219,7 +216,7 @@ class ExploreWidget(Dock):
         self.link.centre_on(row)
 
     def _on_map_asked(self) -> None:
-        self.maker.make_map(self.link.layer, self.color.currentText())
+        self.maker.make(column_map, self.link.layer, self.color.currentText())
 
     def _on_classes_changed(self, column: str) -> None:
         """Colour the points by the classes that were written."""
@@ -229,7 +226,7 @@ class ExploreWidget(Dock):
         self._show_colors()
 
     def _on_labels_asked(self, column: str) -> None:
-        self.maker.make_classes(self.link.layer, column)
+        self.maker.make(class_layer, self.link.layer, column)
 
     def _on_decoded(self, made: LayerData) -> None:
         """Add a picture of the model where its image lies now."""

@@ -112,14 +112,6 @@ class LayerMaker(QObject):
         self.job.succeeded.connect(self._on_made)
         self.job.failed.connect(self.said)
 
-    def make_map(self, points: Any, name: str) -> None:
-        """Make an image layer of a column of numbers."""
-        self._make(column_map, points, name)
-
-    def make_classes(self, points: Any, name: str) -> None:
-        """Make a Labels layer of a column of classes; an earlier one of that column goes, others are hidden."""
-        self._make(class_layer, points, name)
-
     def add(self, made: LayerData) -> None:
         """Put a layer into the viewer; what was selected stays so."""
         selected, layers = list(self._viewer.layers.selection), self._viewer.layers
@@ -128,7 +120,8 @@ class LayerMaker(QObject):
             layers.move(layers.index(layer), layers.index(self._points))  # they stay on top
         layers.selection = [layer for layer in selected if layer in layers]
 
-    def _make(self, kind: Callable[[PlacedAtoms, Any, str], Making], points: Any, name: str) -> None:
+    def make(self, kind: Callable[[PlacedAtoms, Any, str], Making], points: Any, name: str) -> None:
+        """Make a layer of a column; of classes an earlier one of that column goes, and others are hidden."""
         try:
             if self.job.running:
                 raise InputError("A layer is being made; wait for it first.")
