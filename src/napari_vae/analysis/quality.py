@@ -1,4 +1,4 @@
-"""How far a result can be trusted: which latents say something, which atoms are unusual, how sure a value is."""
+"""How far a result can be trusted, how sure a value is, which atoms are unusual; how good an embedding is."""
 
 from __future__ import annotations
 

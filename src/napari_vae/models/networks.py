@@ -1,4 +1,4 @@
-"""Networks that every model is made of: layers, the encoder that looks at turned copies, the head of the pose."""
+"""Networks that every model is made of: layers, the encoder of turned copies, the head of the pose; their weights."""
 
 from __future__ import annotations
 

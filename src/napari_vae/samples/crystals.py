@@ -1,4 +1,4 @@
-"""The crystals of the simulated micrographs: where the sites are and what may sit on them."""
+"""The crystals of the simulated micrographs: where the sites are, what may sit on them, how they are strained."""
 
 from __future__ import annotations
 

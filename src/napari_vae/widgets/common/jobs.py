@@ -1,4 +1,4 @@
-"""One background job: its progress, its result, Stop, and what it says when it fails."""
+"""One background job: its progress, its result, Stop, what it says when it fails; and slow imports in its thread."""
 
 from __future__ import annotations
 

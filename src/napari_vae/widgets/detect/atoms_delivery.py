@@ -1,4 +1,4 @@
-"""Detected atoms into the viewer: a layer of points, or an earlier one brought up to date with the user's edits."""
+"""Detected atoms into the viewer: points, in which the user's edits are kept, and tracks; and how they were before."""
 
 from __future__ import annotations
 

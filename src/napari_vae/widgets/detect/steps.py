@@ -1,4 +1,4 @@
-"""The steps of the detection jobs, run in their thread: nothing here touches a layer or a widget."""
+"""The steps of detection and measurement, run in their thread: nothing here touches a layer or a widget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the atom under the cursor looks like, and what the model makes of it."""
+"""What the atom under the cursor looks like, to the model or in its image, and what the model makes of it."""
 
 from __future__ import annotations
 
