@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from napari.utils.notifications import show_error
@@ -17,8 +17,12 @@ from ...layers.identity import CHOSEN, note, token_of
 from ...layers.images import micrograph_from_layer
 from ...layers.open_runs import OpenRun, keep_run, unread_folder
 from ...layers.points import atoms_from_points, placement_of
+from ...patches.patches import extract_patches
 from .jobs import Job, Step, import_torch
 from .sources import say_frame, source_image
+
+if TYPE_CHECKING:
+    from ...runs.run import Run
 
 
 class RunLoader(QObject):
@@ -106,6 +110,15 @@ def folder_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None,
     return read_run(folder)
 
 
+def load_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, Run]:
+    """Read a saved model; in a thread because torch takes its time to be imported."""
+    yield Step("Loading the model …")
+    import_torch()
+    from ...runs.run import load_run
+
+    return load_run(folder)
+
+
 def open_steps(
     stop: Callable[[], bool],
     folder: str,
@@ -115,12 +128,7 @@ def open_steps(
     points: Placement,
 ) -> Generator[Step, None, OpenRun]:
     """Read a model and cut its windows around the points; in a thread because both take their time."""
-    yield Step("Loading the model …")
-    import_torch()
-    from ...patches.patches import extract_patches
-    from ...runs.run import load_run
-
-    run = load_run(folder)
+    run = yield from load_steps(stop, folder)
     if run.model_config.knows.conditional:
         raise InputError("This model needs a condition; apply it to the image in Train VAE instead.")
     patches = extract_patches(image, atoms, levels=run.levels, **run.cutting)

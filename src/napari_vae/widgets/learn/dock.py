@@ -11,6 +11,7 @@ from ..common.guide import Dock
 from ..common.jobs import Job
 from ..common.panel import button_of, folded
 from ..common.progress_box import ProgressBox, refusing
+from ..common.run_loading import load_steps
 from .instrument_box import InstrumentBox
 from .learned_layers import LearnedLayers
 from .live_view import LiveView
@@ -18,7 +19,7 @@ from .plan_form import PlanForm
 from .record_box import RecordBox
 from .session import Session, Snapshot
 from .setup_form import SetUpForm, read_record
-from .steps import begin_and_run_steps, begin_steps, load_run_steps, run_steps, suggest_steps
+from .steps import begin_and_run_steps, begin_steps, run_steps, suggest_steps
 
 SETUP = "Images, places, target and first measurements; fixed from the first step to Start over"
 RUN = ("Run", "Measure and learn until the budget is spent or the rule above holds; goes on in the background")
@@ -101,7 +102,7 @@ class LearnWidget(Dock):
 
     def load_run(self, folder: str) -> None:
         """Read a model whose encoder is to describe the places."""
-        self._start("Loading …", load_run_steps, folder)
+        self._start("Loading …", load_steps, folder)
 
     def tell(self, value: float) -> None:
         """Take in what the user measured at the next place."""

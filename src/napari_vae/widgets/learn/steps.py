@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,6 @@ from ..common.jobs import Step, import_torch, spare_core
 from .features_form import Features
 from .session import Session, Snapshot
 from .target_form import Purpose
-
-if TYPE_CHECKING:
-    from ...runs.run import Run
 
 Stop = Callable[[], bool]
 ALL_DONE = "Every place was measured or tried, so there is nothing left to suggest."
@@ -131,15 +128,6 @@ def run_steps(
             done += 1
         last = last or session.snapshot("")
         return replace(last, message=_what_now(session, why), fraction=1.0, seconds_left=None)
-
-
-def load_run_steps(stop: Stop, folder: str) -> Generator[Step, None, Run]:
-    """Read a model whose encoder is to be used."""
-    yield Step("Loading the model …")
-    import_torch()
-    from ...runs.run import load_run
-
-    return load_run(folder)
 
 
 def _suggest(stop: Stop, session: Session) -> Generator[Any, None, None]:

@@ -15,8 +15,9 @@ from ...layers.points import LayerData
 from ...models.config import ModelConfig, TrainConfig
 from ...patches.patches import Patches, extract_patches
 from ...workflow.advice import Advice
+from ..common import run_loading
 from ..common.data_form import MINIMUM, Source
-from ..common.jobs import Step, import_torch, spare_core
+from ..common.jobs import Step, spare_core
 
 if TYPE_CHECKING:
     from ...runs.run import Run
@@ -96,12 +97,8 @@ def advise_steps(stop: Callable[[], bool], source: Source, train: TrainConfig) -
 
 
 def load_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, Loaded]:
-    """Read a saved model; in a thread because torch takes its time to be imported."""
-    yield Step("Loading …")
-    import_torch()
-    from ...runs.run import load_run
-
-    run = load_run(folder)
+    """Read a saved model, and draw the plane of its latents."""
+    run = yield from run_loading.load_steps(stop, folder)
     return Loaded(run, run.manifold(LIVE_GRID))
 
 
