@@ -110,6 +110,11 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in load_file(regular_file(path, MOST_BYTES)).items()}
 
 
+def named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those whose names begin so, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
 def are_finite(model: nn.Module) -> bool:
     """Whether all weights can be computed with, and buffers are numbers; these may be infinite, as limits are."""
     numbers = [computable(value) for value in model.parameters()]

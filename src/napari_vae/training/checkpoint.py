@@ -19,7 +19,7 @@ from ..core.settings import Number, Saved, Whole, about
 from ..io.json_files import read_json
 from ..models.config import ModelConfig, TrainConfig
 from ..models.images import Images
-from ..models.networks import are_finite, load_weights
+from ..models.networks import are_finite, load_weights, named
 from ..runs.folder import OLD_COLUMNS
 from ..runs.run import Run
 from .curriculum import Teacher
@@ -148,7 +148,7 @@ class Checkpoint:
 
     def _take(self, state: _State, tensors: dict[str, Tensor]) -> None:
         s = self.session
-        s.model.load_state_dict(_named(tensors, "model."))
+        s.model.load_state_dict(named("model.", tensors))
         if not are_finite(s.model):
             raise InputError("It holds weights that are NaN or too large.")
         optimizer = s.train_step.optimizer.state_dict()
@@ -160,7 +160,7 @@ class Checkpoint:
         s.train_step.generator.set_state(tensors["generator"])
         if "provisional" in tensors:
             s.supervision.provisional = tensors["provisional"].to(s.batches.rows.device)
-        if teacher := _named(tensors, "teacher.") or _named(tensors, "guide."):  # of an earlier version
+        if teacher := named("teacher.", tensors) or named("guide.", tensors):  # of an earlier version
             s.supervision.teacher = Teacher(s.model)
             s.supervision.teacher.load_state_dict(teacher)
         s.history = [{OLD_COLUMNS.get(name, name): value for name, value in row.items()} for row in state.history]
@@ -171,9 +171,4 @@ class Checkpoint:
         s.schedule.cooldown_from, s.schedule.n_steps = state.schedule
         s.train_step.parts = state.parts
         if state.best is not None:
-            s.best = state.best, {name: value.to(s.device) for name, value in _named(tensors, "best.").items()}
-
-
-def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Those whose names begin so, without it."""
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+            s.best = state.best, {name: value.to(s.device) for name, value in named("best.", tensors).items()}

@@ -17,7 +17,7 @@ from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor, nn
 
 from ...core.errors import InputError, TrainingError
-from ...models.networks import are_finite
+from ...models.networks import are_finite, named
 from ..config import DeepKernelConfig
 from .candidates import Floats, Prepared
 from .networks import FeatureNetwork, RunEncoder
@@ -192,9 +192,9 @@ class Ensemble:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Put everything back as it was in a `state`."""
-        self.networks.load_state_dict(_under("networks.", state))
-        self.gp = make_processes(self.config.kernel, **_under("known.", state))
-        self.gp.load_state_dict(_under("gp.", state))
+        self.networks.load_state_dict(named("networks.", state))
+        self.gp = make_processes(self.config.kernel, **named("known.", state))
+        self.gp.load_state_dict(named("gp.", state))
         if not (are_finite(self.networks) and are_finite(self.gp)):
             raise InputError("its weights are not finite, or too large")
         self.gp.eval()
@@ -267,10 +267,6 @@ class Ensemble:
         gp = self._known()
         deviations: Tensor = gp.train_targets - gp.mean_module(gp.train_inputs[0])
         return deviations
-
-
-def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def held_out(n: int, networks: int, seed: int) -> npt.NDArray[np.bool_]:
