@@ -129,14 +129,11 @@ class BatchForm(Form):
         self.add("Do", self.task, TOOLTIPS["task"])
         self.add("Model", self.model, TOOLTIPS["model"])
         (self.epochs,) = add_settings(self, TrainConfig, "epochs").values()
-        self.run_row = side_by_side(row_of(self.run, self.choose_run))
-        out_row = side_by_side(row_of(self.out, self.choose_out))
-        self.add("Trained model", self.run_row, TOOLTIPS["run"])
+        self.run_row = self.add("Trained model", row_of(self.run, self.choose_run), TOOLTIPS["run"])
         (self.polarity,) = add_settings(self, Options, "polarity").values()
-        self.add("Results in", out_row, TOOLTIPS["out"])
+        self.add("Results in", row_of(self.out, self.choose_out), TOOLTIPS["out"])
         self.add_wide(self.replace)
-        for name in ("run", "out", "replace"):
-            getattr(self, name).setToolTip(TOOLTIPS[name])
+        self.replace.setToolTip(TOOLTIPS["replace"])
 
     def _connect(self) -> None:
         self.task.currentIndexChanged.connect(self._show_rows)

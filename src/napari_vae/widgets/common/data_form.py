@@ -23,7 +23,7 @@ from ...models.given import Given
 from ...patches.grid import grid_positions
 from ...patches.patches import check_window, suggest_window
 from .layer_box import LayerBox, LayerChecks
-from .panel import Form, counter, row_of, side_by_side
+from .panel import Form, counter, row_of
 from .setting_controls import add_settings
 from .sources import image_below, is_atoms, is_source_image, say_frame
 
@@ -150,7 +150,7 @@ class DataForm(Form):
         )
         self.add(
             "Window",
-            side_by_side(row_of(self.window_px, self._size, wide=self.window_px)),
+            row_of(self.window_px, self._size, wide=self.window_px),
             "Side of the square that is cut out around every atom, in px; it is drawn on the image. Two "
             "lattice spacings are suggested, which show an atom and its nearest neighbours. Make it larger to "
             "see more of the surroundings.",

@@ -80,14 +80,19 @@ class Form(QWidget):
         self._rows.setVerticalSpacing(5)
         self._rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
 
-    def add(self, label: str, control: QWidget, tooltip: str) -> None:
-        """Append a row."""
+    def add(self, label: str, control: QWidget | QLayout, tooltip: str) -> QWidget:
+        """Append a row, and return its control, which holds those of a layout."""
+        if isinstance(control, QLayout):
+            for part in (control.itemAt(place).widget() for place in range(control.count())):
+                part.setToolTip(part.toolTip() or tooltip)
+            control = side_by_side(control)
         text = QLabel(label)
         text.setToolTip(tooltip)
         text.setBuddy(control)
         control.setToolTip(tooltip)
         control.setAccessibleName(label)
         self._rows.addRow(text, control)
+        return control
 
     def add_wide(self, control: QWidget) -> None:
         """Append a row without a label."""

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QButtonGroup, QComboBox, QPushButton, QWidget
 from ...layers.identity import CHOSEN, note, token_of
 from ...layers.table import color_columns, has_table, numeric_columns
 from ..common.layer_box import LayerBox
-from ..common.panel import Form, button_of, make_narrow, offer, row_of, side_by_side
+from ..common.panel import Form, button_of, make_narrow, offer, row_of
 from ..common.sources import image_below, is_source_image
 
 UNKNOWN = "not known"
@@ -76,7 +76,7 @@ class AxesForm(Form):
         )
         self.add(
             "Axes",
-            side_by_side(row_of(self.x, self.y)),
+            row_of(self.x, self.y),
             "Columns along the horizontal and the vertical axis, in their own units. z1 and z2 are a good start; "
             "choose any two of numbers.",
         )

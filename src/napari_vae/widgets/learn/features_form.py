@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from ...core.errors import InputError
 from ...layers.open_runs import run_of
-from ..common.panel import Form, button_of, choice_of, offer, row_of, side_by_side
+from ..common.panel import Form, button_of, choice_of, offer, row_of
 from ..common.run_loading import RunLoader
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ class FeaturesForm(Form):
         self._saved_name = ""
         self.choice = choice_of({}, narrow=True)
         self.load_button = button_of("Load …", "Read a model that was saved in “Train VAE”, to use its encoder")
-        self.add("Described by", side_by_side(row_of(self.choice, self.load_button, wide=self.choice)), TOOLTIP)
-        self.choice.setToolTip(TOOLTIP)
+        self.add("Described by", row_of(self.choice, self.load_button, wide=self.choice), TOOLTIP)
         self.load_button.clicked.connect(self._on_load_clicked)
         self.refresh()
 

@@ -16,7 +16,7 @@ from ...learning.config import ExplorationConfig
 from ...learning.explore.stopping import Stopping
 from ..common.data_form import Source
 from ..common.drawn_region import HOW_TO_DRAW, WHICH, drawn_polygons
-from ..common.panel import Form, choice_of, counter, offer, row_of, side_by_side
+from ..common.panel import Form, choice_of, counter, offer, row_of
 from ..common.setting_controls import add_settings, control_of, remember
 from .target_form import CLASS, EVERYWHERE, Purpose
 
@@ -52,8 +52,7 @@ class StartForm(Form):
             "unlike ones when kinds of places are rare. Or choose where: random places inside a shape that you "
             "have drawn, or all points that you have selected on the canvas."
         )
-        self.add("Start from", side_by_side(row_of(self.start, self.number, wide=self.start)), words)
-        self.start.setToolTip(words)
+        self.add("Start from", row_of(self.start, self.number, wide=self.start), words)
         self.number.setToolTip(
             "Number of places that are measured before there is a model. About ten is usual; take more when "
             "measuring is cheap"
@@ -165,7 +164,7 @@ class PlanForm(Form):
     def _lay_out(self) -> None:
         (self.acquisition,) = add_settings(self, ExplorationConfig, "acquisition").values()
         words = "How many places are chosen at a time, and how many are measured in all when Run ends."
-        self.add("Places", side_by_side(row_of(self.batch, self.budget)), words)
+        self.add("Places", row_of(self.batch, self.budget), words)
         self.batch.setSuffix(" at a time")
         self.budget.setSuffix(" in all")
         self.batch.setToolTip(settings_of(ExplorationConfig)["batch"].text)
@@ -177,9 +176,7 @@ class PlanForm(Form):
             "earlier: after so many measurements without a better one, or when the expected gain, or the "
             "uncertainty, is below a limit at every place."
         )
-        self._until = side_by_side(row_of(self.rule, self.limit, wide=self.rule))
-        self.add("Until", self._until, words)
-        self.rule.setToolTip(words)
+        self._until = self.add("Until", row_of(self.rule, self.limit, wide=self.rule), words)
         self.limit.setToolTip(
             "Limit of this rule: a number of measurements, or a value in the unit of the target. Lower it to go on "
             "for longer"

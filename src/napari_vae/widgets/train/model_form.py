@@ -10,7 +10,7 @@ from ...core.fields import settings_of
 from ...models.components import COMPONENTS
 from ...models.config import PRESETS, ModelConfig, TrainConfig
 from ...models.kinds import KINDS
-from ..common.panel import Form, choice_of, side_by_side
+from ..common.panel import Form, choice_of
 from ..common.setting_controls import add_settings, remember, values_of
 
 FIRST = "rvae"
@@ -40,7 +40,7 @@ class ModelForm(Form):
             check.setToolTip(COMPONENTS[name].tooltip)
             grid.addWidget(check, i // 2, i % 2)
         ignored = settings_of(ModelConfig)["invariances"]
-        self.add(ignored.title, side_by_side(grid), ignored.text)
+        self.add(ignored.title, grid, ignored.text)
         (self.latent_dim,) = add_settings(self, ModelConfig, "latent_dim").values()
         self.advanced = Form()
         self.training = add_settings(self.advanced, TrainConfig, *TRAINING)
