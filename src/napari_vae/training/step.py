@@ -2,6 +2,9 @@
 
 On a GPU a step is hundreds of small kernels, and starting them takes longer than running them. A step asks the device
 for nothing and reads nothing from the host but rows, so that it can be recorded once and replayed by one start.
+
+On a CPU a step is not compiled: of an rVAE on 64 windows of 24 × 24 px it takes 29 ms of one core, and 25.5 ms after
+`torch.compile`, which takes 47 s first; that is longer than all 900 steps of a usual training.
 """
 
 from __future__ import annotations
