@@ -1,9 +1,21 @@
 """Background is told from columns, and taken away, so that windows show the motif only; without any nothing changes."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.spatial import cKDTree
 
-from napari_vae import InputError, Micrograph, ModelConfig, TrainConfig, apply_run, extract_patches, fit, load_run
+from napari_vae import (
+    InputError,
+    Micrograph,
+    ModelConfig,
+    TrainConfig,
+    apply_run,
+    detect_atoms,
+    extract_patches,
+    fit,
+    load_run,
+)
 from napari_vae.atoms import levelling
 from napari_vae.runs.followers import describe_followers
 from napari_vae.samples import micrograph
@@ -144,3 +156,23 @@ def test_each_channel_is_levelled_and_gaps_stay_gaps():
     assert np.array_equal(both.data[:, 1], one.data[:, 0]) and list(one.atoms.index) == list(both.atoms.index)
     with pytest.raises(InputError, match="level is"):
         extract_patches(image, atoms, level="flat")
+
+
+@pytest.mark.parametrize("kind", SPACING)
+def test_uneven_rows_are_evened_out_before_atoms_are_looked_for(kind):
+    image, truth = micrograph(kind, size=SIZE, jitter=0)
+    rows = image.data.std() * np.random.default_rng(0).normal(size=(SIZE, 1))
+    places = truth[["y", "x"]].to_numpy()
+
+    def errors(level):
+        found = detect_atoms(image.data + rows, level=level)
+        distance, near = cKDTree(found[["y", "x"]].to_numpy()).query(places)
+        assert (distance < 3).mean() > 0.9
+        return (found[["y", "x"]].to_numpy()[near] - places)[distance < 3], found
+
+    (before, _), (after, found) = errors("none"), errors("auto")
+    assert after[:, 0].std() < 0.75 * before[:, 0].std()
+    seen = found[found["fitted"]]
+    levels = (image.data + rows).mean(axis=1)[np.rint(seen["y"]).astype(int)]
+    assert np.corrcoef(seen["background"], levels)[0, 1] > 0.8
+    pd.testing.assert_frame_equal(detect_atoms(image), detect_atoms(image, level="none"))

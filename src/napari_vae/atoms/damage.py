@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from ..core.micrograph import Micrograph
 from .constants import FIXED
-from .frames import BadFrameError, read_frame, refuse_frame
+from .frames import BadFrameError, Searched, read_frame, refuse_frame
+from .levelling import background
 from .spots import blur
 
 Array = npt.NDArray[np.float64]
@@ -24,12 +25,14 @@ Real = TypeVar("Real", np.float32, np.float64)
 class Mended:
     """A `frame` (rows, columns) without gaps, and the pixels that were `lost` and are filled from those around.
 
-    Intensities of the image are those of the frame times 2 ** `exponent`.
+    Intensities of the image are those of the frame, and of the `background` that was subtracted from it if any, times
+    2 ** `exponent`.
     """
 
     frame: Array
     lost: Flags
     exponent: int = 0
+    background: Array | None = None
 
     @property
     def blank(self) -> bool:
@@ -51,14 +54,19 @@ class Mended:
 
 
 def mended_frame(micrograph: Micrograph, number: int, window: tuple[slice, slice] | None = None) -> Mended:
-    """One frame, or a window of it, without gaps and with intensities of order one.
+    """One frame, or a window of it, without gaps, levelled as the image asks, and with intensities of order one.
 
     These are divided by a power of two, which rounds nothing, so that no square of them is too large or too small for a
     float, whatever the unit of the image.
     """
     frame = read_frame(micrograph, number, window)
     exponent = int(np.frexp(np.abs(frame).max(where=~np.isnan(frame), initial=0))[1])
-    return replace(mend(np.ldexp(frame, -exponent)), exponent=exponent)
+    mended = replace(mend(np.ldexp(frame, -exponent)), exponent=exponent)
+    way = micrograph.level if isinstance(micrograph, Searched) else "none"
+    if way == "none" or mended.blank:
+        return mended
+    taken = background(mended.frame, way, min(frame.shape) / FIXED.level_slowest)
+    return replace(mended, frame=mended.frame - taken, background=taken) if taken.any() else mended
 
 
 def usable_frame(micrograph: Micrograph, number: int) -> Mended:

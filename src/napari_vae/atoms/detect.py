@@ -13,6 +13,7 @@ import pandas as pd
 from ..core.micrograph import Micrograph
 from ..core.progress import drain, never
 from ..core.region import Mask, inside, region_mask
+from ..core.settings import Level
 from ..core.square import on_image, pixel_sides, squared, with_sides
 from .candidates import Filtered
 from .constants import FIXED
@@ -39,6 +40,7 @@ def detect_atoms(
     frames: Frames = None,
     weak: bool = False,
     region: Any = None,
+    level: Level = "auto",
 ) -> pd.DataFrame:
     """Find the atoms of an image or a movie and fit a 2-D Gaussian to each.
 
@@ -74,6 +76,9 @@ def detect_atoms(
     region : array of bool (rows, columns), or sequence of polygons (N, 2), optional
         Part of every frame in which atoms are wanted: a mask, or corners (row, column) in pixels. Spacing, threshold
         and contrast are still those of the whole frame, and every atom is where it is without a region.
+    level : {"auto", "none", "plane", "rows", "smooth"}
+        Background to subtract from every frame before. What varies slowly is subtracted around every column anyway, so
+        ``"auto"`` only evens out rows that differ much more from each other than columns of pixels do.
 
     Returns
     -------
@@ -114,6 +119,7 @@ def detect_atoms(
         frames=frames,
         weak=weak,
         region=region,
+        level=level,
     )
     return drain(events)
 
@@ -136,8 +142,8 @@ def iter_detect_atoms(
     InputError
         As `detect_atoms`, when the first event is asked for.
     """
-    micrograph = open_frames(image)
     asked = Options(**options)
+    micrograph = open_frames(image, asked.level)
     numbers = frame_list(micrograph, asked.frames)
     recipe: Recipe | None = None
     tables: list[pd.DataFrame] = []
@@ -246,7 +252,8 @@ def candidate_atoms(image: Any, **options: Any) -> pd.DataFrame:
     image, **options
         As in `detect_atoms`. The threshold in the attributes is what detection would take.
     """
-    micrograph, asked = open_frames(image), Options(**options)
+    asked = Options(**options)
+    micrograph = open_frames(image, asked.level)
     number = frame_list(micrograph, asked.frames)[0]
     region, image = _region(micrograph, asked), squared(micrograph)
     quick = replace(asked, refine=False, weak=False)
@@ -281,6 +288,10 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> 
     if asked.weak:
         table = add_weak(filtered, table, recipe, asked.placing)
     table = table[~filtered.mended.in_gap(table[["y", "x"]].to_numpy(), 2 * recipe.sigma)].reset_index(drop=True)
+    if filtered.mended.background is not None:
+        below = filtered.mended.background
+        there = np.rint(table[["y", "x"]].to_numpy()).astype(np.int64).clip(0, np.array(below.shape) - 1)
+        table["background"] += below[tuple(there.T)]
     intensities = ["amplitude", "background"]
     with np.errstate(over="ignore"):  # a background below the least, or above the largest float is infinite
         table[intensities] = np.ldexp(table[intensities].to_numpy(float), filtered.mended.exponent)

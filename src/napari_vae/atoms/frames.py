@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from operator import index
 from typing import Any, NoReturn
 
@@ -12,12 +13,20 @@ import pandas as pd
 
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph, as_micrograph
+from ..core.settings import Level
 
 _SMALLEST = 16
 
 
-def open_frames(image: Any) -> Micrograph:
-    """The image as a `Micrograph` with one channel and frames large enough to hold atoms.
+@dataclass(frozen=True, repr=False)
+class Searched(Micrograph):
+    """An image in which atoms are looked for, and what is subtracted from its frames before."""
+
+    level: Level = "none"
+
+
+def open_frames(image: Any, level: Level = "none") -> Searched:
+    """The image with one channel and frames large enough to hold atoms.
 
     Raises
     ------
@@ -41,7 +50,7 @@ def open_frames(image: Any) -> Micrograph:
             f"A frame of {rows} × {columns} pixels is too small to find atoms in; it takes at least "
             f"{_SMALLEST} × {_SMALLEST}."
         )
-    return micrograph
+    return Searched(**vars(micrograph), level=level)
 
 
 def frame_list(micrograph: Micrograph, frames: int | slice | Iterable[int] | None) -> list[int]:

@@ -143,7 +143,8 @@ def do_frame(job: FrameJob) -> FrameResult:
     """
     task = job.task
     image = kept(_read, job.path, job.changed, task.dataset, task.pixel_size)
-    searched, asked = open_frames(first_channel(image)), Options(**task.detection)
+    asked = Options(**task.detection)
+    searched = open_frames(first_channel(image), asked.level)
     frames, origin = frame_list(searched, asked.frames), origin_in(image, {})
     number = first_usable(searched, frames) if job.basis is None else job.frame
     if job.basis is None and len(frames) > 1 and task.measures:
