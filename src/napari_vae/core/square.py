@@ -113,6 +113,7 @@ def resampled(frames: Any, step: Sequence[float], shape: tuple[int, int]) -> Arr
     What was not measured (NaN) stays so, with the two pixels around it.
     """
     result: Array = np.asarray(frames, dtype=np.float64)
+    result = np.where(np.isinf(result), np.nan, result)  # was not measured either
     for axis in (-2, -1):
         if step[axis] != 1:
             places: Array = step[axis] * np.arange(shape[axis], dtype=np.float64)
