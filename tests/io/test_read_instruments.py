@@ -242,3 +242,11 @@ def test_a_real_scan_at_constant_height(real_data):
     image = read(real_data / "unseen" / "Au_mica_195.sxm")
     assert image.metadata["dataset"] == "Current forward"
     assert "“Z forward” has one value everywhere" in image.metadata["notes"][-1]
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".zspy"])
+def test_what_is_missing_is_named(tmp_path, monkeypatch, suffix):
+    (tmp_path / f"a{suffix}").mkdir()
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(ReadError, match=rf'Reading \{suffix} files needs zarr; .*pip install "napari-vae\[formats\]"'):
+        read(tmp_path / f"a{suffix}")
