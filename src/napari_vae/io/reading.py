@@ -139,7 +139,7 @@ def list_datasets(path: str | PathLike[str]) -> list[str]:
 
 
 def _micrograph(path: Path, chosen: Dataset, count: int) -> Micrograph:
-    if chosen.calibration.pixel_size is None:
+    if chosen.calibration.pixel_size is None and {*"YX"} <= {*chosen.axes}:
         rows, columns = (chosen.shape[chosen.axes.index(axis)] for axis in "YX")
         beside = calibration_beside(path, rows, columns)
         chosen = dataclasses.replace(chosen, calibration=beside) if beside != Calibration() else chosen
