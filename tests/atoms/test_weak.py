@@ -8,7 +8,9 @@ import napari_vae as nv
 from measuring import detection
 from napari_vae import detect_atoms
 from napari_vae.atoms.refine import draw_spots
+from napari_vae.atoms.weak import note_weak, weak_columns_show
 from napari_vae.core.errors import InputError
+from napari_vae.core.micrograph import as_micrograph
 
 SIZE, SPACING, WIDTH = 320, 26.0, 3.6
 NEAREST = SPACING / np.sqrt(2)
@@ -126,6 +128,19 @@ def test_one_pass_is_the_default_and_two_need_the_fit():
         detect_atoms(image, refine=False, weak=True)
     noise = np.random.default_rng(0).normal(size=(128, 128))
     assert list(detect_atoms(noise, weak=True)) == [*detect_atoms(noise), "found_in"]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_it_is_seen_whether_a_second_look_would_gain(sign):
+    with_weak, bare = (cell_image(ONE, weak, SQUARE)[0] for weak in ([(0.5, 0.5, 0.08)], []))
+    rng = np.random.default_rng(0)
+    scattered = np.column_stack([np.ones(60), np.zeros(60), rng.uniform(10, 250, (60, 2)), np.full(60, 3.0)])
+    single = rng.poisson(100 * (draw_spots((260, 260), scattered) + 0.2)).astype(float)
+    for image, shows in ((1000 * with_weak, True), (bare, False), (single, False)):
+        image = as_micrograph(sign * image)
+        assert weak_columns_show(note_weak(detect_atoms(image), image)) == shows
+    nothing = detect_atoms(with_weak, refine=False)
+    assert not weak_columns_show(note_weak(nothing, as_micrograph(with_weak)))
 
 
 def corners(heavy, across, down, within):

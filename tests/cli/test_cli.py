@@ -111,6 +111,17 @@ def test_where_there_are_no_atoms_a_sentence_says_so(command, tmp_path):
     assert len(nv.read_table(tmp_path / "noise-atoms.csv")) == 0
 
 
+def test_weak_columns_that_show_are_named(command, tmp_path):
+    rows, columns = np.mgrid[:200, :200]
+    waves = np.cos(2 * np.pi * rows / 25) + np.cos(2 * np.pi * columns / 25)
+    image = np.exp(1.5 * (waves - 2)) + 0.1 * np.exp(1.5 * (-waves - 2)) + 0.1
+    np.save(tmp_path / "lattice.npy", np.random.default_rng(0).poisson(300 * image))
+    assert "--weak finds them" in command("detect", tmp_path / "lattice.npy", "--out", tmp_path)[1]
+    code, text, _ = command("detect", tmp_path / "lattice.npy", "--weak", "--overwrite", "--out", tmp_path)
+    assert code == 0 and "--weak" not in text
+    assert set(nv.read_table(tmp_path / "lattice-atoms.csv")["found_in"]) == {1, 2}
+
+
 @pytest.fixture(scope="module")
 def atoms(images, tmp_path_factory):
     """A table of the atoms of the first image, with a species for some and a dose for all."""

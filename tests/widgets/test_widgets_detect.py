@@ -276,3 +276,21 @@ def test_colour_picture(viewer, open_widget, notifications):
     viewer.add_image(np.zeros((64, 64, 3), np.uint8), rgb=True)
     open_widget("Detect atoms").detect()
     assert len(notifications) == 1 and "Split RGB" in notifications[0]
+
+
+def test_weak_columns_that_show_are_offered_and_found(viewer, open_widget, qtbot):
+    rows, columns = np.mgrid[:200, :200]
+    image = 0.1 + np.exp(20 * (np.cos(2 * np.pi * rows / 25) + np.cos(2 * np.pi * columns / 25) - 2) / 13)
+    image += 0.1 * np.exp(20 * (-np.cos(2 * np.pi * rows / 25) - np.cos(2 * np.pi * columns / 25) - 2) / 13)
+    viewer.add_image(np.random.default_rng(0).poisson(300 * image).astype(float), name="perovskite")
+    widget = open_widget("Detect atoms")
+    assert widget.weak_button.isHidden()
+    detect(qtbot, widget)
+    assert "Weak columns show" in widget.progress.words.text() and not widget.weak_button.isHidden()
+    heavy = len(viewer.layers["atoms of perovskite"].data)
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.weak_button.click()
+    assert widget.form.weak.isChecked() and widget.weak_button.isHidden()
+    points = viewer.layers["atoms of perovskite"]
+    assert len(points.data) > 1.6 * heavy
+    assert set(points.features["found_in"]) == {1, 2}

@@ -155,6 +155,8 @@ class Constants:
     weak_as_far: float = 0.95  # of its distance from columns, at least, are the decoys that a spot is compared with
     weak_explains: float = 0.1  # of the variance around it, at least, in the average over the lattice
     weak_present: float = 0.5  # of the height in the average, at least, in the image itself
+    weak_part: int = 24  # spacings, side of the part that is looked at to see whether a second look would gain
+    weak_worth: float = 0.1  # weak columns for a heavy one, at least, to say so
     fold_steps: int = 3  # half spacings up to which surroundings are compared, along rows and columns
     fold_among: int = 100  # nearest columns, among which those with the same surroundings are looked for
     fold_alike: int = 24  # of them, which are averaged

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.micrograph import Micrograph
 from .binning import Binning
 from .candidates import Filtered
 from .constants import FIXED
-from .damage import filled
+from .damage import Mended, filled, mended_frame
 from .folding import folded
 from .model_image import draw_spots
-from .recipe import Recipe
+from .recipe import SIGNS, Recipe
 from .spots import flatten, local_maxima, score_that_explains, spot_maps, sub_pixel
 from .subpixel import place_atoms
 from .threshold import residual_threshold
@@ -24,6 +25,37 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 _DRAWN = ["amplitude", "background", "y", "x", "sigma"]
+_KEY, _SHOW = "napari_vae", "weak_columns_show"
+
+
+def note_weak(atoms: pd.DataFrame, image: Micrograph) -> pd.DataFrame:
+    """Note in a table of atoms, found in one pass, whether a second look would find weak ones.
+
+    A part of the first of their frames, in their midst, is looked at.
+    """
+    frame = atoms[atoms["frame"] == atoms["frame"].min()]
+    frame = frame[frame["sigma"].notna()]
+    if len(frame):
+        scale = atoms.attrs[_KEY]
+        spacing, side = scale["spacing"], FIXED.weak_part * scale["spacing"]
+        middle = frame[["y", "x"]].median().to_numpy()
+        low = np.maximum(middle - side / 2, 0).astype(np.int64)
+        window = tuple(slice(start, int(start + side)) for start in low.tolist())
+        mended = mended_frame(image, int(frame["frame"].iloc[0]), (window[0], window[1]))
+        heavy = frame.assign(y=frame["y"] - low[0], x=frame["x"] - low[1])
+        inside = heavy[["y", "x"]].ge(-spacing) & heavy[["y", "x"]].lt(np.add(mended.frame.shape, spacing))
+        heavy = heavy[inside.all(axis=1)]
+        heavy = heavy.assign(amplitude=np.ldexp(heavy["amplitude"], -mended.exponent))
+        sigma = float(frame["sigma"].median())
+        recipe = Recipe("filter", sigma, spacing, SIGNS[scale["polarity"]], 0.0, periodic=True)
+        shows = not mended.blank and len(_between(mended, heavy, recipe, sigma)) >= FIXED.weak_worth * len(heavy)
+        atoms.attrs[_KEY] = scale | {_SHOW: bool(shows)}
+    return atoms
+
+
+def weak_columns_show(atoms: pd.DataFrame) -> bool:
+    """Whether `note_weak` has seen weak columns."""
+    return bool(atoms.attrs.get(_KEY, {}).get(_SHOW, False))
 
 
 def add_weak(filtered: Filtered, strong: pd.DataFrame, recipe: Recipe, how: str) -> pd.DataFrame:
@@ -54,7 +86,7 @@ def add_weak(filtered: Filtered, strong: pd.DataFrame, recipe: Recipe, how: str)
     if not table["sigma"].notna().any():
         return table
     sigma = float(table["sigma"].median())
-    weak = _between(filtered, table, recipe, sigma)
+    weak = _between(filtered.mended, table, recipe, sigma)
     while len(weak):
         weak = weak.assign(frame=table["frame"].iloc[0], found_in=2, fitted=False).reindex(columns=table.columns)
         both = pd.concat([table, weak], ignore_index=True)
@@ -67,9 +99,9 @@ def add_weak(filtered: Filtered, strong: pd.DataFrame, recipe: Recipe, how: str)
     return table
 
 
-def _between(filtered: Filtered, heavy: pd.DataFrame, recipe: Recipe, sigma: float) -> pd.DataFrame:
+def _between(mended: Mended, heavy: pd.DataFrame, recipe: Recipe, sigma: float) -> pd.DataFrame:
     """What shows between columns when they are subtracted: y, x, amplitude, background and score of weak ones."""
-    mended, sign = filtered.mended, recipe.sign
+    sign = recipe.sign
     spots = draw_spots(mended.frame.shape, heavy.fillna({"sigma": sigma})[_DRAWN].to_numpy())
     binning = Binning(spots.shape, sigma)
     points, spacing = binning.start(heavy)[["y", "x"]].to_numpy(), recipe.spacing / binning.side

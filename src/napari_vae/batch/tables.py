@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..atoms.frames import describe_skipped
+from ..atoms.weak import note_weak, weak_columns_show
 from ..core.errors import InputError
 from ..core.folders import replacing
 from ..core.micrograph import first_channel
@@ -23,6 +24,8 @@ from .frames import Frames
 from .loop import run
 from .outcomes import BatchProgress, Found, Outcome, Say
 from .tasks import AtomTask, WritesTable
+
+WEAK = "Weak columns show between these; --weak finds them."
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ class Detect(Tables):
             words = "nothing stands out of noise and texture as atoms do; a lower --threshold may help"
             return Found(said(f"{words} ({table})", passed_channel(image), describe_skipped(atoms)), facts)
         words = f"{len(atoms)} atoms in {table}: {describe_detection(atoms, image)}"
-        return Found(said(words, passed_channel(image), describe_skipped(atoms)), facts)
+        weak = "" if self.detection.get("weak") else WEAK * weak_columns_show(note_weak(atoms, first_channel(image)))
+        return Found(said(words, passed_channel(image), describe_skipped(atoms), weak), facts)
 
 
 @dataclass(frozen=True)

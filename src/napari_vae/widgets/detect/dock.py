@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 CRYSTAL = "Lattice, strain, vacancies and intensities of the atoms found; a first look does not need it"
 NOTHING = "No atoms were found; move the threshold to the left or choose the other contrast."
 NOTHING_INSIDE = "No atoms were found inside the region; move the threshold to the left or draw it elsewhere."
+WEAK = "Weak columns show between them: press Find weak atoms to have these too."
 UNDO = "Bring the atoms back as they were before the last detection; once more for the one before it"
 
 
@@ -58,6 +59,9 @@ class DetectWidget(Dock):
         self.undo_button = button_of("Undo", UNDO)
         self.undo_button.setEnabled(False)
         self.progress.buttons.addWidget(self.undo_button)
+        self.weak_button = button_of("Find weak atoms", settings_of(Options)["weak"].text)
+        self.weak_button.hide()
+        self.progress.buttons.addWidget(self.weak_button)
         self._request: DetectionRequest | None = None
         self._image: Any = None  # that the request is of
         self._candidates: Candidates | None = None
@@ -76,8 +80,14 @@ class DetectWidget(Dock):
         """Check the input, then start the job; bad input ends in a notification."""
         self._request, self._image = self.form.request(), self.form.image.layer()
         self._unmark()
+        self.weak_button.hide()
         self.progress.begin("Looking for atoms …")
         self.job.start(detect_steps, self._request)
+
+    def detect_weak(self) -> None:
+        """Detect again, and look for weak atoms between those found."""
+        self.form.weak.setChecked(True)
+        self.detect()
 
     def showEvent(self, event: QShowEvent) -> None:  # Qt's name
         """Mark the atoms."""
@@ -102,9 +112,11 @@ class DetectWidget(Dock):
         self.preview_job.ended.connect(self._on_preview_ended)
         self.progress.start_clicked.connect(self.detect)
         self.undo_button.clicked.connect(self.undo)
+        self.weak_button.clicked.connect(self.detect_weak)
         self.job.succeeded.connect(self._on_atoms)
 
     def _on_form_changed(self) -> None:
+        self.weak_button.hide()
         self._candidates = None
         self.preview.hide()
         self._timer.start()
@@ -165,6 +177,8 @@ class DetectWidget(Dock):
             self.preview.show(self._candidates, score)
 
     def _on_atoms(self, atoms: pd.DataFrame) -> None:
+        from ...atoms.weak import weak_columns_show
+
         request, image = self._request, self._image
         request = replace(request, placement=placement_now(request.placement, image, self._viewer))
         if not len(atoms):
@@ -180,7 +194,9 @@ class DetectWidget(Dock):
         n = atoms["frame"].nunique()
         where = " in this region" if request.region is not None else f" in {n} frames" if n > 1 else ""
         contrast = settings_of(Options)["polarity"].choices[atoms.attrs[KEY]["polarity"]]
-        then = remark or "Edit them by hand if you like, then open Train VAE."
+        weak = weak_columns_show(atoms)
+        self.weak_button.setVisible(weak)
+        then = remark or (WEAK if weak else "Edit them by hand if you like, then open Train VAE.")
         self.progress.say(" ".join(filter(None, [f"{count} atoms{where}, {contrast}.", describe_skipped(atoms), then])))
 
     def undo(self) -> None:

@@ -64,6 +64,7 @@ class DetectForm(Form):
         self.preview.setChecked(True)
         self.refine = QCheckBox("fit a peak to every atom")
         self.refine.setChecked(True)
+        self.weak = QCheckBox("look for weak ones between them")
         self.follow = QCheckBox("follow atoms through the frames")
         self.where = WhereBox(viewer)
         self.sublattices = choice_of(SUBLATTICES)
@@ -71,7 +72,7 @@ class DetectForm(Form):
         self._lay_out()
         self._connect()
         kept = {"method": self.method, "polarity": self.polarity, "preview": self.preview, "refine": self.refine}
-        kept |= {"where": self.where, "follow": self.follow, "sublattices": self.sublattices}
+        kept |= {"weak": self.weak, "where": self.where, "follow": self.follow, "sublattices": self.sublattices}
         remember("detection", kept)
         if self.where.currentData() == REGION:  # nothing is drawn yet
             self.where.setCurrentIndex(0)
@@ -100,6 +101,7 @@ class DetectForm(Form):
             spacing=self.spacing.pixels(),
             threshold=self.threshold.score() if self.threshold.by_hand else None,
             refine=self.refine.isChecked(),
+            weak=self.weak.isChecked() and self.refine.isChecked(),
             frame=None if everywhere else frame,
             region=self.where.region(placement, micrograph.shape[-2:], frame),
             sublattices=self.sublattices.currentData(),
@@ -147,6 +149,7 @@ class DetectForm(Form):
         self.add(asked["threshold"].title, self.threshold, asked["threshold"].text)
         self.add("Preview", self.preview, TOOLTIPS["Preview"])
         self.add(asked["refine"].title, self.refine, asked["refine"].text)
+        self.add(asked["weak"].title, self.weak, asked["weak"].text)
         self.add("Search in", self.where, TOOLTIPS["Search in"])
         self.add("Tracks", self.follow, TOOLTIPS["Tracks"])
         self.add("Sublattices", self.sublattices, TOOLTIPS["Sublattices"])
@@ -158,6 +161,7 @@ class DetectForm(Form):
         self.spacing.chosen.connect(self.changed)
         self.estimate.clicked.connect(self._on_estimate_clicked)
         self.threshold.changed.connect(self.threshold_changed)
+        self.refine.toggled.connect(self.weak.setEnabled)
         self.where.changed.connect(self.changed)
         self.where.redrawn.connect(self.redrawn)
 

@@ -43,6 +43,7 @@ class DetectionRequest:
     spacing: float | None = None
     threshold: float | None = None
     refine: bool = True
+    weak: bool = False
     frame: int | None = None
     region: Mask | None = None
     sublattices: int | Literal["auto"] = 1
@@ -71,13 +72,15 @@ class Candidates:
 def detect_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generator[Step, None, pd.DataFrame]:
     """Detect and, if asked, refine and tell sublattices apart."""
     from ...atoms import iter_detect_atoms
+    from ...atoms.weak import note_weak
     from ...crystal.sublattices import assign_sublattices
 
     yield Step("Looking for atoms …")
     _prepare(request)
     begun = time.monotonic()
     image = first_channel(request.micrograph)
-    events = iter_detect_atoms(image, threshold=request.threshold, refine=request.refine, stop=stop, **request.options)
+    how = {"threshold": request.threshold, "refine": request.refine, "weak": request.weak}
+    events = iter_detect_atoms(image, stop=stop, **how, **request.options)
     while True:
         try:
             done, total = next(events)
@@ -86,6 +89,9 @@ def detect_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generat
             break
         left = (time.monotonic() - begun) * (total - done) / done if done and total > 1 else None
         yield Step(f"Frame {done} of {total}" if total > 1 else "Refining positions …", done / total, left)
+    if request.refine and not request.weak and request.region is None and not stop():
+        yield Step("Looking for weak columns …", 1.0)
+        atoms = note_weak(atoms, image)
     if request.sublattices != 1 and len(atoms):
         yield Step("Telling sublattices apart …", 1.0)
         found = atoms.attrs
