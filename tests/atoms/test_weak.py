@@ -7,7 +7,8 @@ from scipy.spatial import cKDTree
 import napari_vae as nv
 from measuring import detection
 from napari_vae import detect_atoms
-from napari_vae.atoms.refine import draw_spots
+from napari_vae.atoms.folding import folded
+from napari_vae.atoms.model_image import draw_spots
 from napari_vae.atoms.weak import note_weak, weak_columns_show
 from napari_vae.core.errors import InputError
 from napari_vae.core.micrograph import as_micrograph
@@ -128,6 +129,18 @@ def test_one_pass_is_the_default_and_two_need_the_fit():
         detect_atoms(image, refine=False, weak=True)
     noise = np.random.default_rng(0).normal(size=(128, 128))
     assert list(detect_atoms(noise, weak=True)) == [*detect_atoms(noise), "found_in"]
+
+
+def test_what_repeats_is_left_of_the_noise_and_a_pixel_takes_no_part_in_its_own_mean():
+    rng = np.random.default_rng(0)
+    sites = np.stack(np.mgrid[10:200:20, 10:200:20], axis=-1).reshape(-1, 2) + 0.4
+    spots = np.column_stack([np.ones(len(sites)), np.zeros(len(sites)), sites, np.full(len(sites), 3.0)])
+    rows, columns = 2 * np.pi * (np.mgrid[:200, :200] - 0.4) / 20
+    repeats, noise = 0.3 * np.sin(rows) * np.cos(columns + 1), rng.normal(0, 1, (200, 200))
+    mean = folded((repeats + noise).astype(np.float32), draw_spots((200, 200), spots), sites, 20.0)
+    inner = (slice(30, 170), slice(30, 170))
+    assert (mean - repeats)[inner].std() < 0.3
+    assert abs(np.corrcoef((mean - repeats)[inner].ravel(), noise[inner].ravel())[0, 1]) < 0.05
 
 
 @pytest.mark.parametrize("sign", [1, -1])
