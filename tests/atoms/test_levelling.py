@@ -10,10 +10,12 @@ from napari_vae import (
     Micrograph,
     ModelConfig,
     TrainConfig,
+    analyze,
     apply_run,
     detect_atoms,
     extract_patches,
     fit,
+    load_analysis,
     load_run,
 )
 from napari_vae.atoms import levelling
@@ -144,6 +146,18 @@ def test_latents_follow_the_background_only_where_it_is_left(tmp_path):
         else:
             assert max(follows) < 0.3
             assert sentence == ""
+
+
+def test_an_analysis_tells_what_was_subtracted_and_opens_as_it_was(tmp_path):
+    image, atoms = sample()
+    image = image + 2 * image.std() * FIELDS["tilt"]
+    analysis = analyze(image, model="vae", train=TrainConfig(epochs=1, device="cpu"), atoms=atoms, n_classes=1)
+    assert "Background was subtracted before: a plane." in analysis.remarks
+    folder = analysis.save(tmp_path / "analysis")
+    assert "Background was subtracted before: a plane." in (folder / "report.html").read_text(encoding="utf-8")
+    opened = load_analysis(folder)
+    assert opened.patches.level == opened.run.level == "plane"
+    assert np.allclose(opened.patches.data, analysis.patches.data, atol=1e-5)
 
 
 def test_each_channel_is_levelled_and_gaps_stay_gaps():

@@ -66,6 +66,19 @@ def test_regular_grid_needs_no_atoms(viewer, qtbot, open_widget, lattice, notifi
     assert "windows on the grid" in refused(widget, notifications)
 
 
+def test_background_is_chosen_in_a_box_and_told(viewer, scene, widget, qtbot):
+    scene[0].data = scene[0].data + 5 * np.linspace(0, 1, len(scene[0].data))[:, None]
+    widget.data.level.setCurrentIndex(widget.data.level.findData("none"))
+    for level, words in (
+        ("none", "follows the slow brightness"),
+        ("auto", "Background was subtracted before: "),
+    ):
+        widget.data.level.setCurrentIndex(widget.data.level.findData(level))
+        widget.train()
+        finish(qtbot, widget)
+        assert words in widget.progress.words.text()
+
+
 def test_two_channels(viewer, scene, widget, qtbot):
     viewer.add_image(-scene[0].data, name="dark", **TURNED)
     widget.data.image.choose(scene[0])

@@ -96,15 +96,9 @@ class Patches:
         return " ".join(f"{n} of {total} atoms {fate}." for fate, n in counts.items() if n)
 
     def describe_level(self) -> str:
-        """What was taken from the image before, in a sentence; empty when nothing was."""
-        taken = {
-            "plane": "a plane",
-            "rows": "a plane and an offset of every row",
-            "smooth": "all that varies slowly",
-        }
-        return (
-            f"Before, {taken[self.level]} was subtracted from the image as background." if self.level in taken else ""
-        )
+        """What was subtracted from the image before, in a sentence; empty when nothing was."""
+        taken = {"plane": "a plane", "rows": "a plane and an offset of every row", "smooth": "all that varies slowly"}
+        return f"Background was subtracted before: {taken[self.level]}." if self.level in taken else ""
 
 
 def extract_patches(

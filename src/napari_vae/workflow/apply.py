@@ -29,7 +29,7 @@ class Applied:
     atoms : DataFrame
         Every atom; positions in pixels.
     patches : Patches
-        Windows around the atoms that are far enough from the border.
+        Windows around the atoms that are far enough from the border and from gaps.
     latents : DataFrame
         One row per window: the columns of `atoms` and those of `Run.encode`; the index is that of `atoms`.
     likeness : Likeness

@@ -60,7 +60,7 @@ class Analysis(Findings):
     atoms : DataFrame
         Every detected atom; positions in pixels.
     patches : Patches
-        Windows around the atoms that are far enough from the border.
+        Windows around the atoms that are far enough from the border and from gaps.
     run : Run
         The trained model.
     latents : DataFrame

@@ -168,7 +168,7 @@ def _described(setup: SetUp, patches: Patches) -> tuple[npt.NDArray[np.int64], A
         if len(patches) < MINIMUM:
             raise InputError(
                 f"Only {len(patches)} of {len(setup.source.atoms)} {setup.source.noun} are far enough from the border "
-                f"for a {patches.window[0]} × {patches.window[1]} px window; make the window smaller."
+                f"and gaps for a {patches.window[0]} × {patches.window[1]} px window; make the window smaller."
             )
         return np.arange(len(patches)), patches
     latents = patches.atoms[columns].to_numpy(np.float32)

@@ -67,8 +67,8 @@ def train_steps(
         patches = extract_patches(source.micrographs, source.atoms, window=window, level=level)
         if len(patches) < MINIMUM:
             raise InputError(
-                f"Only {len(patches)} of {len(source.atoms)} {source.noun} are far enough from the border for a "
-                f"{patches.window[0]} × {patches.window[1]} px window; make the window smaller."
+                f"Only {len(patches)} of {len(source.atoms)} {source.noun} are far enough from the border and gaps for "
+                f"a {patches.window[0]} × {patches.window[1]} px window; make the window smaller."
             )
         run = yield from iter_fit(patches, model, train, **_given(source, patches), start=start, stop=stop)
         described = yield from _describe(run, patches, source)
