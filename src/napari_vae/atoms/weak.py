@@ -34,8 +34,8 @@ def note_weak(atoms: pd.DataFrame, image: Micrograph) -> pd.DataFrame:
     A part of the first of their frames, in their midst, is looked at.
     """
     frame = atoms[atoms["frame"] == atoms["frame"].min()]
-    frame = frame[frame["sigma"].notna()]
-    if len(frame):
+    sigma = float(frame["sigma"].median())
+    if np.isfinite(sigma):
         scale = atoms.attrs[_KEY]
         spacing, side = scale["spacing"], FIXED.weak_part * scale["spacing"]
         middle = frame[["y", "x"]].median().to_numpy()
@@ -46,7 +46,6 @@ def note_weak(atoms: pd.DataFrame, image: Micrograph) -> pd.DataFrame:
         inside = heavy[["y", "x"]].ge(-spacing) & heavy[["y", "x"]].lt(np.add(mended.frame.shape, spacing))
         heavy = heavy[inside.all(axis=1)]
         heavy = heavy.assign(amplitude=np.ldexp(heavy["amplitude"], -mended.exponent))
-        sigma = float(frame["sigma"].median())
         recipe = Recipe("filter", sigma, spacing, SIGNS[scale["polarity"]], 0.0, periodic=True)
         shows = not mended.blank and len(_between(mended, heavy, recipe, sigma)) >= FIXED.weak_worth * len(heavy)
         atoms.attrs[_KEY] = scale | {_SHOW: bool(shows)}
