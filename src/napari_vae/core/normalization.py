@@ -63,7 +63,7 @@ class Normalization:
             lowest, highest = float(values.min()), float(values.max())
             if not np.isfinite([lowest, highest]).all():
                 raise InputError(
-                    "The data holds NaN or infinite values; replace them first, for example with np.nan_to_num."
+                    "The data holds NaN or infinite values, which were not measured; leave out the images that do."
                 )
             if lowest == 0 and highest == 1:
                 bottom, top = 0.0, 1.0

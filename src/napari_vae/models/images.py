@@ -143,7 +143,9 @@ def raw_images(data: Any) -> Any:
     if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
         raise InputError(f"The images hold {array.dtype} values, not numbers; convert them to intensities.")
     if array.dtype.kind == "f" and not all(np.isfinite(part).all() for part in parts(array)):
-        raise InputError("The images hold NaN or infinite values; replace them first, for example with np.nan_to_num.")
+        raise InputError(
+            "The images hold NaN or infinite values, which were not measured; leave out the images that do."
+        )
     return array
 
 
