@@ -15,9 +15,11 @@ from scipy.spatial import cKDTree
 from torch import nn
 
 from detection import CLICKED, DATA, Labelled, compare, print_table, single_atoms
+from napari_vae.atoms.estimates import measure
+from napari_vae.atoms.frames import open_frames
 from napari_vae.atoms.learned import SIGMA, normalized, peaks
 from napari_vae.atoms.network import atom_net, load_network, logits_of, resampled
-from napari_vae.atoms.scale import measure_scale
+from napari_vae.atoms.recipe import Options
 from napari_vae.atoms.spots import flatten
 
 FOLDS, EPOCHS, RATE = 4, 40, 1e-3
@@ -83,7 +85,7 @@ def ceiling(name: str, seed: int = 0) -> tuple[object, ...]:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     samples = list(single_atoms(DATA / name))
-    sigma = float(np.median([measure_scale(np.asarray(s.image.data, dtype=float)).sigma for s in samples]))
+    sigma = float(np.median([measure(open_frames(s.image), [0], Options())[0].sigma for s in samples]))
     seen = [Seen(sample, sigma) for sample in samples]
     said = []
     for fold in range(FOLDS):

@@ -20,6 +20,7 @@ from scipy.ndimage import gaussian_filter
 
 import napari_vae as nv
 from napari_vae.atoms.candidates import Filtered
+from napari_vae.atoms.damage import mend
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))
@@ -46,7 +47,7 @@ def draw_steps() -> plt.Figure:
     image, truth = nv.samples.micrograph("perovskite", size=512, dose=1.2, seed=2, jitter=0, drift=0, vacancies=0.03)
     atoms = nv.detect_atoms(image)
     threshold = atoms.attrs["napari_vae"]["threshold"]
-    filtered = Filtered(np.asarray(image.data, dtype=np.float64), float(truth["sigma"].iloc[0]))
+    filtered = Filtered(mend(np.asarray(image.data, dtype=np.float64)), float(truth["sigma"].iloc[0]))
     figure, axes = plt.subplots(2, 2, figsize=(9, 8.2), layout="constrained")
     axes[0, 0].imshow(image.data[CROP, CROP], cmap="gray", extent=_extent())
     axes[0, 0].set_title("image, 1.2 electrons per pixel at the peak")

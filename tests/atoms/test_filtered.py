@@ -9,7 +9,6 @@ from napari_vae import detect_atoms
 from napari_vae.atoms import weak
 from napari_vae.atoms.candidates import Filtered
 from napari_vae.atoms.centres import centres_of_mass
-from napari_vae.atoms.constants import FIXED
 from napari_vae.atoms.damage import mend
 from napari_vae.atoms.learned import SIGMA, learned_candidates, learned_threshold, normalized
 from napari_vae.atoms.model_image import draw_spots
@@ -37,13 +36,8 @@ def test_spots_of_either_sign_have_positive_scores_where_they_are(sign):
         best = np.argsort(-found.score)[:4]
         assert cKDTree(PLACES).query(found.place[best])[0].max() < 0.2
         assert (found.score[best] > (0.5 if method == "learned" else 5)).all()
-    peaks, scores = seen.candidates(sign)
+    scores = seen.candidates(sign)[1]
     assert scores.max() > 10 and (scores > 0).all()
-    clear = scores >= FIXED.noise_floor
-    heights = sign * seen.maps.amplitude[tuple(peaks[clear].T)]
-    told = np.median(scores[clear]) * np.median(heights)
-    told *= np.quantile(scores[clear], 0.75) * np.quantile(heights, 0.75)
-    assert seen.prominence(sign) == pytest.approx(told, rel=1e-5)
 
 
 def test_amplitude_and_background_are_those_of_the_spot():
@@ -144,7 +138,7 @@ def test_weak_columns_start_with_what_the_rest_says_of_them(monkeypatch):
     image += wave + np.random.default_rng(0).normal(0, 1, image.shape)
     strong = detect_atoms(image).query("amplitude > 100").reset_index(drop=True)
     monkeypatch.setattr(weak, "place_atoms", lambda *_: None)
-    recipe = Recipe("filter", sigma=3.0, spacing=26.0, sign=1, threshold=5.0, periodic=True)
+    recipe = Recipe("filter", sigma=3.0, width=3.0, spacing=26.0, sign=1, threshold=5.0, periodic=True)
     found = weak.add_weak(filtered(image), strong, recipe, "gaussian")
     second = found[found["found_in"] == 2]
     away, which = cKDTree(second[["y", "x"]]).query(light)

@@ -7,7 +7,6 @@ from scipy.spatial import cKDTree
 
 from measuring import detection
 from napari_vae import assign_sublattices, detect_atoms, estimate_spacing
-from napari_vae.atoms.scale import _read_profile, measure_scale
 from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph
 
@@ -27,12 +26,6 @@ def test_a_tilted_plane_does_not_matter():
     image, _ = micrograph("perovskite", size=256)
     plane = np.add.outer(np.arange(256.0), 3 * np.arange(256.0))
     assert estimate_spacing(image.data + 5 * plane) == pytest.approx(estimate_spacing(image), rel=0.05)
-
-
-@pytest.mark.parametrize("smooth", [0, 1.5, 3])
-def test_noise_and_texture_are_no_lattice(smooth):
-    noise = np.random.default_rng(0).normal(size=(384, 384))
-    assert not measure_scale(gaussian_filter(noise, smooth) if smooth else noise).periodic
 
 
 def test_isolated_spots_get_five_widths():
@@ -102,18 +95,3 @@ def test_real_perovskite(real_data):
     distance, index = cKDTree(table[:, 1::-1]).query(atoms[["y", "x"]])
     is_sr = table[index, 2] == 1
     assert (is_sr == (atoms.sublattice == 0))[distance < 5].mean() > 0.99
-
-
-@pytest.mark.parametrize("sigma", [1.2, 2.5, 4.0])
-def test_the_width_and_the_ring_are_read_from_an_autocorrelation(sigma):
-    distance, ring = np.arange(60), 9 * sigma
-    profile = np.exp(-(distance**2) / (4 * sigma**2)) + 0.4 * np.exp(-((distance - ring) ** 2) / (4 * sigma**2))
-    profile[0] += 0.7  # white noise
-    width, top, height = _read_profile(profile)
-    assert (
-        width == pytest.approx(sigma, rel=0.1)
-        and top == pytest.approx(ring, abs=1)
-        and height == pytest.approx(0.4, rel=0.15)
-    )
-    assert _read_profile(profile + 0.3)[2] == pytest.approx(0.4 / 1.3, rel=0.15), "above the valley"
-    assert _read_profile(-profile)[0] == 1 and np.isnan(_read_profile(-profile)[1])

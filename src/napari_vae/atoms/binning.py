@@ -25,7 +25,9 @@ class Binning:
     shape : (rows, columns)
         Shape of the image. Of what does not fill blocks, half is left out on either side.
     sigma : float
-        Width of the columns in pixels. Below twice `fit_fewest_pixels` every pixel is a block of its own.
+        Width of the columns in pixels.
+    fewest : float
+        Blocks per width that are enough. Below twice this width every pixel is a block of its own.
 
     Examples
     --------
@@ -33,8 +35,8 @@ class Binning:
     4
     """
 
-    def __init__(self, shape: tuple[int, ...], sigma: float) -> None:
-        self.side = max(1, min(int(sigma / FIXED.fit_fewest_pixels), *shape))
+    def __init__(self, shape: tuple[int, ...], sigma: float, fewest: float = FIXED.fit_fewest_pixels) -> None:
+        self.side = max(1, min(int(sigma / fewest), *shape))
         self._blocks = [n // self.side for n in shape]
         self._low = [n % self.side // 2 for n in shape]
         self._first = np.add(self._low, (self.side - 1) / 2)  # centre of the first block
@@ -50,6 +52,10 @@ class Binning:
         """Width in blocks of columns that are `sigma` pixels wide."""
         return float(np.sqrt(sigma**2 + self._added)) / self.side
 
+    def pixels(self, place: Array) -> Array:
+        """Positions (N, 2) in blocks as positions in the image."""
+        return place * self.side + self._first
+
     def start(self, atoms: pd.DataFrame) -> pd.DataFrame:
         """Candidates as seen in the blocks, none beyond them."""
         place = (atoms[_PLACE].to_numpy() - self._first) / self.side
@@ -58,7 +64,7 @@ class Binning:
     def in_pixels(self, placed: pd.DataFrame) -> pd.DataFrame:
         """Atoms placed in the blocks as they are in the image: positions, errors, widths and amplitudes."""
         table = placed.copy()
-        table[_PLACE] = placed[_PLACE] * self.side + self._first
+        table[_PLACE] = self.pixels(placed[_PLACE].to_numpy())
         if "sigma" not in placed:
             return table
         table[_ERRORS] = placed[_ERRORS] * self.side

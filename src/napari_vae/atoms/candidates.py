@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from .clutter import score_above_clutter
 from .constants import FIXED
 from .damage import Mended
 from .learned import learned_candidates
-from .spots import flatten, local_maxima, spot_maps, sub_pixel
+from .spots import elongation, flatten, local_maxima, spot_maps, sub_pixel
+from .subpixel import blank_table
 from .texture import score_above_texture
 from .threshold import lattice_threshold
 
@@ -49,6 +51,15 @@ class Filtered:
             self._found[sign] = peaks, sign * self.maps.score[tuple(peaks.T)].astype(np.float64)
         return self._found[sign]
 
+    def table(self, at: npt.NDArray[np.int64], place: Array, number: int, how: str) -> pd.DataFrame:
+        """A table of atoms at the pixels (N, 2), at these places (N, 2), with what the filter says of them."""
+        table = blank_table(len(at), number, how)
+        index = tuple(at.T)
+        table["amplitude"] = self.maps.amplitude[index].astype(np.float64) * self.unit
+        table["background"] = self.maps.background[index].astype(np.float64) * self.unit + self.slow[index]
+        table[["y", "x"]] = place
+        return table
+
     def found(self, method: str, sign: int, periodic: bool) -> Candidates:
         """The candidates by one of the methods, with its scores."""
         if method == "learned":
@@ -60,7 +71,8 @@ class Filtered:
             return self._learned[sign]
         at = self.candidates(sign)[0]
         place = sub_pixel(sign * self.maps.amplitude, at)
-        return Candidates(at, place, self.lattice_scores(sign) if periodic else self.isolated_scores(sign))
+        score = self.lattice_scores(sign) if periodic else self.isolated_scores(sign)
+        return Candidates(at, place, np.where(on_ridge(self.shape(sign)), 0.0, score))
 
     def isolated_scores(self, sign: int) -> Array:
         """Scores of the candidates as single atoms on a support."""
@@ -78,11 +90,11 @@ class Filtered:
             self._textured[sign][seen] = score_above_texture(peaks[seen].astype(np.float64), amplitude, scores[seen])
         return self._textured[sign]
 
-    def prominence(self, sign: int) -> float:
-        """Median and upper quartile of score and amplitude of the candidates above the noise, all multiplied."""
-        peaks, scores = self.candidates(sign)
-        seen = scores >= FIXED.noise_floor
-        if not seen.any():
-            return 0.0
-        amplitudes = np.abs(self.maps.amplitude[tuple(peaks[seen].T)])
-        return float(np.prod([np.quantile(v, q) for v in (scores[seen], amplitudes) for q in (0.5, 0.75)]))
+    def shape(self, sign: int) -> Array:
+        """How elongated the candidates are (N, 2), see `elongation`."""
+        return elongation(sign * self.maps.amplitude, self.candidates(sign)[0])
+
+
+def on_ridge(shape: Array) -> npt.NDArray[np.bool_]:
+    """Which of the maxima lie on a ridge or a step, where the image falls off to two sides only."""
+    return np.asarray(np.hypot(*shape.T) > FIXED.filter_ridge)

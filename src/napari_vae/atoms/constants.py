@@ -50,25 +50,52 @@ class Constants:
     level_peak: float = 12.0  # times that: a wave of a lattice - one in 4000 of noise is as strong
     level_longest: float = 4.0  # spacings, the longest such wave
 
-    # Scale: width, lattice or not, spacing (scale.py, estimates.py); tests/atoms/test_lattice.py.
-    # Texture and isolated atoms stay below such a ring; half of it must be left without its strongest direction.
-    scale_ring: float = 0.035  # height over the centre of the ring in the autocorrelation of a lattice
-    scale_patch: float = 3.0  # assumed σ over which contrast is evened out
-    scale_stripe: float = 3.0  # steps of frequency that stripes may be off their line, as the window widens it
-    scale_backgrounds: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0, 24.0)  # px, σ for which background is removed, in turn
-    scale_resolved: float = 1.7  # times the assumed σ, up to which removing the background has not narrowed columns
-    scale_widths: int = 9  # tried for isolated spots
-    scale_gain: float = 0.05  # relative gain of a width over the one before that counts as none
-    scale_strongest: int = 25  # spots whose fit is looked at
+    # Scale (estimates.py, hypotheses.py); tests/atoms/test_lattice.py.
     scale_isolated: float = 5.0  # σ, spacing of isolated columns: where two of them just stand apart
     scale_narrowest: float = 0.1  # of a spacing that the user gave, least σ
     scale_widest: float = 0.25  # of that spacing, largest σ
+
+    # Hypotheses (hypotheses.py, choice.py); on simulated images of the kinds in tests/atoms/kinds.py, unless said.
+    hypothesis_narrowest: float = 0.9  # px, σ; a narrower spot is one pixel - Nyquist
+    hypothesis_step: float = 1.35  # from one σ to the next, which loses 2 % of a score at most
+    hypothesis_widest: float = 24.0  # widths at least along the smaller side of a part, to hold dozens of columns
+    hypothesis_pixels: float = 3.0  # per σ, to which parts are binned
+    hypothesis_frames: int = 3  # of a movie that take part
+    hypothesis_side: int = 256  # px, of the parts of a frame that take part: enough columns, alike enough
+    hypothesis_whole: float = 1.25  # sides up to which a frame is one part
+    hypothesis_parts: int = 4  # of a frame, or of a movie if it has fewer frames
+    hypothesis_fine: float = 16.0  # px, σ of the blur beyond which contrast is background
+    hypothesis_same: float = 0.2  # of the nearest-neighbour distance, within which two spots are the same
+    hypothesis_fewest: int = 3  # spots without which nothing can be said
+    hypothesis_chance: float = 0.75  # share of maxima of texture that a filter of the next width finds as well
+    hypothesis_most_chance: float = 0.98  # of that share, so that nothing is divided by zero
+    hypothesis_typical: int = 100  # decoys of a part whose shapes are compared with
+    hypothesis_oval: float = 0.4  # elongation that all columns may have in common - astigmatism, drift; ridges have 0.6
+    hypothesis_order: float = 4.0  # weight of order: a lattice is worth five times as much as the same without order
+    hypothesis_unlike: float = 0.3  # part of what single atoms explain that counts however unlike they are
+    hypothesis_least: float = 40.0  # nats; images without atoms reach 33, but for speckle and pits
+    hypothesis_hint: float = 10.0  # nats that are a hint; less is no difference
+    hypothesis_rival: float = 0.5  # of the best bound, below which nothing is looked at more closely
+    hypothesis_alike: float = 0.9  # share of the atoms that two hypotheses have in common if they are one and the same
+    hypothesis_apart: float = (
+        1.15  # ratio of spacings from where the spacing decides between two, and not the threshold
+    )
+    hypothesis_sure: float = 0.15  # confidence, below which a sentence says so
+
+    # Evidence (evidence.py); as the hypotheses.
+    evidence_ring: float = 5.0  # waves, width of a ring; in it and in a sector the power of noise is taken as one
+    evidence_sectors: int = 8  # of half a circle
+    evidence_axis: int = 2  # waves on either side of the axes, where the power is that of scan lines and hum
+    evidence_taper: float = 0.25  # of the window, cosine at its ends - Tukey
+    evidence_floor: float = 1e-3  # of the mean power: no spot is a Gaussian to better than 3 %
+    evidence_outlier: float = 3.0  # standard deviations, at which the texture is cut before its power is taken
 
     # Matched filter (spots.py, detect.py).
     filter_window: float = 2.0  # σ, of the Gaussian window of the local fit
     filter_slow: float = 6.0  # σ, of the blur that is taken for slow background
     filter_resolution: float = 1e-5  # of the contrast of a frame - float32 resolves little below
     filter_separation: float = 1.5  # σ; of two maxima closer than this the higher is one
+    filter_ridge: float = 0.8  # elongation of a maximum on a ridge or a step: curvatures 9 : 1 - Lowe 2004 has 10 : 1
     filter_closest: float = 0.3  # of the spacing: nearer than this, the weaker of two maxima is not a column
 
     # Threshold (threshold.py).

@@ -18,7 +18,7 @@ from ..core.square import on_image, pixel_sides, squared, with_sides
 from .candidates import Filtered
 from .constants import FIXED
 from .damage import mended_frame, usable_frame
-from .estimates import measure, measure_large
+from .estimates import measure
 from .frames import BadFrameError, frame_list, note_skipped, open_frames, refuse_frame
 from .recipe import Frames, Options, Recipe
 from .spots import standing
@@ -44,10 +44,11 @@ def detect_atoms(
 ) -> pd.DataFrame:
     """Find the atoms of an image or a movie and fit a 2-D Gaussian to each.
 
-    The width of the columns is measured from the autocorrelation. A matched filter of that width scores every place
-    by the amplitude of a local least-squares fit in standard errors; or a small network, trained on simulated images,
-    scores it by the probability of an atom. Maxima above the threshold are the atoms. All of them are then fitted at
-    once, with their neighbours, to sub-pixel positions (see `refine_spots`).
+    Widths, polarities and kinds of threshold are hypotheses: that one is taken whose atoms explain most of parts of the
+    image, are found again by a filter of another width, and are alike. A matched filter of this width scores every
+    place by the amplitude of a local least-squares fit in standard errors; or a small network, trained on simulated
+    images, scores it by the probability of an atom. Maxima above the threshold are the atoms. All of them are then
+    fitted at once, with their neighbours, to sub-pixel positions (see `refine_spots`).
 
     Parameters
     ----------
@@ -57,13 +58,13 @@ def detect_atoms(
         How to find the candidates: matched filter or network. ``"auto"`` is the filter, which agrees better with
         people on the real images that we measure.
     polarity : {"auto", "bright", "dark"}
-        What the columns look like. ``"auto"``: whichever makes compact spots.
+        What the columns look like. ``"auto"``: whichever explains the image better.
     spacing : float, optional
-        Distance of neighbouring columns in pixels, of oblong ones in units of their shorter side; estimated from the
-        first frame by default.
+        Distance of neighbouring columns in pixels, of oblong ones in units of their shorter side; estimated from a few
+        frames by default.
     threshold : float, optional
         Smallest score of an atom: standard errors for the filter, a probability for the network. By default it is found
-        from the scores of the first frame.
+        from the scores of the frame that shows the atoms best.
     refine : bool or {"gaussian", "elliptical", "centre of mass", "none"}
         How to find the positions to a fraction of a pixel: fit round Gaussians (``True``) or elliptical ones; take the
         centre of mass around each maximum, which is quick but knows no errors; or a parabola through the maximum
@@ -89,7 +90,9 @@ def detect_atoms(
         of the longer axis, in degrees counter-clockwise from the horizontal. Amplitude and background are in the
         units of the image; the amplitude of dark columns is negative. What is not known is NaN: an atom whose fit
         fails stays at its maximum with NaN errors, and ``fitted`` False. ``attrs["napari_vae"]`` holds spacing,
-        polarity, threshold and the method that was used, and the `skipped_frames` that show nothing, if there are any.
+        polarity, threshold and the method that was used; how sure the choice is (`confidence`, 0 to 1), what else it
+        might have been (`runner_up`), one sentence where it is not sure (`doubt`); and the `skipped_frames` that show
+        nothing, if there are any.
 
     Notes
     -----
@@ -148,11 +151,14 @@ def iter_detect_atoms(
     recipe: Recipe | None = None
     tables: list[pd.DataFrame] = []
     skipped: list[int] = []
+    seen: dict[int, Filtered] = {}
     for done, number in enumerate(numbers):
         if stop is not None and stop():
             break
+        if recipe is None:
+            recipe, seen = measure(micrograph, numbers, asked)
         try:
-            recipe, found = detect_frame(micrograph, number, recipe, asked, stop or never)
+            found = detect_frame(micrograph, number, recipe, asked, stop or never, seen.pop(number, None))
         except BadFrameError:
             skipped.append(number)
             if len(skipped) == len(numbers):
@@ -168,35 +174,36 @@ def iter_detect_atoms(
 
 
 def detect_frame(
-    micrograph: Micrograph, number: int, recipe: Recipe | None, asked: Options, stop: Callable[[], bool] = never
-) -> tuple[Recipe, pd.DataFrame | None]:
-    """The atoms of one frame, ``None`` where stopped, and the recipe, measured on this frame if there is none yet.
+    micrograph: Micrograph,
+    number: int,
+    recipe: Recipe,
+    asked: Options,
+    stop: Callable[[], bool] = never,
+    filtered: Filtered | None = None,
+) -> pd.DataFrame | None:
+    """The atoms of one frame, which may have been `filtered` before; ``None`` where stopped.
 
     Raises
     ------
     BadFrameError
         If the frame shows nothing.
-    InputError
-        As `detect_atoms`.
     """
     from threadpoolctl import threadpool_limits
 
     region = _region(micrograph, asked)
     with threadpool_limits(1, user_api="blas"):  # the threads of our own are enough; more would wait for each other
-        recipe, found = _detect_frame(squared(micrograph), number, recipe, asked, stop)
-    return recipe, None if found is None else _within(region, on_image(found, micrograph))
+        square = squared(micrograph)
+        if is_large(square.shape[-2:]):
+            found = _detect_large(square, number, recipe, asked, stop)
+        else:
+            found = _detect(filtered or Filtered(usable_frame(square, number), recipe.sigma), recipe, number, asked)
+    return None if found is None else _within(region, on_image(found, micrograph))
 
 
-def _detect_frame(
-    micrograph: Micrograph, number: int, recipe: Recipe | None, asked: Options, stop: Callable[[], bool]
-) -> tuple[Recipe, pd.DataFrame | None]:
-    """The recipe, measured on this frame if there is none yet, and the atoms of the frame; None where stopped."""
-    shape = micrograph.shape[-2:]
-    if not is_large(shape):
-        frame = usable_frame(micrograph, number)
-        recipe, filtered = (recipe, Filtered(frame, recipe.sigma)) if recipe else measure(frame, asked)
-        return recipe, _detect(filtered, recipe, number, asked)
-    known = recipe or measure_large(micrograph, number, asked)
+def _detect_large(
+    micrograph: Micrograph, number: int, known: Recipe, asked: Options, stop: Callable[[], bool]
+) -> pd.DataFrame | None:
+    """The atoms of a frame that is looked at tile by tile; None where stopped."""
 
     def part(tile: Tile) -> pd.DataFrame | None:
         if stop():
@@ -206,20 +213,19 @@ def _detect_frame(
         return _detect(filtered, known, number, asked)
 
     blank: list[bool] = []
-    tiles = tiles_of(shape, known)
+    tiles = tiles_of(micrograph.shape[-2:], known)
     parts = [table for table in each(tiles, part) if table is not None]
     if len(parts) == len(tiles) and all(blank):
         refuse_frame(micrograph, number, "is constant, or was not measured")
-    return known, put_together(parts, tiles) if len(parts) == len(tiles) else None
+    return put_together(parts, tiles) if len(parts) == len(tiles) else None
 
 
 def estimate_spacing(image: Any, *, polarity: str = "auto") -> float:
     """Nearest-neighbour distance of the columns, in pixels.
 
-    The width of the columns comes from the central peak of the autocorrelation, the distance from the columns that
-    a matched filter of this width finds. Where nothing repeats (single atoms on a support) the result is the
-    distance at which two columns would just stand apart, five column widths, which is still the right scale for
-    windows.
+    It is the median distance of the atoms that detection finds. Where nothing repeats (single atoms on a support) the
+    result is the distance at which two columns would just stand apart, five column widths, which is still the right
+    scale for windows.
 
     Parameters
     ----------
@@ -255,16 +261,11 @@ def candidate_atoms(image: Any, **options: Any) -> pd.DataFrame:
     asked = Options(**options)
     micrograph = open_frames(image, asked.level)
     number = frame_list(micrograph, asked.frames)[0]
-    region, image = _region(micrograph, asked), squared(micrograph)
+    recipe, seen = measure(micrograph, [number], asked)
     quick = replace(asked, refine=False, weak=False)
-    if is_large(image.shape[-2:]):
-        recipe = measure_large(image, number, asked)
-        found = _detect_frame(image, number, replace(recipe, threshold=0.0), quick, never)[1]
-        table = blank_table(0, number, "none") if found is None else found
-    else:
-        recipe, filtered = measure(usable_frame(image, number), asked)
-        table = _detect(filtered, replace(recipe, threshold=0.0), number, quick)
-    table = _within(region, on_image(table, micrograph))
+    everything = replace(recipe, threshold=0.0)
+    found = detect_frame(micrograph, number, everything, quick, filtered=seen.get(number))
+    table = blank_table(0, number, "none") if found is None else found
     table.attrs["napari_vae"] = recipe.summary
     return with_sides(table, pixel_sides(micrograph.pixel_size))
 
@@ -278,16 +279,12 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> 
     kept = np.flatnonzero(found.score >= recipe.threshold)
     height = sign * maps.amplitude[tuple(found.at[kept].T)]
     kept = kept[standing(found.at[kept], height, FIXED.filter_closest * recipe.spacing)]
-    at = tuple(found.at[kept].T)
-    table = blank_table(len(kept), number, asked.placing)
+    table = filtered.table(found.at[kept], found.place[kept], number, asked.placing)
     table["score"] = found.score[kept]
-    table["amplitude"] = maps.amplitude[at].astype(np.float64) * filtered.unit
-    table["background"] = maps.background[at].astype(np.float64) * filtered.unit + filtered.slow[at]
-    table[["y", "x"]] = found.place[kept]
-    place_atoms(filtered.mended, table, recipe, asked.placing)
+    place_atoms(filtered.mended, table, recipe.width, recipe.spacing, sign, asked.placing)
     if asked.weak:
         table = add_weak(filtered, table, recipe, asked.placing)
-    table = table[~filtered.mended.in_gap(table[["y", "x"]].to_numpy(), 2 * recipe.sigma)].reset_index(drop=True)
+    table = table[~filtered.mended.in_gap(table[["y", "x"]].to_numpy(), 2 * recipe.width)].reset_index(drop=True)
     if filtered.mended.background is not None:
         below = filtered.mended.background
         there = np.rint(table[["y", "x"]].to_numpy()).astype(np.int64).clip(0, np.array(below.shape) - 1)

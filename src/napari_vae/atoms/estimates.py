@@ -1,108 +1,123 @@
-"""What the user left open of a detection, measured on a frame: distances, contrast, threshold."""
+"""What the user left open of a detection, measured on frames: width, contrast, threshold, distance."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
+from ..core.square import squared
 from .candidates import Filtered
+from .choice import Choice, choose
 from .constants import FIXED
-from .damage import Mended, mended_frame, usable_frame
-from .frames import refuse_frame
+from .damage import Mended, first_usable, mended_frame, usable_frame
+from .frames import BadFrameError, refuse_frame
+from .hypotheses import Hypothesis
 from .learned import learned_threshold
-from .recipe import SIGNS, Options, Recipe
-from .scale import Scale, measure_scale, skew
-from .threshold import isolated_threshold, lattice_threshold
-from .tiles import is_large, samples_of, typical
+from .recipe import Options, Recipe
+from .texture import share_ordered
+from .threshold import isolated_threshold
+from .tiles import is_large, samples_of
 
 Array = npt.NDArray[np.float64]
 
 
-def measure_frame(micrograph: Micrograph, number: int, asked: Options) -> Recipe:
-    """The recipe by which all frames of a movie are searched, from one of them.
+def measure(micrograph: Micrograph, numbers: Sequence[int], asked: Options) -> tuple[Recipe, dict[int, Filtered]]:
+    """The recipe for all these frames, from a few of them; and the frame that it is taken from, if seen as a whole.
 
     Raises
     ------
     BadFrameError
-        If the frame shows nothing.
-    """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):  # as in the detection, to the last digit
-        if is_large(micrograph.shape[-2:]):
-            return measure_large(micrograph, number, asked)
-        return measure(usable_frame(micrograph, number), asked)[0]
-
-
-def measure_large(micrograph: Micrograph, number: int, asked: Options) -> Recipe:
-    """The recipe of a large frame, from parts of it that have any contrast."""
-    windows = samples_of(micrograph.shape[-2:])
-    parts = [mended_frame(micrograph, number, window) for window in windows]
-    parts = [part for part in parts if not part.blank]
-    if not parts:
-        refuse_frame(micrograph, number, "is constant in its middle and towards its corners, or was not measured there")
-    return typical([measure(part, asked)[0] for part in parts])
-
-
-def measure(frame: Mended, asked: Options) -> tuple[Recipe, Filtered]:
-    """Fill in what the user left open from a frame.
-
-    Raises
-    ------
+        If no frame shows anything.
     InputError
         If the spacing that the user gave is larger than the frame.
     """
-    spacing, threshold = asked.spacing, asked.threshold
-    smaller = min(frame.frame.shape)
-    if spacing is not None and spacing > smaller:
+    from threadpoolctl import threadpool_limits
+
+    micrograph = squared(micrograph)
+    smaller = min(micrograph.shape[-2:])
+    if asked.spacing is not None and asked.spacing > smaller:
         raise InputError(
-            f"A spacing of {spacing:g} pixels does not fit into {smaller} pixels of the image; give the distance of "
-            "neighbouring columns in pixels, or leave it out to have it estimated."
+            f"A spacing of {asked.spacing:g} pixels does not fit into {smaller} pixels of the image; give the distance "
+            "of neighbouring columns in pixels, or leave it out to have it estimated."
         )
-    scale = measure_scale(frame.frame)
-    sigma = scale.sigma
+    with threadpool_limits(1, user_api="blas"):  # as in the detection, to the last digit
+        which, looks = zip(*_looks(micrograph, numbers), strict=True)
+        choice = choose(looks, asked)
+        recipe, filtered = _recipe(looks[choice.frame], choice, asked)
+    return recipe, {} if is_large(micrograph.shape[-2:]) else {which[choice.frame]: filtered}
+
+
+def _looks(micrograph: Micrograph, numbers: Sequence[int]) -> list[tuple[int, Mended]]:
+    """Some frames, from first to last, by number; of large ones parts."""
+    spread = np.linspace(0, len(numbers) - 1, min(FIXED.hypothesis_frames, len(numbers)))
+    some = [numbers[int(n)] for n in spread]
+    if is_large(micrograph.shape[-2:]):
+        windows = samples_of(micrograph.shape[-2:])
+        looks = [(n, mended_frame(micrograph, n, window)) for n in some for window in windows[: 1 + 2 // len(some)]]
+        looks = [(n, look) for n, look in looks if not look.blank]
+        if not looks:
+            why = "is constant in its middle and towards its corners, or was not measured there"
+            refuse_frame(micrograph, some[0], why)
+        return looks
+    looks = []
+    for number in some:
+        try:
+            looks.append((number, usable_frame(micrograph, number)))
+        except BadFrameError:
+            continue
+    if not looks:
+        number = first_usable(micrograph, numbers)
+        looks = [(number, usable_frame(micrograph, number))]
+    return looks
+
+
+def _recipe(frame: Mended, choice: Choice, asked: Options) -> tuple[Recipe, Filtered]:
+    """What was chosen, with threshold and distance as the frame says."""
+    one, spacing, threshold = choice.hypothesis, asked.spacing, asked.threshold
+    sigma = one.sigma
     if spacing is not None:
         sigma = float(np.clip(sigma, FIXED.scale_narrowest * spacing, FIXED.scale_widest * spacing))
     filtered = Filtered(frame, sigma)
-    sign = SIGNS.get(asked.polarity) or _sign(filtered, scale)
     method = "filter" if asked.method == "auto" else asked.method
+    found = filtered.found(method, one.sign, one.periodic)
     if threshold is None:
-        threshold = _threshold(filtered, method, sign, scale)
+        threshold = choice.threshold if one.periodic and method == "filter" else _threshold(filtered, method, one)
+        if not choice.any_atoms:
+            threshold = max(threshold, float(found.score.max(initial=0)) + FIXED.noise_floor)
     if spacing is None:
-        found = filtered.found(method, sign, scale.periodic)
-        spacing = _measured_spacing(found.place[found.score >= threshold], scale)
-    return Recipe(method, sigma, spacing, sign, threshold, scale.periodic), filtered
+        spacing = _measured_spacing(found.place[found.score >= threshold], one)
+    width = float(np.clip(choice.width, FIXED.scale_narrowest * spacing, FIXED.scale_widest * spacing))
+    recipe = Recipe(
+        method,
+        sigma,
+        width,
+        spacing,
+        one.sign,
+        threshold,
+        one.periodic,
+        choice.confidence,
+        choice.runner_up,
+        choice.doubt,
+    )
+    return recipe, filtered
 
 
-def _threshold(filtered: Filtered, method: str, sign: int, scale: Scale) -> float:
-    """Smallest score of an atom, from the scores themselves."""
+def _threshold(filtered: Filtered, method: str, one: Hypothesis) -> float:
+    """Smallest score of an atom of the learned detector, or of single atoms, for which parts have too few decoys."""
     if method == "learned":
-        decoys = np.zeros(0) if scale.periodic else filtered.found(method, -sign, False).score
-        return learned_threshold(filtered.found(method, sign, scale.periodic).score, decoys)
-    if scale.periodic:
-        return lattice_threshold(filtered.candidates(sign)[1])
-    return isolated_threshold(filtered.isolated_scores(sign), filtered.isolated_scores(-sign))
+        decoys = np.zeros(0) if one.periodic else filtered.found(method, -one.sign, False).score
+        return learned_threshold(filtered.found(method, one.sign, one.periodic).score, decoys)
+    return isolated_threshold(filtered.isolated_scores(one.sign), filtered.isolated_scores(-one.sign))
 
 
-def _sign(filtered: Filtered, scale: Scale) -> int:
-    """1 for bright columns, −1 for dark ones.
-
-    In a lattice columns stand out more than the gaps between them, the typical ones and the stronger ones together;
-    quartiles, because vacancies may stand out more than either. Elsewhere the spots make the longer tail.
-    """
-    if not scale.periodic:
-        return 1 if skew(filtered.maps.amplitude) >= 0 else -1
-    return 1 if filtered.prominence(1) >= filtered.prominence(-1) else -1
-
-
-def _measured_spacing(peaks: Array, scale: Scale) -> float:
-    """Median nearest-neighbour distance in a lattice; else what two columns need to stand apart."""
+def _measured_spacing(places: Array, one: Hypothesis) -> float:
+    """Median nearest-neighbour distance where atoms are dense or ordered; else what two columns need to stand apart."""
     from scipy.spatial import cKDTree
 
-    if not scale.periodic:
-        return FIXED.scale_isolated * scale.sigma
-    if len(peaks) < 8:
-        return scale.ring
-    return float(np.median(cKDTree(peaks).query(peaks, 2)[0][:, 1]))
+    if len(places) < FIXED.hypothesis_fewest or not (one.periodic or share_ordered(places) >= FIXED.texture_columns):
+        return FIXED.scale_isolated * one.sigma
+    return float(np.median(cKDTree(places).query(places, 2)[0][:, 1]))

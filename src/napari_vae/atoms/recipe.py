@@ -114,14 +114,23 @@ class Options:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything detection needs to know, measured on one frame and used for all: widths in pixels, sign ±1."""
+    """Everything detection needs to know, measured on a few frames and used for all: widths in pixels, sign ±1.
+
+    The filter that finds the columns best, `sigma`, is narrower than their `width` where they overlap.
+
+    How sure the choice is (`confidence`, 0 to 1), what else it might have been, and one sentence where it is not sure.
+    """
 
     method: str
     sigma: Positive
+    width: Positive
     spacing: Positive
     sign: int
     threshold: float
     periodic: bool
+    confidence: float = 1.0
+    runner_up: str = ""
+    doubt: str = ""
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -132,4 +141,7 @@ class Recipe:
             "spacing": float(self.spacing),
             "polarity": polarity,
             "threshold": float(self.threshold),
+            "confidence": float(self.confidence),
+            "runner_up": self.runner_up,
+            "doubt": self.doubt,
         }

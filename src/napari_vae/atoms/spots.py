@@ -160,6 +160,23 @@ def standing(points: npt.NDArray, height: npt.NDArray, distance: float) -> npt.N
     return keep
 
 
+def elongation(values: Floats, peaks: Ints) -> npt.NDArray[np.float64]:
+    """How elongated maxima (N, 2) are, and along which direction: vectors (N, 2) of length 0 (round) to 1 (a ridge).
+
+    The length is the difference of the two curvatures over their sum; the direction has twice the angle of the ridge.
+    """
+    inner = peaks.clip(1, np.array(values.shape) - 2)
+
+    def at(down: int, across: int) -> npt.NDArray[np.float64]:
+        return values[inner[:, 0] + down, inner[:, 1] + across].astype(np.float64)
+
+    top = 2 * at(0, 0)
+    down, across = at(1, 0) + at(-1, 0) - top, at(0, 1) + at(0, -1) - top
+    slant = (at(1, 1) + at(-1, -1) - at(1, -1) - at(-1, 1)) / 2
+    bend = np.minimum(down + across, -np.finfo(np.float32).tiny)
+    return np.stack([(down - across) / bend, slant / bend], axis=1)
+
+
 def sub_pixel(values: Floats, peaks: Ints) -> npt.NDArray[np.float64]:
     """Refine maxima (N, 2) by a parabola through each and its neighbours along rows and columns."""
     result = peaks.astype(np.float64)

@@ -10,7 +10,6 @@ from .binning import Binning
 from .centres import centres_of_mass
 from .constants import FIXED
 from .damage import Mended
-from .recipe import Recipe
 from .refine import refine_spots
 
 COLUMNS = ("frame", "y", "x", "amplitude", "sigma", "background", "y_err", "x_err", "score", "fitted")
@@ -18,7 +17,7 @@ _KNOWN = ["y", "x", "amplitude", "background"]  # of an atom without a fit
 _AXES = ("sigma_major", "sigma_minor", "orientation")
 
 
-def place_atoms(mended: Mended, atoms: pd.DataFrame, recipe: Recipe, how: str) -> None:
+def place_atoms(mended: Mended, atoms: pd.DataFrame, sigma: float, spacing: float, sign: int, how: str) -> None:
     """Refine the positions in a table of candidates; what comes with them (widths, errors, `fitted`) is filled in.
 
     Parameters
@@ -27,16 +26,18 @@ def place_atoms(mended: Mended, atoms: pd.DataFrame, recipe: Recipe, how: str) -
         The image; its gaps take no part in fits.
     atoms : pandas.DataFrame
         Made by `blank_table`, with y, x, amplitude and background known.
-    recipe : Recipe
-        Width and spacing of the columns, and their polarity.
+    sigma, spacing : float
+        Width and distance of the columns in pixels.
+    sign : int
+        1 for bright columns, −1 for dark ones.
     how : str
         ``"none"``, ``"centre of mass"``, ``"gaussian"`` or ``"elliptical"``.
     """
     if how == "none" or not len(atoms):
         return
-    binning = Binning(mended.frame.shape, recipe.sigma)
+    binning = Binning(mended.frame.shape, sigma)
     image, start = binning.image(mended.frame), binning.start(atoms)
-    scale = (binning.width(recipe.sigma), recipe.spacing / binning.side, recipe.sign)
+    scale = (binning.width(sigma), spacing / binning.side, sign)
     if how == "centre of mass":
         placed = centres_of_mass(image, start, *scale)
     else:

@@ -32,9 +32,8 @@ def score_above_texture(points: Array, amplitude: Array, score: Array) -> Array:
 
     if len(points) <= FIXED.texture_neighbours:
         return score
-    distance, near = cKDTree(points).query(points, FIXED.texture_neighbours + 1)
+    distance, near, order = neighbourhood(points)
     spacing = float(np.median(distance[:, 1]))
-    order = repeated_vectors(points, near[:, 1:], FIXED.texture_same * spacing)
     column, alone = order >= FIXED.texture_ordered, order < FIXED.texture_alone
     if column.mean() < FIXED.texture_columns:
         return score
@@ -50,6 +49,22 @@ def score_above_texture(points: Array, amplitude: Array, score: Array) -> Array:
     height = amplitude[texture] / np.median(amplitude[texture][fellows], axis=1)
     result[texture] = np.where(height < FIXED.texture_stands_out, np.minimum(height, score[texture]), score[texture])
     return result
+
+
+def neighbourhood(points: Array) -> tuple[Array, npt.NDArray[np.int64], Array]:
+    """Distances to and numbers of the nearest points (N, K), itself first, and the share of repeated vectors (N,)."""
+    from scipy.spatial import cKDTree
+
+    distance, near = cKDTree(points).query(points, FIXED.texture_neighbours + 1)
+    reach = FIXED.texture_same * float(np.median(distance[:, 1]))
+    return distance, near, repeated_vectors(points, near[:, 1:], reach)
+
+
+def share_ordered(points: Array) -> float:
+    """Share of the points (N, 2) whose neighbours stand where those of others do; hardly any of random ones."""
+    if len(points) <= FIXED.texture_neighbours:
+        return 0.0
+    return float((neighbourhood(points)[2] >= FIXED.texture_ordered).mean())
 
 
 def repeated_vectors(points: Array, near: npt.NDArray[np.int64], reach: float) -> Array:

@@ -29,7 +29,8 @@ def lattice_threshold(scores: Array) -> float:
     if noisy.sum() > 2:
         mode = int(np.argmax(density[noisy]))
         peak = mode + int(np.argmax(np.where(grid[mode:] >= typical, density[mode:], -1)))
-        valley = mode + int(np.argmin(density[mode : peak + 1]))
+        between = density[mode : peak + 1]  # half a column more or less is no difference, here as below
+        valley = mode + int(np.flatnonzero(between <= between.min() + 0.5)[0])
         below = (np.log(above) < grid[valley]).mean()
         if 0 < mode < noisy.sum() - 1 and below >= FIXED.threshold_noise_share:
             return max(FIXED.noise_floor, float(np.exp(grid[valley])))

@@ -37,7 +37,7 @@ def is_large(shape: tuple[int, ...]) -> bool:
 
 def tiles_of(shape: tuple[int, ...], recipe: Recipe) -> list[Tile]:
     """Tiles of about equal size that cover a frame and overlap by what an atom may feel."""
-    margin = int(np.ceil(max(FIXED.tile_margin * recipe.sigma, FIXED.tile_neighbours * recipe.spacing)))
+    margin = int(np.ceil(max(FIXED.tile_margin * recipe.width, FIXED.tile_neighbours * recipe.spacing)))
 
     def parts(length: int) -> Iterator[tuple[slice, tuple[int, int]]]:
         edges = np.linspace(0, length, -(-length // FIXED.tile) + 1).astype(np.int64).tolist()
@@ -50,14 +50,8 @@ def tiles_of(shape: tuple[int, ...], recipe: Recipe) -> list[Tile]:
 def samples_of(shape: tuple[int, ...]) -> list[Window]:
     """Three parts of a large frame, from corner to corner, to measure it on."""
     side = [min(n, FIXED.tile_sample) for n in shape]
-    low = [[round(place * (n - s)) for n, s in zip(shape, side, strict=True)] for place in (0.5, 0.2, 0.8)]
+    low = {tuple(round(place * (n - s)) for n, s in zip(shape, side, strict=True)): 0 for place in (0.5, 0.2, 0.8)}
     return [(slice(y, y + side[0]), slice(x, x + side[1])) for y, x in low]
-
-
-def typical(recipes: Sequence[Recipe]) -> Recipe:
-    """The recipe of median column width; one of a lattice where there is any."""
-    lattices = [recipe for recipe in recipes if recipe.periodic] or list(recipes)
-    return sorted(lattices, key=lambda recipe: recipe.sigma)[(len(lattices) - 1) // 2]
 
 
 def each(tiles: Sequence[Tile], call: Callable[[Tile], Part]) -> Iterator[Part]:

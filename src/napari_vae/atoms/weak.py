@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -46,7 +44,7 @@ def note_weak(atoms: pd.DataFrame, image: Micrograph) -> pd.DataFrame:
         inside = heavy[["y", "x"]].ge(-spacing) & heavy[["y", "x"]].lt(np.add(mended.frame.shape, spacing))
         heavy = heavy[inside.all(axis=1)]
         heavy = heavy.assign(amplitude=np.ldexp(heavy["amplitude"], -mended.exponent))
-        recipe = Recipe("filter", sigma, spacing, SIGNS[scale["polarity"]], 0.0, periodic=True)
+        recipe = Recipe("filter", sigma, sigma, spacing, SIGNS[scale["polarity"]], 0.0, periodic=True)
         shows = not mended.blank and len(_between(mended, heavy, recipe, sigma)) >= FIXED.weak_worth * len(heavy)
         atoms.attrs[_KEY] = scale | {_SHOW: bool(shows)}
     return atoms
@@ -89,7 +87,7 @@ def add_weak(filtered: Filtered, strong: pd.DataFrame, recipe: Recipe, how: str)
     while len(weak):
         weak = weak.assign(frame=table["frame"].iloc[0], found_in=2, fitted=False).reindex(columns=table.columns)
         both = pd.concat([table, weak], ignore_index=True)
-        place_atoms(filtered.mended, both, replace(recipe, sigma=sigma, spacing=_spacing(both)), how)
+        place_atoms(filtered.mended, both, sigma, _spacing(both), recipe.sign, how)
         first, second = (both.loc[both["found_in"] == number, ["y", "x"]].to_numpy() for number in (1, 2))
         apart = _away(second, first) > FIXED.weak_stays_clear * recipe.spacing
         if apart.all():

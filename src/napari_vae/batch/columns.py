@@ -54,6 +54,11 @@ def describe_detection(atoms: pd.DataFrame, image: Micrograph) -> str:
     return f"{known['polarity']} columns, {spacing}, threshold {known['threshold']:.3g}"
 
 
+def describe_doubt(atoms: pd.DataFrame) -> str:
+    """One sentence where the detection is not sure of its choice; empty for atoms of a table."""
+    return str(atoms.attrs.get(KEY, {}).get("doubt", ""))
+
+
 def passed_channel(image: Micrograph) -> str:
     """A sentence on the channel that was passed over where it is not the first that was read."""
     return str(image.metadata.get(PASSED_OVER) or "")

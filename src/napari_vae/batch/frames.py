@@ -12,13 +12,13 @@ import pandas as pd
 
 from ..atoms.damage import first_usable
 from ..atoms.detect import detect_frame
-from ..atoms.estimates import measure_frame
+from ..atoms.estimates import measure
 from ..atoms.frames import BadFrameError, describe_skipped, frame_list, open_frames
 from ..atoms.recipe import Options, Recipe
 from ..atoms.subpixel import blank_table
 from ..core.micrograph import Micrograph, first_channel
 from ..core.progress import Stage
-from ..core.square import pixel_sides, squared, with_sides
+from ..core.square import pixel_sides, with_sides
 from ..io.reading import read
 from ..io.writing import check_table_name, origin_in, write_table
 from ..workflow.records import stamp_of
@@ -132,9 +132,9 @@ class FrameResult:
 def do_frame(job: FrameJob) -> FrameResult:
     """Detect the atoms of a frame, and describe them as the task wants.
 
-    The recipe of the detection, and for a model the limits of the intensities, are those of the first frame that shows
-    something. One that shows nothing has an empty table. While the
-    first one of a movie is detected the others would have to wait; where the recipe is enough it is only measured.
+    The recipe of the detection is that of the movie; for a model the limits of the intensities are those of the first
+    frame that shows something. One that shows nothing has an empty table. While the first one of a movie is detected
+    the others would have to wait; where the recipe is enough it is only measured.
 
     Raises
     ------
@@ -146,14 +146,17 @@ def do_frame(job: FrameJob) -> FrameResult:
     asked = Options(**task.detection)
     searched = open_frames(first_channel(image), asked.level)
     frames, origin = frame_list(searched, asked.frames), origin_in(image, {})
-    number = first_usable(searched, frames) if job.basis is None else job.frame
-    if job.basis is None and len(frames) > 1 and task.measures:
-        return FrameResult(frames, _basis(measure_frame(squared(searched), number, asked)), origin)
-    recipe = None if job.basis is None else Recipe(**job.basis["recipe"])
+    if job.basis is None:
+        recipe, seen = measure(searched, frames, asked)
+        if len(frames) > 1 and task.measures:
+            return FrameResult(frames, _basis(recipe), origin)
+        number = first_usable(searched, frames)
+    else:
+        number, recipe, seen = job.frame, Recipe(**job.basis["recipe"]), {}
     try:
-        recipe, table = detect_frame(searched, number, recipe, asked)
+        table = detect_frame(searched, number, recipe, asked, filtered=seen.get(number))
     except BadFrameError:
-        if recipe is None or len(frames) == 1:
+        if len(frames) == 1:
             raise
         table = blank_table(0, number, asked.placing)
         table.attrs = {KEY: {"method": asked.method} | recipe.summary, COUNT: 0, SKIPPED: True}

@@ -19,7 +19,7 @@ from ..crystal.description import Crystal as Described
 from ..crystal.description import iter_describe_crystal
 from ..crystal.sublattices import assign_sublattices
 from ..io.writing import write_table
-from .columns import atom_columns, describe_detection, passed_channel, pixel_columns, said
+from .columns import atom_columns, describe_detection, describe_doubt, passed_channel, pixel_columns, said
 from .frames import Frames
 from .loop import run
 from .outcomes import BatchProgress, Found, Outcome, Say
@@ -78,12 +78,13 @@ class Detect(Tables):
         table = write_table(atoms, target)
         facts = atom_columns(atoms) | pixel_columns(image.pixel_size, image.units)
         facts |= {"tracks": int(atoms["track"].nunique())} if "track" in atoms else {}
+        remarks = passed_channel(image), describe_skipped(atoms), describe_doubt(atoms)
         if atoms.empty:
             words = "nothing stands out of noise and texture as atoms do; a lower --threshold may help"
-            return Found(said(f"{words} ({table})", passed_channel(image), describe_skipped(atoms)), facts)
+            return Found(said(f"{words} ({table})", *remarks), facts)
         words = f"{len(atoms)} atoms in {table}: {describe_detection(atoms, image)}"
         weak = "" if self.detection.get("weak") else WEAK * weak_columns_show(note_weak(atoms, first_channel(image)))
-        return Found(said(words, passed_channel(image), describe_skipped(atoms), weak), facts)
+        return Found(said(words, *remarks, weak), facts)
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
+from .empty import without_atoms as without_atoms
 from .ferroelectric import Ferroelectric as Ferroelectric
 from .field_response import FieldResponse as FieldResponse
 from .field_response import polarization_curl as polarization_curl

@@ -183,7 +183,7 @@ class DetectWidget(Dock):
         request = replace(request, placement=placement_now(request.placement, image, self._viewer))
         if not len(atoms):
             sentence = NOTHING_INSIDE if request.region is not None else NOTHING
-            self.progress.refuse(sentence)
+            self.progress.refuse(" ".join(filter(None, [sentence, atoms.attrs[KEY]["doubt"]])))
             return
         frames = frozenset(atoms["frame"]) if self.job.stopping else _frames(request)
         scope = Scope(frames, request.region)
@@ -197,7 +197,8 @@ class DetectWidget(Dock):
         weak = weak_columns_show(atoms)
         self.weak_button.setVisible(weak)
         then = remark or (WEAK if weak else "Edit them by hand if you like, then open Train VAE.")
-        self.progress.say(" ".join(filter(None, [f"{count} atoms{where}, {contrast}.", describe_skipped(atoms), then])))
+        remarks = describe_skipped(atoms), atoms.attrs[KEY]["doubt"], then
+        self.progress.say(" ".join(filter(None, [f"{count} atoms{where}, {contrast}.", *remarks])))
 
     def undo(self) -> None:
         """Take the last detection back."""
