@@ -19,6 +19,7 @@ _AROUND = 16  # atoms beside each that say where in the cell it lies
 _PATCH, _PATCH_SHARE = 12, 0.01  # atoms, and of all of the grain, that are joined by lattice vectors, to be trusted
 _PAIRS = 5  # of near atoms, to say how two patches lie to each other
 _AGREED = 0.6  # mean resultant length of what they say
+_SAMPLED, _TRIED = 4000, 200  # atoms that the sites are read from, and places that are tried
 _SMALLEST = 0.35  # of the atoms on the fullest site; what is rarer is false or foreign
 
 
@@ -116,21 +117,19 @@ def _patch_phases(one: Ints, other: Ints, turns: npt.NDArray[np.complex128], n: 
 
 def _grouped(where: Array, basis: Array, near: float) -> tuple[Ints, Array]:
     """Sites (N,) of the atoms, and where in the cell they lie (K, 2): the fullest places, apart as neighbours are."""
-    left = np.ones(len(where), dtype=bool)
+    rng = np.random.default_rng(0)
+    left = where if len(where) <= _SAMPLED else where[rng.choice(len(where), _SAMPLED, replace=False)]
     centres: list[Array] = []
-    counts: list[int] = []
-    tried = np.random.default_rng(0).permutation(len(where))[:500]
-    while left.any():
-        candidates = where[tried[left[tried]]]
-        if not len(candidates):
+    fullest = 0
+    while len(left):
+        tried = left[rng.choice(len(left), min(_TRIED, len(left)), replace=False)]
+        inside = [_modulo(left - centre, basis) < REACH * near for centre in tried]
+        best = max(inside, key=np.count_nonzero)
+        if np.count_nonzero(best) < _SMALLEST * fullest:
             break
-        inside = [left & (_modulo(where - centre, basis) < REACH * near) for centre in candidates]
-        best = inside[int(np.argmax([rows.sum() for rows in inside]))]
-        if counts and best.sum() < _SMALLEST * counts[0]:
-            break
-        centres.append(_mean_phase(where[best]))
-        counts.append(int(best.sum()))
-        left &= _modulo(where - centres[-1], basis) >= REACH * near
+        fullest = max(fullest, np.count_nonzero(best))
+        centres.append(_mean_phase(left[best]))
+        left = left[_modulo(left - centres[-1], basis) >= REACH * near]
     centre = np.array(centres)
     distance = np.stack([_modulo(where - one, basis) for one in centre])
     return distance.argmin(axis=0).astype(np.int64), centre
