@@ -31,9 +31,9 @@ def grain(name, half=9, turn=0.0, seed=0):
     return points[kept] + rng.normal(0, NOISE, (kept.sum(), 2)), sites[kept]
 
 
-def sorted_by_position(points, **options):
+def sorted_by_position(points, by="position", **options):
     atoms = pd.DataFrame(points, columns=["y", "x"])
-    return assign_sublattices(atoms, by="position", **options)["sublattice"].to_numpy()
+    return assign_sublattices(atoms, by=by, **options)["sublattice"].to_numpy()
 
 
 def agreement(found, true):
@@ -50,6 +50,16 @@ def test_sites_of_the_cell(name):
     found = sorted_by_position(points)
     assert found.max() + 1 == len(CRYSTALS[name][1])
     assert agreement(found, true) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [("honeycomb", [1]), ("dumbbells", [1]), ("three", [1, 1, 1]), ("kagome", [1]), ("rutile", [1, 2])],
+)
+def test_sites_that_a_symmetry_leads_to_each_other_are_one_class(name, sizes):
+    points, _ = grain(name)
+    found = np.sort(np.bincount(sorted_by_position(points, by="class")))
+    assert found / found.sum() == pytest.approx(np.array(sizes) / sum(sizes), abs=0.02)
 
 
 @pytest.mark.parametrize("name", ["dumbbells", "three"])
@@ -99,5 +109,5 @@ def test_bad_input_is_refused():
     points, _ = grain("three", half=5)
     with pytest.raises(InputError, match="make 3 sublattices, not 2"):
         sorted_by_position(points, n=2)
-    with pytest.raises(InputError, match="by is one of auto, brightness, position"):
+    with pytest.raises(InputError, match="by is one of auto, brightness, position, class"):
         assign_sublattices(pd.DataFrame(points, columns=["y", "x"]), by="colour")

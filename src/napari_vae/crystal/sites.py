@@ -9,6 +9,7 @@ from ..core.errors import InputError
 from .grains import find_grains
 from .lattice_fit import joined_places, places_through
 from .neighbours import apart_by_kind
+from .site_classes import modulo, site_classes
 from .superlattice import cosets, superlattice
 from .translations import REACH, spread
 
@@ -23,7 +24,7 @@ _SAMPLED, _TRIED = 4000, 200  # atoms that the sites are read from, and places t
 _SMALLEST = 0.35  # of the atoms on the fullest site; what is rarer is false or foreign
 
 
-def sites_in_cell(points: Array, contrast: Array | None = None) -> Ints:
+def sites_in_cell(points: Array, contrast: Array | None = None, *, classes: bool = False) -> Ints:
     """Number (N,) of the site of the unit cell that each atom is on; all 0 where there is one site or no lattice.
 
     Atoms that lattice vectors join are on one site. How the sites lie to each other, modulo the lattice, is averaged
@@ -37,6 +38,8 @@ def sites_in_cell(points: Array, contrast: Array | None = None) -> Ints:
         Positions (y, x) in pixels.
     contrast : array (N,), optional
         Logarithm of the brightness, relative to what is around.
+    classes : bool
+        Give sites that a rotation or mirror of the crystal leads to each other one number.
     """
     site = np.zeros(len(points), dtype=np.int64)
     try:
@@ -45,11 +48,11 @@ def sites_in_cell(points: Array, contrast: Array | None = None) -> Ints:
         return site
     for index, basis in enumerate(bases):
         rows = np.flatnonzero(number == index)
-        site[rows] = _sites(points[rows], basis, None if contrast is None else contrast[rows])
+        site[rows] = _sites(points[rows], basis, None if contrast is None else contrast[rows], classes)
     return site
 
 
-def _sites(points: Array, basis: Array, contrast: Array | None) -> Ints:
+def _sites(points: Array, basis: Array, contrast: Array | None, classes: bool) -> Ints:
     """The sites (N,) of the atoms of one grain."""
     from scipy.spatial import cKDTree
 
@@ -57,6 +60,8 @@ def _sites(points: Array, basis: Array, contrast: Array | None) -> Ints:
     around = cKDTree(points).query(points, min(_AROUND + 1, len(points)))[1][:, 1:]
     where = _phases(points, basis, around, near)
     site, centre = _grouped(where, basis, near)
+    if classes:
+        return site_classes(centre, basis, near)[site]
     cell: Ints = superlattice(apart_by_kind(points, site), basis, contrast)
     if round(abs(float(np.linalg.det(cell)))) == 1:
         return site
@@ -123,15 +128,16 @@ def _grouped(where: Array, basis: Array, near: float) -> tuple[Ints, Array]:
     fullest = 0
     while len(left):
         tried = left[rng.choice(len(left), min(_TRIED, len(left)), replace=False)]
-        inside = [_modulo(left - centre, basis) < REACH * near for centre in tried]
+        inside = [modulo(left - centre, basis) < REACH * near for centre in tried]
         best = max(inside, key=np.count_nonzero)
-        if np.count_nonzero(best) < _SMALLEST * fullest:
+        count = int(best.sum())
+        if count < _SMALLEST * fullest:
             break
-        fullest = max(fullest, np.count_nonzero(best))
+        fullest = max(fullest, count)
         centres.append(_mean_phase(left[best]))
-        left = left[_modulo(left - centres[-1], basis) >= REACH * near]
+        left = left[modulo(left - centres[-1], basis) >= REACH * near]
     centre = np.array(centres)
-    distance = np.stack([_modulo(where - one, basis) for one in centre])
+    distance = np.stack([modulo(where - one, basis) for one in centre])
     return distance.argmin(axis=0).astype(np.int64), centre
 
 
@@ -141,10 +147,3 @@ def _numbered(names: Ints) -> Ints:
 
 def _mean_phase(where: Array) -> Array:
     return np.asarray(np.angle(np.exp(2j * np.pi * where).mean(axis=0)) / (2 * np.pi))
-
-
-def _modulo(shares: Array, basis: Array) -> Array:
-    """Distance (N,) in pixels of places in the cell (N, 2) from the nearest lattice point, for a reduced basis."""
-    corner = np.floor(shares)[:, None] + np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    distance: Array = np.linalg.norm((shares[:, None] - corner) @ basis, axis=2).min(axis=1)
-    return distance

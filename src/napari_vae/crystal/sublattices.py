@@ -33,7 +33,7 @@ def assign_sublattices(
     image: Any = None,
     n: int | str = "auto",
     *,
-    by: Literal["auto", "brightness", "position"] = "auto",
+    by: Literal["auto", "brightness", "position", "class"] = "auto",
 ) -> pd.DataFrame:
     """Tell the sublattices of a crystal apart, by brightness or by position in the unit cell.
 
@@ -49,8 +49,9 @@ def assign_sublattices(
         Where the table has no amplitudes (points set by hand), brightness is measured in it.
     n : int or "auto"
         Number of sublattices; ``"auto"`` takes as many as are clearly apart.
-    by : {"auto", "brightness", "position"}
-        What tells them apart. ``"auto"``: brightness where it does, else the position in the cell.
+    by : {"auto", "brightness", "position", "class"}
+        What tells them apart. ``"auto"``: brightness where it does, else the position in the cell. ``"class"``: the
+        position, but sites that a rotation or mirror of the crystal leads to each other are one.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def assign_sublattices(
     """
     check_table(atoms)
     n = checked("n", n, AutoCount)
-    checked("by", by, Literal["auto", "brightness", "position"])
+    checked("by", by, Literal["auto", "brightness", "position", "class"])
     frames = frame_numbers(atoms, None if image is None else as_micrograph(image).n_frames)
     atoms = on_pixels_of(atoms, image)
     labels = np.zeros(len(atoms), dtype=np.int64)
@@ -86,8 +87,8 @@ def assign_sublattices(
 
 def _one_frame(atoms: pd.DataFrame, image: Any, number: int, n: int | str, by: str) -> Ints:
     position = square_points(atoms)
-    if by == "position":
-        return _by_position(position, n)
+    if by in ("position", "class"):
+        return _by_position(position, n, classes=by == "class")
     brightness = brightness_of(atoms, position, image, number)
     if n == 1 or len(position) < max(_FEWEST, 3 * (n if isinstance(n, int) else 1)):
         return np.zeros(len(position), dtype=np.int64)
@@ -102,8 +103,8 @@ def _one_frame(atoms: pd.DataFrame, image: Any, number: int, n: int | str, by: s
     return _ordered(contrast, _mixture(contrast[whole], int(n)).labels(contrast))
 
 
-def _by_position(position: Array, n: int | str) -> Ints:
-    sites = np.zeros(len(position), dtype=np.int64) if n == 1 else sites_in_cell(position)
+def _by_position(position: Array, n: int | str, *, classes: bool) -> Ints:
+    sites = np.zeros(len(position), dtype=np.int64) if n == 1 else sites_in_cell(position, classes=classes)
     found = int(sites.max(initial=0)) + 1
     if len(position) and n not in ("auto", found):
         raise InputError(f'By their positions the atoms make {found} sublattices, not {n}; take n="auto".')
