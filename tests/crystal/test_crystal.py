@@ -45,7 +45,7 @@ def test_errors_of_the_vectors_are_those_of_the_noise():
     standardised = []
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        atoms = lattice_points(OBLIQUE, 16)
+        atoms = lattice_points(OBLIQUE, 24)
         atoms[["y", "x"]] += rng.normal(0, 0.5, (len(atoms), 2))
         lattice = measure_lattice(atoms[rng.random(len(atoms)) > 0.05])
         off = (lattice.vectors - Lattice.ideal(*OBLIQUE).vectors) / np.array([lattice.a_err, lattice.b_err])
