@@ -45,7 +45,7 @@ class Constants:
     level_slowest: float = 16.0  # per side of a frame: spacings that are assumed before the columns are known
     level_reweighted: int = 8  # fits of the plane, towards that of least absolute distances
     level_uneven: float = 8.0  # times the variance of quick waves along columns, from where rows are uneven
-    level_strong: float = 0.02  # of the variance of the frame: less pulls at positions as little as what is subtracted
+    level_strong: float = 0.005  # of the variance of the frame: less pulls at positions as little as what is subtracted
     level_usual: int = 15  # frequencies whose median power is the usual one
     level_peak: float = 12.0  # times that: a wave of a lattice - one in 4000 of noise is as strong
     level_longest: float = 4.0  # spacings, the longest such wave
