@@ -18,9 +18,9 @@ from ..models.config import ModelConfig, TrainConfig
 Files = Annotated[
     list[Path],
     typer.Argument(
-        help="Images (tif, png, jpg, npy, npz, dat, dm3, dm4, dm5, emd, ser, emi, mrc, hspy, zspy, hdf5, h5, nxs, nhdf, "
-        "ndata, sxm, gwy, gsf, ibw, sm4, sur, bcf, blo, mib, prz, zarr), folders of them, or patterns: 'today/*.dm4'. "
-        "What is finished already is not done again.",
+        help="Images (tif, png, jpg, npy, npz, dat, dm3, dm4, dm5, emd, ser, emi, mrc, hspy, zspy, hdf5, h5, nxs, "
+        "nhdf, ndata, sxm, gwy, gsf, ibw, sm4, sur, bcf, blo, mib, prz, zarr), folders of them, or patterns: "
+        "'today/*.dm4'. What is finished already is not done again.",
         readable=False,  # one that may not be read is no reason to leave the others
     ),
 ]
