@@ -40,12 +40,13 @@ def together(square, oblong):
     where = square_points(oblong[1])
     where[:, int(pixel_sides(oblong[0].pixel_size)[1] > 1)] += 0.5  # two pixels are one, in their middle
     distance, index = cKDTree(square[1][["y", "x"]]).query(where)
-    return np.flatnonzero(distance < 3), index[distance < 3]
+    whole = ((where > 24) & (where < 448 - 24)).all(axis=1)  # those that the edge cuts are fitted to what is left
+    return np.flatnonzero(whole & (distance < 3)), index[whole & (distance < 3)]
 
 
 def test_the_atoms_are_the_same(square, oblong):
     here, there = together(square, oblong)
-    assert len(here) > 0.97 * len(square[1])
+    assert len(here) > 0.97 * square[1][["y", "x"]].apply(lambda place: place.between(24, 424)).all(axis=1).sum()
     sublattices = oblong[1]["sublattice"].to_numpy()[here], square[1]["sublattice"].to_numpy()[there]
     assert (sublattices[0] == sublattices[1]).mean() > 0.98
     for name, side in zip(("y", "x"), pixel_sides(oblong[0].pixel_size), strict=True):
@@ -73,12 +74,11 @@ def test_strain_rotation_and_intensities_are_the_same(square, oblong):
     for name in STRAINS:
         a, b = ours[name].to_numpy(), known[name].to_numpy()
         both = np.isfinite(a) & np.isfinite(b)
-        assert np.corrcoef(a[both], b[both])[0, 1] > 0.85
-        assert abs(np.median(a[both] - b[both])) < (0.1 if name == "local_rotation" else 0.001)
+        assert np.median(np.abs(a[both] - b[both])) < 0.1 * np.std(b[both])  # but for some beside atoms at the edge
     for axis, side in zip("yx", pixel_sides(oblong[0].pixel_size), strict=True):
         a, b = ours[f"displacement_{axis}"].to_numpy() * side, known[f"displacement_{axis}"].to_numpy()
         both = np.isfinite(a) & np.isfinite(b)
-        assert np.corrcoef(a[both], b[both])[0, 1] > 0.85
+        assert np.median(np.abs(a[both] - b[both])) < 0.1 * np.std(b[both])
     ratio = 2 * bright["intensity"].to_numpy() / sure["intensity"].to_numpy()
     assert np.nanmedian(ratio) == pytest.approx(1, abs=0.03)
 
