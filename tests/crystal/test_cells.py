@@ -133,6 +133,17 @@ def test_brightness_without_order_makes_no_larger_cell():
         assert is_lattice(measure_lattice(atoms.assign(amplitude=amplitude)), SQUARE)
 
 
+@pytest.mark.parametrize("vectors", [SQUARE, np.array([[0.0, 15.0], [-22.0, 0.0]])])
+@pytest.mark.parametrize("change", [0.08, 0.15])
+def test_a_lattice_that_widens_slowly_makes_no_larger_cell(vectors, change):
+    """Layers of other spacing, or a scan that drifts: positions change the more, the longer the vector."""
+    points = filled(vectors)[0]
+    y, x = points.T / SIZE
+    wide = SIZE * np.column_stack([y + change * y**2 / 2, x + change * x**2 / 2])
+    atoms = disturbed(wide, np.random.default_rng(0), noise=0.3)[1]
+    assert is_lattice(measure_lattice(atoms), vectors * (1 + change / 2), 0.02)
+
+
 def test_rows_that_zigzag_make_a_larger_cell():
     rng = np.random.default_rng(3)
     points, _, place = filled(SQUARE)

@@ -89,12 +89,12 @@ class Changes:
         """How much less the values change along a superlattice than along any vector of `within`, of what is sure."""
         shell = np.rint(lattice_shell(cell @ self._basis) @ np.linalg.inv(self._basis)).astype(np.int64)
         inside = [self.along(steps) for steps in shell[: len(shell) // 2]]
-        outside = [[self.along(steps) for steps in like] for like in _cosets(cell, within, self._basis)]
-        fewest = min(count for known in (inside, *outside) for _, count in known)
+        outside = [self.along(steps) for steps in _unlike(cell, within, self._basis)]
+        fewest = min(count for _, count in (*inside, *outside))
         if fewest < _FEWEST:
             return 0.0
         most = np.max([change for change, _ in inside], axis=0) + self._floor
-        least = np.min([np.mean([change for change, _ in like], axis=0) for like in outside], axis=0) + self._floor
+        least = np.min([change for change, _ in outside], axis=0) + self._floor
         return float((least / most).max() / (_UNLIKE + _SURE * np.sqrt(2 / fewest)))
 
 
@@ -106,13 +106,17 @@ def cosets(place: Ints, cell: Ints) -> Ints:
     return np.unique(modulo[:, 0] * index + modulo[:, 1], return_inverse=True)[1].astype(np.int64)
 
 
-def _cosets(cell: Ints, within: Ints, basis: Array) -> list[Ints]:
-    """The shortest vectors of `within` that lead to each of the unlike places of a superlattice."""
+def _unlike(cell: Ints, within: Ints, basis: Array) -> Ints:
+    """The shortest vectors (V, 2) of `within` that lead to unlike places of a superlattice, some to each.
+
+    Where the lattice changes slowly, positions change more along longer vectors; so each must show more change than
+    those of the superlattice, not their mean.
+    """
     half = range(-_LARGEST, _LARGEST + 1)
     steps = np.array([(i, j) for i in half for j in half if (i, j) > (0, 0)]) @ within
     steps = steps[np.argsort(np.linalg.norm(steps @ basis, axis=1), kind="stable")][: 12 * _LARGEST]
     name = cosets(np.concatenate([np.zeros((1, 2), dtype=np.int64), steps]), cell)
-    return [steps[name[1:] == other][:_REPRESENTED] for other in np.unique(name) if other != name[0]]
+    return np.concatenate([steps[name[1:] == other][:_REPRESENTED] for other in np.unique(name) if other != name[0]])
 
 
 def _coarser(largest: int) -> Iterator[Ints]:
