@@ -219,11 +219,9 @@ class Evidence:
 
     def bound(self, one: Hypothesis) -> float:
         """The most that the evidence can be."""
-        return sum(
-            _beyond(_again(group, one), FIXED.hypothesis_chance) * part.gain(one) * _weight(part.spots(one))
-            for group in self._groups(one)
-            for part in group
-        )
+        shares = [(group, _beyond(_again(group, one), FIXED.hypothesis_chance)) for group in self._groups(one)]
+        found = [(part, share) for group, share in shares if share > 0 for part in group]
+        return sum(share * part.gain(one) * _weight(part.spots(one)) for part, share in found)
 
     def of(self, one: Hypothesis) -> list[float]:
         """Nats that the atoms of each part explain beyond decoys, as far as they are found again, and alike."""
