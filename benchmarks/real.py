@@ -46,7 +46,9 @@ def row(known: Known) -> dict[str, Any]:
         agreed = agreement(known, points)
         result |= {"precision": agreed.precision, "recall": agreed.recall, "F1": agreed.f1}
         right.append(known.bar is None or agreed.f1 >= known.bar)
-    says = "; ".join(f"{key}: {about[key]}" for key in ("confidence", "runner_up", "doubt") if key in about)
+    says = "; ".join(
+        f"{key}: {about[key]}" for key in ("sure", "alternatives", "doubt") if about.get(key) not in (None, [], "")
+    )
     return result | {"right": all(right), "says": says, "seconds": seconds}
 
 

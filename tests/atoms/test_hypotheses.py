@@ -51,7 +51,7 @@ def test_atoms_of_every_kind_are_found(kind, least, seed):
 def test_images_without_atoms_give_hardly_any(kind, seed):
     found = detect_atoms(without_atoms(kind, seed=seed), refine=False)
     assert len(found) <= 5
-    assert found.attrs[KEY]["confidence"] < 0.5
+    assert found.attrs[KEY]["sure"] < 0.5
     assert "set Spacing" in found.attrs[KEY]["doubt"]
 
 
@@ -92,15 +92,24 @@ def test_doubt_names_the_control_that_helps():
     both = np.concatenate([heavy, light])
     if agreement(found, both, image.shape) < 0.9:
         known = found.attrs[KEY]
-        assert known["confidence"] < 0.15 and "more atoms" in known["doubt"]
+        assert known["sure"] < 0.15 and "more atoms" in known["doubt"]
         spacing = float(known["doubt"].split("Spacing to ")[1].split(" px")[0])
         found = detect_atoms(image, spacing=spacing, refine=False)
     assert agreement(found, both, image.shape) >= 0.9
 
 
+def test_alternatives_are_sentences_the_runner_up_first():
+    known = detect_atoms(kinds.heavy_and_light(np.random.default_rng(0))[0], refine=False).attrs[KEY]
+    assert 0 <= known["sure"] <= 1
+    assert known["alternatives"] and len(set(known["alternatives"])) == len(known["alternatives"])
+    for words in known["alternatives"]:
+        contrast, rest = words.split(" columns, ")
+        assert contrast in ("bright", "dark") and float(rest.removesuffix(" px apart")) > 2
+
+
 def test_a_sure_choice_says_nothing():
     known = detect_atoms(micrograph("graphene", size=200)[0], refine=False).attrs[KEY]
-    assert known["confidence"] > 0.5 and known["doubt"] == ""
+    assert known["sure"] > 0.5 and known["doubt"] == ""
 
 
 def test_spots_where_the_columns_are_explain_most_of_an_image():

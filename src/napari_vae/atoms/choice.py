@@ -32,8 +32,9 @@ class Choice:
     """A hypothesis, the number of the `frame` that shows it best, and how sure it is.
 
     The `width` of the columns is fitted, and need not be that of the best filter, in whose scores the `threshold` is.
-    The `evidence` is in nats; the `confidence` is 0 where there is none, and 1 where no rival has any. Where nothing
-    speaks for a lattice and spots are no more alike than those of noise, there are not `any_atoms`.
+    The `evidence` is in nats; `sure` is 0 where there is none, and 1 where no rival has any, of which the best comes
+    first. Where nothing speaks for a lattice and spots are no more alike than those of noise, there are not
+    `any_atoms`.
     """
 
     hypothesis: Hypothesis
@@ -41,31 +42,31 @@ class Choice:
     threshold: float
     frame: int
     evidence: float
-    confidence: float
+    sure: float
     any_atoms: bool
-    rival: Rival | None
+    rivals: tuple[Rival, ...]
 
     @property
-    def runner_up(self) -> str:
-        """The rival in words; empty without one."""
-        if self.rival is None:
-            return ""
-        return f"{_CONTRAST[self.rival.hypothesis.sign]} columns, {self.rival.spacing:.3g} px apart"
+    def alternatives(self) -> tuple[str, ...]:
+        """The rivals in words, each once."""
+        words = (f"{_CONTRAST[one.hypothesis.sign]} columns, {one.spacing:.3g} px apart" for one in self.rivals)
+        return tuple(dict.fromkeys(words))
 
     @property
     def doubt(self) -> str:
         """One sentence that names the control to try; empty where the choice is sure."""
         if self.evidence < FIXED.hypothesis_least:
             return _NOTHING
-        if self.rival is None or self.confidence >= FIXED.hypothesis_sure:
+        if not self.rivals or self.sure >= FIXED.hypothesis_sure:
             return ""
-        if self.rival.hypothesis.sign != self.hypothesis.sign:
-            other = _CONTRAST[self.rival.hypothesis.sign]
+        rival = self.rivals[0]
+        if rival.hypothesis.sign != self.hypothesis.sign:
+            other = _CONTRAST[rival.hypothesis.sign]
             return f"Atoms may be {other} here: if the marks sit between the atoms, choose the other Contrast."
-        more = self.rival.number > 1
+        more = rival.number > 1
         control = "lower the Threshold" if more else "raise the Threshold"
-        if abs(np.log(self.rival.apart)) > np.log(FIXED.hypothesis_apart):
-            control = f"set Spacing to {self.rival.spacing:.3g} px"
+        if abs(np.log(rival.apart)) > np.log(FIXED.hypothesis_apart):
+            control = f"set Spacing to {rival.spacing:.3g} px"
         if more:
             return f"There may be more atoms: if some are missed, {control}."
         return f"There may be fewer atoms: if some marks are none, {control}."
@@ -101,12 +102,12 @@ def choose(frames: Sequence[Mended], asked: Options) -> Choice:
     any_atoms = most >= FIXED.hypothesis_least or evidence.alike(chosen) > 0
     others = [one for one in ranked if total[one] > 0 and evidence.same(one, best) < FIXED.hypothesis_alike]
     beaten = 1 - total[others[0]] / most if others else 1.0
-    confidence = max(0.0, beaten) * most / (most + FIXED.hypothesis_least)
+    sure = max(0.0, beaten) * most / (most + FIXED.hypothesis_least)
     width = evidence.parts[where].width(best, max(evidence.spacing(best), best.sigma / FIXED.scale_widest))
     width = float(np.sqrt(min(width, chosen.sigma) * width)) if np.isfinite(width) else chosen.sigma
     threshold = evidence.threshold(chosen, weighed.get(chosen, weighed[best]))
-    rival = _rival(evidence, others[0], best) if others else None
-    return Choice(chosen, width, threshold, of[where], most, confidence, any_atoms, rival)
+    rivals = tuple(_rival(evidence, one, best) for one in _apart(evidence, others))
+    return Choice(chosen, width, threshold, of[where], most, sure, any_atoms, rivals)
 
 
 def _with_width(evidence: Evidence, best: Hypothesis, total: dict[Hypothesis, float], asked: Options) -> Hypothesis:
@@ -132,6 +133,15 @@ def _weigh(evidence: Evidence, tried: Sequence[Hypothesis]) -> dict[Hypothesis, 
         weighed[one] = evidence.of(one) if near else [0.0] * len(evidence.parts)
         best = max(best, sum(weighed[one]))
     return weighed
+
+
+def _apart(evidence: Evidence, ranked: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """The best of every group of hypotheses that find the same atoms."""
+    kept: list[Hypothesis] = []
+    for one in ranked:
+        if all(evidence.same(one, other) < FIXED.hypothesis_alike for other in kept):
+            kept.append(one)
+    return kept
 
 
 def _rival(evidence: Evidence, one: Hypothesis, chosen: Hypothesis) -> Rival:

@@ -80,7 +80,7 @@ class Constants:
     hypothesis_apart: float = (
         1.15  # ratio of spacings from where the spacing decides between two, and not the threshold
     )
-    hypothesis_sure: float = 0.15  # confidence, below which a sentence says so
+    hypothesis_sure: float = 0.15  # how sure the choice is, below which a sentence says so
 
     # Evidence (evidence.py); as the hypotheses.
     evidence_ring: float = 5.0  # waves, width of a ring; in it and in a sector the power of noise is taken as one

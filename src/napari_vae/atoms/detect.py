@@ -90,9 +90,9 @@ def detect_atoms(
         of the longer axis, in degrees counter-clockwise from the horizontal. Amplitude and background are in the
         units of the image; the amplitude of dark columns is negative. What is not known is NaN: an atom whose fit
         fails stays at its maximum with NaN errors, and ``fitted`` False. ``attrs["napari_vae"]`` holds spacing,
-        polarity, threshold and the method that was used; how sure the choice is (`confidence`, 0 to 1), what else it
-        might have been (`runner_up`), one sentence where it is not sure (`doubt`); and the `skipped_frames` that show
-        nothing, if there are any.
+        polarity, threshold and the method that was used; how sure the choice is (`sure`, 0 to 1), what else it might
+        have been (`alternatives`, the likeliest first), one sentence where it is not sure (`doubt`); and the
+        `skipped_frames` that show nothing, if there are any.
 
     Notes
     -----

@@ -99,8 +99,8 @@ def _recipe(frame: Mended, choice: Choice, asked: Options) -> tuple[Recipe, Filt
         one.sign,
         threshold,
         one.periodic,
-        choice.confidence,
-        choice.runner_up,
+        choice.sure,
+        choice.alternatives,
         choice.doubt,
     )
     return recipe, filtered

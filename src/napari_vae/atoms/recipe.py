@@ -118,7 +118,8 @@ class Recipe:
 
     The filter that finds the columns best, `sigma`, is narrower than their `width` where they overlap.
 
-    How sure the choice is (`confidence`, 0 to 1), what else it might have been, and one sentence where it is not sure.
+    How `sure` the choice is, 0 to 1; `alternatives`, what else it might have been, the likeliest first; and one
+    sentence of `doubt` where it is not sure.
     """
 
     method: str
@@ -128,8 +129,8 @@ class Recipe:
     sign: int
     threshold: float
     periodic: bool
-    confidence: float = 1.0
-    runner_up: str = ""
+    sure: float = 1.0
+    alternatives: tuple[str, ...] = ()
     doubt: str = ""
 
     @property
@@ -141,7 +142,7 @@ class Recipe:
             "spacing": float(self.spacing),
             "polarity": polarity,
             "threshold": float(self.threshold),
-            "confidence": float(self.confidence),
-            "runner_up": self.runner_up,
+            "sure": float(self.sure),
+            "alternatives": list(self.alternatives),
             "doubt": self.doubt,
         }
