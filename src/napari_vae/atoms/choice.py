@@ -33,8 +33,8 @@ class Choice:
 
     The `width` of the columns is fitted, and need not be that of the best filter, in whose scores the `threshold` is.
     The `evidence` is in nats; `sure` is 0 where there is none, and 1 where no rival has any, of which the best comes
-    first. Where nothing speaks for a lattice and spots are no more alike than those of noise, there are not
-    `any_atoms`.
+    first. Where nothing speaks for a lattice and hardly anything for single atoms that are more alike than maxima of
+    noise, there are not `any_atoms`.
     """
 
     hypothesis: Hypothesis
@@ -99,7 +99,8 @@ def choose(frames: Sequence[Mended], asked: Options) -> Choice:
         best = replace(best, periodic=True)
     where = int(np.argmax(weighed[best]))
     chosen = _with_width(evidence, best, total, asked)
-    any_atoms = most >= FIXED.hypothesis_least or evidence.alike(chosen) > 0
+    lone_ones = evidence.alike(chosen) * evidence.lone(chosen)  # a few maxima that are alike by chance are worth 3 nats
+    any_atoms = most >= FIXED.hypothesis_least or lone_ones >= FIXED.hypothesis_hint
     others = [one for one in ranked if total[one] > 0 and evidence.same(one, best) < FIXED.hypothesis_alike]
     beaten = 1 - total[others[0]] / most if others else 1.0
     sure = max(0.0, beaten) * most / (most + FIXED.hypothesis_least)
@@ -141,7 +142,7 @@ def _apart(evidence: Evidence, ranked: Sequence[Hypothesis]) -> list[Hypothesis]
     for one in ranked:
         if all(evidence.same(one, other) < FIXED.hypothesis_alike for other in kept):
             kept.append(one)
-    return kept
+    return kept[: FIXED.hypothesis_rivals]
 
 
 def _rival(evidence: Evidence, one: Hypothesis, chosen: Hypothesis) -> Rival:

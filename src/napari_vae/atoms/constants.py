@@ -80,6 +80,7 @@ class Constants:
     hypothesis_apart: float = (
         1.15  # ratio of spacings from where the spacing decides between two, and not the threshold
     )
+    hypothesis_rivals: int = 3  # that are told, at most
     hypothesis_sure: float = 0.15  # how sure the choice is, below which a sentence says so
 
     # Evidence (evidence.py); as the hypotheses.
@@ -146,7 +147,9 @@ class Constants:
     fit_rounds: int = 4  # at least; in every second one noise and slow background are measured anew
     fit_most_rounds: int = 12  # until half of the columns are settled
     fit_settled: float = 0.2  # of their error, by which such columns moved
-    fit_slow: float = 6.0  # σ over which what the columns leave is blurred to the slow background
+    fit_slow: float = (
+        5.0  # σ over which what the columns leave is blurred to the slow background; 6 widen columns in a halo
+    )
     fit_widest: float = 0.3  # of the spacing; wider columns would not be seen apart
     fit_alike: float = 0.15  # relative scatter of widths that columns of one image stay within
     fit_round: float = 0.3  # scatter of flatness that they stay within

@@ -42,7 +42,7 @@ def spot_maps(image: Floats, sigma: float) -> SpotMaps:
     from scipy.ndimage import gaussian_filter
 
     window = FIXED.filter_window * sigma
-    product = sigma * window / np.hypot(sigma, window)  # window × template is a Gaussian again
+    product = sigma * window / float(np.hypot(sigma, window))  # window × template is a Gaussian again
     weighted = gaussian_filter(image, product, truncate=3.5)
     mean = gaussian_filter(image, window, truncate=3.0)
     variance = np.maximum(gaussian_filter(image * image, window, truncate=3.0) - mean**2, 0)
