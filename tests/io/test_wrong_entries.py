@@ -93,7 +93,8 @@ def saved_batch(folder):
 
 
 def saved_job(folder):
-    recipe = {"method": "filter", "sigma": 2.0, "spacing": 9.0, "sign": 1, "threshold": 4.5, "periodic": True}
+    recipe = {"method": "filter", "sigma": 2.0, "width": 2.0, "spacing": 9.0, "sign": 1, "threshold": 4.5}
+    recipe |= {"periodic": True, "sure": 1.0, "alternatives": [], "doubt": ""}
     Parts(folder, {"stamp": [1]}).begin({"recipe": recipe, "limits": {"low": [0.0], "high": [1.0]}})
     return folder / "job.json", lambda: Parts(folder, {"stamp": [1]})
 

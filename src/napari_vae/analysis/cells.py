@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from ..core.class_colors import MOST_LABELS
 from ..core.errors import InputError
 from ..core.positions import frame_numbers
+
+if TYPE_CHECKING:  # images are read without it
+    import pandas as pd
 
 CELL_RADIUS = 0.71  # of the spacing: the cells of a square lattice just meet, those at a vacancy end in a disc
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from ..analysis.cells import class_labels
 from ..core.class_colors import ATOM_COLOR, NO_CLASS, class_colors, class_cycle, class_names
 from ..core.placement import Placement
 from ..core.square import pixel_sides, with_sides
+
+if TYPE_CHECKING:  # images are read without it
+    import pandas as pd
 
 LayerData = tuple[Any, dict[str, Any], str]
 KEY = "napari_vae"  # where our provenance lies in the metadata of a layer
@@ -144,6 +146,8 @@ def add_latents(
     columns : dict
         Column in `features` of every latent.
     """
+    import pandas as pd
+
     result = features.reset_index(drop=True).drop(columns=[c for c in owned if c in features])
     columns = {str(name): latents[name].astype(np.float32).reindex(result.index) for name in latents}
     if classes is not None:
@@ -197,6 +201,8 @@ def blank_row(features: pd.DataFrame) -> dict[str, Any]:
     Of numbers and words nothing; false of what is true or false; of columns without a blank what the last point has,
     which is napari's default for all.
     """
+    import pandas as pd
+
     blanks: dict[str, Any] = {str(name): column.iloc[-1] for name, column in features.items()}
     for name, column in features.items():
         if pd.api.types.is_float_dtype(column.dtype):

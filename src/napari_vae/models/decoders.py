@@ -121,7 +121,7 @@ def pose_of(n: int, given: dict[str, npt.ArrayLike]) -> Pose:
     InputError
         If there are neither one nor n of them, one is not finite or not possible, or there is no such argument.
     """
-    pose, parts = Pose.identity((n, 1)), {part.argument: part for part in COMPONENTS.values()}
+    pose, parts = Pose.identity((n, 1), torch.device("cpu")), {part.argument: part for part in COMPONENTS.values()}
     for name, value in given.items():
         if name not in parts:
             raise InputError(f"A pose has no {name!r}; it is given by {', '.join(parts)}.")
