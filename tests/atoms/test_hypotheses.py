@@ -35,15 +35,12 @@ def agreement(found, truth, shape, border=12.0):
         (kinds.single_atoms, 0.93),
     ],
 )
-@pytest.mark.parametrize("seed", [0, 1])
-def test_atoms_of_every_kind_are_found(kind, least, seed):
+@pytest.mark.parametrize(("seed", "polarity"), [(0, "bright"), (0, "dark"), (1, "bright"), (1, "dark")])
+def test_atoms_of_every_kind_are_found(kind, least, seed, polarity):
     image, truth = kind(np.random.default_rng(seed))
-    found = detect_atoms(image, refine=False)
+    found = detect_atoms(image if polarity == "bright" else -image, refine=False)
     assert agreement(found, truth, image.shape) >= least
-    assert found.attrs[KEY]["polarity"] == "bright"
-    dark = detect_atoms(-image, refine=False)
-    assert agreement(dark, truth, image.shape) >= least
-    assert dark.attrs[KEY]["polarity"] == "dark"
+    assert found.attrs[KEY]["polarity"] == polarity
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -67,13 +64,13 @@ def test_a_levelled_image_has_the_same_atoms():
 
 def test_a_first_frame_of_noise_or_of_inverted_contrast_spoils_no_movie():
     rng = np.random.default_rng(0)
-    good = [micrograph("graphene", size=160, dose=30, seed=seed)[0].data for seed in range(4)]
-    truth = micrograph("graphene", size=160, dose=30, seed=1)[1][["y", "x"]].to_numpy()
-    for first in (rng.normal(size=(160, 160)), -good[0]):
+    good = [micrograph("graphene", size=128, dose=30, seed=seed)[0].data for seed in range(3)]
+    truth = micrograph("graphene", size=128, dose=30, seed=1)[1][["y", "x"]].to_numpy()
+    for first in (rng.normal(size=(128, 128)), -good[0]):
         movie = np.stack([first, *good[1:]])
         found = detect_atoms(movie, refine=False)
         assert found.attrs[KEY]["polarity"] == "bright"
-        assert agreement(found[found["frame"] == 1], truth, (160, 160)) >= 0.97
+        assert agreement(found[found["frame"] == 1], truth, (128, 128)) >= 0.97
 
 
 def test_what_the_user_gives_is_kept():
