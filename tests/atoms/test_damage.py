@@ -185,3 +185,9 @@ def test_bad_frames_of_a_movie_are_skipped_and_named(lattice):
 def test_what_is_not_damaged_stays_as_it_is():
     for image in (micrograph("graphene", size=128, dose=0.5)[0].data, np.tile(X[:64], 2), gaussian_filter(X % 17, 1)):
         assert (mend(image).frame == image).all()
+
+
+def test_hardly_any_pixels_are_enough_to_fill_a_frame():
+    frame = np.full((60, 80), np.nan)
+    frame[::20, 1::20] = np.arange(12.0).reshape(3, 4)
+    assert np.isfinite(mend(frame).frame).all()

@@ -190,3 +190,9 @@ def test_uneven_rows_are_evened_out_before_atoms_are_looked_for(kind):
     levels = (image.data + rows).mean(axis=1)[np.rint(seen["y"]).astype(int)]
     assert np.corrcoef(seen["background"], levels)[0, 1] > 0.8
     pd.testing.assert_frame_equal(detect_atoms(image), detect_atoms(image, level="none"))
+
+
+def test_a_few_windows_follow_nothing():
+    image, atoms = sample()
+    patches = extract_patches(image, atoms[:2], level="none")
+    assert describe_followers(pd.DataFrame({"z1": [0.0, 1.0]}), patches) == ""

@@ -152,6 +152,9 @@ def test_it_is_seen_whether_a_second_look_would_gain(sign):
     for image, shows in ((1000 * with_weak, True), (bare, False), (single, False)):
         image = as_micrograph(sign * image)
         assert weak_columns_show(note_weak(detect_atoms(image), image)) == shows
+    oblong = nv.Micrograph((1000 * sign * with_weak)[::2], pixel_size=(0.04, 0.02), units="nm")
+    found = detect_atoms(oblong)
+    assert weak_columns_show(note_weak(found, oblong)), "rows twice as high as columns are wide"
     nothing = detect_atoms(with_weak, refine=False)
     assert not weak_columns_show(note_weak(nothing, as_micrograph(with_weak)))
 

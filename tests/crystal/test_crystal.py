@@ -1,5 +1,7 @@
 """What a crystal is, against the truth: lattice vectors, vacancies, displacements, strain, brightness."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,7 +47,7 @@ def test_errors_of_the_vectors_are_those_of_the_noise():
     standardised = []
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        atoms = lattice_points(OBLIQUE, 24)
+        atoms = lattice_points(OBLIQUE, 15)
         atoms[["y", "x"]] += rng.normal(0, 0.5, (len(atoms), 2))
         lattice = measure_lattice(atoms[rng.random(len(atoms)) > 0.05])
         off = (lattice.vectors - Lattice.ideal(*OBLIQUE).vectors) / np.array([lattice.a_err, lattice.b_err])
@@ -240,6 +242,10 @@ def test_what_cannot_be_measured_is_one_sentence():
         for measure in (measure_lattice, find_vacancies, measure_displacements):
             with pytest.raises(InputError):
                 measure(bad)
+    for number, seed in product((15, 60, 120), range(3)):
+        place = np.random.default_rng(seed).uniform(0, 25 * number**0.5, (number, 2))
+        with pytest.raises(InputError, match="no lattice"):
+            measure_lattice(pd.DataFrame(place, columns=["y", "x"]))
     with pytest.raises(InputError, match="collinear"):
         Lattice.ideal((0, 1), (0, 2))
     with pytest.raises(InputError, match="shape"):

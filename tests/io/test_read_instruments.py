@@ -1,6 +1,7 @@
 """Files of scanning probe microscopes, cameras and other programs: written here, whose pixels and steps are known."""
 
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,11 @@ def test_what_pickles_is_refused_in_archives_and_folders(tmp_path):
     trap = np.empty((9, 9), object)
     np.savez(tmp_path / "a.npz", trap=trap)
     assert_refused(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", about={"gain": 3}, image=PIXELS)
+    with zipfile.ZipFile(tmp_path / "b.npz", "a") as archive:
+        archive.writestr("about.txt", "words")
+    assert list_datasets(tmp_path / "b.npz") == ["image"], "what is no array of numbers is passed over"
+    assert (read(tmp_path / "b.npz").data == PIXELS).all()
     pytest.importorskip("zarr")
     instruments.zspy(tmp_path / "a.zspy", PIXELS)
     about = tmp_path / "a.zspy" / "Experiments" / "scan" / "data" / ".zarray"

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .constants import FIXED
+from .spots import block_means
 
 Array = npt.NDArray[np.float64]
 
@@ -44,9 +45,7 @@ class Binning:
 
     def image(self, frame: npt.NDArray) -> Array:
         """Means of the blocks of a (rows, columns) image."""
-        rows, columns = (slice(low, low + n * self.side) for low, n in zip(self._low, self._blocks, strict=True))
-        blocks = frame[rows, columns].reshape(self._blocks[0], self.side, self._blocks[1], self.side)
-        return np.asarray(blocks.mean(axis=(1, 3)))
+        return block_means(frame[self._low[0] :, self._low[1] :], self.side)
 
     def width(self, sigma: float) -> float:
         """Width in blocks of columns that are `sigma` pixels wide."""

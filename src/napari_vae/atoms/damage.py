@@ -129,7 +129,7 @@ def _lost_lines(frame: Array) -> Flags:
 
 
 def filled(frame: npt.NDArray[Real], lost: Flags) -> npt.NDArray[Real]:
-    """The frame with each of its lost pixels replaced by a mean over what lies around it, as near as there is some."""
+    """The frame with each of its lost pixels replaced by a mean over what lies around it, as near as is enough."""
     if not lost.any():
         return frame
     if lost.all():
@@ -138,11 +138,12 @@ def filled(frame: npt.NDArray[Real], lost: Flags) -> npt.NDArray[Real]:
     known = (~lost).astype(np.float32)
     values = np.where(lost, 0, frame - level).astype(np.float32)
     result, open_, width = frame.copy(), lost, 1.0
-    while open_.any():
+    while open_.any() and width < max(frame.shape):
         weight = blur(known, width, slopes=False)
         there = open_ & (weight > FIXED.damage_around)
         result[there] = blur(values, width, slopes=False)[there] / weight[there] + level
         open_, width = open_ & ~there, 2 * width
+    result[open_] = level
     return result
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..core.micrograph import Micrograph
 from .constants import FIXED
 from .damage import mended_frame
-from .spots import flatten
+from .spots import block_means, flatten
 
 Array = npt.NDArray[np.float64]
 
@@ -193,8 +193,7 @@ def _binned(image: Micrograph, frame: int, spacing: float) -> Array | None:
         return None
     n = _block(spacing)
     columns = gaussian_filter(flatten(mended.frame, spacing / 5)[0], FIXED.drift_smooth * spacing)
-    rows, cols = (length // n for length in columns.shape)
-    return np.asarray(columns[: rows * n, : cols * n].reshape(rows, n, cols, n).mean(axis=(1, 3)), dtype=np.float64)
+    return np.asarray(block_means(columns, n), dtype=np.float64)
 
 
 def _block(spacing: float) -> int:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..core.settings import Level
 from .constants import FIXED
-from .spots import blur
+from .spots import block_means, blur
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -29,7 +29,7 @@ def choose(frames: Sequence[tuple[Array, Array]], width: float) -> Level:
         Distance of neighbouring columns in pixels.
     """
     size = max(1, int(width / FIXED.level_pixels))
-    small = [(_binned(frame, size), (at + 0.5) / size - 0.5) for frame, at in frames if np.ptp(frame) > 0]
+    small = [(block_means(frame, size), (at + 0.5) / size - 0.5) for frame, at in frames if np.ptp(frame) > 0]
     left: dict[Level, float] = {}
     for way in WAYS if small else ():
         shares = [_share(frame - background(frame, way, width / size), at, width / size) for frame, at in small]
@@ -108,7 +108,7 @@ def background(frame: Array, way: Level, width: float) -> Array:
 def _plane(frame: Array, width: float) -> Array:
     """The plane through means over columns, of least absolute distances, which steps and islands hardly tilt."""
     size = max(1, min(round(width), *(n // 4 for n in frame.shape)))
-    blocks = _binned(frame, size)
+    blocks = block_means(frame, size)
     y, x = (np.mgrid[: blocks.shape[0], : blocks.shape[1]] + 0.5) * size - 0.5
     design = np.column_stack([y.ravel(), x.ravel(), np.ones(blocks.size)])
     values, weight = blocks.ravel(), np.ones(blocks.size)
@@ -151,10 +151,3 @@ def _quick(profile: Array) -> float:
     taper = np.hanning(len(profile))
     power = np.abs(np.fft.rfft((profile - profile.mean()) * taper)) ** 2 / np.sum(taper**2)
     return float(np.median(power[len(power) // 2 :]) / np.log(2))
-
-
-def _binned(frame: Array, size: int) -> Array:
-    """Means over blocks of pixels; what does not fill one is left out."""
-    rows, columns = (n // size for n in frame.shape)
-    blocks = frame[: rows * size, : columns * size].reshape(rows, size, columns, size)
-    return np.asarray(blocks.mean(axis=(1, 3)))

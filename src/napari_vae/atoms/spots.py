@@ -93,8 +93,7 @@ def blur(image: Floats, width: float, *, slopes: bool = True) -> Floats:
     block = max(1, min(int(width / 4), *image.shape))
     if block == 1:
         return np.asarray(gaussian_filter(image, width, truncate=2.5), dtype=np.float32)
-    rows, columns = (n // block for n in image.shape)
-    small = image[: rows * block, : columns * block].reshape(rows, block, columns, block).mean(axis=(1, 3))
+    small = block_means(image, block)
     for axis in (0, 1):
         small = _smooth(small, width / block, axis, slopes)
     for axis, length in enumerate(image.shape):
@@ -105,6 +104,13 @@ def blur(image: Floats, width: float, *, slopes: bool = True) -> Floats:
         first, second = (np.take(small, np.minimum(lower + k, small.shape[axis] - 1), axis=axis) for k in (0, 1))
         small = first + (second - first) * part
     return np.asarray(small, dtype=np.float32)
+
+
+def block_means(image: npt.NDArray, size: int) -> npt.NDArray:
+    """Means over blocks of `size` × `size` pixels; what does not fill one is left out."""
+    rows, columns = (n // size for n in image.shape)
+    means: npt.NDArray = image[: rows * size, : columns * size].reshape(rows, size, columns, size).mean(axis=(1, 3))
+    return means
 
 
 def _smooth(values: Floats, width: float, axis: int, slopes: bool) -> Floats:

@@ -50,8 +50,8 @@ def tiles_of(shape: tuple[int, ...], recipe: Recipe) -> list[Tile]:
 def samples_of(shape: tuple[int, ...]) -> list[Window]:
     """Three parts of a large frame, from corner to corner, to measure it on."""
     side = [min(n, FIXED.tile_sample) for n in shape]
-    low = {tuple(round(place * (n - s)) for n, s in zip(shape, side, strict=True)): 0 for place in (0.5, 0.2, 0.8)}
-    return [(slice(y, y + side[0]), slice(x, x + side[1])) for y, x in low]
+    low = [[round(place * (n - s)) for n, s in zip(shape, side, strict=True)] for place in (0.5, 0.2, 0.8)]
+    return [(slice(y, y + side[0]), slice(x, x + side[1])) for y, x in dict.fromkeys(map(tuple, low))]
 
 
 def each(tiles: Sequence[Tile], call: Callable[[Tile], Part]) -> Iterator[Part]:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..core.micrograph import Micrograph
+from ..core.square import square_points, squared
 from .binning import Binning
 from .candidates import Filtered
 from .constants import FIXED
@@ -32,6 +33,7 @@ def note_weak(atoms: pd.DataFrame, image: Micrograph) -> pd.DataFrame:
     A part of the first of their frames, in their midst, is looked at.
     """
     frame = atoms[atoms["frame"] == atoms["frame"].min()]
+    frame = frame.assign(**dict(zip("yx", square_points(frame).T, strict=True)))
     sigma = float(frame["sigma"].median())
     if np.isfinite(sigma):
         scale = atoms.attrs[_KEY]
@@ -39,13 +41,14 @@ def note_weak(atoms: pd.DataFrame, image: Micrograph) -> pd.DataFrame:
         middle = frame[["y", "x"]].median().to_numpy()
         low = np.maximum(middle - side / 2, 0).astype(np.int64)
         window = tuple(slice(start, int(start + side)) for start in low.tolist())
-        mended = mended_frame(image, int(frame["frame"].iloc[0]), (window[0], window[1]))
+        mended = mended_frame(squared(image), int(frame["frame"].iloc[0]), (window[0], window[1]))
         heavy = frame.assign(y=frame["y"] - low[0], x=frame["x"] - low[1])
         inside = heavy[["y", "x"]].ge(-spacing) & heavy[["y", "x"]].lt(np.add(mended.frame.shape, spacing))
         heavy = heavy[inside.all(axis=1)]
         heavy = heavy.assign(amplitude=np.ldexp(heavy["amplitude"], -mended.exponent))
         recipe = Recipe("filter", sigma, sigma, spacing, SIGNS[scale["polarity"]], 0.0, periodic=True)
-        shows = not mended.blank and len(_between(mended, heavy, recipe, sigma)) >= FIXED.weak_worth * len(heavy)
+        seen = not mended.blank and len(heavy) > 0
+        shows = seen and len(_between(mended, heavy, recipe, sigma)) >= FIXED.weak_worth * len(heavy)
         atoms.attrs[_KEY] = scale | {_SHOW: bool(shows)}
     return atoms
 

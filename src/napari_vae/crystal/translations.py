@@ -21,6 +21,7 @@ _TRIED = 150  # vectors, the commonest
 _FAIR = 0.5  # of the commonest vector, below which none is tried
 _ORDERED = 0.3  # share of the atoms that a translation leads to atoms; by chance it is less than a tenth
 AS_OFTEN = 0.95  # of the share of any longer vector: ordered vacancies may leave eight of nine atoms fellows
+_BY_CHANCE = 0.01  # as likely is it that one of the vectors leads as many of scattered atoms to atoms
 _FEWEST_ASKED = 16  # atoms that a vector does not lead out of the picture, to be tried
 _COLLINEAR = 0.3  # sine of the angle below which two vectors are no basis
 
@@ -73,6 +74,7 @@ def primitive_vectors(apart: Array) -> Array:
 def _shares(apart: Array, near: float) -> tuple[Array, Array, Array]:
     """Common vectors (V, 2) of a half-plane, the share of the atoms that each leads to an atom, and its error."""
     from scipy.spatial import cKDTree
+    from scipy.special import bdtrc
 
     distance = cKDTree(apart).query(apart, min(9, len(apart)))[0][:, -1]
     side = float(np.median(distance[distance < np.inf])) * np.sqrt(np.pi / 8)
@@ -87,6 +89,10 @@ def _shares(apart: Array, near: float) -> tuple[Array, Array, Array]:
     met, eligible = meetings(apart, some, peaks.vectors[tried], REACH * near)
     asked = eligible.sum(axis=0)
     enough = asked >= min(_FEWEST_ASKED, FEWEST / 2)
-    share = (met & eligible).sum(axis=0)[enough] / asked[enough]
-    error = np.sqrt(share * (1 - share) / asked[enough])
+    found, asked = (met & eligible).sum(axis=0)[enough], asked[enough]
+    chance = bdtrc(found - 1, asked, min(np.pi * (REACH * near / side) ** 2, 1.0)) * len(peaks.vectors)
+    if chance.min(initial=1) > _BY_CHANCE:
+        raise InputError(NO_LATTICE)
+    share = found / asked
+    error = np.sqrt(share * (1 - share) / asked)
     return peaks.vectors[tried][enough], share, error

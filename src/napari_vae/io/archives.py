@@ -35,7 +35,7 @@ def npz_datasets(path: Path) -> list[Dataset]:
     """The arrays of an ``.npz`` file that may be images or movies, by their names."""
     datasets = []
     with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
+        for info in (info for info in archive.infolist() if info.filename.endswith(".npy")):
             shape, dtype, load = member(path, archive, info)
             axes = array_axes(shape)
             if axes and dtype.kind in "iufcb":
@@ -51,38 +51,40 @@ def prz_datasets(path: Path) -> list[Dataset]:
         files = {info.filename: info for info in archive.infolist()}
         shape, dtype, load = member(path, archive, files["data.npy"])
         said = files.get("meta_data_json.npy")
-        told = {} if said is None else json.loads(str(member(path, archive, said).load()))[0]
-    axes, kinds = array_axes(shape), set(told.get("content.types") or ())
+        acquisition = {} if said is None else json.loads(str(member(path, archive, said).load()))[0]
+    axes, kinds = array_axes(shape), set(acquisition.get("content.types") or ())
     if axes is None or dtype.kind not in "iufcb" or not kinds <= IMAGES:
         raise ReadError(f"{path.name} holds no image, only other data such as spectra; choose another file.")
-    steps = (told.get("device.calib") or [])[:2][::-1]  # of rows and columns
+    steps = (acquisition.get("device.calib") or [])[:2][::-1]  # of rows and columns
     calibration = Calibration()
     if len(steps) == 2 and all(steps):
         calibration = calibrate(
             [step["value"] * step.get("pixel_factor", 1) for step in steps], [step.get("unit") for step in steps]
         )
-    name = str(told.get("repo_id") or path.stem).partition(".")[0]
-    return [Dataset(name, axes, shape, load, calibration, {"acquisition": told})]
+    name = str(acquisition.get("repo_id") or path.stem).partition(".")[0]
+    return [Dataset(name, axes, shape, load, calibration, {"acquisition": acquisition})]
 
 
 def member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
-    """One array of an open archive; `ReadError` if it is none of numbers or claims too much."""
+    """One array of an open archive, of which Python objects are not read; `ReadError` if it claims too much."""
     fits(info.file_size, path)
     with archive.open(info) as file:
         shape, _, dtype = _npy_header(file, path)
     fits(int(np.prod(shape, dtype=object)) * dtype.itemsize, path)
     stored = info.compress_type == zipfile.ZIP_STORED
     load = partial(_map_array, path, info.header_offset) if stored else partial(_unpack_array, path, info.filename)
-    return Member(shape, dtype, load)
+    return Member(shape, dtype, partial(_refuse, path) if dtype.hasobject else load)
 
 
 def _npy_header(file: Any, path: Path) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, transposed, dtype = read(file)
-    if dtype.hasobject:
-        raise ReadError(f"{path.name} holds no plain array of numbers; export it as TIFF.")
     return tuple(shape), "F" if transposed else "C", dtype
+
+
+def _refuse(path: Path) -> Any:
+    raise ReadError(f"{path.name} holds no plain array of numbers; export it as TIFF.")
 
 
 def _map_array(path: Path, header: int) -> Any:

@@ -7,12 +7,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..core.positions import frame_numbers
+from ..core.square import square_points
 from ..patches.patches import Patches
 
 Array = npt.NDArray[np.float64]
 
 FOLLOWS = 0.8  # correlation from which a latent tells hardly anything else
 NEAREST = 9  # windows over which brightness varies slowly
+FEWEST = 30  # windows; fewer may follow anything by chance
 
 
 def describe_followers(latents: pd.DataFrame, patches: Patches) -> str:
@@ -25,6 +27,8 @@ def describe_followers(latents: pd.DataFrame, patches: Patches) -> str:
     patches : Patches
         The windows.
     """
+    if len(patches) < FEWEST:
+        return ""
     followed = {f"the slow brightness of the image, channel {k}": c for k, c in enumerate(_slow(patches).T, 1)}
     if len(followed) == 1:
         followed = {"the slow brightness of the image": next(iter(followed.values()))}
@@ -49,13 +53,12 @@ def _slow(patches: Patches) -> Array:
     from scipy.spatial import cKDTree
 
     bright = np.zeros((len(patches), 0)) if patches.brightness is None else patches.brightness.astype(np.float64)
-    atoms = patches.atoms
+    atoms, points = patches.atoms, square_points(patches.atoms)
     groups = frame_numbers(atoms) if "file" not in atoms else atoms.groupby(["file", "frame"]).ngroup().to_numpy()
     result = bright.copy()
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group)
-        points = atoms[["y", "x"]].to_numpy(float)[rows]
-        near = cKDTree(points).query(points, min(NEAREST, len(rows)))[1].reshape(len(rows), -1)
+        near = cKDTree(points[rows]).query(points[rows], min(NEAREST, len(rows)))[1].reshape(len(rows), -1)
         result[rows] = bright[rows][near].mean(axis=1)
     return result
 
