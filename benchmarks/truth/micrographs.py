@@ -113,7 +113,9 @@ def _counted(data: Path) -> Iterator[Known]:
     yield Known("Si dumbbells", nv.read(lattice / "Si110_5nmX25us_03_none_none.png"))
     yield Known("SrTiO3, ADF", nv.read(lattice / "test_ADF_cropped.hdf5"), "bright")
     yield Known("SrTiO3, ABF", nv.read(lattice / "test_ABF_cropped.hdf5"), "dark")
-    yield Known("Au particles, survey", nv.read(lattice / "example_Au_nanoparticle.emd"))
+    survey = nv.read(lattice / "example_Au_nanoparticle.emd")
+    resolved = (540.0, 1250.0, 1020.0, 1750.0)  # the one particle whose columns are
+    yield Known("Au particles, survey", survey, "bright", (100, 250), box=resolved)
 
 
 def agreement(known: Known, found: np.ndarray) -> Agreement:
