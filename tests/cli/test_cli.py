@@ -107,7 +107,8 @@ def test_where_there_are_no_atoms_a_sentence_says_so(command, tmp_path):
     np.save(tmp_path / "noise.npy", noise)
     code, text, _ = command("detect", tmp_path / "noise.npy", "--weak", "--out", tmp_path)
     assert code == 0
-    assert "nothing stands out of noise" in text
+    assert "noise.npy: no atoms in" in text and text.count("set Spacing") == 1
+    assert "--threshold" not in text  # one advice, not two
     assert len(nv.read_table(tmp_path / "noise-atoms.csv")) == 0
 
 

@@ -63,6 +63,27 @@ def test_spacing_is_shown_in_the_unit_of_the_layer(viewer, shown, qtbot):
     assert shown.form.request().spacing == pytest.approx(15)
 
 
+def test_the_first_channel_of_a_file_is_searched_until_another_is_chosen(viewer, lattice, open_widget, tmp_path):
+    box = open_widget("Detect atoms").form.image
+    np.savez(tmp_path / "scan.npz", height=lattice[0], current=np.zeros((160, 160)))
+    viewer.open(tmp_path / "scan.npz", plugin="napari-vae")
+    assert box.layer() == viewer.layers[-1] and box.currentText() == "scan height"
+    box.setCurrentText("scan current")
+    viewer.add_points(lattice[1])
+    assert box.currentText() == "scan current"
+
+
+def test_words_are_about_the_image_that_is_chosen(viewer, open_widget, qtbot):
+    viewer.add_image(np.random.default_rng(0).normal(size=(96, 96)), name="noise")
+    widget = open_widget("Detect atoms")
+    detect(qtbot, widget)
+    words = widget.progress.words.text()
+    assert words.startswith("No atoms were found. Nothing here looks") and "threshold" not in words
+    other = viewer.add_image(np.zeros((50, 50)), name="other")
+    widget.form.image.choose(other)
+    assert widget.progress.words.text() == ""
+
+
 def test_a_pixel_size_is_typed_in_where_the_file_has_none(viewer, lattice, show_widget):
     from napari_vae.widgets.detect.dock import DetectWidget
 
@@ -71,7 +92,7 @@ def test_a_pixel_size_is_typed_in_where_the_file_has_none(viewer, lattice, show_
     other = viewer.add_image(np.zeros((50, 50)), name="other", scale=(3, 3), units=("nm", "nm"))
     form = show_widget(DetectWidget).form
     form.image.setCurrentText("plain")
-    assert form.pixel_size.text() == "not known"
+    assert form.pixel_size.text() == "↔ not known"
     form.pixel_size.setValue(0.02)
     for layer in (image, atoms):
         assert np.allclose(layer.scale, 0.02) and np.allclose(layer.translate, (0.2, 0.4))

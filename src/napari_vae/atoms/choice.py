@@ -62,7 +62,9 @@ class Choice:
         rival = self.rivals[0]
         if rival.hypothesis.sign != self.hypothesis.sign:
             other = _CONTRAST[rival.hypothesis.sign]
-            return f"Atoms may be {other} here: if the marks sit between the atoms, choose the other Contrast."
+            return (
+                f"Atoms may be {other} here: if the marks sit between the atoms, choose the other Contrast (polarity)."
+            )
         more = rival.number > 1
         control = "lower the Threshold" if more else "raise the Threshold"
         if abs(np.log(rival.apart)) > np.log(FIXED.hypothesis_apart):
@@ -73,7 +75,7 @@ class Choice:
 
 
 _CONTRAST = {1: "bright", -1: "dark"}
-_NOTHING = "Nothing here looks clearly like atoms: if there are some, set Spacing to their distance in pixels."
+_NOTHING = "Nothing here looks clearly like atoms: if there are some, set Spacing to their distance."
 
 
 def choose(frames: Sequence[Mended], asked: Options) -> Choice:

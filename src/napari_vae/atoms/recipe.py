@@ -92,7 +92,7 @@ class Options:
                 "none": "nothing",
                 "plane": "a plane",
                 "rows": "plane and rows",
-                "smooth": "smooth",
+                "smooth": "all that varies slowly",
             },
         ),
     ] = "auto"

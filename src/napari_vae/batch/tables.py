@@ -80,8 +80,8 @@ class Detect(Tables):
         facts |= {"tracks": int(atoms["track"].nunique())} if "track" in atoms else {}
         remarks = passed_channel(image), describe_skipped(atoms), describe_doubt(atoms)
         if atoms.empty:
-            words = "nothing stands out of noise and texture as atoms do; a lower --threshold may help"
-            return Found(said(f"{words} ({table})", *remarks), facts)
+            lower = "" if describe_doubt(atoms) else "; a lower --threshold may help"
+            return Found(said(f"no atoms in {table}{lower}", *remarks), facts)
         words = f"{len(atoms)} atoms in {table}: {describe_detection(atoms, image)}"
         weak = "" if self.detection.get("weak") else WEAK * weak_columns_show(note_weak(atoms, first_channel(image)))
         return Found(said(words, *remarks, weak), facts)

@@ -9,7 +9,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QWidget
 
-from ...layers.identity import is_copy
+from ...layers.identity import is_copy, ours
 from .panel import make_narrow
 
 LABEL = "label"  # the column that is chosen by itself, and made where there is none
@@ -35,6 +35,7 @@ class LayerBox(QComboBox):
         super().__init__(parent)
         self._viewer, self._accepts, self._extra = viewer, accepts, extra
         self._layers: list[Any] = []
+        self._by_hand = False
         make_narrow(self)
         follow_layers(viewer, self._refresh)
         self.currentIndexChanged.connect(self._on_index_changed)
@@ -60,10 +61,11 @@ class LayerBox(QComboBox):
             self.addItems([layer.name for layer in self._layers] + ([self._extra] if self._extra else []))
             if extra_chosen:
                 self.setCurrentIndex(len(self._layers))
-            elif before in self._layers:
+            elif before in self._layers and not self._beneath(before):
                 self.setCurrentIndex(self._layers.index(before))
             else:
                 self.setCurrentIndex(self._first())
+                self._by_hand = False
         if self.layer() != before:
             self.layer_changed.emit()
 
@@ -72,7 +74,13 @@ class LayerBox(QComboBox):
         originals = (index for index, layer in enumerate(self._layers) if not is_copy(layer))
         return next(originals, 0 if self.count() else -1)
 
+    def _beneath(self, layer: Any) -> bool:
+        """Whether a layer, which nobody has chosen, lies under another image of its file: the first is the topmost."""
+        path = ours(layer).get("path")
+        return not self._by_hand and path is not None and path == ours(self._layers[self._first()]).get("path")
+
     def _on_index_changed(self, index: int) -> None:
+        self._by_hand = True
         self.layer_changed.emit()
 
 

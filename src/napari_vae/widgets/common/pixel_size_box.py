@@ -57,7 +57,8 @@ class PixelSizeBox(InUnitBox):
     def __init__(self, viewer: Any, axis: int = 1, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._axis = viewer, axis
-        self.setSpecialValueText("not known")
+        self.setPrefix("↔ " if axis else "↕ ")
+        self.setSpecialValueText(f"{self.prefix()}not known")
         self.valueChanged.connect(self._on_value_changed)
 
     def follow(self, layer: Any | None) -> None:

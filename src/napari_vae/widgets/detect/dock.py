@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 
 CRYSTAL = "Lattice, strain, vacancies and intensities of the atoms found; a first look does not need it"
-NOTHING = "No atoms were found; move the threshold to the left or choose the other contrast."
-NOTHING_INSIDE = "No atoms were found inside the region; move the threshold to the left or draw it elsewhere."
+LOWER = "Move the threshold to the left or choose the other contrast."
+LOWER_INSIDE = "Move the threshold to the left or draw the region elsewhere."
+EDIT = "Edit them by hand if you like, then open Train VAE."
 WEAK = "Weak columns show between them: press Find weak atoms to have these too."
 UNDO = "Bring the atoms back as they were before the last detection; once more for the one before it"
 
@@ -103,6 +104,7 @@ class DetectWidget(Dock):
     def _connect(self) -> None:
         self.form.changed.connect(self._on_form_changed)
         self.form.redrawn.connect(self._timer.start)
+        self.form.image.layer_changed.connect(self._on_image_changed)
         self.form.threshold_changed.connect(self._show_preview)
         self.form.preview.toggled.connect(self._on_preview_toggled)
         self._viewer.dims.events.current_step.connect(self._on_frame_changed)
@@ -120,6 +122,10 @@ class DetectWidget(Dock):
         self._candidates = None
         self.preview.hide()
         self._timer.start()
+
+    def _on_image_changed(self) -> None:
+        if not self.job.running:
+            self.progress.say("")  # it was about another image
 
     def _on_frame_changed(self, event: Any = None) -> None:
         if isalive(self) and self.form.image.layer() is not None and self.form.image.layer().ndim == 3:
@@ -147,6 +153,7 @@ class DetectWidget(Dock):
             return
         if self.progress.words.text() == self._complaint:
             self.progress.say("")
+        self.form.show_count("looking …")
         self.preview_job.start(candidate_steps, _on_frame(request, self.form.frame_in_view()))
 
     def _on_candidates(self, candidates: Candidates) -> None:
@@ -157,6 +164,8 @@ class DetectWidget(Dock):
         self._show_preview()
 
     def _on_preview_ended(self) -> None:
+        if self._candidates is None:
+            self.form.show_count(None)
         if self._stale:
             self._stale = False
             self._timer.start()
@@ -179,11 +188,12 @@ class DetectWidget(Dock):
     def _on_atoms(self, atoms: pd.DataFrame) -> None:
         from ...atoms.weak import weak_columns_show
 
-        request, image = self._request, self._image
+        request, image, doubt = self._request, self._image, atoms.attrs[KEY]["doubt"]
         request = replace(request, placement=placement_now(request.placement, image, self._viewer))
         if not len(atoms):
-            sentence = NOTHING_INSIDE if request.region is not None else NOTHING
-            self.progress.refuse(" ".join(filter(None, [sentence, atoms.attrs[KEY]["doubt"]])))
+            inside, advice = (" inside the region", LOWER_INSIDE) if request.region is not None else ("", LOWER)
+            why = advice if request.threshold is not None else doubt or advice
+            self.progress.refuse(f"No atoms were found{inside}. {why}")
             return
         frames = frozenset(atoms["frame"]) if self.job.stopping else _frames(request)
         scope = Scope(frames, request.region)
@@ -196,8 +206,7 @@ class DetectWidget(Dock):
         contrast = settings_of(Options)["polarity"].choices[atoms.attrs[KEY]["polarity"]]
         weak = weak_columns_show(atoms)
         self.weak_button.setVisible(weak)
-        then = remark or (WEAK if weak else "Edit them by hand if you like, then open Train VAE.")
-        remarks = describe_skipped(atoms), atoms.attrs[KEY]["doubt"], then
+        remarks = describe_skipped(atoms), doubt, remark or WEAK * weak or EDIT * (not doubt)
         self.progress.say(" ".join(filter(None, [f"{count} atoms{where}, {contrast}.", *remarks])))
 
     def undo(self) -> None:

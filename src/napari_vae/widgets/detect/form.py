@@ -123,8 +123,8 @@ class DetectForm(Form):
         self.spacing.show_estimate(candidates.spacing)
         self.threshold.show_scores(candidates.atoms["score"], candidates.threshold)
 
-    def show_count(self, n: int | None) -> None:
-        """Say how many atoms the threshold leaves on the frame in view."""
+    def show_count(self, n: int | str | None) -> None:
+        """Say how many atoms the threshold leaves on the frame in view, or that this is not known yet."""
         self.preview.setText(MARK if n is None else f"{MARK}: {n}")
 
     def _method(self) -> str:
