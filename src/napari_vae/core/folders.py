@@ -29,6 +29,8 @@ from .errors import InputError, ReadError
 LONGEST = 24  # characters of a name that are kept in the one beside it
 PAUSES = (0.02, 0.1, 0.3, 0.6)  # seconds between attempts to move what another program looks at
 ATTEMPTS = 50  # to take the place of a folder while others do
+NO_STAMP = (0, 0, 0)
+LOOKS, BETWEEN = 20, 0.01  # times, and seconds between them, that a folder is looked for which others may be moving
 ABANDONED = 86400.0  # seconds after which nobody writes on what is not complete
 OLD = "-old"
 PART = re.compile(r"\..+-[0-9a-f]{6}\.part")
@@ -116,8 +118,11 @@ def check_replaceable(target: str | PathLike[str], marker: str) -> None:
     InputError
         If `target` holds something else.
     """
-    if not holds(target, marker) and _is_used(Path(target)) and not holds(target, marker):  # others may replace it now
-        raise InputError(f"{target} holds other files; choose a new or empty folder.")
+    for _ in range(LOOKS):  # others may replace it now
+        if holds(target, marker) or not _is_used(Path(target)):
+            return
+        time.sleep(BETWEEN)
+    raise InputError(f"{target} holds other files; choose a new or empty folder.")
 
 
 def _is_used(target: Path) -> bool:
@@ -142,12 +147,26 @@ def open_folder(folder: str | PathLike[str], marker: str, otherwise: str) -> Ite
     path = user_path(folder)
     if not holds(path, marker):
         raise ReadError(f"{path} {otherwise}")
-    before = stamp(path / marker)
-    try:
-        yield path
-    finally:
-        if stamp(path / marker) != before:
-            raise ReadError(f"{path} was written anew while it was read; open it again.")
+    anew = f"{path} was written anew while it was read; open it again."
+    with _held(path / marker):
+        before = stamp(path / marker)
+        if before == NO_STAMP:
+            raise ReadError(anew)
+        try:
+            yield path
+        finally:
+            if stamp(path / marker) != before:
+                raise ReadError(anew)
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Keep a file open, so that no new one gets its number; on Windows numbers are not used again so soon."""
+    with contextlib.ExitStack() as stack:
+        if os.name != "nt":
+            with contextlib.suppress(OSError):
+                stack.enter_context(path.open("rb"))
+        yield
 
 
 def stamp(path: Path) -> tuple[int, int, int]:
@@ -155,7 +174,7 @@ def stamp(path: Path) -> tuple[int, int, int]:
     try:
         known = path.stat()
     except OSError:
-        return (0, 0, 0)
+        return NO_STAMP
     return known.st_ino, known.st_size, known.st_mtime_ns
 
 
@@ -169,15 +188,25 @@ def recover(target: Path) -> None:
     with contextlib.suppress(OSError):
         found = [path for path in target.parent.iterdir() if left.fullmatch(path.name) and path.is_dir()]
         olds = sorted((path for path in found if path.name.endswith(OLD)), key=_written, reverse=True)
-        for path in [*(old.with_name(old.name.removesuffix(OLD)) for old in olds), *olds]:
-            if not target.exists():  # the new one is complete when the old one has gone
-                with contextlib.suppress(OSError):
-                    move(path, target)
+        if olds and _stays_away(target):
+            for path in [*(old.with_name(old.name.removesuffix(OLD)) for old in olds), *olds]:
+                if not target.exists():  # the new one is complete when the old one has gone
+                    with contextlib.suppress(OSError):
+                        move(path, target)
         for old in olds:
             _bring_over(old, target)
         for path in found:
             if path not in olds and _abandoned(path):
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _stays_away(target: Path) -> bool:
+    """Whether there is none, longer than a program that lives takes from moving the old one to moving the new one."""
+    for _ in range(LOOKS):
+        if target.exists():
+            return False
+        time.sleep(BETWEEN)
+    return True
 
 
 def _linked(target: Path) -> Path:
@@ -250,10 +279,10 @@ def _take_place(new: Path, target: Path) -> None:
     old = new.with_name(new.name + OLD)
     for attempt in range(ATTEMPTS):
         _bring_over(old, target)  # of which another program has taken the place meanwhile
-        if target.exists():
-            with contextlib.suppress(FileNotFoundError):
-                move(target, old)
         try:
+            if target.exists():
+                with contextlib.suppress(FileNotFoundError):
+                    move(target, old)
             move(new, target)
             break
         except OSError as error:
