@@ -205,7 +205,15 @@ def test_a_folder_behind_a_link_is_replaced_where_it_lies(tmp_path):
     assert [path.name for path in (tmp_path / "disk").iterdir()] == ["there"]
 
 
-def test_what_somebody_put_into_a_result_outlives_the_result(tmp_path):
+@pytest.mark.parametrize("links", [True, False])
+def test_what_somebody_put_into_a_result_outlives_the_result(tmp_path, monkeypatch, links):
+    """On a disk without links too."""
+    if not links:
+
+        def refuse(path, target):
+            raise OSError(errno.EPERM, "Operation not permitted", str(path), None, str(target))
+
+        monkeypatch.setattr(os, "link", refuse)
     target = tmp_path / "result"
     for names in (["run.json", "table.csv", "windows.csv"], ["run.json", "table.csv"]):
         with replace_folder(target, "run.json") as new:
@@ -217,6 +225,38 @@ def test_what_somebody_put_into_a_result_outlives_the_result(tmp_path):
             (target / "figures" / "one.png").write_text("mine")
     assert {path.name for path in target.iterdir()} == {"run.json", "table.csv", "notes.txt", "figures"}
     assert (target / "notes.txt").read_text() == (target / "figures" / "one.png").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+
+def test_what_comes_over_from_an_old_result_replaces_nothing(tmp_path, monkeypatch):
+    """Another program may put a file there, or take the place of the folder, between looking and moving."""
+    target, old, link = tmp_path / "result", tmp_path / ".result-00000000-old", os.link
+    for folder, text in ((target, "new"), (old, "old")):
+        folder.mkdir()
+        (folder / "run.json").write_text(text)
+    (old / "notes.txt").write_text("old")
+
+    def link_later(path, to):
+        (target / "notes.txt").write_text("new")
+        link(path, to)
+
+    monkeypatch.setattr(os, "link", link_later)
+    recover(target)
+    assert {path.name: path.read_text() for path in target.iterdir()} == {"run.json": "new", "notes.txt": "new"}
+
+    def move_away(path, to):
+        target.rename(tmp_path / "away")
+        link(path, to)
+
+    (target / "notes.txt").unlink()
+    old.mkdir()
+    (old / "notes.txt").write_text("old")
+    monkeypatch.setattr(os, "link", move_away)
+    recover(target)
+    (tmp_path / "away").rename(target)
+    monkeypatch.undo()
+    recover(target)
+    assert {path.name: path.read_text() for path in target.iterdir()} == {"run.json": "new", "notes.txt": "old"}
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
 
 

@@ -228,15 +228,29 @@ def _written(path: Path) -> float:
 
 
 def _bring_over(old: Path, target: Path) -> None:
-    """Move what somebody put into the old folder into the new one, and remove the old one; others may do the same."""
-    if target.is_dir() and old.is_dir():
-        ours = {name for marker, names in NOT_ALWAYS.items() if (target / marker).is_file() for name in names}
-        with contextlib.suppress(FileNotFoundError):
-            for path in list(old.iterdir()):
-                if path.name not in ours and not (target / path.name).exists():
-                    with contextlib.suppress(FileNotFoundError):
-                        move(path, target / path.name)
+    """Move what somebody put into the old folder into the new one, and remove the old one; others may do the same.
+
+    Where one of the two is just being moved, the old one is left to whoever comes next.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        there = {path.name for path in target.iterdir()}
+        ours = {name for marker, names in NOT_ALWAYS.items() if marker in there for name in names}
+        for path in [path for path in old.iterdir() if path.name not in there | ours]:
+            _add(path, target / path.name)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _add(path: Path, target: Path) -> None:
+    """Move a file or folder to where nothing is, also when others put something there in this moment."""
+    try:
+        os.link(path, target)  # which replaces nothing
+        path.unlink()
+    except FileNotFoundError:
+        raise
+    except FileExistsError:
+        pass
+    except OSError:  # a folder, which replaces none that holds anything, or a disk without links
+        move(path, target)
 
 
 @contextmanager
@@ -278,8 +292,8 @@ def _take_place(new: Path, target: Path) -> None:
     """Put a complete folder in its place, while others may do the same, or finish this."""
     old = new.with_name(new.name + OLD)
     for attempt in range(ATTEMPTS):
-        _bring_over(old, target)  # of which another program has taken the place meanwhile
         try:
+            _bring_over(old, target)  # of which another program has taken the place meanwhile
             if target.exists():
                 with contextlib.suppress(FileNotFoundError):
                     move(target, old)
@@ -290,7 +304,7 @@ def _take_place(new: Path, target: Path) -> None:
                 break  # another program has finished this
             if attempt == ATTEMPTS - 1 or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-    _bring_over(old, target)
+    recover(target)  # which brings over what is in the old ones
 
 
 def remove_folder(target: Path) -> None:
