@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.errors import ReadError
 from .calibration import Calibration, calibrate
-from .dataset import Dataset, array_axes, fits
+from .dataset import Dataset, array_axes, fits, no_image
 
 #: What the axes of an image or a movie may be in a Panta Rhei file.
 IMAGES = {None, "ScanX", "ScanY", "CameraX", "CameraY", "Index"}
@@ -54,7 +54,7 @@ def prz_datasets(path: Path) -> list[Dataset]:
         acquisition = {} if said is None else json.loads(str(member(path, archive, said).load()))[0]
     axes, kinds = array_axes(shape), set(acquisition.get("content.types") or ())
     if axes is None or dtype.kind not in "iufcb" or not kinds <= IMAGES:
-        raise ReadError(f"{path.name} holds no image, only other data such as spectra; choose another file.")
+        raise no_image(path)
     steps = (acquisition.get("device.calib") or [])[:2][::-1]  # of rows and columns
     calibration = Calibration()
     if len(steps) == 2 and all(steps):

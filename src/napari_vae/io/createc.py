@@ -2,6 +2,7 @@
 
 ``[Parameter]`` keeps 16-bit integers, ``[Paramet32]`` 32-bit floats, ``[Paramco32]`` the same compressed. Each begins
 with one number that means nothing.
+The package createc reads no integers, unpacks without a bound, and has not been released since 2021.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from ..core.errors import ReadError
 from .calibration import calibrate
-from .dataset import Dataset, fits
+from .dataset import Dataset, damaged, fits
 from .pictures import raw_datasets
 
 VERSIONS = {b"[Parameter]": "<i2", b"[Paramet32]": "<f4", b"[Paramco32]": "<f4"}
@@ -46,7 +47,7 @@ def _scan(path: Path, version: bytes, header: bytes) -> list[Dataset]:
     numbers = numbers[: numbers.size // dtype.itemsize * dtype.itemsize].view(dtype)[1:]
     count = min(int(words.get("Channels", 1)), numbers.size // size)
     if count < 1:
-        raise ReadError(f"{path.name} is cut short; copy or export it again from its source.")
+        raise damaged(path)
     calibration = calibrate([_extent(words, axis) / n for axis, n in (("y", rows), ("x", columns))], ("Å", "Å"))
     metadata = {"intensity_unit": "DAC", "acquisition": words}
     return [

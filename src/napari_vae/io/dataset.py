@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -102,6 +103,38 @@ def fits(nbytes: int, path: Path, small: int = SMALL, stored: int | None = None)
             f"{path.name} claims to unpack to {nbytes / 2**30:.1f} GiB, which so small a file does not hold; copy it "
             "again from its source."
         )
+
+
+def damaged(path: Path) -> ReadError:
+    """What to say of a file that is shorter than it claims, or contradicts itself."""
+    return ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.")
+
+
+def no_image(path: Path) -> ReadError:
+    """What to say of a file of a known format without an image."""
+    return ReadError(f"{path.name} holds no image, only other data such as spectra; choose another file.")
+
+
+def pixels_at(
+    path: Path, offset: int, dtype: Any, shape: tuple[int, ...], *, upwards: bool = False, backward: bool = False
+) -> Callable[[], Any]:
+    """What reads the pixels that begin at a byte of a file, and gives the image upright.
+
+    `upwards` if the lowest row comes first in the file, `backward` if the last pixel of each row does.
+
+    Raises
+    ------
+    ReadError
+        If they are none, or more than the file holds.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if min(shape) < 1 or offset < 0 or offset + size > path.stat().st_size:
+        raise damaged(path)
+    return partial(_read_pixels, path, offset, dtype, shape, -1 if upwards else 1, -1 if backward else 1)
+
+
+def _read_pixels(path: Path, offset: int, dtype: Any, shape: tuple[int, ...], down: int, right: int) -> Any:
+    return np.fromfile(path, dtype, math.prod(shape), offset=offset).reshape(shape)[..., ::down, ::right]
 
 
 def lazy_frames(read: Callable[[int], Any], shape: tuple[int, ...], dtype: Any, path: Path) -> Any:

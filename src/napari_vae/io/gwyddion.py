@@ -2,13 +2,13 @@
 
 The layouts are those of the user guide of Gwyddion, chapter “Specification of file formats”. All lengths are in the
 base unit: a prefix in the name of the unit, which version 1 wrote, says nothing.
+gwyfile reads version 2 only, copies all content for every level, and goes as deep as a file says.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.errors import ReadError
 from .calibration import NANOMETRES, Calibration, calibrate, clean_unit
-from .dataset import Dataset
+from .dataset import Dataset, damaged, no_image, pixels_at
 
 GSF, HEADER_BYTES = b"Gwyddion Simple Field 1.0\n", 1 << 16
 NUMBERS = {"b": "?", "c": "B", "i": "i", "q": "q", "d": "d", "f": "f"}
@@ -65,7 +65,7 @@ def gwy_datasets(path: Path) -> list[Dataset]:
             extent = field.get("yreal", 0), field.get("xreal", 0)
             datasets.append(_field(path, str(name), field["data"], shape, extent, unit, intensity))
     if not datasets:
-        raise ReadError(f"{path.name} holds no image, only other data such as spectra; choose another file.")
+        raise no_image(path)
     return datasets
 
 
@@ -73,22 +73,18 @@ def _field(
     path: Path, name: str, array: _Array, shape: tuple[int, int], extent: tuple[Any, Any], unit: str, intensity: Any
 ) -> Dataset:
     """The dataset of a field that covers `extent` in the base unit."""
-    missing = array.offset + array.size * np.dtype(array.dtype).itemsize - path.stat().st_size
-    if min(shape) < 1 or array.size != shape[0] * shape[1] or missing > 0:
-        raise ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.")
+    if array.size != shape[0] * shape[1]:
+        raise damaged(path)
+    load = pixels_at(path, array.offset, array.dtype, shape)
     named = clean_unit(unit)
     named = "m" if named.replace("µ", "u").lower() in NANOMETRES else named
     steps = [float(length) / pixels for length, pixels in zip(extent, shape, strict=True)]
     calibration = calibrate(steps, (named, named)) if named else Calibration()
-    return Dataset(name, "YX", shape, partial(_load, path, array, shape), calibration, {"intensity_unit": intensity})
+    return Dataset(name, "YX", shape, load, calibration, {"intensity_unit": intensity})
 
 
 def _unit(item: Any) -> str:
     return str(item.get("unitstr", "")) if isinstance(item, dict) else ""
-
-
-def _load(path: Path, array: _Array, shape: tuple[int, int]) -> Any:
-    return np.fromfile(path, array.dtype, array.size, offset=array.offset).reshape(shape)
 
 
 class _Reader:

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 from ..core.errors import ReadError
 from .calibration import Calibration, calibrate
-from .dataset import Dataset, array_axes, fits
-from .hdf5_arrays import claimed_bytes, load_dataset
+from .dataset import Dataset, array_axes, fits, no_image
+from .hdf5_arrays import as_text, claimed_bytes, load_dataset
 from .nexus import nexus_datasets
 from .nion import hdf5_nion
 from .vendors import missing_extra, vendor_datasets
@@ -50,7 +50,7 @@ def hdf5_datasets(path: Path) -> list[Dataset]:
     if datasets is None:
         return vendor_datasets(path)
     if not datasets:
-        raise ReadError(f"{path.name} holds no image, only other data such as spectra; choose another file.")
+        raise no_image(path)
     return datasets
 
 
@@ -80,7 +80,7 @@ def _digital_micrograph(path: Path, file: Any) -> list[Dataset]:
     for number, key in enumerate(file["ImageList"]):
         image = file["ImageList"][key]
         pixels, tags = image["ImageData/Data"], image.get("ImageTags/Meta Data")
-        kind = "" if tags is None else _text(tags.attrs.get("Format", "")) + _text(tags.attrs.get("Signal", ""))
+        kind = "" if tags is None else as_text(tags.attrs.get("Format", "")) + as_text(tags.attrs.get("Signal", ""))
         if number in thumbnails or pixels.ndim not in (2, 3) or any(word in kind for word in ("Spectrum", "EELS")):
             continue
         steps = image["ImageData/Calibrations/Dimension"]
@@ -88,7 +88,7 @@ def _digital_micrograph(path: Path, file: Any) -> list[Dataset]:
         calibration = calibrate(
             [axis.get("Scale") for axis in (rows, columns)], [axis.get("Units") for axis in (rows, columns)]
         )
-        name = _text(image.attrs.get("Name", "")) or f"image {number}"
+        name = as_text(image.attrs.get("Name", "")) or f"image {number}"
         load = partial(load_dataset, path, pixels.name)
         datasets.append(Dataset(name, "TYX"[-pixels.ndim :], pixels.shape, load, calibration))
     return datasets
@@ -109,7 +109,3 @@ def _plain(path: Path, file: Any) -> list[Dataset]:
     return sorted(
         datasets, key=lambda dataset: [int(n) if n.isdigit() else n for n in re.split(r"(\d+)", dataset.name)]
     )
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.errors import ReadError
 from . import hdf5_probe
-from .dataset import is_large, lazy_frames
+from .dataset import damaged, is_large, lazy_frames
 
 SECONDS = 20.0  # long enough for thousands of arrays on a slow disk
 
@@ -30,16 +30,17 @@ def claimed_bytes(path: Path) -> int:
             command, capture_output=True, text=True, timeout=SECONDS, creationflags=hidden, check=False
         )
     except subprocess.TimeoutExpired:
-        raise _damaged(path) from None
+        raise damaged(path) from None
     if done.stdout.strip() == hdf5_probe.ELSEWHERE:
         raise ReadError(f"{path.name} refers to other files, which are not opened; export its image as TIFF.")
     if done.returncode or not done.stdout.strip().isdigit():
-        raise _damaged(path)
+        raise damaged(path)
     return int(done.stdout)
 
 
-def _damaged(path: Path) -> ReadError:
-    return ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.")
+def as_text(value: Any) -> str:
+    """An attribute in words, which some programs write as bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def load_dataset(path: Path, name: str) -> Any:

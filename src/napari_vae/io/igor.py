@@ -1,13 +1,12 @@
 """Igor binary waves of version 5 (``.ibw``), as atomic force microscopes of Asylum Research write them.
 
 The layout is that of WaveMetrics' Technical Note 3. Earlier versions keep only curves.
+igor2 reads all layers at once, and runs the names of the last ones together (“PhaseRetracerace”).
 """
 
 from __future__ import annotations
 
-import math
 import struct
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from ..core.errors import ReadError
 from .calibration import calibrate
-from .dataset import Dataset
+from .dataset import Dataset, pixels_at
 
 VERSION, HEADER_BYTES = 5, 384
 COMPLEX, UNSIGNED, NUMBERS = 1, 0x40, {2: "f4", 4: "f8", 8: "i1", 0x10: "i2", 0x20: "i4"}
@@ -42,20 +41,24 @@ def ibw_datasets(path: Path) -> list[Dataset]:
         raise ReadError(f"{path.name} holds no image, only other data such as curves; choose another file.")
     dtype = _dtype(kind, order)
     shape = (layers, rows, columns) if layers else (rows, columns)
-    if HEADER_BYTES + math.prod(shape) * dtype.itemsize > path.stat().st_size:
-        raise ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.")
+    load = pixels_at(path, HEADER_BYTES, dtype, shape, upwards=True)
     step_x, step_y = struct.unpack_from(f"{order}2d", header, STEPS)
     unit_x, unit_y = (_text(header[UNITS + 4 * axis :][:4]) for axis in (0, 1))
     calibration = calibrate((step_y, step_x), (unit_y, unit_x))
     if layers and any(names):
         named = [*names, *[""] * layers][:layers]
-        loads = (partial(_load, path, dtype, (rows, columns), layer) for layer in range(layers))
+        size = rows * columns * dtype.itemsize
         return [
-            Dataset(name or f"image {layer}", "YX", (rows, columns), load, calibration)
-            for layer, (name, load) in enumerate(zip(named, loads, strict=True))
+            Dataset(
+                name or f"image {layer}",
+                "YX",
+                (rows, columns),
+                pixels_at(path, HEADER_BYTES + layer * size, dtype, (rows, columns), upwards=True),
+                calibration,
+            )
+            for layer, name in enumerate(named)
         ]
     metadata = {"intensity_unit": _text(header[DATA_UNIT:][:4])}
-    load = partial(_load, path, dtype, shape, 0)
     return [Dataset(path.stem, "TYX"[-len(shape) :], shape, load, calibration, metadata)]
 
 
@@ -75,9 +78,3 @@ def _labels(file: Any, place: int, length: int) -> list[str]:
 
 def _text(content: bytes) -> str:
     return content.partition(b"\0")[0].decode("utf-8", "replace")
-
-
-def _load(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], layer: int) -> Any:
-    size = math.prod(shape)
-    numbers = np.fromfile(path, dtype, size, offset=HEADER_BYTES + layer * size * dtype.itemsize)
-    return numbers.reshape(shape)[..., ::-1, :]

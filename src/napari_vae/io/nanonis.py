@@ -5,15 +5,11 @@ The layout is that of the Nanonis SPM control system: values in SI units, lines 
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ..core.errors import ReadError
 from .calibration import calibrate
-from .dataset import Dataset
+from .dataset import Dataset, pixels_at
 
 END = b":SCANIT_END:"
 START = b"\x1a\x04"  # of the pixels
@@ -33,7 +29,8 @@ def sxm_datasets(path: Path) -> list[Dataset]:
         (f"{name.replace('_', ' ')}{way}", unit, number)
         for number, (name, unit, way) in enumerate(_channels(header["DATA_INFO"]))
     ]
-    missing = start + len(channels) * rows * columns * 4 - path.stat().st_size
+    size = rows * columns * 4
+    missing = start + len(channels) * size - path.stat().st_size
     if missing > 0:
         raise ReadError(f"{path.name} is cut short by {missing} bytes; copy or export it again from its source.")
     width, height = (float(word) for word in header["SCAN_RANGE"].split())
@@ -44,7 +41,9 @@ def sxm_datasets(path: Path) -> list[Dataset]:
             name,
             "YX",
             (rows, columns),
-            partial(_load, path, start + number * rows * columns * 4, (rows, columns), upwards, "backward" in name),
+            pixels_at(
+                path, start + number * size, ">f4", (rows, columns), upwards=upwards, backward="backward" in name
+            ),
             calibration,
             {"intensity_unit": unit, "acquisition": header},
         )
@@ -84,9 +83,3 @@ def _channels(table: str) -> list[tuple[str, str, str]]:
         ways = ("forward", "backward") if both else (channel["Direction"].lower(),)
         channels += [(channel["Name"], channel["Unit"], f" {way}") for way in ways]
     return channels
-
-
-def _load(path: Path, offset: int, shape: tuple[int, int], upwards: bool, backward: bool) -> Any:
-    image = np.fromfile(path, ">f4", shape[0] * shape[1], offset=offset).reshape(shape)
-    image = image[::-1] if upwards else image  # the first line of an upward scan is the lowest
-    return image[:, ::-1] if backward else image

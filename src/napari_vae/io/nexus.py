@@ -10,7 +10,7 @@ import numpy as np
 
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, array_axes
-from .hdf5_arrays import load_dataset
+from .hdf5_arrays import as_text, load_dataset
 
 if TYPE_CHECKING:
     import h5py
@@ -21,11 +21,11 @@ def nexus_datasets(path: Path, file: h5py.File) -> list[Dataset]:
     datasets = []
 
     def visit(name: str, item: Any) -> None:
-        signal: Any = None if hasattr(item, "shape") else item.get(_text(item.attrs.get("signal", "")) or "/")
+        signal: Any = None if hasattr(item, "shape") else item.get(as_text(item.attrs.get("signal", "")) or "/")
         if hasattr(signal, "shape") and signal.dtype.kind in "iufcb" and (axes := array_axes(signal.shape)):
-            title = _text(signal.attrs.get("long_name", "")) or _text(item.attrs["signal"])
+            title = as_text(signal.attrs.get("long_name", "")) or as_text(item.attrs["signal"])
             title = name.rpartition("/")[2] if title in ("data", "signal") else title
-            metadata = {"intensity_unit": _text(signal.attrs.get("units", ""))}
+            metadata = {"intensity_unit": as_text(signal.attrs.get("units", ""))}
             calibration = _calibration(item, signal, axes)
             load = partial(load_dataset, path, signal.name)
             datasets.append(Dataset(title, axes, signal.shape, load, calibration, metadata))
@@ -37,7 +37,7 @@ def nexus_datasets(path: Path, file: h5py.File) -> list[Dataset]:
 
 def _calibration(group: Any, signal: Any, axes: str) -> Calibration:
     """The steps between the first and last value of the axes of rows and columns."""
-    named = [_text(name) for name in np.atleast_1d(group.attrs.get("axes", []))]
+    named = [as_text(name) for name in np.atleast_1d(group.attrs.get("axes", []))]
     steps, units = [], []
     for letter in "YX":
         place = axes.index(letter)
@@ -45,9 +45,5 @@ def _calibration(group: Any, signal: Any, axes: str) -> Calibration:
         if not hasattr(values, "shape") or values.shape != (signal.shape[place],) or values.shape[0] < 2:
             return Calibration()
         steps.append((float(values[-1]) - float(values[0])) / (values.shape[0] - 1))
-        units.append(_text(values.attrs.get("units", "")))
+        units.append(as_text(values.attrs.get("units", "")))
     return calibrate(steps, units)
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.errors import ReadError
 from .calibration import calibrate
-from .dataset import Dataset, is_large, lazy_frames
+from .dataset import Dataset, damaged, is_large, lazy_frames, pixels_at
 
 BLOCK, BLOCK_LAYOUT = b"IMGBLO", "<6xH3I5H2d"  # magic number, offsets, sizes of patterns and scan, pixel size in nm
 MERLIN, MERLIN_BYTES = b"MQ1", 384
@@ -25,9 +25,7 @@ def blo_datasets(path: Path) -> list[Dataset]:
     if not header.startswith(BLOCK) or len(header) < struct.calcsize(BLOCK_LAYOUT):
         raise ReadError(f"{path.name} is no block file; copy or export it again from its source.")
     _, offset, _, _, _, _, columns, rows, _, step_x, step_y = struct.unpack(BLOCK_LAYOUT, header)
-    if min(rows, columns) < 2 or offset + rows * columns > path.stat().st_size:
-        raise ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.")
-    load = partial(np.memmap, path, "u1", "r", offset, (rows, columns))
+    load = pixels_at(path, offset, "u1", (rows, columns))
     return [Dataset("bright field", "YX", (rows, columns), load, calibrate((step_y, step_x), ("nm", "nm")))]
 
 
@@ -41,7 +39,7 @@ def mib_datasets(path: Path) -> list[Dataset]:
     frame = np.dtype([("header", "V1", header), ("data", DEPTHS[words[6]], (rows, columns))])
     count = path.stat().st_size // frame.itemsize
     if min(header, rows, columns) < 2 or count < 1:
-        raise ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.")
+        raise damaged(path)
     shape = (count, rows, columns)
     return [Dataset(path.stem, "TYX", shape, partial(_frames, path, frame, shape))]
 

@@ -1,20 +1,20 @@
 """RHK scans (``.sm4``): pages of 32-bit integers, each with a header that says what they are.
 
 The layout is that of RHK's documentation of version 5 of the format. Objects are lists of (kind, offset, size).
+spym, which reads them too, wants xarray and a library for plots, and makes room for whatever a file claims to hold.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from ..core.errors import ReadError
 from .calibration import calibrate
-from .dataset import Dataset
+from .dataset import Dataset, no_image, pixels_at
 
 MAGIC = "STiMage 005".encode("utf-16-le")
 PAGE_INDEX_HEADER, PAGE_INDEX_ARRAY, PAGE_HEADER, PAGE_DATA, STRINGS = 1, 2, 3, 4, 10
@@ -39,7 +39,7 @@ def sm4_datasets(path: Path) -> list[Dataset]:
         found = [_page_index(file) for _ in range(min(pages, MOST_PAGES))]
         datasets = [_image(path, file, places) for kind, places in found if kind == IMAGE]
     if not datasets:
-        raise ReadError(f"{path.name} holds no image, only other data such as spectra; choose another file.")
+        raise no_image(path)
     return datasets
 
 
@@ -65,16 +65,14 @@ def _image(path: Path, file: BinaryIO, places: dict[int, int]) -> Dataset:
     (objects,) = _numbers(file, "<I")
     file.seek(64, 1)
     words = _texts(file, _objects(file, objects).get(STRINGS, 0), texts)
-    missing = places[PAGE_DATA] + 4 * rows * columns - path.stat().st_size
-    if min(rows, columns) < 1 or missing > 0:
-        raise ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.")
     unit_x, unit_y, intensity = words[UNITS]
-    load = partial(_load, path, places[PAGE_DATA], (rows, columns), (step_y, step_x), (factor, offset))
+    # upright, whichever way it was scanned
+    stored = pixels_at(path, places[PAGE_DATA], "<i4", (rows, columns), upwards=step_y > 0, backward=step_x < 0)
     return Dataset(
         f"{words[LABEL]}{SCANS.get(scan, '')}",
         "YX",
         (rows, columns),
-        load,
+        partial(_scaled, stored, factor, offset),
         calibrate((step_y, step_x), (unit_y, unit_x)),
         {"intensity_unit": intensity},
     )
@@ -90,13 +88,8 @@ def _texts(file: BinaryIO, offset: int, count: int) -> list[str]:
     return texts
 
 
-def _load(
-    path: Path, place: int, shape: tuple[int, int], steps: tuple[float, float], scale: tuple[float, float]
-) -> Any:
-    """Intensities with the scanned area upright, whichever way it was scanned."""
-    image = np.fromfile(path, "<i4", shape[0] * shape[1], offset=place).reshape(shape) * scale[0] + scale[1]
-    image = image[::-1] if steps[0] > 0 else image
-    return image[:, ::-1] if steps[1] < 0 else image
+def _scaled(stored: Callable[[], Any], factor: float, offset: float) -> Any:
+    return stored() * factor + offset
 
 
 def _numbers(file: BinaryIO, layout: str) -> tuple[Any, ...]:

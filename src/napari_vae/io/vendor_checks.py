@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from ..core.errors import ReadError
+from .dataset import damaged
 from .regular import regular_file
 
 SIMPLE = {2: 2, 3: 4, 4: 2, 5: 4, 6: 4, 7: 8, 8: 1, 9: 1, 10: 1, 11: 8, 12: 8}  # bytes of a number of DigitalMicrograph
@@ -38,7 +38,7 @@ def check_file(path: Path) -> str:
             with path.open("rb") as file:
                 order = check[path.suffix.lower()](file, path) or order
     except _DamagedError:
-        raise ReadError(f"{path.name} is cut short or damaged; copy or export it again from its source.") from None
+        raise damaged(path) from None
     except (struct.error, OverflowError, OSError):
         pass  # it ends too early, which its reader will find too
     return order

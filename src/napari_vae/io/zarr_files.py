@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.errors import ReadError
 from .calibration import Calibration, calibrate
-from .dataset import Dataset, array_axes, fits, is_large, lazy_frames
+from .dataset import Dataset, array_axes, fits, is_large, lazy_frames, no_image
 from .json_files import MOST_BYTES
 from .regular import regular_file
 from .vendors import missing_extra, signal_dataset
@@ -54,7 +54,7 @@ def zspy_datasets(path: Path) -> list[Dataset]:
             read = {"data": _load(path, name), "axes": axes, "metadata": metadata}
             datasets.append(signal_dataset(read, len(datasets)))
     if not any(datasets):
-        raise ReadError(f"{path.name} holds no image, only other data such as spectra; choose another file.")
+        raise no_image(path)
     return [dataset for dataset in datasets if dataset]
 
 
