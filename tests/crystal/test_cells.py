@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 
 import napari_vae as nv
-from napari_vae.crystal import Lattice, measure_grains, measure_lattice
+from napari_vae.crystal import Lattice, find_vacancies, measure_displacements, measure_grains, measure_lattice
 from napari_vae.crystal.lattice import reduced
 
 SIZE = 500.0  # px
@@ -78,6 +78,22 @@ def test_cells_of_many_sites(n, missing, false):
     assert is_lattice(measure_lattice(atoms), vectors)
     found = nv.assign_sublattices(atoms, by="position")["sublattice"].to_numpy()[: kept.sum()]
     assert agreement(found, site[kept]) > 0.99
+
+
+def test_of_many_sites_the_nearest_atom_of_another_site_is_no_fellow():
+    """A bent scan leads a vector astray by less than half of the nearest distance, and by more to any other site."""
+    rng = np.random.default_rng(0)
+    vectors, sites = many_sites(9, rng)
+    points, _, _ = filled(vectors, sites)
+    bent = points + 6 * np.sin(3 * points[:, ::-1] / SIZE)
+    kept, atoms = disturbed(bent, rng, missing=0.1, false=0.1)
+    lattice = measure_lattice(atoms)
+    assert is_lattice(lattice, vectors, 0.02)
+    assert lattice.residual < 0.2 * lattice.spacing
+    assert measure_displacements(atoms)[["displacement_y", "displacement_x"]].std().max() < 1.2
+    missing, found = bent[~kept], find_vacancies(atoms)[["y", "x"]].to_numpy()
+    assert len(found) > 0.5 * len(missing)
+    assert np.mean([np.linalg.norm(missing - one, axis=1).min() < 3 for one in found]) > 0.9
 
 
 def test_ordered_vacancies_make_a_larger_cell():

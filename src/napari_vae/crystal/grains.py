@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.errors import InputError
-from .neighbours import lattice_shell, nearest_within
-from .translations import AS_OFTEN, NO_LATTICE, REACH, primitive_vectors, spread
+from .neighbours import REACH, lattice_shell, nearest_within, spread
+from .translations import AS_OFTEN, NO_LATTICE, primitive_vectors
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

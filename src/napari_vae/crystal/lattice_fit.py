@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.errors import InputError
-from .neighbours import nearest_within
+from .neighbours import REACH, nearest_within, spread
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -46,7 +46,7 @@ def fit_lattice(apart: Array, rough: Array) -> tuple[Array, Array, float, int]:
     return vectors, _variances(design, left, where), float(np.sqrt((off**2).mean())), len(off)
 
 
-def joined_places(apart: Array, vectors: Array, reach: float = np.inf) -> tuple[Ints, Ints]:
+def joined_places(apart: Array, vectors: Array) -> tuple[Ints, Ints]:
     """Whole-numbered places (N, 2) of the atoms along the vectors, and the number (N,) of the patch they are joined in.
 
     They are joined from neighbour to neighbour, also along the diagonals, so that slow distortion does no harm and few
@@ -54,7 +54,7 @@ def joined_places(apart: Array, vectors: Array, reach: float = np.inf) -> tuple[
     """
     from scipy.spatial import cKDTree
 
-    reach = min(reach, _REACH * float(np.linalg.norm(vectors, axis=1).min()))
+    reach = min(REACH * spread(apart), _REACH * float(np.linalg.norm(vectors, axis=1).min()))
     a, b = vectors
     steps = np.stack([a, b, a + b, a - b])
     ends = nearest_within(cKDTree(apart), apart[:, None, :2] + steps, apart[:, 2], reach)

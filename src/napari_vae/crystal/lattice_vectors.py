@@ -15,9 +15,8 @@ from .brightness import contrasts
 from .grains import find_grains
 from .lattice import SHELL, Lattice, angle_between, angle_error, pair, reduced
 from .lattice_fit import FEWEST, fit_lattice
-from .neighbours import apart_by_kind, kinds_of, vector_peaks
+from .neighbours import apart_by_kind, kinds_of, spread, vector_peaks
 from .superlattice import superlattice
-from .translations import spread
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

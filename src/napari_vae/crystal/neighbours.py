@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.errors import InputError
+
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+REACH = 0.3  # of the nearest distance within which an atom is where a vector leads
 _NEAREST = 40  # atoms around each whose vectors are looked at
 _FARTHEST = 6.0  # nearest distances beyond which vectors are not looked at
 _PAIRS = 200_000  # of atoms that the shared vectors are read from
@@ -41,6 +44,24 @@ def apart_by_kind(points: Array, *groups: Ints) -> Array:
     for group in groups:
         level = pd.factorize(pd.MultiIndex.from_arrays([level, group]))[0]
     return np.column_stack([points, level * (100.0 * (1 + float(np.ptp(points))))])
+
+
+def spread(apart: Array) -> float:
+    """Median distance to the nearest fellow (N, 3 as of `apart_by_kind`), in pixels; infinite where none has one.
+
+    Raises
+    ------
+    InputError
+        If most atoms lie on top of another.
+    """
+    from scipy.spatial import cKDTree
+
+    distance = cKDTree(apart).query(apart, 2)[0][:, 1]
+    finite = distance[distance < np.inf]
+    typical = float(np.median(finite)) if len(finite) else np.inf
+    if not typical > 0:
+        raise InputError("Most atoms lie on top of another; drop the doubles first.")
+    return typical
 
 
 def nearest_within(tree: Any, target: Array, level: Array, reach: float) -> Ints:
@@ -169,6 +190,7 @@ def surroundings(apart: Array, shell: Array, others: Array | None = None, turn: 
     reach = _REACH * float(np.linalg.norm(shell, axis=1).min())
     if turn is not None:
         return Surroundings(shell, _ends(tree, apart, shell, turn, reach), turn)
+    reach = min(reach, REACH * spread(apart))
     turn = np.zeros(len(apart))
     ends = _ends(tree, apart, shell, turn, reach)
     for seed in _orientations(shell)[1:]:

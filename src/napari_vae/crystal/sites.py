@@ -8,10 +8,9 @@ import numpy.typing as npt
 from ..core.errors import InputError
 from .grains import find_grains
 from .lattice_fit import joined_places, places_through
-from .neighbours import apart_by_kind
+from .neighbours import REACH, apart_by_kind, spread
 from .site_classes import modulo, site_classes
 from .superlattice import cosets, superlattice
-from .translations import REACH, spread
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -78,7 +77,7 @@ def _phases(points: Array, basis: Array, around: Ints, near: float) -> Array:
 
     Patches of joined atoms first, each beside one that is known; then the others, as the atoms around them say.
     """
-    patch = joined_places(apart_by_kind(points), basis, REACH * near)[1]
+    patch = joined_places(apart_by_kind(points), basis)[1]
     size = np.bincount(patch)
     largest = np.argsort(-size, kind="stable")
     trusted = largest[size[largest] >= max(_PATCH, _PATCH_SHARE * len(points))]

@@ -8,12 +8,11 @@ import numpy.typing as npt
 from ..core.errors import InputError
 from .lattice import reduced, sine
 from .lattice_fit import FEWEST, ROWS_ONLY
-from .neighbours import meetings, vector_peaks
+from .neighbours import REACH, meetings, spread, vector_peaks
 
 Array = npt.NDArray[np.float64]
 
 NO_LATTICE = "The atoms make no lattice: no vector leads from atom to atom often; choose a crystalline part."
-REACH = 0.3  # of the nearest distance within which an atom is where a vector leads
 _FARTHEST = 8.0  # sides of the square with one atom; a cell of nine may be seven long
 _NEAREST, _PAIRS = 200, 80_000  # atoms in a circle of this radius, and pairs of atoms that vectors are read from
 _MOST = 1500  # atoms that are asked where vectors lead
@@ -24,23 +23,6 @@ AS_OFTEN = 0.95  # of the share of any longer vector: ordered vacancies may leav
 _BY_CHANCE = 0.01  # as likely is it that one of the vectors leads as many of scattered atoms to atoms
 _FEWEST_ASKED = 16  # atoms that a vector does not lead out of the picture, to be tried
 _COLLINEAR = 0.3  # sine of the angle below which two vectors are no basis
-
-
-def spread(apart: Array) -> float:
-    """Median distance to the nearest fellow (N, 3 as of `apart_by_kind`), in pixels.
-
-    Raises
-    ------
-    InputError
-        If most atoms lie on top of another.
-    """
-    from scipy.spatial import cKDTree
-
-    distance = cKDTree(apart).query(apart, 2)[0][:, 1]
-    typical = float(np.median(distance[distance < np.inf]))
-    if not typical > 0:
-        raise InputError("Most atoms lie on top of another; drop the doubles first.")
-    return typical
 
 
 def primitive_vectors(apart: Array) -> Array:
@@ -55,7 +37,7 @@ def primitive_vectors(apart: Array) -> Array:
     InputError
         Where there is no lattice, or rows only.
     """
-    if len(apart) < FEWEST:
+    if len(apart) < FEWEST or spread(apart) == np.inf:
         raise InputError(NO_LATTICE)
     vectors, share, error = _shares(apart, spread(apart))
     if share.max(initial=0) < _ORDERED:
