@@ -50,7 +50,7 @@ def joined_places(apart: Array, vectors: Array) -> tuple[Ints, Ints]:
     """Whole-numbered places (N, 2) of the atoms along the vectors, and the number (N,) of the patch they are joined in.
 
     They are joined from neighbour to neighbour, also along the diagonals, so that slow distortion does no harm and few
-    patches fall apart where atoms are missing. `reach` in pixels is how far from the end of a vector an atom may be.
+    patches fall apart where atoms are missing.
     """
     from scipy.spatial import cKDTree
 
