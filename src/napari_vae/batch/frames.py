@@ -163,8 +163,7 @@ def do_frame(job: FrameJob) -> FrameResult:
         return FrameResult(frames, job.basis or {}, origin, number, table)
     assert table is not None  # nobody stops it
     table = table.reset_index(drop=True)
-    attributes: dict[Any, Any] = {KEY: {"method": asked.method} | recipe.summary, COUNT: len(table)}
-    table.attrs = attributes
+    table.attrs = {KEY: {"method": asked.method} | recipe.summary, COUNT: len(table)}
     table = with_sides(table, pixel_sides(image.pixel_size))
     attributes = table.attrs
     table, limits = task.describe(image, table, recipe, None if job.basis is None else job.basis["limits"])

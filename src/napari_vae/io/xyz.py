@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: Columns that may name the species, the first that there is.
 SPECIES = ("species", "element", "class_name", "class", "sublattice")
 UNKNOWN, MISSING = "X", "-"  # an atom of no known kind; a word that is missing
+LONGEST_COUNT = 100  # characters
 KINDS = {"R": float, "I": np.int64, "S": str, "L": bool}
 PAIR = re.compile(r'\b(\w+)=("(?:\\.|[^"\\])*"|\S+)')
 
@@ -72,14 +73,15 @@ def read_xyz(path: str | PathLike[str]) -> pd.DataFrame:
     path = Path(path)
     parts, origin = [], {}
     with path.open(encoding="utf-8") as file:
-        while count := file.readline(MOST_BYTES).strip():
+        while word := file.readline(LONGEST_COUNT).strip():
+            count = int(word)
             header = {key: value.strip('"') for key, value in PAIR.findall(file.readline(MOST_BYTES))}
             if "origin" not in header:
                 raise ReadError(f"{path.name} does not give the size of its pixels; it is not of napari-vae.")
             origin = parse_json(re.sub(r"\\(.)", r"\1", header["origin"]), path)
-            if int(count) > path.stat().st_size:
+            if count > path.stat().st_size:
                 raise ValueError("the file is too small for the atoms that it promises")
-            lines = [file.readline(MOST_BYTES).split() for _ in range(int(count))]
+            lines = [file.readline(MOST_BYTES).split() for _ in range(count)]
             part = _block(lines, header["Properties"], int(header["frame"]), _angstrom(origin))
             if header.get("species_from") == "species":
                 part["species"] = [None if line[0] == UNKNOWN else line[0] for line in lines]
