@@ -52,9 +52,11 @@ class Choice:
         words = (f"{_CONTRAST[one.hypothesis.sign]} columns, {one.spacing:.3g} px apart" for one in self.rivals)
         return tuple(dict.fromkeys(words))
 
-    @property
-    def doubt(self) -> str:
-        """One sentence that names the control to try; empty where the choice is sure."""
+    def doubt(self, side: float | None, unit: str) -> str:
+        """One sentence that names the control to try; empty where the choice is sure.
+
+        A spacing is given in pixels, and in their unit too where it is known how long their shorter side is.
+        """
         if self.evidence < FIXED.hypothesis_least:
             return _NOTHING
         if not self.rivals or self.sure >= FIXED.hypothesis_sure:
@@ -68,7 +70,8 @@ class Choice:
         more = rival.number > 1
         control = "lower the Threshold" if more else "raise the Threshold"
         if abs(np.log(rival.apart)) > np.log(FIXED.hypothesis_apart):
-            control = f"set Spacing to {rival.spacing:.3g} px"
+            length = "" if side is None else f" ({rival.spacing * side:.3g} {unit})"
+            control = f"set Spacing to {rival.spacing:.3g} px{length}"
         if more:
             return f"There may be more atoms: if some are missed, {control}."
         return f"There may be fewer atoms: if some marks are none, {control}."

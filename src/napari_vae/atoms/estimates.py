@@ -47,7 +47,8 @@ def measure(micrograph: Micrograph, numbers: Sequence[int], asked: Options) -> t
     with threadpool_limits(1, user_api="blas"):  # as in the detection, to the last digit
         which, looks = zip(*_looks(micrograph, numbers), strict=True)
         choice = choose(looks, asked)
-        recipe, filtered = _recipe(looks[choice.frame], choice, asked)
+        side = min(micrograph.pixel_size) if micrograph.pixel_size else None
+        recipe, filtered = _recipe(looks[choice.frame], choice, choice.doubt(side, micrograph.units), asked)
     return recipe, {} if is_large(micrograph.shape[-2:]) else {which[choice.frame]: filtered}
 
 
@@ -75,7 +76,7 @@ def _looks(micrograph: Micrograph, numbers: Sequence[int]) -> list[tuple[int, Me
     return looks
 
 
-def _recipe(frame: Mended, choice: Choice, asked: Options) -> tuple[Recipe, Filtered]:
+def _recipe(frame: Mended, choice: Choice, doubt: str, asked: Options) -> tuple[Recipe, Filtered]:
     """What was chosen, with threshold and distance as the frame says."""
     one, spacing, threshold = choice.hypothesis, asked.spacing, asked.threshold
     sigma = one.sigma
@@ -101,7 +102,7 @@ def _recipe(frame: Mended, choice: Choice, asked: Options) -> tuple[Recipe, Filt
         one.periodic,
         choice.sure,
         choice.alternatives,
-        choice.doubt,
+        doubt,
     )
     return recipe, filtered
 

@@ -33,10 +33,11 @@ NO_STAMP = (0, 0, 0)
 LOOKS, BETWEEN = 20, 0.01  # times, and seconds between them, that a folder is looked for which others may be moving
 ABANDONED = 86400.0  # seconds after which nobody writes on what is not complete
 OLD = "-old"
+RUN = "run.json"  # the file by which the folder of a run is known
 PART = re.compile(r"\..+-[0-9a-f]{6}\.part")
 #: What a folder with this marker may have of ours and its follower has not; anything else in it is the user's.
 NOT_ALWAYS = {
-    "run.json": ("windows.csv", "files.csv"),
+    RUN: ("windows.csv", "files.csv"),
     "analysis.json": ("micrograph.tif", "classes.tif", "napari-window.png"),
     "deep_kernel.json": ("run",),
     "zarr.json": ("c",),

@@ -12,7 +12,7 @@ from pydantic import model_validator
 from safetensors.torch import save
 
 from ..core.errors import InputError, ReadError
-from ..core.folders import open_folder, replace_folder
+from ..core.folders import RUN, open_folder, replace_folder
 from ..core.normalization import Normalization
 from ..core.provenance import Provenance
 from ..core.settings import Flag, Limits, Saved, Whole, about
@@ -26,7 +26,6 @@ from ..models.vae import InvariantVAE
 
 FORMAT = 1
 Side = Annotated[Whole, about(ge=1, le=4096)]  # of a window, in pixels
-MARKER = "run.json"
 WEIGHTS, HISTORY = "weights.safetensors", "history.csv"
 OLD_COLUMNS = {"lesson": "supervised"}  # of the history, in earlier versions
 
@@ -73,10 +72,10 @@ def write_run(
     InputError
         If the folder holds something that is not a run.
     """
-    with replace_folder(folder, MARKER) as new:
+    with replace_folder(folder, RUN) as new:
         (new / WEIGHTS).write_bytes(save(weights))
         write_csv(history, new / HISTORY)
-        (new / MARKER).write_text(json.dumps({"format": FORMAT} | settings, indent=2), encoding="utf-8")
+        (new / RUN).write_text(json.dumps({"format": FORMAT} | settings, indent=2), encoding="utf-8")
     return Path(folder)
 
 
@@ -88,8 +87,8 @@ def read_run(folder: str | Path, device: torch.device) -> dict[str, Any]:
     ReadError
         If the folder holds no run, a damaged one, or one of a newer version.
     """
-    with open_folder(folder, MARKER, f"is not the folder of a run: it has no {MARKER}.") as path:
-        return _parts(path, read_json(path / MARKER, RunFile), device)
+    with open_folder(folder, RUN, f"is not the folder of a run: it has no {RUN}.") as path:
+        return _parts(path, read_json(path / RUN, RunFile), device)
 
 
 def _parts(folder: Path, known: RunFile, device: torch.device) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QWidget
 
 from ...layers.identity import is_copy, ours
-from .panel import make_narrow
+from .panel import Form, make_narrow
 
 LABEL = "label"  # the column that is chosen by itself, and made where there is none
 
@@ -120,24 +120,32 @@ def follow_layers(viewer: Any, callback: Callable[[Any], None]) -> None:
         event.connect(callback)
 
 
-class FollowsPoints:
-    """Part of a form that offers the columns of a Points layer, as they are."""
+class PointsForm(Form):
+    """A form that offers columns of a Points layer, and layers; ``outdated`` says that there are others now."""
 
-    points: Any | None = None
+    outdated = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self.points: Any | None = None
+        follow_layers(viewer, self._on_changed_elsewhere)
 
     def follow(self, points: Any | None) -> None:
         """Offer the columns of these points from now on; ``None`` for a regular grid."""
         if points is not self.points:
             if self.points is not None:
-                self.points.events.features.disconnect(self.refresh)
+                self.points.events.features.disconnect(self._on_changed_elsewhere)
+                self.points.events.metadata.disconnect(self._on_changed_elsewhere)
             if points is not None:
-                points.events.features.connect(self.refresh)
+                points.events.features.connect(self._on_changed_elsewhere)
+                points.events.metadata.connect(self._on_changed_elsewhere)  # a run was opened
             self.points = points
-        self.refresh()
+        self.outdated.emit()
 
-    def refresh(self, event: Any = None) -> None:
-        """Offer what there is now."""
-        raise NotImplementedError
+    def _on_changed_elsewhere(self, event: Any = None) -> None:
+        if isalive(self):
+            self.outdated.emit()
 
 
 class ColumnBox(QComboBox):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Image
 from qtpy.compat import isalive
-from qtpy.QtCore import QSignalBlocker
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
 from ...core.placement import Placement
@@ -21,7 +21,9 @@ TOOLTIP = (
 
 
 class InUnitBox(QDoubleSpinBox):
-    """A number in the unit of a layer, which is shown anew when that is calibrated."""
+    """A number in the unit of a layer; ``calibrated`` says that it is to be shown anew."""
+
+    calibrated = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,10 +40,11 @@ class InUnitBox(QDoubleSpinBox):
         if layer is not None:
             for event in calibration_events(layer):
                 event.connect(self._on_calibrated)
-        self._on_calibrated()
+        self.calibrated.emit()
 
     def _on_calibrated(self, event: Any = None) -> None:
-        raise NotImplementedError
+        if isalive(self):
+            self.calibrated.emit()
 
 
 class PixelSizeBox(InUnitBox):
@@ -60,6 +63,7 @@ class PixelSizeBox(InUnitBox):
         self.setPrefix("↔ " if axis else "↕ ")
         self.setSpecialValueText(f"{self.prefix()}not known")
         self.valueChanged.connect(self._on_value_changed)
+        self.calibrated.connect(self._show)
 
     def follow(self, layer: Any | None) -> None:
         """Show the pixel size of this layer."""
@@ -70,11 +74,9 @@ class PixelSizeBox(InUnitBox):
         if self._layer is not None and size > 0:
             oblong = self._axis == 0 and self._pixel_size()[0] is not None
             calibrate(self._viewer.layers, self._layer, size, self._unit(), height=oblong)
-        self._on_calibrated()
+        self._show()
 
-    def _on_calibrated(self, event: Any = None) -> None:
-        if not isalive(self):
-            return
+    def _show(self) -> None:
         size = (self._pixel_size()[0] or (0.0, 0.0))[self._axis]
         with QSignalBlocker(self):
             self.setDecimals(int(np.clip(4 - np.floor(np.log10(size or 0.01)), 2, 12)))
@@ -103,12 +105,14 @@ def calibrate(layers: Any, layer: Any, size: float, unit: str, *, height: bool =
 
 def _lies_on(layer: Any, image: Any, token: str) -> bool:
     """Whether a layer belongs to an image: made from it, another channel of its file, or drawn where it lies."""
-    kept, file = ours(layer), ours(image)
     if image_token(layer):
         return image_token(layer) == token
+    place, below = Placement.of_layer(layer), Placement.of_layer(image)
     if isinstance(layer, Image):
-        return "path" in file and all(kept.get(name) == file.get(name) for name in ("path", "dataset"))
-    if not Placement.of_layer(layer).shares_units(Placement.of_layer(image)):
+        alike = np.array_equal(layer.extent.data[:, -2:], image.extent.data[:, -2:])
+        same_file = "path" in ours(image) and ours(layer).get("path") == ours(image)["path"]
+        return alike and same_file and place.pixel_size() == below.pixel_size()
+    if not place.shares_units(below):
         return False
     (low, high), (first, last) = (_corners(each, image) for each in (layer, image))
     return not bool((high < first).any() or (last < low).any())

@@ -25,20 +25,18 @@ class SavingBox(QWidget):
         The name that is offered for its folder.
     tooltip : str
         Of the button.
+    marker : str
+        Name of the file by which such a folder is known.
     """
 
     said = Signal(str)
 
-    def __init__(self, what: str, folder: str, tooltip: str, parent: QWidget | None = None) -> None:
+    def __init__(self, what: str, folder: str, tooltip: str, *, marker: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._what, self._folder = what, folder
+        self._what, self._folder, self._marker = what, folder, marker
         self.kept: Any | None = None  # what is at hand
         self.save_button = button_of("Save …", tooltip)
         self.save_button.clicked.connect(self._on_save_clicked)
-
-    def marker(self) -> str:
-        """Name of the file by which such a folder is known."""
-        raise NotImplementedError
 
     def save(self, folder: str | Path) -> None:
         """Save what is at hand; a failure ends in a notification."""
@@ -55,7 +53,7 @@ class SavingBox(QWidget):
 
     def may_replace(self, folder: Path) -> bool:
         """Ask before one that was saved earlier is lost; a folder of anything else is refused when saving."""
-        if not holds(folder, self.marker()):
+        if not holds(folder, self._marker):
             return True
         answer = QMessageBox.question(
             self,

@@ -73,10 +73,6 @@ class ScatterPlot(QWidget):
         """Whether the points are on the screen."""
         return self._raster is not None
 
-    def shown_rows(self) -> Rows:
-        """Rows that are drawn."""
-        return np.arange(len(self._x)) if self._shown is None else self._shown
-
     def set_points(
         self, x: npt.ArrayLike, y: npt.ArrayLike, *, names: tuple[str, str] = ("", ""), keep_view: bool = False
     ) -> None:

@@ -79,16 +79,19 @@ class DetectWidget(Dock):
     @refusing
     def detect(self) -> None:
         """Check the input, then start the job; bad input ends in a notification."""
-        self._request, self._image = self.form.request(), self.form.image.layer()
+        self._start(self.form.request())
+
+    @refusing
+    def detect_weak(self) -> None:
+        """Detect again, and look for weak atoms between those found; the box stays as the user left it."""
+        self._start(replace(self.form.request(), weak=True, refine=True))
+
+    def _start(self, request: DetectionRequest) -> None:
+        self._request, self._image = request, self.form.image.layer()
         self._unmark()
         self.weak_button.hide()
         self.progress.begin("Looking for atoms …")
-        self.job.start(detect_steps, self._request)
-
-    def detect_weak(self) -> None:
-        """Detect again, and look for weak atoms between those found."""
-        self.form.weak.setChecked(True)
-        self.detect()
+        self.job.start(detect_steps, request)
 
     def showEvent(self, event: QShowEvent) -> None:  # Qt's name
         """Mark the atoms."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QWidget
 
@@ -27,6 +26,7 @@ class SpacingBox(InUnitBox):
         self._pixels = 0.0
         self._by_hand = False
         self.valueChanged.connect(self._on_value_changed)
+        self.calibrated.connect(self._show_unit)
 
     def pixels(self) -> float | None:
         """Spacing that was typed in, in pixels; ``None`` while it is estimated."""
@@ -57,9 +57,7 @@ class SpacingBox(InUnitBox):
         self._pixels = value / self._side()
         self.chosen.emit()
 
-    def _on_calibrated(self, event: Any = None) -> None:
-        if not isalive(self):
-            return
+    def _show_unit(self) -> None:
         with QSignalBlocker(self):
             self.setDecimals(int(np.clip(2 - np.floor(np.log10(self._side())), 1, 12)))
             self.setSuffix("" if self._layer is None else f" {Placement.of_layer(self._layer).pixel_size()[1]}")

@@ -83,8 +83,8 @@ class AxesForm(Form):
         self.add(
             "Colour",
             self.color,
-            "Column that colours the points, here and on the canvas: choose one of numbers for a colour bar, or of "
-            "classes for a colour each.",
+            "Column that colours the points of the plot: choose one of numbers for a colour bar, or of classes for a "
+            "colour each. On the canvas they keep their colours; Quality makes a map of a column of numbers there.",
         )
         self.x.setToolTip("Column of numbers along the horizontal axis, in its own unit; z1 is a good start")
         self.y.setToolTip("Column of numbers along the vertical axis, in its own unit; z2 is a good start")

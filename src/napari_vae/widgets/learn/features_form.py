@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.compat import isalive
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog
 
 from ...core.errors import InputError
 from ...layers.open_runs import run_of
-from ..common.panel import Form, button_of, choice_of, offer, row_of
+from ..common.layer_box import PointsForm
+from ..common.panel import button_of, choice_of, offer, row_of
 from ..common.run_loading import RunLoader
 
 if TYPE_CHECKING:
@@ -37,15 +37,13 @@ class Features:
     columns: tuple[str, ...] = ()
 
 
-class FeaturesForm(Form):
+class FeaturesForm(PointsForm):
     """One row: a list, and a button to load a model."""
 
     load_asked = Signal(str)
 
     def __init__(self, viewer: Any) -> None:
-        super().__init__()
-        self._viewer = viewer
-        self.points: Any | None = None
+        super().__init__(viewer)
         self.loader = RunLoader(viewer, self)
         self._saved: Run | None = None
         self._saved_name = ""
@@ -53,30 +51,23 @@ class FeaturesForm(Form):
         self.load_button = button_of("Load …", "Read a model that was saved in “Train VAE”, to use its encoder")
         self.add("Described by", row_of(self.choice, self.load_button, wide=self.choice), TOOLTIP)
         self.load_button.clicked.connect(self._on_load_clicked)
-        self.refresh()
+        self.outdated.connect(self._refresh)
+        self._refresh()
 
     def follow(self, points: Any | None) -> None:
         """Offer what there is for these points from now on; ``None`` for a regular grid."""
-        if self.points is not None:
-            self.points.events.features.disconnect(self.refresh)
-            self.points.events.metadata.disconnect(self.refresh)
-        self.points = points
+        super().follow(points)
         if points is not None:
-            points.events.features.connect(self.refresh)
-            points.events.metadata.connect(self.refresh)  # a run was opened
             self.loader.read_folder(points)
-        self.refresh()
 
     def set_saved(self, run: Run, name: str) -> None:
         """Offer and choose a model that was loaded."""
         self._saved, self._saved_name = run, name
-        self.refresh()
+        self._refresh()
         self.choice.setCurrentIndex(self.choice.findData(SAVED))
 
-    def refresh(self, event: Any = None) -> None:
+    def _refresh(self) -> None:
         """Offer what there is now; the choice stays where it can."""
-        if not isalive(self):
-            return
         entries = {WINDOWS: "the windows"}
         if self.points is not None and self._open_run() is not None:
             entries[OPEN] = "encoder of the open model"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from ...learning.explore.record import Record
+from ...learning.explore.record import MARKER, Record
 from ..common.panel import button_of, row_of
 from ..common.saving_box import SavingBox
 
@@ -21,7 +21,7 @@ class RecordBox(SavingBox):
             "Write every measurement, and all that is needed to go on from here, into a new folder: a table "
             "measurements.csv and a file for this program"
         )
-        super().__init__("record", "exploration", tooltip, parent)
+        super().__init__("record", "exploration", tooltip, marker=MARKER, parent=parent)
         self.over_button = button_of(
             "Start over",
             "End this exploration, so that everything above can be changed; its layers stay, hidden. Save it first if "
@@ -41,12 +41,6 @@ class RecordBox(SavingBox):
         self.over_button.setEnabled(idle and record is not None)
         self.save_button.setEnabled(idle and record is not None and bool(record.steps))
         self.open_button.setEnabled(idle and record is None)
-
-    def marker(self) -> str:
-        """Name of the file by which the folder of a record is known."""
-        from ...learning.explore.record import MARKER
-
-        return MARKER
 
     def _on_open_clicked(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Open a record: choose its folder")

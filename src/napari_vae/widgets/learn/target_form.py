@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from qtpy.compat import isalive
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
@@ -15,8 +14,8 @@ from ...core.errors import InputError
 from ...core.placement import Placement
 from ...layers.points import KEY
 from ...layers.targets import LayerTarget, Target, column_target, labels_in
-from ..common.layer_box import ColumnBox, FollowsPoints, follow_layers
-from ..common.panel import Form, offer, sentence
+from ..common.layer_box import ColumnBox, PointsForm
+from ..common.panel import offer, sentence
 from ..common.sources import is_source_image
 
 TYPED = "typed in by you"
@@ -66,14 +65,13 @@ class Purpose:
         return self.value if self.kind == NEAR else SMALLEST if self.kind == SMALLEST else LARGEST
 
 
-class TargetForm(FollowsPoints, Form):
+class TargetForm(PointsForm):
     """Rows of the target and the goal."""
 
     changed = Signal()
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = viewer
+        super().__init__(viewer, parent)
         self._kind, self._classes = "real", ()
         self.target = ColumnBox("choose what is measured", TYPED)
         self.radius = QDoubleSpinBox()
@@ -89,18 +87,16 @@ class TargetForm(FollowsPoints, Form):
         self._lay_out()
         self.target.currentIndexChanged.connect(self._on_changed)
         self.goal.currentIndexChanged.connect(self._on_goal_changed)
-        follow_layers(viewer, self.refresh)
-        self.refresh()
+        self.outdated.connect(self._refresh)
+        self._refresh()
 
     @property
     def typed(self) -> bool:
         """Whether the user is the instrument."""
         return self.target.chosen() is ColumnBox.EXTRA
 
-    def refresh(self, event: Any = None) -> None:
+    def _refresh(self) -> None:
         """Offer the columns and layers that there are now."""
-        if not isalive(self):
-            return
         columns = [] if self.points is None else [str(name) for name in self.points.features]
         layers = [layer for layer in reversed(self._viewer.layers) if _can_be_read(layer)]
         self.target.offer(columns, layers)

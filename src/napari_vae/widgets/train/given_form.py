@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Labels
-from qtpy.compat import isalive
 from qtpy.QtWidgets import QWidget
 
 from ...analysis.labelling import class_under, condition_of, is_known, labels_of
@@ -18,13 +17,13 @@ from ...layers.points import KEY, placement_of
 from ...models.given import Given
 from ...models.kinds import Kind
 from ..common.data_form import Source
-from ..common.layer_box import LABEL, ColumnBox, FollowsPoints, follow_layers
-from ..common.panel import Form, sentence
+from ..common.layer_box import LABEL, ColumnBox, PointsForm
+from ..common.panel import sentence
 
 SHOWN = 4  # names of classes in the words below the row
 
 
-class GivenForm(FollowsPoints, Form):
+class GivenForm(PointsForm):
     """Rows that the kind of the model asks for; the others are hidden.
 
     Parameters
@@ -33,8 +32,7 @@ class GivenForm(FollowsPoints, Form):
     """
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = viewer
+        super().__init__(viewer, parent)
         self.condition = ColumnBox("choose a column")
         self.labels = ColumnBox("label some atoms below")
         self.summary = sentence()
@@ -53,7 +51,7 @@ class GivenForm(FollowsPoints, Form):
         )
         self.add_wide(self.summary)
         self.labels.currentIndexChanged.connect(self._tell)
-        follow_layers(viewer, self.refresh)
+        self.outdated.connect(self._refresh)
         self.show_for(set())
 
     def show_for(self, given: set[str]) -> None:
@@ -90,10 +88,8 @@ class GivenForm(FollowsPoints, Form):
             return None
         return self._labels(np.asarray(self.points.data, float), placement_of(self.points, self._viewer))
 
-    def refresh(self, event: Any = None) -> None:
+    def _refresh(self) -> None:
         """Offer the columns and layers that there are now."""
-        if not isalive(self):
-            return
         columns = [] if self.points is None else [str(name) for name in self.points.features]
         results = () if self.points is None else self.points.metadata.get(KEY, {}).get("columns", ())
         self.condition.offer(columns, [])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from ...core.folders import RUN
 from ..common.panel import button_of, row_of
 from ..common.saving_box import SavingBox
 
@@ -26,7 +27,8 @@ class RunBox(SavingBox):
             "model",
             "model",
             "Write the trained model into a new folder, to use it another day or on a whole folder of images (Batch)",
-            parent,
+            marker=RUN,
+            parent=parent,
         )
         self.load_button = button_of("Load …", "Read a model that was saved before, from its folder")
         self.apply_button = button_of(
@@ -53,12 +55,6 @@ class RunBox(SavingBox):
         self.kept = run
         for button in (self.save_button, self.apply_button, self.continue_button):
             button.setEnabled(run is not None)
-
-    def marker(self) -> str:
-        """Name of the file by which the folder of a run is known."""
-        from ...runs.folder import MARKER
-
-        return MARKER
 
     def _on_load_clicked(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Load a model: choose its folder")
