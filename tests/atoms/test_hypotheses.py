@@ -5,7 +5,7 @@ import pytest
 
 import kinds
 from measuring import detection
-from napari_vae import detect_atoms, samples
+from napari_vae import Micrograph, detect_atoms, samples
 from napari_vae.atoms.evidence import Spectrum
 from napari_vae.atoms.hypotheses import Hypothesis
 from napari_vae.core.errors import InputError
@@ -93,6 +93,13 @@ def test_doubt_names_the_control_that_helps():
         spacing = float(known["doubt"].split("Spacing to ")[1].split(" px")[0])
         found = detect_atoms(image, spacing=spacing, refine=False)
     assert agreement(found, both, image.shape) >= 0.9
+
+
+def test_doubt_says_a_spacing_in_the_unit_of_the_image_too():
+    image, _, _ = kinds.heavy_and_light(np.random.default_rng(0))
+    doubt = detect_atoms(Micrograph(image, (0.02, 0.02), "nm"), refine=False).attrs[KEY]["doubt"]
+    pixels, length = doubt.split("Spacing to ")[1].removesuffix(" nm).").split(" px (")
+    assert float(length) == pytest.approx(0.02 * float(pixels), rel=0.01)
 
 
 def test_alternatives_are_sentences_the_runner_up_first():

@@ -73,6 +73,19 @@ def test_the_first_channel_of_a_file_is_searched_until_another_is_chosen(viewer,
     assert box.currentText() == "scan current"
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_pixel_size_is_that_of_every_channel_of_a_file(viewer, lattice, open_widget, tmp_path, apart):
+    form = open_widget("Detect atoms").form
+    np.savez(tmp_path / "scan.npz", height=lattice[0], phase=lattice[0][::-1], overview=np.eye(50))
+    for layer in viewer.open(tmp_path / "scan.npz", plugin="napari-vae"):
+        layer.translate = (0, 200 * apart * viewer.layers.index(layer))
+    other = viewer.add_image(lattice[0], name="of another file")
+    form.image.setCurrentText("scan height")
+    form.pixel_size.setValue(0.02)
+    for name, size in (("scan height", 0.02), ("scan phase", 0.02), ("scan overview", 1.0), (other.name, 1.0)):
+        assert np.allclose(viewer.layers[name].scale, size)
+
+
 def test_words_are_about_the_image_that_is_chosen(viewer, open_widget, qtbot):
     viewer.add_image(np.random.default_rng(0).normal(size=(96, 96)), name="noise")
     widget = open_widget("Detect atoms")
@@ -311,7 +324,10 @@ def test_weak_columns_that_show_are_offered_and_found(viewer, open_widget, qtbot
     heavy = len(viewer.layers["atoms of perovskite"].data)
     with qtbot.waitSignal(widget.job.ended, timeout=LONG):
         widget.weak_button.click()
-    assert widget.form.weak.isChecked() and widget.weak_button.isHidden()
+    assert widget.weak_button.isHidden()
     points = viewer.layers["atoms of perovskite"]
     assert len(points.data) > 1.6 * heavy
     assert set(points.features["found_in"]) == {1, 2}
+    assert not widget.form.weak.isChecked() and not widget.form.request().weak  # asked for once
+    detect(qtbot, widget)
+    assert len(viewer.layers["atoms of perovskite"].data) == heavy

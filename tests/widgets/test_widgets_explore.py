@@ -168,7 +168,7 @@ def test_layers_come_and_go(explore, groups, viewer, qtbot):
     assert "detect atoms" in explore.words.text()
 
 
-def test_frames_of_a_movie(viewer, show_widget, qtbot):
+def test_what_is_outlined_is_of_the_frame_in_view(viewer, show_widget, qtbot):
     from napari_vae.widgets.explore.dock import ExploreWidget
 
     viewer.add_image(np.zeros((2, 20, 20)))
@@ -176,9 +176,13 @@ def test_frames_of_a_movie(viewer, show_widget, qtbot):
     viewer.add_points(points, features={"z1": [0.0, 1.0, 2.0], "z2": [0.0, 1.0, 0.0]})
     viewer.dims.set_current_step(0, 0)
     widget = show_widget(ExploreWidget)
-    assert widget.plot.shown_rows().tolist() == [0, 1]
-    viewer.dims.set_current_step(0, 1)
-    assert widget.plot.shown_rows().tolist() == [2]
+    widget.resize(360, 700)
+    mode(qtbot, widget, "Box")
+    for frame, rows in ((0, [0, 1]), (1, [2])):
+        viewer.dims.set_current_step(0, frame)
+        qtbot.waitUntil(lambda: widget.plot.drawn, timeout=LONG)
+        drag(qtbot, widget, [(-0.05, -0.05), (2.05, 1.05)])
+        assert widget.plot.selection.tolist() == rows
 
 
 def test_labels_with_features(viewer, show_widget, qtbot):
