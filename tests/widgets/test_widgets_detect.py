@@ -86,6 +86,17 @@ def test_a_pixel_size_is_that_of_every_channel_of_a_file(viewer, lattice, open_w
         assert np.allclose(viewer.layers[name].scale, size)
 
 
+def test_a_dock_scrolls_only_where_it_is_higher_than_its_window(shown, qtbot):
+    detect(qtbot, shown)
+    shown.resize(420, 800)
+    bar, content = shown.verticalScrollBar(), shown.widget()
+    qtbot.waitUntil(lambda: content.height() == 800 and not bar.isVisible(), timeout=LONG)
+    assert content.heightForWidth(content.width()) <= 800
+    shown.resize(420, 300)
+    qtbot.waitUntil(bar.isVisible, timeout=LONG)
+    assert content.height() == content.heightForWidth(content.width())
+
+
 def test_words_are_about_the_image_that_is_chosen(viewer, open_widget, qtbot):
     viewer.add_image(np.random.default_rng(0).normal(size=(96, 96)), name="noise")
     widget = open_widget("Detect atoms")
@@ -269,7 +280,7 @@ def test_sublattices_become_a_column_with_colours(viewer, widget, qtbot):
     widget.form.sublattices.setCurrentIndex(2)
     detect(qtbot, widget)
     points = viewer.layers["atoms of lattice"]
-    assert points.features["sublattice"].nunique() == 2
+    assert points.features["sublattice"].nunique() == 2 and "2 sublattices" in widget.progress.words.text()
     assert len(np.unique(points.border_color, axis=0)) == 2
 
 

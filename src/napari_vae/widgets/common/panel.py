@@ -33,7 +33,7 @@ class Panel(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        content = QWidget()
+        content = _Content()
         self.column = QVBoxLayout(content)
         self.column.setContentsMargins(6, 6, 6, 6)
         self.column.setSpacing(8)
@@ -68,6 +68,17 @@ class Panel(QScrollArea):
                 window.tabifyDockWidget(other, dock)
                 dock.raise_()
                 return
+
+
+class _Content(QWidget):
+    """What a panel scrolls: as high as it is at its width.
+
+    Qt takes the height that sentences have in a narrow column for the least, and would scroll over empty ground.
+    """
+
+    def minimumSizeHint(self) -> QSize:  # Qt's name
+        """The width alone."""
+        return QSize(super().minimumSizeHint().width(), 0)
 
 
 class Form(QWidget):

@@ -37,8 +37,8 @@ def swatch(color: str, *, on_black: bool = False) -> str:
     shown `on_black`, as there, for some of them cannot be seen on light ground.
     """
     if on_black:
-        return f'<span style="background-color:#000000;color:{color}">&nbsp;■&nbsp;</span>'
-    return f'<span style="color:{color}">■</span>'
+        return f'<span style="background-color:#000000;color:{color}">&nbsp;■&nbsp;</span>&nbsp;'
+    return f'<span style="color:{color}">■</span>&nbsp;'
 
 
 class ColorKey(QWidget):
@@ -74,8 +74,7 @@ class ColorKey(QWidget):
             self.bar.show_colormap(coloring.colormap)
             return
         classes = [
-            f"{swatch(color, on_black=True)}&nbsp;{escape(name)}:&nbsp;{n}"
-            for name, color, n in coloring.classes[:SHOWN]
+            f"{swatch(color, on_black=True)}{escape(name)}:&nbsp;{n}" for name, color, n in coloring.classes[:SHOWN]
         ]
         more = len(coloring.classes) - SHOWN
         self.legend.setText("&nbsp;&nbsp; ".join(classes) + (f" and {more} more" if more > 0 else ""))

@@ -53,6 +53,7 @@ class ScatterPlot(QWidget):
         self.plot.setCacheMode(self.plot.CacheModeFlag.CacheNone)  # the background changes with the theme
         for side in ("left", "bottom"):
             self.plot.getAxis(side).enableAutoSIPrefix(False)  # "z1 (x0.001)" reads like another quantity
+        self.plot.getPlotItem().layout.setContentsMargins(1, 1, 1, 6)  # the name of an axis hangs over by 5
         self._backdrop, self._points, self._chosen = pg.ImageItem(), pg.ImageItem(), pg.ImageItem()
         for item in (self._backdrop, self._points, self._chosen):
             self.box.addItem(item, ignoreBounds=True)

@@ -247,9 +247,9 @@ def in_words(crystal: Crystal, placement: Placement, layers: list[Any]) -> str:
     if crystal.vacancies is not None:
         n = len(crystal.vacancies)
         words.append(f"{n} vacanc{'y' if n == 1 else 'ies'}." if n else "No vacancies.")
-    factors = [options["length"] for _, options, kind in layers if kind == "vectors"]
-    if factors:
-        words.append(f"Arrows are drawn {' and '.join(f'{f:g}' for f in dict.fromkeys(factors))} times as long.")
+    arrows = [f"{made['metadata'][KEY]['kind']} × {made['length']:g}" for _, made, kind in layers if kind == "vectors"]
+    if arrows:
+        words.append(f"Arrows are drawn longer: {', '.join(arrows)}.")
     return "\n".join(words)
 
 

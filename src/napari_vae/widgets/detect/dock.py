@@ -206,11 +206,13 @@ class DetectWidget(Dock):
         self.undo_button.setEnabled(len(self.history) > 0)
         n = atoms["frame"].nunique()
         where = " in this region" if request.region is not None else f" in {n} frames" if n > 1 else ""
+        kinds = atoms["sublattice"].nunique() if "sublattice" in atoms else 1
+        sites = f", {kinds} sublattices" if kinds > 1 else ""
         contrast = settings_of(Options)["polarity"].choices[atoms.attrs[KEY]["polarity"]]
         weak = weak_columns_show(atoms)
         self.weak_button.setVisible(weak)
         remarks = describe_skipped(atoms), doubt, remark or WEAK * weak or EDIT * (not doubt)
-        self.progress.say(" ".join(filter(None, [f"{count} atoms{where}, {contrast}.", *remarks])))
+        self.progress.say(" ".join(filter(None, [f"{count} atoms{where}, {contrast}{sites}.", *remarks])))
 
     def undo(self) -> None:
         """Take the last detection back."""

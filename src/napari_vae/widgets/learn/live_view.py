@@ -68,8 +68,8 @@ class CurvePlot(QWidget):
         self._wanted.setVisible(wanted is not None)
         if wanted is not None:
             self._wanted.setValue(wanted)
-        dots = f"{swatch(VALUES)} measured, " if len(values) else ""
-        self.caption.setText(f"{dots}{swatch(LINE)} {words}" if words else "")
+        dots = f"{swatch(VALUES)}measured, " if len(values) else ""
+        self.caption.setText(f"{dots}{swatch(LINE)}{words}" if words else "")
 
 
 class EmbeddingPlot(QWidget):
@@ -82,7 +82,6 @@ class EmbeddingPlot(QWidget):
         super().__init__(parent)
         self.scatter = ScatterPlot()
         self.scatter.setToolTip(EMBEDDING)
-        self.scatter.plot.getAxis("bottom").setHeight(40)  # else its name is cut off in so low a plot
         self.color = choice_of(COLOURED)
         self.color.setToolTip(
             "What colours the places, here and on the canvas: what is predicted, its standard deviation "

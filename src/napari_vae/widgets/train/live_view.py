@@ -22,7 +22,7 @@ from .steps import Described
 HEIGHT = 170
 CURVES = {"reconstruction": BLUE, "kl": ORANGE}
 CAPTION = (
-    f"loss in nats per epoch: {swatch(CURVES['reconstruction'])} reconstruction, {swatch(CURVES['kl'])} KL of latents"
+    f"loss in nats per epoch: {swatch(CURVES['reconstruction'])}reconstruction, {swatch(CURVES['kl'])}KL of latents"
 )
 TOOLTIP = (
     "Loss per window, in nats (a unit of information), against the number of the epoch. Blue: what the "
@@ -100,7 +100,7 @@ class Legend(QLabel):
             class_colors(int(result.classes.max()) + 1),
         )
         classes = "&nbsp;&nbsp; ".join(
-            f"{swatch(colors[number], on_black=True)}&nbsp;{escape(str(names[number]))}:&nbsp;{n}"
+            f"{swatch(colors[number], on_black=True)}{escape(str(names[number]))}:&nbsp;{n}"
             for number, n in list(counts.items())[:SHOWN]
         )
         more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
