@@ -121,6 +121,65 @@ def test_the_rim_of_a_particle_and_a_hole_are_no_vacancies():
     assert len(find_vacancies(lacking)) == 1
 
 
+HEXAGONAL = np.array([[0.0, 20.0], [-17.32, 10.0]])
+OF_TWO = np.array([[0.0, 0.0], [0.5, 0.5]]) @ (1.4 * SQUARE)  # sites of a cell
+
+
+def noisy_crystal(sites, vectors, seed):
+    """Positions (N, 2) of some 1600 atoms around (0, 0), noise included."""
+    cells = (np.mgrid[-20:20, -20:20].reshape(2, -1).T @ vectors)[:, None] + sites
+    return cells.reshape(-1, 2) + np.random.default_rng(seed).normal(0, 0.4, (cells.size // 2, 2))
+
+
+def vacancies_of(points):
+    return find_vacancies(pd.DataFrame(points, columns=["y", "x"]))[["y", "x"]].to_numpy()
+
+
+CRYSTALS = pytest.mark.parametrize(
+    ("sites", "vectors"), [(np.zeros((1, 2)), SQUARE), (np.zeros((1, 2)), HEXAGONAL), (OF_TWO, 1.4 * SQUARE)]
+)
+
+
+@CRYSTALS
+def test_missing_columns_are_found(sites, vectors):
+    points = noisy_crystal(sites, vectors, 1)
+    gone = np.random.default_rng(0).random(len(points)) < 0.05
+    found = vacancies_of(points[~gone])
+    inner = gone & (np.abs(points @ np.linalg.inv(vectors)) < 17).all(axis=1)
+    assert (cKDTree(points[gone]).query(found)[0] < 3).all()
+    assert (cKDTree(found).query(points[inner])[0] < 3).mean() > 0.9
+
+
+@CRYSTALS
+@pytest.mark.parametrize("kind", ["island", "grain boundary", "shifted", "distorted"])
+def test_no_vacancies_where_the_lattice_does_not_hold(kind, sites, vectors):
+    points = noisy_crystal(sites, vectors, 2)
+    near = np.median(cKDTree(points).query(points, 2)[0][:, 1])
+    size = np.linalg.norm(vectors[0])
+    if kind == "island":
+        radius = 12 * size + size * np.sin(4 * np.arctan2(*points.T))
+        points = points[np.hypot(*points.T) < radius]
+    elif kind == "distorted":
+        for centre in ((0, 0), 9 * vectors[0], 9 * vectors[1]):
+            inside = np.hypot(*(points - centre).T) < 3.5 * near
+            points[inside] += np.random.default_rng(3).normal(0, 0.4 * near, (inside.sum(), 2))
+        points = points[
+            [
+                all(one <= other for other in pair)
+                for one, pair in enumerate(cKDTree(points).query_ball_point(points, 0.4 * near))
+            ]
+        ]
+    else:
+        angle = np.deg2rad(22.0 if kind == "grain boundary" else 0.0)
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        other = noisy_crystal(sites, vectors, 3) @ turn + 0.37 * vectors[0] + 0.41 * vectors[1]
+        normal = np.array([0.8, 0.6])
+        here, there = points[points @ normal > 0], other[other @ normal <= 0]
+        points = np.concatenate([here, there[cKDTree(here).query(there)[0] > 0.6 * near]])
+        points = points[np.hypot(*points.T) < 15 * size]
+    assert len(vacancies_of(points)) == 0
+
+
 def test_static_displacements(crystal):
     kind, _, _, atoms, truth = crystal
     measured = measure_displacements(atoms)

@@ -15,10 +15,16 @@ from .neighbours import Surroundings, apart_by_kind, kinds_of, lattice_shell, su
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 _SAY = 3  # neighbours that an atom needs at their places to say where another is missing
 _OCCUPIED = 0.4  # of the nearest distance within which an atom of any kind fills a site
 _SAME_SITE = 0.35  # of the nearest distance within which predictions are of the same site
+_MOST = 0.5  # of the neighbours that lie in the image
+_AGREED = 2.0  # times what a neighbour usually errs by, within which neighbours agree on a place
+_EXACT = 0.01  # of the shortest lattice vector, by which neighbours err at least
+_BESIDE = 8  # atoms of any kind nearest to a site
+_FITTING = 0.7  # of them, that lie where the lattice says
 _WIDEST_GAP = 150.0  # degrees without a neighbour that predicts: more on the border and beside holes
 _PRIOR = 0.5  # weight of the lattice as it is on average, against 1 for each neighbour
 _MARGIN = 0.5  # of the nearest distance, from the edge of the image
@@ -30,8 +36,10 @@ def find_vacancies(atoms: pd.DataFrame, shape: Any = None) -> pd.DataFrame:
 
     Each atom says where the atoms at the ends of the shortest lattice vectors around it should be, as the neighbours
     that it has there turn, stretch and shift the lattice. Where nothing was found but neighbours on all sides expect
-    an atom, one is missing; so the border, grain boundaries and the inside of larger holes are left out. Sites of a
-    honeycomb and of several sublattices are found likewise, since lattice vectors join like sites.
+    an atom, one is missing, if the surroundings are sure: more than half of the neighbours are there, agree on the
+    place as closely as neighbours do of atoms that are there, and most of the nearest atoms of any kind lie where the
+    lattice says. So the border, grain boundaries, distorted places and the inside of larger holes are left out. Sites
+    of a honeycomb and of several sublattices are found likewise, since lattice vectors join like sites.
 
     Whether an atom was there and not detected cannot be known from the table.
 
@@ -102,8 +110,12 @@ def _missing(atoms: pd.DataFrame, basis: Array, size: Array | None) -> tuple[Arr
     tree = cKDTree(points)
     near = float(np.median(tree.query(points, 2)[0][:, 1]))
     around = surroundings(apart_by_kind(points, kind), lattice_shell(basis))
-    source, end = np.nonzero((around.ends < 0) & ((around.ends >= 0).sum(axis=1) >= _SAY)[:, None])
-    site = _expected(points, around)[source, end]
+    shell = turned(around.vectors, around.turn)
+    low, high = (points.min(axis=0), points.max(axis=0)) if size is None else (np.zeros(2), size - 1)
+    expected, leverage = _expected(points, around)
+    in_place, typical = _in_place(points, around, expected, leverage, _within(points[:, None] + shell, low, high))
+    source, end = np.nonzero((around.ends < 0) & in_place[:, None])
+    site = expected[source, end]
     empty = np.flatnonzero(tree.query(site, distance_upper_bound=_OCCUPIED * near)[1] == len(points))
     if not len(empty):
         return np.zeros((0, 2)), _NONE, _NONE
@@ -111,15 +123,45 @@ def _missing(atoms: pd.DataFrame, basis: Array, size: Array | None) -> tuple[Arr
     name, first = _grouped(apart_by_kind(site, kind[source]), _SAME_SITE * near)
     count = np.bincount(name)
     place = np.column_stack([np.bincount(name, column) / count for column in site.T])
-    direction, group = points[source] - place[name], name
-    kept = count >= _SAY
-    if size is not None:
-        out, where = _beyond(place, turned(around.vectors, around.turn[source[first]]), size)
-        direction, group = np.concatenate([direction, out]), np.concatenate([group, where])
-        edge = _MARGIN * near
-        kept &= ((place >= edge) & (place <= size - 1 - edge)).all(axis=1)
-    kept &= _widest_gap(direction, group) <= _WIDEST_GAP
+    scatter = np.sqrt(np.bincount(name, ((site - place[name]) ** 2).sum(axis=1)) / count)
+    shell = shell[source[first]]
+    there = _within(place[:, None] + shell, low, high)
+    kept = (count >= _SAY) & (count > _MOST * there.sum(axis=1)) & (scatter <= _AGREED * typical)
+    # Of a cell with many sites the neighbours that predict are far away; the nearest atoms of any kind are asked too.
+    beside = tree.query(place, min(_BESIDE, len(points)))[1]
+    kept &= in_place[beside].mean(axis=1) >= _FITTING
+    edge = _MARGIN * near
+    kept &= _within(place, low + edge, high - edge)
+    beyond, out = np.nonzero(~there) if size is not None else (_NONE, _NONE)  # beyond the edge there may be atoms
+    for group, other in ((name, source), (np.repeat(np.arange(len(place)), beside.shape[1]), beside.ravel())):
+        direction = np.concatenate([points[other] - place[group], shell[beyond, out]])
+        kept &= _widest_gap(direction, np.concatenate([group, beyond])) <= _WIDEST_GAP
     return place[kept], count[kept], kind[source[first]][kept]
+
+
+def _within(places: Array, low: Array, high: Array) -> Bools:
+    return np.asarray(((places >= low) & (places <= high)).all(axis=-1))
+
+
+def _in_place(
+    points: Array, around: Surroundings, expected: Array, leverage: Array, inside: Bools
+) -> tuple[Bools, float]:
+    """Which atoms (N,) have most of their neighbours and lie where these expect them; by how much one usually errs.
+
+    What a neighbour expects is taken as it would be without the atom itself. `inside` (N, 2H) says which neighbours
+    would lie in the image.
+    """
+    there = around.ends >= 0
+    source, end = np.nonzero(there)
+    atom = around.ends[source, end]
+    miss = (expected[source, end] - points[atom]) / (1 - leverage[source, end])[:, None]
+    exact = _EXACT * float(np.linalg.norm(around.vectors, axis=1).min())
+    typical = max(float(np.median(np.linalg.norm(miss, axis=1))), exact) if len(miss) else exact
+    n = len(points)
+    heard = np.bincount(atom, minlength=n)
+    mean = np.column_stack([np.bincount(atom, column, n) for column in miss.T]) / np.maximum(heard, 1)[:, None]
+    enough = (there.sum(axis=1) >= _SAY) & (there.sum(axis=1) >= _MOST * inside.sum(axis=1))
+    return enough & (np.linalg.norm(mean, axis=1) <= _AGREED * typical), typical
 
 
 def _grouped(apart: Array, reach: float) -> tuple[Ints, Ints]:
@@ -134,15 +176,8 @@ def _grouped(apart: Array, reach: float) -> tuple[Ints, Ints]:
     return name, np.unique(name, return_index=True)[1]
 
 
-def _beyond(place: Array, shell: Array, size: Array) -> tuple[Array, Ints]:
-    """Vectors of the shells (M, 2H, 2) around the sites (M, 2) that lead out of the image, and their sites."""
-    target = place[:, None] + shell
-    site, end = np.nonzero(((target < 0) | (target > size - 1)).any(axis=2))
-    return shell[site, end], site
-
-
-def _expected(points: Array, around: Surroundings) -> Array:
-    """Where each atom expects its neighbours (N, 2H, 2).
+def _expected(points: Array, around: Surroundings) -> tuple[Array, Array]:
+    """Where each atom expects its neighbours (N, 2H, 2), and by which share (N, 2H) each of these decides on its own.
 
     An affine map from the shell to the neighbours found is fitted, its offset included, held by a weak prior: the
     lattice as it is on average, turned as it is here, around the atom itself.
@@ -156,8 +191,8 @@ def _expected(points: Array, around: Surroundings) -> Array:
     normal = np.einsum("nk,nki,nkj->nij", there, design, design) + prior
     right = np.einsum("nk,nki,nkj->nij", there, design, target - shell)
     change = np.linalg.solve(normal, right)  # of the map from that of the prior
-    expected: Array = points[:, None] + shell + design @ change
-    return expected
+    leverage = there * np.einsum("nki,nij,nkj->nk", design, np.linalg.inv(normal), design)
+    return points[:, None] + shell + design @ change, leverage
 
 
 def _widest_gap(direction: Array, name: Ints) -> Array:
