@@ -37,6 +37,11 @@ class Known:
     bar: float | None = None
 
     @property
+    def is_judged(self) -> bool:
+        """Whether more is known than the polarity."""
+        return not (self.count is None and self.spacing is None and self.bar is None)
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return np.shape(getattr(self.image, "data", self.image))[-2:]
@@ -60,7 +65,7 @@ def _labelled(data: Path) -> Iterator[Known]:
     unseen = data / "unseen"
     for sample in lattices(data / "lattices"):
         yield _away_from_border(sample, bar=0.98)
-    yield _away_from_border(gold_particle(data / "lattices"), AUTHORS, bar=0.87)
+    yield _away_from_border(gold_particle(data / "lattices"), AUTHORS, bar=0.92)
     box = (170.0, 250.0, 470.0, 550.0)
     labels = read_labels(unseen / "reference" / "exp_hrstem_1.csv")
     layers = np.load(unseen / "exp_hrstem_1.npy")
