@@ -55,6 +55,18 @@ def test_contaminated_and_drifting():
         assert agreed.recall >= 0.98
 
 
+@pytest.mark.parametrize(("seed", "size"), [(0, 384), (1, 512)])
+def test_light_columns_between_heavy_ones_are_found_at_a_low_dose(seed, size):
+    columns = micrograph("perovskite", size=64, dose=1, jitter=0, drift=0)[1]
+    dose = 100 / (2 * np.pi * columns["sigma"].iloc[0] ** 2)  # 100 electrons in a column of the A site
+    image, truth = micrograph("perovskite", size=size, dose=dose, jitter=0, drift=0, background=0.1, seed=seed)
+    spacing = detection.spacing_of(positions(truth))
+    found = positions(detect_atoms(image, refine=False))
+    agreed = detection.compare(detection.Labelled("", image, positions(truth)), found, 0.25 * spacing, spacing)
+    assert agreed.recall >= 0.97
+    assert agreed.precision >= 0.97
+
+
 def test_dark_columns_are_bright_ones_negated(graphene, atoms):
     dark = detect_atoms(-graphene.data)
     assert dark.attrs["napari_vae"]["polarity"] == "dark"

@@ -100,29 +100,35 @@ def choose(frames: Sequence[Mended], asked: Options) -> Choice:
     if most < FIXED.hypothesis_least:  # single atoms pass a test against decoys of their own
         lone = [one for one in ranked if not one.periodic] or ranked
         best = max(lone, key=lambda one: (total[one] >= FIXED.hypothesis_hint) * total[one] + 1e-3 * evidence.lone(one))
-    if evidence.ordered(best) and evidence.same(replace(best, periodic=True), best) >= FIXED.hypothesis_alike:
-        best = replace(best, periodic=True)
+    by_order = replace(best, periodic=evidence.ordered(best))
+    if evidence.same(by_order, best) >= FIXED.hypothesis_alike:
+        best = by_order
     where = int(np.argmax(weighed[best]))
-    chosen = _with_width(evidence, best, total, asked)
+    fitted = evidence.parts[where].width(best, max(evidence.spacing(best), best.sigma / FIXED.scale_widest))
+    chosen = _with_width(evidence, best, total, asked, fitted)
     lone_ones = evidence.alike(chosen) * evidence.lone(chosen)  # a few maxima that are alike by chance are worth 3 nats
     any_atoms = most >= FIXED.hypothesis_least or lone_ones >= FIXED.hypothesis_hint
     others = [one for one in ranked if total[one] > 0 and evidence.same(one, best) < FIXED.hypothesis_alike]
     beaten = 1 - total[others[0]] / most if others else 1.0
     sure = max(0.0, beaten) * most / (most + FIXED.hypothesis_least)
-    width = evidence.parts[where].width(best, max(evidence.spacing(best), best.sigma / FIXED.scale_widest))
-    width = float(np.sqrt(min(width, chosen.sigma) * width)) if np.isfinite(width) else chosen.sigma
+    width = float(np.sqrt(min(fitted, chosen.sigma) * fitted)) if np.isfinite(fitted) else chosen.sigma
     threshold = evidence.threshold(chosen, weighed.get(chosen, weighed[best]))
     rivals = tuple(_rival(evidence, one, best) for one in _apart(evidence, others))
     return Choice(chosen, width, threshold, of[where], most, sure, any_atoms, rivals)
 
 
-def _with_width(evidence: Evidence, best: Hypothesis, total: dict[Hypothesis, float], asked: Options) -> Hypothesis:
-    """The hypothesis with the width to take: of equal ones the widest; of single atoms the mean."""
+def _with_width(
+    evidence: Evidence, best: Hypothesis, total: dict[Hypothesis, float], asked: Options, fitted: float
+) -> Hypothesis:
+    """The hypothesis with the width to take: of equal ones the widest, but not wider than columns are by a fit.
+
+    A wider filter makes columns alike, but passes over weak ones beside strong ones. Of single atoms the mean.
+    """
     alike = [one for one in total if (one.sign, one.periodic) == (best.sign, best.periodic)]
     if best.periodic:
         equal = [one for one in alike if total[one] >= total[best] - FIXED.hypothesis_hint]
         equal = [one for one in equal if evidence.same(one, best) >= FIXED.hypothesis_alike]
-        return max([best, *equal], key=lambda one: one.sigma)
+        return best.of_width(float(np.fmin(max(one.sigma for one in [best, *equal]), fitted)))
     if asked.spacing is not None and not evidence.ordered(best):
         return best.of_width(asked.spacing / FIXED.scale_isolated)
     nats = np.array([evidence.lone(one) for one in alike]).clip(0) ** 2 + 1e-12  # a sharp choice would be luck
