@@ -118,7 +118,7 @@ class Analyze(Models):
         say(Stage("write"))
         analysis.save(target, overwrite=True)
         classes = None if analysis.classes is None else int(analysis.classes.nunique())
-        groups = "" if classes is None else f" in {classes} classes"
+        groups = "" if classes is None else f" in {classes} class{'es' * (classes != 1)}"
         facts = atom_columns(analysis.atoms) | {"windows": len(analysis.latents), "classes": classes}
         facts |= {"elbo_median": float(analysis.latents["elbo"].median())}
         words = f"{len(analysis.latents)} atoms{groups}; see {target / 'report.html'}"

@@ -33,8 +33,6 @@ def nearest_distance(atoms: pd.DataFrame) -> float:
 
     NaN when there are not two atoms in any frame, and for a grid, whose step says nothing of the image.
     """
-    from scipy.spatial import cKDTree
-
     if atoms.attrs.get("napari_vae", {}).get("method") == "grid":
         return float("nan")
     frames = frame_numbers(atoms)
@@ -44,8 +42,14 @@ def nearest_distance(atoms: pd.DataFrame) -> float:
     values, counts = np.unique(frames, return_counts=True)
     if not len(values) or counts.max() < 2:
         return float("nan")
-    points = square_points(atoms)[frames == values[counts.argmax()]]
-    return float(np.median(cKDTree(points).query(points, k=2)[0][:, 1]))
+    return median_nearest(square_points(atoms)[frames == values[counts.argmax()]])
+
+
+def median_nearest(points: npt.NDArray[np.float64]) -> float:
+    """Median distance from each of the points (N, D) to the nearest other; infinite for a single one."""
+    from scipy.spatial import cKDTree
+
+    return float(np.median(cKDTree(points).query(points, 2)[0][:, 1]))
 
 
 def frame_numbers(atoms: pd.DataFrame, n_frames: int | None = None) -> npt.NDArray[np.int64]:

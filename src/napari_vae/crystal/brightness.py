@@ -11,7 +11,7 @@ import pandas as pd
 from ..atoms.damage import usable_frame
 from ..atoms.frames import open_frames
 from ..core.errors import InputError
-from ..core.positions import frame_numbers
+from ..core.positions import frame_numbers, median_nearest
 from ..core.square import table_sides
 from .neighbours import apart_by_kind
 
@@ -33,10 +33,9 @@ def brightness_of(atoms: pd.DataFrame, position: Array, image: Any, number: int)
     if image is None:
         raise InputError("The atoms have no amplitudes; pass the image as well, assign_sublattices(atoms, image).")
     from scipy.ndimage import gaussian_filter, map_coordinates
-    from scipy.spatial import cKDTree
 
     frame = usable_frame(open_frames(image), number).frame
-    distance = np.median(cKDTree(position).query(position, 2)[0][:, 1]) if len(position) > 1 else 8.0
+    distance = median_nearest(position) if len(position) > 1 else 8.0
     fine, wide = (share * distance / np.array(table_sides(atoms)) for share in (0.15, 0.5))
     contrast = gaussian_filter(frame, fine) - gaussian_filter(frame, wide)
     values = map_coordinates(contrast, (position / table_sides(atoms)).T, order=1, mode="nearest")

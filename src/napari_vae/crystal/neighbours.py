@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..core.errors import InputError
+from ..core.positions import median_nearest
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -54,11 +55,7 @@ def spread(apart: Array) -> float:
     InputError
         If most atoms lie on top of another.
     """
-    from scipy.spatial import cKDTree
-
-    distance = cKDTree(apart).query(apart, 2)[0][:, 1]
-    finite = distance[distance < np.inf]
-    typical = float(np.median(finite)) if len(finite) else np.inf
+    typical = median_nearest(apart) if len(apart) else np.inf
     if not typical > 0:
         raise InputError("Most atoms lie on top of another; drop the doubles first.")
     return typical

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
-from ..core.positions import check_table, frame_numbers
+from ..core.positions import check_table, frame_numbers, median_nearest
 from ..core.settings import AutoCount, checked
 from ..core.square import on_pixels_of, square_points
 from .brightness import brightness_of, local_contrast
@@ -113,9 +113,7 @@ def _by_position(position: Array, n: int | str, *, classes: bool) -> Ints:
 
 def _away_from_border(position: Array) -> npt.NDArray[np.bool_]:
     """Atoms that are not among the outermost, which the edge of the image may cut; all, if too few are left."""
-    from scipy.spatial import cKDTree
-
-    margin = _BORDER * float(np.median(cKDTree(position).query(position, 2)[0][:, 1]))
+    margin = _BORDER * median_nearest(position)
     low, high = position.min(axis=0) + margin, position.max(axis=0) - margin
     whole = ((position >= low) & (position <= high)).all(axis=1)
     return whole if whole.sum() >= _FEWEST else np.ones(len(position), dtype=bool)

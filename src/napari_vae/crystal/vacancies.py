@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..core.errors import InputError
+from ..core.positions import median_nearest
 from ..core.square import square_points, table_sides
 from .lattice_vectors import frame_lattices
 from .neighbours import Surroundings, apart_by_kind, kinds_of, lattice_shell, surroundings, turned
@@ -108,7 +109,7 @@ def _missing(atoms: pd.DataFrame, basis: Array, size: Array | None) -> tuple[Arr
 
     points, kind = square_points(atoms), kinds_of(atoms)
     tree = cKDTree(points)
-    near = float(np.median(tree.query(points, 2)[0][:, 1]))
+    near = median_nearest(points)
     around = surroundings(apart_by_kind(points, kind), lattice_shell(basis))
     shell = turned(around.vectors, around.turn)
     low, high = (points.min(axis=0), points.max(axis=0)) if size is None else (np.zeros(2), size - 1)
