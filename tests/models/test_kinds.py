@@ -21,9 +21,9 @@ from napari_vae.training.step import TrainStep
 SMALL = (64, 64)  # quick, and enough for cards
 
 
-def quick(epochs):
-    """Larger steps, which need half the epochs."""
-    return TrainConfig(epochs=epochs, learning_rate=4e-3)
+def quick(epochs, learning_rate=4e-3):
+    """Larger steps, which need half the epochs or fewer."""
+    return TrainConfig(epochs=epochs, learning_rate=learning_rate)
 
 
 def matched_accuracy(found, truth):
@@ -111,7 +111,7 @@ def test_signals():
     place, height = rng.uniform(-10, 10, 400), rng.uniform(0.2, 1, 400)
     x = np.arange(96) - 47.5
     signals = height[:, None] * np.exp(-0.5 * ((x - place[:, None]) / 4) ** 2) + 0.01 * rng.normal(size=(400, 96))
-    run = fit(signals, ModelConfig.preset("tvae", latent_dim=1, hidden=SMALL), quick(40))
+    run = fit(signals, ModelConfig.preset("tvae", latent_dim=1, hidden=SMALL), quick(20, 8e-3))
     table = run.encode(signals)
     assert "shift_y" not in table
     assert np.corrcoef(table["shift_x"], place)[0, 1] > 0.99
@@ -132,7 +132,7 @@ def test_the_coordinate_decoder_turns_as_the_canonical_one(turned):
 
 def test_convolutions_learn_too(small):
     model = ModelConfig.preset("rvae", encoder="conv", latent_dim=4)
-    run = fit(small.images, model, quick(60))
+    run = fit(small.images, model, quick(35, 8e-3))
     assert run.encode(small.images)["reconstruction_error"].mean() < 0.3 * small.images.var(0).mean()
 
 

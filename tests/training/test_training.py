@@ -58,7 +58,7 @@ def test_rotating_the_image_moves_the_angle_and_not_the_content(turned):
 
 
 def test_strain_is_the_shear_that_was_applied():
-    sample = samples.cards(150, max_angle=120, max_shear=20, size=36, seed=3)
+    sample = samples.cards(100, max_angle=120, max_shear=20, size=36, seed=3)
     table = train(sample, "strain-rvae", epochs=20)
     found = table[["strain_xx", "strain_xy"]].to_numpy()
     applied = 2 * np.arcsinh(np.tan(np.deg2rad(sample.shear)) / 2)  # eigenvalue of log [[1, −t], [−t, 1 + t²]]
