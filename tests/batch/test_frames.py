@@ -24,13 +24,13 @@ from napari_vae.core.errors import InputError
 from napari_vae.io.writing import read_table
 from napari_vae.layers.reader import read_layers
 
-FRAMES = 8
+FRAMES = 6
 
 
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory):
     path = tmp_path_factory.mktemp("movie") / "movie.npy"
-    np.save(path, samples.movie("graphene", frames=FRAMES, size=128, seed=3)[0].data)
+    np.save(path, samples.movie("graphene", frames=FRAMES, size=96, seed=3)[0].data)
     return path
 
 

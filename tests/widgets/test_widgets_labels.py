@@ -12,7 +12,7 @@ from training_widget import finish, quick
 @pytest.fixture
 def crystal(viewer):
     """A perovskite of two kinds of columns: image layer, points without a word on them, and the kind of each."""
-    image, truth = samples.micrograph("perovskite", size=320, seed=1, vacancies=0, dopants=0)
+    image, truth = samples.micrograph("perovskite", size=256, seed=1, vacancies=0, dopants=0)
     data, options, _ = image_layer(image)
     layer = viewer.add_image(data, **options)
     data, options, _ = atoms_to_points(truth[["y", "x"]], placement_of(layer))
@@ -78,7 +78,7 @@ def test_painted_labels_count_from_one(viewer, scene, widget, qtbot):
     layer.units = image.units
     upright(widget)
     widget.data.window_px.setValue(11)
-    widget.model.training["epochs"].setValue(20)
+    widget.model.training["epochs"].setValue(12)
     widget.given.labels.choose(layer)
     widget.train()
     finish(qtbot, widget)
