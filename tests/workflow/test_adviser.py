@@ -48,7 +48,7 @@ def turned_graphene(n=200, window=12):
     return mosaic(np.array(turned)[:, cut, cut])
 
 
-def sheared_cards(n=50):
+def sheared_cards(n=35):
     """Suits of cards, sheared but not turned, at a third of their size."""
     cards = nv.samples.cards(n, max_angle=0.1, max_shear=20, seed=0).images
     return mosaic(cards.reshape(-1, 16, 3, 16, 3).mean((2, 4)))
