@@ -1,6 +1,6 @@
 """Images that hold no atoms, and images that are damaged: what is found must not depend on the damage."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import dask.array as da
 import numpy as np
@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 from measuring import detection
 from napari_vae import InputError, detect_atoms, link_atoms
 from napari_vae.atoms import tiles
-from napari_vae.atoms.damage import mend
-from napari_vae.atoms.frames import describe_skipped
+from napari_vae.atoms.damage import mend, usable_frame
+from napari_vae.atoms.frames import describe_skipped, open_frames
 from napari_vae.samples import micrograph
 
 SIZE = 256
@@ -24,6 +24,12 @@ def lattice(request):
     """A micrograph and the positions of its atoms."""
     image, truth = micrograph(request.param, size=SIZE, dose=200)
     return image.data.astype(float), truth[["y", "x"]].to_numpy()
+
+
+@pytest.fixture(scope="module")
+def whole(lattice):
+    """The atoms of the undamaged micrograph."""
+    return detect_atoms(lattice[0])
 
 
 def agreement(image, truth, discs=()):
@@ -131,22 +137,27 @@ GAPS = {
 
 
 @pytest.mark.parametrize("gap", GAPS)
-def test_atoms_beside_a_gap_are_those_of_the_whole_image(lattice, gap):
-    image, _ = lattice
-    whole, gap = detect_atoms(image), GAPS[gap]
-    for value in (np.nan, np.inf):
-        found = detect_atoms(np.where(gap, value, image))
-        points, beside = (table[["y", "x"]].to_numpy() for table in (found, whole))
-        assert (cKDTree(beside).query(points)[0] < 2).mean() > 0.95  # but flanks of columns beyond the border
-        depth = distance_transform_edt(~binary_opening(gap, np.ones((9, 9))))
-        seen = depth[tuple(np.rint(beside).astype(int).clip(0, SIZE - 1).T)] > 2 * whole["sigma"].median()
-        distance = cKDTree(points).query(beside[seen])[0]
-        assert (distance < 2).mean() > 0.97
-        errors = np.hypot(whole["y_err"], whole["x_err"])[seen][distance < 2]
-        assert np.nanmedian(distance[distance < 2] / errors) < 0.4
-        assert np.nanquantile(distance[distance < 2] / errors, 0.9) < 1
-        inside = gap[tuple(np.rint(points).astype(int).clip(0, SIZE - 1).T)]
-        assert inside.sum() <= (0 if gap.mean() > 0.025 else 0.03 * len(points))
+def test_atoms_beside_a_gap_are_those_of_the_whole_image(lattice, whole, gap):
+    image, gap = lattice[0], GAPS[gap]
+    found = detect_atoms(np.where(gap, np.nan, image))
+    points, beside = (table[["y", "x"]].to_numpy() for table in (found, whole))
+    assert (cKDTree(beside).query(points)[0] < 2).mean() > 0.95  # but flanks of columns beyond the border
+    depth = distance_transform_edt(~binary_opening(gap, np.ones((9, 9))))
+    seen = depth[tuple(np.rint(beside).astype(int).clip(0, SIZE - 1).T)] > 2 * whole["sigma"].median()
+    distance = cKDTree(points).query(beside[seen])[0]
+    assert (distance < 2).mean() > 0.97
+    errors = np.hypot(whole["y_err"], whole["x_err"])[seen][distance < 2]
+    assert np.nanmedian(distance[distance < 2] / errors) < 0.4
+    assert np.nanquantile(distance[distance < 2] / errors, 0.9) < 1
+    inside = gap[tuple(np.rint(points).astype(int).clip(0, SIZE - 1).T)]
+    assert inside.sum() <= (0 if gap.mean() > 0.025 else 0.03 * len(points))
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinite_pixels_are_as_good_as_not_measured(lattice, value):
+    unknown, infinite = (np.where(GAPS["hole"], gap, lattice[0]) for gap in (np.nan, value))
+    for one, other in zip(*(astuple(usable_frame(open_frames(image), 0)) for image in (unknown, infinite)), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_weak_columns_are_looked_for_beside_a_gap_and_not_in_it():
@@ -168,9 +179,8 @@ def test_a_gap_across_tiles_of_a_lazy_movie_is_the_gap_of_one_piece(lattice, mon
     assert not (np.hypot(divided["y"] - 128, divided["x"] - 128) < 38).any()
 
 
-def test_bad_frames_of_a_movie_are_skipped_and_named(lattice):
-    image = lattice[0]
-    good = detect_atoms(image)
+def test_bad_frames_of_a_movie_are_skipped_and_named(lattice, whole):
+    image, good = lattice[0], whole
     frames = [np.full_like(image, value) for value in (np.nan, 7, np.inf)]
     movie = np.stack([frames[0], image, *frames[1:], image])
     found = detect_atoms(movie)
