@@ -223,7 +223,7 @@ def test_known_strain_and_rotation(basis):
 
 
 def test_strain_field_of_a_sample():
-    image, truth = micrograph("perovskite", size=640, strain_field=0.06, displacement=0.0, polar=0.0, dopants=0.0)
+    image, truth = micrograph("perovskite", size=448, strain_field=0.06, displacement=0.0, polar=0.0, dopants=0.0)
     atoms = measure_displacements(assign_sublattices(detect_atoms(image)))
     truth = truth.iloc[cKDTree(truth[["y", "x"]]).query(atoms[["y", "x"]])[1]].reset_index(drop=True)
     names = {"local_rotation": "rotation"} | {name: name for name in ("strain_xx", "strain_xy", "dilation")}
