@@ -156,7 +156,8 @@ def test_atoms_beside_a_gap_are_those_of_the_whole_image(lattice, whole, gap):
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
 def test_infinite_pixels_are_as_good_as_not_measured(lattice, value):
     unknown, infinite = (np.where(GAPS["hole"], gap, lattice[0]) for gap in (np.nan, value))
-    for one, other in zip(*(astuple(usable_frame(open_frames(image), 0)) for image in (unknown, infinite)), strict=True):
+    mended = (astuple(usable_frame(open_frames(image), 0)) for image in (unknown, infinite))
+    for one, other in zip(*mended, strict=True):
         np.testing.assert_array_equal(one, other)
 
 

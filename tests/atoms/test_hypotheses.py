@@ -102,6 +102,13 @@ def test_doubt_says_a_spacing_in_the_unit_of_the_image_too():
     assert float(length) == pytest.approx(0.02 * float(pixels), rel=0.01)
 
 
+def test_doubt_names_no_control_that_is_set_already():
+    image = np.random.default_rng(0).normal(size=(128, 128))
+    for spacing, control in ((None, "set Spacing to their distance."), (12.0, "lower the Threshold.")):
+        doubt = detect_atoms(image, spacing=spacing).attrs[KEY]["doubt"]
+        assert doubt.startswith("Nothing here looks clearly like atoms: if a part does") and doubt.endswith(control)
+
+
 def test_alternatives_are_sentences_the_runner_up_first():
     known = detect_atoms(kinds.heavy_and_light(np.random.default_rng(0))[0], refine=False).attrs[KEY]
     assert 0 <= known["sure"] <= 1

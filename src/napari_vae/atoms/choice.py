@@ -52,13 +52,14 @@ class Choice:
         words = (f"{_CONTRAST[one.hypothesis.sign]} columns, {one.spacing:.3g} px apart" for one in self.rivals)
         return tuple(dict.fromkeys(words))
 
-    def doubt(self, side: float | None, unit: str) -> str:
-        """One sentence that names the control to try; empty where the choice is sure.
+    def doubt(self, asked: Options, side: float | None, unit: str) -> str:
+        """One sentence that names the control to try, of those not yet set; empty where the choice is sure.
 
         A spacing is given in pixels, and in their unit too where it is known how long their shorter side is.
         """
         if self.evidence < FIXED.hypothesis_least:
-            return _NOTHING
+            control = "lower the Threshold" if asked.spacing else "set Spacing to their distance"
+            return f"{_NOTHING}: if a part does, look for them in it alone; if all of it does, {control}."
         if not self.rivals or self.sure >= FIXED.hypothesis_sure:
             return ""
         rival = self.rivals[0]
@@ -69,7 +70,7 @@ class Choice:
             )
         more = rival.number > 1
         control = "lower the Threshold" if more else "raise the Threshold"
-        if abs(np.log(rival.apart)) > np.log(FIXED.hypothesis_apart):
+        if not asked.spacing and abs(np.log(rival.apart)) > np.log(FIXED.hypothesis_apart):
             length = "" if side is None else f" ({rival.spacing * side:.3g} {unit})"
             control = f"set Spacing to {rival.spacing:.3g} px{length}"
         if more:
@@ -78,7 +79,7 @@ class Choice:
 
 
 _CONTRAST = {1: "bright", -1: "dark"}
-_NOTHING = "Nothing here looks clearly like atoms: if there are some, set Spacing to their distance."
+_NOTHING = "Nothing here looks clearly like atoms"
 
 
 def choose(frames: Sequence[Mended], asked: Options) -> Choice:

@@ -48,7 +48,7 @@ def measure(micrograph: Micrograph, numbers: Sequence[int], asked: Options) -> t
         which, looks = zip(*_looks(micrograph, numbers), strict=True)
         choice = choose(looks, asked)
         side = min(micrograph.pixel_size) if micrograph.pixel_size else None
-        recipe, filtered = _recipe(looks[choice.frame], choice, choice.doubt(side, micrograph.units), asked)
+        recipe, filtered = _recipe(looks[choice.frame], choice, choice.doubt(asked, side, micrograph.units), asked)
     return recipe, {} if is_large(micrograph.shape[-2:]) else {which[choice.frame]: filtered}
 
 
