@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
+from ..core.positions import median_nearest
 from ..core.square import squared
 from .candidates import Filtered
 from .choice import Choice, choose
@@ -117,8 +118,6 @@ def _threshold(filtered: Filtered, method: str, one: Hypothesis) -> float:
 
 def _measured_spacing(places: Array, one: Hypothesis) -> float:
     """Median nearest-neighbour distance where atoms are dense or ordered; else what two columns need to stand apart."""
-    from scipy.spatial import cKDTree
-
     if len(places) < FIXED.hypothesis_fewest or not (one.periodic or share_ordered(places) >= FIXED.texture_columns):
         return FIXED.scale_isolated * one.sigma
-    return float(np.median(cKDTree(places).query(places, 2)[0][:, 1]))
+    return median_nearest(places)
