@@ -5,7 +5,7 @@ import pytest
 
 import napari_vae.widgets.train.dock as train_module
 from napari_vae.widgets.common.jobs import OUT_OF_MEMORY, Step
-from training_widget import LONG, finish, kinds, quick
+from training_widget import LONG, finish, kinds, quick, settle
 
 
 def test_latents_classes_and_pictures_lie_where_the_image_lies(viewer, scene, widget, qtbot):
@@ -37,6 +37,7 @@ def test_stop_keeps_what_was_learnt(viewer, scene, widget, qtbot):
     widget.model.training["epochs"].setValue(10_000)
     widget.progress.button.click()
     qtbot.waitUntil(lambda: "Training" in widget.progress.words.text(), timeout=LONG)
+    settle(qtbot, widget)  # a click at once would be taken for the second one of a double click
     assert widget.progress.button.text() == "Stop"
     widget.progress.button.click()
     assert widget.progress.button.text() == "Stopping …"

@@ -254,7 +254,8 @@ class Session:
 
     def _message(self) -> str:
         settling = self.schedule.cooldown_from is not None and self.step > self.schedule.cooldown_from
-        words = "Training, settling" if settling else "Training"
+        open_end = not self.schedule.foresees(self.step)
+        words = "Training, settling" if settling else "Training until it gains no more" if open_end else "Training"
         parts = self.train_step.parts
         return words if parts == 1 else f"{words}; memory is short: each batch is taken in {parts} parts"
 
@@ -266,7 +267,7 @@ class Session:
             n_epochs=math.ceil(n_steps / self.batches.steps_per_epoch),
             step=self.step,
             n_steps=n_steps,
-            seconds_left=clock.seconds_left(self.step, n_steps),
+            seconds_left=clock.seconds_left(self.step, n_steps) if self.schedule.foresees(self.step) else None,
             device=describe_device(self.device),
             message=message,
             history=tuple(self.history),

@@ -270,6 +270,10 @@ class Schedule:
             return self.n_steps
         return min(self.n_steps, max(TYPICAL_STEPS, round(1.25 * (1 + AUTO_COOLDOWN) * step)))
 
+    def foresees(self, step: int) -> bool:
+        """Whether the end is known, or a guess of it still holds."""
+        return self.cooldown_from is not None or self.expected(step) == TYPICAL_STEPS
+
     def watch(self, step: int, losses: list[float], start: float) -> None:
         """Begin the cooldown if the held-out `losses`, one per evaluation, have reached a plateau.
 

@@ -63,7 +63,7 @@ class Job(QObject):
 
     def __init__(self, parent: QObject, *, notify: bool = True) -> None:
         super().__init__(parent)
-        self._notify = notify
+        self.notify = notify
         self._worker: GeneratorWorker | None = None
         self._stop = threading.Event()
         parent.destroyed.connect(self._stop.set)
@@ -101,7 +101,7 @@ class Job(QObject):
             notification_manager.receive_error(type(fault), fault, fault.__traceback__)
             self.failed.emit(f"Broke off by a fault of the program: {fault}")
         elif outcome.failure:
-            if self._notify:
+            if self.notify:
                 show_error(outcome.failure)
             self.failed.emit(outcome.failure)
         else:

@@ -7,16 +7,21 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
+    QAbstractSlider,
+    QAbstractSpinBox,
     QComboBox,
     QDockWidget,
     QFormLayout,
     QFrame,
+    QGraphicsView,
     QHBoxLayout,
     QLabel,
     QLayout,
     QMainWindow,
+    QMessageBox,
     QPushButton,
     QScrollArea,
+    QScrollBar,
     QSizePolicy,
     QSpinBox,
     QVBoxLayout,
@@ -24,9 +29,21 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from .jobs import Job
+
+CLOSE_BUTTON = "QTitleBarCloseButton"  # napari's name of the ✕ of a dock
+LOST = (
+    "This panel is still at work, and what it has found so far would be lost. Press No, then Stop in the panel, to "
+    "keep it. Close it all the same?"
+)
+
 
 class Panel(QScrollArea):
-    """A column of widgets that scrolls up and down but never sideways."""
+    """A column of widgets that scrolls up and down but never sideways.
+
+    The wheel scrolls it wherever the pointer is, and so never changes a value on the way; with Ctrl it zooms a plot.
+    Labels of all forms are of one width. Closing a panel that is at work asks first.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,8 +55,9 @@ class Panel(QScrollArea):
         self.column.setContentsMargins(6, 6, 6, 6)
         self.column.setSpacing(8)
         self.setWidget(content)
+        content.installEventFilter(self)
         self._docking = QTimer(self, singleShot=True, interval=0)
-        self._docking.timeout.connect(self._share_tab)
+        self._docking.timeout.connect(self._on_docked)
         self._docking.start()  # when napari has put the dock where it belongs
 
     def minimumSizeHint(self) -> QSize:  # Qt's name
@@ -51,15 +69,63 @@ class Panel(QScrollArea):
         """A little wider than needed, and as high as the content."""
         return QSize(self.minimumSizeHint().width() + 10, self.widget().sizeHint().height())
 
-    def _share_tab(self) -> None:
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # Qt's name
+        """Keep the wheel from what stands in the panel, and ask before it is closed at work."""
+        kind = event.type()
+        if kind == QEvent.Type.LayoutRequest and watched is self.widget():
+            self._tidy()
+        elif kind == QEvent.Type.Wheel and not isinstance(watched, QScrollBar):  # Qt has us watch our own too
+            of_plot = isinstance(watched.parent(), QGraphicsView)
+            if not (of_plot and event.modifiers() & Qt.KeyboardModifier.ControlModifier):
+                event.ignore()  # so that what holds it gets the event, which is the panel in the end
+                return True
+        elif kind in (QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress) and watched.objectName() == CLOSE_BUTTON:
+            return not self._may_close()
+        return super().eventFilter(watched, event)
+
+    def _tidy(self) -> None:
+        """Watch the wheel over what there is by now, and give all labels of forms the same width."""
+        content = self.widget()
+        for part in (
+            *content.findChildren(QComboBox),
+            *content.findChildren(QAbstractSpinBox),
+            *(slider for slider in content.findChildren(QAbstractSlider) if not isinstance(slider, QScrollBar)),
+            *(plot.viewport() for plot in content.findChildren(QGraphicsView)),
+        ):
+            part.installEventFilter(self)
+        labels = [label for form in content.findChildren(Form) for label in form.row_labels()]
+        width = max((label.sizeHint().width() for label in labels), default=0)
+        for label in labels:
+            label.setMinimumWidth(width)
+
+    def _may_close(self) -> bool:
+        if not any(job.running and job.notify for job in self.findChildren(Job)):
+            return True
+        if QMessageBox.question(self, "Close the panel?", LOST) != QMessageBox.StandardButton.Yes:
+            return False
+        self.deleteLater()  # which stops its jobs
+        return True
+
+    def _on_docked(self) -> None:
+        dock = self.parentWidget()
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parentWidget()
+        if dock is not None:
+            dock.topLevelChanged.connect(self._watch_closing)  # napari makes a new title bar then
+            self._dock = dock
+            self._watch_closing()
+            self._share_tab(dock, self.window())
+
+    def _watch_closing(self, floats: bool = False) -> None:
+        for button in self._dock.findChildren(QPushButton, CLOSE_BUTTON):
+            button.installEventFilter(self)
+
+    def _share_tab(self, dock: QDockWidget, window: QWidget) -> None:
         """Go over another dock with a panel, behind a tab, so that neither is squeezed.
 
         Docks that float, are hidden or lie at another side of the window are left where they are.
         """
-        dock, window = self.parentWidget(), self.window()
-        while dock is not None and not isinstance(dock, QDockWidget):
-            dock = dock.parentWidget()
-        if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
+        if not isinstance(window, QMainWindow) or dock.isFloating():
             return
         area = window.dockWidgetArea(dock)
         for other in window.findChildren(QDockWidget):
@@ -109,6 +175,11 @@ class Form(QWidget):
         """Append a row without a label."""
         self._rows.addRow(control)
 
+    def row_labels(self) -> list[QLabel]:
+        """The labels of all rows."""
+        places = (self._rows.itemAt(row, QFormLayout.ItemRole.LabelRole) for row in range(self._rows.rowCount()))
+        return [place.widget() for place in places if place is not None]
+
     def set_row_visible(self, control: QWidget, visible: bool) -> None:
         """Show or hide a row."""
         self._rows.setRowVisible(control, visible)
@@ -121,6 +192,8 @@ class Section(QCollapsible):
 
     def __init__(self, title: str) -> None:
         super().__init__(title, expandedIcon=self.OPEN, collapsedIcon=self.CLOSED)
+        self.layout().setContentsMargins(0, 0, 0, 0)  # its edges are those of the panel
+        self.content().layout().setContentsMargins(0, 0, 0, 0)
         self.toggleButton().installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # Qt's name

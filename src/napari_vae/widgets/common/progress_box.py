@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QProgressBar, QWidget
 
 from ...core.errors import InputError
@@ -15,9 +17,11 @@ from .guide import MorePages
 from .jobs import Job
 from .panel import button_of, row_of, sentence, stacked
 
+DOUBLE_CLICK = 500  # milliseconds after the start in which a click is not meant to stop
+
 
 class ProgressBox(QWidget):
-    """Start ↔ Stop, a bar, and one line of words.
+    """Start ↔ Stop, a bar, and one line of words; the time left only goes down.
 
     Parameters
     ----------
@@ -36,6 +40,8 @@ class ProgressBox(QWidget):
         super().__init__()
         self._start_text, self._tooltip = start_text, tooltip
         self._running = False
+        self._just_begun = QTimer(self, singleShot=True, interval=DOUBLE_CLICK)
+        self._ends = math.inf  # when the job is expected to end, on the clock of `time.monotonic`
         self.button = button_of(start_text, tooltip)
         self.button.setMinimumHeight(30)
         self.bar = QProgressBar()
@@ -64,7 +70,7 @@ class ProgressBox(QWidget):
 
     def begin(self, words: str) -> None:
         """Show that a job runs."""
-        self._running = True
+        self._running, self._ends = True, math.inf
         self.button.setText("Stop")
         self.button.setToolTip("End here and keep what was found so far")
         self.bar.setValue(0)
@@ -75,12 +81,12 @@ class ProgressBox(QWidget):
         """Show an event: ``message``, ``fraction`` (0 to 1), ``seconds_left`` (or None), and perhaps ``device``."""
         self.bar.setValue(round(1000 * step.fraction))
         where = f" on {step.device}" if getattr(step, "device", "") else ""
-        left = f", {duration(step.seconds_left)} left" if step.seconds_left is not None else ""
-        self.words.setText(f"{step.message}{where}{left}")
+        self.words.setText(f"{step.message}{where}{self._left(step.seconds_left)}")
 
     def end(self) -> None:
         """Show that no job runs; the words stay."""
         self._running = False
+        self._just_begun.stop()
         self.button.setText(self._start_text)
         self.button.setToolTip(self._tooltip)
         self.button.setEnabled(True)
@@ -90,6 +96,11 @@ class ProgressBox(QWidget):
         """Show a sentence."""
         self.words.setText(words)
         self.more.hide()
+
+    def forget(self) -> None:
+        """Take away what was said, which does not hold for other settings; a running job goes on telling."""
+        if not self._running:
+            self.say("")
 
     def show_failure(self, words: str) -> None:
         """Show what went wrong, and the pages that help."""
@@ -101,13 +112,26 @@ class ProgressBox(QWidget):
         self.show_failure(str(error))
         show_error(str(error))
 
+    def _left(self, seconds: float | None) -> str:
+        """Words of the time left, which estimates may not lengthen."""
+        if seconds is None:
+            self._ends = math.inf
+            return ""
+        now = time.monotonic()
+        self._ends = min(self._ends, now + seconds)
+        return f", {duration(self._ends - now)} left" if self._ends > now else ", a little longer"
+
     def _on_clicked(self) -> None:
+        if self._just_begun.isActive():
+            return
         if self._running:
             self.button.setText("Stopping …")
             self.button.setEnabled(False)
             self.stop_clicked.emit()
         else:
             self.start_clicked.emit()
+            if self._running:
+                self._just_begun.start()
 
 
 def refusing(action: Callable[..., None]) -> Callable[..., None]:

@@ -18,7 +18,7 @@ from ..common.sources import image_below, is_source_image
 
 UNKNOWN = "not known"
 MODES = {
-    "Move": ("pan", "Drag moves the view, the wheel zooms; click a point to select it"),
+    "Move": ("pan", "Drag moves the view, the wheel zooms with Ctrl; click a point to select it"),
     "Lasso": ("lasso", "Drag around points to select them; Shift adds, Alt takes away"),
     "Box": ("rectangle", "Drag a rectangle over points to select them; Shift adds, Alt takes away"),
 }

@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 COLOURED = {"predicted": "prediction", "predicted_sd": "uncertainty", "measured": "measured", "order": "order"}
 EMBEDDING = (
     "The embedding: every place where the model puts it, on axes without a unit. Like values of the target lie "
-    "together once it has learned. Rings: measured. Crosses: next. Drag and wheel move and zoom; a double "
+    "together once it has learned. Rings: measured. Crosses: next. Drag moves, Ctrl and wheel zoom; a double "
     "click shows the place on the canvas."
 )
 HEIGHTS = 240, 150
