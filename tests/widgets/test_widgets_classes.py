@@ -115,6 +115,18 @@ def test_painting_assigns_what_is_outlined(explore, points, qtbot):
     assert np.allclose(explore.plot.box.viewRange(), moved) and not np.allclose(view, moved), "the view stays"
 
 
+def test_colours_that_come_back_are_not_faded(explore, grouped, points, qtbot):
+    before = np.array(points.face_color)
+    explore.plot.select_within([(-2, -2), (0, -2), (0, 0), (-2, 0)])
+    qtbot.waitUntil(lambda: len(points.selected_data) == 30, timeout=LONG)
+    type_name(qtbot, grouped, "defect")
+    click(qtbot, grouped.assign_button)
+    qtbot.waitUntil(lambda: points.face_color[40, 3] < 1, timeout=LONG)
+    click(qtbot, grouped.undo_button)
+    click(qtbot, explore.tools.clear)
+    qtbot.waitUntil(lambda: np.allclose(points.face_color, before), timeout=LONG)
+
+
 def test_a_labels_layer_of_the_classes(viewer, explore, grouped, points, qtbot):
     for _ in range(2):
         with qtbot.waitSignal(explore.maker.job.ended, timeout=LONG):

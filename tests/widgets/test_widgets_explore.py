@@ -136,17 +136,129 @@ def test_dragging_moves_the_view_and_fit_brings_it_back(explore, qtbot):
     assert np.allclose(explore.plot.box.viewRange(), before)
 
 
+def hover(widget, place):
+    """Move the mouse, without a button, to a place of the plane; gives what the strip says then."""
+    send_move(
+        widget.plot.plot.viewport(), pixel(widget, *place), Qt.KeyboardModifier.NoModifier, Qt.MouseButton.NoButton
+    )
+    return widget.strip.words.text()
+
+
 def test_hovering_shows_values(explore, groups, qtbot):
-    view = explore.plot.plot.viewport()
+    place = groups.features.loc[7, ["z1", "z2"]]
+    qtbot.waitUntil(lambda: "no. 7" in hover(explore, place), timeout=LONG)
+    assert "z1" in explore.strip.words.text()
+    qtbot.waitUntil(lambda: "Point at" in hover(explore, (0, 0)), timeout=LONG)
+    explore.plot.select_within(LOW)
+    assert "no. 0<" in explore.strip.words.text(), "the first that is selected"
 
-    def hover(place):
-        send_move(view, place, Qt.KeyboardModifier.NoModifier, Qt.MouseButton.NoButton)
-        return explore.card.words.text()
 
-    place = pixel(explore, *groups.features.loc[7, ["z1", "z2"]])
-    qtbot.waitUntil(lambda: "no." in hover(place), timeout=LONG)
-    assert "z1" in explore.card.words.text()
-    qtbot.waitUntil(lambda: "Hover" in hover(pixel(explore, 0, 0)), timeout=LONG)
+def test_the_strip_stays_in_view(explore, qtbot):
+    for section in explore.sections.values():
+        section.expand(animate=False)
+    explore.resize(360, 500)
+    for value in (0, explore.verticalScrollBar().maximum()):
+        explore.verticalScrollBar().setValue(value)
+        corner = explore.strip.mapTo(explore, explore.strip.rect().bottomRight())
+        assert explore.rect().contains(corner) and explore.strip.isVisible()
+        assert explore.viewport().geometry().bottom() < explore.strip.geometry().top()
+
+
+def test_the_plot_is_as_high_as_the_dock_allows(explore, qtbot):
+    explore.resize(360, 1000)
+    qtbot.waitUntil(lambda: explore.plot.height() > 300, timeout=LONG)
+    before = explore.plot.height()
+    explore.resize(360, 1200)
+    qtbot.waitUntil(lambda: explore.plot.height() == before + 200, timeout=LONG)
+    assert explore.verticalScrollBar().maximum() == 0
+
+
+@pytest.fixture
+def docked(viewer, groups, open_widget, qtbot):
+    """Explore latents in a napari window on the screen, and its canvas."""
+    from qtpy.QtOpenGLWidgets import QOpenGLWidget
+
+    widget = open_widget("Explore latents")
+    main = widget.window()
+    main.resize(1366, 768)
+    main.show()
+    qtbot.waitUntil(lambda: widget.plot.drawn, timeout=LONG)
+    viewer.reset_view()
+    return widget, main.centralWidget().findChild(QOpenGLWidget)
+
+
+@pytest.mark.own_window
+def test_an_atom_under_the_cursor_of_the_plot_is_crossed_out_on_the_image(viewer, docked, groups, qtbot):
+    explore, canvas = docked
+    layers, colors = list(viewer.layers), np.array(groups.face_color)
+    place = groups.features.loc[7, ["z1", "z2"]]
+    qtbot.waitUntil(lambda: "no. 7" in hover(explore, place), timeout=LONG)
+    crosshair = explore.pointer.crosshair
+    assert crosshair.parent() is canvas and crosshair.isVisible() and crosshair.size() == canvas.size()
+    qtbot.mouseMove(canvas, crosshair.place().toPoint())
+    qtbot.waitUntil(lambda: viewer.mouse_over_canvas, timeout=LONG)
+    wanted = groups.data_to_world(groups.data[7])
+    assert np.allclose(viewer.cursor.position, wanted, atol=2 / viewer.scene.camera.zoom)
+    viewer.scene.camera.zoom *= 2
+    away = crosshair.place() - canvas.rect().center().toPointF()
+    centre = np.array(viewer.scene.camera.center[-2:])
+    assert np.allclose((away.y(), away.x()), (np.array(wanted) - centre) * viewer.scene.camera.zoom, atol=2)
+    assert list(viewer.layers) == layers and np.array_equal(groups.face_color, colors), "it is no layer"
+    qtbot.waitUntil(lambda: "Point at" in hover(explore, (0, 0)), timeout=LONG)
+    assert not crosshair.isVisible()
+
+
+@pytest.mark.own_window
+def test_an_atom_under_the_cursor_of_the_image_is_marked_on_the_plot(viewer, docked, groups, qtbot):
+    explore, canvas = docked
+    row = int(np.argmax(np.sort(np.linalg.norm(groups.data[:, None] - groups.data[None], axis=2), axis=1)[:, 1]))
+    explore.pointer._on_plot(row)
+    on_canvas = explore.pointer.crosshair.place().toPoint()
+    explore.pointer.leave()
+    qtbot.mouseMove(canvas, canvas.rect().center() / 2)
+    qtbot.mouseMove(canvas, on_canvas)
+    qtbot.waitUntil(lambda: f"no. {row}" in explore.strip.words.text(), timeout=LONG)
+    assert [tuple(spot.pos()) for spot in explore.plot.mark.points()[:1]] == [
+        pytest.approx(tuple(groups.features.loc[row, ["z1", "z2"]]), abs=1e-5)
+    ]
+    qtbot.mouseMove(explore.plot.plot.viewport(), pixel(explore, 0, 0))
+    viewer.mouse_over_canvas = False  # as napari notes when the mouse leaves
+    assert not len(explore.plot.mark.points()) and "Point at" in explore.strip.words.text()
+
+
+def test_what_is_not_selected_fades_on_the_image_too(viewer, docked, groups, qtbot):
+    explore, _ = docked
+    before = np.array(groups.face_color), np.array(groups.border_color)
+    explore.plot.select_within(LOW)
+    qtbot.waitUntil(lambda: len(groups.selected_data) == 30, timeout=LONG)
+    for now, then in zip((groups.face_color, groups.border_color), before, strict=True):
+        assert np.array_equal(now[:30], then[:30]) and np.array_equal(now[:, :3], then[:, :3])
+        assert np.allclose(now[30:, 3], 0.25 * then[30:, 3])
+    groups.add([[5.0, 5.0]])  # napari selects it
+    qtbot.waitUntil(lambda: explore.plot.selection.tolist() == [60], timeout=LONG)
+    assert np.allclose(groups.face_color[:60, 3], 0.25 * before[0][:, 3]) and groups.face_color[60, 3] == 1
+    groups.face_color = "red"
+    qtbot.waitUntil(lambda: np.allclose(groups.face_color[:60], (1, 0, 0, 0.25)), timeout=LONG)
+    explore.tools.clear.click()
+    qtbot.waitUntil(lambda: np.allclose(groups.face_color, (1, 0, 0, 1)), timeout=LONG)
+    groups.selected_data = {3}
+    qtbot.waitUntil(lambda: groups.face_color[4, 3] < 1, timeout=LONG)
+    explore.hide()
+    assert np.allclose(groups.face_color, (1, 0, 0, 1)), "the layer is left as it was"
+
+
+def test_the_nearest_of_many_points_is_found():
+    from napari_vae.widgets.explore.linking import nearest_row
+
+    points = np.random.default_rng(0).uniform(0, 100, (2000, 3))
+    place = np.array([40.0, 60.0])
+    nearest = int(np.argmin(np.linalg.norm(points[:, 1:] - place, axis=1)))
+    assert nearest_row(points, place, 5.0) == nearest
+    others = np.arange(2000) != nearest
+    assert nearest_row(points, place, 5.0, others) == int(
+        np.flatnonzero(others)[np.argmin(np.linalg.norm(points[others, 1:] - place, axis=1))]
+    )
+    assert nearest_row(points, place + 200, 5.0) == -1
 
 
 def test_the_table_is_followed(explore, groups, qtbot):

@@ -98,18 +98,23 @@ def test_the_grid_lies_behind_the_plot_of_two_latents_only(explore):
     assert seen[-1] is None
 
 
-def test_hovering_shows_window_and_reconstruction(explore, points, viewer):
-    row = int(np.flatnonzero(run_of(viewer, points).windows_of(points) >= 0)[3])
+def test_hovering_shows_what_is_measured_the_model_and_the_difference(explore, points, viewer):
+    windows = run_of(viewer, points).windows_of(points)
+    row, border = int(np.flatnonzero(windows >= 0)[3]), int(np.flatnonzero(windows < 0)[0])
+    pictures = explore.strip.pictures
     explore.plot.hovered.emit(row)
-    assert not explore.card.window_picture.pixmap().isNull() and not explore.card.rebuilt_picture.pixmap().isNull()
-    border = int(np.flatnonzero(run_of(viewer, points).windows_of(points) < 0)[0])
+    assert all(picture.isVisible() and not picture.pixmap().isNull() for picture in pictures.values())
+    words = explore.strip.words.text()
+    assert all(f"{name}: " in words for name in ("z1", "z2", "angle", "error")) and f"no. {row}" in words
     explore.plot.hovered.emit(border)
-    assert explore.card.rebuilt_picture.pixmap().isNull() and f"no. {border}" in explore.card.words.text()
-    assert not explore.card.window_picture.pixmap().isNull(), "it is seen as it lies in the image"
+    assert pictures["measured"].isVisible(), "it is seen as it lies in the image"
+    assert not pictures["model"].isVisible() and f"no. {border}" in explore.strip.words.text()
+    explore.plot.hovered.emit(-1)
+    assert f"no. {points.features['elbo'].idxmin()}<" in explore.strip.words.text(), "the most unusual one"
 
 
 def test_pixels_around_a_point_are_those_of_the_image(viewer, points, lattice):
-    from napari_vae.widgets.explore.hover_card import pixels_around
+    from napari_vae.widgets.explore.atom_strip import pixels_around
 
     row = int(np.flatnonzero((points.data > 30).all(axis=1) & (points.data < 120).all(axis=1))[0])
     y, x = np.rint(points.data[row]).astype(int)

@@ -14,6 +14,7 @@ from ...analysis.coloring import Coloring
 from .panel import row_of, stacked
 
 BLUE, ORANGE, GREEN = "#2a86c6", "#d55e00", "#00946c"  # 3 : 1 or more against dark and light ground alike
+MARKED, SHADE = "#ffd400", "#000000"  # of marks; with shade beside them they are seen on any colour
 BAR_HEIGHT = 10
 SHOWN = 24  # classes; more are counted
 

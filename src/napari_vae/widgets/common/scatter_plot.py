@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
-from qtpy.QtCore import QPointF, QRectF, QTimer, Signal
+from qtpy.QtCore import QPointF, QRectF, QSize, QTimer, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...analysis.rasterizing import Raster, Rect, point_radius, rasterize, rows_within
+from .plot import MARKED, SHADE
 from .view_box import Mode, SelectBox
 
 Rows = npt.NDArray[np.int64]
@@ -20,7 +21,10 @@ Rows = npt.NDArray[np.int64]
 MARGIN = 0.35  # of the view drawn beyond each of its sides, so that panning only moves the picture
 SETTLE = 120  # ms after the last change of the view until many points are drawn anew, sharp again after a zoom
 AT_ONCE = 30_000  # points up to which they are drawn anew in every frame
+ENOUGH = 300, 240  # px, wide and high
 REACH = 6.0  # px from the cursor in which a point counts as meant
+#: Size in px and pen of the rings around the point that is pointed at on the image: dark, and bright inside of it.
+MARK = ((19, {"color": SHADE, "width": 5}), (19, {"color": MARKED, "width": 2}))
 FADE = 0.3  # opacity of what is not selected while something is
 
 
@@ -58,6 +62,10 @@ class ScatterPlot(QWidget):
         for item in (self._backdrop, self._points, self._chosen):
             self.box.addItem(item, ignoreBounds=True)
         self._backdrop.hide()
+        self.mark = pg.ScatterPlotItem(brush=None)
+        self.mark.setZValue(90)
+        self.box.addItem(self.mark, ignoreBounds=True)
+        self.setMinimumHeight(ENOUGH[1])
         self._timer = QTimer(self, singleShot=True, interval=SETTLE)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -115,6 +123,12 @@ class ScatterPlot(QWidget):
         self._selected = rows[rows < len(self._x)]
         self._draw_selection()
 
+    def set_mark(self, row: int) -> None:
+        """Draw a ring around a point, which is pointed at elsewhere; −1 takes it away."""
+        known = 0 <= row < len(self._x) and np.isfinite([self._x[row], self._y[row]]).all()
+        rings = [{"pos": (self._x[row], self._y[row]), "size": size, "pen": pen} for size, pen in MARK] if known else []
+        self.mark.setData(rings)
+
     def select_within(self, outline: npt.ArrayLike, how: str = "replace") -> None:
         """Select what lies inside an outline (V, 2), as if the user had drawn it, or ``"add"`` or ``"remove"`` it."""
         self._choose(rows_within(outline, self._x, self._y), how)
@@ -147,6 +161,10 @@ class ScatterPlot(QWidget):
         """
         if not self.plot.grab().save(str(path)):
             raise OSError(f"The picture could not be written to {path}.")
+
+    def sizeHint(self) -> QSize:  # Qt's name
+        """What is enough to work in; it takes all that is left."""
+        return QSize(*ENOUGH)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # Qt's name
         """Draw for the new size."""

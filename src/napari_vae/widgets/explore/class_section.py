@@ -32,6 +32,7 @@ class ClassSection(QWidget):
     """A column of classes, as a list that can be edited."""
 
     refused = Signal(str)
+    changing = Signal()  # what is undone later is how the layer is after this
     changed = Signal(str)  # the column that was written
     labels_asked = Signal(str)  # the column of which a Labels layer is wanted
 
@@ -97,6 +98,7 @@ class ClassSection(QWidget):
             self._show()
             return
         state = self._past.pop()
+        self.changing.emit()
         ClassColumn(self._layer, state.name).restore(state)
         if state.name != LABEL:
             self._choose_column(state.name)
@@ -184,6 +186,7 @@ class ClassSection(QWidget):
 
     def _write(self, column: ClassColumn, classes: Classes) -> None:
         column.read()  # refuses what is not a column of classes, which would be lost
+        self.changing.emit()
         self._past = [*self._past[1 - STEPS :], column.state()]
         column.write(classes)
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
+from qtpy.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import QWidget
 
 from ...analysis.coloring import color_by
@@ -23,14 +24,15 @@ from ..common.panel import folded, sentence
 from ..common.plot import ColorKey
 from ..common.run_loading import RunLoader
 from ..common.scatter_plot import ScatterPlot
+from .atom_strip import AtomStrip
 from .axes_form import AxesForm, PlotTools
 from .class_column import ClassColumn
 from .class_section import ClassSection
 from .figure_section import FigureSection, figure_data
-from .hover_card import HoverCard, Pixels, pixels_around
 from .linking import LayerLink
 from .made_layers import LayerMaker, class_layer, column_map
 from .manifold_section import ManifoldSection
+from .pointer import Pointer
 from .quality_section import QualitySection
 
 if TYPE_CHECKING:
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
 
 Rows = npt.NDArray[np.int64]
 
-PLOT_HEIGHT = 300
 PLOT = "Every point is an atom, at its values of the two columns. Point at one to see it; double-click to go to it"
 SECTIONS = {
     "Manifold": "What the model draws for any latents and pose",
@@ -61,20 +62,19 @@ class ExploreWidget(Dock):
         self.axes, self.tools = AxesForm(napari_viewer), PlotTools()
         self.layer_box, self.x, self.y, self.color = self.axes.layer, self.axes.x, self.axes.y, self.axes.color
         self.plot = ScatterPlot()
-        self.plot.setFixedHeight(PLOT_HEIGHT)
         self.plot.setToolTip(PLOT)
         self.key = ColorKey()
         self.words = sentence()
         self.more = MorePages(self.PAGE)
-        self.card = HoverCard()
+        self.strip = AtomStrip(self)
         self.link, self.maker = LayerLink(napari_viewer, self), LayerMaker(napari_viewer, self)
+        self.pointer = Pointer(napari_viewer, self, self.plot, self.link, self.strip, self._plotted)
         self.loader = RunLoader(napari_viewer, self)
         self._handing_over = QTimer(self, singleShot=True, interval=0)  # the plot shows it first
         self.manifold, self.classes = ManifoldSection(), ClassSection()
         self.quality, self.figures = QualitySection(), FigureSection()
         self.opened: OpenRun | None = None
         self._table = pd.DataFrame()
-        self._windows: Rows = np.zeros(0, dtype=np.int64)
         self._lay_out()
         self._connect()
         self._on_layer_changed()
@@ -85,14 +85,14 @@ class ExploreWidget(Dock):
         return self._table
 
     def _lay_out(self) -> None:
-        for widget in (self.axes, self.tools, self.plot, self.key, self.words, self.more, self.card):
-            self.column.addWidget(widget)
+        for widget in (self.axes, self.tools, self.plot, self.key, self.words, self.more):
+            self.column.addWidget(widget, int(widget is self.plot))
         parts = (self.manifold, self.classes, self.quality, self.figures)
         named = zip(SECTIONS.items(), parts, strict=True)
         self.sections = {title: folded(title, part, about) for (title, about), part in named}
         for section in self.sections.values():
             self.column.addWidget(section)
-        self.column.addStretch()
+        self.setViewportMargins(0, 0, 0, self.strip.height())  # the strip does not scroll away
 
     def _connect(self) -> None:
         self.layer_box.layer_changed.connect(self._on_layer_changed)
@@ -109,7 +109,6 @@ class ExploreWidget(Dock):
         self.plot.selection_changed.connect(self._on_selected_here)
         self.plot.selection_changed.connect(self._on_drawn_around)
         self._handing_over.timeout.connect(self._hand_over)
-        self.plot.hovered.connect(self._on_hovered)
         self.plot.double_clicked.connect(self.link.centre_on)
         self.plot.cursor_moved.connect(self.manifold.show_at)
         self.manifold.backdrop_changed.connect(self.plot.set_backdrop)
@@ -118,6 +117,7 @@ class ExploreWidget(Dock):
         self.quality.row_chosen.connect(self._on_row_chosen)
         self.quality.certainty_toggled.connect(self._show_colors)
         self.quality.map_asked.connect(self._on_map_asked)
+        self.classes.changing.connect(self.link.dimming.end)
         self.classes.changed.connect(self._on_classes_changed)
         self.classes.refused.connect(self._refuse)
         self.classes.labels_asked.connect(self._on_labels_asked)
@@ -144,8 +144,7 @@ class ExploreWidget(Dock):
         self.opened = None if layer is None else run_of(self._viewer, layer)
         self.axes.follow(layer)
         self._read_folder()
-        self._windows = np.full(len(self._table), -1) if self.opened is None else self.opened.windows_of(layer)
-        self.card.clear()
+        self.pointer.follow(self._table, self.opened)
         self.manifold.set_run(self.opened)
         self.quality.show_table(self._table, self.opened)
         self.classes.set_layer(layer, self._table, 1 if self.opened is None else self.opened.run.symmetry)
@@ -179,9 +178,9 @@ class ExploreWidget(Dock):
         self._show_colors()
         self._show_frame()
         self.plot.set_selection(self.link.selection())
-        self.classes.set_selection(self.plot.selection)
+        self.link.dim()
         self.figures.refresh()
-        self._say()
+        self._on_selected()
 
     def _show_colors(self, _: Any = None) -> None:
         name = self.color.currentText()
@@ -212,7 +211,6 @@ class ExploreWidget(Dock):
         rows = np.array([row], dtype=np.int64)
         self.plot.set_selection(rows)
         self._on_selected_here(rows)
-        self._on_hovered(row)
         self.link.centre_on(row)
 
     def _on_map_asked(self) -> None:
@@ -256,8 +254,7 @@ class ExploreWidget(Dock):
 
     def _on_selected_here(self, rows: Rows) -> None:
         self._handing_over.start()
-        self._say()
-        self.classes.set_selection(rows)
+        self._on_selected()
 
     def _on_drawn_around(self, rows: Rows) -> None:
         if self.plot.box.mode != "pan":
@@ -270,22 +267,18 @@ class ExploreWidget(Dock):
 
     def _on_selected_elsewhere(self, rows: Rows) -> None:
         self.plot.set_selection(rows)
+        self._on_selected()
+
+    def _on_selected(self) -> None:
+        """Say what is selected; the strip shows the first of it, else the most unusual atom."""
+        rows = self.plot.selection
         self.classes.set_selection(rows)
+        shown = rows if len(rows) else self.quality.rows
+        self.pointer.rest(int(shown[0]) if len(shown) else -1)
         self._say()
 
-    def _on_hovered(self, row: int) -> None:
-        if row < 0 or row >= len(self._table):
-            self.card.clear()
-            return
-        names = dict.fromkeys([self.color.currentText(), self.x.currentText(), self.y.currentText()])
-        self.card.show_atom(row, self._table.loc[row, list(names)], *self._pictures(row))
-
-    def _pictures(self, row: int) -> tuple[Pixels | None, Pixels | None]:
-        """Window and reconstruction of a point, as far as they are known."""
-        number = int(self._windows[row])
-        if self.opened is not None and number >= 0:
-            return self.opened.window(number), self.opened.rebuilt(number)
-        return pixels_around(self._viewer, self.link.layer, row), None
+    def _plotted(self) -> list[str]:
+        return [*self.plot.names, self.color.currentText()]
 
     def _say(self) -> None:
         x, y = self._table[self.x.currentText()], self._table[self.y.currentText()]
@@ -295,3 +288,20 @@ class ExploreWidget(Dock):
         words = f"{len(self._table)} points"
         words += f", {missing} without a value" if missing else ""
         self.words.setText(words + (f"; {chosen} selected." if chosen else "."))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # Qt's name
+        """Keep the strip at the foot."""
+        super().resizeEvent(event)
+        height = self.strip.height()
+        self.strip.setGeometry(0, self.height() - height, self.width(), height)
+
+    def showEvent(self, event: QShowEvent) -> None:  # Qt's name
+        """Fade on the canvas what is not selected."""
+        super().showEvent(event)
+        self.link.dim()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # Qt's name
+        """Leave the canvas as it was."""
+        super().hideEvent(event)
+        self.pointer.leave()
+        self.link.dimming.end()

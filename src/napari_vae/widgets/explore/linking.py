@@ -1,4 +1,4 @@
-"""A layer and a plot that follow each other: selection both ways, the table, the frame in view."""
+"""A layer and a plot that follow each other: selection and cursor both ways, the table, the frame in view."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ...core.placement import Placement
+from ...layers.identity import ours
 from ...layers.points import placement_of
 from ..common.canvas import go_to
+from .dimming import Dimming
 
 Rows = npt.NDArray[np.int64]
+BEFORE = ("adding", "removing", "changing")  # what napari says of points before it does it
 
 
 class LayerLink(QObject):
@@ -26,17 +29,24 @@ class LayerLink(QObject):
     selection_changed = Signal(object)  # rows (n,) int64
     table_changed = Signal()
     frame_changed = Signal()
+    pointed = Signal(int)  # row under the cursor on the canvas, −1 for none
 
     def __init__(self, viewer: Any, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._layer: Any | None = None
         self._busy = False
+        self._under_cursor = -1
+        self.dimming = Dimming()
         self._selection_timer = QTimer(self, singleShot=True, interval=0)
         self._table_timer = QTimer(self, singleShot=True, interval=50)
         self._selection_timer.timeout.connect(self._tell_selection)
+        self._dimming_timer = QTimer(self, singleShot=True, interval=0)
         self._table_timer.timeout.connect(self.table_changed)
+        self._dimming_timer.timeout.connect(self.dim)
         viewer.dims.events.current_step.connect(self._on_frame)
+        viewer.cursor.events.position.connect(self._on_cursor)
+        viewer.events.mouse_over_canvas.connect(self._on_cursor)
 
     @property
     def layer(self) -> Any | None:
@@ -45,6 +55,7 @@ class LayerLink(QObject):
 
     def follow(self, layer: Any | None) -> None:
         """Follow another layer, or none."""
+        self.dimming.end()
         if self._layer is not None:
             for emitter, slot in self._events(self._layer):
                 emitter.disconnect(slot)
@@ -74,11 +85,17 @@ class LayerLink(QObject):
             if hasattr(layer, "selected_data"):
                 # The setter would also look for colours and sizes that all of them share, which takes long for many.
                 layer.selected_data.replace_selection(set(rows.tolist()))
+                self.dim(rows)
                 layer.refresh(extent=False, thumbnail=False, data_displayed=False)
             elif len(rows):
                 layer.selected_label = int(label_numbers(layer)[rows[0]])
         finally:
             self._busy = False
+
+    def dim(self, rows: Rows | None = None) -> None:
+        """Let the points that are not selected fade on the canvas; with none selected none does."""
+        if self._layer is not None and hasattr(self._layer, "selected_data"):
+            self.dimming.begin(self._layer, self.selection() if rows is None else rows)
 
     def in_frame(self) -> npt.NDArray[np.bool_] | None:
         """Which points lie in the frame in view; ``None`` where there are no frames."""
@@ -99,11 +116,21 @@ class LayerLink(QObject):
         if self._layer is not None and hasattr(self._layer, "selected_data"):
             go_to(self._viewer, Placement.of_layer(self._layer), self._layer.data[row])
 
+    def world_of(self, row: int) -> npt.NDArray[np.float64] | None:
+        """Where a point lies in the world of the canvas, (y, x) as it is turned there; None for labels."""
+        if self._layer is None or not hasattr(self._layer, "selected_data"):
+            return None
+        canvas = Placement.of_canvas(self._viewer)
+        world = canvas.points_from([self._layer.data[row]], Placement.of_layer(self._layer))[0]
+        shown = np.array(self._viewer.dims.displayed[-2:]) - self._viewer.dims.ndim
+        return world[shown] if shown.min() >= -len(world) else None
+
     def _events(self, layer: Any) -> list[tuple[Any, Any]]:
         events = [(layer.events.features, self._on_table), (layer.events.metadata, self._on_table)]
         if hasattr(layer, "selected_data"):
             events += [
-                (layer.events.data, self._on_table),
+                (layer.events.data, self._on_data),
+                (layer.events.face_color, self._on_colors),
                 (layer.selected_data.events.items_changed, self._on_selection),
             ]
         return events
@@ -111,6 +138,31 @@ class LayerLink(QObject):
     def _on_table(self, event: Any = None) -> None:
         if isalive(self):
             self._table_timer.start()
+
+    def _on_data(self, event: Any) -> None:
+        if str(getattr(event, "action", "")) in BEFORE:
+            self.dimming.end()  # what napari adds and takes away is of the colours as they are
+        self._on_table()
+
+    def _on_colors(self, event: Any = None) -> None:
+        if isalive(self):
+            self._dimming_timer.start()
+
+    def _on_cursor(self, event: Any = None) -> None:
+        """Tell of the point under the cursor, if that is another one than before."""
+        if not isalive(self):
+            return
+        row = self._row_at(self._viewer.cursor.position) if self._viewer.mouse_over_canvas else -1
+        if row != self._under_cursor:
+            self._under_cursor = row
+            self.pointed.emit(row)
+
+    def _row_at(self, world: Any) -> int:
+        layer = self._layer
+        if layer is None or not hasattr(layer, "selected_data") or not len(layer.data):
+            return -1
+        place = Placement.of_layer(layer).points_from([world], Placement.of_canvas(self._viewer))[0]
+        return nearest_row(layer.data, place[-2:], reach_of(layer), self.in_frame())
 
     def _on_selection(self, *_: Any) -> None:
         if isalive(self) and not self._busy:
@@ -122,6 +174,7 @@ class LayerLink(QObject):
 
     def _tell_selection(self) -> None:
         if self._layer is not None:
+            self.dim()
             self.selection_changed.emit(self.selection())
 
 
@@ -130,3 +183,29 @@ def label_numbers(layer: Any) -> npt.NDArray[np.int64]:
     if "index" in layer.features:
         return np.asarray(layer.features["index"].to_numpy(), dtype=np.int64)
     return np.arange(len(layer.features), dtype=np.int64)
+
+
+def nearest_row(
+    points: npt.NDArray[Any], place: npt.NDArray[np.float64], reach: float, among: npt.NDArray[np.bool_] | None = None
+) -> int:
+    """Row of the point (N, D) that is nearest to a place (y, x), no farther than `reach`; −1 for none.
+
+    All are compared, which takes 3 ms of a million: a search tree would have to be built anew with every change.
+    """
+    y, x = place
+    near = (np.abs(points[:, -2] - y) <= reach) & (np.abs(points[:, -1] - x) <= reach)
+    rows = np.flatnonzero(near if among is None else near & among)
+    if not len(rows):
+        return -1
+    away = np.hypot(points[rows, -2] - y, points[rows, -1] - x)
+    best = int(away.argmin())
+    return int(rows[best]) if away[best] <= reach else -1
+
+
+def reach_of(layer: Any) -> float:
+    """Half the distance of neighbouring points, in pixels of the layer; where none is noted, as if spread evenly."""
+    if spacing := ours(layer).get("spacing"):
+        return float(spacing) / 2
+    low, high = layer.extent.data[:, -2:]
+    frames = len(np.unique(layer.data[:, -3])) if layer.ndim > 2 else 1
+    return max(0.5 * float(np.sqrt(np.prod(high - low) * frames / len(layer.data))), 1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem, QWidget
@@ -23,6 +25,7 @@ class QualitySection(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.rows: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # of the unusual atoms, the worst first
         self.certainty = QCheckBox("less opaque where less sure")
         self.certainty.setToolTip(
             "Fade points whose value of the colour's column is less certain: a larger standard deviation, or a "
@@ -49,6 +52,7 @@ class QualitySection(QWidget):
     def show_table(self, table: pd.DataFrame, opened: OpenRun | None) -> None:
         """List the unusual atoms of a table, and the latents of a run."""
         name, rows = most_unusual(table)
+        self.rows = rows
         self.unusual.clear()
         for row in rows:
             item = QListWidgetItem(f"no. {row}: {table[name].iloc[row]:.4g}", self.unusual)

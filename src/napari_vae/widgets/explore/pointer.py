@@ -1,0 +1,94 @@
+"""The atom that is meant: under the cursor on the plot or on the image, else one that stands for what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from qtpy.compat import isalive
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QWidget
+
+from ...layers.open_runs import OpenRun
+from ..common.scatter_plot import ScatterPlot
+from .atom_strip import AtomStrip, seen_at, values_of
+from .crosshair import Crosshair, canvas_beside
+from .linking import LayerLink
+
+NOBODY = -1
+
+
+class Pointer(QObject):
+    """Marks one atom on the plot and on the image, and shows it in the strip.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    dock : QWidget
+        Beside the canvas.
+    plot, link, strip
+        The plot, the layer of its points, and where an atom is shown.
+    plotted : callable
+        Names of the columns that are plotted now.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        dock: QWidget,
+        plot: ScatterPlot,
+        link: LayerLink,
+        strip: AtomStrip,
+        plotted: Callable[[], list[str]],
+    ) -> None:
+        super().__init__(dock)
+        self._viewer, self._dock, self._plot, self._link, self._strip = viewer, dock, plot, link, strip
+        self._plotted = plotted
+        self._table, self._opened = pd.DataFrame(), None
+        self._windows: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._resting = NOBODY
+        self.crosshair: Crosshair | None = None
+        plot.hovered.connect(self._on_plot)
+        link.pointed.connect(self._on_image)
+
+    def follow(self, table: pd.DataFrame, opened: OpenRun | None) -> None:
+        """Point at the atoms of another table, whose windows are those of a run."""
+        self._table, self._opened = table, opened
+        self._windows = np.full(len(table), NOBODY) if opened is None else opened.windows_of(self._link.layer)
+        self.rest(NOBODY)
+
+    def rest(self, row: int) -> None:
+        """Show the atom of this row as long as no other is pointed at; −1 for none."""
+        self._resting = row
+        self.leave()
+
+    def leave(self) -> None:
+        """Point at no atom."""
+        self._on_plot(NOBODY)
+        self._plot.set_mark(NOBODY)
+
+    def _on_plot(self, row: int) -> None:
+        """Cross out on the image the atom under the cursor of the plot."""
+        world = self._link.world_of(row) if 0 <= row < len(self._table) else None
+        if world is not None and (self.crosshair is None or not isalive(self.crosshair)):
+            canvas = canvas_beside(self._dock)
+            self.crosshair = None if canvas is None else Crosshair(self._viewer, canvas)
+        if self.crosshair is not None and isalive(self.crosshair):
+            self.crosshair.show_at(world)
+        self._show(row)
+
+    def _on_image(self, row: int) -> None:
+        """Mark on the plot the atom under the cursor of the image."""
+        self._plot.set_mark(row)
+        self._show(row)
+
+    def _show(self, row: int) -> None:
+        row = self._resting if row < 0 else row
+        if not 0 <= row < len(self._table):
+            self._strip.clear()
+            return
+        pictures = seen_at(self._viewer, self._link.layer, self._opened, int(self._windows[row]), row)
+        self._strip.show_atom(row, values_of(self._table, row, self._plotted()), *pictures)
