@@ -28,9 +28,9 @@ demo: $(READY)  ## Analyse a built-in sample: napari with a display, demo-output
 test: export PYTHONDONTWRITEBYTECODE :=
 
 # Two processes of one thread each: small models train faster so than one after the other on two threads.
-test: $(READY)  ## Run the whole suite (make test ARGS="-k atoms" for a part, "-n 0 --pdb" to debug)
+test: $(READY)  ## Run the suite but for its slow tests (ARGS="-k atoms" for a part, "-n 0 --pdb" to debug, "-m slow")
 	@scripts/display-packages.sh
-	@OMP_NUM_THREADS=1 scripts/with-display.sh $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@OMP_NUM_THREADS=1 scripts/with-display.sh $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 lint: $(LINT_READY)  ## Check style (ruff) and types (mypy on the Qt-free code)
 	$(BIN)/ruff check .
@@ -41,8 +41,9 @@ format: $(LINT_READY)  ## Let ruff sort the imports and lay out the code
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## Run every script in benchmarks/ (make bench ARGS=benchmarks/cards.py for one)
+bench: $(READY)  ## Run the slow tests and every script in benchmarks/ (ARGS=benchmarks/cards.py for one script)
 	@scripts/display-packages.sh
+	@$(if $(ARGS),,scripts/with-display.sh $(BIN)/python -m pytest -m slow)
 	@set -e; for script in $(or $(ARGS),$(sort $(filter-out %_data.py %/mutants.py,$(wildcard benchmarks/[a-z]*.py benchmarks/dkl/[a-z]*.py)))); do \
 		echo "== $$script"; scripts/with-display.sh $(BIN)/python "$$script"; done
 

@@ -365,6 +365,7 @@ def test_a_client_that_closed_itself_before_the_next_job_is_the_same_sentence():
         list(do_all(next_job))
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_goes_ends_the_command_and_what_is_done_is_kept(movie, serial, tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
     clients, connect = [], distributed.Client

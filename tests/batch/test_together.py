@@ -69,6 +69,7 @@ def test_of_several_processes_only_the_first_one_writes(images, tmp_path):
     assert (tmp_path / "run" / "windows.csv").is_file()
 
 
+@pytest.mark.slow
 def test_two_processes_detect_each_file_once_and_make_the_model_of_one(images, tmp_path):
     alone = batch.train_on_all(JOB, images, tmp_path / "alone")
     together(pooling_process.__file__, images, tmp_path / "run")

@@ -46,6 +46,7 @@ def test_without_a_display_open_says_so(command, monkeypatch, results):
     assert "no display" in errors
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (showing.has_display() or shutil.which("xvfb-run")), reason="needs a display or xvfb-run")
 def test_the_window_of_an_analysis_has_a_picture(results, tmp_path):
     import imageio.v3 as imageio

@@ -89,6 +89,7 @@ def test_angles_go_round_the_circle():
     assert (mean > -180).all() and (mean <= 180).all()
 
 
+@pytest.mark.slow
 def test_an_angle_turns_with_the_image(run, cards):
     """Labels of nearly upright images tell the angles of all others, because the encoder tells how these are turned."""
     upright = np.flatnonzero((np.abs(cards.angle) < 30) & (cards.suit != DIAMOND))

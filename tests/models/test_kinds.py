@@ -48,6 +48,7 @@ def small():
     return samples.cards(16, max_angle=60, max_shear=5, size=32)
 
 
+@pytest.mark.slow
 def test_few_labels_are_enough(some):
     """Two labels for one suit and ten for the others, all of them hardly turned."""
     few = samples.cards(10, max_angle=12, max_shear=1, size=32, seed=2)
@@ -70,6 +71,7 @@ def test_classes_are_found_without_labels(turned):
     assert min(apart) > 0.01, "every class draws something else"
 
 
+@pytest.mark.slow
 def test_more_labelled_than_unlabelled(some):
     images, suit = some
     model, train = ModelConfig.preset("ss-rvae", hidden=SMALL), quick(9)
@@ -121,6 +123,7 @@ def test_signals():
         fit(signals, ModelConfig.preset("rvae"))
 
 
+@pytest.mark.slow
 def test_the_coordinate_decoder_turns_as_the_canonical_one(turned):
     few = turned.images[::13, 4:-4, 4:-4]
     model = ModelConfig.preset("rvae", decoder="coordinate", hidden=(32, 32), rotations=8)
@@ -130,6 +133,7 @@ def test_the_coordinate_decoder_turns_as_the_canonical_one(turned):
     assert run.history["loss"].iloc[-1] < 0.8 * run.history["loss"].iloc[0]
 
 
+@pytest.mark.slow
 def test_convolutions_learn_too(small):
     model = ModelConfig.preset("rvae", encoder="conv", latent_dim=4)
     run = fit(small.images, model, quick(35, 8e-3))

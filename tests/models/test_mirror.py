@@ -106,6 +106,7 @@ def test_the_hand_is_chosen_by_a_slider_of_two_places(run):
     np.testing.assert_allclose(frames[1], frames[0][:, ::-1], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_motif_that_is_its_own_mirror_image_has_no_hand():
     data = simulated(EVEN)
     table = trained(data, "rotation", "mirror", epochs=22).encode(data.images)
@@ -113,6 +114,7 @@ def test_a_motif_that_is_its_own_mirror_image_has_no_hand():
     assert np.median(np.abs(away(table["angle"], data.angle))) <= 1
 
 
+@pytest.mark.slow
 def test_strain_is_found_of_both_hands():
     data = simulated(CHIRAL, strained=0.06)
     table = trained(data, "rotation", "strain", "mirror", epochs=20).encode(data.images)

@@ -57,6 +57,7 @@ def test_rotating_the_image_moves_the_angle_and_not_the_content(turned):
     assert shifts.max() < 0.1
 
 
+@pytest.mark.slow
 def test_strain_is_the_shear_that_was_applied():
     sample = samples.cards(100, max_angle=120, max_shear=20, size=36, seed=3)
     table = train(sample, "strain-rvae", epochs=20)

@@ -80,11 +80,13 @@ def test_rotation_is_suggested_where_windows_are_turned(hastier):
     assert "stopped" in advice.reasons
 
 
+@pytest.mark.slow
 def test_strain_is_suggested_where_windows_are_sheared():
     image, atoms = sheared_cards()
     assert first_choice(image, atoms, 16).model.invariances == ("strain",)
 
 
+@pytest.mark.slow
 def test_the_simplest_model_is_suggested_where_nothing_is_turned(hastier, perovskite):
     advice = nv.advise(*perovskite, windows=[16], train=TRAIN)
     assert advice.model.invariances == ()

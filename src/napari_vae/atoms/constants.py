@@ -70,6 +70,7 @@ class Constants:
     hypothesis_chance: float = 0.75  # share of maxima of texture that a filter of the next width finds as well
     hypothesis_most_chance: float = 0.98  # of that share, so that nothing is divided by zero
     hypothesis_typical: int = 100  # decoys of a part whose shapes are compared with
+    hypothesis_fitted: int = 36  # columns whose width is fitted: their median is good to a percent or two
     hypothesis_oval: float = 0.4  # elongation that all columns may have in common - astigmatism, drift; ridges have 0.6
     hypothesis_order: float = 4.0  # weight of order: a lattice is worth five times as much as the same without order
     hypothesis_unlike: float = 0.3  # part of what single atoms explain that counts however unlike they are

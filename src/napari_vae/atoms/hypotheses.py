@@ -189,7 +189,7 @@ class Part:
         spots = self.spots(one)
         if not len(spots):
             return np.nan
-        middle = np.argsort(np.hypot(*(spots.place - np.median(spots.place, axis=0)).T))[: FIXED.hypothesis_typical]
+        middle = np.argsort(np.hypot(*(spots.place - np.median(spots.place, axis=0)).T))[: FIXED.hypothesis_fitted]
         table = blank_table(len(middle), 0, "gaussian")
         table[["y", "x"]], table["amplitude"] = spots.place[middle], spots.height[middle]
         at = np.rint(spots.place[middle]).astype(np.int64).clip(0, np.array(self.shape) - 1)
