@@ -88,7 +88,7 @@ def test_detect_train_encode(command, images, tmp_path):
 
 def test_crystal_writes_tables_and_the_lattice(command, images, tmp_path):
     code, text, _ = command("crystal", images / "one.tif", images / "broken.tif", images / "two.tif", "--out", tmp_path)
-    assert (code, text.count("spacing = 0.14")) == (2, 2)
+    assert (code, text.count("mean distance of neighbours = 0.14")) == (2, 2)
     assert {"strain_xx", "intensity", "sublattice"} <= set(nv.read_table(tmp_path / "one-crystal.csv"))
     assert {"y", "x", "neighbours"} <= set(nv.read_table(tmp_path / "one-vacancies.csv"))
     lattice = json.loads((tmp_path / "two-lattice.json").read_text(encoding="utf-8"))

@@ -84,7 +84,7 @@ def test_only_what_is_ticked(viewer, scene, box, qtbot):
     for name in ("vacancies", "displacements", "intensities"):
         box.quantities[name].setChecked(False)
     measure(qtbot, box)
-    assert "spacing" in box.words.text() and "vacanc" not in box.words.text()
+    assert "distance of neighbours" in box.words.text() and "vacanc" not in box.words.text()
     assert len(viewer.layers) == 2 and "strain_xx" not in scene[1].features
 
 

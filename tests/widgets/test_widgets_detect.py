@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_vae.layers.images import micrograph_from_layer
-from training_widget import LONG, TURNED
+from training_widget import LONG, TURNED, settle
 
 
 @pytest.fixture
@@ -342,3 +342,53 @@ def test_weak_columns_that_show_are_offered_and_found(viewer, open_widget, qtbot
     assert not widget.form.weak.isChecked() and not widget.form.request().weak  # asked for once
     detect(qtbot, widget)
     assert len(viewer.layers["atoms of perovskite"].data) == heavy
+
+
+def test_a_pixel_size_that_the_reader_of_napari_left_in_the_file_is_taken_over_by_a_click(
+    viewer, lattice, show_widget, tmp_path, qtbot
+):
+    from napari_vae import write_image
+    from napari_vae.widgets.detect.dock import DetectWidget
+
+    write_image(lattice[0], tmp_path / "scan.tif", pixel_size=(0.03, 0.0115), units="nm")
+    (image,) = viewer.open(tmp_path / "scan.tif", plugin="napari")
+    viewer.add_image(np.zeros((160, 160)), name="other")
+    form = show_widget(DetectWidget).form
+    assert not form.size_of_file.isVisible()  # no file is known of the other
+    form.image.choose(image)
+    assert form.size_of_file.isVisible() and form.size_of_file.text() == "The file says 0.03 × 0.0115 nm: use it"
+    form.size_of_file.click()
+    assert np.allclose(image.scale, (0.03, 0.0115)) and {str(unit) for unit in image.units} == {"nanometer"}
+    assert not form.size_of_file.isVisible() and form.pixel_size.value() == pytest.approx(0.0115)
+    assert np.allclose(viewer.layers["other"].scale, 1)
+
+
+def test_marks_do_not_come_back_over_what_was_found_until_something_else_is_asked_for(shown, viewer, qtbot):
+    qtbot.waitUntil(lambda: "preview of atoms" in viewer.layers, timeout=LONG)
+    detect(qtbot, shown)
+    shown.hide()
+    shown.show()
+    settle(qtbot, shown)
+    assert not shown.preview_job.running and "preview of atoms" not in viewer.layers
+    shown.form.threshold.slider.setValue(shown.form.threshold.slider.value() + 50)
+    qtbot.waitUntil(lambda: "preview of atoms" in viewer.layers, timeout=LONG)
+
+
+def test_what_is_chosen_for_a_movie_stays_while_its_frames_are_looked_through(viewer, lattice, show_widget, qtbot):
+    from napari_vae.widgets.detect.dock import DetectWidget
+
+    rng = np.random.default_rng(0)
+    faint = 0.3 * lattice[0] + 0.1 * rng.standard_normal(lattice[0].shape)
+    viewer.add_image(np.stack([lattice[0], faint]), name="movie")
+    viewer.dims.set_current_step(0, 0)
+    form = (widget := show_widget(DetectWidget)).form
+    qtbot.waitUntil(lambda: form.threshold.slider.isEnabled(), timeout=LONG)
+    chosen, spacing, first = form.threshold.score(), form.spacing.value(), form.preview.text()
+    viewer.dims.set_current_step(0, 1)
+    qtbot.waitUntil(lambda: form.preview.text() not in (first, "mark atoms in view: looking …"), timeout=LONG)
+    assert form.threshold.score() == chosen and form.spacing.value() == spacing
+    detect(qtbot, widget)
+    assert len(viewer.layers) == 2
+    viewer.dims.set_current_step(0, 0)
+    settle(qtbot, widget)
+    assert not widget.preview_job.running and len(viewer.layers) == 2  # no marks lie over the result

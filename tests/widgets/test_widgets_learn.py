@@ -4,7 +4,8 @@ import threading
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import Qt, QThreadPool
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
 from learning_widget import done, layer_of
@@ -107,7 +108,12 @@ def test_the_user_is_the_instrument(viewer, measurable, learn, qtbot):
     learn.instrument.show_button.click()
     assert np.allclose(viewer.scene.camera.center[-2:], upcoming.data_to_world(upcoming.data[0]))
     failed = int(learn.session.upcoming[1])
-    learn.instrument.value.setValue(7.5)
+    size = layer_of(viewer, "next points").scale[-1]
+    assert f"x = {upcoming.data[0][1] * size:.4g} nm" in learn.instrument.words.text()
+    QTest.keyClicks(learn.instrument.value, "7.5")
+    QTest.keyClick(learn.instrument.value, Qt.Key.Key_Return)
+    assert np.allclose(viewer.scene.camera.center[-2:], upcoming.data_to_world(upcoming.data[0]))
+    QTest.keyClick(learn.instrument.value, Qt.Key.Key_Return)  # once more: nothing is typed in for the next place
     learn.instrument.measured_button.click()
     assert learn.session.exploration.values.tolist() == [7.5] and len(upcoming.data) == 2
     learn.instrument.failed_button.click()

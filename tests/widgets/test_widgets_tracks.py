@@ -93,3 +93,17 @@ def test_stopping_keeps_the_atoms(widget):
     atoms = end.value.value
     assert told.count("Following atoms …") == 1
     assert "track" not in atoms and set(atoms["frame"]) == {0, 1, 2, 3}
+
+
+def test_undo_takes_the_tracks_with_the_atoms_and_brings_those_before_back(viewer, widget, qtbot):
+    widget.form.follow.setChecked(True)
+    detect(qtbot, widget)
+    first = viewer.layers["tracks of movie"].data.copy()
+    widget.form.follow.setChecked(False)
+    detect(qtbot, widget)
+    assert [layer.name for layer in viewer.layers] == ["movie", "atoms of movie"]
+    widget.undo_button.click()
+    assert [layer.name for layer in viewer.layers] == ["movie", "tracks of movie", "atoms of movie"]
+    assert np.array_equal(viewer.layers["tracks of movie"].data, first)
+    widget.undo_button.click()
+    assert [layer.name for layer in viewer.layers] == ["movie"]

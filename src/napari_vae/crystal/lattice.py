@@ -121,11 +121,11 @@ class Lattice:
         a = 8 px
         b = 8 px
         angle = 90°
-        spacing = 8 px
+        mean distance of neighbours = 8 px
         """
         a, b = (with_error(*known) for known in zip(self.lengths, self.length_errors, strict=True))
         angle, spacing = with_error(self.angle, self.angle_err), with_error(self.spacing, self.spacing_err)
-        return f"a = {a} {unit}\nb = {b} {unit}\nangle = {angle}°\nspacing = {spacing} {unit}"
+        return f"a = {a} {unit}\nb = {b} {unit}\nangle = {angle}°\nmean distance of neighbours = {spacing} {unit}"
 
     @classmethod
     def ideal(cls, a: tuple[float, float], b: tuple[float, float]) -> Lattice:

@@ -56,6 +56,13 @@ class Dataset:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def rows_and_columns(self) -> tuple[int, int] | None:
+        """Of each picture; ``None`` of what is none."""
+        if not {*"YX"} <= {*self.axes}:
+            return None
+        return self.shape[self.axes.index("Y")], self.shape[self.axes.index("X")]
+
+    @property
     def is_image(self) -> bool:
         """Whether it is a single image rather than a movie or a stack."""
         return sum(size > 1 for size, axis in zip(self.shape, self.axes, strict=True) if axis not in "YXS") == 0

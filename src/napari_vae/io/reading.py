@@ -138,11 +138,30 @@ def list_datasets(path: str | PathLike[str]) -> list[str]:
         return [dataset.name for dataset in datasets]
 
 
+def read_calibration(path: str | PathLike[str], shape: tuple[int, ...]) -> Calibration:
+    """What a file says of the size of its pixels, without reading these; of the first image of (rows, columns).
+
+    Raises
+    ------
+    ReadError
+        As `list_datasets`.
+    """
+    path = user_path(path)
+    with _reading(path) as datasets:
+        alike = (_calibrated(path, item) for item in datasets if item.rows_and_columns == tuple(shape))
+        return next((item.calibration for item in alike), Calibration())
+
+
+def _calibrated(path: Path, chosen: Dataset) -> Dataset:
+    """With the size of its pixels from a file beside it, if its own gives none."""
+    if chosen.calibration.pixel_size is not None or chosen.rows_and_columns is None:
+        return chosen
+    beside = calibration_beside(path, *chosen.rows_and_columns)
+    return dataclasses.replace(chosen, calibration=beside) if beside != Calibration() else chosen
+
+
 def _micrograph(path: Path, chosen: Dataset, count: int) -> Micrograph:
-    if chosen.calibration.pixel_size is None and {*"YX"} <= {*chosen.axes}:
-        rows, columns = (chosen.shape[chosen.axes.index(axis)] for axis in "YX")
-        beside = calibration_beside(path, rows, columns)
-        chosen = dataclasses.replace(chosen, calibration=beside) if beside != Calibration() else chosen
+    chosen = _calibrated(path, chosen)
     return chosen.micrograph(
         name=f"{path.stem} {chosen.name}" if count > 1 else path.stem,
         notes=[f"The file holds {count} datasets; this is “{chosen.name}”."] if count > 1 else [],

@@ -89,6 +89,13 @@ class Candidates:
         """Where a candidate lies on the image (n,)."""
         return self.atoms[["frame", "y", "x"][-self.placement.ndim :]].iloc[row].to_numpy(float)
 
+    def describe_place(self, row: int) -> str:
+        """Where a candidate lies on the image, in words: in pixels and, where these have a size, in its unit."""
+        y, x = self.place(row)[-2:]
+        size, unit = self.placement.pixel_size()
+        words = f"row {y:.1f}, column {x:.1f} of the image in pixels"
+        return words if size is None else f"{words} (y = {y * size[0]:.4g} {unit}, x = {x * size[1]:.4g} {unit})"
+
     def paint(self, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Picture of a value of every candidate (N,), NaN where none is."""
         return np.append(np.asarray(values, np.float32), np.float32(np.nan))[self.cells]
@@ -214,8 +221,9 @@ def next_points(candidates: Candidates, rows: Rows, score: Floats | None = None)
         "text": {
             "string": "{order}",
             "color": NEXT_COLOR,
-            "size": 13,
-            "translation": np.r_[np.zeros(candidates.placement.ndim - 2), -0.8 * size, 0],  # above the ring
+            "size": 11,
+            "anchor": "upper_left",  # it begins where the ring ends, at every zoom
+            "translation": np.r_[np.zeros(candidates.placement.ndim - 2), -0.4 * size, 0.4 * size],
         },
         "metadata": {KEY: {"kind": "next points", "source": candidates.name}},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,12 @@ import numpy.typing as npt
 from napari.layers import Image
 from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QPushButton, QWidget
 
+from ...core.errors import ReadError
 from ...core.placement import Placement
+from ...io.calibration import Calibration
+from ...io.reading import read_calibration
 from ...layers.identity import image_token, ours, token_of
 
 TOOLTIP = (
@@ -91,6 +95,35 @@ class PixelSizeBox(InUnitBox):
 
     def _pixel_size(self) -> tuple[tuple[float, float] | None, str]:
         return (None, "px") if self._layer is None else Placement.of_layer(self._layer).pixel_size()
+
+
+class FileSizeButton(QPushButton):
+    """Offers the pixel size that is in the file of a layer, which napari's own readers leave out."""
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._layer = viewer, None
+        self._known = Calibration()
+        self.setToolTip("The image was opened without the pixel size that stands in its file; click to take it over")
+        self.clicked.connect(self._on_clicked)
+
+    def follow(self, layer: Any | None) -> bool:
+        """Look into the file of this layer, if its pixels have no size; whether there is one to be offered."""
+        self._layer, self._known = layer, Calibration()
+        path = None if layer is None or Placement.of_layer(layer).pixel_size()[0] else layer.source.path
+        if path is not None:
+            with suppress(ReadError):
+                self._known = read_calibration(path, layer.data.shape[-2:])
+        if self._known.pixel_size is not None:
+            size = " × ".join(f"{side:.4g}" for side in dict.fromkeys(self._known.pixel_size))
+            self.setText(f"The file says {size} {self._known.units}: use it")
+        return self._known.pixel_size is not None
+
+    def _on_clicked(self) -> None:
+        (height, width), unit = self._known.pixel_size or (1.0, 1.0), self._known.units
+        calibrate(self._viewer.layers, self._layer, width, unit)
+        if height != width:
+            calibrate(self._viewer.layers, self._layer, height, unit, height=True)
 
 
 def calibrate(layers: Any, layer: Any, size: float, unit: str, *, height: bool = False) -> None:

@@ -13,7 +13,7 @@ from ...layers.identity import image_of, image_token
 from ...layers.points import KEY
 
 RESULTS = ("reconstruction", "residual", "manifold", "prediction", "uncertainty")
-MARKS = ("preview", "next points", "learned")
+MARKS = ("preview", "next points", "learned", "vacancies")
 
 
 def is_source_image(layer: Any) -> bool:

@@ -160,8 +160,14 @@ class History:
         self._steps = [*self._steps[1 - STEPS :], _Step(layer, before, layer.name, contents(layer))]
 
     def undo(self) -> str:
-        """Take the last detection back; returns a sentence on what was done."""
-        step, layers = self._steps.pop(), self._viewer.layers
+        """Take the last detection back, with its tracks; returns a sentence on what was done."""
+        step = self._steps.pop()
+        words = self._take_back(step)
+        show_tracks(self._viewer, step.layer)
+        return words
+
+    def _take_back(self, step: _Step) -> str:
+        layers = self._viewer.layers
         there = step.layer in layers
         kept = ""
         if there and contents(step.layer) != step.after:
@@ -185,25 +191,21 @@ class History:
         return f"“{step.layer.name}” is as it was before the last detection.{kept}"
 
 
-def show_tracks(viewer: Any, atoms: pd.DataFrame, points: Any, placement: Placement) -> None:
-    """Show the tracks of atoms that were followed, behind their points; earlier ones go with the points they were of.
-
-    Parameters
-    ----------
-    viewer : napari viewer
-    atoms : DataFrame
-        With the column ``track`` if the atoms were followed.
-    points : Points layer
-        Of these atoms, as `deliver` made it.
-    placement : Placement
-        Of the movie.
-    """
+def show_tracks(viewer: Any, points: Any) -> None:
+    """Show the tracks of points that were followed, behind them; earlier ones go with the points they were of."""
     there = {ours(layer).get("tracks") for layer in viewer.layers}
     for layer in made_of(viewer.layers, ("tracks",)):
         if ours(layer)["of"] not in there:
             viewer.layers.remove(layer)
-    source, image = ours(points)["source"], ours(points)["image"]
-    found = tracks_to_layer(atoms, placement, name=f"tracks of {source}") if "track" in atoms else None
+    if points not in viewer.layers or "track" not in points.features:
+        return
+    known = ours(points)
+    source, image = known["source"], known["image"]
+    if made_of(viewer.layers, ("tracks",), of=known.get("tracks", "")):
+        return
+    atoms = atoms_from_points(points)
+    atoms.attrs[KEY] |= {name: known[name] for name in ("drift",) if name in known}
+    found = tracks_to_layer(atoms, Placement.of_layer(points), name=f"tracks of {source}")
     if found is None:
         return
     ticket = uuid4().hex  # points of another detection may lie at the same places

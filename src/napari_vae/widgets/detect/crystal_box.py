@@ -49,7 +49,7 @@ class CrystalBox(QWidget):
         self._points: Any | None = None
         self._request: CrystalRequest | None = None
         self._on: Any = None  # the layer that the request is placed by
-        self.atoms = LayerBox(viewer, _is_crystal)
+        self.atoms = LayerBox(viewer, is_atoms)
         self.quantities = {
             "lattice": QCheckBox("lattice"),
             "vacancies": QCheckBox("vacancies"),
@@ -258,7 +258,3 @@ def _unchanged(viewer: Any, points: Any, request: CrystalRequest) -> bool:
         return False
     now = atoms_from_points(points, request.placement)[["frame", "y", "x"]].to_numpy(float)
     return np.array_equal(now, request.atoms[["frame", "y", "x"]].to_numpy(float))
-
-
-def _is_crystal(layer: Any) -> bool:
-    return is_atoms(layer) and layer.metadata.get(KEY, {}).get("kind") != "vacancies"

@@ -67,6 +67,7 @@ class DetectWidget(Dock):
         self._image: Any = None  # that the request is of
         self._candidates: Candidates | None = None
         self._stale = False
+        self._settled = False  # what was asked for is found, and no marks are needed
         self._complaint = ""
         self._timer = QTimer(self, singleShot=True, interval=200)
         self.column.addWidget(self.form)
@@ -106,9 +107,9 @@ class DetectWidget(Dock):
 
     def _connect(self) -> None:
         self.form.changed.connect(self._on_form_changed)
-        self.form.redrawn.connect(self._timer.start)
+        self.form.redrawn.connect(self._on_redrawn)
         self.form.image.layer_changed.connect(self._on_image_changed)
-        self.form.threshold_changed.connect(self._show_preview)
+        self.form.threshold_changed.connect(self._on_threshold_changed)
         self.form.preview.toggled.connect(self._on_preview_toggled)
         self._viewer.dims.events.current_step.connect(self._on_frame_changed)
         self._timer.timeout.connect(self._look)
@@ -122,9 +123,20 @@ class DetectWidget(Dock):
 
     def _on_form_changed(self) -> None:
         self.weak_button.hide()
-        self._candidates = None
+        self._candidates, self._settled = None, False
         self.preview.hide()
         self._timer.start()
+
+    def _on_redrawn(self) -> None:
+        self._settled = False
+        self._timer.start()
+
+    def _on_threshold_changed(self) -> None:
+        self._settled = False
+        if self._candidates is None or self._candidates.request.frame == self.form.frame_in_view():
+            self._show_preview()
+        else:
+            self._timer.start()
 
     def _on_image_changed(self) -> None:
         if not self.job.running:
@@ -136,13 +148,13 @@ class DetectWidget(Dock):
 
     def _on_preview_toggled(self, wanted: bool) -> None:
         if wanted:
-            self._timer.start()
+            self._on_redrawn()
         else:
             self.preview.hide()
 
     def _look(self) -> None:
         """Look for candidates on the frame in view, in the background; once more when a look is under way."""
-        if self.job.running or not self.isVisible() or self.form.image.layer() is None:
+        if self.job.running or self._settled or not self.isVisible() or self.form.image.layer() is None:
             return
         if self.preview_job.running:
             self._stale = True
@@ -157,7 +169,8 @@ class DetectWidget(Dock):
         if self.progress.words.text() == self._complaint:
             self.progress.say("")
         self.form.show_count("looking …")
-        self.preview_job.start(candidate_steps, _on_frame(request, self.form.frame_in_view()))
+        frame = replace(request, frame=self.form.frame_in_view(), threshold=None)
+        self.preview_job.start(candidate_steps, frame, self._candidates)
 
     def _on_candidates(self, candidates: Candidates) -> None:
         if self._stale or self.form.image.layer() is None:
@@ -202,7 +215,8 @@ class DetectWidget(Dock):
         scope = Scope(frames, request.region)
         layer, count, remark = deliver(self._viewer, atoms, request, scope, self.history)
         if layer is not None:
-            show_tracks(self._viewer, atoms, layer, request.placement)
+            show_tracks(self._viewer, layer)
+        self._settled = True
         self.undo_button.setEnabled(len(self.history) > 0)
         n = atoms["frame"].nunique()
         where = " in this region" if request.region is not None else f" in {n} frames" if n > 1 else ""
@@ -218,10 +232,6 @@ class DetectWidget(Dock):
         """Take the last detection back."""
         self.progress.say(self.history.undo())
         self.undo_button.setEnabled(len(self.history) > 0)
-
-
-def _on_frame(request: DetectionRequest, frame: int) -> DetectionRequest:
-    return replace(request, frame=frame, threshold=None)
 
 
 def _frames(request: DetectionRequest) -> frozenset[int] | None:

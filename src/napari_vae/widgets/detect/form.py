@@ -17,7 +17,7 @@ from ..common.drawn_region import ALL, REGION, WhereBox
 from ..common.layer_box import LayerBox
 from ..common.panel import Form, choice_of, side_by_side
 from ..common.pixel_size_box import TOOLTIP as PIXEL_SIZE_TOOLTIP
-from ..common.pixel_size_box import PixelSizeBox
+from ..common.pixel_size_box import FileSizeButton, PixelSizeBox
 from ..common.setting_controls import add_settings, remember
 from ..common.sources import is_source_image
 from .spacing_box import SpacingBox
@@ -57,6 +57,7 @@ class DetectForm(Form):
         self._viewer = viewer
         self.image = LayerBox(viewer, is_source_image)
         self.pixel_size, self.pixel_height = PixelSizeBox(viewer), PixelSizeBox(viewer, axis=0)
+        self.size_of_file = FileSizeButton(viewer)
         self.spacing = SpacingBox()
         self.estimate = QPushButton("Estimate")
         self.threshold = ThresholdBox()
@@ -139,6 +140,7 @@ class DetectForm(Form):
         sizes.addWidget(self.pixel_size, 1)
         sizes.addWidget(self.pixel_height, 1)
         self.add("Pixel size", side_by_side(sizes), PIXEL_SIZE_TOOLTIP)
+        self.add_wide(self.size_of_file)
         self.polarity, self.method = add_settings(self, Options, "polarity", "method").values()
         spacing = QHBoxLayout()
         spacing.addWidget(self.spacing, 1)
@@ -158,6 +160,7 @@ class DetectForm(Form):
         self.image.layer_changed.connect(self._on_image_changed)
         self.polarity.currentIndexChanged.connect(self._on_kind_changed)
         self.method.currentIndexChanged.connect(self._on_kind_changed)
+        self.pixel_size.calibrated.connect(self._offer_size_of_file)
         self.spacing.chosen.connect(self.changed)
         self.estimate.clicked.connect(self._on_estimate_clicked)
         self.threshold.changed.connect(self.threshold_changed)
@@ -174,6 +177,9 @@ class DetectForm(Form):
         self.where.offer(frames=movie)
         self.set_row_visible(self.follow, movie)
         self._forget()
+
+    def _offer_size_of_file(self) -> None:
+        self.set_row_visible(self.size_of_file, self.size_of_file.follow(self.image.layer()))
 
     def _on_kind_changed(self, index: int) -> None:
         self._forget()

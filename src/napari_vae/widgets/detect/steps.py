@@ -118,16 +118,18 @@ def follow_steps(
         yield Step("Following atoms …", done / total)
 
 
-def candidate_steps(stop: Callable[[], bool], request: DetectionRequest) -> Generator[Step, None, Candidates]:
-    """Find every candidate on one frame, for the preview."""
+def candidate_steps(
+    stop: Callable[[], bool], request: DetectionRequest, before: Candidates | None
+) -> Generator[Step, None, Candidates]:
+    """Find every candidate on one frame, for the preview; what was chosen on a frame `before` holds for all frames."""
     from ...atoms.detect import candidate_atoms
 
     yield Step("Looking at this frame …")
     _prepare(request)
-    atoms = candidate_atoms(first_channel(request.micrograph), **request.options)
-    found = atoms.attrs[KEY]
-    known = {name: found[name] for name in ("threshold", "spacing", "polarity", "method")}
-    return Candidates(request, atoms, **known)
+    chosen = {} if before is None else {name: getattr(before, name) for name in ("spacing", "polarity", "method")}
+    atoms = candidate_atoms(first_channel(request.micrograph), **request.options | chosen)
+    found = atoms.attrs[KEY] | chosen | ({} if before is None else {"threshold": before.threshold})
+    return Candidates(request, atoms, **{name: found[name] for name in ("threshold", "spacing", "polarity", "method")})
 
 
 def _prepare(request: DetectionRequest) -> None:

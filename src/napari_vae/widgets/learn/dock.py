@@ -218,22 +218,20 @@ class LearnWidget(Dock):
         if row is None:
             self.instrument.rest("Nothing is to be measured now." if idle else "The next place is being chosen …")
         elif row != self.instrument.row:  # else the user may be looking elsewhere
-            atom, left = session.candidates.atoms.iloc[row], len(session.upcoming) - 1
+            left = len(session.upcoming) - 1
             others = f" {left} more after it." if left else ""
             self.layers.go_to_next()
-            self.instrument.ask(
-                row,
-                f"Measure the place in the middle of the canvas: row {atom['y']:.1f}, column {atom['x']:.1f} of the "
-                f"image in pixels.{others}",
-            )
+            place = session.candidates.describe_place(row)
+            self.instrument.ask(row, f"Measure the place in the middle of the canvas: {place}.{others}")
 
     def _on_color_changed(self, column: str) -> None:
         if self._shown is not None:
             self.layers.color_by(self._shown, column)
 
     def _on_target_changed(self) -> None:
-        if self.session is None:
-            self.plan.suit(self.form.target.read_purpose())
+        if self.session is not None:
+            return  # what was begun keeps its target, also while layers of its own come
+        self.plan.suit(self.form.target.read_purpose())
         self._refresh()
         self.updateGeometry()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
@@ -31,7 +32,6 @@ class InstrumentBox(QWidget):
         self.words.setToolTip("The place that is selected and in the middle of the canvas")
         self.value = _ValueBox()
         self.value.setDecimals(4)
-        self.value.setRange(-BOUND, BOUND)
         self.value.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         self.value.setAccessibleName("Measured value")
         self.value.setToolTip("What you have measured there, in a unit of your choice; the same unit for all places")
@@ -57,8 +57,8 @@ class InstrumentBox(QWidget):
         self.row = row
         self.words.setText(words)
         self.setEnabled(True)
+        self.value.empty()
         self.value.setFocus()
-        self.value.selectAll()
 
     def rest(self, words: str) -> None:
         """Nothing to be measured now."""
@@ -68,13 +68,38 @@ class InstrumentBox(QWidget):
 
     def _on_measured(self) -> None:
         self.value.interpretText()
-        self.measured.emit(self.value.value())
+        if self.value.is_empty:
+            self.value.setFocus()
+            show_info("Type in what you have measured first.")
+        else:
+            self.measured.emit(self.value.value())
 
 
 class _ValueBox(QDoubleSpinBox):
-    """Tells of Enter, but not of a focus that goes elsewhere, as ``editingFinished`` would."""
+    """Tells of Enter, but not of a focus that goes elsewhere, as ``editingFinished`` would; may hold no value yet."""
 
     entered = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setRange(-BOUND, BOUND)
+        self.setSpecialValueText("type it in")  # stands for the lowest value
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was typed in."""
+        return self.value() == self.minimum()
+
+    def empty(self) -> None:
+        """Forget the value; what is typed next replaces the words."""
+        self.setValue(self.minimum())
+        self.selectAll()
+
+    def stepBy(self, steps: int) -> None:  # Qt's name
+        """From 0 where there is no value."""
+        if self.is_empty:
+            self.setValue(0)
+        super().stepBy(steps)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # Qt's name
         """Enter takes the value."""
