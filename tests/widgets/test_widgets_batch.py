@@ -8,6 +8,7 @@ import pytest
 import napari_vae as nv
 from napari_vae.batch import tasks
 from napari_vae.layers.open_runs import run_of
+from napari_vae.widgets.batch.table import AMBER
 from training_widget import LONG
 
 
@@ -62,7 +63,8 @@ def test_a_folder_is_worked_through_and_a_file_opened(viewer, batch, qtbot, tmp_
     assert batch.progress.button.text() == "Stop"
     finish(qtbot, batch.job)
     assert states(batch) == [("a.tif", "done"), ("b.tif", "failed"), ("c.tif", "done")]
-    assert "cut short" in batch.table.words()[1][2] and "bright columns" in batch.table.words()[0][2]
+    assert "cut short" in batch.table.words()[1][2]
+    assert " atoms: bright columns" in batch.table.words()[0][2].partition("See")[0]
     assert "2 of 3 files are done, 1 failed" in batch.progress.words.text()
     assert batch.report_button.isEnabled() and (tmp_path / "results" / "summary.csv").exists()
     assert len(viewer.layers) == 0  # the viewer is the user's
@@ -78,6 +80,29 @@ def test_a_folder_is_worked_through_and_a_file_opened(viewer, batch, qtbot, tmp_
     batch.start()
     finish(qtbot, batch.job)
     assert [state for _, state in states(batch)] == ["finished before", "failed", "finished before"]
+
+
+def test_the_files_are_listed_before_start_with_names_that_are_seen(batch, images, qtbot, tmp_path):
+    qtbot.waitUntil(lambda: len(batch.table.words()) == 3, timeout=LONG)
+    assert states(batch) == [("a.tif", "waiting"), ("b.tif", "waiting"), ("c.tif", "waiting")]
+    assert batch.table.item(0, 0).toolTip() == batch.form.files.toolTip() + "/a.tif" == str(images / "a.tif")
+    assert batch.progress.words.text() == "3 files."
+    batch.form.files.setText(str(tmp_path / "nothing"))
+    qtbot.waitUntil(lambda: not batch.table.words(), timeout=LONG)
+
+
+def test_files_without_atoms_are_counted_and_stand_out(batch, qtbot, tmp_path):
+    folder = tmp_path / "noise"
+    folder.mkdir()
+    for number in (1, 2):
+        np.save(folder / f"{number}.npy", np.random.default_rng(number).normal(size=(96, 96)))
+    batch.form.files.setText(str(folder))
+    batch.start()
+    finish(qtbot, batch.job)
+    assert states(batch) == [("1.npy", "no atoms"), ("2.npy", "no atoms")]
+    assert batch.table.item(0, 1).foreground().color().name() == AMBER
+    assert "2 of 2 files are done, 2 without atoms;" in batch.progress.words.text()
+    assert "2 without atoms" in (tmp_path / "results" / "report.html").read_text()
 
 
 def test_one_model_of_all_and_the_windows_of_a_file(viewer, batch, qtbot, tmp_path):
@@ -114,6 +139,7 @@ def test_a_model_for_each_and_one_of_them_for_others(viewer, batch, images, qtbo
     finish(qtbot, batch.job)
     assert [state for _, state in states(batch)] == ["done", "failed", "done"]
     assert "5 % quantile of the training" in batch.table.words()[2][2]
+    assert batch.table.item(2, 1).foreground().color().name() != AMBER
     batch.table.selectRow(2)
     batch.open_button.click()
     finish(qtbot, batch.open_job)
@@ -223,3 +249,17 @@ def test_closing_the_window_ends_the_batch(viewer, images, qtbot, tmp_path):
     widget.start()
     qtbot.waitUntil(lambda: widget.table.rowCount() == 3, timeout=LONG)
     viewer.close()
+
+
+def test_a_model_that_fits_none_of_the_windows_is_not_just_done(batch, lattice, trained, qtbot, tmp_path):
+    trained[0].save(tmp_path / "run")
+    np.save(tmp_path / "large.npy", np.kron(lattice[0], np.ones((2, 2))))  # atoms twice as far apart
+    batch.form.choose("apply")
+    batch.form.run.setText(str(tmp_path / "run"))
+    batch.form.files.setText(str(tmp_path / "large.npy"))
+    batch.start()
+    finish(qtbot, batch.job)
+    assert states(batch) == [("large.npy", "does not fit")]
+    assert batch.table.item(0, 1).foreground().color().name() == AMBER
+    assert "1 that the model does not fit" in batch.progress.words.text()
+    assert "train on this image" in batch.table.words()[0][2]

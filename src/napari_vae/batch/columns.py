@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from ..workflow.records import PIXEL, UNIT
 KEY = "napari_vae"
 
 
-def said(words: str, *remarks: str) -> str:
-    """What was found, and sentences on what to know of it; those that are empty are left out."""
-    return ". ".join([words, *filter(None, [" ".join(filter(None, remarks))])])
+def said(words: str, *remarks: str, see: Path | None = None) -> str:
+    """What was found, sentences on what to know of it, and where it is written; what is empty is left out."""
+    where = "" if see is None else f"See {see}"
+    return ". ".join([words, *filter(None, [" ".join(filter(None, [*remarks, where]))])])
 
 
 def atom_columns(atoms: pd.DataFrame) -> dict[str, Any]:

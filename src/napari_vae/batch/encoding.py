@@ -99,9 +99,10 @@ class Encode(Tables):
         likeness, found = applied.likeness, atom_columns(applied.atoms) | pixel_columns(image.pixel_size, image.units)
         found |= {"windows": len(applied.latents), "elbo_median": float(applied.latents["elbo"].median())}
         say(Stage("encode", 1.0))
-        words = f"{len(applied.latents)} atoms in {write_table(applied.latents, target)}: {describe_likeness(likeness)}"
-        remarks = describe_skipped(applied.atoms), applied.patches.describe_dropped()
-        return Found(said(words, passed_channel(image), *remarks), found | likeness_columns(likeness))
+        words = f"{len(applied.latents)} atoms: {describe_likeness(likeness)}"
+        remarks = passed_channel(image), describe_skipped(applied.atoms), applied.patches.describe_dropped()
+        table = write_table(applied.latents, target)
+        return Found(said(words, *remarks, see=table), found | likeness_columns(likeness))
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,8 @@ class Frames(WritesTable):
         table = parts.join(frames)
         write_table(table, target, **origin)
         columns = {"frames": len(frames), "atoms": len(table)} | pixel_columns(origin["pixel_size"], origin["units"])
-        words = f"{len(table)} atoms on {len(frames)} frames in {target}"
-        yield Found(said(words, describe_skipped(table)), columns)
+        words = f"{len(table)} atoms on {len(frames)} frames"
+        yield Found(said(words, describe_skipped(table), see=target), columns)
         parts.discard()
 
 

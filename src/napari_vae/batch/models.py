@@ -121,8 +121,8 @@ class Analyze(Models):
         groups = "" if classes is None else f" in {classes} class{'es' * (classes != 1)}"
         facts = atom_columns(analysis.atoms) | {"windows": len(analysis.latents), "classes": classes}
         facts |= {"elbo_median": float(analysis.latents["elbo"].median())}
-        words = f"{len(analysis.latents)} atoms{groups}; see {target / 'report.html'}"
-        return Found(said(words, passed_channel(image), *analysis.remarks), facts)
+        words = f"{len(analysis.latents)} atoms{groups}"
+        return Found(said(words, passed_channel(image), *analysis.remarks, see=target / "report.html"), facts)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ..core.progress import Stage
 from ..workflow.records import FAILED
 
 EARLIER = "finished before"
+NO_FIT, NO_ATOMS = "does not fit", "no atoms"
 
 Say = Callable[[Stage], None]
 Job = Callable[[], Any]
@@ -87,6 +88,15 @@ class Outcome:
         """Whether nothing was written."""
         return self.state == FAILED
 
+    @property
+    def doubt(self) -> str:
+        """What to look at before the result is used, in a word or two; empty where there is nothing."""
+        if self.failed:
+            return ""
+        if self.facts.get("unlike") is not None and self.facts.get("warning"):
+            return NO_FIT
+        return NO_ATOMS if self.facts.get("atoms") == 0 else ""
+
     def __str__(self) -> str:
         if self.failed and self.path.name in self.message:
             return self.message
@@ -125,6 +135,17 @@ class BatchProgress:
         """What is being done, in words."""
         what = "" if self.stage is None else f": {' '.join(filter(None, [self.stage.name, self.stage.message]))}"
         return f"File {len(self.outcomes) + 1} of {self.total}, {self.path.name}{what}"
+
+
+def count_outcomes(outcomes: Sequence[Outcome]) -> str:
+    """How many files failed, hold no atoms, or do not fit the model, each after a comma; empty where none does."""
+    doubts = [outcome.doubt for outcome in outcomes]
+    counts = {
+        "failed": sum(outcome.failed for outcome in outcomes),
+        "without atoms": doubts.count(NO_ATOMS),
+        "that the model does not fit": doubts.count(NO_FIT),
+    }
+    return "".join(f", {n} {what}" for what, n in counts.items() if n)
 
 
 class StoppedError(Exception):

@@ -80,9 +80,11 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def _page(folder: Path, rows: list[dict[str, Any]]) -> str:
     failed = sum(row["state"] == FAILED for row in rows)
     warned = sum(bool(row.get("warning")) for row in rows)
+    empty = sum(row.get("atoms") == 0 for row in rows)
     counts = [f"{len(rows) - failed} of {len(rows)} files are done"]
     counts += [f"{failed} failed"] if failed else []
     counts += [f"{warned} with a warning"] if warned else []
+    counts += [f"{empty} without atoms"] if empty else []
     columns = [str(name) for name in _table(rows) if name not in ("result", "message", "warning")]
     head = "".join(f"<th>{escape(name)}</th>" for name in [*columns, "what was found, or why it failed"])
     lines = "\n".join(_line(folder, row, columns) for row in rows)

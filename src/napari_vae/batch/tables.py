@@ -81,10 +81,10 @@ class Detect(Tables):
         remarks = passed_channel(image), describe_skipped(atoms), describe_doubt(atoms)
         if atoms.empty:
             lower = "" if describe_doubt(atoms) else "; a lower --threshold may help"
-            return Found(said(f"no atoms in {table}{lower}", *remarks), facts)
-        words = f"{len(atoms)} atoms in {table}: {describe_detection(atoms, image)}"
+            return Found(said(f"no atoms{lower}", *remarks, see=table), facts)
+        words = f"{len(atoms)} atoms: {describe_detection(atoms, image)}"
         weak = "" if self.detection.get("weak") else WEAK * weak_columns_show(note_weak(atoms, first_channel(image)))
-        return Found(said(words, *remarks, weak), facts)
+        return Found(said(words, *remarks, weak, see=table), facts)
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ class Crystal(Tables):
         words = ", ".join(filter(None, [*calibrated.describe(image.units).splitlines(), crystal.describe_grains()]))
         facts = found | {"vacancies": len(crystal.vacancies), "lattice_spacing": calibrated.spacing}
         facts |= {"lattice_unit": image.units}
-        words = f"{len(atoms)} atoms, {len(crystal.vacancies)} vacancies, {words}; see {target}"
-        return Found(said(words, passed_channel(image), describe_skipped(atoms)), facts)
+        words = f"{len(atoms)} atoms, {len(crystal.vacancies)} vacancies, {words}"
+        return Found(said(words, passed_channel(image), describe_skipped(atoms), see=target), facts)
 
 
 def detect_files(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QUrl
+from qtpy.QtCore import QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QWidget
 
-from ...batch.outcomes import BatchProgress, Outcome, Task
+from ...batch.outcomes import BatchProgress, Outcome, Task, count_outcomes
 from ...batch.summary import PAGE as REPORT
+from ...core.errors import InputError
 from ...layers.open_runs import keep_run
 from ...layers.points import KEY
 from ..common.guide import Dock
@@ -18,7 +20,7 @@ from ..common.jobs import Job
 from ..common.panel import button_of, row_of, sentence, side_by_side
 from ..common.progress_box import ProgressBox, refusing
 from .form import BatchForm
-from .steps import Finished, Listed, Opened, Work, batch_steps, open_steps
+from .steps import Finished, Listed, Opened, Work, batch_steps, list_steps, open_steps
 from .table import BatchTable
 
 START = "Work through the files in the background; what is finished already is not done again"
@@ -35,6 +37,8 @@ class BatchWidget(Dock):
         super().__init__(napari_viewer, parent)
         self.form = BatchForm()
         self.job, self.open_job = Job(self), Job(self)
+        self.list_job = Job(self, notify=False)
+        self._timer = QTimer(self, singleShot=True, interval=300)
         self.progress = ProgressBox("Start", START, page=self.PAGE, job=self.job)
         self.table = BatchTable()
         self.remark = sentence()
@@ -78,6 +82,10 @@ class BatchWidget(Dock):
 
     def _connect(self) -> None:
         self.progress.start_clicked.connect(self.start)
+        self.form.files.textChanged.connect(self._timer.start)
+        self._timer.timeout.connect(self._list)
+        self.list_job.succeeded.connect(self._on_listed)
+        self.list_job.failed.connect(self.progress.say)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_finished)
         self.job.ended.connect(self._on_end)
@@ -88,6 +96,21 @@ class BatchWidget(Dock):
         self.open_job.progressed.connect(self._on_opening)
         self.open_job.succeeded.connect(self._on_opened)
         self.open_job.failed.connect(self.progress.show_failure)
+
+    def _list(self) -> None:
+        """Show which files are named, before they are worked on."""
+        if self.list_job.running:
+            self._timer.start()
+        elif not self.job.running:
+            self.table.show_files([])
+            self._show_chosen()
+            with suppress(InputError):  # nothing is named
+                self.list_job.start(list_steps, self.form.patterns())
+
+    def _on_listed(self, listed: Listed) -> None:
+        if not self.job.running:
+            self.table.show_files(listed.paths)
+            self.progress.say(f"{len(listed.paths)} file{'s' * (len(listed.paths) != 1)}." if listed.paths else "")
 
     def _on_progress(self, event: Any) -> None:
         if isinstance(event, Listed):
@@ -131,9 +154,8 @@ class BatchWidget(Dock):
 
 
 def _headline(finished: Finished) -> str:
-    failed = sum(outcome.failed for outcome in finished.outcomes)
-    done = len(finished.outcomes) - failed
-    failures = f", {failed} failed" if failed else ""
+    done = sum(not outcome.failed for outcome in finished.outcomes)
+    failures = count_outcomes(finished.outcomes)
     if finished.together and not finished.outcomes:
         return "Stopped before the training; no model is written. Start begins anew."
     if len(finished.outcomes) < finished.total:

@@ -120,6 +120,8 @@ class BatchForm(Form):
         self.files.setPlaceholderText("files, a folder, or *.dm4")
         for line in (self.run, self.out):
             line.setPlaceholderText("folder")
+        for line in (self.files, self.run, self.out):
+            line.textChanged.connect(line.setToolTip)  # paths are longer than the field
 
     def _lay_out(self) -> None:
         for button in (self.choose_run, self.choose_out):

@@ -107,6 +107,12 @@ class Work(threading.Thread):
         self.latest = Step(f"{stage.name} {stage.message}".strip(), stage.fraction)
 
 
+def list_steps(stop: Callable[[], bool], patterns: list[str]) -> Generator[Step, None, Listed]:
+    """The files that are named and there are."""
+    yield Step("Looking for the files …")
+    return Listed([path for path in find_files(patterns) if path.exists()])
+
+
 def batch_steps(
     stop: Callable[[], bool], task: Task, patterns: list[str], out: Path, overwrite: bool, before: Work | None
 ) -> Generator[Any, None, Finished]:

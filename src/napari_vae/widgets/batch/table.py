@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from ...batch.outcomes import BatchProgress, Outcome
 
 HEADINGS = {
     "file": "The image.",
-    "state": "Waiting, at work and how far, done, finished before, or failed.",
+    "state": "Waiting, at work and how far, done, finished before, or failed; amber where there is something to look "
+    "at: no atoms, or a model that does not fit.",
     "what": "What was found, or why it failed.",
 }
 WAITING = "waiting"
+AMBER = "#e8a200"
+WIDEST = 180  # pixels of the names of files
 HEIGHT = 190  # pixels; the rest scrolls
 
 
@@ -52,7 +56,8 @@ class BatchTable(QTableWidget):
         for row, path in enumerate(paths):
             self._write(row, path.name, WAITING, "")
             self.item(row, 0).setToolTip(str(path))
-        self.setColumnWidth(0, 90)
+        self.resizeColumnToContents(0)
+        self.setColumnWidth(0, min(self.columnWidth(0), WIDEST))
         self.setColumnWidth(1, 100)
 
     def show_progress(self, event: BatchProgress) -> None:
@@ -66,7 +71,8 @@ class BatchTable(QTableWidget):
         """What became of the files so far."""
         for row in range(len(self._outcomes), len(outcomes)):
             outcome = outcomes[row]
-            self._say(row, 1, outcome.state)
+            self._say(row, 1, outcome.doubt or outcome.state)
+            self.item(row, 1).setData(Qt.ItemDataRole.ForegroundRole, QColor(AMBER) if outcome.doubt else None)
             self._say(row, 2, outcome.message)
         if len(outcomes) > len(self._outcomes):
             self.scrollToItem(self.item(min(len(outcomes), self.rowCount() - 1), 0))
