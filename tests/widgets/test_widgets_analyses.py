@@ -9,8 +9,9 @@ from napari.components import ViewerModel
 
 import napari_vae as nv
 from napari_vae.core.placement import Placement
+from napari_vae.layers.active import active_of
 from napari_vae.layers.analysis import analysis_layers
-from napari_vae.layers.identity import image_of, note, ours, token_of
+from napari_vae.layers.identity import note, ours, token_of
 from napari_vae.layers.open_runs import OpenRun, keep_run, run_of
 from napari_vae.layers.points import KEY
 from training_widget import LONG, duplicate, of_kind
@@ -38,10 +39,14 @@ def test_figures_are_drawn_on_the_image_of_the_points_only(viewer, described, sh
         micrograph = explore._figure_data().micrograph
         return None if micrograph is None else micrograph.name
 
+    assert explore.link.layer is None and explore.axes.image.currentText() == "unrelated"
+    explore.axes.image.choose(image)
     assert drawn_on() == explore.axes.image.currentText() == "lattice"
     image.name, unrelated.name = "renamed", "lattice"
     assert drawn_on() == explore.axes.image.currentText() == "renamed"
     copy = duplicate(viewer, image)
+    assert explore.link.layer is None and explore.axes.image.layer() == copy, "it is another image, and the newest"
+    explore.axes.image.choose(image)
     assert drawn_on() == "renamed"
     viewer.layers.remove(image)
     assert drawn_on() is None and explore.axes.image.currentText() == "not known"
@@ -113,12 +118,12 @@ def test_an_analysis_opened_twice_is_two(results, lattice):
     for image, *made in opened:
         image.name = f"{image.name} renamed"
         points = next(layer for layer in made if ours(layer)["kind"] == "atoms")
-        assert image_of(viewer.layers, points, []) == image
+        assert active_of(viewer).image_of(points) == image
         token = token_of(viewer.layers, image)
         assert all(ours(layer)["image"] == token for layer in made)
         copy = duplicate(viewer, image)
         assert token_of(viewer.layers, copy) != token and token_of(viewer.layers, image) == token
-        assert image_of(viewer.layers, points, []) == image
+        assert active_of(viewer).image_of(points) == image
 
 
 def test_channels_of_an_analysis_are_images_of_their_own(lattice):
@@ -129,7 +134,7 @@ def test_channels_of_an_analysis_are_images_of_their_own(lattice):
     viewer = ViewerModel()
     (data, options, _), *others = analysis_layers(analysis)
     first, second = viewer.add_image(data, **options)
-    assert image_of(viewer.layers, viewer.add_points(others[-2][0], **others[-2][1]), []) == first
+    assert active_of(viewer).image_of(viewer.add_points(others[-2][0], **others[-2][1])) == first
     assert token_of(viewer.layers, first) != token_of(viewer.layers, second)
 
 

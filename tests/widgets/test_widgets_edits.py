@@ -215,6 +215,7 @@ def test_a_region_is_where_the_canvas_shows_it_whatever_its_unit(viewer, scene, 
     drawn.data = [square * 0.02 * 10]
     assert str(drawn.units[0]) == "angstrom" and form.request().region.sum() == 40**2
     uncalibrated = viewer.add_image(np.zeros((9, 9)), name="uncalibrated")
+    form.image.choose(scene)
     assert viewer.layers.units is None and form.request().region.sum() == 154**2  # from 5 to beyond the image
     drawn.data = [square * 0.02]
     assert form.request().region.sum() == 40**2

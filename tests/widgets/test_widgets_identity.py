@@ -6,9 +6,10 @@ from napari.components import ViewerModel
 from napari.layers import _layer_actions
 
 import napari_vae as nv
+from napari_vae.layers.active import active_of
 from napari_vae.layers.identity import ours, token_of
 from napari_vae.layers.points import KEY
-from napari_vae.widgets.common.sources import image_below, source_image
+from napari_vae.widgets.common.sources import source_image
 from training_widget import LONG, TURNED, duplicate, finish, of_kind
 
 
@@ -129,8 +130,9 @@ def applier(scene, show_widget, trained):
     return widget
 
 
-def apply(qtbot, widget, image):
+def apply(qtbot, widget, image, points):
     widget.data.image.choose(image)
+    widget.data.atoms.choose(points)
     widget.apply()
     finish(qtbot, widget)
 
@@ -145,11 +147,11 @@ def test_results_of_a_model_belong_to_their_image(viewer, scene, applier, qtbot)
     first["classes"].visible = True
     copy = duplicate(viewer, first["classes"])
     other = viewer.add_image(image.data[:, ::-1], name="lattice", **TURNED)
-    apply(qtbot, applier, other)
-    assert first["classes"].visible and copy.visible, "they are of another image"
+    apply(qtbot, applier, other, points)
+    assert not first["classes"].visible and not copy.visible, "they are of another image"
     assert len(of_kind(viewer, "residual")) == 2
-    assert image_below(viewer, points) == other, "its columns are those of that image now"
-    apply(qtbot, applier, image)
+    assert active_of(viewer).image_of(points) == other, "its columns are those of that image now"
+    apply(qtbot, applier, image, points)
     assert not first["classes"].visible and copy.visible
 
 
@@ -157,13 +159,12 @@ def test_a_copy_of_described_atoms_is_chosen_by_the_user_only_and_keeps_its_colu
     from napari_vae.widgets.common.layer_box import LayerBox
 
     image, points, _ = scene
-    apply(qtbot, applier, image)
+    apply(qtbot, applier, image, points)
     copy = duplicate(viewer, points)
     before = copy.features.copy()
     assert applier.data.atoms.layer() == points
-    applier.data.atoms.choose(copy)
     for _ in range(2):
-        apply(qtbot, applier, image)
+        apply(qtbot, applier, image, copy)
     assert copy.features[list(before)].equals(before)
     assert set(copy.features) - set(before) == {f"vae_{name}" for name in ours(points)["columns"]}
     assert np.allclose(copy.features["vae_z1"], before["z1"], atol=1e-4, equal_nan=True)
@@ -242,7 +243,7 @@ def test_points_without_an_image_of_their_own_take_one_that_holds_them(viewer):
     viewer.add_image(np.zeros((100, 100)), name="z1 of foreign", metadata={KEY: {"kind": "map", "image": "x"}})
     assert source_image(viewer, points) == right, "a map is no image of points"
     right.scale = (0.5, 0.5)
-    assert image_below(viewer, points) is None
+    assert active_of(viewer).image_of(points) is None
 
 
 def test_frames_of_a_stack_that_is_split_are_images_of_their_own():

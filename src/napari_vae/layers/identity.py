@@ -70,13 +70,7 @@ def image_with(layers: Iterable[Any], token: str) -> Any | None:
 def belongs(layer: Any, image: Any) -> bool:
     """Whether a layer was made from an image; of points without a token, whether they all lie on it."""
     token = image_token(layer)
-    return ours(image).get(TOKEN) == token if token else _holds(image, layer)
-
-
-def image_of(layers: Iterable[Any], layer: Any, images: Iterable[Any]) -> Any | None:
-    """The image that points lie on: that of their token, else the first of some `images` on which all of them lie."""
-    token = image_token(layer)
-    return image_with(layers, token) if token else next((image for image in images if _holds(image, layer)), None)
+    return ours(image).get(TOKEN) == token if token else lies_on(image, layer)
 
 
 def made_of(layers: Iterable[Any], kinds: Collection[str], **links: Any) -> list[Any]:
@@ -125,7 +119,7 @@ def image_token(layer: Any) -> str:
     return str(noted.get(CHOSEN) or noted.get(IMAGE) or "")
 
 
-def _holds(image: Any, points: Any) -> bool:
+def lies_on(image: Any, points: Any) -> bool:
     """Whether all points lie on an image, or not far beyond its border."""
     places = placement_of(image).points_from(points.data, Placement.of_layer(points))
     data = image.data[0] if image.multiscale else image.data

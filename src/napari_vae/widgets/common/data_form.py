@@ -17,15 +17,16 @@ from ...core.micrograph import Micrograph
 from ...core.placement import Placement
 from ...core.positions import table_spacing
 from ...core.settings import Level
+from ...layers.active import is_atoms, is_source_image
 from ...layers.images import micrograph_from_layer
 from ...layers.points import KEY, atoms_from_points, placement_of
 from ...models.given import Given
 from ...patches.grid import grid_positions
 from ...patches.patches import check_window, suggest_window
-from .layer_box import LayerBox, LayerChecks
+from .layer_box import AtomsBox, ImageBox, LayerChecks
 from .panel import Form, counter, row_of
 from .setting_controls import add_settings
-from .sources import image_below, is_atoms, is_source_image, say_frame
+from .sources import say_frame
 
 GRID = "a regular grid"
 MINIMUM = 20  # windows that a model can learn from
@@ -64,8 +65,8 @@ class DataForm(Form):
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self.image = LayerBox(viewer, is_source_image)
-        self.atoms = LayerBox(viewer, is_atoms, extra=GRID)
+        self.image = ImageBox(viewer)
+        self.atoms = AtomsBox(viewer, is_atoms, extra=GRID)
         self.window_px, self.step_px = counter(3, 1024, 3), counter(1, 1024, 1)
         for box in (self.window_px, self.step_px):
             box.setSuffix(" px")
@@ -171,14 +172,8 @@ class DataForm(Form):
     def _connect(self) -> None:
         self.image.layer_changed.connect(self.suggest)
         self.image.layer_changed.connect(self.channels.refresh)
-        self.atoms.layer_changed.connect(self._on_atoms_changed)
+        self.atoms.layer_changed.connect(self.suggest)
         self.window_px.valueChanged.connect(self._on_window_changed)
-
-    def _on_atoms_changed(self) -> None:
-        """Choose the image of the atoms, if it is known."""
-        if self.atoms.layer() is not None:
-            self.image.choose(image_below(self._viewer, self.atoms.layer(), self.image.layer()))
-        self.suggest()
 
     def _on_window_changed(self, value: int) -> None:
         self._show_size()

@@ -12,9 +12,9 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
+from ...layers.active import is_atoms
 from .panel import Panel, button_of, sentence, stacked
 from .setting_controls import PLUGIN, napari_settings
-from .sources import is_atoms
 
 DOCS = "https://github.com/napari-vae/napari-vae/blob/main/docs"
 TOUR, TROUBLES = "getting-started", "troubleshooting"

@@ -9,7 +9,8 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QWidget
 
-from ...layers.identity import is_copy, ours
+from ...layers.active import active_of, is_source_image
+from ...layers.identity import is_copy
 from .panel import Form, make_narrow
 
 LABEL = "label"  # the column that is chosen by itself, and made where there is none
@@ -34,17 +35,18 @@ class LayerBox(QComboBox):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._accepts, self._extra = viewer, accepts, extra
+        self._active = active_of(viewer)
         self._layers: list[Any] = []
-        self._by_hand = False
+        self._chosen: Any | None = None
         make_narrow(self)
         follow_layers(viewer, self._refresh)
+        self._active.follow(self._refresh)
         self.currentIndexChanged.connect(self._on_index_changed)
         self._refresh()
 
     def layer(self) -> Any | None:
         """The chosen layer, or ``None`` when there is none or the extra entry is chosen."""
-        index = self.currentIndex()
-        return self._layers[index] if 0 <= index < len(self._layers) else None
+        return self._chosen
 
     def choose(self, layer: Any) -> None:
         """Choose a layer, if it is offered."""
@@ -54,34 +56,57 @@ class LayerBox(QComboBox):
     def _refresh(self, event: Any = None) -> None:
         if not isalive(self):
             return
-        before, extra_chosen = self.layer(), self._extra and self.currentIndex() == len(self._layers) > 0
-        self._layers = [layer for layer in reversed(self._viewer.layers) if self._accepts(layer)]
+        self._layers = [layer for layer in reversed(self._viewer.layers) if self._offers(layer)]
+        before, wanted = self._chosen, self._wanted()
+        self._chosen = wanted if wanted in self._layers else None
         with QSignalBlocker(self):
             self.clear()
             self.addItems([layer.name for layer in self._layers] + ([self._extra] if self._extra else []))
-            if extra_chosen:
-                self.setCurrentIndex(len(self._layers))
-            elif before in self._layers and not self._beneath(before):
-                self.setCurrentIndex(self._layers.index(before))
-            else:
-                self.setCurrentIndex(self._first())
-                self._by_hand = False
-        if self.layer() != before:
+            extra = self.count() - 1 if self._extra else -1
+            self.setCurrentIndex(extra if self._chosen is None else self._layers.index(self._chosen))
+        if self._chosen != before:
             self.layer_changed.emit()
 
-    def _first(self) -> int:
-        """Which entry is chosen at first: the topmost layer that is no copy."""
-        originals = (index for index, layer in enumerate(self._layers) if not is_copy(layer))
-        return next(originals, 0 if self.count() else -1)
+    def _offers(self, layer: Any) -> bool:
+        return self._accepts(layer)
 
-    def _beneath(self, layer: Any) -> bool:
-        """Whether a layer, which nobody has chosen, lies under another image of its file: the first is the topmost."""
-        path = ours(layer).get("path")
-        return not self._by_hand and path is not None and path == ours(self._layers[self._first()]).get("path")
+    def _wanted(self) -> Any | None:
+        """The layer that is to be chosen now, none of another image: the one before, the atoms, or the topmost."""
+        suitable = [layer for layer in self._layers if self._active.image_of(layer) in (None, self._active.image)]
+        if self._chosen in suitable:
+            return self._chosen
+        return min(suitable, key=lambda layer: (layer != self._active.atoms, is_copy(layer)), default=None)
 
     def _on_index_changed(self, index: int) -> None:
-        self._by_hand = True
+        self._chosen = self._layers[index] if 0 <= index < len(self._layers) else None
+        self._active.choose(None if self._chosen is None else self._active.image_of(self._chosen))
         self.layer_changed.emit()
+
+
+class ImageBox(LayerBox):
+    """The active image; to choose another here chooses it in all docks."""
+
+    def __init__(self, viewer: Any, extra: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(viewer, is_source_image, extra, parent)
+
+    def _wanted(self) -> Any | None:
+        return self._active.image
+
+    def _on_index_changed(self, index: int) -> None:
+        self._active.choose(self._layers[index])
+
+
+class AtomsBox(LayerBox):
+    """The atoms of the active image, or `extra` for none; to choose others here chooses them in all docks."""
+
+    def _offers(self, layer: Any) -> bool:
+        return self._accepts(layer) and self._active.may_be_atoms(layer)
+
+    def _wanted(self) -> Any | None:
+        return self._active.atoms
+
+    def _on_index_changed(self, index: int) -> None:
+        self._active.choose_atoms(self._layers[index] if index < len(self._layers) else None)
 
 
 class LayerChecks(QListWidget):

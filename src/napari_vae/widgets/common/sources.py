@@ -1,40 +1,19 @@
-"""Which layers of the viewer are images and atoms to work on, and which image atoms lie on."""
+"""Which image points lie on, and in which frame of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from napari.layers import Image, Points
+from napari.layers import Points
 from napari.utils.notifications import show_warning
 
 from ...core.errors import InputError
 from ...core.placement import Placement
-from ...layers.identity import image_of, image_token
-from ...layers.points import KEY
-
-RESULTS = ("reconstruction", "residual", "manifold", "prediction", "uncertainty")
-MARKS = ("preview", "next points", "learned", "vacancies")
+from ...layers.active import active_of
 
 
-def is_source_image(layer: Any) -> bool:
-    """Whether the layer is an image and not one that we made from another."""
-    return isinstance(layer, Image) and layer.metadata.get(KEY, {}).get("kind") not in RESULTS
-
-
-def is_atoms(layer: Any) -> bool:
-    """Whether the layer has points that may be atoms: not our marks, nor the centres of a regular grid."""
-    made = layer.metadata.get(KEY, {})
-    return isinstance(layer, Points) and made.get("kind") not in MARKS and made.get("method") != "grid"
-
-
-def image_below(viewer: Any, points: Any, first: Any | None = None) -> Any | None:
-    """The image that points belong to, where none is known one that they lie on: the `first` or the topmost such."""
-    images = [layer for layer in reversed(viewer.layers) if is_source_image(layer) and not image_token(layer)]
-    return image_of(viewer.layers, points, sorted(images, key=lambda image: image != first))
-
-
-def source_image(viewer: Any, points: Any, first: Any | None = None) -> Any:
-    """As `image_below`.
+def source_image(viewer: Any, points: Any) -> Any:
+    """The image that points belong to.
 
     Raises
     ------
@@ -43,7 +22,7 @@ def source_image(viewer: Any, points: Any, first: Any | None = None) -> Any:
     """
     if not isinstance(points, Points):
         raise InputError("A model describes windows around points; choose a Points layer.")
-    image = image_below(viewer, points, first)
+    image = active_of(viewer).image_of(points)
     if image is None:
         raise InputError(
             f"It is not known which image “{points.name}” belongs to; choose it under Image in Explore latents."

@@ -12,16 +12,17 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QW
 from ...core.errors import InputError
 from ...core.micrograph import first_channel
 from ...core.placement import Placement
+from ...layers.active import active_of, is_atoms
 from ...layers.crystal import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
 from ...layers.identity import CHOSEN, IMAGE, POINTS, add_made, claim, id_of, made_of, note, ours, token_of
 from ...layers.images import micrograph_from_layer
 from ...layers.points import BORDER, KEY, atoms_from_points, blank_row, latent_style, placement_now, placement_of
 from ..common.jobs import Job
-from ..common.layer_box import LayerBox
+from ..common.layer_box import AtomsBox, LayerBox
 from ..common.panel import Form, choice_of, sentence, side_by_side, stacked
 from ..common.progress_box import ProgressBox, refusing
 from ..common.setting_controls import remember
-from ..common.sources import image_below, is_atoms, say_frame, source_image
+from ..common.sources import say_frame, source_image
 from .steps import CrystalRequest, crystal_steps
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class CrystalBox(QWidget):
         self._points: Any | None = None
         self._request: CrystalRequest | None = None
         self._on: Any = None  # the layer that the request is placed by
-        self.atoms = LayerBox(viewer, is_atoms)
+        self.atoms = AtomsBox(viewer, is_atoms)
         self.quantities = {
             "lattice": QCheckBox("lattice"),
             "vacancies": QCheckBox("vacancies"),
@@ -77,7 +78,7 @@ class CrystalBox(QWidget):
     def measure(self) -> None:
         """Check the input, then start the job; bad input ends in a notification."""
         points = self.atoms.layer()
-        image = None if points is None else image_below(self._viewer, points, self._image.layer())
+        image = None if points is None else active_of(self._viewer).image_of(points)
         request = self._asked(points, image)
         self._points, self._request, self._on = points, request, image or points
         self.words.hide()
@@ -93,7 +94,7 @@ class CrystalBox(QWidget):
         if "intensities" in quantities:
             if self._image.layer() is None:
                 raise InputError("Intensities are summed over an image, and none is open; open it, or untick them.")
-            image = source_image(self._viewer, points, self._image.layer())
+            image = source_image(self._viewer, points)
         chosen = None
         if self.reference.currentData() == "selected" and "displacements" in quantities:
             chosen = tuple(sorted(points.selected_data))

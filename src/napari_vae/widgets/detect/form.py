@@ -14,12 +14,11 @@ from ...layers.identity import token_of
 from ...layers.images import micrograph_from_layer
 from ...layers.points import placement_of
 from ..common.drawn_region import ALL, REGION, WhereBox
-from ..common.layer_box import LayerBox
+from ..common.layer_box import ImageBox
 from ..common.panel import Form, choice_of, side_by_side
 from ..common.pixel_size_box import TOOLTIP as PIXEL_SIZE_TOOLTIP
 from ..common.pixel_size_box import FileSizeButton, PixelSizeBox
 from ..common.setting_controls import add_settings, remember
-from ..common.sources import is_source_image
 from .spacing_box import SpacingBox
 from .steps import Candidates, DetectionRequest
 from .threshold_box import ThresholdBox
@@ -55,7 +54,7 @@ class DetectForm(Form):
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self.image = LayerBox(viewer, is_source_image)
+        self.image = ImageBox(viewer)
         self.pixel_size, self.pixel_height = PixelSizeBox(viewer), PixelSizeBox(viewer, axis=0)
         self.size_of_file = FileSizeButton(viewer)
         self.spacing = SpacingBox()

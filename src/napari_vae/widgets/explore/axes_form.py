@@ -6,15 +6,13 @@ from typing import Any
 
 import pandas as pd
 from napari.layers import Points
-from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QPushButton, QWidget
 
 from ...layers.identity import CHOSEN, note, token_of
 from ...layers.table import color_columns, has_table, numeric_columns
-from ..common.layer_box import LayerBox
+from ..common.layer_box import ImageBox, LayerBox
 from ..common.panel import Form, button_of, make_narrow, offer, row_of
-from ..common.sources import image_below, is_source_image
 
 UNKNOWN = "not known"
 MODES = {
@@ -24,34 +22,27 @@ MODES = {
 }
 
 
-class ImageBox(LayerBox):
-    """Which image the points that are explored belong to; the user may choose another."""
-
-    points: Any | None = None
+class PointsImageBox(ImageBox):
+    """The active image, which becomes that of the explored points, by the user's choice, where theirs is not known."""
 
     def __init__(self, viewer: Any) -> None:
-        super().__init__(viewer, is_source_image, extra=UNKNOWN)
+        self.points: Any | None = None
+        super().__init__(viewer, extra=UNKNOWN)
 
     def follow(self, points: Any | None) -> None:
         """Show the image of these points from now on."""
         self.points = points
         self._refresh()
 
-    def _refresh(self, event: Any = None) -> None:
-        super()._refresh()
-        if not isalive(self) or self.points is None:
-            return
-        before = self.layer()
-        with QSignalBlocker(self):
-            self.setCurrentIndex(self.count() - 1)
-            self.choose(image_below(self._viewer, self.points))
-        if self.layer() != before:
-            self.layer_changed.emit()
+    def _wanted(self) -> Any | None:
+        return self._active.image if self.points is None else self._active.image_of(self.points)
 
     def _on_index_changed(self, index: int) -> None:
-        if self.points is not None and self.layer() is not None:
-            note(self.points, **{CHOSEN: token_of(self._viewer.layers, self.layer())})
-        super()._on_index_changed(index)
+        if index < len(self._layers):
+            image = self._layers[index]
+            if self.points is not None and self._active.image_of(self.points) is None:
+                note(self.points, **{CHOSEN: token_of(self._viewer.layers, image)})
+            self._active.choose(image)
         self._refresh()
 
 
@@ -60,7 +51,7 @@ class AxesForm(Form):
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.layer, self.image = LayerBox(viewer, has_table), ImageBox(viewer)
+        self.layer, self.image = LayerBox(viewer, has_table), PointsImageBox(viewer)
         self.x, self.y, self.color = _column_box(), _column_box(), _column_box()
         self.add(
             "Layer",
@@ -71,8 +62,8 @@ class AxesForm(Form):
         self.add(
             "Image",
             self.image,
-            "The image that the points belong to: the one that they were made from, or else the topmost on which all "
-            "of them lie. Choose another where that is not theirs.",
+            "The image that the points belong to, which all docks work on. Choose another to explore that one, or "
+            "where it is not known whose the points are.",
         )
         self.add(
             "Axes",

@@ -12,11 +12,11 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
 from ...core.errors import InputError
 from ...core.placement import Placement
+from ...layers.active import is_source_image
 from ...layers.points import KEY
 from ...layers.targets import LayerTarget, Target, column_target, labels_in
 from ..common.layer_box import ColumnBox, PointsForm
 from ..common.panel import offer, sentence
-from ..common.sources import is_source_image
 
 TYPED = "typed in by you"
 LARGEST, SMALLEST, NEAR, EVERYWHERE, CLASS = "max", "min", "near", "everywhere", "class"

@@ -1,0 +1,194 @@
+"""The one image of a viewer that is worked on, and its atoms, for all docks alike; needs neither napari nor Qt.
+
+It is the image that was opened last, or chosen in a dock, or whose layer was selected, be it the image itself or what
+was made from it. Layers are told apart by the tokens of `identity`, never by names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from weakref import WeakKeyDictionary, WeakMethod, ref
+
+from .identity import CHOSEN, IMAGE, id_of, image_token, image_with, is_copy, lies_on, ours
+
+RESULTS = ("reconstruction", "residual", "manifold", "prediction", "uncertainty")
+MARKS = ("preview", "next points", "learned", "vacancies")
+
+#: By viewer, weakly, so that it goes with it.
+_ACTIVE: WeakKeyDictionary[Any, ActiveImage] = WeakKeyDictionary()
+
+
+def is_source_image(layer: Any) -> bool:
+    """Whether the layer is an image and not one that we made from another."""
+    return _is(layer, "Image") and ours(layer).get("kind") not in RESULTS
+
+
+def is_original(layer: Any) -> bool:
+    """Whether the layer is an image that was not made from another, as a map is."""
+    return is_source_image(layer) and not image_token(layer)
+
+
+def is_atoms(layer: Any) -> bool:
+    """Whether the layer has points that may be atoms: not our marks and vacancies, nor the centres of a regular grid."""
+    made = ours(layer)
+    return _is(layer, "Points") and made.get("kind") not in MARKS and made.get("method") != "grid"
+
+
+class ActiveImage:
+    """Which image is worked on, and which points are its atoms.
+
+    Attributes
+    ----------
+    image : Image layer or None
+        None only if there is no image.
+    atoms : Points layer or None
+        By itself the newest detection in the image; None for a regular grid.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = ref(viewer)
+        self._followers: list[WeakMethod[Callable[[], None]]] = []
+        self._hidden: set[str] = set()  # ids of layers that we have hidden, since another image was chosen
+        self._on_grid = False  # chosen by hand
+        self.image: Any | None = None
+        self.atoms: Any | None = None
+        layers = viewer.layers
+        layers.events.inserted.connect(self._on_inserted)
+        layers.events.removed.connect(self._on_removed)
+        layers.selection.events.active.connect(self._on_selected)
+        selected = layers.selection.active
+        self.choose((selected and self.image_of(selected)) or self._topmost())
+        self.atoms = self._best_atoms()
+
+    def follow(self, callback: Callable[[], None]) -> None:
+        """Call a bound method, which is kept weakly, whenever another image or other atoms are chosen."""
+        self._followers.append(WeakMethod(callback))
+
+    def choose(self, image: Any | None) -> None:
+        """Work on this image: show its layers and hide those of others, and take its atoms."""
+        if image is None or image == self.image or image not in self._layers:
+            return
+        self.image, self._on_grid = image, False
+        image.visible = True
+        self._show_if_its(self._layers)
+        selected = self._layers.selection.active
+        if selected is not None and self._images_of(selected) and not self._has(selected):
+            self._layers.selection.active = image
+        self.atoms = self._best_atoms()
+        self._tell()
+
+    def choose_atoms(self, points: Any | None) -> None:
+        """Take these points for the atoms, until the image has new ones; None for a regular grid."""
+        self._on_grid = points is None
+        if points != self.atoms:
+            self.atoms = points
+            self._tell()
+
+    def image_of(self, layer: Any) -> Any | None:
+        """The image that a layer is, or belongs to; None if that is not known."""
+        return next(iter(self._images_of(layer)), None)
+
+    def may_be_atoms(self, layer: Any) -> bool:
+        """Whether a layer has points that may be atoms of the active image; those of another image are not."""
+        if not is_atoms(layer):
+            return False
+        images = self._images_of(layer)
+        return not images or self.image in images or lies_on(self.image, layer)
+
+    def _images_of(self, layer: Any) -> list[Any]:
+        """The images that a layer belongs to: by what is noted, or of points of which nothing is, those they lie on."""
+        tokens = [ours(layer)[name] for name in (CHOSEN, IMAGE) if ours(layer).get(name)]
+        if layer == self.image or (is_source_image(layer) and not tokens):
+            return [layer]
+        if tokens or not _is(layer, "Points"):
+            found = [image_with(self._layers, token) for token in tokens]
+            return [image for image in found if image is not None]
+        images = [image for image in reversed(self._layers) if is_original(image) and lies_on(image, layer)]
+        return sorted(images, key=lambda image: image != self.image)
+
+    @property
+    def _layers(self) -> Any:
+        viewer = self._viewer()
+        return () if viewer is None else viewer.layers
+
+    def _on_inserted(self, event: Any) -> None:
+        layer = event.value
+        if is_original(layer) and not is_copy(layer):
+            self.choose(layer)
+            return
+        self._show_if_its([layer])
+        if self._rank(layer) == 0 or (self.atoms is None and not self._on_grid):
+            self._take_atoms()
+
+    def _on_removed(self, event: Any) -> None:
+        self._hidden.discard(id_of(event.value))
+        if event.value == self.image:
+            self.image = None
+            self.choose(self._topmost())
+        if event.value == self.atoms or self.image is None:
+            self._take_atoms()
+
+    def _on_selected(self, event: Any) -> None:
+        layer = self._layers.selection.active
+        if layer is not None:
+            if not self._has(layer):
+                self.choose(self.image_of(layer))
+            if self._rank(layer) == 0:
+                self.choose_atoms(layer)
+
+    def _topmost(self) -> Any | None:
+        """The topmost image; a copy, which may be a backup, only if there is no other."""
+        return min(filter(is_original, reversed(self._layers)), key=is_copy, default=None)
+
+    def _take_atoms(self) -> None:
+        self._on_grid, self.atoms = False, self._best_atoms()
+        self._tell()
+
+    def _best_atoms(self) -> Any | None:
+        ranks = {layer: self._rank(layer) for layer in reversed(self._layers)}
+        likely = [layer for layer, rank in ranks.items() if rank is not None]
+        return min(likely, key=lambda layer: ranks[layer] or 0, default=None)
+
+    def _rank(self, layer: Any) -> int | None:
+        """How likely points are the atoms of the image, 0 the most; None if they are to be chosen by hand only."""
+        if not self.may_be_atoms(layer) or (self.image is not None and not self._has(layer)):
+            return None
+        if is_copy(layer):
+            return 3
+        return 2 if not image_token(layer) else 0 if "detected" in ours(layer) else 1
+
+    def _show_if_its(self, layers: Iterable[Any]) -> None:
+        """Show what belongs to the image unless the user has hidden it, and hide what belongs to others."""
+        for layer in layers:
+            images, name = self._images_of(layer), id_of(layer)
+            if self.image in images and name in self._hidden:
+                self._hidden.remove(name)
+                layer.visible = True
+            elif images and self.image not in images and layer.visible:
+                self._hidden.add(name)
+                layer.visible = False
+
+    def _has(self, layer: Any) -> bool:
+        """Whether a layer belongs to the image."""
+        return self.image in self._images_of(layer)
+
+    def _tell(self) -> None:
+        for follower in self._followers:
+            callback = follower()
+            if callback is not None:
+                callback()
+        self._followers = [follower for follower in self._followers if follower() is not None]
+
+
+def active_of(viewer: Any) -> ActiveImage:
+    """The active image of a viewer; each widget is given a proxy of the viewer of its own."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if viewer not in _ACTIVE:
+        _ACTIVE[viewer] = ActiveImage(viewer)
+    return _ACTIVE[viewer]
+
+
+def _is(layer: Any, kind: str) -> bool:
+    """Whether a layer, or a proxy of one, is of a kind of napari's."""
+    return any(one.__name__ == kind for one in layer.__class__.__mro__)
