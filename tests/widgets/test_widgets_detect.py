@@ -177,13 +177,13 @@ def test_spacing_in_any_unit(scene, shown):
 
 
 def test_spacing_with_oblong_pixels_and_what_keeps_it(viewer, scene, shown, qtbot):
+    viewer.add_image(np.zeros((8, 8)), name="another")
+    shown.form.image.choose(scene)
     scene.scale = (0.01, 0.04)
     shown.form.spacing.setValue(0.3)
     assert shown.form.request().spacing == pytest.approx(30)  # of the shorter side
     for box in (shown.form.method, shown.form.polarity):
         box.setCurrentIndex(1)
-    viewer.add_image(np.zeros((8, 8)), name="another")
-    shown.form.image.choose(scene)
     qtbot.waitUntil(lambda: shown.form.threshold.slider.isEnabled(), timeout=LONG)
     assert shown.form.spacing.value() == pytest.approx(0.3)
     assert shown.form.request().spacing == pytest.approx(30)

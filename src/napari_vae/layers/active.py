@@ -30,7 +30,7 @@ def is_original(layer: Any) -> bool:
 
 
 def is_atoms(layer: Any) -> bool:
-    """Whether the layer has points that may be atoms: not our marks and vacancies, nor the centres of a regular grid."""
+    """Whether the layer has points that may be atoms: not our marks, vacancies or the centres of a regular grid."""
     made = ours(layer)
     return _is(layer, "Points") and made.get("kind") not in MARKS and made.get("method") != "grid"
 
