@@ -52,7 +52,7 @@ def test_presets_and_check_boxes_agree(open_widget):
     form.checks["strain"].setChecked(False)
     assert form.preset.currentData() == "rvae"
     form.checks["scale"].setChecked(True)
-    assert form.preset.currentText() == "as chosen below" and form.model().name == "rsvae"
+    assert form.preset.currentText() == "as ticked above" and form.model().name == "rsvae"
     form.checks["scale"].setChecked(False)
     form.kind.setCurrentIndex(form.kind.findData("semi-supervised"))
     assert form.preset.currentData() == "ss-rvae"

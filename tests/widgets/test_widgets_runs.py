@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_vae.widgets.train.model_form import called
 from training_widget import LONG, finish, quick
 
 
@@ -25,7 +26,7 @@ def test_a_saved_model_is_loaded_and_applied(viewer, scene, widget, qtbot, tmp_p
 
 
 def curve_of(widget):
-    return np.stack(widget.loss.curves["reconstruction"].getData())
+    return np.stack(widget.loss.curves["held_out"].getData())
 
 
 def test_a_training_goes_on(viewer, scene, widget, qtbot):
@@ -44,7 +45,9 @@ def test_a_training_goes_on(viewer, scene, widget, qtbot):
     assert widget.runs.run.model_config.name == "vae" and widget.runs.run.window == (24, 24)
 
 
-def test_a_suggested_model_is_chosen_and_its_table_shown(scene, widget, qtbot, monkeypatch):
+def test_a_suggested_model_is_chosen_in_a_sentence_and_remembered_when_it_was_trained(
+    scene, widget, qtbot, monkeypatch, remembered
+):
     monkeypatch.setattr("napari_vae.workflow.trials.STEPS", 10)  # a choice of some sort
     monkeypatch.setattr("napari_vae.workflow.trials.LATENTS", (1, 2))
     widget.model.choose("trvae")
@@ -55,11 +58,18 @@ def test_a_suggested_model_is_chosen_and_its_table_shown(scene, widget, qtbot, m
     table = widget.advice.table
     (row,) = {index.row() for index in table.selectedIndexes()}
     window, ignored, latents = (table.item(row, column).text() for column in range(3))
-    model = widget.model.model()
-    assert (str(widget.data.window_px.value()), str(model.latent_dim)) == (window, latents)
+    model, words = widget.model.model(), widget.progress.words.text()
+    assert str(widget.data.window_px.value()) == window and model.latent_dim == max(2, int(latents))
     assert (", ".join(model.invariances) or "none") == ignored
     assert table.rowCount() > 5 and "latent" in widget.advice.reasons.text()
-    assert widget.advice.button.isEnabled() and "Train" in widget.progress.words.text()
+    assert widget.advice.button.isEnabled()
+    assert f"{called(model)}, windows of {window} px" in words and "z1, z2" in words and "sure" in words
+    assert "nats" not in words and "ELBO" not in words
+    assert remembered.training.latents == 9 and remembered.training.rotation and remembered.training.translation
+    widget.train()
+    assert remembered.training.latents == model.latent_dim
+    assert remembered.training.translation == ("translation" in model.invariances)
+    finish(qtbot, widget)
 
 
 def test_too_few_atoms_for_a_suggestion_are_told(scene, widget, qtbot, notifications):

@@ -28,7 +28,7 @@ def test_latents_classes_and_pictures_lie_where_the_image_lies(viewer, scene, wi
     assert best > 0.7  # what varies is the brightness of the atom
     assert points.face_color_mode == "colormap" and viewer.layers[-1] == points
     assert [event for event in seen if getattr(event, "manifold", None) is not None]
-    assert widget.loss.curves["reconstruction"].getData()[1][-1] < widget.loss.curves["reconstruction"].getData()[1][0]
+    assert widget.loss.curves["held_out"].getData()[1][-1] < widget.loss.curves["held_out"].getData()[1][0]
     assert not widget.manifold.pixmap().isNull()
     assert widget.progress.button.text() == "Train" and "atoms in" in widget.progress.words.text()
 

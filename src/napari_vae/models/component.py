@@ -58,6 +58,8 @@ class Component(ABC):
         Of one value of it.
     units : dict of str to str
         Columns that it has in the latent table, and the unit of each.
+    word : str
+        What atoms may be, such as “turned”, where the window asks for it.
     tooltip : str
         When to let the model ignore it, and what is found instead.
     numbers : int
@@ -74,6 +76,7 @@ class Component(ABC):
     neutral: ClassVar[float] = 0.0
     shape: ClassVar[tuple[int, ...]] = ()
     units: ClassVar[dict[str, str]]
+    word: ClassVar[str]
     tooltip: ClassVar[str]
     numbers: ClassVar[int] = 1
     largest: ClassVar[float]

@@ -31,6 +31,7 @@ class Rotation(Component):
     """The angle: coarse ones all round the circle are compared exactly, what lies between is inferred."""
 
     name, part, argument = "rotation", "angle", "angle"
+    word = "turned"
     units: ClassVar = {"angle": "°"}
     tooltip = (
         "Every atom may be turned: its angle is found, in °, and kept out of the latents. Tick it when like "
@@ -80,6 +81,7 @@ class Translation(Normal):
     """The shift on screen."""
 
     name, part, argument, shape = "translation", "shift", "shift", (2,)
+    word = "shifted"
     units: ClassVar = {"shift_y": "px", "shift_x": "px"}
     tooltip = (
         "Every atom may lie off the centre of its window: the shift is found, in px, and kept out of the "
@@ -136,6 +138,7 @@ class Scale(Normal):
     """The size, by its logarithm."""
 
     name, part, argument, neutral, largest = "scale", "log_scale", "scale", 1.0, math.log(2.5)
+    word = "magnified"
     units: ClassVar = {"scale": ""}
     tooltip = (
         "Every atom may be larger or smaller: the factor is found, 1 for the mean, and kept out of the latents. "
@@ -170,6 +173,7 @@ class Strain(Normal):
     """Traceless strain in the object's own frame; auxiliary in models of rotation without it, see `curriculum`."""
 
     name, part, argument, shape, numbers, largest = "strain", "strain", "strain", (2,), 2, 0.6
+    word = "strained"
     units: ClassVar = {"strain_xx": "", "strain_xy": "", "screen_strain_xx": "", "screen_strain_xy": ""}
     tooltip = (
         "Every cell may be stretched or sheared: the strain is found (a share: 0.01 is 1 %) and kept out of the "
@@ -217,6 +221,7 @@ class Mirror(Component):
     """The hand: whether the object is seen as it is, or mirrored. Both are compared exactly."""
 
     name, part, argument, numbers, suggested = "mirror", "hand", "mirror", 0, False
+    word = "mirrored"
     units: ClassVar = {"mirror": "", "mirror_probability": ""}
     tooltip = (
         "Every atom may be seen mirrored, as a left hand is a mirrored right hand: which of the two is found, 0 or 1, "

@@ -62,8 +62,8 @@ class ModelConfig:
     kind: Annotated[
         Name,
         about(
-            "Learns",
-            "What the model knows of each atom besides its window. Nothing is usual. Choose a class or number for each "
+            "Labels",
+            "What is known of each atom besides its window. Nothing is usual. Choose a class or number for each "
             "to keep what you know already out of the latents; a few labels, classes or numbers, to have the rest "
             "predicted; classes by itself to have the atoms sorted into as many as you say.",
             choices={name: kind.words for name, kind in KINDS.items()},
@@ -73,7 +73,7 @@ class ModelConfig:
         tuple[Invariance, ...],
         AfterValidator(lambda given: tuple(name for name in INVARIANCES if name in given)),
         about(
-            "Ignore",
+            "May atoms be",
             "What shall not count as a difference between two atoms. It is measured for each atom instead, and kept "
             "out of the latents. Take what varies, but does not interest you.",
             words=f"any of {', '.join(INVARIANCES)}",

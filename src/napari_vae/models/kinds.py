@@ -15,7 +15,7 @@ class Kind:
     Parameters
     ----------
     words : str
-        What it learns from, for a list to choose from.
+        Which labels there are, for a list to choose from.
     prefix : str
         Of its names, such as ``"ss-"`` of ``"ss-rvae"``.
     given : tuple of str
@@ -47,8 +47,8 @@ class Kind:
 
 
 KINDS: dict[Name, Kind] = {
-    "vae": Kind("without labels", ""),
-    "conditional": Kind("given a class or number for each", "c", given=("condition",)),
-    "semi-supervised": Kind("from a few labels", "ss-", given=("labels", "targets"), inferred=True),
-    "joint": Kind("finding classes by itself", "j-", inferred=True),
+    "vae": Kind("none", ""),
+    "conditional": Kind("a class or number for each", "c", given=("condition",)),
+    "semi-supervised": Kind("of a few, to predict the rest", "ss-", given=("labels", "targets"), inferred=True),
+    "joint": Kind("none, but find classes", "j-", inferred=True),
 }

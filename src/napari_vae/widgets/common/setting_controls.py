@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import floor, log10
 from typing import Any
 
@@ -27,7 +28,7 @@ def napari_settings(section: str) -> Any:
         return None
 
 
-def remember(section: str, controls: Mapping[str, Control]) -> None:
+def remember(section: str, controls: Mapping[str, Control]) -> Memory:
     """Set controls as they were left, and keep every change from now on.
 
     Parameters
@@ -39,11 +40,30 @@ def remember(section: str, controls: Mapping[str, Control]) -> None:
         entry is kept, as text.
     """
     settings = napari_settings(section)
-    if settings is None:
-        return
-    for name, control in controls.items():
-        if hasattr(settings, name):
-            _Remembered(control, settings, name)
+    return Memory(
+        [] if settings is None else [_Remembered(c, settings, n) for n, c in controls.items() if hasattr(settings, n)]
+    )
+
+
+class Memory:
+    """What `remember` ties to the settings of napari."""
+
+    def __init__(self, kept: list[_Remembered]) -> None:
+        self._kept = kept
+
+    def keep(self) -> None:
+        """Keep what all controls show now."""
+        for one in self._kept:
+            one.keep()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keep no change that is made meanwhile."""
+        for one in self._kept:
+            one.paused = True
+        yield
+        for one in self._kept:
+            one.paused = False
 
 
 class _Remembered(QObject):
@@ -51,24 +71,31 @@ class _Remembered(QObject):
 
     def __init__(self, control: Control, settings: Any, name: str) -> None:
         super().__init__(control)
-        self._settings, self._name = settings, name
+        self._settings, self._name, self.paused = settings, name, False
         value = getattr(settings, name)
         if isinstance(control, QCheckBox):
             control.setChecked(value)
-            control.toggled.connect(self._keep)
+            control.toggled.connect(self._on_changed)
         elif isinstance(control, QComboBox):
             index = next((i for i in range(control.count()) if str(control.itemData(i)) == value), 0)
             control.setCurrentIndex(index)
-            control.currentIndexChanged.connect(self._keep_entry)
+            control.currentIndexChanged.connect(self._on_changed)
         else:
             control.setValue(value)
-            control.valueChanged.connect(self._keep)
+            control.valueChanged.connect(self._on_changed)
 
-    def _keep(self, value: bool | int | float) -> None:
+    def keep(self) -> None:
+        """Keep what the control shows."""
+        control = self.parent()
+        if isinstance(control, QCheckBox):
+            value: Any = control.isChecked()
+        else:
+            value = str(control.currentData()) if isinstance(control, QComboBox) else control.value()
         setattr(self._settings, self._name, value)
 
-    def _keep_entry(self, index: int) -> None:
-        setattr(self._settings, self._name, str(self.parent().itemData(index)))
+    def _on_changed(self, value: object = None) -> None:
+        if not self.paused:
+            self.keep()
 
 
 def add_settings(form: Form, cls: type, *names: str) -> dict[str, Control]:

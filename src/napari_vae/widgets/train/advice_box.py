@@ -7,8 +7,10 @@ import math
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from ...models.config import ModelConfig
 from ...workflow.advice import Advice
-from ..common.panel import button_of, sentence, stacked
+from ..common.panel import button_of, column_of, sentence, stacked
+from .model_form import called
 
 COLUMNS = {
     "window": "Side of the window in pixels.",
@@ -19,10 +21,11 @@ COLUMNS = {
 }
 HEADINGS = ("px", "ignores", "latents", "loss", "agree")
 HEIGHT = 170  # pixels; the rest scrolls
+SURE = ((0.9, "sure"), (0.7, "fairly sure"), (-math.inf, "not sure"))  # by the agreement of two trainings
 
 
 class AdviceBox(QWidget):
-    """“Suggest a model”; reasons and table are hidden until there is an answer."""
+    """“Suggest a model”; ``details`` are reasons and table, hidden until there is an answer."""
 
     asked = Signal()
 
@@ -30,14 +33,15 @@ class AdviceBox(QWidget):
         super().__init__(parent)
         self.button = button_of(
             "Suggest a model",
-            "Trains a dozen small models on some of the atoms, for about a minute, and chooses window, what to ignore "
-            "and the number of latents by what explains atoms best that they never saw",
+            "Trains a dozen small models on some of the atoms, for about a minute, and chooses window, what atoms may "
+            "be and the number of latents by what explains atoms best that they never saw",
         )
         self.reasons = sentence()
         self.table = QTableWidget(0, len(COLUMNS))
+        self.details = column_of(self.reasons, self.table)
         self._lay_out()
         self.button.clicked.connect(self.asked)
-        self._show_answer(False)
+        self.details.hide()
 
     def show_advice(self, advice: Advice) -> None:
         """Show why a model is suggested, and all that were tried; the suggested one is selected."""
@@ -48,7 +52,7 @@ class AdviceBox(QWidget):
                 self.table.setItem(row, column, QTableWidgetItem(_words(tried[name])))
             if tried["suggested"]:
                 self.table.selectRow(row)
-        self._show_answer(True)
+        self.details.show()
         self.table.scrollToItem(self.table.item(self.table.currentRow(), 0))
 
     def _lay_out(self) -> None:
@@ -65,11 +69,19 @@ class AdviceBox(QWidget):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setFixedHeight(HEIGHT)
-        stacked(self, self.button, self.reasons, self.table)
+        stacked(self, self.button)
 
-    def _show_answer(self, visible: bool) -> None:
-        self.reasons.setVisible(visible)
-        self.table.setVisible(visible)
+
+def answer(advice: Advice, chosen: ModelConfig) -> str:
+    """What is suggested, and how sure that is, in a sentence; `chosen` has the latents that will be plotted."""
+    suggested = advice.table[advice.table["suggested"]]
+    agreement = float(suggested["agreement"].iloc[0]) if len(suggested) else math.nan
+    sure = next(words for least, words in SURE if not agreement < least)
+    why = "it was stopped early" if math.isnan(agreement) else f"two trainings agree by {agreement:.0%}"
+    return (
+        f"Suggested and chosen above: {called(chosen)}, windows of {advice.window} px, {chosen.latent_dim} differences "
+        f"(z1, z2{' …' if chosen.latent_dim > 2 else ''}); {'not sure' if math.isnan(agreement) else sure}, for {why}."
+    )
 
 
 def _words(value: object) -> str:

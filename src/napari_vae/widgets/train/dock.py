@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qtpy.QtWidgets import QWidget
@@ -12,19 +13,19 @@ from ..common.canvas import WindowSquare
 from ..common.data_form import DataForm, Source
 from ..common.guide import Dock
 from ..common.jobs import Job, Steps
-from ..common.panel import column_of, folded, row_of, side_by_side
+from ..common.panel import column_of, folded, row_of, sentence, side_by_side
 from ..common.progress_box import ProgressBox, refusing
-from .advice_box import AdviceBox
+from .advice_box import AdviceBox, answer
 from .delivery import Delivery
 from .given_form import GivenForm
 from .label_box import LabelBox
-from .live_view import Legend, LossPlot, ManifoldView
+from .live_view import Legend, LossPlot, ManifoldView, held_by_latents
 from .model_form import ModelForm
 from .run_box import RunBox
 from .steps import Described, Loaded, advise_steps, apply_steps, load_steps, train_steps
 
 TRAIN = "Learn what differs between the atoms, in the background; Stop keeps what is there"
-ADVANCED = "Further channels, length of the training, device and seed; a first look does not need it"
+ADVANCED = "Name of the model, latents, further channels, length of the training, device; a first look does not need it"
 
 
 class TrainWidget(Dock):
@@ -32,8 +33,8 @@ class TrainWidget(Dock):
 
     PAGE = "models"
     PURPOSE = "Learns what differs between the atoms of an image."
-    HINT = "Choose what shall not count as a difference (Ignore), and press Train."
-    BEFORE = "Detect atoms first; then choose what shall not count as a difference (Ignore), and press Train."
+    HINT = "Tick what like atoms may be, and press Train: what else differs becomes two numbers, z1 and z2 (latents)."
+    BEFORE = f"Detect atoms first. {HINT}"
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
@@ -44,7 +45,7 @@ class TrainWidget(Dock):
         self.labels = LabelBox(napari_viewer, self.given)
         self.job = Job(self)
         self.progress = ProgressBox("Train", TRAIN, page=self.PAGE, job=self.job)
-        self.loss = LossPlot()
+        self.loss, self.held = LossPlot(), sentence()
         self.manifold = ManifoldView()
         self.legend = Legend()
         self.runs = RunBox()
@@ -60,9 +61,10 @@ class TrainWidget(Dock):
         """Check the input, then start the job; bad input ends in a notification."""
         model = self.model.model()
         arguments = (self._source(model.knows), self.data.window_px.value(), model, self.model.train())
-        self.loss.show_history(())
+        self._show_history(())
         self.manifold.clear()
         self._show_live()
+        self.model.memory.keep()
         self._begin("Starting …", train_steps, *arguments)
 
     @refusing
@@ -90,7 +92,9 @@ class TrainWidget(Dock):
         self._begin("Loading …", load_steps, folder)
 
     def _lay_out(self) -> None:
-        self.advanced = folded("Advanced", column_of(self.data.advanced, self.model.advanced), ADVANCED)
+        self.advanced = folded(
+            "Advanced", column_of(self.data.advanced, self.model.advanced, self.held, self.advice.details), ADVANCED
+        )
         self.live = side_by_side(row_of(self.loss, self.manifold, wide=self.loss))
         self.live.hide()
         parts = (self.data, self.model, self.advice, self.given, self.labels, self.advanced, self.progress)
@@ -101,6 +105,8 @@ class TrainWidget(Dock):
     def _connect(self) -> None:
         self.data.atoms.layer_changed.connect(self._on_atoms_changed)
         self.model.kind.currentIndexChanged.connect(self._show_kinds)
+        for form in (self.data, self.model):
+            form.changed.connect(self.progress.forget)
         self.advice.asked.connect(self.suggest)
         self.labels.said.connect(self.progress.say)
         self.progress.start_clicked.connect(self.train)
@@ -128,9 +134,13 @@ class TrainWidget(Dock):
         self.live.show()
         self.updateGeometry()
 
+    def _show_history(self, rows: Sequence[Mapping[str, float]]) -> None:
+        self.loss.show_history(rows)
+        self.held.setText(held_by_latents(rows))
+
     def _on_progress(self, event: Any) -> None:
         if getattr(event, "history", ()):
-            self.loss.show_history(event.history)
+            self._show_history(event.history)
         if getattr(event, "manifold", None) is not None:
             self.manifold.show_tiles(event.manifold)
 
@@ -144,7 +154,7 @@ class TrainWidget(Dock):
         if isinstance(result, Described):
             self.delivery.start(result)
             return
-        self.loss.show_history(run.history.to_dict("records"))
+        self._show_history(run.history.to_dict("records"))
         self.manifold.show_tiles(result.manifold)
         self._show_live()
         height, width = run.window
@@ -155,11 +165,11 @@ class TrainWidget(Dock):
 
     def _take(self, advice: Advice) -> None:
         """Choose what is suggested."""
-        self.model.choose_mix(advice.model)
+        self.model.try_mix(advice.model)
         self.data.window_px.setValue(advice.window)
         self.advice.show_advice(advice)
         self.updateGeometry()
-        self.progress.say("The suggested model is chosen above; Train trains it on all atoms.")
+        self.progress.say(f"{answer(advice, self.model.model())} Train learns it from all atoms.")
 
     def _on_delivered(self, result: Described, words: str) -> None:
         self.progress.say(words)

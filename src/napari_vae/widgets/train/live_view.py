@@ -20,15 +20,18 @@ from ..common.plot import BLUE, ORANGE, StillPlot, swatch
 from .steps import Described
 
 HEIGHT = 170
-CURVES = {"reconstruction": BLUE, "kl": ORANGE}
+CURVES = {"loss": ORANGE, "held_out": BLUE}
 CAPTION = (
-    f"loss in nats per epoch: {swatch(CURVES['reconstruction'])}reconstruction, {swatch(CURVES['kl'])}KL of latents"
+    f"loss by epoch, lower is better: {swatch(CURVES['held_out'])}of atoms held out, {swatch(CURVES['loss'])}of atoms "
+    "learnt from"
 )
 TOOLTIP = (
-    "Loss per window, in nats (a unit of information), against the number of the epoch. Blue: what the "
-    "reconstruction misses, above what no model could redraw. Orange: how much the latents hold about a window "
-    "(KL). Both flatten when training is done; press Stop when they do."
+    "Loss (a number: how badly windows are redrawn) against the number of the epoch, above what no model could "
+    "redraw. Blue: of windows that the model never learns from. It flattens when training is done; press Stop when it "
+    "does. Where it rises while the orange one falls, the model learns single windows by heart. The first fifth may "
+    "lie above the plot, for the rest to be seen."
 )
+BEGINNING = 5  # a part of the training, by whose end the largest loss is chosen that is in view
 SIDE = 170
 SHOWN = 16  # classes; there are no more colours than that
 
@@ -42,8 +45,7 @@ class LossPlot(QWidget):
         self.setFixedHeight(HEIGHT)
         self.setMinimumWidth(150)
         self._plot = StillPlot(self)
-        self._plot.setLogMode(y=True)  # the two differ by orders of magnitude
-        self._plot.getAxis("left").setWidth(34)
+        self._plot.getAxis("left").setWidth(40)
         self.curves = {
             key: self._plot.plot(pen=pg.mkPen(color, width=2), symbolBrush=color, symbolPen=None, symbolSize=4)
             for key, color in CURVES.items()
@@ -54,11 +56,22 @@ class LossPlot(QWidget):
         self.show_history(())
 
     def show_history(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Draw the columns ``reconstruction`` and ``kl`` of `rows` against ``epoch``; no axes without rows."""
+        """Draw the columns ``loss`` and ``held_out`` of `rows` against ``epoch``; no axes without rows."""
         self._plot.getPlotItem().setVisible(bool(rows))
         epochs = np.array([row["epoch"] for row in rows], dtype=float)
+        losses = {key: np.array([row.get(key, np.nan) for row in rows], dtype=float) for key in self.curves}
         for key, curve in self.curves.items():
-            curve.setData(epochs, np.array([row[key] for row in rows], dtype=float), connect="finite")
+            curve.setData(epochs, losses[key], connect="finite")
+        later = np.concatenate([values[len(rows) // BEGINNING :] for values in losses.values()])
+        if np.isfinite(later).any():
+            self._plot.setYRange(np.nanmin(later), np.nanmax(later))
+
+
+def held_by_latents(rows: Sequence[Mapping[str, float]]) -> str:
+    """How much each latent says by the last of the rows of a history, in a sentence; empty without rows."""
+    names = [] if not rows else [name for name in rows[-1] if name.startswith("kl_z")]
+    held = ", ".join(f"{name.removeprefix('kl_')} {rows[-1][name]:.2g}" for name in names)
+    return f"Nats that the latents hold about a window (KL): {held}. One near 0 is not used." if held else ""
 
 
 class ManifoldView(QLabel):
