@@ -60,6 +60,40 @@ def test_the_table_is_saved_in_the_chosen_format(section, qtbot, tmp_path, monke
     assert "169 rows saved in" in section.progress.words.text()
 
 
+def test_a_saved_table_begins_with_positions_and_says_units_and_is_read_again(section, qtbot, tmp_path):
+    table = section._source().table.assign(angle=10.0, angle_sd=1.0)
+    data = nv.analysis.FigureData(table, nv.Micrograph(np.zeros((160, 160)), (0.04, 0.02), "nm"))
+    section.set_source(lambda: data)
+    finish(qtbot, section, lambda: section.save_table(tmp_path / "atoms.csv"))
+    header = (tmp_path / "atoms.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert header[:5] == ["atom", "y (px)", "x (px)", "y (nm)", "x (nm)"]
+    assert {"angle (°)", "angle_sd (°)"} <= set(header)
+    read = nv.read_table(tmp_path / "atoms.csv")
+    assert {*table} | {"y (nm)", "x (nm)"} == {*read}
+    assert np.allclose(read["y (nm)"], 0.04 * table["y"]) and np.allclose(read[["y", "x"]], table[["y", "x"]])
+
+
+def test_dialogs_begin_beside_the_image_with_its_name_and_then_where_the_last_one_ended(
+    viewer, lattice, tmp_path, monkeypatch, _widgets
+):
+    from napari_vae.widgets.common.dialogs import choose_folder
+    from napari_vae.widgets.explore.figure_section import FigureSection
+
+    (tmp_path / "images").mkdir()
+    nv.write_image(lattice[0], tmp_path / "images" / "scan.tif")
+    (image,) = viewer.open(tmp_path / "images" / "scan.tif", plugin="napari-vae")
+    asked = []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: asked.append(a[2]) or ("", ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: asked.append(a[2]) or str(tmp_path / "runs"))
+    _widgets.append(widget := FigureSection(lambda: image))
+    widget._on_table_clicked()
+    assert asked == [str(tmp_path / "images" / "scan-latents.csv")]
+    (tmp_path / "runs").mkdir()
+    choose_folder(widget, "Load a model")
+    choose_folder(widget, "Load a model")
+    assert asked[-1] == str(tmp_path)  # beside the folder that was chosen before
+
+
 def test_what_cannot_be_saved_is_said(section, qtbot, tmp_path, monkeypatch, notifications):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: str(tmp_path))
     for box in section.formats.values():

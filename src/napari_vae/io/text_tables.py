@@ -18,6 +18,7 @@ SEPARATORS = "\t;,"
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 NAPARI = re.compile(r"axis-\d+")  # columns of the CSV that napari itself writes
 POSITIONS = ("frame", "y", "x")
+HEADED = re.compile(r"(.+) \((?:px|°)\)")  # a column with its unit, as the window writes them
 
 
 def read_text(path: Path) -> pd.DataFrame:
@@ -55,6 +56,9 @@ def name_positions(table: pd.DataFrame) -> pd.DataFrame:
         If it holds shapes of napari, or positions of more axes.
     """
     names = [str(name) for name in table]
+    plain = {name: bare[1] for name in names if (bare := HEADED.fullmatch(name)) and bare[1] not in names}
+    table = table.rename(columns=plain)
+    names = [plain.get(name, name) for name in names]
     axes = sorted(filter(NAPARI.fullmatch, names))
     if axes and not {"y", "x"} & set(names):
         if "shape-type" in names or not 2 <= len(axes) <= 3:
@@ -62,10 +66,10 @@ def name_positions(table: pd.DataFrame) -> pd.DataFrame:
         return table.drop(columns="index", errors="ignore").rename(
             columns=dict(zip(axes, POSITIONS[-len(axes) :], strict=True))
         )
-    plain = {name: str(name).strip().lower() for name in table}
-    found = [word for word in plain.values() if word in POSITIONS]
+    small = {name: str(name).strip().lower() for name in table}
+    found = [word for word in small.values() if word in POSITIONS]
     return table.rename(
-        columns={name: word for name, word in plain.items() if found.count(word) == 1 and word in POSITIONS}
+        columns={name: word for name, word in small.items() if found.count(word) == 1 and word in POSITIONS}
     )
 
 

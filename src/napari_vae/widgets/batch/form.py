@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QWidget
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
 
 from ... import batch
 from ...atoms.recipe import Options
@@ -14,6 +14,7 @@ from ...core.errors import InputError
 from ...core.folders import user_path
 from ...io.reading import FORMATS
 from ...models.config import PRESETS, ModelConfig, TrainConfig
+from ..common.dialogs import choose_files, choose_folder
 from ..common.panel import Form, button_of, choice_of, row_of, side_by_side
 from ..common.setting_controls import add_settings, remember, values_of
 
@@ -154,7 +155,7 @@ class BatchForm(Form):
 
     def _on_files_clicked(self) -> None:
         known = " ".join(f"*{suffix}" for suffix in FORMATS)
-        names, _ = QFileDialog.getOpenFileNames(self, "Choose images", "", f"Images ({known});;All files (*)")
+        names = choose_files(self, "Choose images", f"Images ({known});;All files (*)")
         if names:
             self.files.setText(BETWEEN.join(names))
 
@@ -168,6 +169,6 @@ class BatchForm(Form):
         self._ask(self.out, "Choose the folder for the results")
 
     def _ask(self, line: QLineEdit, title: str) -> None:
-        folder = QFileDialog.getExistingDirectory(self, title, line.text())
+        folder = choose_folder(self, title, line.text())
         if folder:
             line.setText(folder)

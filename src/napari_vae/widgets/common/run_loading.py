@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...core.errors import InputError
 from ...core.micrograph import Micrograph
@@ -18,6 +18,7 @@ from ...layers.images import micrograph_from_layer
 from ...layers.open_runs import OpenRun, keep_run, unread_folder
 from ...layers.points import atoms_from_points, placement_of
 from ...patches.patches import extract_patches
+from .dialogs import choose_folder
 from .jobs import Job, Step, import_torch
 from .sources import say_frame, source_image
 
@@ -51,7 +52,7 @@ class RunLoader(QObject):
 
     def ask(self, layer: Any | None) -> None:
         """Have a folder chosen, and load the model in it."""
-        folder = QFileDialog.getExistingDirectory(self._window, "Load a model: choose its folder")
+        folder = choose_folder(self._window, "Load a model: choose its folder")
         if folder:
             self.load(folder, layer)
 

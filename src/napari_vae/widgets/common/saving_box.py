@@ -7,10 +7,11 @@ from typing import Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QMessageBox, QWidget
 
 from ...core.errors import InputError, storage_problem
 from ...core.folders import holds
+from .dialogs import Image, choose_new
 from .panel import button_of
 
 
@@ -27,13 +28,17 @@ class SavingBox(QWidget):
         Of the button.
     marker : str
         Name of the file by which such a folder is known.
+    image : callable
+        Gives the image layer after which the folder is named.
     """
 
     said = Signal(str)
 
-    def __init__(self, what: str, folder: str, tooltip: str, *, marker: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, what: str, folder: str, tooltip: str, *, marker: str, image: Image, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._what, self._folder, self._marker = what, folder, marker
+        self._what, self._folder, self._marker, self._image = what, folder, marker, image
         self.kept: Any | None = None  # what is at hand
         self.save_button = button_of("Save …", tooltip)
         self.save_button.clicked.connect(self._on_save_clicked)
@@ -63,6 +68,6 @@ class SavingBox(QWidget):
         return bool(answer == QMessageBox.StandardButton.Yes)
 
     def _on_save_clicked(self) -> None:
-        folder, _ = QFileDialog.getSaveFileName(self, f"Save the {self._what} as a new folder", self._folder)
+        folder, _ = choose_new(self, f"Save the {self._what} as a new folder", self._folder, self._image())
         if folder and self.may_replace(Path(folder)):
             self.save(folder)

@@ -72,7 +72,7 @@ class ExploreWidget(Dock):
         self.loader = RunLoader(napari_viewer, self)
         self._handing_over = QTimer(self, singleShot=True, interval=0)  # the plot shows it first
         self.manifold, self.classes = ManifoldSection(), ClassSection()
-        self.quality, self.figures = QualitySection(), FigureSection()
+        self.quality, self.figures = QualitySection(), FigureSection(self.axes.image.layer)
         self.opened: OpenRun | None = None
         self._table = pd.DataFrame()
         self._lay_out()

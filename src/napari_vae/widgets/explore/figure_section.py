@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QWidget
+from qtpy.QtWidgets import QCheckBox, QWidget
 
 from ...core.errors import InputError
 from ...core.micrograph import Micrograph
@@ -16,14 +16,17 @@ from ...io.writing import check_table_name, origin_in, write_table
 from ...layers.images import micrograph_from_layer
 from ...layers.open_runs import OpenRun
 from ...layers.points import atoms_from_points, placement_of
-from ...layers.table import table_of
+from ...layers.table import AXES, table_of
 from ...patches.patches import Patches
+from ..common.dialogs import Image, choose_new, choose_target, no_image
 from ..common.jobs import Job, Step, Steps, Stop
 from ..common.panel import button_of, row_of, stacked
 from ..common.progress_box import ProgressBox, refusing
 from ..common.sources import source_image
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ...analysis.figures import FigureData
 
 
@@ -42,10 +45,16 @@ class FigureSection(QWidget):
     """Check boxes of the figures that can be drawn, their formats, and buttons that save figures or the table.
 
     Whoever holds it calls `set_source` once, and `refresh` when what is shown has changed.
+
+    Parameters
+    ----------
+    image : callable
+        Gives the image layer after which files are named, beside whose file they are put.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, image: Image = no_image, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._image = image  # after which files are named
         from ...analysis.figures import CATALOGUE, FORMATS
 
         self._source: Source | None = None
@@ -136,13 +145,14 @@ class FigureSection(QWidget):
 
     @refusing
     def _on_save_clicked(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Save the figures: choose a folder")
+        folder = choose_target(self, "Save the figures: choose a folder", self._image())
         if folder:
             self.save_figures(folder)
 
     @refusing
     def _on_table_clicked(self) -> None:
-        path, chosen = QFileDialog.getSaveFileName(self, "Save the table", "latents.csv", ";;".join(FILTERS.values()))
+        filters = ";;".join(FILTERS.values())
+        path, chosen = choose_new(self, "Save the table", "latents.csv", self._image(), filters)
         if path:
             endings = {text: ending for ending, text in FILTERS.items()}
             named = Path(path).suffix.lower() in FILTERS
@@ -169,10 +179,28 @@ def table_steps(stop: Stop, data: FigureData, path: Path) -> Generator[Step, Non
     """Write a table; gives what to say at the end."""
     yield Step("Writing the table …")
     image, run = data.micrograph, data.run
+    table = data.table if path.suffix.lower() != ".csv" else headed(data.table, image)
     provenance = {} if run is None else run.provenance
     origin = {"provenance": provenance} if image is None else origin_in(image, provenance)
-    _writing(write_table, data.table, path, **origin)
-    return f"{len(data.table):,} rows saved in {path}."
+    _writing(write_table, table, path, **origin)
+    return f"{len(table):,} rows saved in {path}."
+
+
+def headed(table: pd.DataFrame, image: Micrograph | None) -> pd.DataFrame:
+    """A table whose header says units, for people: positions also in the unit of the image, if its pixels have a size.
+
+    `read_table` takes the units of the columns that it knows off again.
+    """
+    from ...models.components import UNITS
+
+    places = [name for name in AXES if name in table]
+    size = None if image is None else image.pixel_size
+    if image is not None and size is not None and {"y", "x"} <= set(places):
+        for place, name, side in zip((len(places), len(places) + 1), ("y", "x"), size, strict=True):
+            table = table.copy(deep=False)
+            table.insert(place, f"{name} ({image.units})", table[name] * side)
+    units = {str(name): UNITS.get(str(name).removesuffix("_sd"), "") for name in table} | {"y": "px", "x": "px"}
+    return table.rename(columns={name: f"{name} ({unit})" for name, unit in units.items() if unit})
 
 
 def _writing(write: Callable[..., Any], *args: Any, **options: Any) -> Any:
@@ -219,7 +247,7 @@ def figure_data(
     if micrograph is not None:
         image, placement = micrograph
         places = atoms_from_points(layer, placement)[["frame", "y", "x"]]
-        table = table.drop(columns=["frame", "y", "x"], errors="ignore").join(places)
+        table = places.join(table.drop(columns=list(places), errors="ignore"))
     patches = None if opened is None else _windows(opened, layer)
     return FigureData(
         table,

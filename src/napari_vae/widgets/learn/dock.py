@@ -44,7 +44,7 @@ class LearnWidget(Dock):
         self.step_button, self.undo_button = button_of("Step", STEP), button_of("Undo", UNDO)
         self.instrument = InstrumentBox()
         self.live = LiveView()
-        self.records = RecordBox()
+        self.records = RecordBox(self.form.data.image.layer)
         self.layers = LearnedLayers(napari_viewer)
         self.session: Session | None = None
         self._shown: Snapshot | None = None

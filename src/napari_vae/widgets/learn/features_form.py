@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog
 
 from ...core.errors import InputError
 from ...layers.open_runs import run_of
+from ..common.dialogs import choose_folder
 from ..common.layer_box import PointsForm
 from ..common.panel import button_of, choice_of, offer, row_of
 from ..common.run_loading import RunLoader
@@ -105,6 +105,6 @@ class FeaturesForm(PointsForm):
         return tuple(name for name in names if LATENT.fullmatch(name))
 
     def _on_load_clicked(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Load a model: choose its folder")
+        folder = choose_folder(self, "Load a model: choose its folder")
         if folder:
             self.load_asked.emit(str(Path(folder)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...learning.explore.record import MARKER, Record
+from ..common.dialogs import Image, choose_folder, no_image
 from ..common.panel import button_of, row_of
 from ..common.saving_box import SavingBox
 
@@ -16,12 +17,12 @@ class RecordBox(SavingBox):
     over_clicked = Signal()
     open_asked = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, image: Image = no_image, parent: QWidget | None = None) -> None:
         tooltip = (
             "Write every measurement, and all that is needed to go on from here, into a new folder: a table "
             "measurements.csv and a file for this program"
         )
-        super().__init__("record", "exploration", tooltip, marker=MARKER, parent=parent)
+        super().__init__("record", "exploration", tooltip, marker=MARKER, image=image, parent=parent)
         self.over_button = button_of(
             "Start over",
             "End this exploration, so that everything above can be changed; its layers stay, hidden. Save it first if "
@@ -43,6 +44,6 @@ class RecordBox(SavingBox):
         self.open_button.setEnabled(idle and record is None)
 
     def _on_open_clicked(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Open a record: choose its folder")
+        folder = choose_folder(self, "Open a record: choose its folder")
         if folder:
             self.open_asked.emit(folder)

@@ -48,7 +48,7 @@ class TrainWidget(Dock):
         self.loss, self.held = LossPlot(), sentence()
         self.manifold = ManifoldView()
         self.legend = Legend()
-        self.runs = RunBox()
+        self.runs = RunBox(self.data.image.layer)
         self.delivery = Delivery(napari_viewer, self)
         self._square = WindowSquare(napari_viewer, self, self.data, lambda: not self.job.running)
         self._lay_out()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...core.folders import RUN
+from ..common.dialogs import Image, choose_folder, no_image
 from ..common.panel import button_of, row_of
 from ..common.saving_box import SavingBox
 
@@ -22,12 +23,13 @@ class RunBox(SavingBox):
     continue_clicked = Signal()
     load_asked = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, image: Image = no_image, parent: QWidget | None = None) -> None:
         super().__init__(
             "model",
             "model",
             "Write the trained model into a new folder, to use it another day or on a whole folder of images (Batch)",
             marker=RUN,
+            image=image,
             parent=parent,
         )
         self.load_button = button_of("Load …", "Read a model that was saved before, from its folder")
@@ -57,6 +59,6 @@ class RunBox(SavingBox):
             button.setEnabled(run is not None)
 
     def _on_load_clicked(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Load a model: choose its folder")
+        folder = choose_folder(self, "Load a model: choose its folder")
         if folder:
             self.load_asked.emit(folder)
