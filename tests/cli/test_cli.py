@@ -110,6 +110,9 @@ def test_where_there_are_no_atoms_a_sentence_says_so(command, tmp_path):
     assert "noise.npy: no atoms" in text and text.count("set Spacing") == 1
     assert "--threshold" not in text  # one advice, not two
     assert len(nv.read_table(tmp_path / "noise-atoms.csv")) == 0
+    for work in ("analyze", "crystal"):
+        code, _, errors = command(work, tmp_path / "noise.npy", "--out", tmp_path / work)
+        assert code == 2 and "There are no atoms. Nothing here looks" in last_line(errors)
 
 
 def test_weak_columns_that_show_are_named(command, tmp_path):

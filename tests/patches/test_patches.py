@@ -134,7 +134,7 @@ def test_pasting_at_whole_positions_is_exact_and_fills_elsewhere(noise):
 
 def test_bad_input_names_the_remedy(noise):
     atoms = table([[20, 30], [31, 40]])
-    with pytest.raises(InputError, match="detect them first"):
+    with pytest.raises(InputError, match="Detect them first"):
         extract_patches(noise, atoms[:0], window=9)
     with pytest.raises(InputError, match="larger than the image"):
         extract_patches(noise, atoms, window=61)

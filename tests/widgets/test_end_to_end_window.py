@@ -71,6 +71,12 @@ def test_samples_open_from_the_menu(viewer, name):
     assert image.data.ndim == 2 and np.isfinite(image.data).all()
 
 
+def test_a_sample_movie_opens_from_the_menu(viewer):
+    (movie,) = viewer.open_sample("napari-vae", "movie")
+    assert movie.data.shape == (12, 192, 192) and viewer.dims.nsteps[0] == 12
+    assert movie.scale[0] == 1 and movie.scale[1] < 0.1 and str(movie.units[-1]) == "nanometer"
+
+
 @pytest.mark.parametrize(
     ("name", "step"),
     [

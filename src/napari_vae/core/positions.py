@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_FRAMES = 10_000_000  # no movie has more, and no slider shows them
+NO_ATOMS = "Detect them first, with a lower threshold or the other contrast (polarity)."
 FARTHEST = 1e9  # pixels, beyond which no image reaches
 
 
@@ -50,6 +51,19 @@ def median_nearest(points: npt.NDArray[np.float64]) -> float:
     from scipy.spatial import cKDTree
 
     return float(np.median(cKDTree(points).query(points, 2)[0][:, 1]))
+
+
+def check_some(atoms: pd.DataFrame) -> None:
+    """Refuse an empty table, with what the detection made of the image.
+
+    Raises
+    ------
+    InputError
+        If there are no atoms.
+    """
+    if not len(atoms):
+        doubt = atoms.attrs.get("napari_vae", {}).get("doubt")
+        raise InputError(f"There are no atoms. {doubt or NO_ATOMS}")
 
 
 def frame_numbers(atoms: pd.DataFrame, n_frames: int | None = None) -> npt.NDArray[np.int64]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
-from ..core.positions import check_table, frame_numbers
+from ..core.positions import check_some, check_table, frame_numbers
 from ..core.progress import drain, never
 from ..core.square import on_pixels_of
 from .displacements import measure_displacements
@@ -122,6 +122,7 @@ def iter_describe_crystal(
 ) -> Generator[tuple[str, float], None, Crystal]:
     """Describe like `describe_crystal`: yields (quantity, share done) before each, and returns what was measured."""
     check_table(atoms)
+    check_some(atoms)
     wanted = _checked(quantities, image)
     if image is not None:
         frame_numbers(atoms, as_micrograph(image).n_frames)

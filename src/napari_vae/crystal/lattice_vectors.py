@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..core.errors import InputError
-from ..core.positions import check_table, frame_numbers
+from ..core.positions import check_some, check_table, frame_numbers
 from ..core.square import square_points, table_sides
 from .brightness import contrasts
 from .grains import find_grains
@@ -160,6 +160,7 @@ def checked_points(atoms: pd.DataFrame, fewest: int = FEWEST) -> Array:
         For no table, no positions, or fewer than `fewest` atoms.
     """
     check_table(atoms)
+    check_some(atoms)
     points = square_points(atoms)
     if len(points) < fewest:
         raise InputError(f"A lattice takes at least {fewest} atoms, and these are {len(points)}; find more of them.")

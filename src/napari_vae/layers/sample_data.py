@@ -20,6 +20,12 @@ def perovskite() -> list[LayerData]:
     return _micrograph("perovskite")
 
 
+def movie() -> list[LayerData]:
+    """A simulated movie of drifting graphene, in which atoms hop into vacancies."""
+    images, _ = samples.movie("graphene", frames=12, size=192, hops=0.1, vacancies=0.03)
+    return [image_layer(images)]
+
+
 def cards() -> list[LayerData]:
     """Playing cards in many poses on one picture; the regular grid of “Train VAE” takes one card per window."""
     sheet = samples.cards(n_per_suit=256, size=48)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph, as_micrograph
 from ..core.normalization import Normalization
-from ..core.positions import check_table, frame_numbers, table_spacing
+from ..core.positions import check_some, check_table, frame_numbers, table_spacing
 from ..core.settings import Level, checked
 from ..core.square import (
     SQUARE,
@@ -331,8 +331,7 @@ def _channels(image: Any) -> list[Micrograph]:
 
 def _check_atoms(atoms: pd.DataFrame, image: Micrograph) -> npt.NDArray[np.int64]:
     check_table(atoms)
-    if not len(atoms):
-        raise InputError("There are no atoms; detect them first or lower the threshold of the detection.")
+    check_some(atoms)
     return frame_numbers(atoms, image.n_frames)
 
 
