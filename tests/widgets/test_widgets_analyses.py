@@ -52,7 +52,7 @@ def test_figures_are_drawn_on_the_image_of_the_points_only(viewer, described, sh
     assert drawn_on() is None and explore.axes.image.currentText() == "not known"
     explore.color.setCurrentText("z1")
     explore.quality.map_asked.emit()
-    assert "choose it under Image" in explore.words.text()
+    assert "choose its image at the head" in explore.words.text()
     explore.axes.image.choose(copy)
     assert drawn_on() == "renamed copy" and explore.axes.image.layer() == copy
     explore.axes.image.setCurrentText("not known")  # cannot be unknown again

@@ -185,7 +185,7 @@ def test_our_words_stand_out_from_the_ground(theme, open_widget, qtbot):
     caption = panel.loss.findChild(QLabel)
     panel.resize(360, 700)
     panel.grab()  # lays it out
-    for part in (head.purpose, head.hint, panel.progress.words, panel.progress.more, caption):
+    for part in (head.hint, panel.progress.words, panel.progress.more, caption):
         colors, counts = np.unique(pixels_of(part, panel), axis=0, return_counts=True)
         ground = luminance(colors[counts.argmax()])
         assert (ground > 0.5) == (theme == "light")

@@ -73,7 +73,7 @@ class ActiveImage:
         image.visible = True
         self._show_if_its(self._layers)
         selected = self._layers.selection.active
-        if selected is not None and self._images_of(selected) and not self._has(selected):
+        if selected is not None and self._images_of(selected) and not self.has(selected):
             self._layers.selection.active = image
         self.atoms = self._best_atoms()
         self._tell()
@@ -88,6 +88,10 @@ class ActiveImage:
     def image_of(self, layer: Any) -> Any | None:
         """The image that a layer is, or belongs to; None if that is not known."""
         return next(iter(self._images_of(layer)), None)
+
+    def has(self, layer: Any) -> bool:
+        """Whether a layer belongs to the image."""
+        return self.image in self._images_of(layer)
 
     def may_be_atoms(self, layer: Any) -> bool:
         """Whether a layer has points that may be atoms of the active image; those of another image are not."""
@@ -132,7 +136,7 @@ class ActiveImage:
     def _on_selected(self, event: Any) -> None:
         layer = self._layers.selection.active
         if layer is not None:
-            if not self._has(layer):
+            if not self.has(layer):
                 self.choose(self.image_of(layer))
             if self._rank(layer) == 0:
                 self.choose_atoms(layer)
@@ -152,7 +156,7 @@ class ActiveImage:
 
     def _rank(self, layer: Any) -> int | None:
         """How likely points are the atoms of the image, 0 the most; None if they are to be chosen by hand only."""
-        if not self.may_be_atoms(layer) or (self.image is not None and not self._has(layer)):
+        if not self.may_be_atoms(layer) or (self.image is not None and not self.has(layer)):
             return None
         if is_copy(layer):
             return 3
@@ -168,10 +172,6 @@ class ActiveImage:
             elif images and self.image not in images and layer.visible:
                 self._hidden.add(name)
                 layer.visible = False
-
-    def _has(self, layer: Any) -> bool:
-        """Whether a layer belongs to the image."""
-        return self.image in self._images_of(layer)
 
     def _tell(self) -> None:
         for follower in self._followers:

@@ -30,7 +30,6 @@ class BatchWidget(Dock):
     """Detects atoms, applies a model or trains one on each of many files, and opens what came of it."""
 
     PAGE = "batch"
-    PURPOSE = "Does the same with every file of a folder."
     HINT = "Choose what to do and which files, and press Start. No image needs to be open."
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:

@@ -58,14 +58,13 @@ class Source:
 
 
 class DataForm(Form):
-    """Choice of the data; ``advanced`` holds the rows that a first look does not need."""
+    """Choice of the data on the active image; ``advanced`` holds the rows that a first look does not need."""
 
     changed = Signal()
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, image: ImageBox, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self.image = ImageBox(viewer)
+        self._viewer, self.image = viewer, image
         self.atoms = AtomsBox(viewer, is_atoms, extra=GRID)
         self.window_px, self.step_px = counter(3, 1024, 3), counter(1, 1024, 1)
         for box in (self.window_px, self.step_px):
@@ -138,11 +137,6 @@ class DataForm(Form):
         return float(nearest[0]), float(nearest[1])
 
     def _lay_out(self) -> None:
-        self.add(
-            "Image",
-            self.image,
-            "The image to learn from. Choose another when several are open; further channels are under Advanced.",
-        )
         self.add(
             "Atoms",
             self.atoms,

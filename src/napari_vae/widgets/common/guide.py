@@ -1,4 +1,4 @@
-"""The head of a dock widget: what it is for, the page about it, sample data, and a hint for the first time."""
+"""The head of a dock widget: its step, the image, the page about it, sample data, and a hint for the first time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from ...layers.active import is_atoms
-from .panel import Panel, button_of, sentence, stacked
+from .layer_box import ImageBox
+from .panel import Panel, button_of, row_of, sentence, stacked
 from .setting_controls import PLUGIN, napari_settings
+from .steps_row import STEPS, StepsRow
 
 DOCS = "https://github.com/napari-vae/napari-vae/blob/main/docs"
 TOUR, TROUBLES = "getting-started", "troubleshooting"
 SAMPLES = {"graphene": "graphene", "perovskite": "perovskite", "cards": "playing cards"}
+IMAGE = (
+    "The image that all docks work on, of several channels the first. Choose another, here or in the layer list: its "
+    "layers are shown, and those of others hidden."
+)
 NO_IMAGE = "No image is open. Drop a file on the canvas, or open a sample: {samples}."
 
 
@@ -57,19 +63,19 @@ class MorePages(QLabel):
 
 
 class Guide(QWidget):
-    """A line that says what the widget does, with “?”, and a hint that can be closed for good.
+    """The row of steps with “?”, the image with what is next, and a hint that can be closed for good.
 
     The hint offers samples as long as no image is open, whether it was closed or not.
 
     Parameters
     ----------
     viewer : napari.Viewer
-    purpose : str
-        What the widget does, in a few words.
     page : str
-        Of the documentation, about this widget.
+        Of the documentation, about this widget; the key of its step.
     hint : str
         What to do first, with an image open.
+    image : ImageBox
+        Where the image is chosen.
     before_atoms : str, optional
         What to do first while no layer has atoms; by default `hint`.
     """
@@ -77,22 +83,22 @@ class Guide(QWidget):
     def __init__(
         self,
         viewer: Any,
-        purpose: str,
         page: str,
         hint: str,
+        image: ImageBox,
         *,
         before_atoms: str = "",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._viewer, self.page = viewer, page
+        self._viewer, self.page, self.image = viewer, page, image
         self._advice, self._advice_before_atoms = hint, before_atoms or hint
         self._settings = napari_settings("hints")
         self.help = button_of("?", f"Read about it in the browser: {address_of(page)}")
         self.help.setFixedWidth(26)
         self.help.setAccessibleName("Help")
         self.help.clicked.connect(self._open_page)
-        self.purpose = sentence(purpose)
+        self.steps = StepsRow(viewer, page)
         self.hint = sentence()
         self.hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.hint.setToolTip("What to do first; the links open a sample, or a page in the browser")
@@ -117,13 +123,13 @@ class Guide(QWidget):
         self.frame = QFrame()
         self.frame.setObjectName("hint")
         self.frame.setStyleSheet("QFrame#hint { border: 1px solid palette(highlight); border-radius: 3px; }")
-        head, hint = QHBoxLayout(), QHBoxLayout(self.frame)
+        hint = QHBoxLayout(self.frame)
         hint.setContentsMargins(6, 4, 4, 4)
-        for row, words, button in ((head, self.purpose, self.help), (hint, self.hint, self.close_hint)):
-            words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-            row.addWidget(words, 1)
-            row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
-        stacked(self, head, self.frame)
+        self.hint.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        hint.addWidget(self.hint, 1)
+        hint.addWidget(self.close_hint, 0, Qt.AlignmentFlag.AlignTop)
+        rows = row_of(self.steps, self.help, wide=self.steps), row_of(self.image, self.steps.next, wide=self.image)
+        stacked(self, *rows, self.frame)
 
     def _refresh(self, event: Any = None) -> None:
         """Show the hint that is of use now."""
@@ -155,7 +161,7 @@ class Guide(QWidget):
 class Dock(Panel):
     """A panel with a guide at its top.
 
-    Each dock names the page of the documentation, what it is for, what to do first, and what before there are atoms.
+    Each dock names the page of the documentation, what to do first, and what before there are atoms.
 
     Parameters
     ----------
@@ -163,9 +169,18 @@ class Dock(Panel):
         The viewer that the widget is docked in.
     """
 
-    PAGE = PURPOSE = HINT = BEFORE = ""
+    PAGE = HINT = BEFORE = ""
+    IMAGE = ImageBox  # where the image is chosen
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
-        self.column.addWidget(Guide(napari_viewer, self.PURPOSE, self.PAGE, self.HINT, before_atoms=self.BEFORE))
+        self.image = self.IMAGE(napari_viewer)
+        self.image.setToolTip(IMAGE)
+        self.image.setAccessibleName("Image")
+        self.column.addWidget(Guide(napari_viewer, self.PAGE, self.HINT, self.image, before_atoms=self.BEFORE))
+
+    def _on_docked(self) -> None:
+        super()._on_docked()
+        if self._dock is not None:
+            self._dock.setWindowTitle(STEPS[self.PAGE].title.split()[0])  # so that the tabs of all have room

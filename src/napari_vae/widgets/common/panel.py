@@ -56,6 +56,7 @@ class Panel(QScrollArea):
         self.column.setSpacing(8)
         self.setWidget(content)
         content.installEventFilter(self)
+        self._dock: QDockWidget | None = None
         self._docking = QTimer(self, singleShot=True, interval=0)
         self._docking.timeout.connect(self._on_docked)
         self._docking.start()  # when napari has put the dock where it belongs

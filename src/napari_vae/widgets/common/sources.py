@@ -25,7 +25,7 @@ def source_image(viewer: Any, points: Any) -> Any:
     image = active_of(viewer).image_of(points)
     if image is None:
         raise InputError(
-            f"It is not known which image “{points.name}” belongs to; choose it under Image in Explore latents."
+            f"It is not known which image “{points.name}” belongs to; choose its image at the head of Explore latents."
         )
     return image
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CRYSTAL = "Lattice, strain, vacancies and intensities of the atoms found; a first look does not need it"
 LOWER = "Move the threshold to the left or choose the other contrast."
 LOWER_INSIDE = "Move the threshold to the left or draw the region elsewhere."
-EDIT = "Edit them by hand if you like, then open Train VAE."
+EDIT = "Edit them by hand if you like."
 WEAK = "Weak columns show between them: press Find weak atoms to have these too."
 UNDO = "Bring the atoms back as they were before the last detection; once more for the one before it"
 
@@ -43,13 +43,12 @@ class DetectWidget(Dock):
     """Finds atoms, marks them while the threshold is chosen, and makes a Points layer of them."""
 
     PAGE = "detection"
-    PURPOSE = "Finds the atoms of an image, to a fraction of a pixel."
-    HINT = "Move, add or delete points by hand as you like; then open Train VAE."
-    BEFORE = "Press Detect; every atom gets a point that you may move, add or delete. Then open Train VAE."
+    HINT = "Move, add or delete points by hand as you like."
+    BEFORE = "Press Detect; every atom gets a point that you may move, add or delete."
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
-        self.form = DetectForm(napari_viewer)
+        self.form = DetectForm(napari_viewer, self.image)
         self.job = Job(self)
         self.progress = ProgressBox(
             "Detect", "Find the atoms and make a Points layer of them", page=self.PAGE, job=self.job

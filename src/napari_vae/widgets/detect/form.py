@@ -27,8 +27,6 @@ SUBLATTICES = {1: "do not tell apart", "auto": AUTOMATIC, 2: "2", 3: "3", 4: "4"
 UNIT = "It is in the unit of the layer (px where it has none)."
 MARK = "mark atoms in view"
 TOOLTIPS = {
-    "Image": "The image in which atoms are looked for. Choose another when several are open; of several channels, the "
-    "first is searched.",
     "Preview": "Mark the atoms on the frame in view while you move the threshold, with their number. Untick it when "
     "the marks are in the way.",
     "Search in": "Where to look, and which atoms a second detection brings up to date. Choose the drawn region to "
@@ -51,10 +49,9 @@ class DetectForm(Form):
     redrawn = Signal()
     threshold_changed = Signal()
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, image: ImageBox, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
-        self.image = ImageBox(viewer)
+        self._viewer, self.image = viewer, image
         self.pixel_size, self.pixel_height = PixelSizeBox(viewer), PixelSizeBox(viewer, axis=0)
         self.size_of_file = FileSizeButton(viewer)
         self.spacing = SpacingBox()
@@ -134,7 +131,6 @@ class DetectForm(Form):
         return str(self.method.currentData())
 
     def _lay_out(self) -> None:
-        self.add("Image", self.image, TOOLTIPS["Image"])
         sizes = QHBoxLayout()
         sizes.addWidget(self.pixel_size, 1)
         sizes.addWidget(self.pixel_height, 1)

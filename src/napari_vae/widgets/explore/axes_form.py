@@ -49,21 +49,15 @@ class PointsImageBox(ImageBox):
 class AxesForm(Form):
     """A box for the layer, one for its image, and three for columns."""
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, image: PointsImageBox, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.layer, self.image = LayerBox(viewer, has_table), PointsImageBox(viewer)
+        self.layer, self.image = LayerBox(viewer, has_table), image
         self.x, self.y, self.color = _column_box(), _column_box(), _column_box()
         self.add(
             "Layer",
             self.layer,
             "The Points or Labels layer whose columns are plotted, from any program. Choose another when several "
             "have columns.",
-        )
-        self.add(
-            "Image",
-            self.image,
-            "The image that the points belong to, which all docks work on. Choose another to explore that one, or "
-            "where it is not known whose the points are.",
         )
         self.add(
             "Axes",
@@ -82,9 +76,7 @@ class AxesForm(Form):
 
     def follow(self, layer: Any | None) -> None:
         """Show the image of a layer; of labels there is none."""
-        points = layer if isinstance(layer, Points) else None
-        self.image.follow(points)
-        self.set_row_visible(self.image, points is not None)
+        self.image.follow(layer if isinstance(layer, Points) else None)
 
     def clear(self) -> None:
         """Choose no columns."""

@@ -25,7 +25,7 @@ from ..common.plot import ColorKey
 from ..common.run_loading import RunLoader
 from ..common.scatter_plot import ScatterPlot
 from .atom_strip import AtomStrip
-from .axes_form import AxesForm, PlotTools
+from .axes_form import AxesForm, PlotTools, PointsImageBox
 from .class_column import ClassColumn
 from .class_section import ClassSection
 from .figure_section import FigureSection, figure_data
@@ -54,12 +54,13 @@ class ExploreWidget(Dock):
     """Plots any two columns of a layer, coloured by a third, and shares its selection with the canvas."""
 
     PAGE = "explore"
-    PURPOSE = "Shows the atoms in the plane of their latents, linked with the image."
+    IMAGE = PointsImageBox
+    image: PointsImageBox
     HINT = "Outline atoms on the plot, and see them on the image; or select them there."
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
-        self.axes, self.tools = AxesForm(napari_viewer), PlotTools()
+        self.axes, self.tools = AxesForm(napari_viewer, self.image), PlotTools()
         self.layer_box, self.x, self.y, self.color = self.axes.layer, self.axes.x, self.axes.y, self.axes.color
         self.plot = ScatterPlot()
         self.plot.setToolTip(PLOT)

@@ -33,12 +33,11 @@ class LearnWidget(Dock):
     """Suggests where to measure next, takes in what was measured, and paints what it has learned."""
 
     PAGE = "active-learning"
-    PURPOSE = "Suggests where to measure next, when a measurement is dear."
     HINT = "Choose what is explored and its target, and press Step; the next places get rings on the image."
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
-        self.form, self.plan = SetUpForm(napari_viewer), PlanForm()
+        self.form, self.plan = SetUpForm(napari_viewer, self.image), PlanForm()
         self.job = Job(self)
         self.progress = ProgressBox(*RUN, page=self.PAGE, job=self.job)
         self.step_button, self.undo_button = button_of("Step", STEP), button_of("Undo", UNDO)

@@ -11,6 +11,7 @@ from ...learning.config import DeepKernelConfig, ExplorationConfig
 from ...learning.explore.record import Record
 from ...models.config import TrainConfig
 from ..common.data_form import DataForm
+from ..common.layer_box import ImageBox
 from ..common.panel import Form, column_of, folded, stacked
 from ..common.setting_controls import add_settings, remember, set_value, values_of
 from .features_form import FeaturesForm
@@ -48,11 +49,13 @@ class SetUpForm(QWidget):
     Parameters
     ----------
     viewer : napari viewer
+    image : ImageBox
+        Where the image is chosen.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, image: ImageBox, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.data, self.features = DataForm(viewer), FeaturesForm(viewer)
+        self.data, self.features = DataForm(viewer, image), FeaturesForm(viewer)
         self.target, self.start, self.kernel = TargetForm(viewer), StartForm(viewer), KernelForm()
         self.data.advanced.set_row_visible(self.data.level, False)  # windows are those that the features were learnt on
         self.advanced = folded("Advanced", column_of(self.data.advanced, self.kernel), ADVANCED)

@@ -32,13 +32,12 @@ class TrainWidget(Dock):
     """Trains a model on the atoms of an image and paints what it finds."""
 
     PAGE = "models"
-    PURPOSE = "Learns what differs between the atoms of an image."
     HINT = "Tick what like atoms may be, and press Train: what else differs becomes two numbers, z1 and z2 (latents)."
     BEFORE = f"Detect atoms first. {HINT}"
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
-        self.data = DataForm(napari_viewer)
+        self.data = DataForm(napari_viewer, self.image)
         self.model = ModelForm()
         self.advice = AdviceBox()
         self.given = GivenForm(napari_viewer)

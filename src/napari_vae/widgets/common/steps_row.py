@@ -1,0 +1,121 @@
+"""Detect › Train › Explore › Measure next › Batch: where one is, what is done with the image, and what comes next."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from qtpy.compat import isalive
+from qtpy.QtWidgets import QLabel, QToolButton, QWidget
+
+from ...layers.active import active_of
+from ...layers.identity import ours
+from .layer_box import follow_layers
+from .panel import button_of, row_of
+from .setting_controls import PLUGIN
+
+LINK = """
+QToolButton { border: 1px solid transparent; border-radius: 2px; padding: 2px 0px; background: transparent; }
+QToolButton:checked { font-weight: bold; text-decoration: underline; }
+QToolButton:hover, QToolButton:focus { border-color: palette(highlight); }
+"""
+PRIMARY = "QPushButton { background: #0a66ad; color: white; font-weight: bold; padding: 4px 8px; }"
+PRIMARY += "QPushButton:hover, QPushButton:focus { background: #0d7fd6; }"
+
+
+class Step(NamedTuple):
+    """One dock.
+
+    Parameters
+    ----------
+    title : str
+        In the row; its first word is the title of the tab.
+    dock : str
+        Name of the widget in the manifest.
+    purpose : str
+        What the dock does.
+    """
+
+    title: str
+    dock: str
+    purpose: str
+
+
+#: By the page of the documentation about it.
+STEPS = {
+    "detection": Step("Detect", "Detect atoms", "Finds the atoms of an image, to a fraction of a pixel."),
+    "models": Step("Train", "Train VAE", "Learns what differs between the atoms of an image."),
+    "explore": Step("Explore", "Explore latents", "Shows what differs between the atoms, linked with the image."),
+    "active-learning": Step("Measure next", "Active learning", "Suggests where to measure next."),
+    "batch": Step("Batch", "Batch", "Does the same with every file of a folder."),
+}
+
+
+class StepsRow(QWidget):
+    """A button for each step, which opens its dock or raises its tab, and `next`, shown when the step at hand is done.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    page : str
+        Of the step at hand, in `STEPS`.
+    """
+
+    def __init__(self, viewer: Any, page: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._page = viewer, page
+        self.buttons = {key: QToolButton() for key in STEPS}
+        parts: list[QWidget] = []
+        for key, button in self.buttons.items():
+            button.setToolTip(f"{STEPS[key].purpose} A click opens it")
+            button.setAccessibleName(STEPS[key].title)
+            button.setStyleSheet(LINK)
+            button.setCheckable(True)
+            button.clicked.connect(self._on_clicked)
+            parts += [button, QLabel("›")]
+        row = row_of(*parts[:-1])
+        row.setSpacing(2)
+        row.addStretch()
+        self.setLayout(row)
+        pages = list(STEPS)
+        self._next_page = pages[min(pages.index(page) + 1, len(pages) - 1)]
+        following = STEPS[self._next_page]
+        self.next = button_of(f"Next: {following.title}", f"{following.purpose} Opens it for this image")
+        self.next.setStyleSheet(PRIMARY)
+        self.next.clicked.connect(self._on_next)
+        active_of(viewer).follow(self._refresh)
+        follow_layers(viewer, self._refresh)
+        self._refresh()
+
+    def _refresh(self, event: Any = None) -> None:
+        if not isalive(self):
+            return
+        done = steps_done(self._viewer)
+        for page, button in self.buttons.items():
+            button.setText(f"✓ {STEPS[page].title}" if page in done else STEPS[page].title)
+            button.setChecked(page == self._page)
+        self.next.setVisible(self._page in done)
+
+    def _on_clicked(self) -> None:
+        page = next(page for page, button in self.buttons.items() if button is self.sender())
+        self._refresh()  # where one is stays marked
+        open_step(self._viewer, page)
+
+    def _on_next(self) -> None:
+        open_step(self._viewer, self._next_page)
+
+
+def open_step(viewer: Any, page: str) -> None:
+    """Open the dock of a step, or show it and raise its tab."""
+    dock, _ = viewer.window.add_plugin_dock_widget(PLUGIN, STEPS[page].dock)
+    dock.show()
+    dock.raise_()
+
+
+def steps_done(viewer: Any) -> set[str]:
+    """The steps that there are results of, for the active image."""
+    active = active_of(viewer)
+    made = [ours(layer) for layer in viewer.layers if active.image is not None and active.has(layer)]
+    done = {"detection": active.atoms is not None and active.image is not None}
+    done["models"] = any(noted.get("columns") or noted.get("run") for noted in made)
+    done["active-learning"] = any(noted.get("kind") == "learned" for noted in made)
+    return {page for page, there in done.items() if there}
