@@ -6,7 +6,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QLineEdit
-from test_widgets_explore import drag, every_move  # noqa: F401
+from test_widgets_explore import drag, every_move, mode  # noqa: F401
 
 from training_widget import LONG, TURNED, settle
 
@@ -45,7 +45,7 @@ def click(qtbot, button):
 
 
 def names(section):
-    return [section.list.topLevelItem(i).text(0) for i in range(section.list.topLevelItemCount())]
+    return [section.gallery.item(i).text() for i in range(section.gallery.count())]
 
 
 def type_name(qtbot, section, name):
@@ -79,11 +79,10 @@ def test_selected_atoms_get_a_class(explore, points, qtbot):
 
 def test_rename_merge_and_undo(grouped, points, qtbot):
     before = points.features["class"].tolist()
-    item = grouped.list.topLevelItem(0)
-    item.setText(0, "Sr")
+    grouped.gallery.item(0).setText("Sr")
     qtbot.waitUntil(lambda: "Sr" in points.features["class"].tolist(), timeout=LONG)
     assert names(grouped)[0] == "Sr" and (points.features["class"] == "Sr").sum() in (30, 34)
-    grouped.list.selectAll()
+    grouped.gallery.selectAll()
     click(qtbot, grouped.merge_button)
     assert points.features["class"].nunique() == 1
     click(qtbot, grouped.undo_button)
@@ -92,6 +91,37 @@ def test_rename_merge_and_undo(grouped, points, qtbot):
     assert points.features["class"].tolist() == before
     click(qtbot, grouped.undo_button)
     assert "class" not in points.features and not grouped.undo_button.isEnabled()
+
+
+def test_atoms_of_a_class_are_shown_and_split_by_hand(explore, grouped, points, qtbot):
+    first, members = names(grouped)[0], np.flatnonzero(points.features["class"] == names(grouped)[0])
+    grouped.gallery.setFocus()
+    grouped.gallery.setCurrentRow(0)
+    qtbot.keyClick(grouped.gallery, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: points.selected_data == set(members.tolist()), timeout=LONG)
+    x, y = points.features[["z1", "z2"]].to_numpy()[members].T
+    middle = float(np.median(x))
+    mode(qtbot, explore, "Lasso")
+    drag(qtbot, explore, [(x.min() - 0.1, y.min() - 0.1), (middle, y.min() - 0.1), (middle, y.max() + 0.1),
+                          (x.min() - 0.1, y.max() + 0.1)])  # fmt: skip
+    part = explore.plot.selection
+    assert set(part) < set(members) and abs(len(part) - (x < middle).sum()) < 4
+    click(qtbot, grouped.split_button)
+    assert names(grouped) == ["0", "1", f"{first}.2"]
+    assert np.array_equal(np.flatnonzero(points.features["class"] == f"{first}.2"), part)
+
+
+def test_every_class_has_the_mean_of_its_windows(viewer, explore, grouped, points, qtbot):
+    image = np.zeros((100, 100), np.float32)
+    row, column = points.data.astype(int).T
+    image[row, column] = np.where(points.features["class"] == names(grouped)[0], 1.0, 0.2)
+    viewer.layers["image"].data = image
+    black = [grouped.gallery.item(i).icon().pixmap(62).toImage() for i in range(2)]
+    explore._on_table_changed()
+    qtbot.waitUntil(lambda: all(grouped.gallery.item(i).icon().pixmap(62).toImage() != black[i] for i in range(2)),
+                    timeout=LONG)  # fmt: skip
+    middle = [grouped.gallery.item(i).icon().pixmap(62).toImage().pixelColor(31, 31).value() for i in range(2)]
+    assert middle[0] > 200 and 0 < middle[1] < 100
 
 
 def test_a_colour_is_that_of_points_and_plot(explore, grouped, points):
@@ -130,7 +160,7 @@ def test_colours_that_come_back_are_not_faded(explore, grouped, points, qtbot):
 def test_a_labels_layer_of_the_classes(viewer, explore, grouped, points, qtbot):
     for _ in range(2):
         with qtbot.waitSignal(explore.maker.job.ended, timeout=LONG):
-            click(qtbot, grouped.layer_button)
+            grouped.layer_action.trigger()
     (layer,) = (layer for layer in viewer.layers if type(layer).__name__ == "Labels")
     row, column = points.data.astype(int).T
     codes = pd.Categorical(points.features["class"].astype(str), categories=names(grouped)).codes
@@ -140,16 +170,22 @@ def test_a_labels_layer_of_the_classes(viewer, explore, grouped, points, qtbot):
 
 
 def test_classes_are_handed_on_as_labels(grouped, points, qtbot):
-    click(qtbot, grouped.labels_button)
+    grouped.labels_action.trigger()
     assert points.features["label"].astype(str).tolist() == points.features["class"].astype(str).tolist()
 
 
 def test_what_cannot_be_done_is_one_sentence(explore, qtbot, notifications):
     section = explore.classes
-    for button, words in ((section.assign_button, "No atom is selected"), (section.merge_button, "at least two"),
-                          (section.layer_button, "no classes yet"), (section.labels_button, "no classes yet"),
-                          (section.color_button, "Choose one class")):  # fmt: skip
-        click(qtbot, button)
+    for act, words in (
+        (section.assign_button.click, "No atom is selected"),
+        (section.merge_button.click, "at least two"),
+        (section.show_button.click, "Choose a class"),
+        (section.split_button.click, "one class above"),
+        (section.layer_action.trigger, "no classes yet"),
+        (section.labels_action.trigger, "no classes yet"),
+        (section.color_action.trigger, "Choose one class"),
+    ):
+        act()
         assert words in notifications[-1]
     for i in range(section.grouping.columns.count()):
         section.grouping.columns.item(i).setCheckState(Qt.CheckState.Unchecked)
@@ -166,10 +202,10 @@ def described(points):
 
 
 def test_a_name_is_changed_with_the_keyboard(grouped, points, qtbot):
-    grouped.list.setCurrentItem(grouped.list.topLevelItem(0))
-    grouped.list.setFocus()
-    qtbot.keyClick(grouped.list, Qt.Key.Key_F2)
-    editor = grouped.list.findChild(QLineEdit)
+    grouped.gallery.setCurrentRow(0)
+    grouped.gallery.setFocus()
+    qtbot.keyClick(grouped.gallery, Qt.Key.Key_F2)
+    editor = grouped.gallery.findChild(QLineEdit)
     qtbot.keyClicks(editor, "Sr")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: names(grouped) == ["Sr", "1"], timeout=LONG)
@@ -180,7 +216,7 @@ def test_classes_of_a_run_stay(explore, described, qtbot):
     section = explore.classes
     qtbot.waitUntil(lambda: names(section) == ["0", "1"], timeout=LONG)
     before = np.array(described.face_color)
-    section.list.topLevelItem(0).setText(0, "bulk")
+    section.gallery.item(0).setText("bulk")
     qtbot.waitUntil(lambda: "class_name" in described.features, timeout=LONG)
     assert section.column.currentText() == "class_name" and names(section) == ["bulk", "1"]
     assert described.features["class"].tolist() == ["0"] * 30 + ["1"] * 34
@@ -211,7 +247,7 @@ def test_numbers_are_not_overwritten_and_integers_come_back(explore, points, qtb
 def test_labels_made_by_hand_come_back(grouped, points, qtbot):
     mine = ["mine"] + [""] * 63
     points.features = points.features.assign(label=mine)
-    click(qtbot, grouped.labels_button)
+    grouped.labels_action.trigger()
     assert points.features["label"].astype(str).tolist() == points.features["class"].astype(str).tolist()
     click(qtbot, grouped.undo_button)
     assert points.features["label"].tolist() == mine and grouped.column.currentText() == "class"
@@ -242,8 +278,8 @@ def test_deleted_points_end_what_can_be_undone(grouped, points, qtbot):
 def test_a_colour_is_chosen(grouped, points, qtbot, monkeypatch):
     monkeypatch.setattr(QColorDialog, "getColor", lambda *a: QColor("#102030"))
     before = np.array(points.face_color)
-    grouped.list.setCurrentItem(grouped.list.topLevelItem(1))
-    click(qtbot, grouped.color_button)
+    grouped.gallery.setCurrentRow(1)
+    grouped.color_action.trigger()
     assert grouped.classes.palette["1"] == "#102030"
     click(qtbot, grouped.undo_button)
     assert grouped.classes.palette["1"] != "#102030" and np.allclose(points.face_color, before)

@@ -114,26 +114,33 @@ def test_hovering_shows_what_is_measured_the_model_and_the_difference(explore, p
 
 
 def test_pixels_around_a_point_are_those_of_the_image(viewer, points, lattice):
-    from napari_vae.widgets.explore.atom_strip import pixels_around
+    from napari_vae.widgets.explore.pictures import cut_around, stretched
 
     row = int(np.flatnonzero((points.data > 30).all(axis=1) & (points.data < 120).all(axis=1))[0])
     y, x = np.rint(points.data[row]).astype(int)
-    seen = pixels_around(viewer, points, row)
+    seen = stretched(cut_around(viewer, points)(row))
     cut = lattice[0][y - 12 : y + 13, x - 12 : x + 13]
     np.testing.assert_allclose(seen, (cut - cut.min()) / np.ptp(cut), atol=1e-5)
     viewer.layers.remove(viewer.layers["lattice"])
-    assert pixels_around(viewer, points, row) is None
+    assert cut_around(viewer, points)(row) is None
 
 
-def test_the_worst_atom_is_first_and_a_click_goes_there(viewer, explore, points, qtbot):
-    worst = int(points.features["elbo"].idxmin())
-    item = explore.quality.unusual.item(0)
-    assert f"no. {worst}:" in item.text()
-    place = explore.quality.unusual.visualItemRect(item).center()
-    qtbot.mouseClick(explore.quality.unusual.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: points.selected_data == {worst}, timeout=LONG)
-    assert np.allclose(viewer.scene.camera.center[-2:], points.data_to_world(points.data[worst]))
-    assert "Active" in explore.quality.latents.text()
+def test_the_most_unusual_atoms_are_a_gallery_that_the_arrow_keys_go_through(viewer, explore, points, qtbot):
+    worst = points.features["elbo"].sort_values().index[:2].tolist()
+    gallery = explore.quality.unusual
+    assert [gallery.item(i).text() for i in range(2)] == [f"no. {row}" for row in worst]
+    black = gallery.item(0).icon().pixmap(62).toImage()
+    qtbot.waitUntil(
+        lambda: gallery.item(0).icon().pixmap(62).toImage() != black or not gallery.job.running, timeout=LONG
+    )
+    place = gallery.visualItemRect(gallery.item(0)).center()
+    qtbot.mouseClick(gallery.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    for row in worst:
+        qtbot.waitUntil(lambda row=row: points.selected_data == {row}, timeout=LONG)
+        assert np.allclose(viewer.scene.camera.center[-2:], points.data_to_world(points.data[row]))
+        assert f"no. {row}<" in explore.strip.words.text()
+        qtbot.keyClick(gallery, Qt.Key.Key_Right)
+    assert "z1" in explore.quality.latents.text()
 
 
 def test_what_is_unsure_is_less_opaque(explore, points, qtbot):

@@ -115,7 +115,7 @@ def class_means(data: FigureData) -> list[tuple[str, str, int, npt.NDArray[np.fl
         if len(having) > SAMPLE:
             having = [having[number] for number in np.sort(rng.choice(len(having), SAMPLE, replace=False))]
         windows = patches.data[[at[label] for label in having], :1]
-        means.append((name, color, int(rows.sum()), _mean(upright(windows, data.table.loc[having]), posed)))
+        means.append((name, color, int(rows.sum()), mean_window(upright(windows, data.table.loc[having]), posed)))
     if not means:
         raise InputError("No class has a window that lies inside the micrograph; choose other points or classes.")
     return means
@@ -159,7 +159,7 @@ def examples_figure(patches: Patches, rebuilt: npt.NDArray[np.float32], error: n
     return figure
 
 
-def _mean(windows: npt.NDArray[np.float32], posed: bool) -> npt.NDArray[np.float32]:
+def mean_window(windows: npt.NDArray[np.float32], posed: bool) -> npt.NDArray[np.float32]:
     """Mean (H, W) of windows (N, 1, H, W); NaN where most of them show nothing."""
     seen = np.isfinite(windows[:, 0])
     total = np.where(seen, windows[:, 0], 0).sum(0)

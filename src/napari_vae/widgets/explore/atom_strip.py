@@ -6,25 +6,15 @@ from html import escape
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from ...analysis.coloring import is_angle
-from ...core.errors import InputError
-from ...core.placement import Placement
-from ...layers.images import micrograph_from_layer
-from ...layers.open_runs import OpenRun
-from ...layers.points import KEY, placement_of
-from ...patches.patches import suggest_window
 from ..common.panel import column_of
-from ..common.sources import source_image
+from .pictures import SIDE, Pixels, difference_of, picture_of
 
-Pixels = npt.NDArray[np.float32]
-SIDE = 80  # px
-RESIDUAL = "PiYG"  # the colours of the layer of residuals
 CAPTIONS = {
     "measured": "The window around the atom as it was measured",
     "model": "What the model draws for this atom",
@@ -93,65 +83,6 @@ def values_of(table: pd.DataFrame, row: int, plotted: list[str]) -> pd.Series:
     return table.loc[row, [name for name in names if name in table]]
 
 
-def seen_at(
-    viewer: Any, points: Any, opened: OpenRun | None, number: int, row: int
-) -> tuple[Pixels | None, Pixels | None]:
-    """Window and reconstruction of the point of a row, as far as they are known; `number` is that of its window."""
-    if opened is not None and number >= 0:
-        return opened.window(number), opened.rebuilt(number)
-    return pixels_around(viewer, points, row), None
-
-
-def picture_of(values: npt.NDArray[Any], side: int = SIDE) -> QPixmap:
-    """Pixels in [0, 1] as a grey picture."""
-    grey = np.ascontiguousarray(np.nan_to_num(values).clip(0, 1) * 255, dtype=np.uint8)
-    image = QImage(grey.data, grey.shape[1], grey.shape[0], grey.shape[1], QImage.Format.Format_Grayscale8)
-    return _scaled(image, side)
-
-
-def difference_of(values: npt.NDArray[Any], side: int = SIDE) -> QPixmap:
-    """Pixels as colours to either side of zero, up to the largest."""
-    from matplotlib import colormaps
-
-    spread = float(np.nanmax(np.abs(values))) or 1.0
-    rgba = np.ascontiguousarray(colormaps[RESIDUAL](np.nan_to_num(values) / (2 * spread) + 0.5) * 255, dtype=np.uint8)
-    return _scaled(QImage(rgba.data, *rgba.shape[1::-1], 4 * rgba.shape[1], QImage.Format.Format_RGBA8888), side)
-
-
-def _scaled(image: QImage, side: int) -> QPixmap:
-    pixmap = QPixmap.fromImage(image.copy())  # the image shares the array's memory
-    return pixmap.scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.FastTransformation)
-
-
 def _text(value: Any, in_degrees: bool) -> str:
     words = f"{value:.3g}".replace("-", "−") if isinstance(value, float | np.floating) else escape(str(value))
     return words + "°" * in_degrees
-
-
-def pixels_around(viewer: Any, points: Any, row: int) -> npt.NDArray[np.float32] | None:
-    """Pixels (H, W) around a point, from 0 to 1; None where there is no image, or the point lies beyond it.
-
-    Only these pixels are read, so that frames on disk are no burden.
-    """
-    try:
-        image = source_image(viewer, points)
-        micrograph, placement = micrograph_from_layer(image), placement_of(image, viewer)
-    except InputError:
-        return None
-    place = placement.points_from(np.asarray(points.data[row : row + 1], float), Placement.of_layer(points))[0]
-    half = suggest_window(points.metadata.get(KEY, {}).get("spacing")) // 2
-    shape = micrograph.shape[-2:]
-    low = np.maximum(np.rint(place[-2:]).astype(int) - half, 0)
-    high = np.minimum(np.rint(place[-2:]).astype(int) + half + 1, shape)
-    if (high - low < 2).any():
-        return None
-    leading: list[int] = []
-    if micrograph.axes == "TYX":
-        frame = np.rint(place[0]) if len(place) > 2 else placement.frame
-        leading = [int(np.clip(frame, 0, micrograph.shape[0] - 1))]
-    elif micrograph.axes == "CYX":
-        leading = [0]
-    part = np.asarray(micrograph.data[(*leading, slice(low[0], high[0]), slice(low[1], high[1]))], dtype=np.float32)
-    bottom, top = float(np.nanmin(part)), float(np.nanmax(part))
-    scaled: npt.NDArray[np.float32] = (part - bottom) / ((top - bottom) or 1.0)
-    return scaled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,16 @@ import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QCheckBox, QColorDialog, QComboBox, QGridLayout, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QColorDialog, QComboBox, QLineEdit, QListWidgetItem, QMenu, QToolButton, QWidget
 
 from ...analysis.classes import Classes
 from ...core.errors import InputError
 from ..common.layer_box import LABEL
-from ..common.panel import row_of, sentence, stacked
+from ..common.panel import button_of, row_of, sentence, stacked
 from .class_column import ClassColumn, ColumnState
-from .class_list import ClassList
+from .gallery import Gallery, Tile
 from .grouping_box import GroupingBox
+from .pictures import Cut
 
 Rows = npt.NDArray[np.int64]
 
@@ -25,15 +27,17 @@ NEW = "class"  # column where there is none yet
 STEPS = 20  # that can be taken back
 NO_LAYER = "Choose a layer first."
 NO_CLASSES = "There are no classes yet; group the atoms or assign some first."
+SPLIT = "Choose one class above, outline some of its atoms on the plot, and press Split."
 CHANGED = "The points were changed meanwhile, so the groups are no longer theirs; group again."
 
 
 class ClassSection(QWidget):
-    """A column of classes, as a list that can be edited."""
+    """A column of classes, as a gallery that can be edited."""
 
     refused = Signal(str)
     changing = Signal()  # what is undone later is how the layer is after this
     changed = Signal(str)  # the column that was written
+    rows_asked = Signal(object)  # of the atoms that are to be shown
     labels_asked = Signal(str)  # the column of which a Labels layer is wanted
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -42,29 +46,41 @@ class ClassSection(QWidget):
         self._selected: Rows = np.zeros(0, dtype=np.int64)
         self._past: list[ColumnState] = []
         self._rows = 0
+        self._windows: tuple[Cut | None, pd.DataFrame | None] = None, None
         self._complains = False  # about the column, in the words below
         self.classes: Classes | None = None
         self.column = QComboBox()
         self.column.setEditable(True)
-        self.list = ClassList()
+        self.gallery = Gallery(editable=True)
         self.name = QLineEdit()
-        self.paint = QCheckBox("paint: what is outlined gets this class")
-        self.assign_button, self.merge_button = QPushButton("Assign"), QPushButton("Merge")
-        self.color_button, self.undo_button = QPushButton("Colour …"), QPushButton("Undo")
-        self.layer_button, self.labels_button = QPushButton("Labels layer"), QPushButton("Use as labels")
+        self.assign_button = button_of("Assign", "Give the atoms that are selected, here or on the canvas, this class")
+        self.show_button = button_of(
+            "Show", "Select the atoms of the chosen classes, on the plot and the image (Enter)"
+        )
+        self.merge_button = button_of("Merge", "Make one class of those that are chosen (Ctrl-click for several)")
+        self.split_button = button_of("Split", "Make a class of its own of those atoms of the class that are outlined")
+        self.undo_button = button_of("Undo", "Take the last change of the classes back")
+        self.more_button, menu = QToolButton(), QMenu(self)
+        self.paint = menu.addAction("Paint: what is outlined gets the class at once")
+        self.color_action = menu.addAction("Colour …")
+        self.layer_action = menu.addAction("Make a Labels layer")
+        self.labels_action = menu.addAction("Use as labels for Train VAE")
+        self.more_button.setMenu(menu)
         self.grouping = GroupingBox()
         self.words = sentence()
         self._lay_out()
         self._connect()
 
-    def set_layer(self, layer: Any | None, table: pd.DataFrame, symmetry: int) -> None:
-        """Edit the classes of another layer, or those of the same as they are now."""
+    def set_layer(
+        self, layer: Any | None, table: pd.DataFrame, symmetry: int, cut: Cut, poses: pd.DataFrame | None
+    ) -> None:
+        """Edit the classes of another layer, or those of the same as they are now; `cut` gives windows of its atoms."""
         same = layer == self._layer
         if not same or len(table) != self._rows:
             self._past.clear()  # rows that are no longer the same cannot be put back
         if not same:
             self.grouping.forget()
-        self._layer, self._rows = layer, len(table)
+        self._layer, self._rows, self._windows = layer, len(table), (cut, poses)
         self.grouping.set_table(table, symmetry)
         columns = [] if layer is None else ClassColumn.names_in(layer)
         chosen = self.column.currentText()
@@ -114,36 +130,33 @@ class ClassSection(QWidget):
         self.name.setToolTip(
             "Name of the class to assign, new or one of the list; leave it empty to take the class away"
         )
-        tips = {
-            self.assign_button: "Give the atoms that are selected, here or on the canvas, this class",
-            self.merge_button: "Make one class of those that are chosen in the list (Ctrl-click for several)",
-            self.color_button: "Choose another colour for the class, on the plot and on the canvas",
-            self.undo_button: "Take the last change of the classes back",
-            self.layer_button: "Make a Labels layer: the cell of every atom in the colour of its class",
-            self.labels_button: f"Copy the classes to the column “{LABEL}”, from which Train VAE learns",
-            self.paint: "Every lasso or box on the plot assigns the class at once; tick it to sort many atoms by hand",
-        }
-        for widget, tip in tips.items():
-            widget.setToolTip(tip)
+        self.gallery.setAccessibleName("Classes")
+        self.gallery.setToolTip(
+            "The mean window of every class, and how many atoms it has. Enter shows them, F2 changes the name; a name "
+            "that is there already makes the two one class"
+        )
+        self.paint.setCheckable(True)
+        self.more_button.setText("More")
+        self.more_button.setToolTip("Paint classes, choose a colour, make a Labels layer, or hand the classes to Train")
+        self.more_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         assign = row_of(self.name, self.assign_button, wide=self.name)
-        buttons = QGridLayout()
-        for place, button in enumerate((self.merge_button, self.color_button, self.undo_button)):
-            buttons.addWidget(button, 0, place)
-        buttons.addWidget(self.layer_button, 1, 0)
-        buttons.addWidget(self.labels_button, 1, 1, 1, 2)
-        stacked(self, self.grouping, self.column, self.list, assign, self.paint, buttons, self.words)
+        edits = row_of(self.show_button, self.merge_button, self.split_button, self.undo_button, self.more_button)
+        stacked(self, self.grouping, self.column, self.gallery, edits, assign, self.words)
 
     def _connect(self) -> None:
         self.column.currentTextChanged.connect(self._read)
-        self.list.itemSelectionChanged.connect(self._on_chosen)
-        self.list.renamed.connect(self._on_renamed)
+        self.gallery.itemSelectionChanged.connect(self._on_chosen)
+        self.gallery.itemActivated.connect(self._on_show)
+        self.gallery.renamed.connect(self._on_renamed)
+        self.show_button.clicked.connect(self._on_show)
         self.assign_button.clicked.connect(self._on_assign)
         self.name.returnPressed.connect(self._on_assign)
         self.merge_button.clicked.connect(self._on_merge)
-        self.color_button.clicked.connect(self._on_color)
+        self.split_button.clicked.connect(self._on_split)
+        self.color_action.triggered.connect(self._on_color)
         self.undo_button.clicked.connect(self.undo)
-        self.layer_button.clicked.connect(self._on_layer)
-        self.labels_button.clicked.connect(self._on_labels)
+        self.layer_action.triggered.connect(self._on_layer)
+        self.labels_action.triggered.connect(self._on_labels)
         self.grouping.found.connect(self.take_groups)
         self.grouping.refused.connect(self.refused)
 
@@ -172,7 +185,7 @@ class ClassSection(QWidget):
         self._show()
 
     def _show(self) -> None:
-        self.list.show_classes(self.classes)
+        self.gallery.show_tiles(_tiles(self.classes), *self._windows)
         self.undo_button.setEnabled(bool(self._past))
 
     def _put(self, classes: Classes) -> None:
@@ -207,8 +220,8 @@ class ClassSection(QWidget):
             raise InputError("No atom is selected; outline some on the plot, or select them on the canvas.")
         name = self.name.text().strip()
         self._put(classes.assign(rows, name))
-        count = f"{len(rows)} atom{'s are' if len(rows) > 1 else ' is'}"
-        self.words.setText(f"{count} now “{name}”." if name else f"{count} of no class now.")
+        number = f"{len(rows)} atom{'s are' if len(rows) > 1 else ' is'}"
+        self.words.setText(f"{number} now “{name}”." if name else f"{number} of no class now.")
 
     def _try(self, action: Any, *arguments: Any) -> None:
         try:
@@ -217,7 +230,7 @@ class ClassSection(QWidget):
             self.refused.emit(str(error))
 
     def _on_chosen(self) -> None:
-        if len(chosen := self.list.chosen()) == 1:
+        if len(chosen := self.gallery.chosen()) == 1:
             self.name.setText(chosen[0])
 
     def _on_renamed(self, old: str, new: str) -> None:
@@ -228,13 +241,37 @@ class ClassSection(QWidget):
     def _on_assign(self) -> None:
         self._try(self._assign, self._selected)
 
+    def _on_show(self, item: QListWidgetItem | None = None) -> None:
+        chosen = self.gallery.chosen()
+        if self.classes is None or not chosen:
+            self.refused.emit("Choose a class above to see its atoms.")
+            return
+        numbers = [self.classes.names.index(name) for name in chosen]
+        self.rows_asked.emit(np.flatnonzero(np.isin(self.classes.codes, numbers)))
+
+    def _on_split(self) -> None:
+        self._try(self._split)
+
+    def _split(self) -> None:
+        """Make a class of its own of the selected atoms of the one that is chosen."""
+        classes, chosen = self._current(), self.gallery.chosen()
+        if len(chosen) != 1:
+            raise InputError(SPLIT)
+        rows = self._selected[self._selected < len(classes.codes)]
+        rows = rows[classes.codes[rows] == classes.names.index(chosen[0])]
+        if not 0 < len(rows) < classes.counts[classes.names.index(chosen[0])]:
+            raise InputError(SPLIT)
+        name = next(name for n in count(2) if (name := f"{chosen[0]}.{n}") not in classes.names)
+        self._put(classes.assign(rows, name))
+        self.words.setText(f"{len(rows):,} atoms of “{chosen[0]}” are now “{name}”; F2 changes the name.")
+
     def _on_merge(self) -> None:
-        self._try(lambda: self._put(self._current().merge(self.list.chosen())))
+        self._try(lambda: self._put(self._current().merge(self.gallery.chosen())))
 
     def _on_color(self) -> None:
-        chosen = self.list.chosen()
+        chosen = self.gallery.chosen()
         if len(chosen) != 1 or self.classes is None:
-            self.refused.emit("Choose one class in the list to change its colour.")
+            self.refused.emit("Choose one class above to change its colour.")
             return
         color = QColorDialog.getColor(QColor(self.classes.palette[chosen[0]]), self, f"Colour of “{chosen[0]}”")
         if color.isValid():
@@ -256,3 +293,13 @@ class ClassSection(QWidget):
         self._show()
         self.words.setText(f"They are in the column “{LABEL}” too; Train VAE takes it for “Labels from” by itself.")
         self.changed.emit(LABEL)
+
+
+def _tiles(classes: Classes | None) -> list[Tile]:
+    if classes is None:
+        return []
+    members = zip(classes.names, classes.colors, classes.counts, strict=True)
+    return [
+        Tile(name, name, f"{n:,} atoms", color, np.flatnonzero(classes.codes == number))
+        for number, (name, color, n) in enumerate(members)
+    ]

@@ -44,7 +44,7 @@ PLOT = "Every point is an atom, at its values of the two columns. Point at one t
 SECTIONS = {
     "Manifold": "What the model draws for any latents and pose",
     "Classes": "Groups of atoms, found or given by hand, as a column of the layer",
-    "Quality": "How sure the model is, and which atoms it accounts for worst",
+    "Most unusual atoms": "Which atoms the model accounts for worst, and how sure it is",
     "Figures and tables": "Figures for a paper, and all columns for other programs",
 }
 NOTHING = "Open an image, detect atoms and train a model; or choose a layer of points with columns of numbers."
@@ -116,6 +116,7 @@ class ExploreWidget(Dock):
         self.manifold.layer_made.connect(self._on_decoded)
         self.manifold.load_asked.connect(self._on_load_asked)
         self.quality.row_chosen.connect(self._on_row_chosen)
+        self.classes.rows_asked.connect(self._select)
         self.quality.certainty_toggled.connect(self._show_colors)
         self.quality.map_asked.connect(self._on_map_asked)
         self.classes.changing.connect(self.link.dimming.end)
@@ -147,8 +148,9 @@ class ExploreWidget(Dock):
         self._read_folder()
         self.pointer.follow(self._table, self.opened)
         self.manifold.set_run(self.opened)
-        self.quality.show_table(self._table, self.opened)
-        self.classes.set_layer(layer, self._table, 1 if self.opened is None else self.opened.run.symmetry)
+        cut, poses = self.pointer.cut(), None if self.opened is None else self._table
+        self.quality.show_table(self._table, self.opened, cut)
+        self.classes.set_layer(layer, self._table, 1 if poses is None else self.opened.run.symmetry, cut, poses)
         try:
             if layer is None:
                 raise InputError(NOTHING)
@@ -209,10 +211,12 @@ class ExploreWidget(Dock):
         self.loader.ask(self.link.layer)
 
     def _on_row_chosen(self, row: int) -> None:
-        rows = np.array([row], dtype=np.int64)
+        self._select(np.array([row], dtype=np.int64))
+        self.link.centre_on(row)
+
+    def _select(self, rows: Rows) -> None:
         self.plot.set_selection(rows)
         self._on_selected_here(rows)
-        self.link.centre_on(row)
 
     def _on_map_asked(self) -> None:
         self.maker.make(column_map, self.link.layer, self.color.currentText())
@@ -249,9 +253,7 @@ class ExploreWidget(Dock):
         self.more.show()
 
     def _on_clear(self) -> None:
-        nothing = np.zeros(0, dtype=np.int64)
-        self.plot.set_selection(nothing)
-        self._on_selected_here(nothing)
+        self._select(np.zeros(0, dtype=np.int64))
 
     def _on_selected_here(self, rows: Rows) -> None:
         self._handing_over.start()

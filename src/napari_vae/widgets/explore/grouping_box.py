@@ -1,4 +1,4 @@
-"""Groups of atoms by the columns that the user chooses, found in the background."""
+"""Groups of atoms by the columns that the user chooses, found in the background: a button, and a menu beside it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 import pandas as pd
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QMenu, QSizePolicy, QToolButton, QWidget, QWidgetAction
 
 from ...layers.table import AXES, numeric_columns
 from ..common.jobs import Job, Step, import_clustering
-from ..common.panel import button_of, choice_of, counter, row_of, sentence, stacked
+from ..common.panel import Form, button_of, choice_of, counter, row_of, sentence, stacked
 
 METHODS = {"gmm": "Gaussian mixture", "kmeans": "k-means", "hdbscan": "density (HDBSCAN)"}
-LIST_HEIGHT = 84
+LIST_HEIGHT = 120
 MOST = 50
 
 
 class GroupingBox(QWidget):
-    """A method, a number, a list of columns, and a button."""
+    """A button, and a menu that has the columns, the method and the number of groups."""
 
     found = Signal(object)  # Series of int, −1 for none
     refused = Signal(str)
@@ -36,26 +36,51 @@ class GroupingBox(QWidget):
         self.button = button_of("Group", "Find groups of atoms and write them as classes into the column below")
         self.words = sentence()
         self.job = Job(self)
-        self.method.setToolTip(
-            "How groups are found. The Gaussian mixture suits oval groups and is the usual choice; k-means suits "
-            "round ones of like size and is fast; the density suits any shape, finds their number itself, and "
-            "leaves outliers out"
-        )
-        self.number.setToolTip(
-            "Number of groups. Auto takes the one that fits best without needless groups (lowest BIC); set it when "
-            "you know how many there are"
-        )
-        self.columns.setToolTip(
-            "Columns to group by; tick latents, and what else shall tell groups apart. Angles count as places on a "
-            "circle"
-        )
-        stacked(self, row_of(self.method, self.number, wide=self.method), self.columns, self.button, self.words)
+        self.menu_button = QToolButton()
+        self._lay_out()
         self.words.hide()
         self.method.currentIndexChanged.connect(self._on_method)
+        self.columns.itemChanged.connect(self._say_columns)
         self.button.clicked.connect(self.group)
         self.job.succeeded.connect(self._on_found)
         self.job.failed.connect(self._say)
         self.job.ended.connect(self._on_ended)
+
+    def _lay_out(self) -> None:
+        form = Form()
+        form.add(
+            "Columns",
+            self.columns,
+            "Columns to group by; tick latents, and what else shall tell groups apart. Angles count as places on a "
+            "circle.",
+        )
+        form.add(
+            "Method",
+            self.method,
+            "How groups are found. The Gaussian mixture suits oval groups and is the usual choice; k-means suits "
+            "round ones of like size and is fast; the density suits any shape, finds their number itself, and "
+            "leaves outliers out.",
+        )
+        form.add(
+            "Number",
+            self.number,
+            "Number of groups. Auto takes the one that fits best without needless groups (lowest BIC); set it when "
+            "you know how many there are.",
+        )
+        form.layout().setContentsMargins(6, 6, 6, 6)
+        menu, holder = QMenu(self.menu_button), QWidgetAction(self.menu_button)
+        holder.setDefaultWidget(form)
+        menu.addAction(holder)
+        menu.aboutToShow.connect(self.columns.setFocus)
+        self.menu_button.setMenu(menu)
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu_button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.menu_button.setToolTip("By which columns groups are found, by which method, and how many")
+        stacked(self, row_of(self.button, self.menu_button, wide=self.menu_button), self.words)
+        self._say_columns()
+
+    def _say_columns(self, item: QListWidgetItem | None = None) -> None:
+        self.menu_button.setText(f"by {', '.join(self.chosen()) or '…'}")
 
     def set_table(self, table: pd.DataFrame, symmetry: int) -> None:
         """Offer the columns of another table; what is ticked stays so, latents are ticked at first."""
@@ -70,6 +95,7 @@ class GroupingBox(QWidget):
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
             latent = name.removeprefix("vae_").removeprefix("z").isdigit()
             item.setCheckState(known.get(name, Qt.CheckState.Checked if latent else Qt.CheckState.Unchecked))
+        self._say_columns()
 
     def forget(self) -> None:
         """Make nothing of the groups that are being found, as another layer was chosen."""

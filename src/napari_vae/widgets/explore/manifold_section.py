@@ -14,7 +14,7 @@ from ...layers.points import KEY, LayerData
 from ...models.component import Freedom
 from ...runs.decoding import class_names_of, draw, freedoms, grid, traverse
 from ..common.panel import Form, button_of, row_of, sentence, stacked
-from .atom_strip import picture_of
+from .pictures import picture_of
 
 STEPS = 200
 SIDE = 140  # px

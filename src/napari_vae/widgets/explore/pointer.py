@@ -14,9 +14,10 @@ from qtpy.QtWidgets import QWidget
 
 from ...layers.open_runs import OpenRun
 from ..common.scatter_plot import ScatterPlot
-from .atom_strip import AtomStrip, seen_at, values_of
+from .atom_strip import AtomStrip, values_of
 from .crosshair import Crosshair, canvas_beside
 from .linking import LayerLink
+from .pictures import Cut, Pixels, cut_around, cut_of, stretched
 
 NOBODY = -1
 
@@ -60,6 +61,12 @@ class Pointer(QObject):
         self._windows = np.full(len(table), NOBODY) if opened is None else opened.windows_of(self._link.layer)
         self.rest(NOBODY)
 
+    def cut(self) -> Cut:
+        """How windows around the atoms are had: those of the run, else from the image."""
+        if self._opened is None:
+            return cut_around(self._viewer, self._link.layer)
+        return cut_of(self._opened, self._windows)
+
     def rest(self, row: int) -> None:
         """Show the atom of this row as long as no other is pointed at; −1 for none."""
         self._resting = row
@@ -90,5 +97,12 @@ class Pointer(QObject):
         if not 0 <= row < len(self._table):
             self._strip.clear()
             return
-        pictures = seen_at(self._viewer, self._link.layer, self._opened, int(self._windows[row]), row)
-        self._strip.show_atom(row, values_of(self._table, row, self._plotted()), *pictures)
+        self._strip.show_atom(row, values_of(self._table, row, self._plotted()), *self._pictures(row))
+
+    def _pictures(self, row: int) -> tuple[Pixels | None, Pixels | None]:
+        """Window and reconstruction of a point, as far as they are known."""
+        number = int(self._windows[row])
+        if self._opened is not None and number >= 0:
+            return self._opened.window(number), self._opened.rebuilt(number)
+        window = cut_around(self._viewer, self._link.layer)(row)
+        return None if window is None else stretched(window), None
