@@ -50,7 +50,7 @@ class AtomStrip(QWidget):
             row.addWidget(self._parts[name])
         row.addWidget(self.words, 1)
         line = self.words.fontMetrics().lineSpacing()
-        self.setFixedHeight(max(SIDE + line + 10, SHOWN * line + 8))
+        self.setFixedHeight(max(SIDE + line, SHOWN * line) + 12)
         self.clear()
 
     def clear(self) -> None:

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem, QStyledItemDelegate, QS
 from ..common.jobs import Job
 from .pictures import Cut, Pixels, mean_steps, picture_of
 
-PICTURE, FRAME, CELL = 56, 3, 76  # px: the picture, the colour around it, the width of a tile
+PICTURE, FRAME, CELL = 56, 3, 80  # px: the picture, the colour around it, the width of a tile
 ROWS = 2  # of tiles in view
 SAMPLE = 100  # windows that a mean is taken of; more change nothing that is seen
 KEY, NOTE, COLOR = (Qt.ItemDataRole.UserRole + number for number in range(3))

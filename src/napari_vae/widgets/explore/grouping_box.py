@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QMenu, QSizePolicy, QToolButton, QWidget, QWidgetAction
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QMenu, QSizePolicy, QWidget, QWidgetAction
 
 from ...layers.table import AXES, numeric_columns
 from ..common.jobs import Job, Step, import_clustering
@@ -36,7 +36,7 @@ class GroupingBox(QWidget):
         self.button = button_of("Group", "Find groups of atoms and write them as classes into the column below")
         self.words = sentence()
         self.job = Job(self)
-        self.menu_button = QToolButton()
+        self.menu_button = button_of("", "By which columns groups are found, by which method, and how many")
         self._lay_out()
         self.words.hide()
         self.method.currentIndexChanged.connect(self._on_method)
@@ -73,9 +73,7 @@ class GroupingBox(QWidget):
         menu.addAction(holder)
         menu.aboutToShow.connect(self.columns.setFocus)
         self.menu_button.setMenu(menu)
-        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu_button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.menu_button.setToolTip("By which columns groups are found, by which method, and how many")
         stacked(self, row_of(self.button, self.menu_button, wide=self.menu_button), self.words)
         self._say_columns()
 

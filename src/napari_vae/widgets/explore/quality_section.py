@@ -58,7 +58,7 @@ class QualitySection(QWidget):
         """Show the unusual atoms of a table, whose windows `cut` gives, and the latents of a run."""
         name, self.rows = most_unusual(table)
         told = "reconstruction_error" if "reconstruction_error" in table else name
-        notes = (f"{WORDS[told]} {table[told].iloc[row]:.3g}".replace("-", "−") for row in self.rows)
+        notes = (f"{WORDS[told]} {table[told].iloc[row]:.2g}".replace("-", "−") for row in self.rows)
         tiles = [
             Tile(row, f"no. {row}", note, FRAME, np.array([row]))
             for row, note in zip(self.rows.tolist(), notes, strict=True)
