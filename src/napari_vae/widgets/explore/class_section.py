@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QColorDialog, QComboBox, QLineEdit, QListWidgetItem, QMenu, QWidget
+from qtpy.QtWidgets import QColorDialog, QComboBox, QLineEdit, QListWidgetItem, QMenu, QSizePolicy, QWidget
 
 from ...analysis.classes import Classes
 from ...core.errors import InputError
@@ -60,9 +60,7 @@ class ClassSection(QWidget):
         self.merge_button = button_of("Merge", "Make one class of those that are chosen (Ctrl-click for several)")
         self.split_button = button_of("Split", "Make a class of its own of those atoms of the class that are outlined")
         self.undo_button = button_of("Undo", "Take the last change of the classes back")
-        self.more_button = button_of(
-            "More", "Paint classes, colour them, make a Labels layer, hand them to Train"
-        )
+        self.more_button = button_of("More", "Paint classes, colour them, make a Labels layer, hand them to Train")
         menu = QMenu(self)
         self.paint = menu.addAction("Paint: what is outlined gets the class at once")
         self.color_action = menu.addAction("Colour …")
@@ -140,8 +138,10 @@ class ClassSection(QWidget):
         )
         self.paint.setCheckable(True)
         assign = row_of(self.name, self.assign_button, wide=self.name)
-        edits = row_of(self.show_button, self.merge_button, self.split_button, self.undo_button, self.more_button)
-        stacked(self, self.grouping, self.column, self.gallery, edits, assign, self.words)
+        edits = self.show_button, self.merge_button, self.split_button, self.undo_button, self.more_button
+        for button in edits:  # before they are seen, Qt takes them for wider than they are
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        stacked(self, self.grouping, self.column, self.gallery, row_of(*edits), assign, self.words)
 
     def _connect(self) -> None:
         self.column.currentTextChanged.connect(self._read)
