@@ -208,7 +208,8 @@ def test_a_swatch_of_a_class_can_be_seen_on_any_ground():
 def test_a_colour_and_its_class_stay_in_one_line_of_the_legend_however_wide(qtbot):
     key = ColorKey()
     qtbot.addWidget(key)
-    members = pd.Series(np.repeat([f"C{n}" for n in range(7)], [4582, 184, 92, 65, 44, 39, 4]), name="class")
+    names = ["C0", "C1", "on column", "Ti-O/x (y)", "C4", "<b>", "edge"]
+    members = pd.Series(np.repeat(names, [4582, 184, 92, 65, 44, 39, 4]), name="class")
     key.show_coloring(color_by(members))
     document = QTextDocument()
     document.setHtml(key.legend.text())
@@ -218,4 +219,4 @@ def test_a_colour_and_its_class_stay_in_one_line_of_the_legend_however_wide(qtbo
         block = document.firstBlock()
         lines = [block.layout().lineAt(number) for number in range(block.layout().lineCount())]
         words = [block.text()[line.textStart() : line.textStart() + line.textLength()].strip() for line in lines]
-        assert all(line.startswith("■") and not line.endswith("■") for line in words), width
+        assert all(line.startswith("■") and line[-1].isdigit() for line in words), width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 import numpy as np
@@ -42,6 +43,12 @@ def swatch(color: str, *, on_black: bool = False) -> str:
     return f'<span style="color:{color}">■</span>&nbsp;'
 
 
+def legend_entry(name: str, color: str, n: int) -> str:
+    """A class in rich text, with the square of its colour and its members, all in one line wherever there is room."""
+    whole = re.sub(r"([^\w\s])", "\N{WORD JOINER}\\1\N{WORD JOINER}", name).replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{swatch(color, on_black=True)}{escape(whole)}:&nbsp;{n}"
+
+
 class ColorKey(QWidget):
     """A colour bar with its limits, or a legend with the members of every class."""
 
@@ -74,9 +81,7 @@ class ColorKey(QWidget):
             self.high.setText(f"{high:.3g}")
             self.bar.show_colormap(coloring.colormap)
             return
-        classes = [
-            f"{swatch(color, on_black=True)}{escape(name)}:&nbsp;{n}" for name, color, n in coloring.classes[:SHOWN]
-        ]
+        classes = [legend_entry(*entry) for entry in coloring.classes[:SHOWN]]
         more = len(coloring.classes) - SHOWN
         self.legend.setText("&nbsp;&nbsp; ".join(classes) + (f" and {more} more" if more > 0 else ""))
 
