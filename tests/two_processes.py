@@ -12,6 +12,7 @@ def together(script, *arguments):
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
     shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared["PYTHONFAULTHANDLER"] = "1"  # says where a process was that died
     command = [sys.executable, str(script), *map(str, arguments)]
     jobs = [
         subprocess.Popen(command, env={**shared, "RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE, text=True)
