@@ -7,7 +7,6 @@ import pytest
 from napari_vae.analysis.coloring import NOTHING, color_by
 from napari_vae.core.class_colors import class_colors, class_cycle, class_names
 from napari_vae.core.errors import InputError
-from napari_vae.layers.points import latent_style
 from napari_vae.layers.table import color_columns, numeric_columns
 
 
@@ -29,11 +28,10 @@ def test_words_in_the_order_of_the_alphabet():
     assert coloring.classes == (("bulk", class_colors(2)[0], 1), ("vacancy", class_colors(2)[1], 2))
 
 
-def test_numbers_have_the_limits_of_the_points_layer():
+def test_extremes_do_not_set_the_limits_of_numbers():
     values = np.r_[np.random.default_rng(0).normal(size=500), 1e6]
-    table = pd.DataFrame({"z1": values})
-    coloring = color_by(table["z1"])
-    assert coloring.limits == pytest.approx(latent_style(table, "z1")["face_contrast_limits"])
+    coloring = color_by(pd.Series(values, name="z1"))
+    assert -3.5 < coloring.limits[0] < -1.5 and 1.5 < coloring.limits[1] < 3.5
     order = np.argsort(values)
     assert coloring.rgba[order[-1], 0] > 240 and coloring.rgba[order[0], 2] > 60  # yellow at the top, violet below
 
@@ -48,6 +46,19 @@ def test_what_has_no_value_is_faint_and_constants_have_limits():
 def test_angles_go_round_in_a_circle():
     coloring = color_by(pd.Series(np.linspace(-180, 180, 101), name="angle"))
     assert np.abs(coloring.rgba[0].astype(int) - coloring.rgba[-1]).max() < 12
+
+
+@pytest.mark.parametrize("name", ["strain_xx", "vae_strain_xy", "displacement_y", "local_rotation", "mirror"])
+def test_zero_is_the_middle_of_signed_values_and_grey(name):
+    coloring = color_by(pd.Series([-0.01, 0.0, 0.04], name=name))
+    assert coloring.limits[0] == -coloring.limits[1]
+    low, middle, high = coloring.rgba[:, :3].astype(int)
+    assert np.ptp(middle) < 20 and low[2] > low[0] and high[0] > high[2]  # blue below, red above
+
+
+def test_the_title_has_the_unit():
+    titles = {name: color_by(pd.Series([0.0, 1.0], name=name)).title for name in ("angle", "shift_y_sd", "z1", "dose")}
+    assert titles == {"angle": "angle (°)", "shift_y_sd": "shift_y_sd (px)", "z1": "z1", "dose": "dose"}
 
 
 def test_certainty_becomes_opacity():

@@ -25,11 +25,11 @@ from napari_vae.layers.points import (
     atoms_to_points,
     blank_row,
     classes_to_labels,
-    latent_style,
     latents_to_points,
     placement_of,
 )
 from napari_vae.layers.results import result_layers
+from napari_vae.layers.showing import colored, coloring_of, show, shown_column
 from napari_vae.models.config import ModelConfig
 from napari_vae.models.given import Scale
 from napari_vae.patches.patches import extract_patches
@@ -245,8 +245,7 @@ def test_points_coloured_by_class_have_the_colours_of_the_labels(atoms, scene):
     data = result_layers(FakeRun(), patches, latents, classes, (64, 64), placement)
     labels, points = build(data[2]), build(data[3])
     assert isinstance(labels, Labels) and isinstance(points, Points)
-    points.face_color = "white"
-    points.face_color = "class"
+    show(points, "class")
     for atom, color, number in zip(points.data, points.face_color, classes, strict=True):
         y, x = np.rint(atom).astype(int)
         assert labels.data[y, x] == number + 1
@@ -268,13 +267,17 @@ def test_classes_fill_the_cells_of_their_atoms_only():
 
 
 def test_extremes_do_not_set_the_colour_limits_and_edge_atoms_are_clear(atoms):
-    values = np.concatenate([[np.nan], np.linspace(0, 1, 998), [1e6]]).astype(np.float32)
-    style = latent_style(pd.DataFrame({"z1": values}), "z1")
-    assert style["face_contrast_limits"][1] < 1.1
-    latents = pd.DataFrame({"z1": np.arange(len(atoms) - 1.0)}, index=atoms.index[1:])
-    layer = build(latents_to_points(atoms, latents, Placement.of_micrograph(Micrograph(np.zeros((64, 64))))))
-    assert layer.face_color[0, 3] == 0 and (layer.face_color[1:, 3] == 1).all()
-    assert layer.face_color_mode == "colormap"
+    values = np.concatenate([np.linspace(0, 1, len(atoms) - 2), [1e6]]).astype(np.float32)
+    latents = pd.DataFrame({"z1": values}, index=atoms.index[1:])
+    made = latents_to_points(atoms, latents, Placement.of_micrograph(Micrograph(np.zeros((64, 64)))))
+    rings, layer = build(made), build(colored(made, "z1"))
+    assert layer.face_color[0, 3] < 0.5 and (layer.face_color[1:, 3] == 1).all()
+    assert shown_column(layer) == "z1" and np.array_equal(
+        coloring_of(layer, "z1").rgba, np.rint(layer.face_color * 255)
+    )
+    assert (layer.size < 0.6 * rings.size).all() and not layer.border_width.any(), "the micrograph stays visible"
+    show(layer, "")
+    assert np.allclose(layer.size, rings.size) and not layer.face_color[:, 3].any() and shown_column(layer) == ""
 
 
 def test_tiles_form_one_picture():

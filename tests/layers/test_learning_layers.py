@@ -8,6 +8,7 @@ from napari.layers import Image, Points
 from napari_vae.core.placement import Placement
 from napari_vae.layers.learning import Candidates, learned_points, next_points, pictures, results_table
 from napari_vae.layers.points import KEY
+from napari_vae.layers.showing import shown_column
 from napari_vae.patches.grid import grid_positions
 from training_widget import TURNED
 
@@ -60,7 +61,10 @@ def test_points_lie_where_the_image_lies(atoms, classes):
     layer = Points(data, **options)
     assert kind == "points" and np.allclose(layer.scale, PLACEMENT.scale) and layer.units == ("nanometer",) * 2
     assert np.allclose(layer.data[7], atoms.place(7))
-    assert layer.face_color_mode == ("cycle" if classes else "colormap")
+    colors = {"a": (230, 159, 0, 255), "b": (86, 180, 233, 255)}
+    assert shown_column(layer) == "predicted" and len(np.unique(layer.face_color, axis=0)) > 1
+    if classes:
+        assert [colors[word] for word in table["predicted"]] == [tuple(c) for c in np.rint(255 * layer.face_color)]
     assert layer.metadata[KEY]["columns"] == tuple(table)
 
 

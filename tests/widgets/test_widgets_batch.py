@@ -129,7 +129,7 @@ def test_a_model_for_each_and_one_of_them_for_others(viewer, batch, images, qtbo
     batch.table.selectRow(0)
     batch.table.cellDoubleClicked.emit(0, 0)
     finish(qtbot, batch.open_job)
-    assert viewer.layers["atoms of a"].face_color_mode == "colormap"
+    assert batch.show_bar.layer == viewer.layers["atoms of a"] and batch.show_bar.key.name.text() == "z1"
     assert run_of(viewer, viewer.layers["atoms of a"]) is not None
     viewer.layers.clear()
     batch.form.choose("apply")
@@ -144,7 +144,8 @@ def test_a_model_for_each_and_one_of_them_for_others(viewer, batch, images, qtbo
     batch.open_button.click()
     finish(qtbot, batch.open_job)
     points = viewer.layers["atoms of c"]
-    assert "z1" in points.features and points.face_color_mode == "colormap"
+    assert "z1" in points.features and batch.show_bar.layer == points and batch.show_bar.key.name.text() == "z1"
+    assert not any(layer.face_colorbar.visible for layer in viewer.layers if type(layer).__name__ == "Points")
     assert run_of(viewer, points).run.window == nv.load_run(tmp_path / "results" / "a" / "run").window
 
 

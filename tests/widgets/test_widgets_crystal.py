@@ -69,15 +69,15 @@ def test_words_columns_and_layers(viewer, scene, box, qtbot):
 
 def test_arrows_and_colours(viewer, scene, box, qtbot):
     _, points, _ = scene
-    assert not box.color.isEnabled()
     measure(qtbot, box)
     box.factor.setValue(30)
     assert made(viewer)["polarisations"].length == 30
     assert made(viewer)["polarisations"].metadata["napari_vae"]["factor"] == 30
-    box.color.setCurrentText("strain_xx")
-    assert len(np.unique(points.face_color, axis=0)) > 20
-    box.color.setCurrentText("nothing")
-    assert not points.face_color[:, 3].any()
+    box.show_bar.buttons["strain_xx"].click()
+    assert len(np.unique(points.face_color, axis=0)) > 20 and box.show_bar.key.name.text() == "strain_xx"
+    assert not points.border_width.any()
+    box.show_bar.buttons["Atoms"].click()
+    assert not points.face_color[:, 3].any() and points.border_width.all()
 
 
 def test_only_what_is_ticked(viewer, scene, box, qtbot):

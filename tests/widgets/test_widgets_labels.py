@@ -48,7 +48,8 @@ def test_a_few_labels_by_the_buttons_give_the_class_of_all(viewer, crystal, open
     assert (columns["class_name"].astype(str)[seen] == species[seen]).mean() >= 0.9
     assert {"class", "class_probability", "class_entropy"} <= set(columns)
     assert (columns["label"] != "").sum() == 20  # what the user said stays
-    assert "Sr:&nbsp;" in widget.legend.text() and "in 2 classes" in widget.progress.words.text()
+    widget.show_bar.buttons["class_name"].click()
+    assert "Sr:&nbsp;" in widget.show_bar.key.legend.text() and "in 2 classes" in widget.progress.words.text()
     check_next(viewer, widget, points)
     points.add([5.0, 5.0])  # by hand: nothing is known of it yet
     added = points.features.iloc[-1]

@@ -9,6 +9,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
 from learning_widget import done, layer_of
+from napari_vae.layers.showing import shown_column
 from napari_vae.layers.table import numeric_columns
 from napari_vae.widgets.learn.session import Session
 from training_widget import LONG, kinds
@@ -64,8 +65,12 @@ def test_a_run_finds_the_largest_within_its_budget(viewer, measurable, learn, qt
     learn.plan.budget.setValue(90)
     done(qtbot, learn, learn.run)
     assert "nothing better" in learn.progress.words.text() and len(learn.session.exploration.measured) < 90
-    learn.live.embedding.color.setCurrentIndex(1)
-    assert layer_of(viewer, "learned").face_color_mode == "colormap" and "sd" in learn.live.embedding.key.name.text()
+    bar, points = learn.live.embedding.show_bar, layer_of(viewer, "learned")
+    before = np.array(points.face_color)
+    bar.buttons["predicted_sd"].click()
+    assert shown_column(points) == "predicted_sd" and "sd" in bar.key.name.text()
+    assert not np.array_equal(points.face_color, before)
+    assert np.array_equal(bar.coloring.rgba, np.rint(255 * points.face_color)), "plot and canvas are alike"
 
 
 @pytest.mark.own_window

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import napari_vae.widgets.train.dock as train_module
+from napari_vae.layers.showing import shown_column
 from napari_vae.widgets.common.jobs import OUT_OF_MEMORY, Step
 from training_widget import LONG, finish, kinds, quick, settle
 
@@ -26,7 +27,7 @@ def test_latents_classes_and_pictures_lie_where_the_image_lies(viewer, scene, wi
     inside = np.isfinite(columns["z1"])
     best = max(abs(np.corrcoef(columns[z][inside], bright[inside])[0, 1]) for z in ("z1", "z2"))
     assert best > 0.7  # what varies is the brightness of the atom
-    assert points.face_color_mode == "colormap" and viewer.layers[-1] == points
+    assert shown_column(points) == "z1" and viewer.layers[-1] == points
     assert [event for event in seen if getattr(event, "manifold", None) is not None]
     assert widget.loss.curves["held_out"].getData()[1][-1] < widget.loss.curves["held_out"].getData()[1][0]
     assert not widget.manifold.pixmap().isNull()
@@ -151,11 +152,11 @@ def test_colours_are_explained(viewer, scene, widget, qtbot):
 
     widget.train()
     finish(qtbot, widget)
-    assert scene[1].face_colorbar.visible
-    words = widget.legend.text()
-    assert "z1" in words and CLASS_COLORS[0] in words
+    assert widget.show_bar.key.name.text() == "z1" and widget.show_bar.key.bar.isVisibleTo(widget)
+    widget.show_bar.buttons["class"].click()
     counts = scene[1].features["class"].value_counts()
-    assert f"0:&nbsp;{counts['0']}" in words
+    words = widget.show_bar.key.legend.text()
+    assert f"0:&nbsp;{counts['0']}" in words and CLASS_COLORS[0] in words
 
 
 def test_the_manifold_comes_into_view_unless_the_user_looks_at_a_detail(viewer, scene, widget, qtbot):

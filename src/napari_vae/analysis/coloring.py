@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,13 @@ from ..core.class_colors import CLASS_COLORS, MOST_LABELS, NO_CLASS, class_name
 from ..core.errors import InputError
 from .circular import wrapped
 
-COLORMAP, CYCLIC = "viridis", "twilight_shifted"
-NOTHING = (128, 128, 128, 60)  # colour of what has no value
+COLORMAP, CYCLIC, SIGNED, UNSURE = "viridis", "twilight_shifted", "coolwarm", "cividis"
+NOTHING = (170, 170, 170, 90)  # colour of what has no value
 FAINTEST = 0.15  # opacity of the least certain
+SIGNED_NAMES = re.compile(
+    r"(vae_)?((screen_)?strain_(xx|xy|yy)|dilation|(local_)?rotation|(displacement|polarisation|shift)_[yx]|mirror)"
+)
+UNITS = {r"angle|(local_)?rotation": "°", r"(displacement|polarisation|shift)_[yx]|spacing|sigma(_[yx])?": "px"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,20 @@ class Coloring:
     colormap: str = ""
     classes: tuple[tuple[str, str, int], ...] = field(default=())
 
+    @property
+    def title(self) -> str:
+        """The name with the unit of the values, as far as it is known."""
+        unit = unit_of(self.name)
+        return f"{self.name} ({unit})" if unit and self.limits else self.name
+
+    @property
+    def table(self) -> npt.NDArray[np.float64]:
+        """The colours (256, 4) of numbers from the lower to the upper limit, in [0, 1]."""
+        from matplotlib import colormaps
+
+        table: npt.NDArray[np.float64] = colormaps[self.colormap](np.linspace(0, 1, 256))
+        return table
+
 
 def color_by(
     column: pd.Series,
@@ -47,12 +66,11 @@ def color_by(
     certainty: npt.NDArray[np.float64] | None = None,
     period: float | None = None,
     palette: dict[str, str] | None = None,
-    colormap: str = COLORMAP,
 ) -> Coloring:
     """Colours by a column: words and classes one colour each, numbers on a colour map.
 
     The limits of numbers leave out the outermost hundredth at either end, so that rare extremes do not wash out the
-    rest. Angles in degrees have a cyclic colour map.
+    rest. Angles in degrees have a cyclic colour map, strain and other signed values one with 0 in its middle.
 
     Parameters
     ----------
@@ -65,8 +83,6 @@ def color_by(
         range.
     palette : dict of str to str, optional
         Colours of classes by name, ``"#rrggbb"``, where they are not those of their order.
-    colormap : str
-        Name in matplotlib, for numbers that are no angles.
 
     Raises
     ------
@@ -78,13 +94,13 @@ def color_by(
     >>> color_by(pd.Series(["a", "b", "a"], name="kind")).classes
     (('a', '#e69f00', 2), ('b', '#56b4e9', 1))
     """
-    colors = _by_class(column, palette or {}) if is_categorical(column) else _by_number(column, period, colormap)
+    colors = _by_class(column, palette or {}) if is_categorical(column) else _by_number(column, period)
     if certainty is None:
         return colors
     opacity = FAINTEST + (1 - FAINTEST) * np.nan_to_num(np.clip(certainty, 0, 1))
     rgba = colors.rgba.copy()
     rgba[:, 3] = (rgba[:, 3] * opacity).astype(np.uint8)
-    return Coloring(rgba, colors.name, colors.limits, colors.colormap, colors.classes)
+    return replace(colors, rgba=rgba)
 
 
 def is_categorical(column: pd.Series) -> bool:
@@ -99,6 +115,17 @@ def is_categorical(column: pd.Series) -> bool:
 def is_angle(name: str) -> bool:
     """Whether a column of this name holds angles in degrees."""
     return "angle" in name and not name.endswith("_sd")
+
+
+def is_signed(name: str) -> bool:
+    """Whether 0 is the middle of a column of this name, and its sign a direction."""
+    return SIGNED_NAMES.fullmatch(name) is not None
+
+
+def unit_of(name: str) -> str:
+    """Unit of a column of ours; empty where it has none, or it is not known."""
+    bare = name.removeprefix("vae_").removesuffix("_sd")
+    return next((unit for names, unit in UNITS.items() if re.fullmatch(names, bare)), "")
 
 
 def class_order(column: pd.Series) -> list[str]:
@@ -145,27 +172,36 @@ def _by_class(column: pd.Series, palette: dict[str, str]) -> Coloring:
     return Coloring(table[codes], str(column.name), classes=classes)
 
 
-def _by_number(column: pd.Series, period: float | None, colormap: str) -> Coloring:
-    from matplotlib import colormaps
-
-    values = column.to_numpy(dtype=float)
+def _by_number(column: pd.Series, period: float | None) -> Coloring:
+    name, values = str(column.name), column.to_numpy(dtype=float)
     known = np.isfinite(values)
-    cyclic = is_angle(str(column.name))
-    limits = _limits(values[known], cyclic)
-    if cyclic and period:
+    colormap = _colormap(name)
+    if colormap == CYCLIC and period:
         values, limits = wrapped(values, period), (-period / 2, period / 2)
-    name = CYCLIC if cyclic else colormap
-    table = (colormaps[name](np.linspace(0, 1, 256)) * 255).astype(np.uint8)
+    else:
+        limits = _limits(values[known], colormap)
+    made = Coloring(np.zeros((0, 4), np.uint8), name, limits, colormap)
     share = (np.where(known, values, limits[0]) - limits[0]) / (limits[1] - limits[0])
-    rgba = table[(share * 255).clip(0, 255).astype(np.intp)]
+    rgba = (made.table * 255).astype(np.uint8)[(share * 255).clip(0, 255).astype(np.intp)]
     rgba[~known] = NOTHING
-    return Coloring(rgba, str(column.name), limits, name)
+    return replace(made, rgba=rgba)
 
 
-def _limits(values: npt.NDArray[np.float64], cyclic: bool) -> tuple[float, float]:
+def _colormap(name: str) -> str:
+    if is_angle(name):
+        return CYCLIC
+    if name.endswith("_sd"):
+        return UNSURE
+    return SIGNED if is_signed(name) else COLORMAP
+
+
+def _limits(values: npt.NDArray[np.float64], colormap: str) -> tuple[float, float]:
     if not len(values):
         return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(values, [0, 100] if cyclic else [1, 99]))
+    if colormap == SIGNED:
+        most = float(np.percentile(np.abs(values), 99)) or 1.0
+        return -most, most
+    low, high = (float(v) for v in np.percentile(values, [0, 100] if colormap == CYCLIC else [1, 99]))
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 

@@ -11,18 +11,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..analysis.cells import CELL_RADIUS, value_map
-from ..core.class_colors import NO_CLASS, class_colors
+from ..analysis.coloring import color_by
+from ..core.class_colors import NO_CLASS
 from ..core.placement import Placement
 from ..core.positions import table_spacing
-from .points import KEY, LayerData, atoms_to_points, blank_row, latent_style, usual_limits
+from .points import KEY, LayerData, atoms_to_points, blank_row
+from .showing import colored
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 NEXT_COLOR = "#ff3d7f"
-UNSURE = "cividis"  # colours of the uncertainty, on which the rings are seen as well as on viridis
 MOST_PIXELS = 64_000_000  # of a movie of which pictures are made
-PICTURES = {"prediction": ("predicted", "viridis"), "uncertainty": ("predicted_sd", UNSURE)}
+PICTURES = {"prediction": "predicted", "uncertainty": "predicted_sd"}  # kind of picture: its column
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,23 +156,12 @@ def learned_points(candidates: Candidates, table: pd.DataFrame, column: str = "p
         "size": max(3.0, 0.55 * candidates.spacing),
         "features": table,
         "feature_defaults": blank_row(table),
-        "border_width": 0.0,
         "visible": not candidates.step,
         "metadata": {KEY: {"kind": "learned", "source": candidates.name, "columns": tuple(table)}},
     }
     if candidates.step:
         options["metadata"][KEY]["method"] = "grid"
-    return data, options | color_style(table, column), kind
-
-
-def color_style(table: pd.DataFrame, column: str) -> dict[str, Any]:
-    """Properties of a Points layer that colour it by a column of `results_table`."""
-    if table[column].dtype.kind == "f":
-        style = latent_style(table, column)
-        return style | {"face_colormap": UNSURE} if column == "predicted_sd" else style
-    names = [name for name in table[column].cat.categories if name != NO_CLASS]
-    colors = dict(zip(names, class_colors(len(names)), strict=True))
-    return {"face_color_cycle": {NO_CLASS: "transparent"} | colors, "face_color": column}
+    return colored((data, options, kind), column)
 
 
 def pictures(candidates: Candidates, table: pd.DataFrame) -> list[LayerData]:
@@ -183,12 +173,12 @@ def pictures(candidates: Candidates, table: pd.DataFrame) -> list[LayerData]:
     if not candidates.drawable:
         return made
     for kind in reversed(PICTURES):
-        column, colormap = PICTURES[kind]
-        values = picture_values(table, column)
+        values = picture_values(table, PICTURES[kind])
+        coloring = color_by(pd.Series(values, name=PICTURES[kind]))
         options = {
             "name": f"{kind} of {candidates.name}",
-            "colormap": colormap,
-            "contrast_limits": usual_limits(values),
+            "colormap": coloring.colormap,
+            "contrast_limits": coloring.limits,
             "opacity": 0.8,
             "visible": bool(candidates.step) and kind == "prediction",
             "interpolation2d": "nearest",

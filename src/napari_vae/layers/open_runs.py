@@ -80,7 +80,7 @@ def keep_run(viewer: Any, opened: OpenRun) -> str:
     """
     key = uuid4().hex
     used = {layer.metadata.get(KEY, {}).get("run") for layer in viewer.layers}
-    runs = _OPEN.setdefault(_unwrapped(viewer), {})
+    runs = _OPEN.setdefault(unwrapped(viewer), {})
     for old in [old for old in runs if old not in used]:
         del runs[old]
     runs[key] = opened
@@ -89,7 +89,7 @@ def keep_run(viewer: Any, opened: OpenRun) -> str:
 
 def run_of(viewer: Any, layer: Any) -> OpenRun | None:
     """The run that wrote the columns of a layer, if it is open in this viewer."""
-    return _OPEN.get(_unwrapped(viewer), {}).get(ours(layer).get("run", ""))
+    return _OPEN.get(unwrapped(viewer), {}).get(ours(layer).get("run", ""))
 
 
 def unread_folder(layer: Any) -> str:
@@ -102,6 +102,6 @@ def find_run(key: str) -> OpenRun | None:
     return next((runs[key] for runs in _OPEN.values() if key in runs), None)
 
 
-def _unwrapped(viewer: Any) -> Any:
-    """The viewer itself: each widget is given a proxy of its own."""
+def unwrapped(viewer: Any) -> Any:
+    """The viewer, or layer, itself: each widget is given a proxy of its own."""
     return getattr(viewer, "__wrapped__", viewer)

@@ -159,19 +159,6 @@ def add_latents(
     return pd.concat([result, pd.DataFrame(columns).rename(columns=written)], axis=1), written
 
 
-def latent_style(features: pd.DataFrame, column: str) -> dict[str, Any]:
-    """Properties of a Points layer that colour it by a latent; rare extremes do not wash out the rest."""
-    limits = usual_limits(features[column].to_numpy(float))
-    return {"face_color": column, "face_colormap": "viridis", "face_contrast_limits": limits}
-
-
-def usual_limits(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Limits of colours that leave out rare extremes; never empty."""
-    known = values[np.isfinite(values)]
-    low, high = (float(limit) for limit in np.percentile(known, [1, 99])) if len(known) else (0.0, 1.0)
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
-
-
 def latents_to_points(
     atoms: pd.DataFrame,
     latents: pd.DataFrame,
@@ -182,15 +169,12 @@ def latents_to_points(
     spacing: float | None = None,
     names: Sequence[str] = (),
 ) -> LayerData:
-    """Points layer data with the latents as features, coloured by the first one."""
+    """Points layer data with the latents as features, its ``columns``."""
     data, options, kind = atoms_to_points(atoms, placement, name=name, spacing=spacing)
     positions = latents.set_axis(atoms.index.get_indexer(latents.index), axis=0)
     labels = None if classes is None else classes.reindex(latents.index).set_axis(positions.index)
     features, written = add_latents(options["features"], positions, labels, names=names)
-    options |= {"features": features, "feature_defaults": blank_row(features), "border_width": 0.0}
-    options |= latent_style(features, written[str(latents.columns[0])])
-    if classes is not None:
-        options["face_color_cycle"] = class_cycle(int(classes.max()) + 1)
+    options |= {"features": features, "feature_defaults": blank_row(features)}
     options["metadata"][KEY]["columns"] = tuple(written.values())
     return data, options, kind
 

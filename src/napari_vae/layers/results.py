@@ -16,6 +16,7 @@ from ..core.placement import Placement
 from ..patches.patches import Patches, paste_patches, symbol_spacing
 from ..runs.decoding import class_manifolds, side_by_side
 from .points import KEY, LayerData, classes_to_labels, latents_to_points
+from .showing import colored
 
 if TYPE_CHECKING:
     from ..runs.run import Run
@@ -64,17 +65,16 @@ def result_layers(
         layers.append(
             classes_to_labels(patches.atoms, classes, shape, placement, radius=radius, name=name, names=names)
         )
-    layers.append(
-        latents_to_points(
-            patches.atoms,
-            latents,
-            placement,
-            classes,
-            name=points_name(patches),
-            spacing=symbol_spacing(patches),
-            names=names,
-        )
+    points = latents_to_points(
+        patches.atoms,
+        latents,
+        placement,
+        classes,
+        name=points_name(patches),
+        spacing=symbol_spacing(patches),
+        names=names,
     )
+    layers.append(colored(points, points[1]["metadata"][KEY]["columns"][0]))
     planes = class_manifolds(run)
     layers.append(manifold_layer(side_by_side(planes), placement, shape, name=patches.name))
     layers[-1][1]["metadata"][KEY]["classes"] = tuple(filter(None, planes))

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ..analysis.coloring import is_categorical
@@ -29,12 +30,16 @@ def table_of(layer: Any) -> pd.DataFrame:
     Positions are in pixels: ``y``, ``x``, of movies also ``frame``. Columns of the features that have such a name stay.
     """
     table = layer.features.reset_index(drop=True)
-    if layer.__class__.__name__ != "Points":
-        return table
-    points = np.asarray(layer.data, float)
-    positions = {name: points[:, -k] for k, name in ((3, "frame"), (2, "y"), (1, "x")) if points.shape[1] >= k}
-    missing = {name: values for name, values in positions.items() if name not in table}
+    missing = {name: values for name, values in positions_of(layer).items() if name not in table}
     return pd.concat([table, pd.DataFrame(missing, index=table.index)], axis=1)
+
+
+def positions_of(layer: Any) -> dict[str, npt.NDArray[np.float64]]:
+    """Positions of points by the names of their axes; of labels none."""
+    if layer.__class__.__name__ != "Points":
+        return {}
+    points = np.asarray(layer.data, float)
+    return {name: points[:, -k] for k, name in ((3, "frame"), (2, "y"), (1, "x")) if points.shape[1] >= k}
 
 
 def numeric_columns(table: pd.DataFrame) -> list[str]:
@@ -46,6 +51,12 @@ def color_columns(table: pd.DataFrame) -> list[str]:
     """Columns that can be shown as colours: classes first, then numbers as `numeric_columns` has them."""
     words = [str(name) for name in table if is_categorical(table[name])]
     return [*sorted(words, key=lambda name: not name.startswith("class")), *numeric_columns(table)]
+
+
+def color_to_begin_with(table: pd.DataFrame) -> str:
+    """The classes where there are any, else the first latent."""
+    names = color_columns(table)
+    return next((name for name in ("class_name", "class", *numeric_columns(table)) if name in names), names[0])
 
 
 def check_plottable(table: pd.DataFrame) -> None:

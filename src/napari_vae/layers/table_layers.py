@@ -21,7 +21,8 @@ from ..io.json_files import read_json
 from ..io.writing import read_table
 from ..workflow.analysis_record import RECORD, TABLES, AnalysisFile
 from ..workflow.records import PIXEL, UNIT, read_record
-from .points import KEY, LayerData, atoms_to_points, latent_style, placement_of
+from .points import KEY, LayerData, atoms_to_points, placement_of
+from .showing import colored
 
 UNKNOWN = (
     "{name} does not say which image its atoms lie on, so they are placed in pixels, which is not how the images are "
@@ -50,11 +51,9 @@ def table_layers(path: Path) -> list[LayerData]:
         raise ReadError(f"{path.name} cannot be shown. {error}") from error
     if "class" in table:
         table["class"] = _as_classes(table["class"])
-    data, options, kind = atoms_to_points(table, place_table(table, path), name=path.stem)
-    options["metadata"][KEY] |= {"path": str(path.resolve()), "origin": table.attrs.get("origin", {})}
-    if "z1" in table.select_dtypes("number") and len(table):
-        options |= latent_style(options["features"], "z1") | {"border_width": 0.0}
-    return [(data, options, kind)]
+    made = atoms_to_points(table, place_table(table, path), name=path.stem)
+    made[1]["metadata"][KEY] |= {"path": str(path.resolve()), "origin": table.attrs.get("origin", {})}
+    return [colored(made, "z1") if "z1" in table.select_dtypes("number") else made]
 
 
 def _as_classes(column: pd.Series) -> pd.Series:

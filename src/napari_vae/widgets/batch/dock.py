@@ -19,6 +19,7 @@ from ..common.guide import Dock
 from ..common.jobs import Job
 from ..common.panel import button_of, row_of, sentence, side_by_side
 from ..common.progress_box import ProgressBox, refusing
+from ..common.show_bar import ShowBar
 from .form import BatchForm
 from .steps import Finished, Listed, Opened, Work, batch_steps, list_steps, open_steps
 from .table import BatchTable
@@ -45,6 +46,7 @@ class BatchWidget(Dock):
         self.open_button = button_of(
             "Open", "Show the image of the selected row, and what was found in it, in the viewer"
         )
+        self.show_bar = ShowBar(napari_viewer)
         self.report_button = button_of("Report", "Show the page with all files, report.html, in the browser")
         self._task: Task | None = None
         self._left: Work | None = None
@@ -76,7 +78,7 @@ class BatchWidget(Dock):
 
     def _lay_out(self) -> None:
         buttons = side_by_side(row_of(self.open_button, self.report_button))
-        for widget in (self.form, self.progress, self.table, self.remark, buttons):
+        for widget in (self.form, self.progress, self.table, self.remark, buttons, self.show_bar):
             self.column.addWidget(widget, int(widget is self.table))
 
     def _connect(self) -> None:
@@ -146,7 +148,9 @@ class BatchWidget(Dock):
         for data, options, kind in opened.layers:
             if kind == "points" and opened.run is not None:
                 options["metadata"][KEY]["run"] = keep_run(self._viewer, opened.run)
-            getattr(self._viewer, f"add_{kind}")(data, **options)
+            layer = getattr(self._viewer, f"add_{kind}")(data, **options)
+            if kind == "points":
+                self.show_bar.follow(layer)
         self._viewer.reset_view()
         if not self.job.running:
             self.progress.say("It is open in the viewer.")

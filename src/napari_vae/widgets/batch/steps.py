@@ -27,7 +27,8 @@ from ...io.writing import read_table
 from ...layers.identity import linked
 from ...layers.images import image_layer
 from ...layers.open_runs import OpenRun
-from ...layers.points import LayerData, atoms_to_points, latent_style
+from ...layers.points import LayerData, atoms_to_points
+from ...layers.showing import colored
 from ...patches.patches import extract_patches
 from ...workflow.records import BEGUN, read_record
 from ..common.jobs import Step, spare_core
@@ -168,9 +169,8 @@ def _opened_windows(outcome: Outcome) -> Opened:
 
 
 def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model: Run) -> Opened:
-    layers = _layers(outcome, image, atoms)
-    _, options, _ = layers[1]
-    options.update(latent_style(options["features"], "z1"), border_width=0.0)
+    on, points = _layers(outcome, image, atoms)
+    layers = [on, colored(points, "z1")]
     patches = extract_patches(image, atoms, levels=model.levels, **model.cutting)
     return Opened(layers, OpenRun(model, patches, Placement.of_micrograph(image)))
 

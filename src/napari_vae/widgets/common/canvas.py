@@ -1,4 +1,4 @@
-"""What the canvas shows: a place in its middle, points in the colours of their classes, the square of a window."""
+"""What the canvas shows: a place in its middle, the square of a window."""
 
 from __future__ import annotations
 
@@ -7,31 +7,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
-from ...analysis.labelling import BLANK
 from ...core.placement import Placement
 from ...layers.identity import made_of
-from ...layers.points import KEY, blank_row, placement_of
+from ...layers.points import KEY, placement_of
 from .data_form import DataForm
 
-UNLABELLED = "#ffffff60"  # colour of points of no class
 NAME = "window size"
 COLOR = "#ffd400"
-
-
-def show_classes(points: Any, features: pd.DataFrame, column: str, palette: dict[str, str]) -> None:
-    """Set the features of a Points layer and colour it by a column of words, each in its colour."""
-    others = "transparent" if np.any(points.border_width) else UNLABELLED  # without a border they would be lost
-    with points.events.face_color.blocker():  # not to be drawn once more in between
-        points.face_color = "white"  # napari maps a colour column that changes its type under its old rule, and fails
-    points.features = features
-    points.feature_defaults = blank_row(features)
-    points.face_color_cycle = {BLANK: others} | palette
-    points.face_color = column
-    points.face_colorbar.visible = False
 
 
 def go_to(viewer: Any, placement: Placement, pixel: Any) -> None:

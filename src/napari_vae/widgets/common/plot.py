@@ -77,7 +77,7 @@ class ColorKey(QWidget):
         if coloring.limits is not None:
             low, high = coloring.limits
             self.low.setText(f"{low:.3g}")
-            self.name.setText(coloring.name)
+            self.name.setText(coloring.title)
             self.high.setText(f"{high:.3g}")
             self.bar.show_colormap(coloring.colormap)
             return

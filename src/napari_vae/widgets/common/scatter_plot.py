@@ -99,7 +99,7 @@ class ScatterPlot(QWidget):
         keep_view = keep_view and len(self._x) == len(np.asarray(x))
         self.names = names
         self._x, self._y = (np.asarray(values, dtype=np.float32) for values in (x, y))
-        self._rgba = np.full((len(self._x), 4), (160, 160, 160, 255), dtype=np.uint8)
+        self._rgba = self._grey()
         self._shown, self._selected = None, np.zeros(0, dtype=np.int64)
         self.plot.setLabel("bottom", names[0])
         self.plot.setLabel("left", names[1])
@@ -107,10 +107,14 @@ class ScatterPlot(QWidget):
             self.reset_view()
         self._draw()
 
-    def set_colors(self, rgba: npt.NDArray[np.uint8]) -> None:
-        """Colours (N, 4) of the points."""
-        self._rgba = np.ascontiguousarray(rgba, dtype=np.uint8)
-        self._draw()
+    def set_colors(self, rgba: npt.NDArray[np.uint8] | None) -> None:
+        """Colours (N, 4) of the points, or grey for all; those of other points, which are still to come, are left."""
+        if rgba is None or len(rgba) == len(self._x):
+            self._rgba = self._grey() if rgba is None else np.ascontiguousarray(rgba, dtype=np.uint8)
+            self._draw()
+
+    def _grey(self) -> npt.NDArray[np.uint8]:
+        return np.full((len(self._x), 4), (160, 160, 160, 255), dtype=np.uint8)
 
     def set_shown(self, shown: npt.NDArray[np.bool_] | None) -> None:
         """Draw only some of the points (N,), or all."""

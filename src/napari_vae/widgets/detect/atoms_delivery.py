@@ -15,6 +15,7 @@ from ...core.placement import Placement
 from ...layers.edits import Earlier, Merged, Scope, edits_of, merge, places_of
 from ...layers.identity import LAYER, add_made, id_of, image_with, made_of, note, ours
 from ...layers.points import KEY, LayerData, atoms_from_points, atoms_to_points
+from ...layers.showing import SHOWN, show, shown_column
 from ...layers.tracks import tracks_to_layer
 from .points_state import PointsState, contents, set_aside
 from .steps import DetectionRequest
@@ -124,7 +125,7 @@ def _add(viewer: Any, layer_data: LayerData) -> Points:
 
 def _update(layer: Points, before: PointsState, merged: Merged, layer_data: LayerData) -> None:
     """Make the layer what was merged, in the looks that its atoms had; sublattices keep their colours."""
-    fresh = PointsState.made(layer_data)
+    fresh, shown = PointsState.made(layer_data), shown_column(layer)
     state = fresh.looking_like(before, merged.source)
     state.metadata = layer.metadata | fresh.metadata
     sorted_out, mapped = "sublattice" in state.features, str(layer.border_color_mode) != "direct"
@@ -135,6 +136,9 @@ def _update(layer: Points, before: PointsState, merged: Merged, layer_data: Laye
     if sorted_out and (mapped or "sublattice" not in before.features):
         layer.border_color_cycle = layer_data[1]["border_color_cycle"]
         layer.border_color = "sublattice"
+    if shown in state.features:
+        note(layer, **{SHOWN: shown})
+        show(layer, shown)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QWidget
 
 from ...core.errors import InputError
 from ...core.micrograph import first_channel
@@ -16,12 +15,14 @@ from ...layers.active import active_of, is_atoms
 from ...layers.crystal import ARROWS, add_columns, crystal_layers, is_untouched, measured_kinds
 from ...layers.identity import CHOSEN, IMAGE, POINTS, add_made, claim, id_of, made_of, note, ours, token_of
 from ...layers.images import micrograph_from_layer
-from ...layers.points import BORDER, KEY, atoms_from_points, blank_row, latent_style, placement_now, placement_of
+from ...layers.points import KEY, atoms_from_points, placement_now, placement_of
+from ...layers.showing import write_features
 from ..common.jobs import Job
 from ..common.layer_box import AtomsBox, LayerBox
 from ..common.panel import Form, choice_of, sentence, side_by_side, stacked
 from ..common.progress_box import ProgressBox, refusing
 from ..common.setting_controls import remember
+from ..common.show_bar import ShowBar
 from ..common.sources import say_frame, source_image
 from .steps import CrystalRequest, crystal_steps
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 MEASURE = "Write columns into the points and add layers of arrows and vacancies"
 CHANGED = "The points were changed or deleted meanwhile; measure again."
 REFERENCES = {"mean": "mean of the image", "selected": "the selected points"}
-NOTHING = "nothing"
 
 
 class CrystalBox(QWidget):
@@ -62,7 +62,7 @@ class CrystalBox(QWidget):
         self.factor.setRange(0, 10_000)
         self.factor.setPrefix("× ")
         self.factor.setSpecialValueText("automatic")
-        self.color = QComboBox()
+        self.show_bar = ShowBar(viewer)
         self.job = Job(self)
         self.progress = ProgressBox("Measure", MEASURE, page="crystal", job=self.job)
         self.words = sentence()
@@ -72,7 +72,7 @@ class CrystalBox(QWidget):
         for check in self.quantities.values():
             check.setChecked(True)
         remember("crystal", self.quantities)
-        self._offer_colors()
+        self._follow()
 
     @refusing
     def measure(self) -> None:
@@ -134,18 +134,12 @@ class CrystalBox(QWidget):
             "How many times as long as they are the displacements are drawn: a number. Raise it when the arrows "
             "are too short to be seen.",
         )
-        form.add(
-            "Colour by",
-            self.color,
-            "Column that colours the points, once something is measured; choose nothing to take the colours away.",
-        )
-        stacked(self, form, self.progress, self.words)
+        stacked(self, form, self.progress, self.show_bar, self.words)
         self.words.hide()
 
     def _connect(self) -> None:
-        self.atoms.layer_changed.connect(self._offer_colors)
+        self.atoms.layer_changed.connect(self._follow)
         self.factor.valueChanged.connect(self._on_factor_changed)
-        self.color.currentIndexChanged.connect(self._on_color_chosen)
         self.progress.start_clicked.connect(self.measure)
         self.job.succeeded.connect(self._on_crystal)
 
@@ -159,7 +153,7 @@ class CrystalBox(QWidget):
         write_columns(points, crystal)
         layers = crystal_layers(crystal, request.placement, source=points.name, factor=self.factor.value() or None)
         add_around(self._viewer, points, layers, measured_kinds(crystal), None if on == points else on)
-        self._offer_colors()
+        self.show_bar.refresh()
         self.words.setText(in_words(crystal, request.placement, layers))
         self.words.show()
         self.progress.say(
@@ -175,26 +169,8 @@ class CrystalBox(QWidget):
             layer.length = factor
             note(layer, factor=factor)
 
-    def _offer_colors(self) -> None:
-        points = self.atoms.layer()
-        columns = () if points is None else points.metadata.get(KEY, {}).get("crystal_columns", ())
-        with QSignalBlocker(self.color):
-            before = self.color.currentText()
-            self.color.clear()
-            self.color.addItems([NOTHING, *(name for name in columns if name in points.features)])
-            self.color.setCurrentIndex(max(0, self.color.findText(before)))
-        self.color.setEnabled(self.color.count() > 1)
-
-    def _on_color_chosen(self, index: int) -> None:
-        points, column = self.atoms.layer(), self.color.currentText()
-        if points is None:
-            return
-        points.face_color = "transparent"
-        points.border_width = BORDER if column == NOTHING else 0.0
-        if column != NOTHING:
-            for name, value in latent_style(points.features, column).items():
-                setattr(points, name, value)
-        points.face_colorbar.visible = column != NOTHING
+    def _follow(self) -> None:
+        self.show_bar.follow(self.atoms.layer())
 
 
 TOOLTIPS = {
@@ -214,9 +190,8 @@ def write_columns(points: Any, crystal: Crystal) -> None:
     """Columns that were measured before are replaced, those of the user kept."""
     claim(points)
     features, written = add_columns(points.features, crystal, tuple(ours(points).get("crystal_columns", ())))
-    points.features = features
-    points.feature_defaults = blank_row(features)
     note(points, crystal_columns=written)
+    write_features(points, features)
 
 
 def add_around(viewer: Any, points: Any, layers: list[Any], replaced: set[str], image: Any = None) -> None:

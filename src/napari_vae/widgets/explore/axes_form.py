@@ -1,4 +1,4 @@
-"""What is plotted: the explored layer, its image, its columns as axes and colour, and what a drag does there."""
+"""What is plotted: the explored layer, its image, its columns as axes, and what a drag does there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QPushButton, QWidget
 
 from ...layers.identity import CHOSEN, note, token_of
-from ...layers.table import color_columns, has_table, numeric_columns
+from ...layers.table import has_table, numeric_columns
 from ..common.layer_box import ImageBox, LayerBox
 from ..common.panel import Form, button_of, make_narrow, offer, row_of
 
@@ -47,12 +47,12 @@ class PointsImageBox(ImageBox):
 
 
 class AxesForm(Form):
-    """A box for the layer, one for its image, and three for columns."""
+    """A box for the layer, one for its image, and two for columns."""
 
     def __init__(self, viewer: Any, image: PointsImageBox, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.layer, self.image = LayerBox(viewer, has_table), image
-        self.x, self.y, self.color = _column_box(), _column_box(), _column_box()
+        self.x, self.y = _column_box(), _column_box()
         self.add(
             "Layer",
             self.layer,
@@ -65,12 +65,6 @@ class AxesForm(Form):
             "Columns along the horizontal and the vertical axis, in their own units. z1 and z2 are a good start; "
             "choose any two of numbers.",
         )
-        self.add(
-            "Colour",
-            self.color,
-            "Column that colours the points of the plot: choose one of numbers for a colour bar, or of classes for a "
-            "colour each. On the canvas they keep their colours; Quality makes a map of a column of numbers there.",
-        )
         self.x.setToolTip("Column of numbers along the horizontal axis, in its own unit; z1 is a good start")
         self.y.setToolTip("Column of numbers along the vertical axis, in its own unit; z2 is a good start")
 
@@ -80,7 +74,7 @@ class AxesForm(Form):
 
     def clear(self) -> None:
         """Choose no columns."""
-        for box in (self.x, self.y, self.color):
+        for box in (self.x, self.y):
             with QSignalBlocker(box):
                 box.clear()
 
@@ -89,7 +83,6 @@ class AxesForm(Form):
         numbers = numeric_columns(table)
         _offer(self.x, numbers, numbers[0])
         _offer(self.y, numbers, numbers[1])
-        _offer(self.color, color_columns(table), _color_to_begin_with(table))
 
 
 def _column_box() -> QComboBox:
@@ -102,12 +95,6 @@ def _offer(box: QComboBox, names: list[str], first: str) -> None:
     """Offer columns; what is chosen stays so, and where that is not there, `first` is chosen."""
     before = box.currentText()
     offer(box, dict(zip(names, names, strict=True)), before if before in names else first)
-
-
-def _color_to_begin_with(table: pd.DataFrame) -> str:
-    """The classes where there are any, else the first latent."""
-    names = color_columns(table)
-    return next((name for name in ("class_name", "class", *numeric_columns(table)) if name in names), names[0])
 
 
 class PlotTools(QWidget):

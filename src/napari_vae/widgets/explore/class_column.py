@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ...analysis.classes import Classes
 from ...analysis.coloring import is_categorical
 from ...core.class_colors import MOST_LABELS
 from ...core.errors import InputError
-from ...layers.points import KEY, blank_row, latent_style
-from ...layers.table import AXES, numeric_columns
-from ..common.canvas import show_classes
+from ...layers.points import KEY
+from ...layers.showing import PALETTES, Look, show, write_features
+from ...layers.table import AXES
 
 BEST = ("classes", "class_name", "class")  # names by which a column of classes is known
 FREE = ("class_name", "classes")  # for classes that were a run's until the user changed them
@@ -29,8 +26,7 @@ class ColumnState:
     name: str
     values: pd.Series | None  # None where there was no such column
     palettes: dict[str, dict[str, str]]
-    face: npt.NDArray[Any]  # colours of the points (N, 4)
-    colorbar: bool
+    look: Look | None  # of points
 
 
 class ClassColumn:
@@ -86,9 +82,8 @@ class ClassColumn:
 
     def state(self) -> ColumnState:
         """How it is now."""
-        face = np.array(self.layer.face_color) if self._is_points else np.zeros((0, 4))
-        shows_bar = self._is_points and self.layer.face_colorbar.visible
-        return ColumnState(self.name, self.layer.features.get(self.name), self._palettes(), face, shows_bar)
+        look = Look.of(self.layer) if self._is_points else None
+        return ColumnState(self.name, self.layer.features.get(self.name), self._palettes(), look)
 
     def write(self, classes: Classes) -> None:
         """Put classes into the column."""
@@ -96,9 +91,10 @@ class ClassColumn:
         features[self.name] = classes.column(self.name).array
         self._set_palettes(self._palettes() | {self.name: classes.palette})
         if self._is_points:
-            show_classes(self.layer, features, self.name, classes.palette)
+            write_features(self.layer, features, self.name)
         else:
             self.layer.features = features
+            show(self.layer, self.name)
 
     def restore(self, state: ColumnState) -> None:
         """Put the column back as it was, or take it away, and the colours of the points."""
@@ -108,33 +104,17 @@ class ClassColumn:
             features = features.drop(columns=self.name, errors="ignore")
         else:
             features[self.name] = state.values.array
-        if not self._is_points:
+        if state.look is None:
             layer.features = features
-            return
-        if state.values is not None and is_categorical(state.values) and not state.values.isna().any():
-            show_classes(layer, features, self.name, Classes.of(state.values, self.palette()).palette)
         else:
-            self._color_by_numbers(features)
-        if not np.array_equal(layer.face_color, state.face):
-            layer.face_color = state.face
-        layer.face_colorbar.visible = state.colorbar
-
-    def _color_by_numbers(self, features: pd.DataFrame) -> None:
-        """Set features, and the colours of the first numbers, which most points have."""
-        layer = self.layer
-        with warnings.catch_warnings():  # of the column that napari coloured by
-            warnings.filterwarnings("ignore", "property used for", RuntimeWarning)
-            layer.features = features
-        layer.feature_defaults = blank_row(features)
-        if numbers := numeric_columns(features):
-            for key, value in reversed(latent_style(features, numbers[0]).items()):  # the column last: drawn once
-                setattr(layer, key, value)
+            write_features(layer, features, "")
+            state.look.restore(layer)
 
     def _palettes(self) -> dict[str, dict[str, str]]:
-        return dict(self.layer.metadata.get(KEY, {}).get("palette", {}))
+        return dict(self.layer.metadata.get(KEY, {}).get(PALETTES, {}))
 
     def _set_palettes(self, palettes: dict[str, dict[str, str]]) -> None:
-        ours = self.layer.metadata.get(KEY, {}) | {"palette": palettes}
+        ours = self.layer.metadata.get(KEY, {}) | {PALETTES: palettes}
         self.layer.metadata = {**self.layer.metadata, KEY: ours}
 
 

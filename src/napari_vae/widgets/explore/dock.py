@@ -12,21 +12,20 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import QWidget
 
-from ...analysis.coloring import color_by
-from ...analysis.quality import certainty_of
 from ...core.errors import InputError
 from ...core.placement import Placement
+from ...layers.identity import ours
 from ...layers.open_runs import OpenRun, run_of
 from ...layers.points import LayerData, carried
-from ...layers.table import check_plottable, table_of
+from ...layers.showing import SHOWN
+from ...layers.table import check_plottable, color_to_begin_with, table_of
 from ..common.guide import Dock, MorePages
 from ..common.panel import folded, sentence
-from ..common.plot import ColorKey
 from ..common.run_loading import RunLoader
 from ..common.scatter_plot import ScatterPlot
+from ..common.show_bar import ShowBar
 from .atom_strip import AtomStrip
 from .axes_form import AxesForm, PlotTools, PointsImageBox
-from .class_column import ClassColumn
 from .class_section import ClassSection
 from .figure_section import FigureSection, figure_data
 from .linking import LayerLink
@@ -61,10 +60,11 @@ class ExploreWidget(Dock):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
         self.axes, self.tools = AxesForm(napari_viewer, self.image), PlotTools()
-        self.layer_box, self.x, self.y, self.color = self.axes.layer, self.axes.x, self.axes.y, self.axes.color
+        self.layer_box, self.x, self.y = self.axes.layer, self.axes.x, self.axes.y
+        self.show_bar = ShowBar(napari_viewer)
+        self.color, self.key = self.show_bar.column, self.show_bar.key
         self.plot = ScatterPlot()
         self.plot.setToolTip(PLOT)
-        self.key = ColorKey()
         self.words = sentence()
         self.more = MorePages(self.PAGE)
         self.strip = AtomStrip(self)
@@ -86,7 +86,7 @@ class ExploreWidget(Dock):
         return self._table
 
     def _lay_out(self) -> None:
-        for widget in (self.axes, self.tools, self.plot, self.key, self.words, self.more):
+        for widget in (self.axes, self.show_bar, self.tools, self.plot, self.words, self.more):
             self.column.addWidget(widget, int(widget is self.plot))
         parts = (self.manifold, self.classes, self.quality, self.figures)
         named = zip(SECTIONS.items(), parts, strict=True)
@@ -100,7 +100,9 @@ class ExploreWidget(Dock):
         self.axes.image.layer_changed.connect(self.figures.refresh)
         self.x.currentIndexChanged.connect(self._show_points)
         self.y.currentIndexChanged.connect(self._show_points)
-        self.color.currentIndexChanged.connect(self._show_colors)
+        self.show_bar.choosing.connect(self.link.dimming.end)
+        self.show_bar.changed.connect(self._show_colors)
+        self.show_bar.refused.connect(self._on_failed)
         self.tools.mode_changed.connect(self.plot.set_mode)
         self.tools.fit.clicked.connect(self.plot.reset_view)
         self.tools.clear.clicked.connect(self._on_clear)
@@ -117,7 +119,7 @@ class ExploreWidget(Dock):
         self.manifold.load_asked.connect(self._on_load_asked)
         self.quality.row_chosen.connect(self._on_row_chosen)
         self.classes.rows_asked.connect(self._select)
-        self.quality.certainty_toggled.connect(self._show_colors)
+        self.quality.certainty_toggled.connect(self._on_faded)
         self.quality.map_asked.connect(self._on_map_asked)
         self.classes.changing.connect(self.link.dimming.end)
         self.classes.changed.connect(self._on_classes_changed)
@@ -159,6 +161,9 @@ class ExploreWidget(Dock):
             self._show_nothing(str(error))
             return
         self.axes.offer(self._table)
+        self.show_bar.follow(layer)
+        if SHOWN not in ours(layer):
+            self.show_bar.choose(color_to_begin_with(self._table))
         self._show_points()
 
     def _read_folder(self) -> None:
@@ -168,7 +173,7 @@ class ExploreWidget(Dock):
     def _show_nothing(self, words: str) -> None:
         self.plot.set_points([], [])
         self.figures.refresh()
-        self.key.show_coloring(None)
+        self.show_bar.follow(None)
         self.words.setText(words)
 
     def _show_points(self, index: int = 0) -> None:
@@ -185,20 +190,14 @@ class ExploreWidget(Dock):
         self.figures.refresh()
         self._on_selected()
 
-    def _show_colors(self, _: Any = None) -> None:
-        name = self.color.currentText()
-        if name not in self._table:
-            return
-        try:
-            sure = certainty_of(self._table, name) if self.quality.certainty.isChecked() else None
-            palette = {} if self.link.layer is None else ClassColumn(self.link.layer, name).palette()
-            period = None if self.opened is None else 360 / self.opened.run.symmetry  # after which angles are the same
-            coloring = color_by(self._table[name], certainty=sure, period=period, palette=palette)
-        except InputError as error:
-            self._refuse(error)
-            return
-        self.plot.set_colors(coloring.rgba)
-        self.key.show_coloring(coloring)
+    def _show_colors(self) -> None:
+        """Colour the plot as the canvas is; in grey where that shows the plain image."""
+        coloring = self.show_bar.coloring
+        self.plot.set_colors(None if coloring is None else coloring.rgba)
+        self.link.dim()
+
+    def _on_faded(self, faded: bool) -> None:
+        self.show_bar.choose(self.color.currentText(), faded)
 
     def _show_frame(self) -> None:
         self.plot.set_shown(self.link.in_frame())
@@ -224,9 +223,6 @@ class ExploreWidget(Dock):
     def _on_classes_changed(self, column: str) -> None:
         """Colour the points by the classes that were written."""
         self._on_table_changed()
-        if column in self._table:
-            self.color.setCurrentText(column)
-        self._show_colors()
 
     def _on_labels_asked(self, column: str) -> None:
         self.maker.make(class_layer, self.link.layer, column)

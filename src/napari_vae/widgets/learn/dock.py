@@ -42,7 +42,7 @@ class LearnWidget(Dock):
         self.progress = ProgressBox(*RUN, page=self.PAGE, job=self.job)
         self.step_button, self.undo_button = button_of("Step", STEP), button_of("Undo", UNDO)
         self.instrument = InstrumentBox()
-        self.live = LiveView()
+        self.live = LiveView(napari_viewer)
         self.records = RecordBox(self.form.data.image.layer)
         self.layers = LearnedLayers(napari_viewer)
         self.session: Session | None = None
@@ -131,7 +131,6 @@ class LearnWidget(Dock):
         self.instrument.measured.connect(self.tell)
         self.instrument.failed.connect(self.fail)
         self.instrument.shown.connect(self.layers.go_to_next)
-        self.live.embedding.color_changed.connect(self._on_color_changed)
         self.live.embedding.row_chosen.connect(self.layers.go_to_candidate)
         self.records.over_clicked.connect(self.start_over)
         self.records.open_asked.connect(self.open_record)
@@ -191,7 +190,8 @@ class LearnWidget(Dock):
             self.session = snapshot.session
             self.setup.collapse(animate=False)
         self._shown = snapshot
-        self.layers.show(snapshot, self.live.embedding.column, passing=passing)
+        self.layers.show(snapshot, passing=passing)
+        self.live.embedding.show_bar.follow(self.layers.points)
         self.live.show_snapshot(snapshot)
         self.updateGeometry()
 
@@ -222,10 +222,6 @@ class LearnWidget(Dock):
             self.layers.go_to_next()
             place = session.candidates.describe_place(row)
             self.instrument.ask(row, f"Measure the place in the middle of the canvas: {place}.{others}")
-
-    def _on_color_changed(self, column: str) -> None:
-        if self._shown is not None:
-            self.layers.color_by(self._shown, column)
 
     def _on_target_changed(self) -> None:
         if self.session is not None:

@@ -8,8 +8,9 @@ from typing import Any
 
 from ...core.placement import Placement
 from ...layers.identity import add_made, made_of, note, token_of
-from ...layers.learning import Candidates, color_style, learned_points, next_features, next_points, pictures
+from ...layers.learning import Candidates, learned_points, next_features, next_points, pictures
 from ...layers.points import KEY, LayerData, placement_now
+from ...layers.showing import write_features
 from ..common.canvas import go_to
 from .session import Snapshot
 
@@ -39,12 +40,15 @@ class LearnedLayers:
         self._image = image
         for layer in made_of(self._viewer.layers, KINDS):
             layer.visible = False
-            if layer in self._layers.values() and hasattr(layer, "face_colorbar"):
-                layer.face_colorbar.visible = False
         self._layers, self._candidates = {}, None
 
-    def show(self, snapshot: Snapshot, column: str, *, passing: bool = False) -> None:
-        """Bring the layers up to date, coloured by a column; in `passing`, only if there is time for it."""
+    @property
+    def points(self) -> Any | None:
+        """The layer of all places, if it is there."""
+        return self._there("learned")
+
+    def show(self, snapshot: Snapshot, *, passing: bool = False) -> None:
+        """Bring the layers up to date; in `passing`, only if there is time for it."""
         began = time.monotonic()
         if passing and began < self._shown_until:
             return
@@ -55,17 +59,11 @@ class LearnedLayers:
         self._candidates = session.candidates
         selected = list(self._viewer.layers.selection)
         self._show_pictures(snapshot)
-        self._show_points(snapshot, column)
+        self._show_points(snapshot)
         self._show_next(snapshot)
         self._viewer.layers.selection = [layer for layer in selected if layer in self._viewer.layers]
         now = time.monotonic()
         self._shown_until = now + REST * (now - began)
-
-    def color_by(self, snapshot: Snapshot, column: str) -> None:
-        """Colour the points by another column."""
-        layer = self._there("learned")
-        if layer is not None:
-            _color(layer, snapshot, column)
 
     def go_to_next(self) -> None:
         """Select the next place, and put it into the middle of the canvas."""
@@ -94,18 +92,15 @@ class LearnedLayers:
                 layer.data = data
                 layer.contrast_limits = options["contrast_limits"]
 
-    def _show_points(self, snapshot: Snapshot, column: str) -> None:
+    def _show_points(self, snapshot: Snapshot) -> None:
         if not len(snapshot.measured):
             return
         layer = self._there("learned")
         if layer is None or len(layer.data) != len(snapshot.table):  # deleted, or some of its points were
-            layer = self._add("learned", learned_points(snapshot.session.candidates, snapshot.table, column))
+            layer = self._add("learned", learned_points(snapshot.session.candidates, snapshot.table))
             return
-        with layer.events.face_color.blocker():
-            layer.face_color = "white"  # else napari maps the old column once more
-        layer.features = snapshot.table
         note(layer, columns=tuple(snapshot.table))
-        _color(layer, snapshot, column)
+        write_features(layer, snapshot.table)
 
     def _show_next(self, snapshot: Snapshot) -> None:
         made = next_points(snapshot.session.candidates, snapshot.upcoming, snapshot.score)
@@ -132,9 +127,3 @@ class LearnedLayers:
         layer = add_made(self._viewer, made, self._image, image=token_of(self._viewer.layers, self._image))
         self._layers[name] = layer
         return layer
-
-
-def _color(layer: Any, snapshot: Snapshot, column: str) -> None:
-    for name, value in color_style(snapshot.table, column).items():
-        setattr(layer, name, value)
-    layer.face_colorbar.visible = layer.visible and snapshot.table[column].dtype.kind == "f"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -9,11 +11,11 @@ import pyqtgraph as pg
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from ...analysis.coloring import COLORMAP, color_by
-from ...layers.learning import NEXT_COLOR, UNSURE
-from ..common.panel import choice_of, row_of, stacked
-from ..common.plot import BLUE, GREEN, ORANGE, ColorKey, StillPlot, swatch
+from ...layers.learning import NEXT_COLOR
+from ..common.panel import stacked
+from ..common.plot import BLUE, GREEN, ORANGE, StillPlot, swatch
 from ..common.scatter_plot import ScatterPlot
+from ..common.show_bar import ShowBar
 from .session import Snapshot
 from .target_form import CLASS, EVERYWHERE, NEAR
 
@@ -25,7 +27,6 @@ CURVE = (
     "values are known, else its mean uncertainty. Stop when it no longer improves."
 )
 Floats = npt.NDArray[np.float64]
-COLOURED = {"predicted": "prediction", "predicted_sd": "uncertainty", "measured": "measured", "order": "order"}
 EMBEDDING = (
     "The embedding: every place where the model puts it, on axes without a unit. Like values of the target lie "
     "together once it has learned. Rings: measured. Crosses: next. Drag moves, Ctrl and wheel zoom; a double "
@@ -75,30 +76,21 @@ class CurvePlot(QWidget):
 class EmbeddingPlot(QWidget):
     """A scatter with marks on some of its points, and the choice of its colours."""
 
-    color_changed = Signal(str)
     row_chosen = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.scatter = ScatterPlot()
         self.scatter.setToolTip(EMBEDDING)
-        self.color = choice_of(COLOURED)
-        self.color.setToolTip(
-            "What colours the places, here and on the canvas: what is predicted, its standard deviation "
-            "(uncertainty), what was measured, or in which order. Choose uncertainty to see where the model "
-            "knows little"
-        )
-        self.color.setAccessibleName("Colour by")
-        self.key = ColorKey()
+        self.show_bar = ShowBar(viewer)
         self._measured = pg.ScatterPlotItem(symbol="o", size=7, brush=None, pxMode=True)
         self._next = pg.ScatterPlotItem(symbol="x", size=10, brush=NEXT_COLOR, pen=None, pxMode=True)
         for item in (self._measured, self._next):
             item.setZValue(50)
             self.scatter.box.addItem(item, ignoreBounds=True)
         self._table: pd.DataFrame | None = None
-        row = row_of(self.color, self.key, wide=self.key)
-        stacked(self, self.scatter, row, wide=self.scatter).setSpacing(2)
-        self.color.currentIndexChanged.connect(self._on_color)
+        stacked(self, self.show_bar, self.scatter, wide=self.scatter).setSpacing(2)
+        self.show_bar.changed.connect(self._show_colors)
         self.scatter.double_clicked.connect(self.row_chosen)
 
     def show_table(self, table: pd.DataFrame, measured: npt.NDArray[np.int64], upcoming: npt.NDArray[np.int64]) -> None:
@@ -118,31 +110,17 @@ class EmbeddingPlot(QWidget):
     def clear(self) -> None:
         """Show nothing."""
         self.scatter.set_points([], [])
-        self.key.show_coloring(None)
         for item in (self._measured, self._next):
             item.setData([], [])
-
-    @property
-    def column(self) -> str:
-        """What colours the places."""
-        return str(self.color.currentData())
 
     @property
     def marks(self) -> tuple[int, int]:
         """How many places are marked as measured, and as next."""
         return len(self._measured.data), len(self._next.data)
 
-    def _on_color(self, index: int) -> None:
-        if self._table is not None and "embedding_1" in self._table:
-            self._show_colors()
-        self.color_changed.emit(self.column)
-
     def _show_colors(self) -> None:
-        assert self._table is not None
-        column = self._table[self.column]
-        coloring = color_by(column, colormap=UNSURE if self.column == "predicted_sd" else COLORMAP)
-        self.scatter.set_colors(coloring.rgba)
-        self.key.show_coloring(coloring)
+        coloring = self.show_bar.coloring
+        self.scatter.set_colors(None if coloring is None else coloring.rgba)
 
 
 def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
@@ -153,9 +131,9 @@ def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
 class LiveView(QWidget):
     """Two plots; hidden until there is something to show."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.embedding, self.curve = EmbeddingPlot(), CurvePlot()
+        self.embedding, self.curve = EmbeddingPlot(viewer), CurvePlot()
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         for widget, height in zip((self.embedding, self.curve), HEIGHTS, strict=True):

@@ -9,7 +9,6 @@ import numpy as np
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from ...core.class_colors import class_cycle
 from ...core.placement import Placement
 from ...layers.identity import CHOSEN, add_made, claim, made_of, note, ours, token_of
 from ...layers.open_runs import OpenRun, keep_run
@@ -18,11 +17,10 @@ from ...layers.points import (
     LayerData,
     add_latents,
     atoms_from_points,
-    blank_row,
     carried,
-    latent_style,
     placement_now,
 )
+from ...layers.showing import write_features
 from .steps import Described
 
 OWN_LAYER = "The points were changed or deleted meanwhile, so the latents are in a layer of their own."
@@ -48,6 +46,7 @@ class Delivery(QObject):
         self._result: Described | None = None
         self._waiting: list[LayerData] = []
         self._points: Any | None = None
+        self.points: Any | None = None  # those of the last result
         self._remark = self._token = ""
         self._saw_all = False
         self._timer = QTimer(self, singleShot=True, interval=1)
@@ -84,6 +83,7 @@ class Delivery(QObject):
             self._timer.start()
             return
         result, points = self._result, self._points
+        self.points = points
         self._result = self._points = None
         self._timer.stop()
         if points in self._viewer.layers:
@@ -113,24 +113,15 @@ def write_latents(points: Any, result: Described, key: str, image: str) -> None:
     claim(points)
     owned = tuple(name for name in ours(points).get("columns", ()) if name != result.source.column)
     features, names = add_latents(points.features, result.latents, result.classes, owned, result.names)
-    note(points, run=key, **{CHOSEN: image})
-    points.face_color = "white"  # napari maps a colour column that changes its type under its old rule, and fails
-    points.features = features
-    points.feature_defaults = blank_row(features)
-    points.face_color_cycle = class_cycle(int(result.classes.max()) + 1)
-    for key, value in latent_style(features, names[str(result.latents.columns[0])]).items():
-        setattr(points, key, value)
-    points.border_width = 0
-    note(points, columns=tuple(names.values()))
+    note(points, run=key, columns=tuple(names.values()), **{CHOSEN: image})
+    write_features(points, features, names[str(result.latents.columns[0])])
 
 
 def put_in_front(viewer: Any, points: Any) -> None:
-    """Move the points with the latents to the top, select them, and show the range of their colours."""
+    """Move the points with the latents to the top, and select them."""
     layers = viewer.layers
     layers.move(layers.index(points), -1)
     layers.selection = [points]
-    points.face_colorbar.position = "bottom_right"  # below the manifold
-    points.face_colorbar.visible = True
 
 
 def sees_all(viewer: Any) -> bool:
@@ -146,10 +137,7 @@ def sees_all(viewer: Any) -> bool:
 
 
 def hide_earlier(viewer: Any, image: str) -> None:
-    """Hide, but keep, the pictures of earlier results of the same image, and the colour bars of any."""
-    for layer in viewer.layers:
-        if "columns" in ours(layer):
-            layer.face_colorbar.visible = False
+    """Hide, but keep, the pictures of earlier results of the same image."""
     for layer in made_of(viewer.layers, REPLACED, image=image):
         layer.visible = False
 

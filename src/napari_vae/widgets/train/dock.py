@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QWidget
 
+from ...layers.identity import ours
 from ...models.kinds import KINDS, Kind
 from ...workflow.advice import Advice
 from ..common.canvas import WindowSquare
@@ -15,11 +16,12 @@ from ..common.guide import Dock
 from ..common.jobs import Job, Steps
 from ..common.panel import column_of, folded, row_of, sentence, side_by_side
 from ..common.progress_box import ProgressBox, refusing
+from ..common.show_bar import ShowBar
 from .advice_box import AdviceBox, answer
 from .delivery import Delivery
 from .given_form import GivenForm
 from .label_box import LabelBox
-from .live_view import Legend, LossPlot, ManifoldView, held_by_latents
+from .live_view import LossPlot, ManifoldView, held_by_latents
 from .model_form import ModelForm
 from .run_box import RunBox
 from .steps import Described, Loaded, advise_steps, apply_steps, load_steps, train_steps
@@ -46,7 +48,7 @@ class TrainWidget(Dock):
         self.progress = ProgressBox("Train", TRAIN, page=self.PAGE, job=self.job)
         self.loss, self.held = LossPlot(), sentence()
         self.manifold = ManifoldView()
-        self.legend = Legend()
+        self.show_bar = ShowBar(napari_viewer)
         self.runs = RunBox(self.data.image.layer)
         self.delivery = Delivery(napari_viewer, self)
         self._square = WindowSquare(napari_viewer, self, self.data, lambda: not self.job.running)
@@ -97,7 +99,7 @@ class TrainWidget(Dock):
         self.live = side_by_side(row_of(self.loss, self.manifold, wide=self.loss))
         self.live.hide()
         parts = (self.data, self.model, self.advice, self.given, self.labels, self.advanced, self.progress)
-        for widget in (*parts, self.runs, self.legend, self.live):
+        for widget in (*parts, self.runs, self.show_bar, self.live):
             self.column.addWidget(widget)
         self.column.addStretch()
 
@@ -124,7 +126,6 @@ class TrainWidget(Dock):
 
     def _begin(self, words: str, steps: Steps, *arguments: Any) -> None:
         self._square.hide()
-        self.legend.hide()
         self._enable(False)
         self.progress.begin(words)
         self.job.start(steps, *arguments)
@@ -172,7 +173,7 @@ class TrainWidget(Dock):
 
     def _on_delivered(self, result: Described, words: str) -> None:
         self.progress.say(words)
-        self.legend.show_result(result)
+        self.show_bar.follow(self.delivery.points)
 
     def _on_end(self) -> None:
         self._enable(True)
@@ -183,7 +184,9 @@ class TrainWidget(Dock):
         self.advice.button.setEnabled(idle)
 
     def _on_atoms_changed(self) -> None:
-        self.given.follow(self.data.atoms.layer())
+        points = self.data.atoms.layer()
+        self.given.follow(points)
+        self.show_bar.follow(points if points is not None and ours(points).get("columns") else None)
 
     def _show_kinds(self, index: int = 0) -> None:
         """Show the rows that the chosen model needs, and those that Apply and Continue need for the run at hand."""

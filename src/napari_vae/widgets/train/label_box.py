@@ -10,10 +10,11 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLineEdit, QWidget
 
 from ...analysis.labelling import BLANK, is_text, label_next
-from ...core.class_colors import class_colors, class_name
+from ...core.class_colors import class_name
 from ...core.errors import InputError
 from ...core.placement import Placement
-from ..common.canvas import go_to, show_classes
+from ...layers.showing import write_features
+from ..common.canvas import go_to
 from ..common.layer_box import LABEL
 from ..common.panel import button_of, row_of, stacked
 from .given_form import GivenForm
@@ -65,7 +66,7 @@ class LabelBox(QWidget):
         words = words.astype(object).where(words.notna(), BLANK).to_numpy(dtype=object, copy=True)
         words[selected] = word
         features[column] = [class_name(word) for word in words]
-        show_labels(points, features, column)
+        write_features(points, features, column)
         self._given.labels.choose(column)
         self.said.emit(
             f"{len(selected)} atom{'s' if len(selected) > 1 else ''} "
@@ -120,9 +121,3 @@ class LabelBox(QWidget):
         except InputError as error:
             self.said.emit(str(error))
             show_error(str(error))
-
-
-def show_labels(points: Any, features: pd.DataFrame, column: str) -> None:
-    """Set the features of a Points layer and colour it by a column of words, as classes of that order are coloured."""
-    names = sorted(set(features[column]) - {BLANK})
-    show_classes(points, features, column, dict(zip(names, class_colors(len(names)), strict=True)))

@@ -1,9 +1,8 @@
-"""What a training shows: curves of the loss, the plane of latents, and what the colours of its result mean."""
+"""What a training shows: curves of the loss, and the plane of latents."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QLabel, QWidget
 
-from ...core.class_colors import class_colors
 from ...runs.decoding import tile
 from ..common.panel import stacked
 from ..common.plot import BLUE, ORANGE, StillPlot, swatch
-from .steps import Described
 
 HEIGHT = 170
 CURVES = {"loss": ORANGE, "held_out": BLUE}
@@ -33,7 +30,6 @@ TOOLTIP = (
 )
 BEGINNING = 5  # a part of the training, by whose end the largest loss is chosen that is in view
 SIDE = 170
-SHOWN = 16  # classes; there are no more colours than that
 
 
 class LossPlot(QWidget):
@@ -93,32 +89,3 @@ class ManifoldView(QLabel):
         self.setPixmap(
             picture.scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
         )
-
-
-class Legend(QLabel):
-    """One paragraph on the points and one on the classes; hidden until there is a result."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWordWrap(True)
-        self.setTextFormat(Qt.TextFormat.RichText)
-        self.setToolTip("Colours of the points and of the classes on the image; click on a layer to change its colours")
-        self.hide()
-
-    def show_result(self, result: Described) -> None:
-        """Name the latent that colours the points, and the colour and number of members of every class."""
-        counts = result.classes.value_counts().sort_index()
-        names, colors = (
-            result.names or range(int(result.classes.max()) + 1),
-            class_colors(int(result.classes.max()) + 1),
-        )
-        classes = "&nbsp;&nbsp; ".join(
-            f"{swatch(colors[number], on_black=True)}{escape(str(names[number]))}:&nbsp;{n}"
-            for number, n in list(counts.items())[:SHOWN]
-        )
-        more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
-        self.setText(
-            f"Points: {result.latents.columns[0]}, as on the colour bar.<br>"
-            f"Classes, with their {result.source.noun}: {classes}{more}"
-        )
-        self.show()

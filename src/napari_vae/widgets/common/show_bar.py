@@ -1,0 +1,222 @@
+"""The Show bar: the plain image, or the points in the colours of a column, the same on the canvas and in the plots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from napari.utils.notifications import show_error
+from qtpy.compat import isalive
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtWidgets import QComboBox, QPushButton, QSlider, QWidget
+
+from ...analysis.coloring import Coloring
+from ...core.errors import InputError
+from ...layers.identity import image_token, made_of
+from ...layers.showing import coloring_of, is_faded, show, shown_column
+from ...layers.table import color_columns, positions_of
+from .panel import button_of, make_narrow, offer, row_of, stacked
+from .plot import ColorKey
+
+IMAGE, ATOMS = "Image", "Atoms"
+#: Columns that have a button of their own, and its words; the list has all.
+WORDS = {
+    "class_name": "class",
+    "class": "class",
+    "z1": "z1",
+    "z2": "z2",
+    "angle": "angle",
+    "strain_xx": "strain",
+    "predicted": "prediction",
+    "predicted_sd": "uncertainty",
+    "measured": "measured",
+    "reconstruction_error": "residual",
+}
+MOST_BUTTONS = 4
+CODED = ("classes", "map", "prediction", "uncertainty")  # pictures in the colours of a column
+PICTURES = (*CODED, "residual", "reconstruction")  # that lie under the points
+PLAIN = {
+    IMAGE: "Show the plain image: points and pictures of results are hidden. A second click brings the points back",
+    ATOMS: "Show where the atoms are, as rings without a value",
+}
+COLUMN = (
+    "Column that colours the points, on the canvas and in the plot: of numbers for a colour bar, of classes for a "
+    "colour each"
+)
+
+
+class ShowBar(QWidget):
+    """Buttons and a list that choose what colours the points of a layer; the choice lies with the layer.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    """
+
+    choosing = Signal()  # before the looks of the points change
+    changed = Signal()  # what is shown, or how
+    refused = Signal(str)
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self.layer: Any | None = None
+        self.coloring: Coloring | None = None
+        self.column = QComboBox()
+        self.column.setToolTip(COLUMN)
+        self.column.setAccessibleName("Colour by")
+        self.column.setPlaceholderText("more …")
+        make_narrow(self.column, 7)
+        self.buttons: dict[str, QPushButton] = {}
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setMaximumWidth(90)
+        self.opacity.setToolTip("How opaque the points are: less shows more of the image")
+        self.opacity.setAccessibleName("Opacity")
+        self.key = ColorKey()
+        self._row = row_of(*(self._button(name, tip) for name, tip in PLAIN.items()))
+        self._timer = QTimer(self, singleShot=True, interval=50)
+        stacked(self, self._row, row_of(self.column, self.opacity, wide=self.column), self.key).setSpacing(3)
+        self._timer.timeout.connect(self._color_anew)
+        self.column.currentTextChanged.connect(self._on_column)
+        self.opacity.valueChanged.connect(self._on_opacity)
+        viewer.layers.events.removed.connect(self._on_removed)
+        self.refresh()
+
+    def follow(self, layer: Any | None) -> None:
+        """Show and change how this layer looks from now on."""
+        if layer != self.layer:
+            for emitter, slot in self._events():
+                emitter.disconnect(slot)
+            self.layer = layer
+            for emitter, slot in self._events():
+                emitter.connect(slot)
+        self.refresh()
+
+    def choose(self, column: str, faded: bool | None = None) -> None:
+        """Colour the points by a column, or show them as rings; a column that cannot be shown is refused."""
+        layer = self.layer
+        if layer is None:
+            return
+        self.choosing.emit()
+        try:
+            show(layer, column, is_faded(layer) if faded is None else faded)
+        except InputError as error:
+            show_error(str(error))
+            self.refused.emit(str(error))
+        else:
+            self._hide_pictures()  # never two codes on top of each other
+            layer.visible = True
+        self.refresh()
+
+    def show_image(self, plain: bool = True) -> None:
+        """Hide the points and the pictures of results, or show the points again."""
+        if self.layer is not None:
+            if plain:
+                self._hide_pictures()
+            self.layer.visible = not plain
+        self.refresh()
+
+    def refresh(self, event: Any = None) -> None:
+        """Say what is shown now."""
+        if not isalive(self):
+            return
+        layer = self.layer
+        shown = "" if layer is None else shown_column(layer)
+        seen = layer is not None and (layer.visible or any(picture.visible for picture in self._pictures(CODED)))
+        columns = [] if layer is None else _columns(layer)
+        self._offer(columns)
+        chosen = (shown or ATOMS) if seen else IMAGE
+        for name, button in self.buttons.items():
+            button.setChecked(name == chosen)
+        self.coloring = coloring_of(layer, shown, is_faded(layer)) if shown and seen else None
+        with QSignalBlocker(self.column), QSignalBlocker(self.opacity):
+            offer(self.column, dict(zip(columns, columns, strict=True)))
+            self.column.setCurrentIndex(columns.index(shown) if shown else -1)
+            self.opacity.setValue(100 if layer is None else round(100 * layer.opacity))
+        self.key.show_coloring(self.coloring)
+        self.setVisible(bool(columns))
+        self.changed.emit()
+
+    def _button(self, name: str, tip: str) -> QPushButton:
+        button = button_of(WORDS.get(name, name), tip)
+        button.setCheckable(True)
+        button.setProperty("shows", name)
+        button.clicked.connect(self._on_clicked)
+        self.buttons[name] = button
+        return button
+
+    def _offer(self, columns: list[str]) -> None:
+        """Have a button for the first of the columns that are asked for most."""
+        words = {WORDS[name]: name for name in reversed(WORDS) if name in columns}
+        wanted = [name for name in WORDS if name in words.values()][:MOST_BUTTONS]
+        if wanted == [name for name in self.buttons if name not in PLAIN]:
+            return
+        for name in [name for name in self.buttons if name not in PLAIN]:
+            button = self.buttons.pop(name)
+            self._row.removeWidget(button)
+            button.setParent(None)
+            button.deleteLater()
+        for name in wanted:
+            self._row.addWidget(self._button(name, f"Colour the points by the column “{name}”, here and on the canvas"))
+
+    def _pictures(self, kinds: tuple[str, ...] = PICTURES) -> list[Any]:
+        return made_of(self._viewer.layers, kinds, image=image_token(self.layer))
+
+    def _hide_pictures(self) -> None:
+        for layer in self._pictures():
+            layer.visible = False
+
+    def _events(self) -> list[tuple[Any, Any]]:
+        if self.layer is None:
+            return []
+        events = self.layer.events
+        told = [events.visible, events.opacity, *([events.face_color] if hasattr(events, "face_color") else [])]
+        tables = [events.features, *([events.data] if hasattr(events, "face_color") else [])]
+        return [*((emitter, self._on_look) for emitter in told), *((emitter, self._on_table) for emitter in tables)]
+
+    def _on_removed(self, event: Any = None) -> None:
+        if isalive(self) and self.layer is not None and self.layer not in self._viewer.layers:
+            self.follow(None)
+
+    def _on_look(self, event: Any = None) -> None:
+        if isalive(self):
+            self.refresh()
+
+    def _on_table(self, event: Any = None) -> None:
+        if isalive(self):
+            self._timer.start()
+
+    def _color_anew(self) -> None:
+        """Give new values, and points that were added by hand, their colours."""
+        layer = self.layer
+        if layer is None or not self.isVisible() or not shown_column(layer):
+            self.refresh()
+            return
+        now = coloring_of(layer, shown_column(layer), is_faded(layer)).rgba
+        if np.array_equal(now, np.rint(255 * np.asarray(getattr(layer, "face_color", now / 255)))):
+            self.refresh()
+        else:
+            show(layer, shown_column(layer), is_faded(layer))
+
+    def _on_clicked(self) -> None:
+        name = self.sender().property("shows")
+        if name == IMAGE:
+            self.show_image(self.buttons[IMAGE].isChecked())
+        else:
+            self.choose("" if name == ATOMS else name)
+
+    def _on_column(self, name: str) -> None:
+        if name:
+            self.choose(name)
+
+    def _on_opacity(self, percent: int) -> None:
+        if self.layer is not None:
+            self.layer.opacity = percent / 100
+
+
+def _columns(layer: Any) -> list[str]:
+    """Columns of a layer that can be colours."""
+    positions = {name: np.zeros(0) for name in positions_of(layer) if name not in layer.features}
+    return color_columns(pd.concat([layer.features.head(0), pd.DataFrame(positions)], axis=1))

@@ -1,0 +1,116 @@
+"""The Show bar in a real window: one choice of colours for the canvas, the plot, and every dock."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_vae.layers.identity import token_of
+from napari_vae.layers.points import blank_row
+from napari_vae.layers.showing import shown_column
+from training_widget import LONG, settle
+
+
+@pytest.fixture
+def points(viewer):
+    """Atoms with latents, classes, angles and strain, on an image."""
+    rng = np.random.default_rng(0)
+    places = np.stack(np.meshgrid(np.arange(8), np.arange(8), indexing="ij"), -1).reshape(-1, 2) * 12.0 + 6
+    image = viewer.add_image(rng.random((100, 100)), name="image")
+    table = pd.DataFrame(rng.normal(size=(64, 2)).astype(np.float32), columns=["z1", "z2"])
+    table["class"] = pd.Categorical(np.where(np.arange(64) < 30, "0", "1"), ["", "0", "1"])
+    table["angle"] = rng.uniform(-180, 180, 64)
+    table["strain_xx"] = rng.normal(0.01, 0.02, 64)
+    noted = {"kind": "atoms", "image": token_of(viewer.layers, image), "columns": tuple(table)}
+    looks = {"size": 6.6, "border_width": 0.12, "border_color": "#00e5ff", "face_color": "transparent"}
+    return viewer.add_points(places, name="atoms", features=table, metadata={"napari_vae": noted}, **looks)
+
+
+@pytest.fixture
+def explore(points, show_widget, qtbot):
+    from napari_vae.widgets.explore.dock import ExploreWidget
+
+    widget = show_widget(ExploreWidget)
+    qtbot.waitUntil(lambda: widget.plot.drawn, timeout=LONG)
+    return widget
+
+
+def click(qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def alike(explore, points):
+    """Whether plot and canvas have the same colours."""
+    return np.array_equal(explore.show_bar.coloring.rgba, np.rint(255 * points.face_color))
+
+
+def test_a_colour_is_that_of_plot_canvas_bar_and_of_every_dock(explore, points, show_widget, qtbot):
+    from napari_vae.widgets.train.dock import TrainWidget
+
+    assert shown_column(points) == "class" and alike(explore, points), "from the first look on"
+    drawn = []
+    explore.plot.set_colors = drawn.append
+    for name, title in (("z1", "z1"), ("angle", "angle (°)"), ("z2", "z2")):
+        click(qtbot, explore.show_bar.buttons[name])
+        assert alike(explore, points) and np.array_equal(drawn[-1], explore.show_bar.coloring.rgba)
+        assert explore.show_bar.key.name.text() == title and explore.color.currentText() == name
+    explore.color.setCurrentText("strain_xx")
+    assert alike(explore, points) and not any(b.isChecked() for b in explore.show_bar.buttons.values())
+    low, high = explore.show_bar.coloring.limits
+    assert low == -high, "0 is in the middle"
+    train = show_widget(TrainWidget)
+    qtbot.waitUntil(lambda: train.show_bar.layer == points, timeout=LONG)
+    assert train.show_bar.key.name.text() == "strain_xx"
+    train.show_bar.buttons["z1"].click()
+    assert explore.color.currentText() == "z1" and alike(explore, points)
+    assert not points.face_colorbar.visible and not points.border_colorbar.visible
+
+
+def test_image_is_the_plain_micrograph_and_a_second_click_brings_the_colours_back(viewer, explore, points, qtbot):
+    click(qtbot, explore.show_bar.buttons["z1"])
+    before = np.array(points.face_color)
+    click(qtbot, explore.show_bar.buttons["Image"])
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["image"]
+    assert explore.show_bar.coloring is None and explore.show_bar.buttons["Image"].isChecked()
+    click(qtbot, explore.show_bar.buttons["Image"])
+    assert points.visible and explore.show_bar.buttons["z1"].isChecked()
+    assert np.array_equal(points.face_color, before) and alike(explore, points)
+    points.visible = False  # by the eye in the list of layers
+    assert explore.show_bar.buttons["Image"].isChecked()
+    click(qtbot, explore.show_bar.buttons["class"])
+    assert points.visible and alike(explore, points)
+
+
+def test_atoms_are_rings_again_and_discs_leave_the_image_to_be_seen(explore, points, qtbot):
+    assert (points.size < 4).all() and not points.border_width.any()
+    click(qtbot, explore.show_bar.buttons["Atoms"])
+    assert np.allclose(points.size, 6.6) and np.allclose(points.border_width, 0.12)
+    assert not points.face_color[:, 3].any() and np.allclose(points.border_color[:, :3], [0, 0xE5 / 255, 1], atol=0.01)
+    explore.show_bar.opacity.setValue(40)
+    assert points.opacity == pytest.approx(0.4)
+    points.opacity = 0.8  # in napari's controls
+    assert explore.show_bar.opacity.value() == 80
+
+
+def test_new_values_and_points_get_their_colours(explore, points, qtbot):
+    click(qtbot, explore.show_bar.buttons["z1"])
+    before = np.array(points.face_color)
+    points.features = points.features.assign(z1=points.features["z1"].to_numpy()[::-1])
+    settle(qtbot, explore)
+    assert alike(explore, points) and np.allclose(points.face_color, before[::-1])
+    points.feature_defaults = blank_row(points.features)
+    points.add([[50.0, 50.0]])
+    points.selected_data = set()  # nothing fades
+    settle(qtbot, explore)
+    assert alike(explore, points) and points.face_color[-1, 3] < 0.5, "without a value"
+    points.features = points.features.drop(columns="z1")
+    settle(qtbot, explore)
+    assert "z1" not in explore.show_bar.buttons and explore.show_bar.coloring is None
+
+
+def test_certainty_fades_points_on_plot_and_canvas(explore, points, qtbot):
+    points.features = points.features.assign(z1_sd=np.linspace(0, 3, 64))
+    settle(qtbot, explore)
+    explore.color.setCurrentText("z1")
+    explore.quality.certainty.setChecked(True)
+    assert alike(explore, points) and points.face_color[0, 3] > points.face_color[-1, 3]
