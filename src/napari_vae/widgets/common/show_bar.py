@@ -72,7 +72,7 @@ class ShowBar(QWidget):
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setMaximumWidth(90)
-        self.opacity.setToolTip("How opaque the points are: less shows more of the image")
+        self.opacity.setToolTip("Opacity of the points in %; lower it to see more of the image")
         self.opacity.setAccessibleName("Opacity")
         self.key = ColorKey()
         self._row = row_of(*(self._button(name, tip) for name, tip in PLAIN.items()))
