@@ -203,6 +203,7 @@ def test_an_atom_under_the_cursor_of_the_plot_is_crossed_out_on_the_image(viewer
 
     near = 2 / viewer.scene.camera.zoom
     qtbot.waitUntil(lambda: np.allclose(cursor(crosshair.place().toPoint()), wanted, atol=near), timeout=LONG)
+    qtbot.waitUntil(lambda: "no. 7" in hover(explore, place) and crosshair.isVisible(), timeout=LONG)
     viewer.scene.camera.zoom *= 2
     away = crosshair.place() - canvas.rect().center().toPointF()
     centre = np.array(viewer.scene.camera.center[-2:])
