@@ -6,11 +6,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QDockWidget, QTabBar
 
+from napari_vae.core.placement import Placement
 from napari_vae.layers.active import active_of
 from napari_vae.layers.identity import note, token_of
 from napari_vae.layers.points import KEY
 from napari_vae.widgets.common.guide import Guide
-from training_widget import LONG
+from napari_vae.widgets.common.pixel_size_box import calibrate
+from training_widget import LONG, duplicate
 
 DOCKS = ("Detect atoms", "Train VAE", "Explore latents", "Active learning", "Batch")
 
@@ -145,3 +147,55 @@ def test_without_atoms_of_its_own_an_image_has_a_grid_and_never_those_of_another
     assert train.data.atoms.currentText() == "a regular grid" and train.data.window_px.value() == 24
     train.image.choose(images[0])
     assert train.data.atoms.layer() == points[0]
+
+
+@pytest.mark.own_window
+def test_images_in_nanometres_and_in_pixels_fill_the_canvas_each_with_its_unit(
+    viewer, open_widget, qtbot, tmp_path, notifications
+):
+    import napari_vae as nv
+
+    pixels = np.random.default_rng(0).normal(size=(224, 224)).astype(np.float32)
+    nv.write_image(pixels, tmp_path / "measured.tif", pixel_size=0.08, units="nm")
+    nv.write_image(pixels[:64, :64], tmp_path / "bare.tif")
+    open_widget("Train VAE").window().show()
+    (measured,) = viewer.open(tmp_path / "measured.tif", plugin="napari-vae")
+    points = detected(viewer, measured)
+    (bare,) = viewer.open(tmp_path / "bare.tif", plugin="napari-vae")
+    assert viewer.canvas.overlays.scale_bar.visible
+    for image, side, unit in ((bare, 64, "pixel"), (measured, 224 * 0.08, "nanometer"), (bare, 64, "pixel")):
+        active_of(viewer).choose(image)
+        qtbot.wait(1)  # draws
+        assert [str(one) for one in viewer.layers.units] == [unit] * 2
+        assert [layer.visible for layer in (measured, points, bare)] == [image == measured] * 2 + [image == bare]
+        assert np.allclose(viewer.scene.camera.center[1:], side / 2, atol=side / 64)
+        assert side * viewer.scene.camera.zoom == pytest.approx(0.95 * min(viewer.canvas.size), rel=0.01)
+    for layer in (measured, points):
+        assert Placement.of_layer(layer).units == ("nanometer",) * 2
+    calibrate(viewer.layers, bare, 0.5, "nm")
+    assert bare.scale[0] * 64 * viewer.scene.camera.zoom == pytest.approx(0.95 * min(viewer.canvas.size), rel=0.01)
+    assert [str(one) for one in measured.units] == ["nanometer"] * 2 and np.allclose(measured.scale, 0.08)
+    assert not [words for words in notifications if "nits" in words]
+
+
+def test_of_a_file_with_several_channels_the_first_is_shown_alone(viewer, open_widget, real_data):
+    detect = open_widget("Detect atoms")
+    layers = viewer.open(real_data / "unseen" / "Si_7x7_051.sxm", plugin="napari-vae")
+    assert [layer.name for layer in layers if layer.visible] == ["Si_7x7_051 Z forward"]
+    assert detect.image.currentText() == "Si_7x7_051 Z forward"
+    detect.image.setCurrentText("Si_7x7_051 Current forward")
+    assert [layer.name for layer in layers if layer.visible] == ["Si_7x7_051 Current forward"]
+
+
+def test_a_pixel_size_is_that_of_the_channels_of_a_file_but_of_no_copy_and_no_file_opened_again(viewer, tmp_path):
+    from napari_vae.layers.reader import image_layers
+
+    np.savez(tmp_path / "two.npz", a=np.zeros((40, 40)), b=np.ones((40, 40)))
+    opened = []
+    for _ in range(2):
+        for data, options, _ in image_layers(tmp_path / "two.npz"):
+            opened.append(viewer.add_image(data, **options))
+    copy = duplicate(viewer, opened[1])
+    active_of(viewer).choose(opened[1])
+    calibrate(viewer.layers, opened[1], 0.1, "nm")
+    assert [round(float(layer.scale[0]), 3) for layer in (*opened, copy)] == [0.1, 0.1, 1, 1, 1]

@@ -56,10 +56,11 @@ def test_it_begins_inside_the_drawn_region_or_with_the_selected_points(viewer, m
 
 
 def test_a_regular_grid_is_learned_everywhere(viewer, measurable, learn, qtbot):
-    learn.form.data.atoms.setCurrentIndex(learn.form.data.atoms.count() - 1)
-    learn.form.data.step_px.setValue(12)
     ramp = np.add.outer(np.arange(160.0), np.zeros(160))
     viewer.add_image(ramp, name="ramp", **TURNED)
+    learn.image.choose(measurable[0])
+    learn.form.data.atoms.setCurrentIndex(learn.form.data.atoms.count() - 1)
+    learn.form.data.step_px.setValue(12)
     learn.form.target.target.choose(viewer.layers["ramp"])
     learn.form.target.goal.setCurrentIndex(learn.form.target.goal.findData("everywhere"))
     assert learn.plan.acquisition.currentData() == "variance"
@@ -120,6 +121,7 @@ def no_image(widget, viewer):
 
 def elsewhere(widget, viewer):
     viewer.add_image(np.random.default_rng(0).random((9, 9)), name="far", translate=(900, 900), units=("nm", "nm"))
+    widget.image.choose(viewer.layers["lattice"])
     widget.form.target.target.choose(viewer.layers["far"])
 
 

@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 NUMBERS = ("scale", "translate", "rotate", "shear", "affine")
 SAME = 1e-9  # of a pixel, within which two places are the same
 LARGEST_ENTRY = 1e50  # number in a place that is kept
+KEY = "napari_vae"  # where our provenance lies in the metadata of a layer
+OWN_UNITS = "own_units"  # of a layer that has those of the active image as long as it is hidden
 KEPT = "placement"  # where the origin and rotation of an image are kept in its metadata, and in provenance
 
 
@@ -66,7 +68,7 @@ class Placement:
             rotate=np.array(layer.rotate, float),
             shear=np.array(layer.shear, float),
             affine=np.array(layer.affine.affine_matrix, float),
-            units=tuple(str(unit) for unit in layer.units),
+            units=tuple(layer.metadata.get(KEY, {}).get(OWN_UNITS) or map(str, layer.units)),
             axis_labels=tuple(layer.axis_labels),
         )
 

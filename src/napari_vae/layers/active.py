@@ -6,14 +6,21 @@ was made from it. Layers are told apart by the tokens of `identity`, never by na
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary, WeakMethod, ref
 
-from .identity import CHOSEN, IMAGE, id_of, image_token, image_with, is_copy, lies_on, ours
+import numpy as np
+
+from ..core.placement import KEY, OWN_UNITS, Placement
+from ..core.units import unit_factors
+from .identity import CHOSEN, IMAGE, id_of, image_token, image_with, is_copy, lies_on, note, ours
+from .points import LayerData
 
 RESULTS = ("reconstruction", "residual", "manifold", "prediction", "uncertainty")
 MARKS = ("preview", "next points", "learned", "vacancies")
+SHARE = 0.95  # of the canvas that an image fills
 
 #: By viewer, weakly, so that it goes with it.
 _ACTIVE: WeakKeyDictionary[Any, ActiveImage] = WeakKeyDictionary()
@@ -51,6 +58,8 @@ class ActiveImage:
         self._followers: list[WeakMethod[Callable[[], None]]] = []
         self._hidden: set[str] = set()  # ids of layers that we have hidden, since another image was chosen
         self._on_grid = False  # chosen by hand
+        self._framed: tuple[Placement, Any] | None = None  # where the image that is in view lies, and its extent
+        self._arrived: Any | None = None  # a hidden layer that napari is about to select, as it does with any
         self.image: Any | None = None
         self.atoms: Any | None = None
         layers = viewer.layers
@@ -60,6 +69,7 @@ class ActiveImage:
         selected = layers.selection.active
         self.choose((selected and self.image_of(selected)) or self._topmost())
         self.atoms = self._best_atoms()
+        viewer.canvas.overlays.scale_bar.visible = True
 
     def follow(self, callback: Callable[[], None]) -> None:
         """Call a bound method, which is kept weakly, whenever another image or other atoms are chosen."""
@@ -69,12 +79,18 @@ class ActiveImage:
         """Work on this image: show its layers and hide those of others, and take its atoms."""
         if image is None or image == self.image or image not in self._layers:
             return
+        if self.image is not None:
+            for event in _placing(self.image):
+                event.disconnect(self._on_placed)
         self.image, self._on_grid = image, False
+        self._fit(self._layers)
         image.visible = True
-        self._show_if_its(self._layers)
+        for event in _placing(image):
+            event.connect(self._on_placed)
         selected = self._layers.selection.active
         if selected is not None and self._images_of(selected) and not self.has(selected):
             self._layers.selection.active = image
+        self._frame()
         self.atoms = self._best_atoms()
         self._tell()
 
@@ -109,7 +125,9 @@ class ActiveImage:
             found = [image_with(self._layers, token) for token in tokens]
             return [image for image in found if image is not None]
         images = [image for image in reversed(self._layers) if is_original(image) and lies_on(image, layer)]
-        return sorted(images, key=lambda image: image != self.image)
+        place = Placement.of_layer(layer)
+        like = [image for image in images if place.shares_units(Placement.of_layer(image))]
+        return sorted(like or images, key=lambda image: image != self.image)
 
     @property
     def _layers(self) -> Any:
@@ -118,10 +136,11 @@ class ActiveImage:
 
     def _on_inserted(self, event: Any) -> None:
         layer = event.value
-        if is_original(layer) and not is_copy(layer):
+        self._arrived = None if layer.visible else layer
+        if layer.visible and is_original(layer) and not is_copy(layer):
             self.choose(layer)
             return
-        self._show_if_its([layer])
+        self._fit([layer])
         if self._rank(layer) == 0 or (self.atoms is None and not self._on_grid):
             self._take_atoms()
 
@@ -134,8 +153,8 @@ class ActiveImage:
             self._take_atoms()
 
     def _on_selected(self, event: Any) -> None:
-        layer = self._layers.selection.active
-        if layer is not None:
+        layer, arrived, self._arrived = self._layers.selection.active, self._arrived, None
+        if layer is not None and layer != arrived:
             if not self.has(layer):
                 self.choose(self.image_of(layer))
             if self._rank(layer) == 0:
@@ -162,8 +181,11 @@ class ActiveImage:
             return 3
         return 2 if not image_token(layer) else 0 if "detected" in ours(layer) else 1
 
-    def _show_if_its(self, layers: Iterable[Any]) -> None:
-        """Show what belongs to the image unless the user has hidden it, and hide what belongs to others."""
+    def _fit(self, layers: Iterable[Any]) -> None:
+        """Show what belongs to the image unless the user has hidden it; hide what belongs to others, in like units."""
+        units = () if self.image is None else Placement.of_layer(self.image).units
+        for layer in layers:
+            lend_units(layer, () if self.has(layer) else units)
         for layer in layers:
             images, name = self._images_of(layer), id_of(layer)
             if self.image in images and name in self._hidden:
@@ -172,6 +194,25 @@ class ActiveImage:
             elif images and self.image not in images and layer.visible:
                 self._hidden.add(name)
                 layer.visible = False
+
+    def _on_placed(self, event: Any) -> None:
+        self._fit(self._layers)
+        self._frame()
+
+    def _frame(self) -> None:
+        """Look at the whole image, unless it lies where the one in view lay."""
+        viewer, before, now = self._viewer(), self._framed, _place_of(self.image)
+        self._framed = now
+        if viewer is None or (before and before[0].lies_like(now[0]) and np.array_equal(before[1], now[1])):
+            return
+        if viewer.dims.ndisplay > 2:
+            viewer.reset_view()
+            return
+        (top, left), (bottom, right) = now[1] + [[-0.5], [0.5]]  # of the borders of its pixels
+        corners = [(top, left), (top, right), (bottom, left), (bottom, right)]
+        world = Placement.of_canvas(viewer).points_from(corners, now[0])
+        viewer.scene.camera.center = (0.0, *(world.min(axis=0) + world.max(axis=0)) / 2)
+        viewer.scene.camera.zoom = SHARE * float(np.min(np.asarray(viewer.canvas.size) / np.ptp(world, axis=0)))
 
     def _tell(self) -> None:
         for follower in self._followers:
@@ -187,6 +228,52 @@ def active_of(viewer: Any) -> ActiveImage:
     if viewer not in _ACTIVE:
         _ACTIVE[viewer] = ActiveImage(viewer)
     return _ACTIVE[viewer]
+
+
+def like_what_is_open(layers: list[LayerData]) -> list[LayerData]:
+    """Layer data to be opened, in units like those of the active image, until one of them becomes the active image.
+
+    Once units are of two kinds, as pixels and nanometres are, napari draws bare numbers, and says so.
+    """
+    napari = sys.modules.get("napari")
+    viewer = None if napari is None else napari.current_viewer()
+    image = _ACTIVE[viewer].image if viewer in _ACTIVE else None
+    for _, options, kind in layers if image is not None else ():
+        own = tuple(options.get("units", ("pixel", "pixel")))
+        lent = _like(own, Placement.of_layer(image).units)
+        if lent != own and "channel_axis" not in options:
+            options["units"] = lent
+            options["metadata"] = {KEY: options.get("metadata", {}).get(KEY, {}) | {OWN_UNITS: own}}
+        if kind == "image" and options.get("visible", True):
+            break
+    return layers
+
+
+def lend_units(layer: Any, units: tuple[str, ...]) -> None:
+    """Give a layer units like these where its own are of another kind, or its own again; `Placement` knows its own."""
+    own = Placement.of_layer(layer).units
+    lent = _like(own, units)
+    if lent != own:
+        note(layer, **{OWN_UNITS: own})
+    if tuple(map(str, layer.units)) != lent:
+        layer.units = lent
+    if lent == own and ours(layer).get(OWN_UNITS):
+        note(layer, **{OWN_UNITS: ()})
+
+
+def _like(own: tuple[str, ...], units: tuple[str, ...]) -> tuple[str, ...]:
+    """Units of the kinds of others, axis by axis from the last."""
+    n = min(len(own), len(units))
+    return (*own[:-n], *units[-n:]) if n and unit_factors(own[-n:], units[-n:]) is None else own
+
+
+def _place_of(image: Any) -> tuple[Placement, Any]:
+    return Placement.of_layer(image).last(2), image.extent.data[:, -2:]
+
+
+def _placing(layer: Any) -> tuple[Any, ...]:
+    """Events of a layer that moves in the world."""
+    return layer.events.scale, layer.events.translate, layer.events.units
 
 
 def _is(layer: Any, kind: str) -> bool:

@@ -17,6 +17,7 @@ from ..core.placement import Placement
 from .points import KEY, LayerData, placement_of
 
 TOKEN, LAYER = "token", "layer"  # of an image; of the layer that the metadata were written for
+FILE = "file"  # token of the file that several images were read from at a time
 IMAGE, CHOSEN = "image", "chosen_image"  # token of the image that a result was made from; that the user chose for it
 BEYOND = 0.05  # of the image, that points may lie outside of it
 REPLACED = ("detected", "columns", "crystal_columns")  # noted with what we replace when it is made again

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 from ..io.reading import FORMATS, read_all
 from ..io.writing import TABLE_ENDINGS
+from .active import like_what_is_open
+from .identity import FILE
 from .images import image_layer
-from .points import LayerData
+from .points import KEY, LayerData
 
 
 def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
@@ -36,12 +39,19 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
     for item in map(Path, paths):
         reader = _reader_of(item) or image_layers  # which says what is wrong
         layers += reader(item)
-    return layers
+    return like_what_is_open(layers)
 
 
 def image_layers(path: Path) -> list[LayerData]:
-    """Every image and movie of a file, the first of them on top."""
-    return [image_layer(micrograph) for micrograph in reversed(read_all(path))]
+    """Every image and movie of a file, the first of them on top and visible alone; they share the token of the file."""
+    layers, token = [image_layer(micrograph) for micrograph in reversed(read_all(path))], uuid4().hex
+    for number, (_, options, _) in enumerate(layers, start=1):
+        options["metadata"][KEY][FILE] = token
+        if number < len(layers):
+            options["visible"] = False
+        elif "channel_axis" in options:
+            options["visible"] = [channel == 0 for channel in range(len(options["name"]))]
+    return layers
 
 
 def _table_layers(path: Path) -> list[LayerData]:

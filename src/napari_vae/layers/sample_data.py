@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import samples
 from ..runs.decoding import tile
+from .active import like_what_is_open
 from .images import image_layer
 from .points import KEY, LayerData
 
@@ -32,7 +33,7 @@ def cards() -> list[LayerData]:
     order = np.random.default_rng(0).permutation(len(sheet.images))
     picture = tile(np.asarray(sheet.images)[order].reshape(32, 32, 48, 48))
     options = {"name": "cards", "colormap": "gray", "metadata": {KEY: {"kind": "micrograph", "grid": 48}}}
-    return [(picture, options, "image")]
+    return like_what_is_open([(picture, options, "image")])
 
 
 def dysprosium_scandate() -> list[LayerData]:
@@ -56,9 +57,9 @@ def platinum_atoms() -> list[LayerData]:
 
 
 def _real(name: str) -> list[LayerData]:
-    return [image_layer(samples.real(name))]
+    return like_what_is_open([image_layer(samples.real(name))])
 
 
 def _micrograph(kind: str) -> list[LayerData]:
     image, _ = samples.micrograph(kind)
-    return [image_layer(image)]
+    return like_what_is_open([image_layer(image)])

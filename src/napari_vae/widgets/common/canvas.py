@@ -47,6 +47,7 @@ class WindowSquare(QObject):
         self._timer = QTimer(self, singleShot=True, interval=150)
         self._timer.timeout.connect(self._draw)
         data.changed.connect(self._timer.start)
+        data.image.layer_changed.connect(self.hide)
         dock.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # Qt's name

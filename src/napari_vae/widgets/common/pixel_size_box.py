@@ -16,7 +16,7 @@ from ...core.errors import ReadError
 from ...core.placement import Placement
 from ...io.calibration import Calibration
 from ...io.reading import read_calibration
-from ...layers.identity import image_token, ours, token_of
+from ...layers.identity import FILE, image_token, is_copy, ours, token_of
 
 TOOLTIP = (
     "Width and height of one pixel, in nm or the unit of the file. Type the width in where the file does not say "
@@ -129,7 +129,7 @@ class FileSizeButton(QPushButton):
 def calibrate(layers: Any, layer: Any, size: float, unit: str, *, height: bool = False) -> None:
     """Give an image, and all that lies on it, pixels of another width, of the same shape; or only of another height."""
     before, token = Placement.of_layer(layer), token_of(layers, layer)
-    for other in [other for other in layers if other.ndim >= 2 and (other == layer or _lies_on(other, layer, token))]:
+    for other in [*(other for other in layers if other != layer and _lies_on(other, layer, token)), layer]:
         place = Placement.of_layer(other)
         now = place.carried(before, before.heightened(size)) if height else place.resized(before, size, unit)
         for name, value in now.kwargs().items():
@@ -138,13 +138,13 @@ def calibrate(layers: Any, layer: Any, size: float, unit: str, *, height: bool =
 
 def _lies_on(layer: Any, image: Any, token: str) -> bool:
     """Whether a layer belongs to an image: made from it, another channel of its file, or drawn where it lies."""
-    if image_token(layer):
+    if image_token(layer) or layer.ndim < 2:
         return image_token(layer) == token
     place, below = Placement.of_layer(layer), Placement.of_layer(image)
     if isinstance(layer, Image):
         alike = np.array_equal(layer.extent.data[:, -2:], image.extent.data[:, -2:])
-        same_file = "path" in ours(image) and ours(layer).get("path") == ours(image)["path"]
-        return alike and same_file and place.pixel_size() == below.pixel_size()
+        channels = FILE in ours(image) and ours(layer).get(FILE) == ours(image)[FILE] and not is_copy(layer)
+        return alike and channels and place.pixel_size() == below.pixel_size()
     if not place.shares_units(below):
         return False
     (low, high), (first, last) = (_corners(each, image) for each in (layer, image))
