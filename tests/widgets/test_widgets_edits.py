@@ -202,7 +202,7 @@ def test_of_several_shapes_layers_the_selected_one_counts(viewer, scene, widget,
 
 
 def test_a_region_is_where_the_canvas_shows_it_whatever_its_unit(viewer, scene, open_widget):
-    """napari draws a layer in Å beside one in nm ten times smaller, and all in bare numbers where units do not match."""
+    """napari draws a layer in Å ten times smaller than one in nm, and all in bare numbers where units do not match."""
     scene.rotate, scene.translate = 0, (0, 0)
     square = np.array([[0.5, 0.5], [0.5, 40.5], [40.5, 40.5], [40.5, 0.5]])
     points = viewer.add_points([[1, 1]], scale=(0.1, 0.1), units=("Å", "Å"), name="ångström")
