@@ -151,7 +151,7 @@ def test_colour_and_complex_layers_are_refused_with_a_remedy(scene):
     placed.pop("affine")
     with pytest.raises(InputError, match="complex"):
         micrograph_from_layer(
-            SimpleNamespace(**placed, affine=Image(scene).affine, data=scene * 1j, ndim=2, name="fft")
+            SimpleNamespace(**placed, affine=Image(scene).affine, data=scene * 1j, ndim=2, name="fft", metadata={})
         )
 
 
