@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
@@ -55,7 +55,7 @@ class OpenRun:
     def rebuilt(self, number: int) -> npt.NDArray[np.float32]:
         """What the model makes of that window (H, W), in [0, 1]."""
         one = slice(number, number + 1)
-        window = replace(self.patches, data=self.patches.data[one], atoms=self.patches.atoms.iloc[one])
+        window = self.patches.rows(np.array([number]))
         given = None if self.condition is None else self.condition[one]
         pixels: npt.NDArray[np.float32] = self.run.reconstruct(window, condition=given)[0, 0]
         return pixels

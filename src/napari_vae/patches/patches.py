@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ from ..core.square import (
     with_sides,
 )
 from .background import choose_level, levelled
+from .partial import filled, joined
 from .windows import blend_windows, cut_windows
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Patches:
         What was taken from the image before, see `extract_patches`.
     brightness : array (N, C) float32
         Means of the windows in units of the image, before anything was taken from it.
+    seen : array (N, H, W) bool, optional
+        Which pixels of each window were measured; ``None`` where all were. The others hold the mean of these.
     spacing : float
         Distance between neighbouring atoms in pixels that was assumed; NaN when it was not needed.
     pixel_size, units, name
@@ -74,6 +77,7 @@ class Patches:
     in_gaps: int = 0
     level: Level = "none"
     brightness: Floats | None = None
+    seen: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.data)
@@ -85,6 +89,12 @@ class Patches:
             f"<Patches of “{self.name}”: {len(self)} windows of {rows} × {columns} px{of}, {len(self.dropped)} dropped>"
         )
 
+    def rows(self, rows: npt.NDArray[np.int64]) -> Patches:
+        """Some of the windows."""
+        parts = {"data": self.data, "brightness": self.brightness, "seen": self.seen}
+        some: dict[str, Any] = {name: None if part is None else part[rows] for name, part in parts.items()}
+        return replace(self, atoms=self.atoms.iloc[rows], **some)
+
     def describe_dropped(self) -> str:
         """What became of the atoms that were left out, in a sentence or two; empty when there are none."""
         total = len(self.dropped) + len(self.atoms)
@@ -93,7 +103,10 @@ class Patches:
             f"lie too near the border for a {size} and were left out": len(self.dropped) - self.in_gaps,
             f"were left out because their {size} touches pixels that were not measured (NaN or infinite)": self.in_gaps,
         }
-        return " ".join(f"{n} of {total} atoms {fate}." for fate, n in counts.items() if n)
+        lost = " ".join(f"{n} of {total} atoms {fate}." for fate, n in counts.items() if n)
+        in_part = 0 if self.seen is None else int((~self.seen.all(axis=(1, 2))).sum())
+        described = f"{in_part} of {total} atoms at the border or a gap are described by what their windows show."
+        return " ".join(filter(None, [lost, described * bool(in_part)]))
 
     def describe_level(self) -> str:
         """What was subtracted from the image before, in a sentence; empty when nothing was."""
@@ -111,6 +124,7 @@ def extract_patches(
     levels: Sequence[Sequence[float]] | None = None,
     level: Level = "auto",
     square: bool = True,
+    partial: bool = False,
 ) -> Patches:
     """Cut a window around every atom, centred on its sub-pixel position.
 
@@ -140,12 +154,15 @@ def extract_patches(
     square : bool
         Where pixels are longer than wide, interpolate the image to square ones, as small as their shorter side, which
         window and spacing are then in. ``False`` for runs that learnt from oblong pixels, as `Run.cutting` says.
+    partial : bool
+        Keep windows of which at least 60 % was measured, too, such as those of atoms at the border. `fit` learns from
+        whole windows only; `Run.encode` describes the others by what they show.
 
     Returns
     -------
     Patches
         Atoms whose window would reach beyond the image, or touches pixels that were not measured (NaN or infinite),
-        are left out and listed in ``.dropped``.
+        are left out and listed in ``.dropped``, but for those that `partial` keeps.
 
     Raises
     ------
@@ -205,6 +222,12 @@ def extract_patches(
         raw, brightness = raw[measured], brightness[measured]
     if normalization is None:
         normalization = Normalization.matching(raw, levels) if levels else Normalization.fit(raw)
+    seen = None
+    rest = np.flatnonzero(on_image & ~kept) if partial else np.zeros(0, dtype=np.int64)
+    if len(rest):
+        more, bright = _cut(channels, centres[rest], frames[rest], size, way, width, beyond=max(size))
+        rows, source, raw, seen = joined(np.flatnonzero(kept), raw, rest, more)
+        kept[rows], brightness = True, np.concatenate([brightness, bright])[source]
     return Patches(
         data=normalization.apply(raw),
         atoms=atoms[kept],
@@ -215,9 +238,10 @@ def extract_patches(
         pixel_size=first.pixel_size,
         units=first.units,
         name=first.name,
-        in_gaps=int((~measured).sum()),
+        in_gaps=int((inside & ~kept).sum()),
         level=way,
         brightness=brightness,
+        seen=seen,
     )
 
 
@@ -228,8 +252,12 @@ def _cut(
     size: tuple[int, int],
     way: Level,
     width: float,
+    beyond: int = 0,
 ) -> tuple[Floats, Floats]:
-    """Levelled windows (N, C, H, W) and mean intensities (N, C) before, reading one frame of the channels at a time."""
+    """Levelled windows (N, C, H, W) and mean intensities (N, C) before, reading one frame of the channels at a time.
+
+    They may reach some pixels `beyond` the frame, which are NaN.
+    """
     raw = np.empty((len(centres), sum(m.n_channels for m in channels), *size), dtype=np.float32)
     taken = np.zeros(raw.shape[:2], dtype=np.float32)
     for frame in np.unique(frames):
@@ -239,8 +267,10 @@ def _cut(
             pixels, field = levelled(pixels, way, width)
             at = np.rint(centres[rows]).astype(np.int64)
             taken[rows] = field[:, at[:, 0], at[:, 1]].T
-        raw[rows] = cut_windows(pixels, centres[rows], size)
-    return raw, taken + raw.mean(axis=(2, 3))
+        if beyond:
+            pixels = np.pad(pixels, ((0, 0), (beyond,) * 2, (beyond,) * 2), constant_values=np.nan)
+        raw[rows] = cut_windows(pixels, centres[rows] + beyond, size)
+    return raw, taken + (filled(raw) if beyond else raw).mean(axis=(2, 3))
 
 
 def paste_patches(

@@ -74,7 +74,8 @@ def compare(run: Run, patches: Patches, latents: pd.DataFrame) -> Likeness:
     low, middle = run.usual_elbo
     pixels = run.n_channels * run.window[0] * run.window[1]
     fence = middle - float(np.clip(FENCE * (middle - low), NEAREST * pixels, FARTHEST * pixels))
-    unlike, below = (float(np.mean(latents["elbo"] < limit)) if len(latents) else 0.0 for limit in (fence, low))
+    elbo = latents["elbo"].dropna()  # of whole windows
+    unlike, below = (float(np.mean(elbo < limit)) if len(elbo) else 0.0 for limit in (fence, low))
     ratio = _pixel_size_ratio(run, patches)
     apart = _spacing_ratio(run, patches) if ratio is None else None  # calibrations say it better
     reasons = []

@@ -29,6 +29,7 @@ from .folder import read_run, write_run
 from .latent_table import latent_columns
 
 BATCH = 100
+FILLED = 3  # times that pixels which were not seen are drawn; more change latents by less than a hundredth
 
 
 class Run:
@@ -155,7 +156,8 @@ class Run:
             or 1; NaN where a motif is its own mirror image) and ``mirror_probability``, that it is 1; ``class``,
             ``class_probability`` and ``class_entropy`` (nats); ``target`` and ``target_sd`` (``target1`` … if
             several); ``elbo`` (nats) and ``reconstruction_error`` (mean squared
-            difference of pixels in [0, 1]).
+            difference of pixels in [0, 1]). Of `Patches` with windows that were measured in part also ``seen``, the
+            share that was; these have no ``elbo``.
 
         Raises
         ------
@@ -324,21 +326,38 @@ class Run:
         all_rows: Any = data.atoms if hasattr(data, "atoms") else data
         n = all_rows.shape[0] if hasattr(all_rows, "shape") else len(all_rows)  # an array of zarr has no length
         given = encoding_given(self.model_config, self.scale, n, Given(labels, condition))
+        seen = getattr(data, "seen", None)
         try:
             for number, images in enumerate(batches):
                 rows = slice(number * BATCH, (number + 1) * BATCH)
                 batch = torch.from_numpy(images).to(self.device)
                 known = None if given is None else torch.from_numpy(given[rows]).to(batch)
+                shown = None if seen is None else torch.from_numpy(seen[rows]).to(self.device)
+                batch = batch if shown is None else self._filled(batch, shown, known)
                 explanation = self._model.explain(batch, known)
                 mean = self._model.likelihood.mean(explanation.logits)
                 error = ((mean - batch) ** 2).mean((1, 2, 3))
-                yield latent_columns(explanation, self._model, self.scale) | {"reconstruction_error": error}, mean
+                columns = latent_columns(explanation, self._model, self.scale) | {"reconstruction_error": error}
+                yield columns if shown is None else _of_what_was_seen(columns, shown), mean
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             raise TrainingError(
                 "The device ran out of memory; close other programs or load the run on the CPU."
             ) from error
+
+    def _filled(self, images: torch.Tensor, shown: torch.Tensor, known: torch.Tensor | None) -> torch.Tensor:
+        """Images (B, C, H, W) whose pixels that were not seen are those that the model draws of the others.
+
+        So the model itself says what a pixel that was not measured is likely to be (Rezende et al., "Stochastic
+        backpropagation", arXiv 1401.4082, appendix F); latents and pose then follow from what was seen.
+        """
+        part = torch.nonzero(~shown.all(2).all(1))[:, 0]
+        some, there, given = images[part], shown[part, None], None if known is None else known[part]
+        for _ in range(FILLED if len(part) else 0):
+            drawn = self._model.likelihood.mean(self._model.explain(some, given).logits)
+            some = torch.where(there, some, drawn)
+        return images.index_copy(0, part, some)
 
     def _table(self, data: Patches | npt.ArrayLike, parts: Iterator[dict[str, torch.Tensor]]) -> pd.DataFrame:
         tables = [{name: values.cpu().numpy() for name, values in part.items()} for part in parts]
@@ -350,6 +369,16 @@ class Run:
         if not hasattr(data, "normalization"):
             rebuilt = self.normalization.undo(rebuilt)
         return as_given(rebuilt, data)
+
+
+def _of_what_was_seen(columns: dict[str, torch.Tensor], shown: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Columns (B,) of windows that were seen (B, H, W) in part: the share of it, and no ELBO, which is of whole ones.
+
+    The error is of the pixels that were seen; in the others the reconstruction is compared with itself.
+    """
+    share = shown.float().mean((1, 2))
+    elbo = torch.where(share < 1, torch.nan, columns["elbo"])
+    return columns | {"elbo": elbo, "reconstruction_error": columns["reconstruction_error"] / share, "seen": share}
 
 
 def load_run(folder: str | Path, *, device: str = "auto") -> Run:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 
@@ -39,8 +41,9 @@ def fit(
     Parameters
     ----------
     data : Patches or array (N, H, W) or (N, C, H, W)
-        At least 20 images. Values outside [0, 1] are normalised by robust percentiles that the run keeps. A mapped
-        file, or a dask, zarr or HDF5 array, of more than 2 GiB in 32 bit is read batch by batch; see `open_stack`.
+        At least 20 images; of `Patches` only whole windows are learnt from. Values outside [0, 1] are normalised by
+        robust percentiles that the run keeps. A mapped file, or a dask, zarr or HDF5 array, of more than 2 GiB in 32
+        bit is read batch by batch; see `open_stack`.
     model : ModelConfig, optional
         Which model; by default a plain VAE.
     train : TrainConfig, optional
@@ -120,12 +123,14 @@ def iter_fit(
         raise InputError('Give the model as a ModelConfig, such as ModelConfig.preset("rvae"), and a TrainConfig.')
     if start is not None and model != start.model_config:
         raise InputError("A training that goes on keeps its model; leave out `model`, or train anew without `start`.")
+    known: Given[Any] = Given(labels, condition, targets)
+    if isinstance(data, Patches) and data.seen is not None:
+        whole, n = np.flatnonzero(data.seen.all(axis=(1, 2))), len(data)
+        data, known = data.rows(whole), known.map(lambda v: np.asarray(v)[whole] if len(v) == n else v)
     images, limits = training_images(data, None if start is None else start.takes)
     if images.shape[2] == 1 and not set(model.invariances) <= {"translation"}:
         raise InputError("Signals can be shifted only; choose the model vae or tvae.")
-    model, scale, given = training_given(
-        model, len(images), Given(labels, condition, targets), None if start is None else start.scale
-    )
+    model, scale, given = training_given(model, len(images), known, None if start is None else start.scale)
     if model.likelihood == "auto":
         model = replace(model, likelihood=choose_likelihood(data, limits))
     device = choose_device(group.device or train.device)

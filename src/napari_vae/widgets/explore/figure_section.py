@@ -272,5 +272,5 @@ def _windows(opened: OpenRun, layer: Any) -> Patches:
     """The windows of the run, each named by the row of the layer that it belongs to."""
     number = opened.windows_of(layer)
     rows = np.flatnonzero(number >= 0)
-    atoms = opened.patches.atoms.iloc[number[rows]].set_axis(rows, axis=0)
-    return replace(opened.patches, data=opened.patches.data[number[rows]], atoms=atoms)
+    patches = opened.patches.rows(number[rows])
+    return replace(patches, atoms=patches.atoms.set_axis(rows, axis=0))
