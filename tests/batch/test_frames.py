@@ -247,7 +247,7 @@ def test_latents_of_a_movie_are_those_of_its_atoms(movie, serial, run_folder, tm
     told, image = read_table(result.target), read(movie)
     run = load_run(run_folder, device="cpu")
     limits = extract_patches(image, serial[serial["frame"] == 0], window=run.window, levels=run.levels).normalization
-    patches = extract_patches(image, serial, window=run.window, normalization=limits)
+    patches = extract_patches(image, serial, window=run.window, normalization=limits, partial=True)
     assert told.index.equals(patches.atoms.index)
     np.testing.assert_allclose(told["z1"], run.encode(patches)["z1"], atol=1e-5)
 
@@ -263,7 +263,7 @@ def test_frames_that_show_nothing_are_skipped_and_named(movie, run_folder, tmp_p
     same(detected.target, whole)
     for outcome in (detected, encoded):
         assert read_table(outcome.target).attrs["napari_vae"]["skipped_frames"] == [0, 4, 5]
-        assert outcome.message.endswith(
+        assert outcome.message.partition(" See")[0].endswith(
             "Frames 0, 4–5 show nothing (not measured, or all of one value) and were left out."
         )
 

@@ -260,3 +260,19 @@ def test_intensities_are_brought_to_the_levels_of_others():
     data = np.linspace(0, 100, 1001).reshape(1, 1, 7, 143)
     seen = Normalization.matching(data, [(0.2, 0.7)]).apply(data)
     np.testing.assert_allclose(np.percentile(seen, [5, 90]), [0.2, 0.7], atol=1e-3)
+
+
+def test_windows_at_the_border_and_gaps_hold_what_there_is_of_them(noise):
+    image = noise.copy()
+    image[40:44, 40:44] = np.nan
+    atoms = table([[20, 30], [2, 30], [31, 2], [0, 0], [36, 38], [42, 42]])
+    whole, part = (extract_patches(image, atoms, window=11, partial=asked) for asked in (False, True))
+    assert whole.atoms.index.tolist() == [0] and whole.seen is None
+    assert part.atoms.index.tolist() == [0, 1, 2, 4] and part.whole.tolist() == [0]  # a corner shows too little
+    assert part.normalization == whole.normalization and np.array_equal(part.data[0], whole.data[0])
+    assert part.seen[1, 4:].all() and not part.seen[1, :4].any()  # the first row is known to one side alone
+    assert np.allclose(part.data[1, 0, 4:], part.normalization.apply(image[None, None, 1:8, 25:36])[0, 0], atol=1e-6)
+    assert np.allclose(part.normalization.undo(part.data[1:2])[0, 0, :4], image[1:8, 25:36].mean(), atol=1e-5)
+    assert (
+        "1 of 6 atoms" in part.describe_dropped() and "3 of 6 atoms at the border or a gap" in part.describe_dropped()
+    )

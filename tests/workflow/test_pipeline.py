@@ -59,7 +59,8 @@ def test_latents_have_everything_in_one_table(analysis):
         analysis.latents
     )
     assert analysis.latents.index.isin(analysis.atoms.index).all()
-    assert np.isfinite(analysis.encoded.to_numpy(float)).all()
+    assert np.isfinite(analysis.encoded.drop(columns="elbo").to_numpy(float)).all()
+    assert (analysis.encoded["elbo"].notna() == (analysis.encoded["seen"] == 1)).all()
     assert set(analysis.encoded) == set(analysis.run.encode(analysis.patches))
 
 

@@ -138,7 +138,7 @@ class EncodedFrames(Frames):
         run = kept(load_run, self.run, (self.run / WEIGHTS).stat().st_mtime_ns)
         known = None if limits is None else Normalization.from_dict(limits)
         limits_of: dict[str, Any] = {"levels": run.levels} if known is None else {"normalization": known}
-        patches = extract_patches(image, atoms, spacing=recipe.spacing, **run.cutting, **limits_of)
+        patches = extract_patches(image, atoms, spacing=recipe.spacing, **run.cutting, **limits_of, partial=True)
         encoded = name_classes(run.encode(patches), run.scale.names)
         others = patches.atoms.drop(columns=list(encoded), errors="ignore")
         return pd.concat([others, encoded], axis=1), patches.normalization.to_dict()

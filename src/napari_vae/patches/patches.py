@@ -58,7 +58,8 @@ class Patches:
     brightness : array (N, C) float32
         Means of the windows in units of the image, before anything was taken from it.
     seen : array (N, H, W) bool, optional
-        Which pixels of each window were measured; ``None`` where all were. The others hold the mean of these.
+        Which pixels of each window were measured, the others holding the mean of these; ``None`` where windows that
+        were measured in part were not asked for.
     spacing : float
         Distance between neighbouring atoms in pixels that was assumed; NaN when it was not needed.
     pixel_size, units, name
@@ -89,6 +90,11 @@ class Patches:
             f"<Patches of “{self.name}”: {len(self)} windows of {rows} × {columns} px{of}, {len(self.dropped)} dropped>"
         )
 
+    @property
+    def whole(self) -> npt.NDArray[np.int64]:
+        """Numbers of the windows of which every pixel was measured."""
+        return np.arange(len(self)) if self.seen is None else np.flatnonzero(self.seen.all(axis=(1, 2)))
+
     def rows(self, rows: npt.NDArray[np.int64]) -> Patches:
         """Some of the windows."""
         parts = {"data": self.data, "brightness": self.brightness, "seen": self.seen}
@@ -104,7 +110,7 @@ class Patches:
             f"were left out because their {size} touches pixels that were not measured (NaN or infinite)": self.in_gaps,
         }
         lost = " ".join(f"{n} of {total} atoms {fate}." for fate, n in counts.items() if n)
-        in_part = 0 if self.seen is None else int((~self.seen.all(axis=(1, 2))).sum())
+        in_part = len(self) - len(self.whole)
         described = f"{in_part} of {total} atoms at the border or a gap are described by what their windows show."
         return " ".join(filter(None, [lost, described * bool(in_part)]))
 
@@ -222,9 +228,9 @@ def extract_patches(
         raw, brightness = raw[measured], brightness[measured]
     if normalization is None:
         normalization = Normalization.matching(raw, levels) if levels else Normalization.fit(raw)
-    seen = None
-    rest = np.flatnonzero(on_image & ~kept) if partial else np.zeros(0, dtype=np.int64)
-    if len(rest):
+    seen = np.ones((len(raw), *size), dtype=bool) if partial else None
+    rest = np.flatnonzero(on_image & ~kept)
+    if partial and len(rest):
         more, bright = _cut(channels, centres[rest], frames[rest], size, way, width, beyond=max(size))
         rows, source, raw, seen = joined(np.flatnonzero(kept), raw, rest, more)
         kept[rows], brightness = True, np.concatenate([brightness, bright])[source]

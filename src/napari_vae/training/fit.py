@@ -124,8 +124,8 @@ def iter_fit(
     if start is not None and model != start.model_config:
         raise InputError("A training that goes on keeps its model; leave out `model`, or train anew without `start`.")
     known: Given[Any] = Given(labels, condition, targets)
-    if isinstance(data, Patches) and data.seen is not None:
-        whole, n = np.flatnonzero(data.seen.all(axis=(1, 2))), len(data)
+    if isinstance(data, Patches) and len(data.whole) < len(data):
+        whole, n = data.whole, len(data)
         data, known = data.rows(whole), known.map(lambda v: np.asarray(v)[whole] if len(v) == n else v)
     images, limits = training_images(data, None if start is None else start.takes)
     if images.shape[2] == 1 and not set(model.invariances) <= {"translation"}:

@@ -97,7 +97,7 @@ def analyze(
     check_columns(given, config, atoms)
     if atoms is None:
         atoms = find_atoms(image, detection or {}, say)
-    patches = extract_patches(image, atoms, window=window, level=level)
+    patches = extract_patches(image, atoms, window=window, level=level, partial=True)
     check_count("n_classes", n_classes, len(patches))  # before the training, not after it
     run = train_model(patches, config, training, say, given)
     say(Stage("encode"))

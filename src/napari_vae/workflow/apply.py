@@ -29,7 +29,7 @@ class Applied:
     atoms : DataFrame
         Every atom; positions in pixels.
     patches : Patches
-        Windows around the atoms that are far enough from the border and from gaps.
+        Windows around the atoms of which at least 60 % was measured.
     latents : DataFrame
         One row per window: the columns of `atoms` and those of `Run.encode`; the index is that of `atoms`.
     likeness : Likeness
@@ -93,7 +93,7 @@ def apply_run(
     image, given = as_micrograph(micrograph), columns_of(condition=condition)
     found = find_atoms(image, detection or {}, say) if atoms is None else atoms
     say(Stage("encode"))
-    patches = extract_patches(image, found, levels=run.levels, **run.cutting)
+    patches = extract_patches(image, found, levels=run.levels, **run.cutting, partial=True)
     encoded = encode_patches(run, patches, given)
     say(Stage("encode", 1.0, f"{len(encoded)} atoms"))
     latents = pd.concat([patches.atoms.drop(columns=list(encoded), errors="ignore"), encoded], axis=1)

@@ -60,7 +60,7 @@ class Analysis(Findings):
     atoms : DataFrame
         Every detected atom; positions in pixels.
     patches : Patches
-        Windows around the atoms that are far enough from the border and from gaps.
+        Windows around the atoms of which at least 60 % was measured.
     run : Run
         The trained model.
     latents : DataFrame
@@ -134,7 +134,8 @@ def _read(path: Path, micrograph: str | PathLike[str] | None) -> Analysis:
         image = _load_micrograph(path, record.micrograph, micrograph)
         atoms.attrs["napari_vae"] = record.detection.plain()
         run = load_run(path / "run")
-        patches = extract_patches(image, atoms, normalization=run.normalization, **run.cutting)
+        cutting = run.cutting | {"partial": "seen" in latents}  # earlier versions left out what was seen in part
+        patches = extract_patches(image, atoms, normalization=run.normalization, **cutting)
         check_latents(latents, patches.atoms, run.model_config.latent_dim)
     except Exception as error:
         reason = str(error) if isinstance(error, InputError) else type(error).__name__

@@ -171,7 +171,7 @@ def _opened_windows(outcome: Outcome) -> Opened:
 def _with_model(outcome: Outcome, image: Micrograph, atoms: pd.DataFrame, model: Run) -> Opened:
     on, points = _layers(outcome, image, atoms)
     layers = [on, colored(points, "z1")]
-    patches = extract_patches(image, atoms, levels=model.levels, **model.cutting)
+    patches = extract_patches(image, atoms, levels=model.levels, **model.cutting, partial=True)
     return Opened(layers, OpenRun(model, patches, Placement.of_micrograph(image)))
 
 

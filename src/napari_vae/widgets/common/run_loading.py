@@ -132,5 +132,5 @@ def open_steps(
     run = yield from load_steps(stop, folder)
     if run.model_config.knows.conditional:
         raise InputError("This model needs a condition; apply it to the image in Train VAE instead.")
-    patches = extract_patches(image, atoms, levels=run.levels, **run.cutting)
+    patches = extract_patches(image, atoms, levels=run.levels, **run.cutting, partial=True)
     return OpenRun(run, patches, placement, points=points)

@@ -64,11 +64,11 @@ def train_steps(
         from ...training.fit import iter_fit
 
         level = source.level if start is None else start.level
-        patches = extract_patches(source.micrographs, source.atoms, window=window, level=level)
-        if len(patches) < MINIMUM:
+        patches = extract_patches(source.micrographs, source.atoms, window=window, level=level, partial=True)
+        if len(patches.whole) < MINIMUM:
             raise InputError(
-                f"Only {len(patches)} of {len(source.atoms)} {source.noun} are far enough from the border and gaps for "
-                f"a {patches.window[0]} × {patches.window[1]} px window; make the window smaller."
+                f"Only {len(patches.whole)} of {len(source.atoms)} {source.noun} are far enough from the border and "
+                f"gaps for a {patches.window[0]} × {patches.window[1]} px window; make the window smaller."
             )
         run = yield from iter_fit(patches, model, train, **_given(source, patches), start=start, stop=stop)
         described = yield from _describe(run, patches, source)
@@ -82,7 +82,7 @@ def apply_steps(stop: Callable[[], bool], run: Run, source: Source) -> Generator
     with spare_core():
         from ...runs.likeness import compare
 
-        patches = extract_patches(source.micrographs, source.atoms, levels=run.levels, **run.cutting)
+        patches = extract_patches(source.micrographs, source.atoms, levels=run.levels, **run.cutting, partial=True)
         described = yield from _describe(run, patches, source)
         return replace(described, warning=compare(run, patches, described.latents).sentence or "")
 
