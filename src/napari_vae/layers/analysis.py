@@ -105,7 +105,8 @@ def describe_points(layers: list[Any]) -> Analysis:
     made = list(ours(points).get("columns", ()))
     classes = pd.to_numeric(atoms["class"].astype(str), errors="coerce") if "class" in {*made} & {*atoms} else None
     atoms = atoms.drop(columns=made, errors="ignore")
-    patches = extract_patches(image, atoms, normalization=run.normalization, **run.cutting, partial=True)
+    cutting = run.cutting | {"partial": bool({"seen", "vae_seen"} & {*made})}  # as the model has described the points
+    patches = extract_patches(image, atoms, normalization=run.normalization, **cutting)
     encoded = run.encode(patches)
     if classes is not None and "class" not in encoded and (known := classes.loc[patches.atoms.index]).notna().all():
         encoded["class"] = known.astype(int)
