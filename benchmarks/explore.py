@@ -1,4 +1,4 @@
-"""How fast a million points are explored: panning, selecting, colouring, hovering, decoding under the cursor.
+"""How fast a million points are explored: panning, selecting, colouring, pointing, decoding under the cursor.
 
 xvfb-run -a -s "-screen 0 1920x1200x24" python benchmarks/explore.py
 
@@ -19,7 +19,7 @@ from napari_vae.core.placement import Placement
 from napari_vae.layers.open_runs import OpenRun
 
 FRAMES, BAR_FRAMES = 60, 30
-BAR_SELECT, BAR_DECODE = 0.1, 0.03  # s
+BAR_SELECT, BAR_DECODE, BAR_POINT = 0.1, 0.03, 0.15  # s
 
 
 def points(n):
@@ -77,6 +77,31 @@ def decoding(widget):
     return seconds(lambda: widget.manifold.show_at(next(places), 0.3), 50)
 
 
+def hovering(widget):
+    """Seconds from the cursor over a point of the plot to the crosshair on the image and the atom in the strip."""
+    rows = iter(np.random.default_rng(1).integers(0, len(widget.table), 100))
+
+    def hover():
+        widget.plot.hovered.emit(int(next(rows)))
+        widget.pointer.crosshair.repaint()
+        widget.strip.repaint()
+
+    hover()
+    return seconds(hover, 30)
+
+
+def pointing(viewer, widget):
+    """Seconds from the cursor over an atom of the image to its mark on the plot."""
+    viewer.mouse_over_canvas = True
+    places = iter(np.random.default_rng(1).uniform(0, 4096, (100, 2)))
+
+    def point():
+        viewer.cursor.position = tuple(next(places))
+        widget.plot.plot.viewport().repaint()
+
+    return seconds(point, 30)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=1_000_000)
@@ -100,11 +125,14 @@ def main():
     begun = time.perf_counter()
     widget.link.select(rows)
     linked = time.perf_counter() - begun
+    hovered, pointed = hovering(widget), pointing(viewer, widget)
     decoded = decoding(widget)
     print(f"{n} points, {len(rows)} of them selected\n\n| what | measured | bar | met |\n|---|---|---|---|")
     for what, value, unit, bar, met in (
         ("panning", frames, "frames/s", f"≥ {BAR_FRAMES}", frames >= BAR_FRAMES),
         ("lasso of 150 corners: points selected and shown", chosen, "s", f"≤ {BAR_SELECT}", chosen <= BAR_SELECT),
+        ("atom under the cursor of the plot, to the crosshair", hovered, "s", f"≤ {BAR_POINT}", hovered <= BAR_POINT),
+        ("atom under the cursor of the image, to its mark", pointed, "s", f"≤ {BAR_POINT}", pointed <= BAR_POINT),
         ("picture under the cursor", decoded, "s", f"≤ {BAR_DECODE}", decoded <= BAR_DECODE),
         ("colouring by another column", recolour, "s", "", None),
         ("selection handed to napari's Points layer", linked, "s", "", None),

@@ -103,3 +103,13 @@ def test_a_name_is_one_class_in_whichever_form_of_unicode(tmp_path):
     run = fit(images, ModelConfig.preset("ss-rvae"), train, labels=[composed, combined, "b", *[""] * 17])
     assert run.model_config.n_classes == 2
     assert [path.name for path in places([Path(composed), Path(combined)], tmp_path)] == [composed, f"{composed}_2"]
+
+
+def test_a_part_of_a_class_becomes_one_of_its_own():
+    classes = Classes.of(pd.Series(["a", "a", "b", "a", "a.2", ""]))
+    split = classes.split("a", [0, 2, 5])
+    assert split.names == ("a", "a.2", "b", "a.3") and split.counts == (2, 1, 1, 1)
+    assert split.codes[0] == 3 and len(set(split.colors)) == 4
+    for rows in ([], [2], [0, 1, 3]):
+        with pytest.raises(InputError, match="some of the atoms of “a”"):
+            classes.split("a", rows)

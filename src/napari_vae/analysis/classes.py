@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -109,6 +110,23 @@ class Classes:
         target[kept] = np.arange(len(kept))
         target[list(gone)] = target[self.names.index(into)]
         return Classes(target[self.codes], tuple(self.names[k] for k in kept), tuple(self.colors[k] for k in kept))
+
+    def split(self, name: str, rows: npt.ArrayLike) -> Classes:
+        """Those of some rows that are of a class become one of their own, whose name begins with that of the class.
+
+        Raises
+        ------
+        InputError
+            If none of its rows is among them, or all are.
+        """
+        members = self.codes == self.names.index(name)
+        part = np.zeros_like(members)
+        part[np.asarray(rows, dtype=np.int64)] = True
+        part &= members
+        if not 0 < part.sum() < members.sum():
+            raise InputError(f"Outline some of the atoms of “{name}” on the plot, and not all of them; then split it.")
+        free = next(free for number in count(2) if (free := f"{name}.{number}") not in self.names)
+        return self.assign(np.flatnonzero(part), free)
 
     def recolour(self, name: str, color: str) -> Classes:
         """Give a class another colour."""

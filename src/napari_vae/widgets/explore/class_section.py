@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,6 @@ NEW = "class"  # column where there is none yet
 STEPS = 20  # that can be taken back
 NO_LAYER = "Choose a layer first."
 NO_CLASSES = "There are no classes yet; group the atoms or assign some first."
-SPLIT = "Choose one class above, outline some of its atoms on the plot, and press Split."
 CHANGED = "The points were changed meanwhile, so the groups are no longer theirs; group again."
 
 
@@ -54,9 +52,7 @@ class ClassSection(QWidget):
         self.gallery = Gallery(editable=True)
         self.name = QLineEdit()
         self.assign_button = button_of("Assign", "Give the atoms that are selected, here or on the canvas, this class")
-        self.show_button = button_of(
-            "Show", "Select the atoms of the chosen classes, on the plot and the image (Enter)"
-        )
+        self.show_button = button_of("Show", "Select the atoms of the chosen classes, on plot and image (Enter)")
         self.merge_button = button_of("Merge", "Make one class of those that are chosen (Ctrl-click for several)")
         self.split_button = button_of("Split", "Make a class of its own of those atoms of the class that are outlined")
         self.undo_button = button_of("Undo", "Take the last change of the classes back")
@@ -253,17 +249,11 @@ class ClassSection(QWidget):
         self._try(self._split)
 
     def _split(self) -> None:
-        """Make a class of its own of the selected atoms of the one that is chosen."""
         classes, chosen = self._current(), self.gallery.chosen()
         if len(chosen) != 1:
-            raise InputError(SPLIT)
-        rows = self._selected[self._selected < len(classes.codes)]
-        rows = rows[classes.codes[rows] == classes.names.index(chosen[0])]
-        if not 0 < len(rows) < classes.counts[classes.names.index(chosen[0])]:
-            raise InputError(SPLIT)
-        name = next(name for n in count(2) if (name := f"{chosen[0]}.{n}") not in classes.names)
-        self._put(classes.assign(rows, name))
-        self.words.setText(f"{len(rows):,} atoms of “{chosen[0]}” are now “{name}”; F2 changes the name.")
+            raise InputError("Choose one class above, outline some of its atoms on the plot, and press Split.")
+        self._put(classes.split(chosen[0], self._selected[self._selected < len(classes.codes)]))
+        self.words.setText(f"A part of “{chosen[0]}” is now “{self.classes.names[-1]}”; F2 changes the name.")
 
     def _on_merge(self) -> None:
         self._try(lambda: self._put(self._current().merge(self.gallery.chosen())))
