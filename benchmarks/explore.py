@@ -119,7 +119,7 @@ def main():
     settle()
     outline = lasso()
     chosen = seconds(lambda: plot.select_within(outline))
-    recolour = seconds(lambda: plot.set_colors(color_by(features["z1"]).rgba), 3)
+    recolour = seconds(lambda: (plot.set_colors(color_by(features["z1"]).rgba), QApplication.processEvents()), 3)
     settle()
     rows = plot.selection
     begun = time.perf_counter()

@@ -67,6 +67,7 @@ class ScatterPlot(QWidget):
         self.box.addItem(self.mark, ignoreBounds=True)
         self.setMinimumHeight(ENOUGH[1])
         self._timer = QTimer(self, singleShot=True, interval=SETTLE)
+        self._soon = QTimer(self, singleShot=True, interval=0)  # points, colours and frame in one go
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.plot)
@@ -103,15 +104,16 @@ class ScatterPlot(QWidget):
         self._shown, self._selected = None, np.zeros(0, dtype=np.int64)
         self.plot.setLabel("bottom", names[0])
         self.plot.setLabel("left", names[1])
+        self._raster = None  # its rows are those of the points before
+        self._soon.start()
         if not keep_view:
             self.reset_view()
-        self._draw()
 
     def set_colors(self, rgba: npt.NDArray[np.uint8] | None) -> None:
         """Colours (N, 4) of the points, or grey for all; those of other points, which are still to come, are left."""
         if rgba is None or len(rgba) == len(self._x):
             self._rgba = self._grey() if rgba is None else np.ascontiguousarray(rgba, dtype=np.uint8)
-            self._draw()
+            self._soon.start()
 
     def _grey(self) -> npt.NDArray[np.uint8]:
         return np.full((len(self._x), 4), (160, 160, 160, 255), dtype=np.uint8)
@@ -119,7 +121,7 @@ class ScatterPlot(QWidget):
     def set_shown(self, shown: npt.NDArray[np.bool_] | None) -> None:
         """Draw only some of the points (N,), or all."""
         self._shown = None if shown is None else np.flatnonzero(shown)
-        self._draw()
+        self._soon.start()
 
     def set_selection(self, rows: npt.ArrayLike) -> None:
         """Select rows from outside; ``selection_changed`` keeps still. Rows that are not there (yet) are left out."""
@@ -177,6 +179,7 @@ class ScatterPlot(QWidget):
 
     def _connect(self) -> None:
         self._timer.timeout.connect(self._draw)
+        self._soon.timeout.connect(self._draw)
         self.box.sigRangeChanged.connect(self._on_range_changed)
         self.box.outlined.connect(self.select_within)
         self.box.clicked.connect(self._on_clicked)
@@ -185,6 +188,8 @@ class ScatterPlot(QWidget):
         self.box.left.connect(self._on_left)
 
     def _on_range_changed(self, *_: Any) -> None:
+        if self._soon.isActive():
+            return
         if len(self._x) <= AT_ONCE or self._left_picture():
             self._draw()
         else:
