@@ -3,10 +3,10 @@
 from qtpy.QtCore import QTimer
 
 TURNED = {"scale": (0.02, 0.02), "translate": (5.0, -3.0), "rotate": 30, "units": ("nm", "nm")}
-LONG = 120_000  # milliseconds
+LONG = 20_000  # milliseconds
 
 
-def quick(widget, epochs=3):
+def quick(widget, epochs=20):
     widget.model.training["epochs"].setValue(epochs)
     widget.model.choose("vae")
     return widget

@@ -12,16 +12,18 @@ from napari_vae import ModelConfig, TrainConfig
 from napari_vae.core.progress import Progress, drain, never
 from napari_vae.models.evidence import Target
 from napari_vae.models.vae import InvariantVAE
-from napari_vae.training.curriculum import (
+from napari_vae.training.curriculum import Supervision, classes_of_groups
+from napari_vae.training.schedule import (
     CENTRING,
     DISTILLATION,
+    FLOOR,
+    MAX_STEPS,
+    MIN_STEPS,
     SLOWEST,
     WARM_UP,
     Curriculum,
-    Supervision,
-    classes_of_groups,
+    Schedule,
 )
-from napari_vae.training.step import FLOOR, MAX_STEPS, MIN_STEPS, Schedule
 
 
 def curriculum(name, n_steps=1000, *, goes_on=False, **train):
@@ -183,7 +185,12 @@ def test_a_plateau_begins_the_cooldown():
 
 def test_what_is_expected_of_an_open_end_grows_with_the_steps():
     schedule = Schedule(1.0, None)
-    assert [schedule.expected(step) for step in (0, 400, 1000, 3900)] == [900, 900, 1875, 6000]
+    assert [schedule.expected(step) for step in (0, 400, 1000, 4000)] == [900, 900, 1500, 6000]
+    assert [schedule.foresees(step) for step in (0, 600, 601)] == [True, True, False]
+    late = Schedule(1.0, None, earliest=650)  # of a model with a warm-up
+    assert late.expected(0) == 1425 and late.foresees(950)
+    late.watch(1000, [5.0] * 5, 20.0)
+    assert late.expected(1000) == 1500 and late.foresees(1400)
 
 
 # ---- progress -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import torch
 
 from napari_vae import Micrograph, ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, iter_fit, samples
 from napari_vae.runs.likeness import compare
-from napari_vae.training.step import MAX_STEPS, Schedule
+from napari_vae.training.schedule import MAX_STEPS, Schedule
 
 
 def angle_errors(found, truth, suit):

@@ -1,11 +1,15 @@
 """Train VAE in a real window: results in their place, Stop, and trouble while the job runs."""
 
+import re
+import threading
+
 import numpy as np
 import pytest
 
 import napari_vae.widgets.train.dock as train_module
 from napari_vae.layers.showing import shown_column
 from napari_vae.widgets.common.jobs import OUT_OF_MEMORY, Step
+from napari_vae.widgets.common.plot import ORANGE
 from training_widget import LONG, finish, kinds, quick, settle
 
 
@@ -35,9 +39,13 @@ def test_latents_classes_and_pictures_lie_where_the_image_lies(viewer, scene, wi
 
 
 def test_stop_keeps_what_was_learnt(viewer, scene, widget, qtbot):
-    widget.model.training["epochs"].setValue(10_000)
+    widget.model.training["epochs"].setValue(500)
+    widget.data.window_px.setValue(11)
     widget.progress.button.click()
     qtbot.waitUntil(lambda: "Training" in widget.progress.words.text(), timeout=LONG)
+    seen = []
+    widget.job.progressed.connect(lambda event: seen.append(len(getattr(event, "history", ()))))
+    qtbot.waitUntil(lambda: seen[-1:] > [3], timeout=LONG)  # more than the mean of the windows is learnt
     settle(qtbot, widget)  # a click at once would be taken for the second one of a double click
     assert widget.progress.button.text() == "Stop"
     widget.progress.button.click()
@@ -187,3 +195,94 @@ def test_a_training_that_ended_badly_is_told(scene, widget, qtbot, notifications
     finish(qtbot, widget)
     assert any("The loss diverged" in sentence for sentence in notifications)
     assert "The loss diverged" in widget.progress.words.text()
+
+
+def test_stopped_before_anything_was_learnt_changes_nothing(viewer, scene, widget, qtbot, monkeypatch):
+    from napari_vae.training import session
+
+    monkeypatch.setattr(session, "SHORTEST_EPOCH", 10_000)  # no evaluation before the stop
+    monkeypatch.setattr(session, "LONGEST_EPOCH", 10_000)
+    widget.model.training["epochs"].setValue(10_000)
+    layers = list(viewer.layers)
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.train()
+        qtbot.waitUntil(lambda: "Training" in widget.progress.words.text(), timeout=LONG)
+        widget.progress.button.click()
+    assert "before anything was learnt" in widget.progress.words.text()
+    assert [layer for layer in viewer.layers if layer.name != "window size"] == layers
+    assert list(scene[1].features) == ["mine"] and not widget.runs.save_button.isEnabled()
+
+
+def test_a_model_no_better_than_the_mean_makes_no_layers(viewer, scene, widget, qtbot, monkeypatch):
+    from napari_vae import Run
+
+    describe = Run.describe
+
+    def poorly(run, patches, **given):
+        table, rebuilt = describe(run, patches, **given)
+        return table, np.broadcast_to(1 - rebuilt.mean(axis=0), rebuilt.shape)
+
+    monkeypatch.setattr(Run, "describe", poorly)
+    layers = list(viewer.layers)
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.train()
+    assert "learnt nothing" in widget.progress.words.text()
+    assert [layer for layer in viewer.layers if layer.name != "window size"] == layers
+    assert widget.runs.continue_button.isEnabled()
+
+
+def test_who_does_not_want_to_wait_after_stop_leaves_without_result(viewer, scene, widget, qtbot):
+    gone = threading.Event()
+
+    def slow(stop):
+        yield Step("Training", 0.1)
+        while not gone.is_set():  # Stop is not heeded
+            yield Step("Reading the latents …", 1.0)
+
+    widget.job.start(slow)
+    widget.progress.begin("Starting …")
+    widget.progress.button.click()
+    assert not widget.progress.button.isEnabled()
+    qtbot.waitUntil(widget.progress.button.isEnabled, timeout=LONG)
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.progress.button.click()
+    assert "nothing was kept" in widget.progress.words.text() and widget.progress.button.text() == "Train"
+
+
+def test_the_line_above_train_says_what_will_be_learnt_from_and_what_it_takes(viewer, scene, widget, qtbot):
+    line = widget.forecast
+    settle(qtbot, widget)
+    words = line.words.text()
+    inside = ((scene[2] >= 0) & whole(scene, 24)).sum()
+    assert words.startswith(f"{inside} of {len(scene[2])} atoms · 24 px = 0.48 nm · ")
+    assert re.search(r"(about \d+ (s|min)|some seconds) · 0\.\d GB$", words)
+    widget.data.window_px.setValue(101)
+    settle(qtbot, widget)
+    few = line.words.text()
+    assert few.startswith("<span") and ORANGE in few
+    assert f"{whole(scene, 101).sum()} of {len(scene[2])} atoms" in few
+    (advised,) = map(int, re.findall(r"window of (\d+) px at most", few))
+    assert whole(scene, advised).mean() >= 0.5 > whole(scene, 101).mean()
+    widget.data.window_px.setValue(advised)
+    settle(qtbot, widget)
+    assert ORANGE not in line.words.text()
+    widget.data.atoms.setCurrentIndex(widget.data.atoms.count() - 1)
+    settle(qtbot, widget)
+    assert re.match(r"\d+ windows · ", line.words.text())
+
+
+def whole(scene, side):
+    """Which atoms have a whole window."""
+    (image, points, _), half = scene, (side - 1) / 2
+    rows, columns = image.data.shape
+    y, x = points.data.T
+    return (y >= half) & (x >= half) & (y <= rows - 1 - half) & (x <= columns - 1 - half)
+
+
+def test_a_message_goes_when_what_it_was_about_is_changed(viewer, scene, widget, qtbot):
+    widget.progress.say("5011 atoms in 5 classes.")
+    widget.model.checks["translation"].toggle()
+    assert widget.progress.words.text() == ""
+    widget.progress.say("5011 atoms in 5 classes.")
+    widget.data.window_px.setValue(18)
+    assert widget.progress.words.text() == ""

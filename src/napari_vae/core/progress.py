@@ -84,6 +84,10 @@ def drain(job: Generator[Event, None, Result], on_event: Callable[[Event], objec
             on_event(event)
 
 
+class Stopped(Exception):
+    """The user ended the work, in the midst of something that is of no use by half."""
+
+
 def never() -> bool:
     """The answer to "stop now?" where nobody can ask for it."""
     return False

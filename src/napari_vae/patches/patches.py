@@ -197,8 +197,8 @@ def extract_patches(
         spacing = table_spacing(atoms) if spacing is None else spacing
         window = suggest_window(spacing)
     size = check_window(window, first.shape[-2:])
-    inside = _fits(centres, size, first.shape[-2:])
-    on_image = _fits(centres, (1, 1), first.shape[-2:])
+    inside = fits(centres, size, first.shape[-2:])
+    on_image = fits(centres, (1, 1), first.shape[-2:])
     if not on_image.any():
         raise InputError(
             f"None of the atoms lies on the image of {first.shape[-2]} × {first.shape[-1]} px: they lie at rows "
@@ -378,7 +378,8 @@ def _check_limits(limits: Normalization | None, n_channels: int) -> None:
         )
 
 
-def _fits(centres: npt.NDArray[np.float64], size: tuple[int, int], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+def fits(centres: npt.NDArray[np.float64], size: tuple[int, int], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Whether windows of a size around centres (N, 2) lie on an image of `shape`, all in square pixels."""
     half = (np.asarray(size) - 1) / 2
     limit = np.asarray(shape[-2:]) - 1 - half
     return np.asarray(((centres >= half) & (centres <= limit)).all(axis=1))

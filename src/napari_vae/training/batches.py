@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..models.images import RESIDENT, Images, Streamed
+from .schedule import automatic_batch
 
 HELD_OUT, MOST_HELD_OUT = 0.1, 500  # share and number of images that the model never learns from
 LOOK = 100  # images that are looked at at once, at least
@@ -63,9 +64,8 @@ class Batches:
         n_held_out = min(MOST_HELD_OUT, max(min(2, len(order) - 1), round(HELD_OUT * len(order))))
         # Rows lie where the images are: a GPU that had to be sent them would make every step wait.
         self.held_out, self.rows = order.to(self._home).tensor_split([n_held_out])
-        # By default about 20 steps an epoch, of 20 … 100 images: few images need many small steps.
         learnt = len(self.rows) + len(self.labelled)
-        self.batch_size = min(100, max(20, learnt // 20)) if batch_size == "auto" else int(batch_size)
+        self.batch_size = automatic_batch(learnt) if batch_size == "auto" else int(batch_size)
         self.batch_size = min(self.batch_size, learnt)
         self.look_size = max(LOOK, self.batch_size)  # images at once where nothing is learnt, which takes less memory
         share = max(LABELLED, len(self.labelled) / learnt)
@@ -77,6 +77,11 @@ class Batches:
     def n_images(self) -> int:
         """How many images there are, of all sorts."""
         return len(self._images)
+
+    @property
+    def pixels(self) -> int:
+        """Of an image, in all channels."""
+        return math.prod(self._images.shape[1:])
 
     def of_epoch(self, epoch: int, position: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Rows of each batch of an epoch, from a position on, and of the labelled images that join it.

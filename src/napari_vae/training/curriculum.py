@@ -22,9 +22,6 @@ deep embedding", arXiv 1611.05148, which starts from clusters too.
 from __future__ import annotations
 
 import copy
-import math
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,87 +29,20 @@ import torch
 from torch import Tensor, nn
 
 from ..core.clusters import cluster
-from ..models.components import has_auxiliary_strain, may_lie_off_centre
-from ..models.config import ModelConfig, Ramp, TrainConfig
+from ..models.components import has_auxiliary_strain
 from ..models.evidence import Target
 from ..models.pose import mirrored_strain
 from ..models.posterior import pick
 from ..models.vae import InvariantVAE
 from .batches import Batches
 from .processes import ALONE, Group
+from .schedule import Phase
 
-CENTRING = 80  # first steps in which a model of rotation and translation learns the translation alone
-# Ends of the first two phases: share of all steps, and steps at most.
-WARM_UP, DISTILLATION = (0.45, 400), (0.75, 650)
-SLOWER, SLOWEST = 0.4, 0.05  # share of the warm-up in which the steps become small, and the last of them
 BATCH = 200  # images whose latents are looked at at once
 AGREEMENT = 0.9  # share of the labelled images that must lie in a group of their own class
 GROUPS_PER_CLASS = 2  # a labelled class may consist of several groups
 STRAINED = 2000  # images by which the axes of strain of the classes are measured
 SMALLEST_SPREAD = 1e-3  # of a strain
-
-Phase = Literal["warm-up", "distillation", "free"]
-
-
-@dataclass(frozen=True)
-class Curriculum:
-    """When each phase is, and what changes from step to step.
-
-    Parameters
-    ----------
-    model, train : ModelConfig, TrainConfig
-    steps_per_epoch : int
-    n_steps : int or None
-        Steps in all, if they are known.
-    goes_on : bool
-        Whether the model was trained before: then all is free.
-    """
-
-    model: ModelConfig
-    train: TrainConfig
-    steps_per_epoch: int
-    n_steps: int | None
-    goes_on: bool = False
-
-    def centring(self, step: int) -> bool:
-        """Whether to learn the translation alone."""
-        return not self.goes_on and step < CENTRING and may_lie_off_centre(self.model)
-
-    def phase(self, step: int) -> Phase:
-        """The phase of a step."""
-        if step >= self.free_from:
-            return "free"
-        return "warm-up" if step < self._end(WARM_UP) else "distillation"
-
-    def pace(self, step: int) -> float:
-        """Factor of the learning rate: the warm-up ends with small steps, so that its end is a good teacher."""
-        if self.phase(step) != "warm-up":
-            return 1.0
-        end = self._end(WARM_UP)
-        left = (end - step) / max(1.0, SLOWER * end)  # 1 … 0
-        return SLOWEST + (1 - SLOWEST) * 0.5 * (1 - math.cos(math.pi * min(1.0, left)))
-
-    @property
-    def free_from(self) -> int:
-        """The first step of the last phase."""
-        held = has_auxiliary_strain(self.model) or self.model.infers_classes
-        return self._end(DISTILLATION) if held and not self.goes_on else 0
-
-    def weights(self, step: int) -> tuple[float, float]:
-        """Weights of the KL divergence of the latents and of the class."""
-        epoch = step / self.steps_per_epoch
-        return _ramp(self.train.beta, epoch), _ramp(self.train.beta_discrete, epoch)
-
-    def _end(self, of: tuple[float, int]) -> int:
-        share, at_most = of
-        return at_most if self.n_steps is None else min(at_most, round(share * self.n_steps))
-
-
-def _ramp(ramp: Ramp, epoch: float) -> float:
-    if not isinstance(ramp, tuple):
-        return float(ramp)
-    start, end, epochs = ramp
-    return start + (end - start) * min(1.0, epoch / epochs if epochs else 1.0)
 
 
 class Supervision:

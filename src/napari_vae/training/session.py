@@ -15,7 +15,7 @@ from torch import Tensor
 from ..core.device import describe_device
 from ..core.errors import InputError, TrainingError
 from ..core.normalization import Normalization
-from ..core.progress import Progress
+from ..core.progress import Progress, Stopped
 from ..core.settings import Number, allowed
 from ..models.config import ModelConfig, TrainConfig
 from ..models.conventions import set_conventions
@@ -27,9 +27,10 @@ from ..models.manifold import decode_manifold
 from ..models.networks import are_finite, initialise
 from ..models.vae import InvariantVAE
 from .batches import Batches
-from .curriculum import Curriculum, Supervision
+from .curriculum import Supervision
 from .processes import ALONE, Group
-from .step import Schedule, TrainStep
+from .schedule import Curriculum, Schedule
+from .step import TrainStep
 
 if TYPE_CHECKING:
     from ..runs.run import Run
@@ -38,6 +39,7 @@ SHORTEST_EPOCH, LONGEST_EPOCH = 40, 200  # steps between two evaluations
 REPORT_EVERY = 0.2  # seconds between two progress events
 LIVE_GRID = 7
 FEW, MANY = 300, 4000  # images that set the zeros of the pose and the range of the latents
+IN_HASTE = 2**25  # their pixels, at most, for one who does not want to wait
 FEWEST = 20  # held-out images that show what is usual
 
 
@@ -104,17 +106,22 @@ class Session:
         clock = _Clock(self.step, self.history[-1]["seconds"] if self.history else 0.0)
         yield self._progress(clock, "Training")
         costs: list[Evidence] = []
-        batches, stopped = self._batches(), False
+        batches, stopped, self.train_step.stop = self._batches(), False, stop
         while self.step < self.schedule.n_steps and not stopped and not self.note:
             rows, labelled = next(batches)
             if self.curriculum.phase(self.step) != self.supervision.phase and self._diverged(costs):
                 self._return_to_best()
-            costs.append(self.train_step.take(self.step, self._rate(), rows, labelled))
-            self.step += 1
-            if self.start is None:
+            try:
+                costs.append(self.train_step.take(self.step, self._rate(), rows, labelled))
+                self.step += 1
+            except Stopped:
+                self.position -= 1  # this batch is still to be learnt from
+                if not costs and not self.history:
+                    raise TrainingError("Stopped before anything was learnt.") from None
+            if self.start is None and costs:
                 self.start = float(self.group.mean(costs[0]).free_energy()) - self.floor
             stopped = self.group.any(stop())
-            if self._evaluation_due() or (stopped and len(self.history) == self.earlier):
+            if costs and (self._evaluation_due() or (stopped and len(self.history) == self.earlier)):
                 self._evaluate(costs, clock)
                 costs = []
                 if not self.note:
@@ -234,7 +241,8 @@ class Session:
         """Learn from training images where the latents lie, and what the upright image leaves open of the poses."""
         self.model.gauge.reset()  # poses of the upright image
         self.model.polarity.reset()
-        rows = self.batches.rows[: FEW if in_haste else MANY]  # who stops does not want to wait
+        few = min(FEW, max(FEWEST, IN_HASTE // self.batches.pixels))
+        rows = self.batches.rows[: few if in_haste else MANY]
         explained = list(self._explain(rows))
         load = None if in_haste else lambda chosen: self.batches.load(rows[chosen.to(rows.device)])
         self.latent_range = set_conventions(self.model, explained, load)

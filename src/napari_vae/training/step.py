@@ -1,4 +1,4 @@
-"""One step of a training: gradients of a batch, in parts when memory is short, and how large and how many steps are.
+"""One step of a training: gradients of a batch, in parts when memory is short.
 
 On a GPU a step is hundreds of small kernels, and starting them takes longer than running them. A step asks the device
 for nothing and reads nothing from the host but rows, so that it can be recorded once and replayed by one start.
@@ -12,34 +12,27 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..core.device import is_out_of_memory
+from ..core.progress import Stopped, never
 from ..models.config import TrainConfig
 from ..models.draws import Draws
 from ..models.evidence import Evidence
 from ..models.vae import InvariantVAE
 from .batches import Batches
-from .curriculum import Curriculum, Supervision
+from .curriculum import Supervision
 from .processes import Group, Share
+from .schedule import Curriculum
 
 LARGEST_GRADIENT = 1000.0  # norm beyond which a step is shortened: rare, and a sign of a bad batch
+AT_ONCE = 2**24  # pixels of a batch that are taken at once: of more, a step takes seconds and much memory
 WARM = 3  # steps of a kind before one is recorded, so that all that lasts is there
 Take = Callable[[Tensor, Tensor], Evidence]
 Record = Callable[[Take, Tensor, Tensor, torch.Generator], Take]
-WARMUP = 0.05
-COOLDOWN = 0.6  # share of a training of known length in which the steps shrink
-AUTO_COOLDOWN = 0.5  # length of the cooldown after a plateau, as a share of the steps before it
-FLOOR = 0.01  # the last steps, relative to the largest
-SHORTEST_WARMUP = 20
-PATIENCE = 4  # evaluations without gain
-GAIN = 3e-3  # what counts as gain, relative to all that was gained since before the first step
-TYPICAL_STEPS = 900
-MIN_STEPS, MAX_STEPS = 300, 4000  # bounds of the search for a plateau
 
 
 class TrainStep:
@@ -61,7 +54,7 @@ class TrainStep:
     generator : torch.Generator
         Of all draws.
     parts : int
-        That each batch is taken in; more than one when memory is short.
+        That each batch is taken in; more than one when windows are large, or memory is short.
     record : callable or None
         Records a step so that it can be replayed; ``None`` where that is no gain, or failed.
     """
@@ -78,7 +71,8 @@ class TrainStep:
         self.model, self.batches, self.supervision, self.curriculum = model, batches, supervision, curriculum
         self.train, self.group = train, group
         self.device = batches.device
-        self.parts = 1
+        self.parts = math.ceil(batches.batch_size * batches.pixels / AT_ONCE)
+        self.stop: Callable[[], bool] = never  # asked between the parts of a step
         self.generator = torch.Generator(self.device).manual_seed(train.seed)
         on_gpu = self.device.type == "cuda"
         self.optimizer = torch.optim.Adam(
@@ -94,7 +88,13 @@ class TrainStep:
         self._recorded: dict[Any, Take] = {}
 
     def take(self, step: int, rate: float, rows: Tensor, labelled: Tensor) -> Evidence:
-        """The step of that number with a learning rate, on images of some rows and on labelled ones."""
+        """The step of that number with a learning rate, on images of some rows and on labelled ones.
+
+        Raises
+        ------
+        Stopped
+            If that was asked for within the step, which then changes nothing.
+        """
         phase = self.curriculum.phase(step)
         if phase != self.supervision.phase:
             self._seen.clear()
@@ -102,10 +102,14 @@ class TrainStep:
         self.supervision.enter(phase)
         self._set(rate, self.curriculum.weights(step))
         centring = self.curriculum.centring(step)
-        before = self.generator.get_state() if self.group.size > 1 else None
+        before = self.generator.get_state() if self.group.size > 1 or self.parts > 1 else None
         while True:
             try:
                 return self._repeat(rows, labelled, centring)
+            except Stopped:
+                if before is not None:
+                    self.generator.set_state(before)
+                raise
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or self.parts >= len(rows):
                     raise
@@ -184,7 +188,9 @@ class TrainStep:
         """
         state = self.generator.get_state() if self.group.size > 1 else None
         before, n = share.before, share.before + len(share.rows) + share.after
-        for part in filter(len, share.rows.tensor_split(self.parts)):
+        for number, part in enumerate(filter(len, share.rows.tensor_split(self.parts))):
+            if number and state is None and self.stop():
+                raise Stopped
             if state is None:
                 yield part, Draws(self.generator)
             else:
@@ -225,63 +231,3 @@ def record_graph(take: Take, rows: Tensor, labelled: Tensor, generator: torch.Ge
         return evidence.clone()
 
     return replay
-
-
-@dataclass
-class Schedule:
-    """Warm-up, full speed, cooldown; the cooldown starts at a given step or when the held-out loss stops improving.
-
-    Parameters
-    ----------
-    peak : float
-        Largest learning rate.
-    total : int or None
-        Steps in all; ``None``: found out by watching the held-out loss.
-    earliest : int
-        Step before which a plateau does not count.
-    """
-
-    peak: float
-    total: int | None
-    earliest: int = 0
-    cooldown_from: int | None = None
-    n_steps: int = 0
-
-    def __post_init__(self) -> None:
-        if not self.n_steps:
-            if self.total is None:
-                self.n_steps = round(MAX_STEPS * (1 + AUTO_COOLDOWN))
-            else:
-                self.n_steps = self.total
-                self.cooldown_from = round(self.total * (1 - COOLDOWN))
-
-    def rate(self, step: int) -> float:
-        """Learning rate of a step, counted from 0."""
-        warmup = max(1, round(WARMUP * self.total)) if self.total else SHORTEST_WARMUP
-        rate = self.peak * min(1.0, (step + 1) / warmup)
-        if self.cooldown_from is not None and step > self.cooldown_from:
-            done = (step - self.cooldown_from) / max(1, self.n_steps - self.cooldown_from)
-            rate *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-        return rate
-
-    def expected(self, step: int) -> int:
-        """Steps in all; before a plateau is found a guess, which grows with `step`."""
-        if self.cooldown_from is not None:
-            return self.n_steps
-        return min(self.n_steps, max(TYPICAL_STEPS, round(1.25 * (1 + AUTO_COOLDOWN) * step)))
-
-    def foresees(self, step: int) -> bool:
-        """Whether the end is known, or a guess of it still holds."""
-        return self.cooldown_from is not None or self.expected(step) == TYPICAL_STEPS
-
-    def watch(self, step: int, losses: list[float], start: float) -> None:
-        """Begin the cooldown if the held-out `losses`, one per evaluation, have reached a plateau.
-
-        What counts as gain is measured against all that was gained since the loss `start` before the first step.
-        """
-        if self.cooldown_from is not None or step < MIN_STEPS + self.earliest or len(losses) <= PATIENCE:
-            return
-        before, lately = min(losses[:-PATIENCE]), min(losses[-PATIENCE:])
-        if before - lately < GAIN * (start - lately) or step >= MAX_STEPS:
-            self.cooldown_from = step
-            self.n_steps = step + max(MIN_STEPS // 2, round(AUTO_COOLDOWN * step))

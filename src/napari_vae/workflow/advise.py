@@ -18,11 +18,11 @@ import pandas as pd
 from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
 from ..core.positions import check_table, table_spacing
-from ..core.progress import Progress, drain, never
+from ..core.progress import Progress, Stopped, drain, never
 from ..models.config import TrainConfig
 from ..patches.patches import SMALLEST_WINDOW, Patches, check_window, extract_patches, suggest_window
 from .advice import Advice
-from .trials import BATCH, Scan, Stopped
+from .trials import BATCH, Scan
 
 MOST_ATOMS, FEWEST_ATOMS = 600, 60
 SIDE = 20  # windows are compared at about so many pixels a side, which is enough to see poses

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..core.progress import Progress
+from ..core.progress import Progress, Stopped
 from ..models.components import COMPONENTS
 from ..models.config import Invariance, ModelConfig, TrainConfig
 from ..patches.patches import Patches
@@ -41,10 +41,6 @@ class _Trial:
 
     losses: list[float] = field(default_factory=list)
     latents: list[npt.NDArray[np.float64]] = field(default_factory=list)
-
-
-class Stopped(Exception):
-    """The user ended the scan."""
 
 
 class Scan:

@@ -21,6 +21,7 @@ from qtpy.QtCore import QObject, Signal
 from ...core.errors import InputError, TrainingError, storage_problem
 
 REPORT_EVERY = 0.1  # seconds; the window is updated at most ten times a second
+LEFT = "Stopped; nothing was kept."
 OUT_OF_MEMORY = "The device ran out of memory; choose a smaller batch or window, or the CPU as device (Advanced)."
 Stop = Callable[[], bool]
 Steps = Callable[..., Generator[Any, None, Any]]
@@ -65,7 +66,7 @@ class Job(QObject):
         super().__init__(parent)
         self.notify = notify
         self._worker: GeneratorWorker | None = None
-        self._stop = threading.Event()
+        self._stop, self._leave = threading.Event(), threading.Event()
         parent.destroyed.connect(self._stop.set)
 
     @property
@@ -82,7 +83,8 @@ class Job(QObject):
         """Run ``steps(stop, *args)``; `stop` turns true when the generator should return what it has."""
         assert not self.running, "one job at a time"
         self._stop.clear()
-        self._worker = create_worker(_guarded, self._stop.is_set, steps, args)
+        self._leave.clear()
+        self._worker = create_worker(_guarded, self._stop.is_set, self._leave.is_set, steps, args)
         self._worker.yielded.connect(self._on_yielded)
         self._worker.returned.connect(self._on_returned)
         self._worker.finished.connect(self._on_finished)
@@ -92,11 +94,17 @@ class Job(QObject):
         """Ask the generator to return what it has."""
         self._stop.set()
 
+    def leave(self) -> None:
+        """End at the generator's next event, and keep nothing."""
+        self._leave.set()
+
     def _on_yielded(self, event: Any) -> None:
         self.progressed.emit(event)
 
     def _on_returned(self, outcome: _Outcome) -> None:
-        if outcome.fault is not None:
+        if self._leave.is_set():
+            self.failed.emit(LEFT)
+        elif outcome.fault is not None:
             fault = outcome.fault
             notification_manager.receive_error(type(fault), fault, fault.__traceback__)
             self.failed.emit(f"Broke off by a fault of the program: {fault}")
@@ -112,10 +120,10 @@ class Job(QObject):
         self.ended.emit()
 
 
-def _guarded(stop: Stop, steps: Steps, args: tuple[Any, ...]) -> Generator[Any, None, _Outcome]:
+def _guarded(stop: Stop, leave: Stop, steps: Steps, args: tuple[Any, ...]) -> Generator[Any, None, _Outcome]:
     """Thin out the events of a job and turn what users can act upon into sentences."""
     try:
-        return _Outcome((yield from _thinned(steps(stop, *args))))
+        return _Outcome((yield from _thinned(steps(stop, *args), leave)))
     except (InputError, TrainingError) as error:
         return _Outcome(failure=str(error))
     except MemoryError:
@@ -127,10 +135,10 @@ def _guarded(stop: Stop, steps: Steps, args: tuple[Any, ...]) -> Generator[Any, 
         return _Outcome(failure=problem) if problem else _Outcome(fault=error)
 
 
-def _thinned(events: Generator[Any, None, Any]) -> Generator[Any, None, Any]:
-    """Pass on at most ten events a second, and every one that carries a new picture."""
+def _thinned(events: Generator[Any, None, Any], leave: Stop) -> Generator[Any, None, Any]:
+    """Pass on at most ten events a second, and every one that carries a new picture, until it is to `leave`."""
     last = -REPORT_EVERY
-    while True:
+    while not leave():
         try:
             event = next(events)
         except StopIteration as end:

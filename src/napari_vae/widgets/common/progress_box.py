@@ -18,6 +18,8 @@ from .jobs import Job
 from .panel import button_of, row_of, sentence, stacked
 
 DOUBLE_CLICK = 500  # milliseconds after the start in which a click is not meant to stop
+PATIENCE = 2000  # milliseconds after Stop from which on one can leave what was found
+LEAVE = "End without result"
 
 
 class ProgressBox(QWidget):
@@ -35,12 +37,15 @@ class ProgressBox(QWidget):
 
     start_clicked = Signal()
     stop_clicked = Signal()
+    leave_clicked = Signal()
 
     def __init__(self, start_text: str, tooltip: str, *, page: str, job: Job | None = None) -> None:
         super().__init__()
         self._start_text, self._tooltip = start_text, tooltip
         self._running = False
         self._just_begun = QTimer(self, singleShot=True, interval=DOUBLE_CLICK)
+        self._stopping = QTimer(self, singleShot=True, interval=PATIENCE)
+        self._stopping.timeout.connect(self._offer_to_leave)
         self._ends = math.inf  # when the job is expected to end, on the clock of `time.monotonic`
         self.button = button_of(start_text, tooltip)
         self.button.setMinimumHeight(30)
@@ -57,6 +62,7 @@ class ProgressBox(QWidget):
         self.button.clicked.connect(self._on_clicked)
         if job is not None:
             self.stop_clicked.connect(job.stop)
+            self.leave_clicked.connect(job.leave)
             job.progressed.connect(self.show_step)
             job.failed.connect(self.show_failure)
             job.ended.connect(self.end)
@@ -87,6 +93,7 @@ class ProgressBox(QWidget):
         """Show that no job runs; the words stay."""
         self._running = False
         self._just_begun.stop()
+        self._stopping.stop()
         self.button.setText(self._start_text)
         self.button.setToolTip(self._tooltip)
         self.button.setEnabled(True)
@@ -124,14 +131,23 @@ class ProgressBox(QWidget):
     def _on_clicked(self) -> None:
         if self._just_begun.isActive():
             return
-        if self._running:
+        if self._running and self.button.text() == LEAVE:
+            self.button.setEnabled(False)
+            self.leave_clicked.emit()
+        elif self._running:
             self.button.setText("Stopping …")
             self.button.setEnabled(False)
             self.stop_clicked.emit()
+            self._stopping.start()
         else:
             self.start_clicked.emit()
             if self._running:
                 self._just_begun.start()
+
+    def _offer_to_leave(self) -> None:
+        self.button.setText(LEAVE)
+        self.button.setToolTip("End at once and keep nothing")
+        self.button.setEnabled(True)
 
 
 def refusing(action: Callable[..., None]) -> Callable[..., None]:

@@ -19,12 +19,13 @@ from ..common.progress_box import ProgressBox, refusing
 from ..common.show_bar import ShowBar
 from .advice_box import AdviceBox, answer
 from .delivery import Delivery
+from .forecast_line import ForecastLine
 from .given_form import GivenForm
 from .label_box import LabelBox
 from .live_view import LossPlot, ManifoldView, held_by_latents
 from .model_form import ModelForm
 from .run_box import RunBox
-from .steps import Described, Loaded, advise_steps, apply_steps, load_steps, train_steps
+from .steps import Described, Loaded, Nothing, advise_steps, apply_steps, load_steps, train_steps
 
 TRAIN = "Learn what differs between the atoms, in the background; Stop keeps what is there"
 ADVANCED = "Name of the model, latents, further channels, length of the training, device; a first look does not need it"
@@ -44,6 +45,7 @@ class TrainWidget(Dock):
         self.advice = AdviceBox()
         self.given = GivenForm(napari_viewer)
         self.labels = LabelBox(napari_viewer, self.given)
+        self.forecast = ForecastLine(napari_viewer, self.data, self.model)
         self.job = Job(self)
         self.progress = ProgressBox("Train", TRAIN, page=self.PAGE, job=self.job)
         self.loss, self.held = LossPlot(), sentence()
@@ -98,8 +100,8 @@ class TrainWidget(Dock):
         )
         self.live = side_by_side(row_of(self.loss, self.manifold, wide=self.loss))
         self.live.hide()
-        parts = (self.data, self.model, self.advice, self.given, self.labels, self.advanced, self.progress)
-        for widget in (*parts, self.runs, self.show_bar, self.live):
+        parts = (self.data, self.model, self.advice, self.given, self.labels, self.advanced, self.forecast)
+        for widget in (*parts, self.progress, self.runs, self.show_bar, self.live):
             self.column.addWidget(widget)
         self.column.addStretch()
 
@@ -108,6 +110,7 @@ class TrainWidget(Dock):
         self.model.kind.currentIndexChanged.connect(self._show_kinds)
         for form in (self.data, self.model):
             form.changed.connect(self.progress.forget)
+        self.given.outdated.connect(self.forecast.ask)
         self.advice.asked.connect(self.suggest)
         self.labels.said.connect(self.progress.say)
         self.progress.start_clicked.connect(self.train)
@@ -144,14 +147,20 @@ class TrainWidget(Dock):
         if getattr(event, "manifold", None) is not None:
             self.manifold.show_tiles(event.manifold)
 
-    def _on_result(self, result: Described | Loaded | Advice) -> None:
+    def _on_result(self, result: Described | Loaded | Nothing | Advice) -> None:
         if isinstance(result, Advice):
             self._take(result)
             return
         run = result.run
-        self.runs.set_run(run)
-        self._show_kinds()
+        if run is not None:
+            self.runs.set_run(run)
+            self._show_kinds()
+        if isinstance(result, Nothing):
+            self.progress.say(result.words)
+            return
         if isinstance(result, Described):
+            if result.trained:
+                self.forecast.learn(result)
             self.delivery.start(result)
             return
         self._show_history(run.history.to_dict("records"))
