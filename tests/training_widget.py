@@ -3,7 +3,7 @@
 from qtpy.QtCore import QTimer
 
 TURNED = {"scale": (0.02, 0.02), "translate": (5.0, -3.0), "rotate": 30, "units": ("nm", "nm")}
-LONG = 20_000  # milliseconds
+LONG = 120_000  # milliseconds
 
 
 def quick(widget, epochs=20):

@@ -58,11 +58,10 @@ class ForecastLine(QWidget):
 
     def learn(self, result: Described) -> None:
         """Go from now on by how long the steps of a training have taken."""
-        last, patches = result.run.history.iloc[-1], result.patches
-        expected = forecast(
-            len(patches.whole), patches.data[0].size, result.run.model_config, result.run.train_config
-        ).of_a_step
-        self._slowness = float(last["seconds"]) / max(1.0, float(last["step"])) / expected
+        run, patches = result.run, result.patches
+        expected = forecast(len(patches.whole), patches.data[0].size, run.model_config, run.train_config)
+        last = run.history.iloc[-1]
+        self._slowness = float(last["seconds"]) / max(1.0, float(last["step"])) / expected.of_a_step
         self.ask()
 
     def _forecast(self, n: int, slowness: float) -> Forecast:
@@ -89,7 +88,8 @@ class ForecastLine(QWidget):
         line = f"{of} · {length} · {about(cost.seconds)} · {cost.bytes / 1e9:.1f} GB"
         if points is None or n >= FEW * len(centres):
             return line
-        return f"{swatch(ORANGE)}{line}. The others lie too near the border to be learnt from: {self._remedy(centres, shape)}"
+        why = "The others lie too near the border to be learnt from"
+        return f"{swatch(ORANGE)}{line}. {why}: {self._remedy(centres, shape)}"
 
     def _windows(self) -> tuple[npt.NDArray[np.float64], tuple[int, int], int]:
         """Centres (N, 2) of the atoms and shape of the image, in square pixels; and how many windows a grid has."""
