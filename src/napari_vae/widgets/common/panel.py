@@ -100,11 +100,15 @@ class Panel(QScrollArea):
             label.setMinimumWidth(width)
 
     def _may_close(self) -> bool:
-        if not any(job.running and job.notify for job in self.findChildren(Job)):
+        busy = [job for job in self.findChildren(Job) if job.running and job.notify]
+        if not busy:
             return True
         if QMessageBox.question(self, "Close the panel?", LOST) != QMessageBox.StandardButton.Yes:
             return False
-        self.deleteLater()  # which stops its jobs
+        for job in busy:
+            job.ended.connect(self.deleteLater)
+            job.leave()
+            job.stop()
         return True
 
     def _on_docked(self) -> None:
