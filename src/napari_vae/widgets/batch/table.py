@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QTableWidget, QTableWidgetItem, QWidget
 
 from ...batch.outcomes import BatchProgress, Outcome
 
@@ -21,6 +22,14 @@ WAITING = "waiting"
 AMBER = "#e8a200"
 WIDEST = 180  # pixels of the names of files
 HEIGHT = 190  # pixels; the rest scrolls
+
+
+class _Names(QStyledItemDelegate):
+    """Long names lose their middle: their ends tell files apart."""
+
+    def initStyleOption(self, option: Any, index: Any) -> None:  # Qt's name
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideMiddle
 
 
 class BatchTable(QTableWidget):
@@ -46,6 +55,7 @@ class BatchTable(QTableWidget):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWordWrap(False)
+        self.setItemDelegateForColumn(0, _Names(self))
         self.setMinimumHeight(HEIGHT)
         self.cellDoubleClicked.connect(self._on_double_clicked)
 

@@ -193,11 +193,12 @@ class DetectWidget(Dock):
             self.preview.hide()
 
     def _show_preview(self) -> None:
-        if self._candidates is None or self.job.running:
+        if self._candidates is None:
             return
         score = self.form.threshold.score()
         self.form.show_count(int((self._candidates.atoms["score"] >= score).sum()))
-        if self.form.preview.isChecked() and self.isVisible():
+        wanted = self.form.preview.isChecked() and self.isVisible()
+        if wanted and not self.job.running and not self._settled:
             self.preview.show(self._candidates, score)
 
     def _on_atoms(self, atoms: pd.DataFrame) -> None:
