@@ -100,7 +100,7 @@ def test_files_without_atoms_are_counted_and_stand_out(batch, qtbot, tmp_path):
     batch.start()
     finish(qtbot, batch.job)
     assert states(batch) == [("1.npy", "no atoms"), ("2.npy", "no atoms")]
-    assert batch.table.item(0, 1).foreground().color().name() == AMBER
+    assert batch.table.item(0, 1).background().color().name() == AMBER
     assert "2 of 2 files are done, 2 without atoms;" in batch.progress.words.text()
     assert "2 without atoms" in (tmp_path / "results" / "report.html").read_text()
 
@@ -139,7 +139,7 @@ def test_a_model_for_each_and_one_of_them_for_others(viewer, batch, images, qtbo
     finish(qtbot, batch.job)
     assert [state for _, state in states(batch)] == ["done", "failed", "done"]
     assert "5 % quantile of the training" in batch.table.words()[2][2]
-    assert batch.table.item(2, 1).foreground().color().name() != AMBER
+    assert batch.table.item(2, 1).background().color().name() != AMBER
     batch.table.selectRow(2)
     batch.open_button.click()
     finish(qtbot, batch.open_job)
@@ -261,6 +261,6 @@ def test_a_model_that_fits_none_of_the_windows_is_not_just_done(batch, lattice, 
     batch.start()
     finish(qtbot, batch.job)
     assert states(batch) == [("large.npy", "does not fit")]
-    assert batch.table.item(0, 1).foreground().color().name() == AMBER
+    assert batch.table.item(0, 1).background().color().name() == AMBER
     assert "1 that the model does not fit" in batch.progress.words.text()
     assert "train on this image" in batch.table.words()[0][2]

@@ -19,7 +19,7 @@ HEADINGS = {
     "what": "What was found, or why it failed.",
 }
 WAITING = "waiting"
-AMBER = "#e8a200"
+AMBER, ON_AMBER = "#e8a200", "#000000"  # of a ground and its words, so that they are read in every theme
 WIDEST = 180  # pixels of the names of files
 HEIGHT = 190  # pixels; the rest scrolls
 
@@ -82,7 +82,8 @@ class BatchTable(QTableWidget):
         for row in range(len(self._outcomes), len(outcomes)):
             outcome = outcomes[row]
             self._say(row, 1, outcome.doubt or outcome.state)
-            self.item(row, 1).setData(Qt.ItemDataRole.ForegroundRole, QColor(AMBER) if outcome.doubt else None)
+            for role, color in ((Qt.ItemDataRole.BackgroundRole, AMBER), (Qt.ItemDataRole.ForegroundRole, ON_AMBER)):
+                self.item(row, 1).setData(role, QColor(color) if outcome.doubt else None)
             self._say(row, 2, outcome.message)
         if len(outcomes) > len(self._outcomes):
             self.scrollToItem(self.item(min(len(outcomes), self.rowCount() - 1), 0))
