@@ -143,6 +143,15 @@ def dock_of(panel):
     return next(holder for holder in holders(panel, None) if isinstance(holder, QDockWidget))
 
 
+def test_a_dock_asks_for_little_width_before_it_is_seen(viewer, open_widget):
+    """Qt gives it that width, and never takes it back."""
+    columns = {name: np.arange(3.0) for name in ("z1", "z2", "angle")}
+    viewer.add_image(np.zeros((30, 30)))
+    viewer.add_points(10 * np.ones((3, 2)), features=pd.DataFrame(columns | {"class": ["a", "b", "b"]}))
+    for name in DOCKS:
+        assert open_widget(name).minimumSizeHint().width() < 480, name
+
+
 def narrow(panel):
     """Give a dock the width that it asks for, in the window of a small laptop; true when it has it."""
     window = panel.window()

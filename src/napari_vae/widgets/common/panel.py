@@ -32,6 +32,7 @@ from superqt import QCollapsible
 from .jobs import Job
 
 CLOSE_BUTTON = "QTitleBarCloseButton"  # napari's name of the ✕ of a dock
+WORDS_MARGIN = 12  # px, of a button beside its words
 LOST = (
     "This panel is still at work, and what it has found so far would be lost. Press No, then Stop in the panel, to "
     "keep it. Close it all the same?"
@@ -259,6 +260,8 @@ def button_of(text: str, tooltip: str) -> QPushButton:
     """A button that says what it does."""
     made = QPushButton(text)
     made.setToolTip(tooltip)
+    # Before it is seen, in napari's style, Qt takes it for wider than it is, and would widen the dock for good.
+    made.setMinimumWidth(made.fontMetrics().horizontalAdvance(text) + WORDS_MARGIN)
     return made
 
 

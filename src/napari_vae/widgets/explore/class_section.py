@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QColorDialog, QComboBox, QLineEdit, QListWidgetItem, QMenu, QSizePolicy, QWidget
+from qtpy.QtWidgets import QColorDialog, QComboBox, QLineEdit, QListWidgetItem, QMenu, QWidget
 
 from ...analysis.classes import Classes
 from ...core.errors import InputError
@@ -134,10 +134,8 @@ class ClassSection(QWidget):
         )
         self.paint.setCheckable(True)
         assign = row_of(self.name, self.assign_button, wide=self.name)
-        edits = self.show_button, self.merge_button, self.split_button, self.undo_button, self.more_button
-        for button in edits:  # before they are seen, Qt takes them for wider than they are
-            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        stacked(self, self.grouping, self.column, self.gallery, row_of(*edits), assign, self.words)
+        edits = row_of(self.show_button, self.merge_button, self.split_button, self.undo_button, self.more_button)
+        stacked(self, self.grouping, self.column, self.gallery, edits, assign, self.words)
 
     def _connect(self) -> None:
         self.column.currentTextChanged.connect(self._read)
