@@ -108,7 +108,7 @@ def test_the_user_is_the_instrument(viewer, measurable, learn, qtbot):
     assert np.allclose(viewer.scene.camera.center[-2:], upcoming.data_to_world(upcoming.data[0]))
     assert "2 more" in learn.instrument.words.text()
     viewer.scene.camera.center = (0, 0, 0)
-    viewer.add_image(np.zeros((9, 9)), name="another")
+    viewer.add_labels(np.zeros((9, 9), dtype=int), name="another")
     assert tuple(viewer.scene.camera.center) == (0, 0, 0)  # the user looks elsewhere
     learn.instrument.show_button.click()
     assert np.allclose(viewer.scene.camera.center[-2:], upcoming.data_to_world(upcoming.data[0]))
