@@ -199,3 +199,18 @@ def test_a_pixel_size_is_that_of_the_channels_of_a_file_but_of_no_copy_and_no_fi
     active_of(viewer).choose(opened[1])
     calibrate(viewer.layers, opened[1], 0.1, "nm")
     assert [round(float(layer.scale[0]), 3) for layer in (*opened, copy)] == [0.1, 0.1, 1, 1, 1]
+
+
+def test_intensities_are_summed_over_another_detector_that_is_chosen(viewer, open_widget, qtbot):
+    first = viewer.add_image(np.ones((120, 120)), name="HAADF")
+    points = detected(viewer, first, 60)
+    second = viewer.add_image(np.full((120, 120), 3.0), name="ABF")
+    detect = open_widget("Detect atoms")
+    assert detect.crystal.atoms.layer() is None
+    detect.crystal.atoms.choose(points)
+    for name, check in detect.crystal.quantities.items():
+        check.setChecked(name == "intensities")
+    with qtbot.waitSignal(detect.crystal.job.ended, timeout=LONG):
+        detect.crystal.measure()
+    shares = (points.features["intensity"] / points.features["cell_area"]).dropna()
+    assert len(shares) > 5 and np.allclose(shares, 3) and second.visible and points.visible

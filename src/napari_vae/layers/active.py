@@ -11,17 +11,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary, WeakMethod, ref
 
-import numpy as np
-
 from ..core.placement import KEY, OWN_UNITS, Placement
-from ..core.units import unit_factors
-from .identity import CHOSEN, IMAGE, id_of, image_token, image_with, is_copy, lies_on, note, ours
+from .identity import CHOSEN, IMAGE, id_of, image_token, image_with, is_copy, lies_on, ours
 from .points import LayerData
+from .view import View, lend_units, units_like
 
 RESULTS = ("reconstruction", "residual", "manifold", "prediction", "uncertainty")
 MARKS = ("preview", "next points", "learned", "vacancies")
-SHARE = 0.95  # of the canvas that an image fills
-
 #: By viewer, weakly, so that it goes with it.
 _ACTIVE: WeakKeyDictionary[Any, ActiveImage] = WeakKeyDictionary()
 
@@ -58,7 +54,6 @@ class ActiveImage:
         self._followers: list[WeakMethod[Callable[[], None]]] = []
         self._hidden: set[str] = set()  # ids of layers that we have hidden, since another image was chosen
         self._on_grid = False  # chosen by hand
-        self._framed: tuple[Placement, Any] | None = None  # where the image that is in view lies, and its extent
         self._arrived: Any | None = None  # a hidden layer that napari is about to select, as it does with any
         self.image: Any | None = None
         self.atoms: Any | None = None
@@ -66,10 +61,11 @@ class ActiveImage:
         layers.events.inserted.connect(self._on_inserted)
         layers.events.removed.connect(self._on_removed)
         layers.selection.events.active.connect(self._on_selected)
+        images = [layer for layer in layers if is_source_image(layer)]
+        self._view = View(viewer, images[0] if len(images) == 1 else None)
         selected = layers.selection.active
         self.choose((selected and self.image_of(selected)) or self._topmost())
         self.atoms = self._best_atoms()
-        viewer.canvas.overlays.scale_bar.visible = True
 
     def follow(self, callback: Callable[[], None]) -> None:
         """Call a bound method, which is kept weakly, whenever another image or other atoms are chosen."""
@@ -90,13 +86,15 @@ class ActiveImage:
         selected = self._layers.selection.active
         if selected is not None and self._images_of(selected) and not self.has(selected):
             self._layers.selection.active = image
-        self._frame()
+        self._view.frame(self.image)
         self.atoms = self._best_atoms()
         self._tell()
 
     def choose_atoms(self, points: Any | None) -> None:
         """Take these points for the atoms, until the image has new ones; None for a regular grid."""
         self._on_grid = points is None
+        if points is not None and id_of(points) in self._hidden:
+            self._show(points)
         if points != self.atoms:
             self.atoms = points
             self._tell()
@@ -189,30 +187,18 @@ class ActiveImage:
         for layer in layers:
             images, name = self._images_of(layer), id_of(layer)
             if self.image in images and name in self._hidden:
-                self._hidden.remove(name)
-                layer.visible = True
+                self._show(layer)
             elif images and self.image not in images and layer.visible:
                 self._hidden.add(name)
                 layer.visible = False
 
+    def _show(self, layer: Any) -> None:
+        self._hidden.remove(id_of(layer))
+        layer.visible = True
+
     def _on_placed(self, event: Any) -> None:
         self._fit(self._layers)
-        self._frame()
-
-    def _frame(self) -> None:
-        """Look at the whole image, unless it lies where the one in view lay."""
-        viewer, before, now = self._viewer(), self._framed, _place_of(self.image)
-        self._framed = now
-        if viewer is None or (before and before[0].lies_like(now[0]) and np.array_equal(before[1], now[1])):
-            return
-        if viewer.dims.ndisplay > 2:
-            viewer.reset_view()
-            return
-        (top, left), (bottom, right) = now[1] + [[-0.5], [0.5]]  # of the borders of its pixels
-        corners = [(top, left), (top, right), (bottom, left), (bottom, right)]
-        world = Placement.of_canvas(viewer).points_from(corners, now[0])
-        viewer.scene.camera.center = (0.0, *(world.min(axis=0) + world.max(axis=0)) / 2)
-        viewer.scene.camera.zoom = SHARE * float(np.min(np.asarray(viewer.canvas.size) / np.ptp(world, axis=0)))
+        self._view.frame(self.image)
 
     def _tell(self) -> None:
         for follower in self._followers:
@@ -231,44 +217,19 @@ def active_of(viewer: Any) -> ActiveImage:
 
 
 def like_what_is_open(layers: list[LayerData]) -> list[LayerData]:
-    """Layer data to be opened, in units like those of the active image, until one of them becomes the active image.
-
-    Once units are of two kinds, as pixels and nanometres are, napari draws bare numbers, and says so.
-    """
+    """Layer data to be opened, in units like those of the active image, until one of them becomes the active image."""
     napari = sys.modules.get("napari")
     viewer = None if napari is None else napari.current_viewer()
     image = _ACTIVE[viewer].image if viewer in _ACTIVE else None
     for _, options, kind in layers if image is not None else ():
         own = tuple(options.get("units", ("pixel", "pixel")))
-        lent = _like(own, Placement.of_layer(image).units)
+        lent = units_like(own, Placement.of_layer(image).units)
         if lent != own and "channel_axis" not in options:
             options["units"] = lent
             options["metadata"] = {KEY: options.get("metadata", {}).get(KEY, {}) | {OWN_UNITS: own}}
         if kind == "image" and options.get("visible", True):
             break
     return layers
-
-
-def lend_units(layer: Any, units: tuple[str, ...]) -> None:
-    """Give a layer units like these where its own are of another kind, or its own again; `Placement` knows its own."""
-    own = Placement.of_layer(layer).units
-    lent = _like(own, units)
-    if lent != own:
-        note(layer, **{OWN_UNITS: own})
-    if tuple(map(str, layer.units)) != lent:
-        layer.units = lent
-    if lent == own and ours(layer).get(OWN_UNITS):
-        note(layer, **{OWN_UNITS: ()})
-
-
-def _like(own: tuple[str, ...], units: tuple[str, ...]) -> tuple[str, ...]:
-    """Units of the kinds of others, axis by axis from the last."""
-    n = min(len(own), len(units))
-    return (*own[:-n], *units[-n:]) if n and unit_factors(own[-n:], units[-n:]) is None else own
-
-
-def _place_of(image: Any) -> tuple[Placement, Any]:
-    return Placement.of_layer(image).last(2), image.extent.data[:, -2:]
 
 
 def _placing(layer: Any) -> tuple[Any, ...]:

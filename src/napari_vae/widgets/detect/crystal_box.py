@@ -18,7 +18,7 @@ from ...layers.images import micrograph_from_layer
 from ...layers.points import KEY, atoms_from_points, placement_now, placement_of
 from ...layers.showing import write_features
 from ..common.jobs import Job
-from ..common.layer_box import AtomsBox, LayerBox
+from ..common.layer_box import AtomsBox
 from ..common.panel import Form, choice_of, sentence, side_by_side, stacked
 from ..common.progress_box import ProgressBox, refusing
 from ..common.setting_controls import remember
@@ -40,13 +40,11 @@ class CrystalBox(QWidget):
     Parameters
     ----------
     viewer : napari viewer
-    image : LayerBox
-        Where the image that the atoms are on is chosen.
     """
 
-    def __init__(self, viewer: Any, image: LayerBox, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer, self._image = viewer, image
+        self._viewer, self._active = viewer, active_of(viewer)
         self._points: Any | None = None
         self._request: CrystalRequest | None = None
         self._on: Any = None  # the layer that the request is placed by
@@ -78,7 +76,8 @@ class CrystalBox(QWidget):
     def measure(self) -> None:
         """Check the input, then start the job; bad input ends in a notification."""
         points = self.atoms.layer()
-        image = None if points is None else active_of(self._viewer).image_of(points)
+        known = points is not None and self._active.image_of(points) is not None
+        image = self._active.image if known else None  # may be that of another detector
         request = self._asked(points, image)
         self._points, self._request, self._on = points, request, image or points
         self.words.hide()
@@ -92,9 +91,9 @@ class CrystalBox(QWidget):
         if not quantities:
             raise InputError("Nothing is chosen to be measured; tick at least one box under Crystal.")
         if "intensities" in quantities:
-            if self._image.layer() is None:
+            if self._active.image is None:
                 raise InputError("Intensities are summed over an image, and none is open; open it, or untick them.")
-            image = source_image(self._viewer, points)
+            image = image or source_image(self._viewer, points)
         chosen = None
         if self.reference.currentData() == "selected" and "displacements" in quantities:
             chosen = tuple(sorted(points.selected_data))

@@ -71,7 +71,7 @@ class DetectWidget(Dock):
         self._timer = QTimer(self, singleShot=True, interval=200)
         self.column.addWidget(self.form)
         self.column.addWidget(self.progress)
-        self.crystal = CrystalBox(napari_viewer, self.form.image)
+        self.crystal = CrystalBox(napari_viewer)
         self.column.addWidget(folded("Crystal", self.crystal, CRYSTAL))
         self.column.addStretch()
         self._connect()
