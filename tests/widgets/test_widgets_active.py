@@ -178,11 +178,12 @@ def test_images_in_nanometres_and_in_pixels_fill_the_canvas_each_with_its_unit(
     assert not [words for words in notifications if "nits" in words]
 
 
-def test_of_a_file_with_several_channels_the_first_is_shown_alone(viewer, open_widget, real_data):
+def test_of_a_file_with_several_channels_the_first_is_shown_alone(viewer, open_widget, real_data, notifications):
+    viewer.add_image(np.zeros((3, 50, 50)), name="movie in pixels")
     detect = open_widget("Detect atoms")
     layers = viewer.open(real_data / "unseen" / "Si_7x7_051.sxm", plugin="napari-vae")
     assert [layer.name for layer in layers if layer.visible] == ["Si_7x7_051 Z forward"]
-    assert detect.image.currentText() == "Si_7x7_051 Z forward"
+    assert detect.image.currentText() == "Si_7x7_051 Z forward" and not notifications
     detect.image.setCurrentText("Si_7x7_051 Current forward")
     assert [layer.name for layer in layers if layer.visible] == ["Si_7x7_051 Current forward"]
 

@@ -151,12 +151,14 @@ class ActiveImage:
             self._take_atoms()
 
     def _on_selected(self, event: Any) -> None:
-        layer, arrived, self._arrived = self._layers.selection.active, self._arrived, None
-        if layer is not None and layer != arrived:
-            if not self.has(layer):
-                self.choose(self.image_of(layer))
-            if self._rank(layer) == 0:
-                self.choose_atoms(layer)
+        layer = self._layers.selection.active
+        if layer is None or layer == self._arrived:
+            return
+        self._arrived = None
+        if not self.has(layer):
+            self.choose(self.image_of(layer))
+        if self._rank(layer) == 0:
+            self.choose_atoms(layer)
 
     def _topmost(self) -> Any | None:
         """The topmost image; a copy, which may be a backup, only if there is no other."""

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QWidget
 from ...batch.outcomes import BatchProgress, Outcome, Task, count_outcomes
 from ...batch.summary import PAGE as REPORT
 from ...core.errors import InputError
+from ...layers.active import like_what_is_open
 from ...layers.open_runs import keep_run
 from ...layers.points import KEY
 from ..common.guide import Dock
@@ -145,13 +146,12 @@ class BatchWidget(Dock):
             self.progress.say(event.message)
 
     def _on_opened(self, opened: Opened) -> None:
-        for data, options, kind in opened.layers:
+        for data, options, kind in like_what_is_open(opened.layers):
             if kind == "points" and opened.run is not None:
                 options["metadata"][KEY]["run"] = keep_run(self._viewer, opened.run)
             layer = getattr(self._viewer, f"add_{kind}")(data, **options)
             if kind == "points":
                 self.show_bar.follow(layer)
-        self._viewer.reset_view()
         if not self.job.running:
             self.progress.say("It is open in the viewer.")
 

@@ -123,6 +123,7 @@ class DetectWidget(Dock):
     def _on_form_changed(self) -> None:
         self.weak_button.hide()
         self._candidates, self._settled = None, False
+        self._stale = self.preview_job.running
         self.preview.hide()
         self._timer.start()
 
