@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_vae.core.placement import Placement
 from napari_vae.layers.images import micrograph_from_layer
 from training_widget import LONG, TURNED, settle
 
@@ -149,7 +150,8 @@ def test_a_pixel_size_is_of_one_image_and_of_what_lies_on_it(viewer, lattice, un
     assert micrograph_from_layer(image).units == typed[1] and drawn.units == image.units
     assert np.allclose([drawn.world_to_data(image.data_to_world(pixel)) for pixel in pixels], on_drawing)
     for layer, before in ((other, 1.5 * size), (alike, size), (far, size)):
-        assert np.allclose(layer.scale, before, rtol=1e-12, atol=0) and str(layer.units[-1]).startswith(unit)
+        place = Placement.of_layer(layer)
+        assert np.allclose(place.scale, before, rtol=1e-12, atol=0) and place.units[-1].startswith(unit)
 
 
 def test_a_pixel_size_typed_in_while_a_job_runs_is_that_of_its_atoms(viewer, lattice, open_widget, qtbot):
