@@ -44,7 +44,7 @@ def test_sample(viewer, open_widget, qtbot, monkeypatch):
     whole = samples.micrograph
     monkeypatch.setattr(samples, "micrograph", lambda kind: whole(kind, size=192), raising=False)
     (image,) = viewer.open_sample("napari-vae", "graphene")
-    points = analyse(viewer, open_widget, qtbot, epochs=3)
+    points = analyse(viewer, open_widget, qtbot, epochs=15)
     _, truth = whole("graphene", size=192)
     there = truth[(truth[["y", "x"]] > 4).all(axis=1) & (truth[["y", "x"]] < 187).all(axis=1)]
     there = there[there["species"] != "vacancy"] if "species" in there else there
@@ -57,7 +57,7 @@ def test_real_file(real_data, viewer, open_widget, qtbot):  # first what may ski
     (image,) = viewer.open(real_data / "lattices" / "example_Se_implanted_MoS2.dm3", plugin="napari-vae")
     assert str(image.units[-1]) == "nanometer"
     image.data = np.asarray(image.data)[300:600, 300:600]
-    points = analyse(viewer, open_widget, qtbot, epochs=3)
+    points = analyse(viewer, open_widget, qtbot, epochs=15)
     reference = np.loadtxt(real_data / "lattices" / "TEMUL_Se_MoS2.csv", delimiter=",", skiprows=1, usecols=(0, 1))
     inside = ((reference > 305) & (reference < 595)).all(axis=1)
     distance = cKDTree(points.data).query(reference[inside][:, ::-1] - 300)[0]

@@ -67,6 +67,7 @@ def test_regular_grid_needs_no_atoms(viewer, qtbot, open_widget, lattice, notifi
 
 
 def test_background_is_chosen_in_a_box_and_told(viewer, scene, widget, qtbot):
+    widget.model.training["epochs"].setValue(60)
     scene[0].data = scene[0].data + 5 * np.linspace(0, 1, len(scene[0].data))[:, None]
     widget.data.level.setCurrentIndex(widget.data.level.findData("none"))
     for level, words in (
@@ -80,6 +81,7 @@ def test_background_is_chosen_in_a_box_and_told(viewer, scene, widget, qtbot):
 
 
 def test_two_channels(viewer, scene, widget, qtbot):
+    widget.model.training["epochs"].setValue(60)
     viewer.add_image(-scene[0].data, name="dark", **TURNED)
     widget.data.image.choose(scene[0])
     assert [widget.data.channels.item(i).text() for i in range(widget.data.channels.count())] == ["dark"]

@@ -38,11 +38,15 @@ class Forecast:
     bytes: float
 
 
-def forecast(n: int, pixels: int, model: ModelConfig, train: TrainConfig, *, slowness: float = 1.0) -> Forecast:
+def forecast(
+    n: int, pixels: int, model: ModelConfig, train: TrainConfig, *, described: int = 0, slowness: float = 1.0
+) -> Forecast:
     """What training on `n` windows of so many `pixels` (of all channels) will take.
 
     Parameters
     ----------
+    described : int
+        Windows that are described afterwards, where they are more: those at the border too.
     slowness : float
         As `measure_slowness` says, or as a training has shown.
     """
@@ -56,8 +60,9 @@ def forecast(n: int, pixels: int, model: ModelConfig, train: TrainConfig, *, slo
     copies = math.prod(part.copies(model) for part in components_of(model))
     an_image = IMAGE + COPY * copies + (PIXEL_POSED if posed else PIXEL) * pixels
     a_step = (STEP_POSED if posed else STEP) + WEIGHT * (1 + posed) * pixels + batch * an_image
-    seconds = START + slowness * (steps * a_step + n * (CUT * pixels + LOOK * an_image))
-    memory = LIBRARIES + 4 * pixels * (COPIES * n + GRADIENTS * batch + DRAWN * (1 + posed))
+    described = max(n, described)
+    seconds = START + slowness * (steps * a_step + described * (CUT * pixels + LOOK * an_image))
+    memory = LIBRARIES + 4 * pixels * (COPIES * described + GRADIENTS * batch + DRAWN * (1 + posed))
     return Forecast(seconds, slowness * a_step, memory)
 
 

@@ -64,9 +64,10 @@ class ForecastLine(QWidget):
         self._slowness = float(last["seconds"]) / max(1.0, float(last["step"])) / expected.of_a_step
         self.ask()
 
-    def _forecast(self, n: int, slowness: float) -> Forecast:
+    def _forecast(self, n: int, described: int, slowness: float) -> Forecast:
         pixels = self._data.window_px.value() ** 2 * (1 + len(self._data.channels.layers()))
-        return forecast(n, pixels, self._model.model(), self._model.train(), slowness=slowness)
+        model, train = self._model.model(), self._model.train()
+        return forecast(n, pixels, model, train, described=described, slowness=slowness)
 
     def _show(self) -> None:
         self.setVisible(self._data.image.layer() is not None)
@@ -84,7 +85,7 @@ class ForecastLine(QWidget):
         length = f"{size} px" + ("" if side is None else f" = {size * side[1]:.2g} {unit}")
         if n < MINIMUM:
             return f"{swatch(ORANGE)}{of} · {length} · a model needs {MINIMUM} at least: {self._remedy(centres, shape)}"
-        cost = self._forecast(n, self._slowness)
+        cost = self._forecast(n, len(centres), self._slowness)
         line = f"{of} · {length} · {about(cost.seconds)} · {cost.bytes / 1e9:.1f} GB"
         if points is None or n >= FEW * len(centres):
             return line
