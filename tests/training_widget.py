@@ -17,6 +17,14 @@ def finish(qtbot, widget):
         pass
 
 
+def add_layer(qtbot, widget, kind):
+    """Choose an entry of “Add as layer”."""
+    bar = widget.show_bar
+    (action,) = (action for action in bar.menu.actions() if action.data() == kind)
+    with qtbot.waitSignal(bar.maker.job.ended, timeout=LONG):
+        action.trigger()
+
+
 def settle(qtbot, widget):
     """Wait until nothing is put off any more: changes that a widget gathers, and pictures that it draws later."""
     timers = [timer for timer in widget.findChildren(QTimer) if timer.isSingleShot()]

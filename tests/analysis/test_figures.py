@@ -25,7 +25,7 @@ from napari_vae.analysis.figures import (
 )
 from napari_vae.analysis.figures.micrographs import LARGEST_SYMBOL, SYMBOL
 from napari_vae.analysis.figures.windows import class_means, upright
-from napari_vae.layers.analysis import analysis_layers
+from napari_vae.layers.results import run_layer
 from napari_vae.patches.patches import symbol_spacing
 from napari_vae.runs.decoding import class_manifolds, side_by_side, tile
 from napari_vae.workflow.archive import Analysis
@@ -237,8 +237,8 @@ def test_a_model_of_one_number_has_three_planes(joint):
     np.testing.assert_allclose(planes["condition 2"], run.manifold(2), atol=1e-6)
 
 
-def test_the_layer_of_the_manifold_shows_every_class(joint):
-    data, options, _ = analysis_layers(joint)[-1]
+def test_the_layer_of_the_manifold_shows_every_class(joint, tmp_path):
+    data, options, _ = run_layer(joint.run, tmp_path)
     assert options["metadata"]["napari_vae"]["classes"] == ("class 0", "class 1")
     assert np.isfinite(options["contrast_limits"]).all()
     np.testing.assert_array_equal(data, side_by_side(class_manifolds(joint.run)))

@@ -194,7 +194,7 @@ def test_tables_open_as_points_in_their_place(analysis, tmp_path):
 def test_points_are_saved_as_tables_and_labels_as_labels(analysis, tmp_path):
     viewer = ViewerModel()
     layers = analysis_layers(analysis)
-    points = viewer.add_points(layers[-2][0], **layers[-2][1])
+    points = viewer.add_points(layers[-1][0], **layers[-1][1])
     assert viewer.layers.save(str(tmp_path / "t.csv"), plugin="napari-vae") == [str(tmp_path / "t.csv")]
     table = nv.read_table(tmp_path / "t.csv")
     np.testing.assert_allclose(table[["y", "x"]], points.data)

@@ -62,8 +62,8 @@ def test_figures_are_drawn_on_the_image_of_the_points_only(viewer, described, sh
 
 
 def test_pictures_of_a_column_replace_their_own_only(viewer, described, show_widget, qtbot):
+    from napari_vae.layers.pictures import class_labels
     from napari_vae.widgets.explore.dock import ExploreWidget
-    from napari_vae.widgets.explore.made_layers import class_layer
 
     _, points, _ = described
     points.features = points.features.assign(kind=np.where(np.arange(len(points.data)) % 2, "odd", "even"))
@@ -71,13 +71,13 @@ def test_pictures_of_a_column_replace_their_own_only(viewer, described, show_wid
 
     def make():
         with qtbot.waitSignal(explore.maker.job.ended, timeout=LONG):
-            explore.maker.make(class_layer, points, "kind")
+            explore.maker.make(class_labels, points, "kind")
         return of_kind(viewer, "classes")
 
     (first,) = make()
     backup = duplicate(viewer, first)
     points.name = "renamed"
-    assert set(make()) == {backup, viewer.layers["kind of renamed"]} and first not in viewer.layers
+    assert set(make()) == {backup, viewer.layers["kind of lattice"]} and first not in viewer.layers
 
 
 def test_a_described_image_is_saved_whatever_it_is_called(viewer, described, tmp_path):
@@ -134,7 +134,7 @@ def test_channels_of_an_analysis_are_images_of_their_own(lattice):
     viewer = ViewerModel()
     (data, options, _), *others = analysis_layers(analysis)
     first, second = viewer.add_image(data, **options)
-    assert active_of(viewer).image_of(viewer.add_points(others[-2][0], **others[-2][1])) == first
+    assert active_of(viewer).image_of(viewer.add_points(others[-1][0], **others[-1][1])) == first
     assert token_of(viewer.layers, first) != token_of(viewer.layers, second)
 
 

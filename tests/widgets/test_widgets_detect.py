@@ -35,7 +35,7 @@ def shown(scene, show_widget, qtbot):
 
 def test_every_atom_is_found_where_the_image_lies(viewer, scene, widget, qtbot, lattice):
     detect(qtbot, widget)
-    points = viewer.layers["atoms of lattice"]
+    points = viewer.layers["atoms"]
     assert np.allclose(points.scale, scene.scale) and np.allclose(points.translate, scene.translate)
     assert np.allclose(points.rotate, scene.rotate) and points.units == scene.units
     inner = lattice[1][((lattice[1] > 10) & (lattice[1] < 150)).all(axis=1)]
@@ -52,7 +52,7 @@ def test_gaps_and_frames_that_show_nothing_are_left_out(viewer, open_widget, qtb
     viewer.add_image(np.stack([np.full_like(gap, np.nan), gap]), name="stopped")
     widget = open_widget("Detect atoms")
     detect(qtbot, widget)
-    assert (viewer.layers["atoms of stopped"].data[:, :2] <= (1, 80.5)).all()
+    assert (viewer.layers["atoms"].data[:, :2] <= (1, 80.5)).all()
     assert "Frame 0 shows nothing" in widget.progress.words.text()
 
 
@@ -160,7 +160,7 @@ def test_a_pixel_size_typed_in_while_a_job_runs_is_that_of_its_atoms(viewer, lat
     with qtbot.waitSignal(widget.job.ended, timeout=LONG):
         widget.detect()
         widget.form.pixel_size.setValue(0.02)
-    points = viewer.layers["atoms of plain"]
+    points = viewer.layers["atoms"]
     assert points.units == image.units and str(points.units[-1]) == "nanometer"
     assert np.allclose(points.scale, 0.02) and np.allclose(points.translate, (0.2, 0.4))
 
@@ -233,7 +233,7 @@ def test_preview_follows_the_threshold_and_leaves_with_the_widget(viewer, shown,
 def test_preview_counts_what_detection_finds(viewer, shown, qtbot):
     counted = len(viewer.layers["preview of atoms"].data)
     detect(qtbot, shown)
-    assert len(viewer.layers["atoms of lattice"].data) == counted
+    assert len(viewer.layers["atoms"].data) == counted
 
 
 def test_what_was_chosen_automatically_is_said(viewer, scene, shown, qtbot):
@@ -253,7 +253,7 @@ def test_the_method_is_said_and_can_be_chosen(viewer, shown, qtbot):
     shown.form.threshold.slider.setValue(500)
     assert shown.form.request().method == "learned"
     detect(qtbot, shown)
-    assert viewer.layers["atoms of lattice"].metadata["napari_vae"]["method"] == "learned"
+    assert viewer.layers["atoms"].metadata["napari_vae"]["method"] == "learned"
 
 
 def test_a_preview_that_fails_says_so_in_the_panel_only(viewer, scene, shown, qtbot, notifications):
@@ -270,18 +270,18 @@ def test_movies_frame_in_view_or_all(viewer, open_widget, qtbot, lattice):
     viewer.dims.set_current_step(0, 1)
     widget.form.where.setCurrentIndex(1)
     detect(qtbot, widget)
-    points = viewer.layers["atoms of movie"]
+    points = viewer.layers["atoms"]
     assert points.ndim == 3 and set(points.data[:, 0]) == {1}
     widget.form.where.setCurrentIndex(0)
     detect(qtbot, widget)
-    assert set(viewer.layers["atoms of movie"].data[:, 0]) == {0, 1, 2}
+    assert set(viewer.layers["atoms"].data[:, 0]) == {0, 1, 2}
     assert "3 frames" in widget.progress.words.text()
 
 
 def test_sublattices_become_a_column_with_colours(viewer, widget, qtbot):
     widget.form.sublattices.setCurrentIndex(2)
     detect(qtbot, widget)
-    points = viewer.layers["atoms of lattice"]
+    points = viewer.layers["atoms"]
     assert points.features["sublattice"].nunique() == 2 and "2 sublattices" in widget.progress.words.text()
     assert len(np.unique(points.border_color, axis=0)) == 2
 
@@ -290,7 +290,7 @@ def test_image_deleted_meanwhile(viewer, scene, widget, qtbot):
     with qtbot.waitSignal(widget.job.ended, timeout=LONG):
         widget.detect()
         viewer.layers.remove(scene)
-    assert "atoms of lattice" in viewer.layers
+    assert "atoms" in viewer.layers
     assert widget.form.image.layer() is None
 
 
@@ -334,16 +334,16 @@ def test_weak_columns_that_show_are_offered_and_found(viewer, open_widget, qtbot
     assert widget.weak_button.isHidden()
     detect(qtbot, widget)
     assert "Weak columns show" in widget.progress.words.text() and not widget.weak_button.isHidden()
-    heavy = len(viewer.layers["atoms of perovskite"].data)
+    heavy = len(viewer.layers["atoms"].data)
     with qtbot.waitSignal(widget.job.ended, timeout=LONG):
         widget.weak_button.click()
     assert widget.weak_button.isHidden()
-    points = viewer.layers["atoms of perovskite"]
+    points = viewer.layers["atoms"]
     assert len(points.data) > 1.6 * heavy
     assert set(points.features["found_in"]) == {1, 2}
     assert not widget.form.weak.isChecked() and not widget.form.request().weak  # asked for once
     detect(qtbot, widget)
-    assert len(viewer.layers["atoms of perovskite"].data) == heavy
+    assert len(viewer.layers["atoms"].data) == heavy
 
 
 def test_a_pixel_size_that_the_reader_of_napari_left_in_the_file_is_taken_over_by_a_click(

@@ -5,7 +5,7 @@ import pytest
 
 from training_widget import LONG, TURNED, settle
 
-NAME = "atoms of lattice"
+NAME = "atoms"
 
 
 @pytest.fixture
@@ -256,7 +256,7 @@ def test_movies_frame_by_frame(viewer, open_widget, qtbot, lattice):
     widget = open_widget("Detect atoms")
     assert [widget.form.where.itemText(i) for i in range(3)][1] == "the frame in view"
     detect(qtbot, widget)
-    points = viewer.layers["atoms of movie"]
+    points = viewer.layers["atoms"]
     points.selected_data = set(np.flatnonzero(points.data[:, 0] == 0)[:4].tolist())
     points.remove_selected()
     counts = np.bincount(points.data[:, 0].astype(int))

@@ -10,7 +10,7 @@ from napari_vae.layers.active import active_of
 from napari_vae.layers.identity import ours, token_of
 from napari_vae.layers.points import KEY
 from napari_vae.widgets.common.sources import source_image
-from training_widget import LONG, TURNED, duplicate, finish, of_kind
+from training_widget import LONG, TURNED, add_layer, duplicate, finish, of_kind
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_another_image_under_the_old_name_gets_atoms_of_its_own(viewer, lattice,
     if how == "renamed":
         detect(qtbot, detector, image)
         assert len(of_kind(viewer, "atoms")) == 2 and len(points.data) == n - 2
-        assert points.name == "atoms of lattice" and len(second.data) == n
+        assert (points.name, second.name) == ("atoms", "atoms of lattice") and len(second.data) == n
 
 
 def test_an_image_renamed_during_a_job_gives_its_new_name(viewer, image, detector, qtbot):
@@ -69,7 +69,7 @@ def test_an_image_renamed_during_a_job_gives_its_new_name(viewer, image, detecto
         detector.detect()
         image.name = "renamed"
     (points,) = of_kind(viewer, "atoms")
-    assert points.name == "atoms of renamed" and ours(points)["source"] == "renamed"
+    assert points.name == "atoms" and ours(points)["source"] == "renamed"
     points.name = "mine"
     edited = edit(points)
     detect(qtbot, detector, image)
@@ -142,17 +142,21 @@ def test_results_of_a_model_belong_to_their_image(viewer, scene, applier, qtbot)
     applier.apply()
     image.name = "renamed"
     finish(qtbot, applier)
-    first = {kind: of_kind(viewer, kind)[0] for kind in ("residual", "classes", "manifold")}
-    assert all(layer.name == f"{kind} of renamed" for kind, layer in first.items())
-    first["classes"].visible = True
-    copy = duplicate(viewer, first["classes"])
+    for kind in ("classes", "residual"):
+        add_layer(qtbot, applier, kind)
+    (classes,), (residual,) = of_kind(viewer, "classes"), of_kind(viewer, "residual")
+    assert (classes.name, residual.name) == ("class", "residual") and ours(residual)["source"] == "renamed"
+    classes.visible = True
+    copy = duplicate(viewer, classes)
     other = viewer.add_image(image.data[:, ::-1], name="lattice", **TURNED)
     apply(qtbot, applier, other, points)
-    assert not first["classes"].visible and not copy.visible, "they are of another image"
-    assert len(of_kind(viewer, "residual")) == 2
+    assert not classes.visible and not copy.visible, "they are of another image"
+    add_layer(qtbot, applier, "residual")
+    assert [layer.name for layer in of_kind(viewer, "residual")] == ["residual", "residual of lattice"]
     assert active_of(viewer).image_of(points) == other, "its columns are those of that image now"
     apply(qtbot, applier, image, points)
-    assert not first["classes"].visible and copy.visible
+    assert classes not in viewer.layers and residual not in viewer.layers, "of a run that was not kept"
+    assert copy.visible, "a copy is the user's"
 
 
 def test_a_copy_of_described_atoms_is_chosen_by_the_user_only_and_keeps_its_columns(viewer, scene, applier, qtbot):
@@ -221,7 +225,7 @@ def test_what_was_learned_follows_its_layers_only(viewer, scene, open_widget, qt
         with qtbot.waitSignal(learn.job.ended, timeout=LONG):
             learn.step()
     (learned,), (upcoming,) = of_kind(viewer, "learned"), of_kind(viewer, "next points")
-    assert learned.name == "learned of renamed" and upcoming.name == "next points of lattice"
+    assert learned.name == "learned" and upcoming.name == "next points"
     backups = [duplicate(viewer, layer) for layer in (learned, upcoming)]
     before = [(copy.data.copy(), copy.features.copy()) for copy in backups]
     with qtbot.waitSignal(learn.job.ended, timeout=LONG):

@@ -48,7 +48,7 @@ def test_the_check_box_is_for_movies_and_is_remembered(viewer, movie, lattice, s
 def test_tracks_are_a_column_and_lines_behind_the_points(viewer, movie, widget, qtbot):
     widget.form.follow.setChecked(True)
     detect(qtbot, widget)
-    assert [layer.name for layer in viewer.layers] == ["movie", "tracks of movie", "atoms of movie"]
+    assert [layer.name for layer in viewer.layers] == ["movie", "tracks", "atoms"]
     _, lines, points = viewer.layers
     assert viewer.layers.selection == {points}
     assert np.allclose(lines.scale, movie.scale) and np.allclose(lines.translate, movie.translate)
@@ -68,16 +68,16 @@ def test_the_lines_go_with_the_points_that_they_are_of(viewer, widget, qtbot):
     widget.form.follow.setChecked(True)
     detect(qtbot, widget)
     detect(qtbot, widget)
-    assert [layer.name for layer in viewer.layers] == ["movie", "tracks of movie", "atoms of movie"]
-    edited = viewer.layers["atoms of movie"]
+    assert [layer.name for layer in viewer.layers] == ["movie", "tracks", "atoms"]
+    edited = viewer.layers["atoms"]
     edited.add([[0, 33.3, 44.4]])
     assert edited.features["track"].iloc[-1] == -1
     detect(qtbot, widget)
-    assert [layer.name for layer in viewer.layers] == ["movie", "tracks of movie", "atoms of movie"]
+    assert [layer.name for layer in viewer.layers] == ["movie", "tracks", "atoms"]
     assert edited in viewer.layers and np.allclose(edited.data[-1], [0, 33.3, 44.4])
     widget.form.follow.setChecked(False)
     detect(qtbot, widget)
-    assert [layer.name for layer in viewer.layers] == ["movie", "atoms of movie"]
+    assert [layer.name for layer in viewer.layers] == ["movie", "atoms"]
     assert "track" not in edited.features
 
 
@@ -98,12 +98,12 @@ def test_stopping_keeps_the_atoms(widget):
 def test_undo_takes_the_tracks_with_the_atoms_and_brings_those_before_back(viewer, widget, qtbot):
     widget.form.follow.setChecked(True)
     detect(qtbot, widget)
-    first = viewer.layers["tracks of movie"].data.copy()
+    first = viewer.layers["tracks"].data.copy()
     widget.form.follow.setChecked(False)
     detect(qtbot, widget)
-    assert [layer.name for layer in viewer.layers] == ["movie", "atoms of movie"]
+    assert [layer.name for layer in viewer.layers] == ["movie", "atoms"]
     widget.undo_button.click()
-    assert [layer.name for layer in viewer.layers] == ["movie", "tracks of movie", "atoms of movie"]
-    assert np.array_equal(viewer.layers["tracks of movie"].data, first)
+    assert [layer.name for layer in viewer.layers] == ["movie", "tracks", "atoms"]
+    assert np.array_equal(viewer.layers["tracks"].data, first)
     widget.undo_button.click()
     assert [layer.name for layer in viewer.layers] == ["movie"]

@@ -28,7 +28,7 @@ from .results import result_layers, run_layer
 
 
 def analysis_layers(analysis: Analysis) -> list[LayerData]:
-    """Napari layer data: the micrograph below, on it residual, reconstruction, classes, latents and manifold.
+    """Napari layer data: the micrograph below, on it the latents; residual, reconstruction, classes are hidden.
 
     Examples
     --------

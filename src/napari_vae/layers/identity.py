@@ -8,6 +8,7 @@ copy is the user's. Names are for people and are never compared.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import chain, count
 from typing import Any
 from uuid import uuid4
 
@@ -97,9 +98,18 @@ def add_made(viewer: Any, made: LayerData, of: Any | None = None, /, **links: An
     if of is not None:
         name = name.replace(f" of {noted['source']}", f" of {of.name}", 1)
         noted["source"] = of.name
+    name = _short(viewer, name, f" of {noted.get('source')}")
     layer = getattr(viewer, f"add_{kind}")(data, **options | {"name": name, "metadata": {KEY: noted}})
     note(layer, **{LAYER: id_of(layer)})
     return layer
+
+
+def _short(viewer: Any, name: str, of_image: str) -> str:
+    """A name without the image's while only one is open; with a number where there is a layer of that name."""
+    there = {layer.name for layer in viewer.layers}
+    images = [layer for layer in viewer.layers if layer.__class__.__name__ == "Image" and not image_token(layer)]
+    name = name.replace(of_image, "", 1) if len(images) < 2 else name
+    return next(each for each in chain([name], (f"{name} {number}" for number in count(2))) if each not in there)
 
 
 def linked(layers: list[LayerData]) -> list[LayerData]:

@@ -30,9 +30,8 @@ def result_layers(
     shape: tuple[int, ...],
     placement: Placement,
     rebuilt: npt.NDArray[np.float32] | None = None,
-    names: Sequence[str] = (),
 ) -> list[LayerData]:
-    """Every layer of an analysis, in the order in which they are stacked.
+    """Every layer of an analysis, in the order in which they are stacked; all but the points are hidden.
 
     Parameters
     ----------
@@ -50,22 +49,32 @@ def result_layers(
         Of the micrograph, with as many axes as `shape`.
     rebuilt : array (N, C, H, W), optional
         ``run.reconstruct(patches)``, if that is known already.
-    names : sequence of str
-        Of the classes, if they have any.
 
     Returns
     -------
     list of (data, options, type)
-        Residual and reconstruction (one each per channel), classes, points with the latents, and manifold.
+        Residual and reconstruction (one each per channel), classes, and points with the latents.
     """
     layers = pasted_layers(patches, run.reconstruct(patches) if rebuilt is None else rebuilt, shape, placement)
-    radius = CELL_RADIUS * symbol_spacing(patches)
     if classes is not None:
-        name = f"classes of {patches.name}"
-        layers.append(
-            classes_to_labels(patches.atoms, classes, shape, placement, radius=radius, name=name, names=names)
-        )
-    points = latents_to_points(
+        radius, name = CELL_RADIUS * symbol_spacing(patches), f"classes of {patches.name}"
+        data, options, kind = classes_to_labels(patches.atoms, classes, shape, placement, radius=radius, name=name)
+        layers.append((data, options | {"visible": False}, kind))
+    for _, options, _ in layers:
+        options["metadata"][KEY] |= {"source": patches.name, **run.provenance}
+    return [*layers, result_points(run, patches, latents, classes, placement)]
+
+
+def result_points(
+    run: Run,
+    patches: Patches,
+    latents: pd.DataFrame,
+    classes: pd.Series | None,
+    placement: Placement,
+    names: Sequence[str] = (),
+) -> LayerData:
+    """The points of a result, coloured by the first latent; `names` are those of the classes, if they have any."""
+    data, options, kind = latents_to_points(
         patches.atoms,
         latents,
         placement,
@@ -74,13 +83,8 @@ def result_layers(
         spacing=symbol_spacing(patches),
         names=names,
     )
-    layers.append(colored(points, points[1]["metadata"][KEY]["columns"][0]))
-    planes = class_manifolds(run)
-    layers.append(manifold_layer(side_by_side(planes), placement, shape, name=patches.name))
-    layers[-1][1]["metadata"][KEY]["classes"] = tuple(filter(None, planes))
-    for _, options, _ in layers:
-        options["metadata"][KEY] |= {"source": patches.name, **run.provenance}
-    return layers
+    options["metadata"][KEY] |= {"source": patches.name, **run.provenance}
+    return colored((data, options, kind), options["metadata"][KEY]["columns"][0])
 
 
 def points_name(patches: Patches) -> str:
@@ -105,31 +109,24 @@ def pasted_layers(
         ):
             image = paste_patches(windows[:, channel], patches.atoms, shape)
             name = f"{kind} of {patches.name}{suffix}"
-            options = {"name": name, "visible": False, "metadata": {KEY: {"kind": kind}}}
+            options = {"name": name, "visible": False, "metadata": {KEY: {"kind": kind, "channel": channel}}}
             layers.append((image, options | look | placement.kwargs(), "image"))
     return layers
 
 
-def manifold_layer(picture: npt.NDArray[Any], placement: Placement, shape: tuple[int, ...], *, name: str) -> LayerData:
-    """Decoded planes of latents, as one picture (H, W), to the right of the frame."""
-    flat = placement.last(2)
-    gap = 0.04 * shape[-1]
-    options = {
-        "name": f"manifold of {name}",
-        "colormap": "gray",
-        "contrast_limits": _limits(picture),
-        "metadata": {KEY: {"kind": "manifold"}},
-        **flat.beside([0, shape[-1] + gap]).kwargs(),
-    }
-    return picture, options, "image"
-
-
 def run_layer(run: Run, folder: Path) -> LayerData:
     """What a trained model draws over the plane of its latents, as a layer by itself that says where it came from."""
-    placement = Placement.of_micrograph(Micrograph(np.zeros((1, 1))))
-    data, options, kind = manifold_layer(side_by_side(class_manifolds(run)), placement, (0, 0), name=folder.name)
-    options["metadata"][KEY] |= {"folder": str(folder.resolve()), "model": run.model_config.name, **run.provenance}
-    return data, options, kind
+    planes = class_manifolds(run)
+    picture, classes = side_by_side(planes), tuple(filter(None, planes))
+    noted = {"kind": "manifold", "classes": classes, "folder": str(folder.resolve()), "model": run.model_config.name}
+    options = {
+        "name": f"manifold of {folder.name}",
+        "colormap": "gray",
+        "contrast_limits": _limits(picture),
+        "metadata": {KEY: {**noted, **run.provenance}},
+        **Placement.of_micrograph(Micrograph(np.zeros((1, 1)))).kwargs(),
+    }
+    return picture, options, "image"
 
 
 def _limits(values: npt.NDArray[Any]) -> tuple[float, float]:

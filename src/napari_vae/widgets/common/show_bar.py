@@ -9,17 +9,21 @@ import pandas as pd
 from napari.utils.notifications import show_error
 from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from qtpy.QtWidgets import QComboBox, QPushButton, QSlider, QWidget
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QComboBox, QMenu, QPushButton, QSlider, QWidget
 
-from ...analysis.coloring import Coloring
+from ...analysis.coloring import Coloring, is_categorical
 from ...core.errors import InputError
 from ...layers.identity import image_token, made_of
+from ...layers.pictures import class_labels, column_map, redrawn
 from ...layers.showing import coloring_of, is_faded, show, shown_column
 from ...layers.table import color_columns, positions_of
+from .layer_maker import PICTURES, LayerMaker
 from .panel import button_of, make_narrow, offer, row_of, stacked
 from .plot import ColorKey
 
 IMAGE, ATOMS = "Image", "Atoms"
+NUMBERS = pd.Series(dtype=float)
 #: Columns that have a button of their own, and its words; the list has all.
 WORDS = {
     "class_name": "class",
@@ -35,7 +39,13 @@ WORDS = {
 }
 MOST_BUTTONS = 4
 CODED = ("classes", "map", "prediction", "uncertainty")  # pictures in the colours of a column
-PICTURES = (*CODED, "residual", "reconstruction")  # that lie under the points
+ADDED = {
+    "map": "Map of the column",
+    "classes": "Areas of the classes",
+    "reconstruction": "Reconstruction",
+    "residual": "Residual",
+}
+ADD = "Make a picture of what is shown, or of what the model redraws and misses, as a layer of its own"
 PLAIN = {
     IMAGE: "Show the plain image: points and pictures of results are hidden. A second click brings the points back",
     ATOMS: "Show where the atoms are, as rings without a value",
@@ -75,12 +85,20 @@ class ShowBar(QWidget):
         self.opacity.setToolTip("Opacity of the points in %; lower it to see more of the image")
         self.opacity.setAccessibleName("Opacity")
         self.key = ColorKey()
+        self.maker = LayerMaker(viewer, self)
+        self.add = button_of("Add as layer", ADD)
+        self.menu = QMenu(self)
+        for kind, words in ADDED.items():
+            self.menu.addAction(words).setData(kind)
+        self.add.setMenu(self.menu)
         self._row = row_of(*(self._button(name, tip) for name, tip in PLAIN.items()))
         self._timer = QTimer(self, singleShot=True, interval=50)
-        stacked(self, self._row, row_of(self.column, self.opacity, wide=self.column), self.key).setSpacing(3)
+        stacked(self, self._row, row_of(self.column, self.opacity, self.add, wide=self.column), self.key).setSpacing(3)
         self._timer.timeout.connect(self._color_anew)
         self.column.currentTextChanged.connect(self._on_column)
         self.opacity.valueChanged.connect(self._on_opacity)
+        self.menu.triggered.connect(self._on_added)
+        self.maker.made.connect(self.refresh)
         viewer.layers.events.removed.connect(self._on_removed)
         self.refresh()
 
@@ -161,7 +179,7 @@ class ShowBar(QWidget):
         for name in wanted:
             self._row.addWidget(self._button(name, f"Colour the points by the column “{name}”, here and on the canvas"))
 
-    def _pictures(self, kinds: tuple[str, ...] = PICTURES) -> list[Any]:
+    def _pictures(self, kinds: tuple[str, ...] = (*PICTURES, *CODED)) -> list[Any]:
         return made_of(self._viewer.layers, kinds, image=image_token(self.layer))
 
     def _hide_pictures(self) -> None:
@@ -206,6 +224,18 @@ class ShowBar(QWidget):
             self.show_image(self.buttons[IMAGE].isChecked())
         else:
             self.choose("" if name == ATOMS else name)
+
+    def _on_added(self, action: QAction) -> None:
+        """Make a layer of what is chosen in the menu."""
+        kind, layer = action.data(), self.layer
+        column = self.column.currentText()
+        if kind == "map":
+            self.maker.make(column_map, layer, column)
+        elif kind == "classes":
+            named = [name for name in _columns(layer) if is_categorical(layer.features.get(name, NUMBERS))]
+            self.maker.make(class_labels, layer, column if column in named else next(iter(named), ""))
+        else:
+            self.maker.make(redrawn, layer, kind)
 
     def _on_column(self, name: str) -> None:
         if name:

@@ -16,6 +16,7 @@ from ...core.errors import InputError
 from ...core.placement import Placement
 from ...layers.identity import ours
 from ...layers.open_runs import OpenRun, run_of
+from ...layers.pictures import class_labels, column_map
 from ...layers.points import LayerData, carried
 from ...layers.showing import SHOWN
 from ...layers.table import check_plottable, color_to_begin_with, table_of
@@ -29,7 +30,6 @@ from .axes_form import AxesForm, PlotTools, PointsImageBox
 from .class_section import ClassSection
 from .figure_section import FigureSection, figure_data
 from .linking import LayerLink
-from .made_layers import LayerMaker, class_layer, column_map
 from .manifold_section import ManifoldSection
 from .pointer import Pointer
 from .quality_section import QualitySection
@@ -68,7 +68,7 @@ class ExploreWidget(Dock):
         self.words = sentence()
         self.more = MorePages(self.PAGE)
         self.strip = AtomStrip(self)
-        self.link, self.maker = LayerLink(napari_viewer, self), LayerMaker(napari_viewer, self)
+        self.link, self.maker = LayerLink(napari_viewer, self), self.show_bar.maker
         self.pointer = Pointer(napari_viewer, self, self.plot, self.link, self.strip, self._plotted)
         self.loader = RunLoader(napari_viewer, self)
         self._handing_over = QTimer(self, singleShot=True, interval=0)  # the plot shows it first
@@ -225,7 +225,7 @@ class ExploreWidget(Dock):
         self._on_table_changed()
 
     def _on_labels_asked(self, column: str) -> None:
-        self.maker.make(class_layer, self.link.layer, column)
+        self.maker.make(class_labels, self.link.layer, column)
 
     def _on_decoded(self, made: LayerData) -> None:
         """Add a picture of the model where its image lies now."""

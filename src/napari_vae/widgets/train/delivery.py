@@ -10,32 +10,29 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ...core.placement import Placement
-from ...layers.identity import CHOSEN, add_made, claim, made_of, note, ours, token_of
+from ...layers.crystal import is_untouched
+from ...layers.identity import CHOSEN, POINTS, add_made, claim, id_of, made_of, note, ours, token_of
 from ...layers.open_runs import OpenRun, keep_run
-from ...layers.points import (
-    KEY,
-    LayerData,
-    add_latents,
-    atoms_from_points,
-    carried,
-    placement_now,
-)
+from ...layers.points import KEY, add_latents, atoms_from_points, carried, placement_now
 from ...layers.showing import write_features
+from ..common.layer_maker import PICTURES
 from .steps import Described
 
 OWN_LAYER = "The points were changed or deleted meanwhile, so the latents are in a layer of their own."
-CLOSER = 1.5  # times the zoom that shows everything: the user looks at a detail
-REPLACED = ("residual", "reconstruction", "classes", "manifold")
+KEPT = "kept"  # noted in the layers of a run that the user keeps
+OWN = "own"  # noted in points that we made for a run
 
 
 class Delivery(QObject):
-    """Adds the layers of a result one at a time, so that the window answers in between.
+    """Puts results into the viewer: a run owns its points, and pictures of it that were asked for.
+
+    Those of an earlier run on the same image go, unless the user kept them.
 
     Parameters
     ----------
     viewer : napari viewer
     parent : QObject
-        The widget that owns it; when that is destroyed the delivery ends.
+        The widget that owns it.
     """
 
     done = Signal(object, str)  # the `Described`, and what to say about it
@@ -43,66 +40,64 @@ class Delivery(QObject):
     def __init__(self, viewer: Any, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._result: Described | None = None
-        self._waiting: list[LayerData] = []
-        self._points: Any | None = None
         self.points: Any | None = None  # those of the last result
-        self._remark = self._token = ""
-        self._saw_all = False
-        self._timer = QTimer(self, singleShot=True, interval=1)
-        self._timer.timeout.connect(self._next)
+        self._said: list[tuple[Described, str]] = []
+        self._timer = QTimer(self, singleShot=True, interval=0)  # when the job has ended
+        self._timer.timeout.connect(self._tell)
 
     def start(self, result: Described) -> None:
-        """Write the latents into the Points layer at once, then add one layer after the other."""
-        while self._result is not None:  # layers of a former result are still waiting
-            self._next()
+        """Write the latents into the Points layer, or into one of their own where that has changed."""
         result = where_it_lies(result, self._viewer)
-        self._result, self._waiting, self._remark = result, list(result.layers), ""
-        self._points, self._saw_all = result.source.points, sees_all(self._viewer)
-        self._token = token_of(self._viewer.layers, result.source.image)
-        hide_earlier(self._viewer, self._token)
-        if self._points is not None and not _unchanged(self._viewer, self._points, result):
-            self._points, self._remark = None, OWN_LAYER
-            _points_options(result.layers)["name"] = f"latents of {result.patches.name}"
-        points = None if self._points is None else Placement.of_layer(self._points)
-        opened = OpenRun(result.run, result.patches, result.source.placement, result.condition, points)
+        points, image = result.source.points, token_of(self._viewer.layers, result.source.image)
+        remarks = [result.warning] if result.warning else []
+        if points is not None and not _unchanged(self._viewer, points, result):
+            points, remarks = None, [OWN_LAYER, *remarks]
+            result.points[1]["name"] = f"latents of {result.patches.name}"
+        remove_earlier(self._viewer, image, points)
+        placed = None if points is None else Placement.of_layer(points)
+        opened = OpenRun(result.run, result.patches, result.source.placement, result.condition, placed)
         key = keep_run(self._viewer, opened)
-        if self._points is not None:
-            write_latents(self._points, result, key, self._token)
-            self._waiting = [layer for layer in self._waiting if layer[2] != "points"]
+        if points is None:
+            points = add_made(self._viewer, result.points, result.source.image, image=image, run=key, **{OWN: True})
         else:
-            _points_options(result.layers)["metadata"][KEY]["run"] = key
-        self._timer.start()
-
-    def _next(self) -> None:
-        if self._waiting:
-            made = self._waiting.pop(0)
-            layer = add_made(self._viewer, made, self._result.source.image, image=self._token)
-            if made[2] == "points":
-                self._points = layer
-            self._timer.start()
-            return
-        result, points = self._result, self._points
+            write_latents(points, result, key, image)
         self.points = points
-        self._result = self._points = None
-        self._timer.stop()
-        if points in self._viewer.layers:
-            put_in_front(self._viewer, points)
-        if self._saw_all and self._viewer.dims.ndisplay == 2:
-            self._viewer.reset_view()  # the manifold lies beside the image
-        remarks = [remark for remark in (self._remark, result.warning) if remark]
+        put_in_front(self._viewer, points)
         for remark in remarks:
             show_warning(remark)
         cut = result.patches.describe_dropped(), result.patches.describe_level()
-        self.done.emit(result, " ".join(filter(None, [_headline(result), *remarks, *cut])))
+        self._said.append((result, " ".join(filter(None, [_headline(result), *remarks, *cut]))))
+        self._timer.start()
+
+    def _tell(self) -> None:
+        said, self._said = self._said, []
+        for result, words in said:
+            self.done.emit(result, words)
+
+    def keep(self) -> str:
+        """Keep the last result: a copy of its points, hidden, which no later training changes; gives its name."""
+        points, layers = self.points, self._viewer.layers
+        if points is None or points not in layers:
+            return ""
+        number = 1 + sum(KEPT in ours(layer) and "run" in ours(layer) for layer in made_of(layers, ("atoms",)))
+        data, options, kind = points.as_layer_data_tuple()
+        noted = {name: value for name, value in ours(points).items() if name != "detected"} | {KEPT: True}
+        options |= {"name": f"run {number}", "visible": False, "metadata": {KEY: noted}}
+        copy = add_made(self._viewer, (data, options, kind))
+        layers.move(layers.index(copy), layers.index(points))
+        layers.selection = [points]
+        for picture in made_of(layers, PICTURES, **{POINTS: id_of(points)}):
+            note(picture, **{POINTS: id_of(copy), KEPT: True})
+            picture.name = f"{picture.name}, run {number}"
+        return str(copy.name)
 
 
 def where_it_lies(result: Described, viewer: Any) -> Described:
     """The result on the image as it lies now: it may have been calibrated or moved since the job began."""
     before = result.source.placement
     now = placement_now(before, result.source.image, viewer)
-    layers = [carried(layer, before, now) for layer in result.layers]
-    return replace(result, layers=layers, source=replace(result.source, placement=now))
+    points = carried(result.points, before, now)
+    return replace(result, points=points, source=replace(result.source, placement=now))
 
 
 def write_latents(points: Any, result: Described, key: str, image: str) -> None:
@@ -118,28 +113,22 @@ def write_latents(points: Any, result: Described, key: str, image: str) -> None:
 
 
 def put_in_front(viewer: Any, points: Any) -> None:
-    """Move the points with the latents to the top, and select them."""
+    """Move the points with the latents to the top, select them, and show them."""
     layers = viewer.layers
     layers.move(layers.index(points), -1)
     layers.selection = [points]
+    points.visible = True
 
 
-def sees_all(viewer: Any) -> bool:
-    """Whether the canvas shows everything rather than a detail that the user has gone to."""
-    camera = viewer.scene.camera
-    if viewer.dims.ndisplay != 2:
-        return False
-    center, zoom = camera.center, camera.zoom
-    viewer.reset_view()
-    whole = bool(zoom < CLOSER * camera.zoom)
-    camera.center, camera.zoom = center, zoom
-    return whole
-
-
-def hide_earlier(viewer: Any, image: str) -> None:
-    """Hide, but keep, the pictures of earlier results of the same image."""
-    for layer in made_of(viewer.layers, REPLACED, image=image):
+def remove_earlier(viewer: Any, image: str, points: Any | None) -> None:
+    """Take away what an earlier run on this image made, unless it was kept or changed by hand; hide the rest of it."""
+    for layer in made_of(viewer.layers, PICTURES, image=image):
         layer.visible = False
+        if ours(layer).get("run") and KEPT not in ours(layer) and is_untouched(layer.data, layer.metadata):
+            viewer.layers.remove(layer)
+    for layer in made_of(viewer.layers, ("atoms",), image=image, **{OWN: True}):
+        if layer != points and KEPT not in ours(layer):
+            viewer.layers.remove(layer)
 
 
 def _unchanged(viewer: Any, points: Any, result: Described) -> bool:
@@ -156,7 +145,3 @@ def _headline(result: Described) -> str:
     n = int(result.classes.max()) + 1
     stopped = "Stopped early. " if result.stopped else ""
     return f"{stopped}{len(result.patches)} {result.source.noun} in {n} class{'es' if n != 1 else ''}."
-
-
-def _points_options(layers: list[LayerData]) -> dict[str, Any]:
-    return next(options for _, options, kind in layers if kind == "points")

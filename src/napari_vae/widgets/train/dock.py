@@ -116,8 +116,10 @@ class TrainWidget(Dock):
         self.progress.start_clicked.connect(self.train)
         self.runs.apply_clicked.connect(self.apply)
         self.runs.continue_clicked.connect(self.continue_training)
+        self.runs.keep_clicked.connect(self._on_keep)
         self.runs.load_asked.connect(self.load)
         self.runs.said.connect(self.progress.say)
+        self.show_bar.maker.said.connect(self.progress.say)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_result)
         self.delivery.done.connect(self._on_delivered)
@@ -183,6 +185,13 @@ class TrainWidget(Dock):
     def _on_delivered(self, result: Described, words: str) -> None:
         self.progress.say(words)
         self.show_bar.follow(self.delivery.points)
+        self.runs.keep_button.setEnabled(True)
+
+    def _on_keep(self) -> None:
+        name = self.delivery.keep()
+        self.progress.say(
+            f"Kept as “{name}”, hidden, in the list of layers." if name else "There is no result to keep."
+        )
 
     def _on_end(self) -> None:
         self._enable(True)

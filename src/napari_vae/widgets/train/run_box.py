@@ -21,6 +21,7 @@ class RunBox(SavingBox):
 
     apply_clicked = Signal()
     continue_clicked = Signal()
+    keep_clicked = Signal()
     load_asked = Signal(str)
 
     def __init__(self, image: Image = no_image, parent: QWidget | None = None) -> None:
@@ -41,10 +42,18 @@ class RunBox(SavingBox):
             "Train this model further on the chosen image: model and window stay, while epochs, batch, weight of KL, "
             "device and seed are those of the form",
         )
-        self.setLayout(row_of(self.save_button, self.load_button, self.apply_button, self.continue_button))
+        self.keep_button = button_of(
+            "Keep",
+            "Keep this run beside those to come: a copy of its points, as a layer of its own that can be renamed. The "
+            "next training replaces a run that was not kept",
+        )
+        buttons = self.save_button, self.load_button, self.apply_button, self.continue_button, self.keep_button
+        self.setLayout(row_of(*buttons))
         self.load_button.clicked.connect(self._on_load_clicked)
         self.apply_button.clicked.connect(self.apply_clicked)
         self.continue_button.clicked.connect(self.continue_clicked)
+        self.keep_button.clicked.connect(self.keep_clicked)
+        self.keep_button.setEnabled(False)
         self.set_run(None)
 
     @property

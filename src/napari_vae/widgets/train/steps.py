@@ -40,7 +40,7 @@ class Described:
     patches: Patches
     latents: pd.DataFrame
     classes: pd.Series
-    layers: list[LayerData]
+    points: LayerData
     source: Source
     names: tuple[str, ...] = ()  # of the classes
     condition: npt.NDArray[Any] | None = None  # what the model was given of each window
@@ -160,7 +160,7 @@ def _describe(
 ) -> Generator[Step, None, Described | Nothing]:
     """What a model says about windows; nothing if it has just `learnt`, but no more than their mean."""
     from ...core.clusters import cluster
-    from ...layers.results import result_layers
+    from ...layers.results import result_points
 
     condition = _given(source, patches).get("condition")
     tables, pictures = [], []
@@ -180,9 +180,8 @@ def _describe(
     infers_classes = run.model_config.infers_classes
     classes = latents.pop("class").astype(int) if infers_classes else cluster(latents)
     names = run.scale.names if infers_classes else ()
-    yield Step("Drawing the layers …", 1.0)
-    layers = result_layers(run, patches, latents, classes, source.shape, source.placement, rebuilt, names)
-    return Described(run, patches, latents, classes, layers, source, names, condition)
+    points = result_points(run, patches, latents, classes, source.placement, names)
+    return Described(run, patches, latents, classes, points, source, names, condition)
 
 
 def explained(patches: Patches, rebuilt: npt.NDArray[np.float32]) -> float:

@@ -1,0 +1,102 @@
+"""Layers that are made when they are asked for, in the background, and what the model draws."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, Signal
+
+from ...core.errors import InputError
+from ...core.placement import Placement
+from ...core.provenance import data_hash
+from ...layers.identity import IMAGE, POINTS, add_made, id_of, made_of, ours, token_of
+from ...layers.pictures import Making, PlacedAtoms
+from ...layers.points import KEY, LayerData, carried, placement_now
+from .jobs import Job, Step, Stop, spare_core
+from .run_loading import read_source
+from .sources import source_image
+
+CODED = ("classes", "map")  # in the colours of a column
+PICTURES = (*CODED, "residual", "reconstruction")
+
+
+class LayerMaker(QObject):
+    """Makes layers of one viewer.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    parent : QObject
+        The widget that owns it.
+    """
+
+    said = Signal(str)
+    made = Signal()
+
+    def __init__(self, viewer: Any, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._points: Any | None = None
+        self._image: Any = None  # below the points
+        self._placement: Placement | None = None  # of the image when the job began
+        self.job = Job(parent)
+        self.job.progressed.connect(self._on_progress)
+        self.job.succeeded.connect(self._on_made)
+        self.job.failed.connect(self.said)
+
+    def add(self, made: LayerData) -> None:
+        """Put a layer into the viewer; what was selected stays so."""
+        selected, layers = list(self._viewer.layers.selection), self._viewer.layers
+        layer = add_made(self._viewer, made)
+        if self._points in layers and ours(layer).get(POINTS) == id_of(self._points):
+            layers.move(layers.index(layer), layers.index(self._points))  # they stay on top
+        layers.selection = [layer for layer in selected if layer in layers]
+
+    def make(self, kind: Callable[[PlacedAtoms, Any, str], Making], points: Any, name: str) -> None:
+        """Make a layer of a column, or of a kind; an earlier one of the same goes, and others are hidden."""
+        try:
+            if self.job.running:
+                raise InputError("A layer is being made; wait for it first.")
+            source = read_source(self._viewer, points)
+            make = kind(source, points, name)
+        except InputError as error:
+            self.said.emit(str(error))
+            show_error(str(error))
+            return
+        self._points, self._image, self._placement = points, source_image(self._viewer, points), source[2]
+        self.job.start(make_steps, make)
+
+    def _on_progress(self, step: Step) -> None:
+        self.said.emit(step.message)
+
+    def _on_made(self, made: list[LayerData]) -> None:
+        before, image = self._placement, self._image
+        layers, points = self._viewer.layers, self._points
+        now = placement_now(before, image, self._viewer)
+        links = {POINTS: id_of(points), IMAGE: token_of(layers, image)}
+        for data, options, kind in (carried(layer, before, now) for layer in made):
+            noted = options["metadata"][KEY]
+            same = {name: noted[name] for name in ("column", "channel") if name in noted}
+            for layer in made_of(layers, (noted["kind"],), **links, **same):
+                layers.remove(layer)
+            for layer in made_of(layers, PICTURES, **links):
+                layer.visible = False  # two on top of each other mix their colours
+            noted |= links | {"run": ours(points).get("run", ""), "source": image.name}
+            self.add((data, options | {"visible": True, "name": f"{options['name']} of {image.name}"}, kind))
+        self.said.emit(f"The layer “{made[0][1]['name']}” is made.")
+        self.made.emit()
+
+
+def make_steps(stop: Stop, make: Making) -> Generator[Step, None, list[LayerData]]:
+    """Draw the pictures, which takes its time for many atoms."""
+    yield Step("Making the layer …")
+    with spare_core() if "torch" in sys.modules else nullcontext():
+        layers = make()
+    for data, options, _ in layers:  # nobody's work is lost when it is made again
+        options["metadata"][KEY]["sha256"] = data_hash(np.asarray(data, dtype=float))
+    return layers
