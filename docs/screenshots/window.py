@@ -114,8 +114,6 @@ def explore_angles(viewer):
     wait(1)
     explore.color.setCurrentText("angle")
     image, points = explore.axes.image.layer(), explore.layer_box.layer()
-    points.face_colormap, points.face_contrast_limits = "twilight_shifted", (-180, 180)
-    points.face_color = "angle"
     for layer in viewer.layers:
         layer.visible = layer in (image, points)
     viewer.canvas.overlays.scale_bar.visible = True

@@ -77,7 +77,7 @@ def test_a_dropped_model_is_what_it_draws(analysis, folder):
 
 def test_layers_become_a_folder_again(analysis, folder, tmp_path):
     viewer = ViewerModel()
-    image, *_, points, _ = viewer.open(folder, plugin="napari-vae")
+    image, *_, points = viewer.open(folder, plugin="napari-vae")
     opened_run(viewer, points)
     points.data = np.concatenate([points.data[:-1], points.data[-1:] - 0.25])  # moved by hand
     viewer.layers.selection = {image, points}

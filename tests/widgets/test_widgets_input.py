@@ -88,6 +88,7 @@ def test_two_channels(viewer, scene, widget, qtbot):
     widget.data.channels.item(0).setCheckState(widget.data.channels.item(0).checkState().__class__.Checked)
     widget.train()
     finish(qtbot, widget)
+    add_layer(qtbot, widget, "reconstruction")
     assert kinds(viewer).count("reconstruction") == 2
 
 

@@ -106,6 +106,9 @@ def redrawn(source: PlacedAtoms, points: Any, kind: str) -> Making:
     def make() -> list[LayerData]:
         rebuilt = opened.run.reconstruct(opened.patches, condition=opened.condition)
         layers = pasted_layers(opened.patches, rebuilt, shape, placement)
-        return [layer for layer in layers if layer[1]["metadata"][KEY]["kind"] == kind]
+        layers = [layer for layer in layers if layer[1]["metadata"][KEY]["kind"] == kind]
+        for _, options, _ in layers:
+            options["name"] = options["name"].replace(f" of {opened.patches.name}", "", 1)
+        return layers
 
     return make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -155,7 +156,7 @@ def add_latents(
         if names:
             words = {NO_CLASS: NO_CLASS} | {str(i): word for i, word in enumerate(names)}
             columns["class_name"] = columns["class"].map(words)
-    written = {name: f"vae_{name}" if name in result else name for name in columns}
+    written = {name: next(free for n in count() if (free := n * "vae_" + name) not in result) for name in columns}
     return pd.concat([result, pd.DataFrame(columns).rename(columns=written)], axis=1), written
 
 

@@ -22,6 +22,7 @@ from .run_loading import read_source
 from .sources import source_image
 
 CODED = ("classes", "map")  # in the colours of a column
+MADE_BY = "made_by"  # noted: key of the run that described the points
 PICTURES = (*CODED, "residual", "reconstruction")
 
 
@@ -86,7 +87,7 @@ class LayerMaker(QObject):
                 layers.remove(layer)
             for layer in made_of(layers, PICTURES, **links):
                 layer.visible = False  # two on top of each other mix their colours
-            noted |= links | {"run": ours(points).get("run", ""), "source": image.name}
+            noted |= links | {MADE_BY: ours(points).get("run", ""), "source": image.name}
             self.add((data, options | {"visible": True, "name": f"{options['name']} of {image.name}"}, kind))
         self.said.emit(f"The layer “{made[0][1]['name']}” is made.")
         self.made.emit()

@@ -15,7 +15,7 @@ from ...layers.identity import CHOSEN, POINTS, add_made, claim, id_of, made_of, 
 from ...layers.open_runs import OpenRun, keep_run
 from ...layers.points import KEY, add_latents, atoms_from_points, carried, placement_now
 from ...layers.showing import write_features
-from ..common.layer_maker import PICTURES
+from ..common.layer_maker import MADE_BY, PICTURES
 from .steps import Described
 
 OWN_LAYER = "The points were changed or deleted meanwhile, so the latents are in a layer of their own."
@@ -124,7 +124,7 @@ def remove_earlier(viewer: Any, image: str, points: Any | None) -> None:
     """Take away what an earlier run on this image made, unless it was kept or changed by hand; hide the rest of it."""
     for layer in made_of(viewer.layers, PICTURES, image=image):
         layer.visible = False
-        if ours(layer).get("run") and KEPT not in ours(layer) and is_untouched(layer.data, layer.metadata):
+        if ours(layer).get(MADE_BY) and KEPT not in ours(layer) and is_untouched(layer.data, layer.metadata):
             viewer.layers.remove(layer)
     for layer in made_of(viewer.layers, ("atoms",), image=image, **{OWN: True}):
         if layer != points and KEPT not in ours(layer):
