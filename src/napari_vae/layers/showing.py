@@ -98,7 +98,11 @@ def show(layer: Any, column: str, faded: bool = False) -> None:
         if coloring.limits is not None:
             layer.face_colormap, layer.face_contrast_limits = coloring.colormap, coloring.limits  # of napari's own bar
         # Where points are the smallest that napari draws, it draws borders of them, however thin.
-        layer.border_color = layer.face_color = coloring.rgba / 255
+        if str(layer.border_color_mode) == "direct":
+            layer.border_color[:] = coloring.rgba / 255  # drawn with the faces: each time takes long for many points
+        else:
+            layer.border_color = coloring.rgba / 255
+        layer.face_color = coloring.rgba / 255
 
 
 def write_features(points: Any, features: pd.DataFrame, column: str | None = None) -> None:
@@ -138,6 +142,8 @@ def _discs(points: Any) -> None:
     """Make discs of rings; the points of others keep their size."""
     if not ours(points).get(SHOWN):
         _PLAIN[unwrapped(points)] = Look.of(points)
+    if not points.border_width.any():
+        return
     if "kind" in ours(points):
         points.size = points.size * np.where(points.border_width > 0, DISC, 1)
     points.border_width = 0
