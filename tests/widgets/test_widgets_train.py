@@ -76,7 +76,7 @@ def test_training_again_replaces_a_run_that_was_not_kept(viewer, scene, widget, 
     assert [layer.name for layer in viewer.layers] == ["lattice", "class", "residual", "atoms"]
     widget.runs.keep_button.click()
     first = viewer.layers["run 1"].features["z1"].copy()
-    widget.model.training["epochs"].setValue(6)
+    widget.model.training["epochs"].setValue(40)
     train("classes")
     names = [layer.name for layer in viewer.layers]
     assert (
