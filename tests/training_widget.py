@@ -15,6 +15,7 @@ def quick(widget, epochs=20):
 def finish(qtbot, widget):
     with qtbot.waitSignal(widget.delivery.done, timeout=LONG):
         pass
+    qtbot.waitUntil(lambda: not widget.job.running, timeout=LONG)
 
 
 def add_layer(qtbot, widget, kind):

@@ -17,8 +17,11 @@ def choose(*titles):
 
 
 def press(panel, text):
-    """Click the button of a dock widget that has this text, after scrolling to it."""
-    (button,) = (b for b in panel.findChildren(QAbstractButton) if b.text() == text and b.isVisible())
+    """Click the button of a dock widget that has this text, after scrolling to it; not a step in its head."""
+    from napari_vae.widgets.common.steps_row import StepsRow
+
+    buttons = (b for b in panel.findChildren(QAbstractButton) if b.text() == text and b.isVisible())
+    (button,) = (b for b in buttons if not isinstance(b.parent(), StepsRow))
     panel.ensureWidgetVisible(button)
     wait(0.3)
     middle = button.rect().center()

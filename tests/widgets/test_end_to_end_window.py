@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from training_widget import LONG
+from napari_vae.widgets.common.guide import Guide
+from napari_vae.widgets.common.steps_row import steps_done
+from training_widget import LONG, add_layer
 
 
 def press(qtbot, button, signal):
@@ -19,12 +21,17 @@ def analyse(viewer, open_widget, qtbot, epochs):
     train = open_widget("Train VAE")
     train.model.training["epochs"].setValue(epochs)
     press(qtbot, train.progress.button, train.delivery.done)
+    head = train.findChild(Guide).steps
+    assert head.buttons["models"].text() == "✓ Train" and head.next.isVisibleTo(train)
+    for kind in ("classes", "reconstruction", "residual"):
+        add_layer(qtbot, train, kind)
     return train.data.atoms.layer()
 
 
 def check(viewer, image, points, spoken):
+    assert steps_done(viewer) == {"detection", "models"}
     made = [layer for layer in viewer.layers if layer != image]
-    assert sorted(type(layer).__name__ for layer in made) == ["Image", "Image", "Image", "Labels", "Points"]
+    assert sorted(type(layer).__name__ for layer in made) == ["Image", "Image", "Labels", "Points"]
     for layer in made:
         assert np.allclose(layer.scale, image.scale) and layer.units == image.units
     assert {"z1", "z2", "angle", "class"} <= set(points.features)

@@ -156,7 +156,7 @@ def test_a_map_of_a_column(viewer, explore, points, qtbot, notifications):
     explore.color.setCurrentText("reconstruction_error")
     with qtbot.waitSignal(explore.maker.job.ended, timeout=LONG):
         qtbot.mouseClick(explore.quality.map_button, Qt.MouseButton.LeftButton)
-    layer = viewer.layers["reconstruction_error of atoms"]
+    layer = viewer.layers["map of reconstruction_error"]
     assert viewer.layers.index(layer) < viewer.layers.index(points)
     known = points.features["reconstruction_error"].notna().to_numpy()
     row, column = np.rint(points.data[known]).astype(int).T

@@ -90,16 +90,18 @@ def test_links_can_be_read_on_dark_and_on_light_ground(viewer, open_widget):
 
 def test_what_the_tour_names_is_there(open_widget):
     """Every name in bold, and every one in italics that is not a path through menus, stands in one of the docks."""
+    from qtpy.QtGui import QAction
     from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel
 
     page = (ROOT / "docs/getting-started.md").read_text()
     bold = re.findall(r"\*\*([^*]+)\*\*", page)
     leaning = re.findall(r"(?<!\*)\*([^*\n]+)\*(?!\*)", page)
     names = {*bold, *(name for name in leaning if "→" not in name)} - {"napari-vae", "Preferences"}
-    there = {named["display_name"] for named in WIDGETS}
+    there = {named["display_name"] for named in WIDGETS} | {"class", "z1", "z2", "angle"}  # columns of an rVAE
     for widget in (open_widget(name) for name in ("Detect atoms", "Train VAE", "Explore latents")):
         for part in (*widget.findChildren(QAbstractButton), *widget.findChildren(QLabel)):
             there.add(part.text().removeprefix("▸").strip())
+        there |= {action.text() for action in widget.findChildren(QAction)}
         for box in widget.findChildren(QComboBox):
             there |= {box.itemText(row) for row in range(box.count())}
         for box in widget.findChildren(ProgressBox):

@@ -63,6 +63,7 @@ class StepsRow(QWidget):
     def __init__(self, viewer: Any, page: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._page = viewer, page
+        self._atoms: Any | None = None
         self.buttons = {key: QToolButton() for key in STEPS}
         parts: list[QWidget] = []
         for key, button in self.buttons.items():
@@ -89,11 +90,21 @@ class StepsRow(QWidget):
     def _refresh(self, event: Any = None) -> None:
         if not isalive(self):
             return
+        self._watch(active_of(self._viewer).atoms)
         done = steps_done(self._viewer)
         for page, button in self.buttons.items():
             button.setText(f"✓ {STEPS[page].title}" if page in done else STEPS[page].title)
             button.setChecked(page == self._page)
         self.next.setVisible(self._page in done)
+
+    def _watch(self, atoms: Any | None) -> None:
+        """Notice when the atoms get columns, or a run is opened for them."""
+        if atoms is self._atoms:
+            return
+        for layer, name in ((self._atoms, "disconnect"), (atoms, "connect")):
+            for event in () if layer is None else (layer.events.features, layer.events.metadata):
+                getattr(event, name)(self._refresh)
+        self._atoms = atoms
 
     def _on_clicked(self) -> None:
         page = next(page for page, button in self.buttons.items() if button is self.sender())
