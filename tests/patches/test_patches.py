@@ -11,6 +11,7 @@ from napari_vae.core.errors import InputError
 from napari_vae.core.micrograph import Micrograph
 from napari_vae.core.normalization import Normalization, levels_of
 from napari_vae.patches.grid import grid_positions
+from napari_vae.patches.partial import worth_cutting
 from napari_vae.patches.patches import extract_patches, paste_patches, suggest_window
 
 UNIT = Normalization(low=(0.0,), high=(1.0,))
@@ -260,6 +261,14 @@ def test_intensities_are_brought_to_the_levels_of_others():
     data = np.linspace(0, 100, 1001).reshape(1, 1, 7, 143)
     seen = Normalization.matching(data, [(0.2, 0.7)]).apply(data)
     np.testing.assert_allclose(np.percentile(seen, [5, 90]), [0.2, 0.7], atol=1e-3)
+
+
+def test_windows_that_show_too_little_or_would_fill_the_memory_are_not_cut():
+    centres = np.array([[50.0, 50], [0, 50], [1.5, 50], [2, 1.5], [3, 3]])
+    assert worth_cutting(centres, (11, 11), (100, 100), 1).tolist() == [True, False, True, False, True]
+    many = np.full((5000, 2), 300.0)
+    assert worth_cutting(many, (48, 48), (1024, 1024), 1).all()
+    assert not worth_cutting(many, (900, 900), (1024, 1024), 1).any()  # 16 GB
 
 
 def test_windows_at_the_border_and_gaps_hold_what_there_is_of_them(noise):

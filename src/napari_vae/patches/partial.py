@@ -10,6 +10,15 @@ Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 
 LEAST = 0.6  # share of a window that must be measured; below it latents are guessed more than seen
+MOST = 2**28  # pixels of all such windows: a gigabyte; of windows nearly as large as the image there would be no end
+
+
+def worth_cutting(centres: npt.NDArray[np.float64], size: tuple[int, int], shape: tuple[int, int], planes: int) -> Mask:
+    """Which windows (N,) lie on the image of a shape (Y, X) far enough; none if they would fill the memory."""
+    half = np.array(size) / 2
+    reach = np.minimum(centres + half, np.array(shape) - 0.5) - np.maximum(centres - half, -0.5)
+    enough = (reach.clip(0) / size).prod(axis=1) >= LEAST
+    return np.asarray(enough & (enough.sum() * planes * size[0] * size[1] <= MOST))
 
 
 def joined(whole: Rows, windows: Floats, rest: Rows, more: Floats) -> tuple[Rows, Rows, Floats, Mask]:

@@ -25,7 +25,7 @@ from ..core.square import (
     with_sides,
 )
 from .background import choose_level, levelled
-from .partial import filled, joined
+from .partial import filled, joined, worth_cutting
 from .windows import blend_windows, cut_windows
 
 if TYPE_CHECKING:
@@ -161,8 +161,9 @@ def extract_patches(
         Where pixels are longer than wide, interpolate the image to square ones, as small as their shorter side, which
         window and spacing are then in. ``False`` for runs that learnt from oblong pixels, as `Run.cutting` says.
     partial : bool
-        Keep windows of which at least 60 % was measured, too, such as those of atoms at the border. `fit` learns from
-        whole windows only; `Run.encode` describes the others by what they show.
+        Keep windows of which at least 60 % was measured, too, such as those of atoms at the border, unless they would
+        fill more than a gigabyte. `fit` learns from whole windows only; `Run.encode` describes the others by what they
+        show.
 
     Returns
     -------
@@ -230,6 +231,7 @@ def extract_patches(
         normalization = Normalization.matching(raw, levels) if levels else Normalization.fit(raw)
     seen = np.ones((len(raw), *size), dtype=bool) if partial else None
     rest = np.flatnonzero(on_image & ~kept)
+    rest = rest[worth_cutting(centres[rest], size, first.shape[-2:], raw.shape[1])]
     if partial and len(rest):
         more, bright = _cut(channels, centres[rest], frames[rest], size, way, width, beyond=max(size))
         rows, source, raw, seen = joined(np.flatnonzero(kept), raw, rest, more)
