@@ -13,7 +13,7 @@ LEAST = 0.6  # share of a window that must be measured; below it latents are gue
 MOST = 2**28  # pixels of all such windows: a gigabyte; of windows nearly as large as the image there would be no end
 
 
-def worth_cutting(centres: npt.NDArray[np.float64], size: tuple[int, int], shape: tuple[int, int], planes: int) -> Mask:
+def worth_cutting(centres: npt.NDArray[np.float64], size: tuple[int, int], shape: tuple[int, ...], planes: int) -> Mask:
     """Which windows (N,) lie on the image of a shape (Y, X) far enough; none if they would fill the memory."""
     half = np.array(size) / 2
     reach = np.minimum(centres + half, np.array(shape) - 0.5) - np.maximum(centres - half, -0.5)
