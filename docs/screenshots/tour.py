@@ -80,7 +80,8 @@ def explore(viewer, folder):
         press(widget, "Save figures …")
         wait(1)
         wait_for(widget.figures.job)
-        save(Image.open(Path(figures) / "overlay-class.png"), folder / "tour-overlay.png")
+        (overlay,) = Path(figures).glob("overlay-*.png")
+        save(Image.open(overlay), folder / "tour-overlay.png")
 
 
 def main():

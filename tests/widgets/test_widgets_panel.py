@@ -167,3 +167,15 @@ def test_closing_an_idle_dock_asks_nothing(scene, open_widget, qtbot, viewer):
     settle(qtbot, panel)
     qtbot.mouseClick(close_button(panel), Qt.MouseButton.LeftButton)
     assert "Train VAE (napari-vae)" not in viewer.window.dock_widgets
+
+
+@pytest.mark.own_window
+def test_a_dock_becomes_wider_with_what_stands_in_it(viewer, open_widget, qtbot):
+    panel = open_widget("Train VAE")
+    panel.window().resize(1366, 768)
+    panel.window().show()
+    wide = QPushButton("a button that is wide")
+    wide.setMinimumWidth(panel.viewport().width() + 40)
+    panel.column.addWidget(wide)
+    qtbot.waitUntil(lambda: panel.viewport().width() >= wide.width() > 0 and not wide.visibleRegion().isEmpty())
+    qtbot.waitUntil(lambda: panel.viewport().width() >= wide.minimumWidth())

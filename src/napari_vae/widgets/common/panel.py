@@ -76,6 +76,7 @@ class Panel(QScrollArea):
         kind = event.type()
         if kind == QEvent.Type.LayoutRequest and watched is self.widget():
             self._tidy()
+            self.updateGeometry()  # the content may have become wider
         elif kind == QEvent.Type.Wheel and not isinstance(watched, QScrollBar):  # Qt has us watch our own too
             of_plot = isinstance(watched.parent(), QGraphicsView)
             if not (of_plot and event.modifiers() & Qt.KeyboardModifier.ControlModifier):
