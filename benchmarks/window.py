@@ -91,6 +91,7 @@ def marking(detect):
 
 def looking(detect):
     """Seconds from asking for candidates of the frame in view to their marks."""
+    wait_until(lambda: not detect.preview_job.running)
     detect.form.estimate.click()
     begun = time.perf_counter()
     wait_until(lambda: detect.preview_job.running)
@@ -116,9 +117,10 @@ def main():
         wait(1.5)
         if name == "Detect atoms":
             rows.append((f"finding the candidates on the frame in view, {options.size}²", looking(widget), None))
-            updated, drawn = marking(widget)
+            wait(1)
             n = len(viewer.layers["preview of atoms"].data)
-            rows.append((f"moving the threshold until the marks are updated, {n} candidates", updated, BARS["marks"]))
+            updated, drawn = marking(widget)
+            rows.append((f"moving the threshold until the marks are updated, {n} marks at first", updated, BARS["marks"]))
             rows.append(("the same until they are drawn", drawn, BARS["marks"]))
     heart = Heartbeat()
     heart.phase = "start"
