@@ -120,7 +120,7 @@ def main():
             wait(1)
             n = len(viewer.layers["preview of atoms"].data)
             updated, drawn = marking(widget)
-            rows.append((f"moving the threshold until the marks are updated, {n} marks at first", updated, BARS["marks"]))
+            rows.append((f"moving the threshold until the marks are updated, {n} marks", updated, BARS["marks"]))
             rows.append(("the same until they are drawn", drawn, BARS["marks"]))
     heart = Heartbeat()
     heart.phase = "start"
