@@ -21,7 +21,7 @@ from .jobs import Job, Step, Stop, spare_core
 from .run_loading import read_source
 from .sources import source_image
 
-CODED = ("classes", "map")  # in the colours of a column
+CODED = ("classes", "map")  # in the colours of a column, and made here
 MADE_BY = "made_by"  # noted: key of the run that described the points
 PICTURES = (*CODED, "residual", "reconstruction")
 

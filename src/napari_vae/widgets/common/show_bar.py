@@ -18,7 +18,7 @@ from ...layers.identity import image_token, made_of
 from ...layers.pictures import class_labels, column_map, redrawn
 from ...layers.showing import coloring_of, is_faded, show, shown_column
 from ...layers.table import color_columns, positions_of
-from .layer_maker import PICTURES, LayerMaker
+from .layer_maker import CODED, PICTURES, LayerMaker
 from .panel import button_of, make_narrow, offer, row_of, stacked
 from .plot import ColorKey
 
@@ -38,7 +38,7 @@ WORDS = {
     "reconstruction_error": "residual",
 }
 MOST_BUTTONS = 4
-CODED = ("classes", "map", "prediction", "uncertainty")  # pictures in the colours of a column
+IN_COLOUR = (*CODED, "prediction", "uncertainty")  # pictures in the colours of a column
 ADDED = {
     "map": "Map of the column",
     "classes": "Areas of the classes",
@@ -142,7 +142,7 @@ class ShowBar(QWidget):
             return
         layer = self.layer
         shown = "" if layer is None else shown_column(layer)
-        seen = layer is not None and (layer.visible or any(picture.visible for picture in self._pictures(CODED)))
+        seen = layer is not None and (layer.visible or any(picture.visible for picture in self._pictures(IN_COLOUR)))
         columns = [] if layer is None else _columns(layer)
         self._offer(columns)
         chosen = (shown or ATOMS) if seen else IMAGE
@@ -179,7 +179,7 @@ class ShowBar(QWidget):
         for name in wanted:
             self._row.addWidget(self._button(name, f"Colour the points by the column “{name}”, here and on the canvas"))
 
-    def _pictures(self, kinds: tuple[str, ...] = (*PICTURES, *CODED)) -> list[Any]:
+    def _pictures(self, kinds: tuple[str, ...] = (*PICTURES, *IN_COLOUR)) -> list[Any]:
         return made_of(self._viewer.layers, kinds, image=image_token(self.layer))
 
     def _hide_pictures(self) -> None:
