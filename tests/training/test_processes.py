@@ -1,6 +1,7 @@
 """Two processes train as one does: the same weights but for rounding, one of them writes, and they end together."""
 
 import socket
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +101,5 @@ def test_two_processes_train_as_one(tmp_path):
             np.testing.assert_allclose(shared[key], value.numpy(), atol=1e-4, err_msg=f"{name}: {key}")
         assert int(shared["stopped_at"]) == job.STOP_AT  # only the second process wished to stop
     assert "given different images" in (tmp_path / "refused-1.txt").read_text()
+    # a thread of gloo that outlives its group aborts the process now and then, when Python ends
+    assert [path.read_text() for path in tmp_path.glob("left-*.txt")] == ["", ""] * (sys.platform == "linux")

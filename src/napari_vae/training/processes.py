@@ -13,7 +13,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, distributed, nn
+import torch.distributed.nn.functional  # before any group: its defaults hold the one of the moment, whose threads then
+from torch import Tensor, distributed, nn  # outlive it and abort the process when Python ends
 
 from ..core.device import choose_device, is_out_of_memory
 from ..core.errors import InputError, TrainingError
