@@ -127,6 +127,7 @@ def test_what_pickles_is_refused_in_archives_and_folders(tmp_path):
     instruments.zspy(tmp_path / "a.zspy", PIXELS)
     about = tmp_path / "a.zspy" / "Experiments" / "scan" / "data" / ".zarray"
     about.write_text(about.read_text().replace('"filters": null', '"filters": [{"id": "pickle"}]'))
+    (tmp_path / "a.zspy" / ".zmetadata").write_text("{}")  # one that names none beside it is not enough
     with pytest.raises(ReadError, match="pickled objects"):
         read(tmp_path / "a.zspy")
 

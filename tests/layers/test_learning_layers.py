@@ -111,6 +111,8 @@ def test_next_points_tell_their_order(atoms):
     assert list(layer.text.values) == ["1", "2", "3"] and list(layer.features["candidate"]) == [9, 2, 5]
     assert np.allclose(layer.data[0], atoms.place(9))
     assert np.allclose(layer.features["score"], score[[9, 2, 5]])
+    away = layer.text.translation  # the number stands to the upper right of its ring
+    assert len(away) == layer.ndim and away[-2] < 0 < away[-1] and not away[:-2].any()
 
 
 def test_nothing_next_is_an_empty_layer(atoms):

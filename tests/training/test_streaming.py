@@ -52,6 +52,10 @@ def test_what_is_written_in_parts_is_read_by_rows(images, tmp_path, ending):
     np.testing.assert_array_equal(stack[60:70], images[60:70].astype(np.float32))
     with pytest.raises(InputError, match="not 5"):
         write_stack([images], tmp_path / f"other.{ending}", length=5)
+    with pytest.raises(InputError, match="There are 0 images, not 5"):
+        write_stack([], tmp_path / f"other.{ending}", length=5)
+    with pytest.raises(InputError, match="length is"):
+        write_stack([], tmp_path / f"other.{ending}", length=0)
     assert not (tmp_path / f"other.{ending}").exists()
 
 

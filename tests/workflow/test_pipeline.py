@@ -153,7 +153,9 @@ def test_a_damaged_folder_is_one_sentence(folder, tmp_path, name, content):
 def test_a_movie_keeps_its_frames(sample, tmp_path):
     image = sample[0]
     movie = nv.Micrograph(np.stack([image.data[:150, :150], image.data[60:210, 60:210]]), image.pixel_size, "nm")
-    result = nv.analyze(movie, train=nv.TrainConfig(epochs=1, device="cpu"), n_classes=2)
+    said = []
+    result = nv.analyze(movie, train=nv.TrainConfig(epochs=1, device="cpu"), n_classes=2, progress=said.append)
+    assert 0.5 in [stage.fraction for stage in said if stage.name == "detect atoms"]  # one frame of two
     assert set(result.latents["frame"]) == {0, 1}
     folder = result.save(tmp_path / "movie")
     assert nv.read(folder / "classes.tif").shape == movie.shape

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.util import find_spec
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from ..core.errors import InputError, ReadError
 from ..core.folders import check_replaceable, recover, replace_folder, replacing, stamp, user_path
 from ..core.micrograph import colours_last
+from ..core.settings import Count, checked
 from .dataset import fits
 from .regular import regular_file
 from .zarr_files import checked_arrays
@@ -80,24 +82,26 @@ def write_stack(parts: Iterable[npt.ArrayLike], path: str | PathLike[str], *, le
     Raises
     ------
     InputError
-        If the name ends otherwise, a package is missing, the parts differ in size, or are not `length` images.
+        If the name ends otherwise, a package is missing, the parts differ in size, or are not `length` images, one or
+        more.
 
     Examples
     --------
     >>> write_stack((p.data for p in movies), "patches.zarr", length=200_000)  # doctest: +SKIP
     """
     path = user_path(path)
+    checked("length", length, Count)
     ending = _ending(path)
     if ending == ".npy":
         raise InputError("Stacks are written as .zarr or .parquet; let the name end in one of these.")
-    checked = _of_one_size(parts, length)
+    images = _of_one_size(parts, length)
     if ending == ".zarr":
         check_replaceable(path, "zarr.json")
         with replace_folder(path, "zarr.json") as new:
-            _write_zarr(checked, new, length)
+            _write_zarr(images, new, length)
     else:
         with replacing(path) as temporary:
-            _write_parquet(checked, temporary)
+            _write_parquet(images, temporary)
     return path
 
 
@@ -185,7 +189,7 @@ def _open_npy(path: Path) -> Any:
     return np.load(regular_file(path), mmap_mode="r", allow_pickle=False)
 
 
-def _of_one_size(parts: Iterable[npt.ArrayLike], length: int) -> Iterable[npt.NDArray[np.float32]]:
+def _of_one_size(parts: Iterable[npt.ArrayLike], length: int) -> Iterator[npt.NDArray[np.float32]]:
     size, n = None, 0
     for part in parts:
         images = np.asarray(part, np.float32)
@@ -211,19 +215,15 @@ def _write_zarr(parts: Iterable[npt.NDArray[np.float32]], folder: Path, length: 
         n += len(images)
 
 
-def _write_parquet(parts: Iterable[npt.NDArray[np.float32]], path: Path) -> None:
+def _write_parquet(parts: Iterator[npt.NDArray[np.float32]], path: Path) -> None:
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
-    writer = None
-    try:
-        for images in parts:
-            kind = pa.list_(pa.float32(), int(np.prod(images.shape[1:])))
-            about = {KEY: json.dumps({"shape": images.shape[1:]}).encode()}
-            schema = pa.schema([(COLUMN, kind)], metadata=about)
-            writer = writer or ParquetWriter(path, schema)
+    first = next(parts)
+    kind = pa.list_(pa.float32(), int(np.prod(first.shape[1:])))
+    about = {KEY: json.dumps({"shape": first.shape[1:]}).encode()}
+    schema = pa.schema([(COLUMN, kind)], metadata=about)
+    with ParquetWriter(path, schema) as writer:
+        for images in chain([first], parts):
             column = pa.FixedSizeListArray.from_arrays(pa.array(images.ravel()), type=kind)
             writer.write_table(pa.table([column], schema=schema), row_group_size=CHUNK)
-    finally:
-        if writer is not None:
-            writer.close()
