@@ -23,7 +23,7 @@ def windows(kind="graphene", seed=1, pixel_size=1.0, **options):
 
 
 def told(trained, now):
-    known = describe_data(trained, trained.data)
+    known = describe_data(trained, len(trained), "")
     run = SimpleNamespace(usual_elbo=[-1.0, 0.0], n_channels=1, window=(16, 16), provenance=known)
     return compare(run, now, pd.DataFrame(ALIKE))
 

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_vae import ModelConfig, TrainConfig, fit, samples
 from napari_vae.core.normalization import Normalization
+from napari_vae.models.images import Images
 from napari_vae.training.processes import ALONE, Group
 from napari_vae.training.session import Session
 from napari_vae.training.step import WARM, TrainStep
@@ -143,7 +144,7 @@ def test_a_step_in_parts_is_the_step_in_one_piece_for_processes_that_train_toget
 
         config, group = ModelConfig.preset("trvae", hidden=(16, 16)), Second(1, 2)
         train = TrainConfig(batch_size=20, device="cpu")
-        session = Session(cards.images[:, None], config, train, torch.device("cpu"), limits=LIMITS, group=ALONE)
+        session = Session(Images(cards.images[:, None]), config, train, torch.device("cpu"), limits=LIMITS, group=ALONE)
         train_step = session.train_step
         train_step.group, train_step.parts = group, parts
         monkeypatch.setattr(TrainStep, "_accumulate", short_of_memory)

@@ -7,11 +7,14 @@ import tracemalloc
 import dask.array
 import numpy as np
 import pytest
+import torch
 
 from napari_vae import ModelConfig, TrainConfig, fit, samples
 from napari_vae.core.errors import InputError, ReadError
+from napari_vae.core.provenance import data_hash
 from napari_vae.io import open_stack, write_stack
 from napari_vae.models import images as model_images
+from napari_vae.training.batches import Stored
 
 CONFIG = ModelConfig.preset("vae", hidden=(16, 16), likelihood="gaussian")
 TRAIN = TrainConfig(epochs=1, batch_size=50, device="cpu")
@@ -26,7 +29,8 @@ def images():
 @pytest.fixture
 def scarce(monkeypatch):
     """Memory for a megabyte of images."""
-    monkeypatch.setattr(model_images, "RESIDENT", LIMIT)
+    monkeypatch.setattr(model_images, "LARGE", LIMIT)
+    monkeypatch.setattr(model_images, "free_memory", lambda: LIMIT)
 
 
 class Watched:
@@ -70,7 +74,7 @@ def test_a_streamed_training_is_the_one_in_memory(images, tmp_path, kind, scarce
         pytest.importorskip({"zarr": "zarr", "parquet": "pyarrow"}[kind])
         stack = open_stack(write_stack([images], tmp_path / f"stack.{kind}", length=len(images)))
     streamed = fit(stack, CONFIG, TRAIN)
-    monkeypatch.setattr(model_images, "RESIDENT", 2**40)
+    monkeypatch.setattr(model_images, "LARGE", 2**40)
     whole = fit(images, CONFIG, TRAIN)
     np.testing.assert_allclose(streamed.normalization.low, whole.normalization.low, rtol=1e-3)
     assert streamed.history["held_out"].iloc[-1] == pytest.approx(whole.history["held_out"].iloc[-1], rel=0.01)
@@ -91,6 +95,29 @@ def test_never_more_than_a_part_of_the_images_is_in_memory(scarce):
         tracemalloc.stop()
     assert stack.most <= 1000
     assert peak < 30e6
+
+
+@pytest.mark.parametrize("dtype", ["bool", "u1", "i1", "<u2", ">u2", "i2", "u4", ">i4", "i8", "u8", "f2", ">f4", "f8"])
+@pytest.mark.parametrize("large", [False, True])
+def test_images_of_any_type_become_the_same_numbers_wherever_they_are_kept(dtype, large, monkeypatch):
+    monkeypatch.setattr(model_images, "LARGE", 0 if large else 2**40)
+    array = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 100, (2300, 2, 4, 4)).astype(dtype)
+    array = array + np.array(4 * 10**9, dtype) if dtype == "u4" else array
+    array.flags.writeable = False  # as of a file that is mapped
+    images, limits = model_images.training_images(array)
+    rows = np.array([2299, 0, 1500])
+    expected = limits.apply(array[rows])
+    np.testing.assert_array_equal(images[rows], expected)
+    np.testing.assert_array_equal(Stored(images, torch.device("cpu"))[torch.from_numpy(rows)].numpy(), expected)
+
+
+def test_integers_that_memory_does_not_hold_are_known_by_their_digest_from_the_look_for_limits(images, scarce):
+    array = np.clip(images, 0, 255).astype(np.uint8)
+    stack = Watched(array)
+    streamed, limits = model_images.training_images(stack)
+    read = stack.read
+    assert streamed.digest() == data_hash(array[:, None]) and stack.read == read
+    assert limits == model_images.training_images(array)[1]
 
 
 def test_a_training_that_goes_on_looks_at_all_images_once_before_it_begins(images, scarce):

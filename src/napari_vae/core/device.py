@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import InputError
 
 if TYPE_CHECKING:
     import torch
+
+UNKNOWN = 2**33  # bytes that are taken as free where the system does not say
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -36,6 +40,25 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of torch means that the device's memory is full; CPU and MPS have no class for it."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
+def free_memory(device: torch.device | None = None) -> int:
+    """Bytes that are free on a CUDA card; else on this machine, within what this process may use of it."""
+    if device is not None and device.type == "cuda":
+        import torch
+
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        words = Path("/proc/meminfo").read_text().split()
+        free = 1024 * int(words[words.index("MemAvailable:") + 1])
+        group = Path("/sys/fs/cgroup", Path("/proc/self/cgroup").read_text().rpartition("::/")[2].strip())
+    except (OSError, ValueError):  # another system
+        return UNKNOWN
+    for folder in (group, *group.parents):
+        with suppress(OSError, ValueError):  # a group without a limit
+            most, used = (int((folder / f"memory.{name}").read_text()) for name in ("max", "current"))
+            free = min(free, most - used)
+    return max(0, free)
 
 
 def _mps_can_resample() -> bool:

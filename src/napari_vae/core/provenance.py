@@ -33,9 +33,14 @@ class Provenance(Open):
     level: Level = "none"
 
 
+def begin_hash(array: Any) -> hashlib._Hash:
+    """SHA-256 over shape and dtype of an array, to be updated with its values."""
+    return hashlib.sha256(f"{array.shape}{array.dtype}".encode())
+
+
 def data_hash(array: Any) -> str:
     """SHA-256 over shape, dtype and values of an array, which may be one that is read in parts."""
-    digest = hashlib.sha256(f"{array.shape}{array.dtype}".encode())
+    digest = begin_hash(array)
     for start in range(0, len(array), PART):
         digest.update(np.ascontiguousarray(array[start : start + PART]).data)
     return digest.hexdigest()
@@ -52,15 +57,15 @@ def describe_versions() -> dict[str, str]:
     return found
 
 
-def describe_data(data: Any, images: Any) -> dict[str, Any]:
+def describe_data(data: Any, n_images: int, digest: str) -> dict[str, Any]:
     """Plain values that identify the training data: count, hash, and the calibration that `Patches` carry."""
-    spread = {"levels": levels_of(images)} if hasattr(data, "normalization") else {}
+    spread = {"levels": levels_of(data.data)} if hasattr(data, "normalization") else {}
     known = {key: getattr(data, key, None) for key in ("name", "pixel_size", "units", "spacing", "level")}
     known["nearest_distance"] = nearest_distance(data.atoms) if hasattr(data, "atoms") else None
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "n_images": len(images),
-        "data_sha256": data_hash(images),
+        "n_images": n_images,
+        "data_sha256": digest,
         "versions": describe_versions(),
         **spread,
         **{key: value for key, value in known.items() if value is not None and value == value},

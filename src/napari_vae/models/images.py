@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..core.arrays import as_array
+from ..core.device import free_memory
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from ..core.normalization import SAMPLE, Normalization
+from ..core.provenance import begin_hash, data_hash
 from .config import Likelihood
 
 CHUNK = 1000  # images that are looked at at once
 SMALLEST = 20
-RESIDENT = 2**31  # images up to this many bytes are kept in memory, and on the device
+LARGE = 2**31  # bytes in 32 bit beyond which limits are sampled, and intensities scaled batch by batch
+ROOM = 0.25  # share of the memory that is free into which a file may be loaded
 
 
 class Lazy:
@@ -34,7 +38,7 @@ class Lazy:
             raise InputError("The array does not know how many images it holds; call its compute_chunk_sizes() first.")
         self.source, self.dtype = source, np.dtype(source.dtype)
         self.shape = (n, *([1] * (3 - len(inner))), *inner)
-        self.ndim = len(self.shape)
+        self.ndim, self.nbytes = len(self.shape), math.prod(self.shape) * self.dtype.itemsize
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -50,39 +54,58 @@ class Lazy:
         return np.asarray(self[:], dtype)
 
 
-class Streamed:
-    """Images (N, C, H, W) float32 in [0, 1] made of intensities that are too many to be kept so.
+class Images:
+    """Images (N, C, H, W) to learn from: as they came, and float32 in [0, 1] where they are indexed.
 
     Parameters
     ----------
     array : Lazy or array (N, C, H, W)
-        Intensities.
-    limits : Normalization
-        What 0 and 1 stand for.
+        Intensities, or float32 in [0, 1].
+    limits : Normalization, optional
+        What 0 and 1 stand for; not given where that is 0 and 1.
+    digest : str
+        That of the images, if it is known.
     """
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, array: Any, limits: Normalization) -> None:
-        self._array, self._limits = array, limits
+    def __init__(self, array: Any, limits: Normalization | None = None, digest: str = "") -> None:
+        self._array, self._limits, self._digest = array, limits, digest
         self.shape: tuple[int, ...] = tuple(array.shape)
-        self.nbytes = float32_bytes(array)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: slice | npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        return self._limits.apply(self._array[rows])
+        images: npt.NDArray[np.float32] = self._array[rows]
+        return images if self._limits is None else self._limits.apply(images)
+
+    @property
+    def compact(self) -> tuple[Any, Normalization | None]:
+        """What takes least memory to keep: integers and their limits, or float32 in [0, 1] without."""
+        return (self._array, self._limits) if are_integers(self._array) else (self, None)
+
+    def digest(self) -> str:
+        """SHA-256 of integers as they came, or of float32 in [0, 1]; from one look at all of them."""
+        self._digest = self._digest or data_hash(self.compact[0])
+        return self._digest
+
+    def in_memory(self) -> Images:
+        """The same in float32."""
+        whole = np.empty(self.shape, self.dtype)
+        for start in range(0, len(self), CHUNK):
+            whole[start : start + CHUNK] = self[start : start + CHUNK]
+        return Images(whole, digest=self._digest)
+
+
+def are_integers(array: Any) -> bool:
+    """Whether every value is a whole number of at most 64 bit with its sign."""
+    return bool(np.can_cast(array.dtype, np.int64))
 
 
 def is_lazy(data: Any) -> bool:
     """Whether an array is read only where it is indexed."""
     return hasattr(data, "chunks") and not isinstance(data, np.ndarray)
-
-
-def float32_bytes(array: Any) -> int:
-    """Bytes of an array in 32 bit."""
-    return 4 * int(np.prod([int(n) for n in array.shape]))
 
 
 def parts(array: Any) -> Iterator[npt.NDArray[Any]]:
@@ -91,24 +114,26 @@ def parts(array: Any) -> Iterator[npt.NDArray[Any]]:
         yield array[start : start + CHUNK]
 
 
-def streamed_limits(array: Any) -> Normalization:
-    """`Normalization.fit` of images that are not in memory: extremes of all, percentiles of some at random.
+def sampled_limits(array: Any, seen: Callable[[Any], object] | None = None) -> Normalization:
+    """`Normalization.fit` of many images: extremes of all, from one look, and percentiles of some at random.
 
     Raises
     ------
     InputError
         If a channel is constant.
     """
-    extremes = [(part.min((0, 2, 3)), part.max((0, 2, 3))) for part in parts(array)]
+    extremes = []
+    for part in parts(array):
+        extremes.append((part.min((0, 2, 3)), part.max((0, 2, 3))))
+        if seen is not None:
+            seen(np.ascontiguousarray(part).data)
     lowest, highest = np.min([low for low, _ in extremes], 0), np.max([high for _, high in extremes], 0)
     n = min(len(array), max(1, SAMPLE // int(np.prod(array.shape[2:]))))
     rows = np.sort(np.random.default_rng(0).choice(len(array), n, replace=False))
-    sample = np.concatenate([array[some].astype(np.float32) for some in np.array_split(rows, -(-n // CHUNK))])
+    kind = array.dtype if are_integers(array) else np.dtype(np.float32)
+    sample = np.concatenate([array[some].astype(kind) for some in np.array_split(rows, -(-n // CHUNK))])
     sample[0, :, 0, 0], sample[0, :, -1, -1] = lowest, highest
     return Normalization.fit(sample)
-
-
-Images = npt.NDArray[np.float32] | Streamed
 
 
 class Like(NamedTuple):
@@ -156,7 +181,7 @@ def choose_likelihood(data: Any, limits: Normalization) -> Likelihood:
 
 
 def training_images(data: Any, like: Like | None = None) -> tuple[Images, Normalization]:
-    """Images to learn from, and the limits that 0 and 1 stand for; those of a large array stay where they are.
+    """Images to learn from, and the limits that 0 and 1 stand for; of a file those that memory has room for are loaded.
 
     A training that goes on takes images `like` those of before, and keeps their limits.
 
@@ -174,13 +199,17 @@ def training_images(data: Any, like: Like | None = None) -> tuple[Images, Normal
     if like is not None:
         _check_fits(array, like)
     if _is_patches(data):
-        return array.astype(np.float32, copy=False), like.limits if like else data.normalization
-    if float32_bytes(array) >= RESIDENT:
-        limits = like.limits if like else streamed_limits(array)
-        return Streamed(array, limits), limits
-    array = np.asarray(array)
-    limits = like.limits if like else Normalization.fit(array)
-    return limits.apply(array), limits
+        return Images(array.astype(np.float32, copy=False)), like.limits if like else data.normalization
+    large = 4 * math.prod(array.shape) >= LARGE  # not what memory is free: the same limits on every machine
+    if isinstance(array, Lazy) and (not large or array.nbytes <= ROOM * free_memory()):
+        array = np.asarray(array)
+    digest = begin_hash(array) if isinstance(array, Lazy) and like is None and are_integers(array) else None
+    if like is not None:
+        limits = like.limits
+    else:
+        limits = sampled_limits(array, digest.update if digest else None) if large else Normalization.fit(array)
+    images = Images(array, limits, digest.hexdigest() if digest else "")
+    return images if large or are_integers(array) else images.in_memory(), limits
 
 
 def model_batches(data: Any, like: Like, batch: int) -> Iterator[npt.NDArray[np.float32]]:

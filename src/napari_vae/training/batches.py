@@ -5,18 +5,74 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..models.images import RESIDENT, Images, Streamed
+from ..core.device import free_memory, is_out_of_memory
+from ..models.images import CHUNK, Images, parts
 from .schedule import automatic_batch
 
 HELD_OUT, MOST_HELD_OUT = 0.1, 500  # share and number of images that the model never learns from
 LOOK = 100  # images that are looked at at once, at least
 LABELLED = 0.25  # share of a batch that is labelled, at least
+ROOM = 0.5  # share of a card's free memory that images may take; the rest is for steps, and for other programs
+
+
+class Stored:
+    """Images on a device, integers as integers, which become float32 in [0, 1] where they are indexed.
+
+    Parameters
+    ----------
+    images : Images
+    device : torch.device
+    """
+
+    def __init__(self, images: Images, device: torch.device) -> None:
+        array, limits = images.compact
+        kind, offset = _stored_as(array.dtype)
+        self._values = torch.empty(array.shape, dtype=getattr(torch, kind.name), device=device)
+        for number, part in enumerate(parts(array)):
+            # Wide unsigned integers, of which torch knows little, lie half their range lower.
+            lower = part - part.dtype.type(offset) if offset else part
+            self._values[number * CHUNK :][: len(part)] = torch.from_numpy(np.array(lower).astype(kind, copy=False))
+        self._scale: tuple[Tensor, Tensor] | None = None
+        if limits is not None:
+            exact = torch.float32 if device.type == "mps" else torch.float64
+            low, high = (np.array(values)[:, None, None] for values in (limits.low, limits.high))
+            low, span = (torch.tensor(v, dtype=exact, device=device) for v in (low - offset, high - low))
+            self._scale = low, span
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        values = self._values[rows]
+        if self._scale is None:
+            return values
+        low, span = self._scale
+        return values.to(low.dtype).sub_(low).div_(span).clamp_(0, 1).float()
+
+    @classmethod
+    def where_there_is_room(cls, images: Images, device: torch.device) -> Stored | None:
+        """The images on a graphics card, if its memory takes them."""
+        array, _ = images.compact
+        needed = math.prod(array.shape) * array.dtype.itemsize
+        if device.type == "cpu" or needed > ROOM * free_memory(device):
+            return None
+        try:
+            return cls(images, device)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            return None  # another program was quicker
+
+
+def _stored_as(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
+    """The type in which torch keeps such values, and what is taken from them first."""
+    if dtype.kind == "u" and dtype.itemsize > 1:
+        return np.dtype(f"i{dtype.itemsize}"), 2 ** (8 * dtype.itemsize - 1)
+    return np.dtype("u1") if dtype.kind == "b" else dtype.newbyteorder("="), 0
 
 
 class Batches:
@@ -27,8 +83,7 @@ class Batches:
 
     Parameters
     ----------
-    images : array (N, C, H, W) float32, or Streamed
-        In [0, 1].
+    images : Images
     given : array (N, n) float32, optional
         See `models.given`; rows of NaN are not known.
     partly : bool
@@ -49,9 +104,9 @@ class Batches:
         device: torch.device,
     ) -> None:
         self.device, self.seed = device, seed
-        self.resident = images.nbytes < RESIDENT and not isinstance(images, Streamed)
+        self._images, self._stored = images, Stored.where_there_is_room(images, device)
+        self.resident = self._stored is not None
         self._home = device if self.resident else torch.device("cpu")  # of the images and of what is known of them
-        self._images = images if isinstance(images, Streamed) else torch.from_numpy(images).to(self._home)
         self.given = None if given is None else torch.from_numpy(given).to(self._home)
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed), device="cpu")
         self.labelled = order[:0]
@@ -105,9 +160,9 @@ class Batches:
 
     def load(self, rows: Tensor) -> Tensor:
         """Images of some rows, on the device."""
-        if isinstance(self._images, Streamed):
+        if self._stored is None:
             return torch.from_numpy(self._images[rows.cpu().numpy()]).to(self.device)
-        return self._images[rows.to(self._home)].to(self.device)
+        return self._stored[rows.to(self._home)]
 
     def load_given(self, rows: Tensor) -> Tensor | None:
         """What is given with some rows, on the device."""

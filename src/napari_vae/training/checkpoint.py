@@ -14,11 +14,9 @@ from torch import Tensor
 
 from ..core.errors import InputError, storage_problem
 from ..core.folders import check_replaceable, check_writable, holds, remove_folder, replace_folder
-from ..core.provenance import data_hash
 from ..core.settings import Number, Saved, Whole, about
 from ..io.json_files import read_json
 from ..models.config import ModelConfig, TrainConfig
-from ..models.images import Images
 from ..models.networks import are_finite, load_weights, named
 from ..runs.folder import OLD_COLUMNS
 from ..runs.run import Run
@@ -62,9 +60,7 @@ class Checkpoint:
         self._written = time.monotonic()
 
     @classmethod
-    def attach(
-        cls, session: Session, images: Images, folder: str | Path | None, before: Run | None = None
-    ) -> Checkpoint:
+    def attach(cls, session: Session, digest: str, folder: str | Path | None, before: Run | None = None) -> Checkpoint:
         """Watch over a session; if `folder` holds the state of the same training, put the session there.
 
         Raises
@@ -75,7 +71,7 @@ class Checkpoint:
         if folder is None:
             return cls(session, None, None)
         identity = Identity(
-            data_sha256=data_hash(images),
+            data_sha256=digest,
             model=session.model.config,
             train=replace(session.train, checkpoint=None),
             before=None if before is None else json.loads(json.dumps(before.provenance)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -42,8 +43,8 @@ def fit(
     ----------
     data : Patches or array (N, H, W) or (N, C, H, W)
         At least 20 images; of `Patches` only whole windows are learnt from. Values outside [0, 1] are normalised by
-        robust percentiles that the run keeps. A mapped file, or a dask, zarr or HDF5 array, of more than 2 GiB in 32
-        bit is read batch by batch; see `open_stack`.
+        robust percentiles that the run keeps. Integers stay what they are until a batch is learnt from. A dask, zarr
+        or HDF5 array for which there is little memory is read batch by batch; see `open_stack`.
     model : ModelConfig, optional
         Which model; by default a plain VAE.
     train : TrainConfig, optional
@@ -134,13 +135,15 @@ def iter_fit(
     if model.likelihood == "auto":
         model = replace(model, likelihood=choose_likelihood(data, limits))
     device = choose_device(group.device or train.device)
-    about = describe_data(data, images)
-    group.check_same(about["data_sha256"])
     try:
-        session = Session(
-            images, model, train, device, limits=limits, given=given, n_given=scale.n, before=start, group=group
-        )
-        checkpoint = Checkpoint.attach(session, images, train.checkpoint, start)
+        with ThreadPoolExecutor(1) as beside:  # while the images go to the device
+            digest = beside.submit(images.digest)
+            session = Session(
+                images, model, train, device, limits=limits, given=given, n_given=scale.n, before=start, group=group
+            )
+        about = describe_data(data, len(images), digest.result())
+        group.check_same(digest.result())
+        checkpoint = Checkpoint.attach(session, digest.result(), train.checkpoint, start)
         stopped = yield from session.run(stop or never, checkpoint.keep)
         if not stopped:
             checkpoint.discard()

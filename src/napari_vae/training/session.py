@@ -48,8 +48,7 @@ class Session:
 
     Parameters
     ----------
-    images : array (N, C, H, W) float32, or Streamed
-        In [0, 1].
+    images : Images
     config, train : ModelConfig, TrainConfig
     device : torch.device
     limits : Normalization
