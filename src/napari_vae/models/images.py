@@ -72,6 +72,7 @@ class Images:
     def __init__(self, array: Any, limits: Normalization | None = None, digest: str = "") -> None:
         self._array, self._limits, self._digest = array, limits, digest
         self.shape: tuple[int, ...] = tuple(array.shape)
+        self.is_lazy = isinstance(array, Lazy)
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -43,8 +43,10 @@ class Stored:
         if limits is not None:
             exact = torch.float32 if device.type == "mps" else torch.float64
             low, high = (np.array(values)[:, None, None] for values in (limits.low, limits.high))
-            low, span = (torch.tensor(v, dtype=exact, device=device) for v in (low - offset, high - low))
-            self._scale = low, span
+            self._scale = (
+                torch.tensor(low - offset, dtype=exact, device=device),
+                torch.tensor(high - low, dtype=exact, device=device),
+            )
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         values = self._values[rows]

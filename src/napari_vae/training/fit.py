@@ -138,6 +138,8 @@ def iter_fit(
     try:
         with ThreadPoolExecutor(1) as beside:  # while the images go to the device
             digest = beside.submit(images.digest)
+            if images.is_lazy:  # a file is read by one at a time
+                digest.result()
             session = Session(
                 images, model, train, device, limits=limits, given=given, n_given=scale.n, before=start, group=group
             )
