@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from napari_vae import InputError, ModelConfig, TrainConfig, fit, iter_fit, samples
+from napari_vae import InputError, ModelConfig, TrainConfig, TrainingError, fit, iter_fit, samples
 from napari_vae.training.step import TrainStep
 
 
@@ -88,6 +88,28 @@ def test_a_checkpoint_keeps_the_best_weights_and_in_how_many_parts_a_batch_is_ta
     run = fit(images, model, settings)
     assert "best state until then was kept" in run.note
     assert run.encode(images).notna().all().all()
+
+
+def test_a_training_whose_card_is_lost_goes_on_elsewhere_in_the_batches_that_it_began_with(
+    tmp_path, shortly_kept, monkeypatch
+):
+    images, model = samples.cards(20, size=16).images, ModelConfig.preset("vae", hidden=(16,))
+    settings = TrainConfig(epochs=3, device="cpu", checkpoint=tmp_path / "state")
+    take = TrainStep.take
+
+    def lost(self, step, *batch):
+        if step == 5:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        return take(self, step, *batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainStep, "take", lost)
+        patch.setattr("napari_vae.training.batches.automatic_batch", lambda n, on_gpu: 24)  # as on a card
+        with pytest.raises(TrainingError, match=r"stopped computing.*goes on from the checkpoint"):
+            fit(images, model, settings)
+    resumed = fit(images, model, settings)
+    straight = fit(images, model, TrainConfig(epochs=3, batch_size=24, device="cpu"))
+    np.testing.assert_allclose(resumed.encode(images), straight.encode(images), rtol=1e-5, atol=1e-6)
 
 
 def test_a_checkpoint_that_the_disk_does_not_take_ends_no_training(tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ from napari_vae.training.schedule import (
     WARM_UP,
     Curriculum,
     Schedule,
+    automatic_batch,
 )
 
 
@@ -227,3 +228,12 @@ def test_to_be_a_degree_off_the_target_costs_half_a_nat():
         assert InvariantVAE._distillation_loss(model, tried, posed, target).tolist() == pytest.approx(
             [cost] * 2, rel=1e-4
         )
+
+
+# ---- batches --------------------------------------------------------------------------------------------------------
+
+
+def test_few_images_take_many_small_steps_and_many_on_a_gpu_large_ones():
+    sizes = (18, 400, 1800, 4000, 10_800, 40_000, 900_000)
+    assert [automatic_batch(n) for n in sizes] == [20, 20, 90, 100, 100, 100, 100]
+    assert [automatic_batch(n, on_gpu=True) for n in sizes] == [20, 20, 90, 100, 270, 1000, 1000]

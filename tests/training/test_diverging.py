@@ -21,6 +21,10 @@ from napari_vae.training.step import TrainStep
         ),
         (MemoryError(), "ran out of memory"),
         (RuntimeError("bad kernel"), "bad kernel"),
+        (
+            RuntimeError("CUDA error: unspecified launch failure\nSearch for it"),
+            "and train again, or train on the CPU.$",
+        ),
     ],
 )
 def test_errors_of_the_device_are_ours(monkeypatch, error, sentence):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,14 +34,36 @@ def choose_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, TypeError) as error:
-        raise InputError(f'This machine cannot compute on {name!r}; choose device="auto" or "cpu".') from error
+        advice = " ".join(filter(None, (unused_card(), 'choose device="auto" or "cpu"')))
+        raise InputError(f"This machine cannot compute on {name!r}; {advice}.") from error
     return device
+
+
+def unused_card() -> str:
+    """What to do so that a graphics card is used that PyTorch does not see; empty if there is none."""
+    import torch
+
+    if torch.cuda.is_available() or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return ""
+    if torch.backends.mps.is_available():
+        return "" if _mps_can_resample() else "for Apple's GPU, install PyTorch 2.13 or newer"
+    if not (shutil.which("nvidia-smi") or Path("/proc/driver/nvidia/version").exists()):
+        return ""
+    if torch.version.cuda is None:
+        return "for the NVIDIA card, install PyTorch with CUDA: pytorch.org/get-started"
+    return "for the NVIDIA card, update its driver"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of torch means that the device's memory is full; CPU and MPS have no class for it."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
+def is_card_lost(error: BaseException) -> bool:
+    """Whether an error of torch means that a graphics card cannot go on until the program is started anew."""
+    words = ("cuda error", "cublas_status", "cudnn_status", "mps backend")
+    return any(word in str(error).lower() for word in words)
 
 
 def free_memory(device: torch.device | None = None) -> int:
@@ -74,13 +98,14 @@ def _mps_can_resample() -> bool:
     return True
 
 
-def describe_device(device: torch.device) -> str:
-    """The device in words: ``"CPU, 2 threads"`` or the name of the GPU."""
+def describe_device(device: torch.device, *, advise: bool = False) -> str:
+    """The device in words: ``"CPU, 2 threads"``, and if asked for how to use a card instead, or the name of the GPU."""
     import torch
 
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "cpu":
         threads = torch.get_num_threads()
-        return f"CPU, {threads} thread" + "s" * (threads > 1)
+        advice = unused_card() if advise else ""
+        return f"CPU, {threads} thread{'s' * (threads > 1)}" + f" ({advice})" * bool(advice)
     return device.type.upper()

@@ -122,8 +122,8 @@ class Batches:
         # Rows lie where the images are: a GPU that had to be sent them would make every step wait.
         self.held_out, self.rows = order.to(self._home).tensor_split([n_held_out])
         learnt = len(self.rows) + len(self.labelled)
-        self.batch_size = automatic_batch(learnt) if batch_size == "auto" else int(batch_size)
-        self.batch_size = min(self.batch_size, learnt)
+        automatic = automatic_batch(learnt, on_gpu=device.type == "cuda")
+        self.batch_size = min(automatic if batch_size == "auto" else int(batch_size), learnt)
         self.look_size = max(LOOK, self.batch_size)  # images at once where nothing is learnt, which takes less memory
         share = max(LABELLED, len(self.labelled) / learnt)
         part = max(1, min(math.ceil(share * self.batch_size), self.batch_size - 1))

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..core.errors import InputError, storage_problem
-from ..core.folders import check_replaceable, check_writable, holds, remove_folder, replace_folder
+from ..core.folders import check_replaceable, check_writable, holds, remove_folder, replace_folder, user_path
 from ..core.settings import Number, Saved, Whole, about
 from ..io.json_files import read_json
 from ..models.config import ModelConfig, TrainConfig
@@ -47,6 +47,19 @@ class _State(Saved):
     start: Number | None
     parts: Annotated[Whole, about(ge=1, le=10**6)] = 1  # an earlier version did not keep these two
     best: Number | None = None
+    batch_size: Annotated[Whole, about(ge=1, le=10**9)] | None = None
+
+
+def is_kept(folder: str | Path | None) -> bool:
+    """Whether there is a state of a training to go on from."""
+    return folder is not None and holds(user_path(folder), MARKER)
+
+
+def with_batch_size_kept(train: TrainConfig) -> TrainConfig:
+    """A training in the batches that its checkpoint began with: ``"auto"`` may be another number on another device."""
+    folder = train.checkpoint
+    kept = read_json(user_path(folder) / MARKER, _State).batch_size if folder and is_kept(folder) else None
+    return replace(train, batch_size=kept or train.batch_size)
 
 
 class Checkpoint:
@@ -60,25 +73,25 @@ class Checkpoint:
         self._written = time.monotonic()
 
     @classmethod
-    def attach(cls, session: Session, digest: str, folder: str | Path | None, before: Run | None = None) -> Checkpoint:
-        """Watch over a session; if `folder` holds the state of the same training, put the session there.
+    def attach(cls, session: Session, digest: str, train: TrainConfig, before: Run | None = None) -> Checkpoint:
+        """Watch over a session; if the folder of `train` holds the state of the same training, put the session there.
 
         Raises
         ------
         InputError
             If the folder holds the checkpoint of another training, or other files, or may not be written to.
         """
-        if folder is None:
+        if train.checkpoint is None:
             return cls(session, None, None)
         identity = Identity(
             data_sha256=digest,
             model=session.model.config,
-            train=replace(session.train, checkpoint=None),
+            train=replace(train, checkpoint=None),
             before=None if before is None else json.loads(json.dumps(before.provenance)),
         )
-        path = check_writable(folder)
+        path = check_writable(train.checkpoint)
         checkpoint = cls(session, path, identity)
-        if holds(path, MARKER):
+        if is_kept(path):
             checkpoint._restore()
         else:
             check_replaceable(path, MARKER)
@@ -102,6 +115,7 @@ class Checkpoint:
             "start": s.start,
             "best": s.best[0] if s.best[1] else None,
             "parts": s.train_step.parts,
+            "batch_size": s.batches.batch_size,
         }
         try:
             with replace_folder(self.folder, MARKER) as new:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..core.device import choose_device, is_out_of_memory
+from ..core.device import choose_device, describe_device, is_card_lost, is_out_of_memory
 from ..core.errors import InputError, TrainingError
 from ..core.progress import Progress, drain, never
 from ..core.provenance import describe_data
@@ -20,9 +20,9 @@ from ..models.given import Given, training_given
 from ..models.images import choose_likelihood, training_images
 from ..patches.patches import Patches
 from ..runs.run import Run
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, is_kept, with_batch_size_kept
 from .processes import ALONE, Group
-from .session import Session
+from .session import PREPARING, Session
 
 
 def fit(
@@ -135,17 +135,27 @@ def iter_fit(
     if model.likelihood == "auto":
         model = replace(model, likelihood=choose_likelihood(data, limits))
     device = choose_device(group.device or train.device)
+    if device.type != "cpu":
+        yield Progress(0, 0, 0, 0, None, describe_device(device), PREPARING)
     try:
         with ThreadPoolExecutor(1) as beside:  # while the images go to the device
             digest = beside.submit(images.digest)
             if images.is_lazy:  # a file is read by one at a time
                 digest.result()
             session = Session(
-                images, model, train, device, limits=limits, given=given, n_given=scale.n, before=start, group=group
+                images,
+                model,
+                with_batch_size_kept(train),
+                device,
+                limits=limits,
+                given=given,
+                n_given=scale.n,
+                before=start,
+                group=group,
             )
         about = describe_data(data, len(images), digest.result())
         group.check_same(digest.result())
-        checkpoint = Checkpoint.attach(session, digest.result(), train.checkpoint, start)
+        checkpoint = Checkpoint.attach(session, digest.result(), train, start)
         stopped = yield from session.run(stop or never, checkpoint.keep)
         if not stopped:
             checkpoint.discard()
@@ -166,5 +176,10 @@ def iter_fit(
             raise TrainingError(
                 "The device ran out of memory; choose a smaller window or batch size, close other programs, "
                 "or train on the CPU."
+            ) from error
+        if is_card_lost(error):
+            later = "train again, which goes on from the checkpoint" if is_kept(train.checkpoint) else "train again"
+            raise TrainingError(
+                f"The graphics card stopped computing; start the program anew and {later}, or train on the CPU."
             ) from error
         raise TrainingError(f"Training broke off: {error}") from error

@@ -25,12 +25,15 @@ SLOWER, SLOWEST = 0.4, 0.05  # share of the warm-up in which the steps become sm
 Phase = Literal["warm-up", "distillation", "free"]
 
 
-def automatic_batch(n: int) -> int:
-    """Images in a batch of `n` to learn from: about 20 steps an epoch, of 20 … 100 images.
+def automatic_batch(n: int, *, on_gpu: bool = False) -> int:
+    """Images in a batch of `n` to learn from: about 20 steps an epoch, of 20 … 100 images, on a GPU 40, of up to 1000.
 
-    Few images need many small steps.
+    Few images need many small steps. On a CPU a larger batch saves no time. On an NVIDIA H200 batches of 100 and 1000
+    took 1.4 and 2.6 ms; 12 000 cards, until they gained no more, 3.7, 2.6, 2.9, 3.7 and 5.3 s with batches of 100, 250,
+    500, 1000 and 2000, with the same errors. So of 12 000 images a batch is 270, from 40 000 on it is 1000.
     """
-    return min(100, max(20, n // 20))
+    batch = min(100, max(20, n // 20))
+    return max(batch, min(1000, n // 40)) if on_gpu else batch
 
 
 @dataclass

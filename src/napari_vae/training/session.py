@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..runs.run import Run
 
 SHORTEST_EPOCH, LONGEST_EPOCH = 40, 200  # steps between two evaluations
+PREPARING = "Preparing the GPU, which takes longest for the first training of a program"
 REPORT_EVERY = 0.2  # seconds between two progress events
 LIVE_GRID = 7
 FEW, MANY = 300, 4000  # images that set the zeros of the pose and the range of the latents
@@ -77,6 +78,7 @@ class Session:
         group: Group = ALONE,
     ) -> None:
         self.train, self.device, self.group = train, device, group
+        self.place = describe_device(device, advise=train.device == "auto")
         rows = [] if before is None else before.history.to_dict("records")
         self.history: list[dict[str, Any]] = [{str(name): value for name, value in row.items()} for row in rows]
         check_history(self.history, config.latent_dim)
@@ -103,7 +105,7 @@ class Session:
         What `keep` stores is enough to go on from; with True it shall not wait.
         """
         clock = _Clock(self.step, self.history[-1]["seconds"] if self.history else 0.0)
-        yield self._progress(clock, "Training")
+        yield self._progress(clock, "Training" if self.device.type == "cpu" else PREPARING)
         costs: list[Evidence] = []
         batches, stopped, self.train_step.stop = self._batches(), False, stop
         while self.step < self.schedule.n_steps and not stopped and not self.note:
@@ -275,7 +277,7 @@ class Session:
             step=self.step,
             n_steps=n_steps,
             seconds_left=clock.seconds_left(self.step, n_steps) if self.schedule.foresees(self.step) else None,
-            device=describe_device(self.device),
+            device=self.place,
             message=message,
             history=tuple(self.history),
             manifold=manifold,

@@ -7,10 +7,11 @@ from dataclasses import asdict, replace
 from typing import Any, Literal
 
 import pandas as pd
+import torch
 
 from ..core.class_colors import MOST_LABELS
 from ..core.clusters import cluster
-from ..core.device import choose_device
+from ..core.device import choose_device, describe_device
 from ..core.micrograph import as_micrograph
 from ..core.progress import Stage, drain
 from ..core.settings import Level, check_count
@@ -129,7 +130,8 @@ def train_model(
     known: dict[str, Any] = read_columns(given or Given(), patches.atoms).named()
     job = iter_fit(patches, model, train, **known, **options)
     run = drain(job, lambda progress: say(Stage("train", progress.fraction, progress.message)))
-    say(Stage("train", 1.0, f"on {run.device}"))
+    where = describe_device(torch.device(run.device), advise=train.device == "auto")
+    say(Stage("train", 1.0, f"on {where}"))
     return run
 
 
