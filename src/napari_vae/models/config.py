@@ -234,8 +234,8 @@ class TrainConfig:
         Literal["auto"] | Count,
         about(
             "Batch",
-            "Number of atoms that are learned from at once. Automatic goes by how many there are; lower it when memory "
-            "runs out.",
+            "Number of atoms that are learned from at once. Automatic goes by how many there are, and takes more on an "
+            "NVIDIA GPU; lower it when memory runs out.",
         ),
     ] = "auto"
     learning_rate: Annotated[
