@@ -108,6 +108,31 @@ def test_new_values_and_points_get_their_colours(explore, points, qtbot):
     assert "z1" not in explore.show_bar.buttons and explore.show_bar.coloring is None
 
 
+def test_points_of_others_are_rings_of_the_size_that_they_had(explore, points, qtbot):
+    points.metadata = {}
+    points.size = 5.0
+    for name in ("z2", "Atoms", "z2"):
+        click(qtbot, explore.show_bar.buttons[name])
+    points.add([[50.0, 50.0]])
+    points.selected_data = set()
+    settle(qtbot, explore)
+    click(qtbot, explore.show_bar.buttons["Atoms"])
+    assert np.allclose(points.size[:64], 5.0) and points.border_width.all()
+
+
+def test_a_column_that_has_too_many_classes_by_now_colours_nothing(explore, points, show_widget, qtbot):
+    from napari_vae.widgets.train.dock import TrainWidget
+
+    train = show_widget(TrainWidget)
+    train.hide()
+    points.data = np.tile(points.data, (5, 1))
+    points.features = points.features.assign(**{"class": [f"atom {number}" for number in range(320)]})
+    train.show_bar.refresh()
+    settle(qtbot, explore)
+    assert explore.show_bar.coloring is None and explore.show_bar.buttons["Atoms"].isChecked()
+    assert not points.face_color[:, 3].any() and points.border_width.all()
+
+
 def test_certainty_fades_points_on_plot_and_canvas(explore, points, qtbot):
     points.features = points.features.assign(z1_sd=np.linspace(0, 3, 64))
     settle(qtbot, explore)

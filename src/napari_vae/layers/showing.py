@@ -79,6 +79,15 @@ def coloring_of(layer: Any, column: str, faded: bool = False) -> Coloring:
     )
 
 
+def coloring_now(layer: Any) -> Coloring | None:
+    """Colours by the column that is shown; None where none is, or where it has too many classes by now."""
+    column = shown_column(layer)
+    try:
+        return coloring_of(layer, column, is_faded(layer)) if column else None
+    except InputError:
+        return None
+
+
 def show(layer: Any, column: str, faded: bool = False) -> None:
     """Colour points by a column, as discs, on the canvas and wherever else they are drawn; by none they are rings.
 
@@ -157,7 +166,8 @@ def _rings(points: Any) -> None:
     if plain is not None and len(plain.arrays["size"]) == len(points.data):
         plain.restore(points)
         return
-    points.size = points.size / np.where(points.border_width > 0, 1, DISC)
+    if "kind" in ours(points):
+        points.size = points.size / np.where(points.border_width > 0, 1, DISC)
     points.border_width = BORDER
     points.face_color = "transparent"
     points.border_color = ATOM_COLOR

@@ -16,7 +16,7 @@ from ...analysis.coloring import Coloring, is_categorical
 from ...core.errors import InputError
 from ...layers.identity import image_token, made_of
 from ...layers.pictures import class_labels, column_map, redrawn
-from ...layers.showing import coloring_of, is_faded, show, shown_column
+from ...layers.showing import coloring_now, is_faded, show, shown_column
 from ...layers.table import color_columns, positions_of
 from .layer_maker import CODED, PICTURES, LayerMaker
 from .panel import button_of, make_narrow, offer, row_of, stacked
@@ -148,7 +148,7 @@ class ShowBar(QWidget):
         chosen = (shown or ATOMS) if seen else IMAGE
         for name, button in self.buttons.items():
             button.setChecked(name == chosen)
-        self.coloring = coloring_of(layer, shown, is_faded(layer)) if shown and seen else None
+        self.coloring = coloring_now(layer) if seen else None
         with QSignalBlocker(self.column), QSignalBlocker(self.opacity):
             offer(self.column, dict(zip(columns, columns, strict=True)))
             self.column.setCurrentIndex(columns.index(shown) if shown else -1)
@@ -212,8 +212,11 @@ class ShowBar(QWidget):
         if layer is None or not self.isVisible() or not shown_column(layer):
             self.refresh()
             return
-        now = coloring_of(layer, shown_column(layer), is_faded(layer)).rgba
-        if np.array_equal(now, np.rint(255 * np.asarray(getattr(layer, "face_color", now / 255)))):
+        now = coloring_now(layer)
+        if now is None:
+            show(layer, "")
+            self.refresh()
+        elif np.array_equal(now.rgba, np.rint(255 * np.asarray(getattr(layer, "face_color", now.rgba / 255)))):
             self.refresh()
         else:
             show(layer, shown_column(layer), is_faded(layer))
