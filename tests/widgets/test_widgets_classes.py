@@ -131,6 +131,18 @@ def test_a_colour_is_that_of_points_and_plot(explore, grouped, points):
     assert "#102030" in explore.key.legend.text()
 
 
+def test_a_picture_has_the_colour_of_its_class_where_no_image_is_known(viewer, explore, grouped, qtbot):
+    viewer.layers.remove("image")
+    explore._on_table_changed()
+    grouped._put(grouped.classes.recolour("1", "#102030"))
+
+    def frame():
+        icon = grouped.gallery.item(grouped.classes.names.index("1")).icon()
+        return icon.pixmap(62).toImage().pixelColor(1, 1).name()
+
+    qtbot.waitUntil(lambda: frame() == "#102030", timeout=LONG)
+
+
 def test_painting_assigns_what_is_outlined(explore, points, qtbot):
     section = explore.classes
     type_name(qtbot, section, "left")

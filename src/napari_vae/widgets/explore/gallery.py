@@ -128,10 +128,11 @@ class Gallery(QListWidget):
         self.job.start(mean_steps, *wanted())
 
     def _on_drawn(self, pictures: dict[Any, Pixels]) -> None:
+        if self._wanted is not None:
+            return  # others are drawn next
         with QSignalBlocker(self):
             for item in map(self.item, range(self.count())):
-                if item.data(KEY) in pictures:
-                    item.setIcon(_icon(item.data(COLOR), pictures[item.data(KEY)]))
+                item.setIcon(_icon(item.data(COLOR), pictures.get(item.data(KEY))))
 
     def _on_changed(self, item: QListWidgetItem) -> None:
         self._typed = item.data(KEY), item.text().strip()
