@@ -125,6 +125,18 @@ def test_the_active_image_follows_what_is_selected_opened_and_removed(viewer, tw
     assert active.image is None and active.atoms is None
 
 
+def test_a_map_is_worked_on_where_its_image_is_gone(viewer):
+    image = viewer.add_image(np.zeros((120, 120)), name="image")
+    noted = {"kind": "map", "image": token_of(viewer.layers, image)}
+    added = viewer.add_image(np.ones((120, 120)), name="map", metadata={"napari_vae": noted})
+    active = active_of(viewer)
+    active.choose(added)
+    on_map = detected(viewer, added)
+    active.choose(image)
+    viewer.layers.remove(image)
+    assert active.image == added and active.atoms == on_map
+
+
 def test_what_was_hidden_by_hand_stays_hidden(viewer, two):
     images, points = two
     active = active_of(viewer)

@@ -161,8 +161,9 @@ class ActiveImage:
             self.choose_atoms(layer)
 
     def _topmost(self) -> Any | None:
-        """The topmost image; a copy, which may be a backup, only if there is no other."""
-        return min(filter(is_original, reversed(self._layers)), key=is_copy, default=None)
+        """The topmost image; a copy, which may be a backup, or a map only if there is no other."""
+        images = filter(is_source_image, reversed(self._layers))
+        return min(images, key=lambda image: (not is_original(image), is_copy(image)), default=None)
 
     def _take_atoms(self) -> None:
         self._on_grid, self.atoms = False, self._best_atoms()
