@@ -7,7 +7,8 @@ from napari.layers import _layer_actions
 
 import napari_vae as nv
 from napari_vae.layers.active import active_of
-from napari_vae.layers.identity import ours, token_of
+from napari_vae.layers.identity import note, ours, token_of
+from napari_vae.layers.pictures import redrawn
 from napari_vae.layers.points import KEY
 from napari_vae.widgets.common.sources import source_image
 from training_widget import LONG, TURNED, add_layer, duplicate, finish, of_kind
@@ -157,6 +158,16 @@ def test_results_of_a_model_belong_to_their_image(viewer, scene, applier, qtbot)
     apply(qtbot, applier, image, points)
     assert classes not in viewer.layers and residual not in viewer.layers, "of a run that was not kept"
     assert copy.visible, "a copy is the user's"
+
+
+def test_a_picture_by_an_earlier_model_is_not_added(viewer, scene, applier, qtbot):
+    image, points, _ = scene
+    apply(qtbot, applier, image, points)
+    maker = applier.show_bar.maker
+    with qtbot.waitSignal(maker.job.ended, timeout=LONG):
+        maker.make(redrawn, points, "residual")
+        note(points, run="of another model")
+    assert not of_kind(viewer, "residual") and "another model" in applier.progress.words.text()
 
 
 def test_a_copy_of_described_atoms_is_chosen_by_the_user_only_and_keeps_its_columns(viewer, scene, applier, qtbot):

@@ -45,6 +45,7 @@ class LayerMaker(QObject):
         self._points: Any | None = None
         self._image: Any = None  # below the points
         self._placement: Placement | None = None  # of the image when the job began
+        self._run = ""  # key of the run that described the points then
         self.job = Job(parent)
         self.job.progressed.connect(self._on_progress)
         self.job.succeeded.connect(self._on_made)
@@ -70,6 +71,7 @@ class LayerMaker(QObject):
             show_error(str(error))
             return
         self._points, self._image, self._placement = points, source_image(self._viewer, points), source[2]
+        self._run = ours(points).get("run", "")
         self.job.start(make_steps, make)
 
     def _on_progress(self, step: Step) -> None:
@@ -78,6 +80,9 @@ class LayerMaker(QObject):
     def _on_made(self, made: list[LayerData]) -> None:
         before, image = self._placement, self._image
         layers, points = self._viewer.layers, self._points
+        if self._run and self._run != ours(points).get("run"):
+            self.said.emit("The points were described by another model meanwhile; make the layer of that one.")
+            return
         now = placement_now(before, image, self._viewer)
         links = {POINTS: id_of(points), IMAGE: token_of(layers, image)}
         for data, options, kind in (carried(layer, before, now) for layer in made):
@@ -87,7 +92,7 @@ class LayerMaker(QObject):
                 layers.remove(layer)
             for layer in made_of(layers, PICTURES, **links):
                 layer.visible = False  # two on top of each other mix their colours
-            noted |= links | {MADE_BY: ours(points).get("run", ""), "source": image.name}
+            noted |= links | {MADE_BY: self._run, "source": image.name}
             self.add((data, options | {"visible": True, "name": f"{options['name']} of {image.name}"}, kind))
         self.said.emit(f"The layer “{made[0][1]['name']}” is made.")
         self.made.emit()
