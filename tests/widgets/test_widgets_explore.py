@@ -340,7 +340,18 @@ def test_no_layer_and_an_empty_one(viewer, show_widget):
     widget = show_widget(ExploreWidget)
     assert "detect atoms" in widget.words.text()
     viewer.add_points(np.zeros((0, 2)))
+    widget.tools.clear.click()
     assert "empty" in widget.words.text()
+
+
+def test_a_dock_that_is_not_seen_is_left_alone_by_the_cursor_on_the_image(explore, groups, viewer):
+    explore.link._row_at = lambda place: 0
+    viewer.mouse_over_canvas = True
+    assert "no. 0<" in explore.strip.words.text()
+    explore.hide()
+    viewer.cursor.position = (1.0, 1.0)
+    assert "no. 0<" not in explore.strip.words.text()
+    viewer.mouse_over_canvas = False
 
 
 def test_a_million_classes(explore, groups, notifications):

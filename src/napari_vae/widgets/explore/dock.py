@@ -280,8 +280,10 @@ class ExploreWidget(Dock):
         return [*self.plot.names, self.color.currentText()]
 
     def _say(self) -> None:
-        x, y = self._table[self.x.currentText()], self._table[self.y.currentText()]
-        missing = int((~(np.isfinite(x.to_numpy(float)) & np.isfinite(y.to_numpy(float)))).sum())
+        plotted = [self.x.currentText(), self.y.currentText()]
+        if not set(plotted) <= set(self._table):
+            return  # nothing is shown, and it is said why
+        missing = int((~np.isfinite(self._table[plotted].to_numpy(float)).all(axis=1)).sum())
         chosen = len(self.plot.selection)
         self.more.hide()
         words = f"{len(self._table)} points"

@@ -152,7 +152,8 @@ class LayerLink(QObject):
         """Tell of the point under the cursor, if that is another one than before."""
         if not isalive(self):
             return
-        row = self._row_at(self._viewer.cursor.position) if self._viewer.mouse_over_canvas else -1
+        seen = self.parent().isVisible() and self._viewer.mouse_over_canvas
+        row = self._row_at(self._viewer.cursor.position) if seen else -1
         if row != self._under_cursor:
             self._under_cursor = row
             self.pointed.emit(row)
