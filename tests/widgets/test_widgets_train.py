@@ -9,6 +9,7 @@ import pytest
 import napari_vae.widgets.train.dock as train_module
 from napari_vae.layers.open_runs import run_of
 from napari_vae.layers.showing import shown_column
+from napari_vae.patches.grid import grid_positions
 from napari_vae.widgets.common.jobs import OUT_OF_MEMORY, Step
 from napari_vae.widgets.common.plot import ORANGE
 from training_widget import LONG, add_layer, finish, kinds, quick, settle
@@ -308,7 +309,12 @@ def test_the_line_above_train_says_what_will_be_learnt_from_and_what_it_takes(vi
     assert ORANGE not in line.words.text()
     widget.data.atoms.setCurrentIndex(widget.data.atoms.count() - 1)
     settle(qtbot, widget)
-    assert re.match(r"\d+ windows · ", line.words.text())
+    for side, step in ((24, 12), (100, 10), (101, 10)):
+        widget.data.window_px.setValue(side)
+        widget.data.step_px.setValue(step)
+        settle(qtbot, widget)
+        n = len(grid_positions(scene[0].data, window=side, step=step))
+        assert re.sub("<.*>&nbsp;", "", line.words.text()).startswith(f"{n} windows · ")
 
 
 def whole(scene, side):

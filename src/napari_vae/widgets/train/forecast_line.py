@@ -103,7 +103,7 @@ class ForecastLine(QWidget):
             positions = placement.points_from(np.asarray(points.data, float), Placement.of_layer(points))
             return positions[:, -2:] * sides, shape, 0
         size, step = self._data.window_px.value(), self._data.step_px.value()
-        each = int(np.prod([len(range(0, max(0, length - size), step)) for length in shape]))
+        each = int(np.prod([len(range(0, max(0, length - size + 1), step)) for length in shape]))
         return np.empty((0, 2)), shape, each * (whole[0] if len(whole) > 2 else 1)
 
     def _remedy(self, centres: npt.NDArray[np.float64], shape: tuple[int, int]) -> str:
