@@ -102,6 +102,11 @@ def test_what_teaches_nothing_is_refused(values, sentence):
         Target("strain", np.array(values, float)).check()
 
 
+def test_more_classes_than_colours_are_refused():
+    with pytest.raises(InputError, match="300 classes, and at most 255"):
+        Target("grains", np.arange(4.0), tuple(map(str, range(300)))).check()
+
+
 def test_angles_and_classes_are_off_in_their_own_way():
     angle = column_target(pd.Series([179.0, -90.0, np.nan], name="angle"))
     assert angle.kind == "angle" and angle.off([0, 1], np.array([-179.0, -80.0])).tolist() == [2, 10]

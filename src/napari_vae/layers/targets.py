@@ -13,6 +13,7 @@ from ..analysis.circular import wrapped
 from ..analysis.coloring import class_order, codes_of, is_angle, is_categorical
 from ..analysis.labelling import class_under
 from ..core.arrays import check_size
+from ..core.class_colors import MOST_LABELS
 from ..core.errors import InputError
 from ..core.placement import Placement
 from ..learning.config import FEWEST
@@ -81,6 +82,11 @@ class Target:
         """
         known = self.values[self.known]
         check_size(known)
+        if len(self.classes) > MOST_LABELS:
+            raise InputError(
+                f"“{self.name}” has {len(self.classes)} classes, and at most {MOST_LABELS} can be told apart; choose "
+                "another target."
+            )
         if len(known) < FEWEST:
             raise InputError(
                 f"“{self.name}” has {len(known) or 'no'} value{'s' if len(known) != 1 else ''} at these places, and at "
