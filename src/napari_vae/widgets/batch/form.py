@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
 
 from ... import batch
@@ -47,9 +46,7 @@ TOOLTIPS = {
 
 
 class BatchForm(Form):
-    """The form; ``changed`` tells that something else is asked for."""
-
-    changed = Signal()
+    """The form."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -151,7 +148,6 @@ class BatchForm(Form):
         trains = (ANALYZE, TOGETHER)
         for control, needed in ((self.model, trains), (self.epochs, trains), (self.run_row, (APPLY,))):
             self.set_row_visible(control, task in needed)
-        self.changed.emit()
 
     def _on_files_clicked(self) -> None:
         known = " ".join(f"*{suffix}" for suffix in FORMATS)

@@ -46,7 +46,6 @@ class LearnWidget(Dock):
         self.records = RecordBox(self.form.data.image.layer)
         self.layers = LearnedLayers(napari_viewer)
         self.session: Session | None = None
-        self._shown: Snapshot | None = None
         self._square = WindowSquare(napari_viewer, self, self.form.data, self._may_be_set_up)
         self._lay_out()
         self._connect()
@@ -86,7 +85,7 @@ class LearnWidget(Dock):
 
     def start_over(self) -> None:
         """End the exploration; its layers stay, hidden."""
-        self.session = self._shown = None
+        self.session = None
         self.layers.begin()
         self.live.hide()
         self.setup.expand(animate=False)
@@ -189,7 +188,6 @@ class LearnWidget(Dock):
         if self.session is not snapshot.session:
             self.session = snapshot.session
             self.setup.collapse(animate=False)
-        self._shown = snapshot
         self.layers.show(snapshot, passing=passing)
         self.live.embedding.show_bar.follow(self.layers.points)
         self.live.show_snapshot(snapshot)

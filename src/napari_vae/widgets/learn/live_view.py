@@ -88,14 +88,12 @@ class EmbeddingPlot(QWidget):
         for item in (self._measured, self._next):
             item.setZValue(50)
             self.scatter.box.addItem(item, ignoreBounds=True)
-        self._table: pd.DataFrame | None = None
         stacked(self, self.show_bar, self.scatter, wide=self.scatter).setSpacing(2)
         self.show_bar.changed.connect(self._show_colors)
         self.scatter.double_clicked.connect(self.row_chosen)
 
     def show_table(self, table: pd.DataFrame, measured: npt.NDArray[np.int64], upcoming: npt.NDArray[np.int64]) -> None:
         """Draw a `results_table`; without an embedding nothing is drawn."""
-        self._table = table
         if "embedding_1" not in table:
             self.clear()
             return
