@@ -3,21 +3,20 @@
     python benchmarks/million.py [train] [encode] [--images 1000000]
 
 Cards of 48², 8 bit: 2.3 GB, where float32 images would take 9.2 GB. An epoch on images in memory, and the table of
-those in a file that is mapped into memory, each in a process of its own. Memory is the peak above that before the call;
-in encoding that of what is not backed by the file, of which the table is a part. Needs Linux, for how it reads the
-memory.
+those in a file that is mapped into memory, each in a process of its own. Memory is the peak of what is not backed by a
+file, above that before the call, of which the table is a part. Needs Linux, for how it reads the memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,28 +52,37 @@ class Peak(threading.Thread):
         return self.largest
 
 
-def train(path: Path) -> tuple[float, float, float, float]:
-    """Seconds, of the processor too, of an epoch on images in memory, GB of memory for it, and of the images alone."""
+def train(path: Path) -> Callable[[], float]:
+    """An epoch on images in memory; GB of the images alone."""
     images = np.load(path)
     fit(images[:2000], RVAE, TrainConfig(epochs=1))  # what the first training imports is not counted
-    before, began, processor = private_memory(), time.perf_counter(), time.process_time()
-    fit(images, RVAE, TrainConfig(epochs=1))
-    seconds, processor = time.perf_counter() - began, time.process_time() - processor
-    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return seconds, processor, highest - before, images.nbytes / 1e9
+
+    def epoch() -> float:
+        fit(images, RVAE, TrainConfig(epochs=1))
+        return images.nbytes / 1e9
+
+    return epoch
 
 
-def encode(path: Path) -> tuple[float, float, float, float]:
-    """Seconds, of the processor too, of describing images in a file, GB of memory for it, and of the table alone."""
+def encode(path: Path) -> Callable[[], float]:
+    """The table of images in a file; GB of the table alone."""
     images = np.load(path, mmap_mode="r")
     run = fit(images[:10_000], RVAE, TrainConfig(epochs=1))
+
+    def table() -> float:
+        found = run.encode(images)
+        assert len(found) == len(images) and np.isfinite(found["z1"]).all()
+        return found.memory_usage().sum() / 1e9
+
+    return table
+
+
+def measure(work: Callable[[], float]) -> tuple[float, float, float, float]:
+    """Seconds, and of the processor; GB of memory above that before; and what the work returns."""
     before, peak, began, processor = private_memory(), Peak(), time.perf_counter(), time.process_time()
     peak.start()
-    table = run.encode(images)
-    seconds, processor = time.perf_counter() - began, time.process_time() - processor
-    memory = peak.end() - before
-    assert len(table) == len(images) and np.isfinite(table["z1"]).all()
-    return seconds, processor, memory, table.memory_usage().sum() / 1e9
+    size = work()
+    return time.perf_counter() - began, time.process_time() - processor, peak.end() - before, size
 
 
 RVAE = ModelConfig.preset("rvae")
@@ -88,7 +96,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)  # of a process that measures one row
     chosen = parser.parse_args()
     if chosen.file is not None:
-        print(json.dumps(ROWS[chosen.rows[0]](chosen.file)))
+        print(json.dumps(measure(ROWS[chosen.rows[0]](chosen.file))))
         return
     print("| what | images | seconds | of the processor | images/s | memory, GB | of images, or table | bar | met |")
     print("|---|---|---|---|---|---|---|---|---|")
