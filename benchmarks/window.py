@@ -4,6 +4,7 @@ xvfb-run -a -s "-screen 0 1920x1200x24" python benchmarks/window.py
 """
 
 import argparse
+import gc
 import sys
 import time
 
@@ -15,6 +16,21 @@ from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QApplication
 
 BARS = {"open": 1.0, "marks": 0.2, "stall": 0.1, "stop": 0.5}
+
+
+class Collections:
+    """Longest time of processor that the garbage collector took at once; nothing else runs meanwhile."""
+
+    def __init__(self):
+        self.longest = self._begun = 0.0
+        gc.callbacks.append(self._note)
+
+    def _note(self, phase, info):
+        now = time.thread_time()
+        if phase == "start":
+            self._begun = now
+        else:
+            self.longest = max(self.longest, now - self._begun)
 
 
 class Heartbeat(QObject):
@@ -122,7 +138,7 @@ def main():
             updated, drawn = marking(widget)
             rows.append((f"moving the threshold until the marks are updated, {n} marks", updated, BARS["marks"]))
             rows.append(("the same until they are drawn", drawn, BARS["marks"]))
-    heart = Heartbeat()
+    heart, collections = Heartbeat(), Collections()
     heart.phase = "start"
     widget.train()
     wait_until(lambda: "Training" in widget.progress.words.text())
@@ -141,6 +157,7 @@ def main():
         "stop": "longest stall, while the results are made and shown",
     }.items():
         rows.append((words, heart.longest[phase], BARS["stall"] if phase == "training" else None))
+    rows.append(("longest collection of garbage, of all this", collections.longest, BARS["stall"]))
     print("| what | seconds | bar |\n|---|---|---|")
     for words, seconds, bar in rows:
         print(f"| {words} | {seconds:.3f} | {f'≤ {bar}' if bar else ''} |")

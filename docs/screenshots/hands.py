@@ -5,15 +5,27 @@ from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLineEdit
 
+CLICKED = []  # what was clicked, in order
+
+
+def click(widget, place, what):
+    QTest.mouseMove(widget, place)
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton, pos=place)
+    CLICKED.append(what)
+
 
 def choose(*titles):
-    """Click through a menu, down to an entry."""
-    place = main_window().menuBar()
+    """Click on a menu, go down to an entry, and click on it; menus inside unfold under the pointer."""
+    menu = main_window().menuBar()
     for title in titles:
-        (entry,) = (action for action in place.actions() if action.text().replace("&", "") == title)
-        QTest.mouseClick(place, Qt.MouseButton.LeftButton, pos=place.actionGeometry(entry).center())
+        (entry,) = (action for action in menu.actions() if action.text().replace("&", "") == title)
+        place = menu.actionGeometry(entry).center()
+        if title in (titles[0], titles[-1]):
+            click(menu, place, title)
+        else:
+            QTest.mouseMove(menu, place)
         wait(0.4)
-        place = entry.menu() or place
+        menu = entry.menu() or menu
 
 
 def press(panel, text):
@@ -27,20 +39,19 @@ def press(panel, text):
     middle = button.rect().center()
     seen = panel.viewport().rect().contains(button.mapTo(panel.viewport(), middle))
     assert seen and button.isEnabled(), f"{text} cannot be clicked"
-    QTest.mouseMove(button, middle)
-    QTest.mouseClick(button, Qt.MouseButton.LeftButton, pos=middle)
+    click(button, middle, text)
 
 
 def open_section(panel, title):
     """Click the head of a folded section."""
     (head,) = (b for b in panel.findChildren(QAbstractButton) if b.text().endswith(title) and b.isVisible())
     panel.ensureWidgetVisible(head)
-    QTest.mouseClick(head, Qt.MouseButton.LeftButton, pos=QPoint(20, head.height() // 2))
+    click(head, QPoint(20, head.height() // 2), title)
     wait(0.5)
 
 
-def type_folder(path):
-    """When a dialog asks for a folder, type its name and press Enter."""
+def type_path(path):
+    """When a dialog asks for a file or a folder, type its name and press Enter."""
 
     def answer():
         dialog = QApplication.activeModalWidget()

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import napari
-from hands import choose, dock_named, open_section, press, type_folder
+from hands import choose, dock_named, open_section, press, type_path
 from napari.settings import get_plugin_settings
 from pictures import SIZE, save, shoot, shoot_menu, wait
 from PIL import Image
@@ -76,7 +76,7 @@ def explore(viewer, folder):
     widget.verticalScrollBar().setValue(widget.verticalScrollBar().maximum())
     shoot(folder / "tour-figures.png")
     with tempfile.TemporaryDirectory() as figures:
-        type_folder(figures)
+        type_path(figures)
         press(widget, "Save figures …")
         wait(1)
         wait_for(widget.figures.job)

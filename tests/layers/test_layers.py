@@ -28,7 +28,7 @@ from napari_vae.layers.points import (
     latents_to_points,
     placement_of,
 )
-from napari_vae.layers.results import result_layers
+from napari_vae.layers.results import pasted_layers, result_points
 from napari_vae.layers.showing import colored, coloring_of, show, shown_column
 from napari_vae.models.config import ModelConfig
 from napari_vae.models.given import Scale
@@ -201,21 +201,26 @@ def test_every_result_lies_where_the_source_lies(atoms, scene):
     source = Image(scene, name="TURNED", **TURNED)
     patches = extract_patches(micrograph_from_layer(source), atoms, window=16)
     latents, classes = latents_of(patches)
-    layers = [build(d) for d in result_layers(FakeRun(), patches, latents, classes, scene.shape, placement_of(source))]
+    placement, rebuilt = placement_of(source), FakeRun().reconstruct(patches)
+    points = result_points(FakeRun(), patches, latents, classes, placement)
+    assert points[1]["metadata"]["napari_vae"]["source"] == "TURNED"
+    assert points[1]["metadata"]["napari_vae"]["version"] == "1"
+    areas = classes_to_labels(patches.atoms, classes, scene.shape, placement, radius=4, name="classes")
+    layers = [build(d) for d in (*pasted_layers(patches, rebuilt, scene.shape, placement), areas, points)]
     assert [type(layer).__name__ for layer in layers] == ["Image", "Image", "Labels", "Points"]
     for layer in layers:
         assert np.allclose(layer.scale, source.scale) and np.allclose(layer.translate, source.translate)
         assert np.allclose(layer.rotate, source.rotate) and np.allclose(layer.shear, source.shear)
         assert layer.units == source.units and layer.axis_labels == source.axis_labels
-        assert layer.metadata["napari_vae"]["source"] == "TURNED" and layer.metadata["napari_vae"]["version"] == "1"
         assert np.allclose(layer.affine.affine_matrix, source.affine.affine_matrix)
 
 
 def test_reconstruction_and_residual_add_up_to_the_image(atoms, scene):
     patches = extract_patches(scene, atoms, window=17)
-    latents, _ = latents_of(patches)
     placement = Placement.of_micrograph(Micrograph(scene))
-    residual, reconstruction = (d[0] for d in result_layers(FakeRun(), patches, latents, None, (64, 64), placement)[:2])
+    residual, reconstruction = (
+        d[0] for d in pasted_layers(patches, FakeRun().reconstruct(patches), (64, 64), placement)
+    )
     seen = np.isfinite(residual)
     assert seen.mean() > 0.5 and np.array_equal(seen, np.isfinite(reconstruction))
     assert np.allclose((residual + reconstruction)[seen], scene[seen], atol=1e-3)
@@ -239,8 +244,8 @@ def test_points_coloured_by_class_have_the_colours_of_the_labels(atoms, scene):
     patches = extract_patches(scene, atoms, window=16)
     latents, classes = latents_of(patches)
     placement = Placement.of_micrograph(Micrograph(scene))
-    data = result_layers(FakeRun(), patches, latents, classes, (64, 64), placement)
-    labels, points = build(data[2]), build(data[3])
+    labels = build(classes_to_labels(patches.atoms, classes, (64, 64), placement, radius=4, name="classes"))
+    points = build(result_points(FakeRun(), patches, latents, classes, placement))
     assert isinstance(labels, Labels) and isinstance(points, Points)
     show(points, "class")
     for atom, color, number in zip(points.data, points.face_color, classes, strict=True):
@@ -306,8 +311,8 @@ def test_symbols_are_as_large_as_atoms_whatever_the_window(atoms, scene):
     for window in ("auto", 32):
         patches = extract_patches(scene, atoms, window=window)
         latents, _ = latents_of(patches)
-        layers = result_layers(FakeRun(), patches, latents, None, (64, 64), Placement.of_micrograph(Micrograph(scene)))
-        sizes += [options["size"] for _, options, kind in layers if kind == "points"]
+        placement = Placement.of_micrograph(Micrograph(scene))
+        sizes.append(result_points(FakeRun(), patches, latents, None, placement)[1]["size"])
     assert sizes[0] == sizes[1]
 
 

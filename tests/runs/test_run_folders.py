@@ -17,6 +17,7 @@ from napari_vae.core.placement import Placement
 from napari_vae.layers.analysis import analysis_layers, read_run
 from napari_vae.layers.identity import note
 from napari_vae.layers.open_runs import OpenRun, keep_run, run_of, unread_folder
+from napari_vae.layers.points import classes_to_labels
 from napari_vae.layers.reader import get_reader
 
 OLD = Path(__file__).parents[1] / "old_folders"
@@ -200,7 +201,9 @@ def test_points_are_saved_as_tables_and_labels_as_labels(analysis, tmp_path):
     np.testing.assert_allclose(table[["y", "x"]], points.data)
     np.testing.assert_allclose(table["z1"], points.features["z1"], rtol=1e-6)
     viewer.layers.clear()
-    ((data, options, _),) = (layer for layer in layers if layer[2] == "labels")
+    atoms, classes, shape = analysis.patches.atoms, analysis.classes, analysis.frame_shape
+    placement = Placement.of_micrograph(analysis.micrograph)
+    data, options, _ = classes_to_labels(atoms, classes, shape, placement, radius=3, name="classes")
     viewer.add_labels(data, **options)
     viewer.layers.save(str(tmp_path / "l.tif"), plugin="napari-vae")
     (labels,) = viewer.open(tmp_path / "l.tif", plugin="napari-vae")

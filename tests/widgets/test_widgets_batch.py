@@ -9,6 +9,7 @@ import napari_vae as nv
 from napari_vae.batch import tasks
 from napari_vae.layers.open_runs import run_of
 from napari_vae.widgets.batch.table import AMBER
+from napari_vae.widgets.common.steps_row import StepsRow
 from training_widget import LONG
 
 
@@ -131,6 +132,8 @@ def test_a_model_for_each_and_one_of_them_for_others(viewer, batch, images, qtbo
     finish(qtbot, batch.open_job)
     assert batch.show_bar.layer == viewer.layers["atoms of a"] and batch.show_bar.key.name.text() == "z1"
     assert run_of(viewer, viewer.layers["atoms of a"]) is not None
+    assert {"✓ Detect", "✓ Train", "✓ Batch"} <= {b.text() for b in batch.findChild(StepsRow).buttons.values()}
+    assert len(viewer.layers) == 2, "the image and its points"
     viewer.layers.clear()
     batch.form.choose("apply")
     batch.form.run.setText(str(tmp_path / "results" / "a"))  # an analysis holds a model

@@ -81,9 +81,12 @@ def test_background_is_chosen_in_a_box_and_told(viewer, scene, widget, qtbot):
 
 
 def test_two_channels(viewer, scene, widget, qtbot):
-    widget.model.training["epochs"].setValue(60)
+    widget.advanced.expand(animate=False)
+    row = widget.data.channels
+    assert not row.isVisibleTo(widget), "there is no second image"
     viewer.add_image(-scene[0].data, name="dark", **TURNED)
     widget.data.image.choose(scene[0])
+    assert row.isVisibleTo(widget)
     assert [widget.data.channels.item(i).text() for i in range(widget.data.channels.count())] == ["dark"]
     widget.data.channels.item(0).setCheckState(widget.data.channels.item(0).checkState().__class__.Checked)
     widget.train()

@@ -5,7 +5,9 @@ import numpy as np
 import napari_vae.widgets.learn.dock as learn_module
 from learning_widget import done, layer_of, quick
 from napari_vae import ModelConfig, TrainConfig, extract_patches, fit
+from napari_vae.layers.identity import ours
 from napari_vae.layers.points import atoms_from_points
+from napari_vae.widgets.learn.learned_layers import KINDS
 from training_widget import LONG, TURNED
 
 
@@ -70,6 +72,11 @@ def test_a_regular_grid_is_learned_everywhere(viewer, measurable, learn, qtbot):
     assert picture.data.size == len(learn.session.candidates.atoms) and picture.visible
     assert np.allclose(picture.scale, 12 * 0.02) and "error (RMS)" in learn.live.curve.caption.text()
     assert learn.form.data.atoms.layer() is None  # our own points are not taken for atoms
+    shown = {"predicted_sd": "uncertainty", "predicted": "prediction", "Image": None, "image again": "prediction"}
+    for name, kind in shown.items():
+        learn.live.embedding.show_bar.buttons[name if name != "image again" else "Image"].click()
+        seen = {ours(layer).get("kind") for layer in viewer.layers if layer.visible} & {*KINDS}
+        assert seen - {"next points"} == ({kind} if kind else set()), "a picture, and no discs on it"
 
 
 def test_a_trained_encoder_or_latents_describe_the_places(viewer, measurable, learn, qtbot, tmp_path):

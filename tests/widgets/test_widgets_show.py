@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_vae.layers.identity import token_of
+from napari_vae.layers.identity import note, token_of
 from napari_vae.layers.points import blank_row
 from napari_vae.layers.showing import shown_column
-from training_widget import LONG, settle
+from napari_vae.widgets.common.steps_row import StepsRow
+from training_widget import LONG, duplicate, settle
 
 
 @pytest.fixture
@@ -131,6 +132,31 @@ def test_a_column_that_has_too_many_classes_by_now_colours_nothing(explore, poin
     settle(qtbot, explore)
     assert explore.show_bar.coloring is None and explore.show_bar.buttons["Atoms"].isChecked()
     assert not points.face_color[:, 3].any() and points.border_width.all()
+
+
+def test_copies_of_faded_points_have_their_full_colours(viewer, explore, points, qtbot):
+    click(qtbot, explore.show_bar.buttons["z1"])
+    full = np.array(points.face_color), np.array(points.border_color)
+    points.selected_data = {3, 4}
+    settle(qtbot, explore)
+    assert points.face_color[0, 3] < 1 == points.face_color[3, 3]
+    data, options, _ = points.as_layer_data_tuple()  # what is saved, and what “Keep” copies
+    for copy in (duplicate(viewer, points), viewer.add_points(data, **options)):
+        assert np.allclose(copy.face_color, full[0]) and np.allclose(copy.border_color, full[1])
+    assert points.face_color[0, 3] < 1, "which fade as before"
+
+
+def test_what_is_saved_ticks_the_step_and_leads_on_until_another_model_describes_the_points(
+    explore, points, qtbot, tmp_path
+):
+    steps = explore.findChild(StepsRow)
+    assert steps.buttons["explore"].text() == "Explore" and not steps.next.isVisibleTo(explore)
+    with qtbot.waitSignal(explore.figures.job.ended, timeout=LONG):
+        explore.figures.save_table(tmp_path / "t.csv")
+    assert steps.buttons["explore"].text() == "✓ Explore" and steps.next.isVisibleTo(explore)
+    assert steps.next.text() == "Next: Measure next"
+    note(points, run="another")
+    assert steps.buttons["explore"].text() == "Explore" and not steps.next.isVisibleTo(explore)
 
 
 def test_certainty_fades_points_on_plot_and_canvas(explore, points, qtbot):

@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QInputDialog
 
 import napari_vae.widgets.train.dock as train_module
 from napari_vae.layers.open_runs import run_of
@@ -64,7 +65,7 @@ def test_stop_keeps_what_was_learnt(viewer, scene, widget, qtbot):
     assert widget.runs.save_button.isEnabled()
 
 
-def test_training_again_replaces_a_run_that_was_not_kept(viewer, scene, widget, qtbot):
+def test_training_again_replaces_a_run_that_was_not_kept(viewer, scene, widget, qtbot, monkeypatch):
     def train(*kinds):
         widget.train()
         finish(qtbot, widget)
@@ -75,17 +76,20 @@ def test_training_again_replaces_a_run_that_was_not_kept(viewer, scene, widget, 
         train("classes", "residual")
     assert list(scene[1].features.columns).count("z1") == 1 and "vae_z1" not in scene[1].features
     assert [layer.name for layer in viewer.layers] == ["lattice", "class", "residual", "atoms"]
+    offered = []
+    monkeypatch.setattr(QInputDialog, "getText", lambda *args, text: (offered.append(text) or "first", True))
     widget.runs.keep_button.click()
-    first = viewer.layers["run 1"].features["z1"].copy()
+    assert offered == ["run 1"]
+    first = viewer.layers["first"].features["z1"].copy()
     widget.model.training["epochs"].setValue(40)
     train("classes")
     names = [layer.name for layer in viewer.layers]
     assert (
-        set(names) == {"lattice", "residual, run 1", "class, run 1", "run 1", "class", "atoms"} and names[-1] == "atoms"
+        set(names) == {"lattice", "residual, first", "class, first", "first", "class", "atoms"} and names[-1] == "atoms"
     )
-    assert not viewer.layers["run 1"].visible and widget.data.atoms.layer() == scene[1]
-    assert first.equals(viewer.layers["run 1"].features["z1"]) and not first.equals(scene[1].features["z1"])
-    assert run_of(viewer, viewer.layers["run 1"]).run is not run_of(viewer, scene[1]).run
+    assert not viewer.layers["first"].visible and widget.data.atoms.layer() == scene[1]
+    assert first.equals(viewer.layers["first"].features["z1"]) and not first.equals(scene[1].features["z1"])
+    assert run_of(viewer, viewer.layers["first"]).run is not run_of(viewer, scene[1]).run
 
 
 def test_what_was_changed_by_hand_is_not_taken_away(viewer, scene, widget, qtbot):

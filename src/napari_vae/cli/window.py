@@ -73,7 +73,7 @@ def show(analysis: Analysis) -> None:
 
 
 def make_viewer(analysis: Analysis) -> Any:
-    """A napari viewer with the layers of an analysis, the atoms coloured by the first latent on top."""
+    """A napari viewer with the layers of an analysis, explored: the atoms coloured by the first latent on top."""
     import napari
 
     try:
@@ -86,10 +86,8 @@ def make_viewer(analysis: Analysis) -> Any:
             options["metadata"][KEY]["run"] = keep_run(viewer, opened)
         getattr(viewer, f"add_{kind}")(data, **options)
     viewer.layers.selection.active = viewer.layers[points_name(analysis.patches)]
-    colors = viewer.layers.selection.active.face_colorbar
-    colors.position, colors.visible = "bottom_right", True  # below the manifold
-    viewer.canvas.overlays.scale_bar.visible = True
     viewer.reset_view()
+    viewer.window.add_plugin_dock_widget("napari-vae", "Explore latents")
     return viewer
 
 

@@ -24,27 +24,20 @@ from .identity import belongs, linked, ours
 from .images import image_layer, micrograph_from_layer
 from .open_runs import OpenRun, find_run
 from .points import KEY, LayerData, atoms_from_points, placement_of
-from .results import result_layers, run_layer
+from .results import result_points, run_layer
 
 
 def analysis_layers(analysis: Analysis) -> list[LayerData]:
-    """Napari layer data: the micrograph below, on it the latents; residual, reconstruction, classes are hidden.
+    """Napari layer data: the micrograph below, on it the latents; all else is made when it is asked for.
 
     Examples
     --------
     >>> for data, options, kind in analysis_layers(load_analysis("results")):  # doctest: +SKIP
     ...     viewer.add_layer(napari.layers.Layer.create(data, options, kind))
     """
-    results = result_layers(
-        analysis.run,
-        analysis.patches,
-        analysis.encoded,
-        analysis.classes,
-        analysis.frame_shape,
-        Placement.of_micrograph(analysis.micrograph),
-        analysis.reconstruction,
-    )
-    return linked([image_layer(analysis.micrograph), *results])
+    placement = Placement.of_micrograph(analysis.micrograph)
+    points = result_points(analysis.run, analysis.patches, analysis.encoded, analysis.classes, placement)
+    return linked([image_layer(analysis.micrograph), points])
 
 
 def folder_layers(path: Path) -> list[LayerData]:

@@ -10,59 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..analysis.cells import CELL_RADIUS
 from ..core.micrograph import Micrograph
 from ..core.placement import Placement
 from ..patches.patches import Patches, paste_patches, symbol_spacing
 from ..runs.decoding import class_manifolds, side_by_side
-from .points import KEY, LayerData, classes_to_labels, latents_to_points
+from .points import KEY, LayerData, latents_to_points
 from .showing import colored
 
 if TYPE_CHECKING:
     from ..runs.run import Run
-
-
-def result_layers(
-    run: Run,
-    patches: Patches,
-    latents: pd.DataFrame,
-    classes: pd.Series | None,
-    shape: tuple[int, ...],
-    placement: Placement,
-    rebuilt: npt.NDArray[np.float32] | None = None,
-) -> list[LayerData]:
-    """Every layer of an analysis, in the order in which they are stacked; all but the points are hidden.
-
-    Parameters
-    ----------
-    run : Run
-        The trained model.
-    patches : Patches
-        Windows of the micrograph.
-    latents : DataFrame
-        ``run.encode(patches)``.
-    classes : Series of int, optional
-        ``cluster(latents)``, or the model's own.
-    shape : (Y, X) or (T, Y, X)
-        Of the micrograph, without channels.
-    placement : Placement
-        Of the micrograph, with as many axes as `shape`.
-    rebuilt : array (N, C, H, W), optional
-        ``run.reconstruct(patches)``, if that is known already.
-
-    Returns
-    -------
-    list of (data, options, type)
-        Residual and reconstruction (one each per channel), classes, and points with the latents.
-    """
-    layers = pasted_layers(patches, run.reconstruct(patches) if rebuilt is None else rebuilt, shape, placement)
-    if classes is not None:
-        radius, name = CELL_RADIUS * symbol_spacing(patches), f"classes of {patches.name}"
-        data, options, kind = classes_to_labels(patches.atoms, classes, shape, placement, radius=radius, name=name)
-        layers.append((data, options | {"visible": False}, kind))
-    for _, options, _ in layers:
-        options["metadata"][KEY] |= {"source": patches.name, **run.provenance}
-    return [*layers, result_points(run, patches, latents, classes, placement)]
 
 
 def result_points(

@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QWidget
 from ...batch.outcomes import BatchProgress, Outcome, Task, count_outcomes
 from ...batch.summary import PAGE as REPORT
 from ...core.errors import InputError
-from ...layers.active import like_what_is_open
+from ...layers.active import active_of, like_what_is_open
+from ...layers.identity import note
 from ...layers.open_runs import keep_run
 from ...layers.points import KEY
 from ..common.guide import Dock
@@ -21,6 +22,7 @@ from ..common.jobs import Job
 from ..common.panel import button_of, row_of, sentence, side_by_side
 from ..common.progress_box import ProgressBox, refusing
 from ..common.show_bar import ShowBar
+from ..common.steps_row import BATCHED
 from .form import BatchForm
 from .steps import Finished, Listed, Opened, Work, batch_steps, list_steps, open_steps
 from .table import BatchTable
@@ -124,6 +126,14 @@ class BatchWidget(Dock):
         self._left = finished.work
         self.table.show_outcomes(finished.outcomes)
         self.progress.say(_headline(finished))
+        if not all(outcome.failed for outcome in finished.outcomes):
+            self._note_done()
+
+    def _note_done(self) -> None:
+        """Tick this step, of the image that is worked on."""
+        image = active_of(self._viewer).image
+        if image is not None:
+            note(image, **{BATCHED: True})
 
     def _on_end(self) -> None:
         self.table.end()
@@ -152,6 +162,7 @@ class BatchWidget(Dock):
             layer = getattr(self._viewer, f"add_{kind}")(data, **options)
             if kind == "points":
                 self.show_bar.follow(layer)
+        self._note_done()
         if not self.job.running:
             self.progress.say("It is open in the viewer.")
 

@@ -161,11 +161,13 @@ class DataForm(Form):
             "Further images of the same area and size, such as a second detector. Tick those that the model "
             "shall see together with the first.",
         )
+        self._show_channels()
         self.level = add_settings(self.advanced, Options, "level")["level"]
 
     def _connect(self) -> None:
         self.image.layer_changed.connect(self.suggest)
         self.image.layer_changed.connect(self.channels.refresh)
+        self.channels.offered.connect(self._show_channels)
         self.atoms.layer_changed.connect(self.suggest)
         self.window_px.valueChanged.connect(self._on_window_changed)
 
@@ -178,6 +180,9 @@ class DataForm(Form):
         self.set_row_visible(self.step_px, self.atoms.layer() is None)
         size, unit = (None, "") if image is None else placement_of(image).pixel_size()
         self._size.setText("" if size is None else f"= {self.window_px.value() * size[1]:.3g} {unit}")
+
+    def _show_channels(self) -> None:
+        self.advanced.set_row_visible(self.channels, self.channels.count() > 0)
 
     def _is_further_image(self, layer: Any) -> bool:
         return is_source_image(layer) and layer != self.image.layer()

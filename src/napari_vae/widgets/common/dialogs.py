@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.utils.history import get_open_history, get_save_history, update_open_history, update_save_history
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 Image = Callable[[], Any | None]  # gives the image layer that names and folders are after, if there is one
 
@@ -48,6 +48,12 @@ def choose_new(parent: QWidget, title: str, name: str, image: Any | None, filter
     if path:
         update_save_history(path)
     return str(path), str(chosen)
+
+
+def ask_name(parent: QWidget, title: str, question: str, offered: str) -> str:
+    """The name that the user types, or agrees to; empty if none."""
+    name, agreed = QInputDialog.getText(parent, title, question, text=offered)
+    return str(name).strip() if agreed else ""
 
 
 def folder_beside(image: Any | None) -> Path:

@@ -6,7 +6,6 @@ from typing import Any
 
 from napari.layers import Image
 from napari.settings import get_settings
-from napari.utils.theme import get_theme
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
@@ -14,7 +13,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton
 
 from ...layers.active import is_atoms
 from .layer_box import ImageBox
-from .panel import Panel, button_of, row_of, sentence, stacked
+from .panel import Panel, button_of, row_of, sentence, stacked, words_color
 from .setting_controls import PLUGIN, napari_settings
 from .steps_row import STEPS, StepsRow
 
@@ -35,8 +34,7 @@ def address_of(page: str) -> str:
 
 def link(page: str, words: str) -> str:
     """A link to a page in rich text, in the colour of napari's words: Qt's own blue cannot be read on dark ground."""
-    color = get_theme(get_settings().appearance.theme).text.as_hex()
-    return f'<a href="{page}" style="color: {color}">{words}</a>'
+    return f'<a href="{page}" style="color: {words_color()}">{words}</a>'
 
 
 def open_page(page: str) -> None:

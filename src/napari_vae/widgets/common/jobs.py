@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib.util
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,14 +157,32 @@ def import_torch() -> None:
     for a window to look frozen. Foreign functions called through ctypes run without the lock, so the libraries are
     opened that way first; the import then finds them in place.
     """
-    if "torch" not in sys.modules and os.name == "posix":
-        _open_libraries()
-    import torch  # noqa: F401
+    if "torch" in sys.modules:
+        return
+    with _uncollected():
+        if os.name == "posix":
+            _open_libraries()
+        import torch  # noqa: F401
 
 
 def import_clustering() -> None:
-    """Import what groups the latents, which holds the lock for a fifth of a second: best just after a click."""
-    import sklearn.mixture  # noqa: F401
+    """Import what groups the latents: best just after a click."""
+    with _uncollected():
+        import sklearn.mixture  # noqa: F401
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep what is there from the garbage collector for a while.
+
+    While much is imported it looks through everything that there is time and again, and holds the lock for a quarter
+    of a second each time.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _open_libraries() -> None:
@@ -180,6 +199,7 @@ def _open_libraries() -> None:
 @contextmanager
 def spare_core() -> Iterator[None]:
     """Libraries at hand, and torch on all cores but one in this thread, so that the window breathes."""
+    first = "torch" not in sys.modules
     import_torch()
     import_clustering()
     import torch
@@ -187,6 +207,7 @@ def spare_core() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, min(before, (os.cpu_count() or 2) - 1)))
     try:
-        yield
+        with _uncollected() if first else nullcontext():  # more is imported in the work itself
+            yield
     finally:
         torch.set_num_threads(before)

@@ -112,6 +112,8 @@ class AtomsBox(LayerBox):
 class LayerChecks(QListWidget):
     """List of check boxes that follows the viewer's layers; nothing is ticked at first."""
 
+    offered = Signal()  # the list is of other layers, perhaps of none
+
     def __init__(self, viewer: Any, accepts: Callable[[Any], bool], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._accepts = viewer, accepts
@@ -136,6 +138,7 @@ class LayerChecks(QListWidget):
             item = QListWidgetItem(layer.name, self)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Checked if layer in ticked else Qt.CheckState.Unchecked)
+        self.offered.emit()
 
 
 def follow_layers(viewer: Any, callback: Callable[[Any], None]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from napari.settings import get_settings
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractSlider,
@@ -264,6 +266,11 @@ def button_of(text: str, tooltip: str) -> QPushButton:
     # Before it is seen, in napari's style, Qt takes it for wider than it is, and would widen the dock for good.
     made.setMinimumWidth(made.fontMetrics().horizontalAdvance(text) + WORDS_MARGIN)
     return made
+
+
+def words_color() -> str:
+    """The colour of words in napari's theme."""
+    return str(get_theme(get_settings().appearance.theme).text.as_hex())
 
 
 def sentence(text: str = "") -> QLabel:

@@ -4,32 +4,50 @@ from __future__ import annotations
 
 import re
 from html import escape
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
+from napari.settings import get_settings
+from qtpy.compat import isalive
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QImage, QPainter, QPaintEvent, QPixmap
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from ...analysis.coloring import Coloring
-from .panel import row_of, stacked
+from .panel import row_of, stacked, words_color
 
 BLUE, ORANGE, GREEN = "#2a86c6", "#d55e00", "#00946c"  # 3 : 1 or more against dark and light ground alike
+GREY = "#808080"  # of what has no value; so, too
 MARKED, SHADE = "#ffd400", "#000000"  # of marks; with shade beside them they are seen on any colour
 BAR_HEIGHT = 10
 SHOWN = 24  # classes; more are counted
 
 
-class StillPlot(pg.PlotWidget):
-    """What the plots of the widgets are drawn on; its size is that of the widget around it."""
+class Plot(pg.PlotWidget):
+    """What the plots of the widgets are drawn on: the ground of the window, with axes in the colour of its words."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent, background=None, enableMenu=False)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # it would like 640 × 480
+    def __init__(self, parent: QWidget, **options: Any) -> None:
+        super().__init__(parent, background=None, enableMenu=False, **options)
         menu = self.getPlotItem().ctrlMenu
         menu.setParent(parent, menu.windowFlags())  # pyqtgraph leaves it without a parent, so it would outlive us
-        self.setMouseEnabled(False, False)
         self.hideButtons()
+        get_settings().appearance.events.theme.connect(self._color_axes)
+        self._color_axes()
+
+    def _color_axes(self, event: Any = None) -> None:
+        for side in ("left", "bottom") if isalive(self) else ():
+            self.getAxis(side).setPen(words_color())
+            self.getAxis(side).setTextPen(words_color())
+
+
+class StillPlot(Plot):
+    """A plot that cannot be moved; its size is that of the widget around it."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # it would like 640 × 480
+        self.setMouseEnabled(False, False)
 
 
 def swatch(color: str, *, on_black: bool = False) -> str:

@@ -13,7 +13,7 @@ from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...analysis.rasterizing import Raster, Rect, point_radius, rasterize, rows_within
-from .plot import MARKED, SHADE
+from .plot import GREY, MARKED, SHADE, Plot
 from .view_box import Mode, SelectBox
 
 Rows = npt.NDArray[np.int64]
@@ -50,10 +50,7 @@ class ScatterPlot(QWidget):
         self._under_cursor = -1
         self.names = ("", "")
         self.box = SelectBox()
-        self.plot = pg.PlotWidget(background=None, enableMenu=False, viewBox=self.box)
-        menu = self.plot.getPlotItem().ctrlMenu
-        menu.setParent(self, menu.windowFlags())  # pyqtgraph leaves it without a parent, so it would outlive us
-        self.plot.hideButtons()
+        self.plot = Plot(self, viewBox=self.box)
         self.plot.setCacheMode(self.plot.CacheModeFlag.CacheNone)  # the background changes with the theme
         for side in ("left", "bottom"):
             self.plot.getAxis(side).enableAutoSIPrefix(False)  # "z1 (x0.001)" reads like another quantity
@@ -116,7 +113,7 @@ class ScatterPlot(QWidget):
             self._soon.start()
 
     def _grey(self) -> npt.NDArray[np.uint8]:
-        return np.full((len(self._x), 4), (160, 160, 160, 255), dtype=np.uint8)
+        return np.full((len(self._x), 4), pg.mkColor(GREY).getRgb(), dtype=np.uint8)
 
     def set_shown(self, shown: npt.NDArray[np.bool_] | None) -> None:
         """Draw only some of the points (N,), or all."""

@@ -14,7 +14,8 @@ from qtpy.QtWidgets import QComboBox, QMenu, QPushButton, QSlider, QWidget
 
 from ...analysis.coloring import Coloring, is_categorical
 from ...core.errors import InputError
-from ...layers.identity import image_token, made_of
+from ...layers.identity import image_token, made_of, ours
+from ...layers.learning import PICTURES as LEARNED
 from ...layers.pictures import class_labels, column_map, redrawn
 from ...layers.showing import coloring_now, is_faded, show, shown_column
 from ...layers.table import color_columns, positions_of
@@ -124,16 +125,16 @@ class ShowBar(QWidget):
             show_error(str(error))
             self.refused.emit(str(error))
         else:
-            self._hide_pictures()  # never two codes on top of each other
-            layer.visible = True
+            self._bring_forward(column)
         self.refresh()
 
     def show_image(self, plain: bool = True) -> None:
         """Hide the points and the pictures of results, or show the points again."""
-        if self.layer is not None:
-            if plain:
-                self._hide_pictures()
-            self.layer.visible = not plain
+        if self.layer is not None and plain:
+            self._hide_pictures()
+            self.layer.visible = False
+        elif self.layer is not None:
+            self._bring_forward(shown_column(self.layer))
         self.refresh()
 
     def refresh(self, event: Any = None) -> None:
@@ -181,6 +182,15 @@ class ShowBar(QWidget):
 
     def _pictures(self, kinds: tuple[str, ...] = (*PICTURES, *IN_COLOUR)) -> list[Any]:
         return made_of(self._viewer.layers, kinds, image=image_token(self.layer))
+
+    def _bring_forward(self, column: str) -> None:
+        """Show the points; of a regular grid the picture of the column that was learned, where there is one."""
+        on_grid = ours(self.layer).get("method") == "grid"
+        kinds = tuple(kind for kind, name in LEARNED.items() if on_grid and name == column)
+        shown = next(reversed(self._pictures(kinds)), self.layer)
+        self.layer.visible = shown is self.layer
+        self._hide_pictures()  # never two codes on top of each other
+        shown.visible = True
 
     def _hide_pictures(self) -> None:
         for layer in self._pictures():

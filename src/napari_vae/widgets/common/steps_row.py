@@ -19,7 +19,11 @@ QToolButton:checked { font-weight: bold; text-decoration: underline; }
 QToolButton:hover, QToolButton:focus { border-color: palette(highlight); }
 """
 PRIMARY = "QPushButton { background: #0a66ad; color: white; font-weight: bold; padding: 4px 8px; }"
-PRIMARY += "QPushButton:hover, QPushButton:focus { background: #0d7fd6; }"
+PRIMARY += "QPushButton:hover, QPushButton:focus { background: #0b70bd; }"
+
+
+EXPLORED = "explored"  # noted: key of the run, if any, of which figures, a table, classes or layers were made
+BATCHED = "batched"  # noted in the image that was worked on while many files were
 
 
 class Step(NamedTuple):
@@ -63,7 +67,7 @@ class StepsRow(QWidget):
     def __init__(self, viewer: Any, page: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._page = viewer, page
-        self._atoms: Any | None = None
+        self._watched: set[Any] = set()
         self.buttons = {key: QToolButton() for key in STEPS}
         parts: list[QWidget] = []
         for key, button in self.buttons.items():
@@ -90,21 +94,20 @@ class StepsRow(QWidget):
     def _refresh(self, event: Any = None) -> None:
         if not isalive(self):
             return
-        self._watch(active_of(self._viewer).atoms)
+        active = active_of(self._viewer)
+        self._watch({active.atoms, active.image} - {None})
         done = steps_done(self._viewer)
         for page, button in self.buttons.items():
             button.setText(f"✓ {STEPS[page].title}" if page in done else STEPS[page].title)
             button.setChecked(page == self._page)
-        self.next.setVisible(self._page in done)
+        self.next.setVisible(self._page in done and self._page != self._next_page)
 
-    def _watch(self, atoms: Any | None) -> None:
-        """Notice when the atoms get columns, or a run is opened for them."""
-        if atoms is self._atoms:
-            return
-        for layer, name in ((self._atoms, "disconnect"), (atoms, "connect")):
-            for event in () if layer is None else (layer.events.features, layer.events.metadata):
-                getattr(event, name)(self._refresh)
-        self._atoms = atoms
+    def _watch(self, layers: set[Any]) -> None:
+        """Notice when something is noted of the atoms or the image, as that a run is open, or a step is done."""
+        for changed, name in ((self._watched - layers, "disconnect"), (layers - self._watched, "connect")):
+            for layer in changed:
+                getattr(layer.events.metadata, name)(self._refresh)
+        self._watched = layers
 
     def _on_clicked(self) -> None:
         page = next(page for page, button in self.buttons.items() if button is self.sender())
@@ -128,5 +131,7 @@ def steps_done(viewer: Any) -> set[str]:
     made = [ours(layer) for layer in viewer.layers if active.image is not None and active.has(layer)]
     done = {"detection": active.atoms is not None and active.image is not None}
     done["models"] = any(noted.get("columns") or noted.get("run") for noted in made)
+    done["explore"] = any(EXPLORED in noted and noted[EXPLORED] == noted.get("run", "") for noted in made)
     done["active-learning"] = any(noted.get("kind") == "learned" for noted in made)
+    done["batch"] = any(BATCHED in noted for noted in made)
     return {page for page, there in done.items() if there}

@@ -8,7 +8,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
-from ..common.plot import StillPlot
+from ..common.plot import GREY, StillPlot
 from .preview import COLOR
 
 STEPS = 1000  # of the slider; it moves with the root of the score, since weak atoms need the finer steps
@@ -126,9 +126,9 @@ class ScoreHistogram(QWidget):
         self._plot.setXRange(0, STEPS, padding=0)
         self._values: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._edges = np.linspace(0, STEPS, BARS + 1)
-        self.left, self.taken = (self._bars(color) for color in ("#80808090", COLOR))
+        self.left, self.taken = (self._bars(color) for color in (f"{GREY}90", COLOR))
         self.line = pg.InfiniteLine(
-            movable=True, bounds=(0, STEPS), pen=pg.mkPen("#808080", width=2), hoverPen=pg.mkPen(COLOR, width=3)
+            movable=True, bounds=(0, STEPS), pen=pg.mkPen(GREY, width=2), hoverPen=pg.mkPen(COLOR, width=3)
         )
         self._plot.addItem(self.line)
         column = QVBoxLayout(self)
@@ -154,7 +154,7 @@ class ScoreHistogram(QWidget):
 
     def _bars(self, color: str) -> pg.BarGraphItem:
         bars = pg.BarGraphItem(
-            x0=self._edges[:-1], width=0.9 * STEPS / BARS, height=np.zeros(BARS), brush=color, pen="#808080"
+            x0=self._edges[:-1], width=0.9 * STEPS / BARS, height=np.zeros(BARS), brush=color, pen=GREY
         )
         self._plot.addItem(bars)
         return bars

@@ -16,7 +16,7 @@ class Dimming:
 
     def __init__(self) -> None:
         self._layer: Any | None = None
-        self._kept: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []  # colours and their opacity before
+        self._kept: list[tuple[npt.NDArray[Any], ...]] = []  # colours, their opacity before, and while they are faded
 
     def begin(self, layer: Any, rows: npt.NDArray[np.int64]) -> None:
         """Let all points of a layer fade but these; without any, none does."""
@@ -27,18 +27,29 @@ class Dimming:
         others = np.ones(len(layer.data), dtype=bool)
         others[rows] = False
         for colors in (layer.face_color, layer.border_color):
-            self._kept.append((colors, colors[:, 3].copy()))
+            before = colors[:, 3].copy()
             colors[others, 3] *= FADE
+            self._kept.append((colors, before, colors[:, 3].copy()))
         self._layer = layer
         layer.refresh(extent=False, thumbnail=False)
+
+    def clear(self, copy: Any) -> None:
+        """Give a copy that was made of the faded points the opacity that these have when they are not faded."""
+        if self._layer is None or copy.__class__.__name__ != "Points" or copy is self._layer:
+            return
+        for name, (faded, opacity, _) in zip(("face_color", "border_color"), self._kept, strict=True):
+            colors = getattr(copy, name)
+            if colors.shape == faded.shape and np.allclose(colors, faded, atol=1e-6):
+                setattr(copy, name, np.column_stack([colors[:, :3], opacity]))  # the array may be that of the original
 
     def end(self, *, drawn: bool = True) -> None:
         """Put the opacity back, of points that were not coloured anew meanwhile."""
         layer, self._layer = self._layer, None
         if layer is None:
             return
-        for colors, opacity in self._kept:
-            if colors is layer.face_color or colors is layer.border_color:
+        for colors, opacity, faded in self._kept:
+            there = colors is layer.face_color or colors is layer.border_color
+            if there and np.array_equal(colors[:, 3], faded):
                 colors[:, 3] = opacity
         self._kept.clear()
         if drawn:

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QWidget
 
 from ...core.errors import InputError
 from ...core.placement import Placement
-from ...layers.identity import ours
+from ...layers.identity import note, ours
 from ...layers.open_runs import OpenRun, run_of
 from ...layers.pictures import class_labels, column_map
 from ...layers.points import LayerData, carried
@@ -25,6 +25,7 @@ from ..common.panel import folded, sentence
 from ..common.run_loading import RunLoader
 from ..common.scatter_plot import ScatterPlot
 from ..common.show_bar import ShowBar
+from ..common.steps_row import EXPLORED
 from .atom_strip import AtomStrip
 from .axes_form import AxesForm, PlotTools, PointsImageBox
 from .class_section import ClassSection
@@ -93,6 +94,7 @@ class ExploreWidget(Dock):
         self.sections = {title: folded(title, part, about) for (title, about), part in named}
         for section in self.sections.values():
             self.column.addWidget(section)
+        self.column.addWidget(self.figures.progress)
         self.setViewportMargins(0, 0, 0, self.strip.height())  # the strip does not scroll away
 
     def _connect(self) -> None:
@@ -126,6 +128,8 @@ class ExploreWidget(Dock):
         self.classes.refused.connect(self._refuse)
         self.classes.labels_asked.connect(self._on_labels_asked)
         self.maker.said.connect(self.words.setText)
+        self.maker.made.connect(self._on_explored)
+        self.figures.job.succeeded.connect(self._on_explored)
         self.figures.set_source(self._figure_data)
         self.loader.said.connect(self.words.setText)
         self.loader.failed.connect(self._on_failed)
@@ -222,7 +226,14 @@ class ExploreWidget(Dock):
 
     def _on_classes_changed(self, column: str) -> None:
         """Colour the points by the classes that were written."""
+        self._on_explored()
         self._on_table_changed()
+
+    def _on_explored(self) -> None:
+        """Note that there are results of this step, which ticks it and leads on."""
+        layer = self.link.layer
+        if layer is not None and ours(layer).get(EXPLORED) != (run := ours(layer).get("run", "")):
+            note(layer, **{EXPLORED: run})
 
     def _on_labels_asked(self, column: str) -> None:
         self.maker.make(class_labels, self.link.layer, column)

@@ -44,7 +44,8 @@ NO_SOURCE = "Nothing is shown yet; choose a Points or Labels layer with columns 
 class FigureSection(QWidget):
     """Check boxes of the figures that can be drawn, their formats, and buttons that save figures or the table.
 
-    Whoever holds it calls `set_source` once, and `refresh` when what is shown has changed.
+    Whoever holds it calls `set_source` once, and `refresh` when what is shown has changed; and shows `progress`, with
+    the button that saves the figures, where it is seen without opening anything.
 
     Parameters
     ----------
@@ -135,7 +136,7 @@ class FigureSection(QWidget):
         row = row_of(*self.formats.values())
         row.addStretch(1)
         row.addWidget(self.table_button)
-        stacked(self, *self.boxes.values(), row, self.progress)
+        stacked(self, *self.boxes.values(), row)
 
     def _connect(self) -> None:
         self.progress.start_clicked.connect(self._on_save_clicked)

@@ -45,6 +45,7 @@ class LayerLink(QObject):
         self._table_timer.timeout.connect(self.table_changed)
         self._dimming_timer.timeout.connect(self.dim)
         viewer.dims.events.current_step.connect(self._on_frame)
+        viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.cursor.events.position.connect(self._on_cursor)
         viewer.events.mouse_over_canvas.connect(self._on_cursor)
 
@@ -143,6 +144,10 @@ class LayerLink(QObject):
         if str(getattr(event, "action", "")) in BEFORE:
             self.dimming.end()  # what napari adds and takes away is of the colours as they are
         self._on_table()
+
+    def _on_inserted(self, event: Any) -> None:
+        if isalive(self):
+            self.dimming.clear(event.value)  # it may be a copy
 
     def _on_colors(self, event: Any = None) -> None:
         if isalive(self):

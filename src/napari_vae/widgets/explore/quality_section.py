@@ -13,10 +13,10 @@ from qtpy.QtWidgets import QCheckBox, QListWidgetItem, QWidget
 from ...analysis.quality import ACTIVE, active_latents, most_unusual
 from ...layers.open_runs import OpenRun
 from ..common.panel import button_of, sentence, stacked
+from ..common.plot import GREY
 from .gallery import Gallery, Tile
 from .pictures import Cut
 
-FRAME = "#808080"  # around the pictures
 WORDS = {"elbo": "ELBO", "reconstruction_error": "error"}
 NOTHING = "No column tells how well the model does."
 
@@ -60,7 +60,7 @@ class QualitySection(QWidget):
         told = "reconstruction_error" if "reconstruction_error" in table else name
         notes = (f"{WORDS[told]} {table[told].iloc[row]:.2g}".replace("-", "−") for row in self.rows)
         tiles = [
-            Tile(row, f"no. {row}", note, FRAME, np.array([row]))
+            Tile(row, f"no. {row}", note, GREY, np.array([row]))
             for row, note in zip(self.rows.tolist(), notes, strict=True)
         ]
         self.unusual.show_tiles(tiles, cut)

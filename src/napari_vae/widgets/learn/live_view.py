@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ...layers.learning import NEXT_COLOR
 from ..common.panel import stacked
-from ..common.plot import BLUE, GREEN, ORANGE, StillPlot, swatch
+from ..common.plot import BLUE, GREEN, ORANGE, SHADE, StillPlot, swatch
 from ..common.scatter_plot import ScatterPlot
 from ..common.show_bar import ShowBar
 from .session import Snapshot
@@ -84,7 +84,7 @@ class EmbeddingPlot(QWidget):
         self.scatter.setToolTip(EMBEDDING)
         self.show_bar = ShowBar(viewer)
         self._measured = pg.ScatterPlotItem(symbol="o", size=7, brush=None, pxMode=True)
-        self._next = pg.ScatterPlotItem(symbol="x", size=10, brush=NEXT_COLOR, pen=None, pxMode=True)
+        self._next = pg.ScatterPlotItem(symbol="x", size=10, brush=NEXT_COLOR, pen=SHADE, pxMode=True)
         for item in (self._measured, self._next):
             item.setZValue(50)
             self.scatter.box.addItem(item, ignoreBounds=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -74,21 +75,24 @@ class Delivery(QObject):
         for result, words in said:
             self.done.emit(result, words)
 
-    def keep(self) -> str:
+    def name_to_keep(self) -> str:
+        """Name that is offered for the last result when it is kept; empty if there is none."""
+        layers = self._viewer.layers
+        kept = sum(KEPT in ours(layer) and "run" in ours(layer) for layer in made_of(layers, ("atoms",)))
+        return "" if self.points is None or self.points not in layers else f"run {kept + 1}"
+
+    def keep(self, name: str) -> str:
         """Keep the last result: a copy of its points, hidden, which no later training changes; gives its name."""
         points, layers = self.points, self._viewer.layers
-        if points is None or points not in layers:
-            return ""
-        number = 1 + sum(KEPT in ours(layer) and "run" in ours(layer) for layer in made_of(layers, ("atoms",)))
-        data, options, kind = points.as_layer_data_tuple()
+        data, options, kind = deepcopy(points.as_layer_data_tuple())
         noted = {name: value for name, value in ours(points).items() if name != "detected"} | {KEPT: True}
-        options |= {"name": f"run {number}", "visible": False, "metadata": {KEY: noted}}
+        options |= {"name": name, "visible": False, "metadata": {KEY: noted}}
         copy = add_made(self._viewer, (data, options, kind))
         layers.move(layers.index(copy), layers.index(points))
         layers.selection = [points]
         for picture in made_of(layers, PICTURES, **{POINTS: id_of(points)}):
             note(picture, **{POINTS: id_of(copy), KEPT: True})
-            picture.name = f"{picture.name}, run {number}"
+            picture.name = f"{picture.name}, {name}"
         return str(copy.name)
 
 

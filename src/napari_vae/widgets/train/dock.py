@@ -12,6 +12,7 @@ from ...models.kinds import KINDS, Kind
 from ...workflow.advice import Advice
 from ..common.canvas import WindowSquare
 from ..common.data_form import DataForm, Source
+from ..common.dialogs import ask_name
 from ..common.guide import Dock
 from ..common.jobs import Job, Steps
 from ..common.panel import column_of, folded, row_of, sentence, side_by_side
@@ -188,10 +189,11 @@ class TrainWidget(Dock):
         self.runs.keep_button.setEnabled(True)
 
     def _on_keep(self) -> None:
-        name = self.delivery.keep()
-        self.progress.say(
-            f"Kept as “{name}”, hidden, in the list of layers." if name else "There is no result to keep."
-        )
+        offered = self.delivery.name_to_keep()
+        if not offered:
+            self.progress.say("There is no result to keep.")
+        elif name := ask_name(self, "Keep this run", "Name of the copy, in the list of layers:", offered):
+            self.progress.say(f"Kept as “{self.delivery.keep(name)}”, hidden, in the list of layers.")
 
     def _on_end(self) -> None:
         self._enable(True)

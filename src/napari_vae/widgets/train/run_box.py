@@ -43,9 +43,9 @@ class RunBox(SavingBox):
             "device and seed are those of the form",
         )
         self.keep_button = button_of(
-            "Keep",
-            "Keep this run beside those to come: a copy of its points, as a layer of its own that can be renamed. The "
-            "next training replaces a run that was not kept",
+            "Keep …",
+            "Keep this run beside those to come, by a name: a copy of its points, as a layer of its own. The next "
+            "training replaces a run that was not kept",
         )
         buttons = self.save_button, self.load_button, self.apply_button, self.continue_button, self.keep_button
         self.setLayout(row_of(*buttons))
