@@ -106,10 +106,10 @@ def show(layer: Any, column: str, faded: bool = False) -> None:
     if layer.__class__.__name__ == "Points" and coloring is not None:
         if coloring.limits is not None:
             layer.face_colormap, layer.face_contrast_limits = coloring.colormap, coloring.limits  # of napari's own bar
-        _paint(layer, coloring.rgba.astype(np.float32) / 255)
+        _paint(layer, coloring.rgba / np.float32(255))
 
 
-def _paint(points: Any, colors: npt.NDArray[np.float32]) -> None:
+def _paint(points: Any, colors: npt.NDArray[Any]) -> None:
     """Give points their colours, faces and borders: of the smallest that it draws, napari draws borders, however thin.
 
     Where each has a colour of its own already, they are changed in place, and drawn once. Through its properties napari
