@@ -32,18 +32,15 @@ MODELS = {
 
 
 @pytest.fixture
-def double():
-    """Double precision for whatever is made without saying of which it is."""
-    torch.set_default_dtype(torch.float64)
+def settings():
+    """Double precision for what is made without saying of which it is, and no memory without saying where."""
+    return torch.set_default_dtype(torch.float64), torch.set_default_device("meta")
+
+
+@pytest.fixture(autouse=True)
+def as_before():
     yield
     torch.set_default_dtype(torch.float32)
-
-
-@pytest.fixture
-def elsewhere():
-    """No memory for whatever is made without saying where."""
-    torch.set_default_device("meta")
-    yield
     torch.set_default_device(None)
 
 
@@ -107,42 +104,38 @@ def same(told, expected):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("setting", ["double", "elsewhere"])
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_is_the_same(setting, name, usual, tmp_path, request):
-    request.getfixturevalue(setting)
+def test_a_model_is_the_same(name, usual, tmp_path, request):
+    request.getfixturevalue("settings")
     same(trained(name, tmp_path), usual[0][name])
 
 
-@pytest.mark.parametrize("setting", ["double", "elsewhere"])
 @pytest.mark.parametrize("name", KERNELS)
-def test_a_deep_kernel_is_the_same(setting, name, usual, run, tmp_path, request):
-    request.getfixturevalue(setting)
+def test_a_deep_kernel_is_the_same(name, usual, run, tmp_path, request):
+    request.getfixturevalue("settings")
     told, draws = kernel(tmp_path, features=run if "run" in name else None, **KERNELS[name])
     expected, expected_draws = usual[1][name]
     same(told, expected)
     np.testing.assert_allclose(draws, expected_draws, rtol=1e-4, atol=1e-4)  # BoTorch draws in the default dtype
 
 
-@pytest.mark.parametrize("setting", ["double", "elsewhere"])
 @pytest.mark.parametrize("acquisition", ["ei", "pi", "ucb"])
-def test_an_exploration_asks_the_same(setting, acquisition, request):
+def test_an_exploration_asks_the_same(acquisition, request):
     def asked():
         model = DeepKernelGP(steps=2, warm_steps=2, ensemble=1, device="cpu")
         return explore(CARDS.images, CARDS.angle, acquisition, model=model, start=5, budget=8).measured.tolist()
 
     before = asked()
-    request.getfixturevalue(setting)
+    request.getfixturevalue("settings")
     assert asked() == before
 
 
-@pytest.mark.parametrize("setting", ["double", "elsewhere"])
-def test_the_learned_detector_finds_the_same(setting, lattice, request):
+def test_the_learned_detector_finds_the_same(lattice, request):
     from napari_vae.atoms.network import load_network
 
     image = lattice[0][:96, :96]
     before, state = detect_atoms(image, method="learned", spacing=12), torch.get_rng_state()
-    request.getfixturevalue(setting)
+    request.getfixturevalue("settings")
     load_network.cache_clear()
     np.testing.assert_array_equal(detect_atoms(image, method="learned", spacing=12), before)
     assert torch.equal(torch.get_rng_state(), state)

@@ -160,12 +160,14 @@ def test_another_exposure_makes_no_difference_to_patches():
 
 
 def test_an_image_unlike_the_training_data_is_told_apart():
-    def windows(kind, seed, levels=None, **options):
-        image, atoms = samples.micrograph(kind, size=384, seed=seed, **options)
+    def windows(kind, seed, levels=None, size=256, **options):
+        image, atoms = samples.micrograph(kind, size=size, seed=seed, **options)
         return extract_patches(image, atoms, window=24, levels=levels)
 
     run = fit(
-        windows("graphene", 0), ModelConfig.preset("rvae", hidden=SMALL), TrainConfig(epochs=10, learning_rate=STEP)
+        windows("graphene", 0, size=384),
+        ModelConfig.preset("rvae", hidden=SMALL),
+        TrainConfig(epochs=10, learning_rate=STEP),
     )
     for options in ({}, {"dopants": 0.0}, {"dopants": 0.08}):  # other kinds of atom in other number
         alike = windows("graphene", 1, run.levels, **options)
