@@ -112,6 +112,13 @@ def test_encoding_in_parts_is_encoding_at_once(run, cards, needs):
     pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole, atol=1e-3, rtol=1e-3)
 
 
+def test_poses_that_a_coarse_look_rules_out_would_change_nothing(run, cards, needs, monkeypatch):
+    table = run.encode(cards.images, **needs)
+    monkeypatch.setattr("napari_vae.models.vae.ERROR", 1e9)  # now none is ruled out
+    all_drawn = run.encode(cards.images, **needs)
+    assert ((table - all_drawn).abs().max() <= 1e-4 * all_drawn.std()).all()
+
+
 def test_evaluation_changes_no_weight(run, cards, needs):
     before = run.state()
     run.encode(cards.images, **needs)

@@ -10,9 +10,9 @@ import torch
 from napari_vae import InputError, ModelConfig
 from napari_vae.models.components import screen_matrices
 from napari_vae.models.decoders import CoordinateDecoder, pose_of
-from napari_vae.models.networks import shrink
+from napari_vae.models.networks import Encoder, shrink
 from napari_vae.models.pose import Pose, sample_canonical, turned_copies, uniform_angles, wrap
-from napari_vae.models.vae import GLANCE, InvariantVAE
+from napari_vae.models.vae import GLANCE, InvariantVAE, within_reach
 
 
 @pytest.fixture
@@ -125,6 +125,32 @@ def test_a_smaller_picture_is_the_mean_of_blocks_where_there_are_whole_ones():
     blocks = image.reshape(1, 1, 2, 2, 3, 2).mean((3, 5))
     torch.testing.assert_close(shrink(image, (2, 3)), blocks)
     assert shrink(image, (2, 4)).shape[-2:] == (2, 4) and shrink(image, (3, 3)).shape[-2:] == (3, 3)
+
+
+@pytest.mark.parametrize(("kind", "side"), [("mlp", 6), ("mlp", 7), ("conv", 7)])
+def test_an_encoder_sees_images_after_half_a_turn_too(kind, side):
+    encoder, images = Encoder(kind, 2, (side, side), (5, 4)), torch.rand(3, 2, side, side)
+    expected = torch.stack([encoder(images), encoder(images.flip(-2, -1))])
+    torch.testing.assert_close(encoder.both_ways(images), expected)
+
+
+@pytest.mark.parametrize(("turns", "mirror"), [(1, False), (1, True), (5, False), (6, True), (12, True)])
+def test_features_are_of_copies_with_each_coarse_pose_undone(turns, mirror):
+    invariances = ["rotation"] * (turns > 1) + ["mirror"] * mirror
+    model = InvariantVAE(ModelConfig(invariances=invariances, rotations=max(4, turns), hidden=(5, 4)), 2, (7, 7))
+    images = torch.rand(3, 2, 7, 7)
+    copies = turned_copies(images, turns)
+    copies = torch.cat([copies, copies.flip(-1)], 1) if mirror else copies
+    found = model.reader.features(model.features, images)
+    torch.testing.assert_close(
+        found, model.features(copies.flatten(0, 1)).unflatten(0, copies.shape[:2]).transpose(0, 1)
+    )
+
+
+def test_an_orientation_that_is_far_worse_by_the_coarse_look_is_not_looked_at_closely():
+    scores = torch.tensor([[0.0, 1e4, 20.0, 1e5, math.inf], [5e3, 5e3, 5001, 5002, 5003]])
+    likely = within_reach(scores.topk(3, largest=False).values, scores)
+    assert likely.tolist() == [[True, True, False], [True, True, True]]
 
 
 def test_orientations_of_a_large_window_are_told_by_a_small_picture(monkeypatch):

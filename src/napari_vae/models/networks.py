@@ -57,6 +57,33 @@ class Encoder(nn.Module):
         features: Tensor = self.layers(self.convolutions(images).flatten(1))
         return features
 
+    def both_ways(self, images: Tensor) -> Tensor:
+        """Features (2, N, width) of the images, and of the same after half a turn.
+
+        A first layer that is linear takes even and odd parts of them apart, with half as many weights for each.
+        """
+        first = self.layers[0]
+        if len(self.convolutions) or not isinstance(first, nn.Linear):
+            return torch.stack([self(images), self(images.flip(-2, -1))])
+        weight = first.weight.unflatten(1, images.shape[1:])
+        (even, odd), (of_even, of_odd) = (_even_odd(values.flatten(2)) for values in (images, weight))
+        even, odd = F.linear(even, of_even / 2, first.bias), F.linear(odd, of_odd / 2)
+        features: Tensor = self.layers[1:](torch.stack([even + odd, even - odd]))
+        return features
+
+
+def _even_odd(values: Tensor) -> tuple[Tensor, Tensor]:
+    """What stays of values (N, C, n) and what changes its sign when their order is reversed: (N, C·n/2), (N, C·n/2).
+
+    The products of such parts of two add up to twice the product of the two.
+    """
+    half = values.shape[-1] // 2
+    one, other = values[..., :half], values[..., -half:].flip(-1)
+    even, odd, middle = one + other, one - other, values[..., half:-half]
+    if middle.shape[-1]:
+        even = torch.cat([even, middle * 2**0.5], -1)
+    return even.flatten(1), odd.flatten(1)
+
 
 def shrink(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Resample (N, C, H, W) to a smaller `size` without aliasing."""

@@ -196,13 +196,13 @@ def drawable(values: Tensor) -> Tensor:
     return values.clamp(-FARTHEST, FARTHEST).nan_to_num(0.0)
 
 
-def turned_copies(images: Tensor, n: int) -> Tensor:
+def turned_copies(images: Tensor, n: int, share: int = 1) -> Tensor:
     """Copies of square images, turned back by each of `n` angles round the circle: (B, C, S, S) -> (B, n, C, S, S).
 
-    The corners that no pixel reaches are 0.
+    The corners that no pixel reaches are 0. With a `share` of 2 only those of the first half of the circle.
     """
     batch, channels, side, _ = images.shape
-    quarters = 4 if n % 4 == 0 else 1  # what a quarter of the circle shows only needs turning by right angles
+    quarters = 4 if n % 4 == 0 else share  # what a quarter of the circle shows only needs turning by right angles
     angles = uniform_angles(n, images.device)[: n // quarters]
     cos, sin, zero = torch.cos(angles), torch.sin(angles), torch.zeros_like(angles)
     theta = torch.stack([torch.stack([cos, sin, zero], -1), torch.stack([-sin, cos, zero], -1)], -2)
@@ -210,7 +210,7 @@ def turned_copies(images: Tensor, n: int) -> Tensor:
     # The batch rides along as channels: each grid is computed once, not once per image.
     flat = images.reshape(1, batch * channels, side, side).expand(len(angles), -1, -1, -1)
     turned = F.grid_sample(flat, grid, align_corners=False).view(-1, batch, channels, side, side)
-    return torch.cat([turned.rot90(-k, (-2, -1)) for k in range(quarters)]).transpose(0, 1)
+    return torch.cat([turned.rot90(-k, (-2, -1)) for k in range(quarters // share)]).transpose(0, 1)
 
 
 def _affine_maps(theta: Tensor, rows: int, columns: int) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from .components import COMPONENTS, has_auxiliary_strain
 from .config import Invariance, ModelConfig
 from .draws import Draws
+from .networks import Encoder
 from .pose import Pose, turned_copies, uniform_angles
 
 
@@ -95,10 +96,15 @@ class PoseReader:
         self.copies = self.turns * self.hands  # first as they are, then mirrored
         self.draws_strain = not has_auxiliary_strain(config)
 
-    def views(self, images: Tensor) -> Tensor:
-        """Square images (B, C, S, S) with each coarse pose undone: (B, R, C, S, S)."""
-        views = turned_copies(images, self.turns) if self.turns > 1 else images[:, None]
-        return torch.cat([views, views.flip(-1)], 1) if self.hands == 2 else views
+    def features(self, encoder: Encoder, images: Tensor) -> Tensor:
+        """Features (R, B, width) of square images (B, C, S, S) with each coarse pose undone."""
+        halves = 2 - self.turns % 2  # of a circle: the other half shows the copies of the first after half a turn
+        views = turned_copies(images, self.turns, halves) if self.turns > 1 else images[:, None]
+        views = views.transpose(0, 1)  # copy after copy, as they lie in memory
+        views = torch.cat([views, views.flip(-1)]) if self.hands == 2 else views
+        flat = views.flatten(0, 1)
+        features = encoder.both_ways(flat) if halves == 2 else encoder(flat)[None]
+        return features.unflatten(1, (self.hands, -1, len(images))).transpose(0, 1).flatten(0, 2)
 
     def read(self, raw: Tensor) -> PosePosterior:
         """Poses on screen from outputs (B, R, 2n): first the means, then the spreads."""
@@ -169,7 +175,6 @@ class Weighed:
 
     Attributes
     ----------
-    logits : Tensor (B, H, K, C, height, width)
     nll : Tensor (B, H, K)
     posed : Tensor (B, H)
         Cost of each class, marginalised over orientations, without that of its latents.
@@ -177,7 +182,6 @@ class Weighed:
         Responsibilities of the orientations within each class.
     """
 
-    logits: Tensor
     nll: Tensor
     posed: Tensor
     turns: Tensor

@@ -53,6 +53,10 @@ COARSE, COARSE_SIGNAL = 24, 256  # side of the images, or signals, that the enco
 GLANCE = 16  # side of those by which the orientations are ranked
 KEEP = 2  # orientations that are drawn at full resolution
 KEEP_CLASSES = 2  # classes that are
+SURE = 30.0  # nats by which an orientation is worse that has no responsibility
+ERROR = 0.05  # of the coarse look, as a share of how much orientations differ at most
+UNLIKELY = 1e30  # nats that such an orientation costs; infinity times 0 is no number
+CACHED = 2**18  # pixels that a CPU draws at once, so few that they stay in its cache
 TOLERANCE = math.radians(1)  # by which an angle may differ from that of the teacher
 TOLERANCE_LATENT = 0.05  # and the latents from its strain; with more they turn against its axes
 
@@ -103,8 +107,7 @@ class InvariantVAE(nn.Module):
     def look(self, images: Tensor) -> Look:
         """Features and poses of images (B, C, H, W) in [0, 1]."""
         seen = shrink(images if self.size[0] == 1 else pad_to_square(images), self.seen)
-        views = self.reader.views(seen).transpose(0, 1)  # copy after copy, as they lie in memory
-        features = self.features(views.flatten(0, 1)).unflatten(0, views.shape[:2])
+        features = self.reader.features(self.features, seen)
         raw = features[..., :0] if self.pose_head is None else self.pose_head(features)
         posed = self.reader.read(raw.transpose(0, 1))
         return Look(features.mean(0), posed, self.reader.kl(posed))
@@ -147,21 +150,23 @@ class InvariantVAE(nn.Module):
         elif target is not None:
             turns = target.turns[:, None]
         else:
-            turns = self._rank(images, look, tried, KEEP)
+            turns = self._scores(images, look, tried).topk(min(KEEP, self.reader.copies), largest=False).indices
         turns = turns.expand(-1, tried.y.shape[1], -1)
         posed = look.posed.select(turns.flatten(1))
         distillation = torch.zeros_like(posed.pose.angle[:, 0])
         if target is not None:
             distillation = self._distillation_loss(tried, posed, target)
             posed.pose.angle = target.angle.expand_as(posed.pose.angle)
-        weighed = self._weigh(images, look, tried, turns, posed.sample(draws))
+        logits = self.decoder.draw(tried.upright, posed.sample(draws).fold(turns.shape[2]), self.size, self.size)
+        nll = self.likelihood.nll(logits.unflatten(0, turns.shape[:2]), images[:, None, None])
+        weighed = self._weigh(look, turns, nll)
         return self._sum(look, tried, weighed, given, distillation)
 
     @torch.no_grad()
     def likeliest(self, images: Tensor, given: Tensor | None) -> tuple[Look, Tensor]:
         """What is seen in images (B, C, H, W), and the coarse orientation (B, 1) that explains each best."""
         look = self.look(images)
-        return look, self._rank(images, look, self._try(look, given, 1, None), 1)[:, 0]
+        return look, self._scores(images, look, self._try(look, given, 1, None))[:, 0].argmin(1, keepdim=True)
 
     @torch.no_grad()
     def explain(self, images: Tensor, given: Tensor | None = None) -> Explanation:
@@ -170,9 +175,12 @@ class InvariantVAE(nn.Module):
         tried = self._try(look, given, 1, None)
         z, y = tried.content.mean[:, 0], tried.y[:, 0]
         look.kl = look.kl + self.gauge.hand_cost(look.posed.pose, z, y)
-        turns = self._rank(images, look, tried, 2 * KEEP)[:, 0]
+        scores = self._scores(images, look, tried)[:, 0]
+        costs, turns = scores.topk(min(2 * KEEP, self.reader.copies), largest=False)
         posed = look.posed.select(turns)
-        weighed = self._weigh(images, look, tried, turns[:, None], posed.pose)
+        likely = within_reach(costs, scores)
+        nll, logits = self._draw_likely(images, tried.upright, posed.pose, likely)
+        weighed = self._weigh(look, turns[:, None], nll[:, None])
         rows, weights = torch.arange(len(images), device=images.device), weighed.turns[:, 0]
         best = weights.argmax(1)
         pose = posed.pose.select(best[:, None])
@@ -183,7 +191,7 @@ class InvariantVAE(nn.Module):
             log_var=tried.content.log_var[:, 0],
             pose=pose,
             pose_sd=pose_sd,
-            logits=weighed.logits[rows, 0, best],
+            logits=logits[likely.flatten().cumsum(0).view_as(likely)[rows, best] - 1],
             evidence=self._sum(look, tried, weighed, given, torch.zeros_like(weighed.posed[:, 0])),
             y=y,
             orientation=turns[rows, best],
@@ -229,27 +237,33 @@ class InvariantVAE(nn.Module):
         return Tried(content, y, weights, self.decoder(torch.cat([z, y], -1).flatten(0, 1)))
 
     @torch.no_grad()
-    def _rank(self, images: Tensor, look: Look, tried: Tried, keep: int) -> Tensor:
-        """The `keep` orientations (B, H, K) that explain the images best by a coarse look, for each of H classes."""
+    def _scores(self, images: Tensor, look: Look, tried: Tried) -> Tensor:
+        """How well each orientation explains the images by a coarse look, for each class: costs (B, H, R)."""
         batch, each = tried.y.shape[:2]
         if self.reader.copies == 1:
-            return torch.zeros(batch, each, 1, dtype=torch.long, device=images.device)
+            return torch.zeros(batch, each, 1, device=images.device)
         rows, columns = (max(1, round(n * min(1, GLANCE / self.side))) for n in self.size)
         small = shrink(images, (rows, columns))
         logits = self.decoder.draw(tried.upright, look.posed.pose.repeat(each), self.size, (rows, columns))
         pixels = self.size[0] * self.size[1] / (rows * columns)  # that each sample stands for
         nll = self.likelihood.nll(logits, small.repeat_interleave(each, 0)[:, None]).unflatten(0, (batch, each))
-        scores = nll * pixels + look.kl[:, None]
-        return scores.topk(min(keep, self.reader.copies), largest=False).indices
+        return nll * pixels + look.kl[:, None]
 
-    def _weigh(self, images: Tensor, look: Look, tried: Tried, turns: Tensor, pose: Pose) -> Weighed:
-        """Draw the classes in the poses (B, H·K) of some orientations (B, H, K), and share the responsibility."""
-        batch, n, k = turns.shape
-        logits = self.decoder.draw(tried.upright, pose.fold(k), self.size, self.size).unflatten(0, (batch, n))
-        nll = self.likelihood.nll(logits, images[:, None, None])  # (B, H, K)
+    def _draw_likely(self, images: Tensor, upright: Tensor, pose: Pose, likely: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw the poses (B, K) that are `likely`: costs (B, K) of all, logits (L, C, H, W) of those one by one."""
+        nll, logits = [], []
+        drawn_at_once = max(1, CACHED // self.side**2) if images.device.type == "cpu" else likely.numel()
+        for drawn in likely.flatten().nonzero()[:, 0].split(drawn_at_once):
+            row = drawn // likely.shape[1]
+            logits.append(self.decoder.draw(upright[row], pose.fold(1).rows(drawn), self.size, self.size)[:, 0])
+            nll.append(self.likelihood.nll(logits[-1], images[row]))
+        return torch.full_like(pose.angle, UNLIKELY).masked_scatter(likely, torch.cat(nll)), torch.cat(logits)
+
+    def _weigh(self, look: Look, turns: Tensor, nll: Tensor) -> Weighed:
+        """Share the responsibility for the images among the orientations (B, H, K) that cost so much."""
         kl = look.kl.gather(1, turns.flatten(1)).view_as(nll)
         posed = -torch.logsumexp(-(nll + kl), -1) + math.log(self.reader.copies)
-        return Weighed(logits, nll, posed, torch.softmax(-(nll + kl).detach(), -1))
+        return Weighed(nll, posed, torch.softmax(-(nll + kl).detach(), -1))
 
     def _distillation_loss(self, tried: Tried, posed: PosePosterior, target: Target) -> Tensor:
         """Cost (B,) of angles off the target; and, where a class is given, of latents that are not its strain."""
@@ -272,3 +286,14 @@ class InvariantVAE(nn.Module):
             supervised=supervised,
             distillation=distillation,
         )
+
+
+def within_reach(costs: Tensor, scores: Tensor) -> Tensor:
+    """Which of the smallest costs (B, K) of a coarse look at orientations are to be looked at closely: (B, K).
+
+    The others have no responsibility, by how much the costs (B, R) of all orientations differ.
+    """
+    worst = torch.where(scores.isfinite(), scores, -torch.inf).amax(1, keepdim=True)
+    beyond = costs - costs[:, :1] > SURE + ERROR * (worst - costs[:, :1])
+    beyond[:, 0] = False
+    return ~beyond

@@ -19,6 +19,16 @@ def latent_columns(explanation: Explanation, model: InvariantVAE, scale: Scale) 
     return table | model.observed.columns(explanation.inferred, scale) | {"elbo": -explanation.evidence.free_energy()}
 
 
+def of_what_was_seen(columns: dict[str, Tensor], shown: Tensor) -> dict[str, Tensor]:
+    """Columns (B,) of windows that were seen (B, H, W) in part: the share of it, and no ELBO, which is of whole ones.
+
+    The error is of the pixels that were seen; in the others the reconstruction is compared with itself.
+    """
+    share = shown.float().mean((1, 2))
+    elbo = torch.where(share < 1, torch.nan, columns["elbo"])
+    return columns | {"elbo": elbo, "reconstruction_error": columns["reconstruction_error"] / share, "seen": share}
+
+
 def _latents(explanation: Explanation) -> dict[str, Tensor]:
     sd = torch.exp(0.5 * explanation.log_var)
     table: dict[str, Tensor] = {}

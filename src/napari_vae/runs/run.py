@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -26,9 +27,10 @@ from ..models.manifold import decode_manifold
 from ..models.vae import InvariantVAE
 from ..patches.patches import Patches
 from .folder import read_run, write_run
-from .latent_table import latent_columns
+from .latent_table import latent_columns, of_what_was_seen
 
-BATCH = 100
+BATCH, BATCH_GPU = 200, 4000  # images that are looked at at once: on a CPU few, to stay in its cache
+PIXELS_GPU = 2**24  # and their pixels on a GPU, at most
 FILLED = 3  # times that pixels which were not seen are drawn; more change latents by less than a hundredth
 
 
@@ -127,6 +129,13 @@ class Run:
     def device(self) -> str:
         """Where the model lives and computes."""
         return str(next(self._model.parameters()).device)
+
+    @property
+    def _at_once(self) -> int:
+        """Images that are looked at at once."""
+        if self.device == "cpu":
+            return BATCH
+        return max(BATCH, min(BATCH_GPU, PIXELS_GPU // math.prod(self.takes.shape)))
 
     def encode(
         self,
@@ -248,8 +257,8 @@ class Run:
         drawn_in = pose_of(len(latents), pose)
         y = one_row(self.scale, label, condition, len(latents))
         device, parts = torch.device(self.device), []
-        for start in range(0, len(latents), BATCH):
-            rows = slice(start, start + BATCH)
+        for start in range(0, len(latents), self._at_once):
+            rows = slice(start, start + self._at_once)
             part = drawn_in.rows(rows).to(device)
             z_part, y_part = (torch.from_numpy(v[rows]).to(device) for v in (latents, y))
             logits = self._model.draw(z_part, y_part, part)
@@ -322,14 +331,15 @@ class Run:
         self, data: Patches | npt.ArrayLike, labels: npt.ArrayLike | None, condition: npt.ArrayLike | None
     ) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
         """Columns and reconstructions, batch by batch."""
-        batches = model_batches(data, self.takes, BATCH)
+        at_once = self._at_once
+        batches = model_batches(data, self.takes, at_once)
         all_rows: Any = data.atoms if hasattr(data, "atoms") else data
         n = all_rows.shape[0] if hasattr(all_rows, "shape") else len(all_rows)  # an array of zarr has no length
         given = encoding_given(self.model_config, self.scale, n, Given(labels, condition))
         seen = getattr(data, "seen", None)
         try:
             for number, images in enumerate(batches):
-                rows = slice(number * BATCH, (number + 1) * BATCH)
+                rows = slice(number * at_once, (number + 1) * at_once)
                 batch = torch.from_numpy(images).to(self.device)
                 known = None if given is None else torch.from_numpy(given[rows]).to(batch)
                 shown = None if seen is None else torch.from_numpy(seen[rows]).to(self.device)
@@ -338,7 +348,7 @@ class Run:
                 mean = self._model.likelihood.mean(explanation.logits)
                 error = ((mean - batch) ** 2).mean((1, 2, 3))
                 columns = latent_columns(explanation, self._model, self.scale) | {"reconstruction_error": error}
-                yield columns if shown is None else _of_what_was_seen(columns, shown), mean
+                yield columns if shown is None else of_what_was_seen(columns, shown), mean
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -369,16 +379,6 @@ class Run:
         if not hasattr(data, "normalization"):
             rebuilt = self.normalization.undo(rebuilt)
         return as_given(rebuilt, data)
-
-
-def _of_what_was_seen(columns: dict[str, torch.Tensor], shown: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Columns (B,) of windows that were seen (B, H, W) in part: the share of it, and no ELBO, which is of whole ones.
-
-    The error is of the pixels that were seen; in the others the reconstruction is compared with itself.
-    """
-    share = shown.float().mean((1, 2))
-    elbo = torch.where(share < 1, torch.nan, columns["elbo"])
-    return columns | {"elbo": elbo, "reconstruction_error": columns["reconstruction_error"] / share, "seen": share}
 
 
 def load_run(folder: str | Path, *, device: str = "auto") -> Run:
