@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from .draws import Draws
 from .pose import Pose, drawable, wrap
+from .resampling import added_up, cubic
 
 CONJUGATE = 8  # steps of conjugate gradients for a picture
 DAMPING = 1e-3
@@ -60,17 +61,24 @@ class Aligned:
 
     def draw(self, picture: Tensor, x: float = 0.0, y: float = 0.0) -> Tensor:
         """The picture (C, T, T) where each image lies, or (x, y down) pixels from there: (N, C, H, W)."""
-        matrix, offset = drawable(self.matrix), drawable(self.offset)
-        points = torch.einsum("nij,hwj->nhwi", matrix, self.pixels) + offset[:, None, None]
-        points = ((points + points.new_tensor([x, y])) / self.reach).flatten(0, 1)  # all images below each other
-        drawn = F.grid_sample(picture[None], points[None], mode="bicubic", padding_mode="border", align_corners=True)
+        points = self._points(x, y)
+        drawn = F.grid_sample(picture[None], points, mode="bicubic", padding_mode="border", align_corners=True)
         return drawn[0].unflatten(1, self.images[:, 0].shape[:2]).transpose(0, 1)
 
     def gather(self, values: Tensor, like: Tensor) -> Tensor:
         """The adjoint of `draw`: values (N, C, H, W), added up where they lie in a picture (C, T, T)."""
+        if values.is_cuda:
+            x, y = ((self._points()[..., axis] + 1) / 2 * (like.shape[-1] - 1) for axis in (0, 1))
+            return added_up(values.transpose(0, 1).flatten(1, 2)[None], cubic(x), cubic(y), like[None])[0]
         with torch.enable_grad():
             blank = torch.zeros_like(like, requires_grad=True)
             return torch.autograd.grad((self.draw(blank) * values).sum(), blank)[0]
+
+    def _points(self, x: float = 0.0, y: float = 0.0) -> Tensor:
+        """Points (1, N·H, W, 2) of the picture that the pixels show, all images below each other, for `grid_sample`."""
+        matrix, offset = drawable(self.matrix), drawable(self.offset)
+        points = torch.einsum("nij,hwj->nhwi", matrix, self.pixels) + offset[:, None, None]
+        return ((points + points.new_tensor([x, y])) / self.reach).flatten(0, 1)[None]
 
     def even_picture(self, start: Tensor) -> Tensor:
         """The picture (C, T, T) that fits the images best of those that half a turn leaves as they are."""

@@ -21,6 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .resampling import resampled
+
 FARTHEST = 1e6  # from the middle of an image, in halves of it
 
 
@@ -176,7 +178,7 @@ def sample_canonical(canonical: Tensor, pose: Pose, size: tuple[int, int], exten
     points = object_points(pose, size, extent, unit=canonical.shape[-1] / 2)  # the coordinates of grid_sample
     # All poses of an image side by side, so that it need not be repeated.
     grid = points.transpose(1, 2).flatten(2, 3).movedim(1, -1)
-    drawn = F.grid_sample(canonical, grid, padding_mode="border", align_corners=False)
+    drawn = resampled(canonical, grid)
     return drawn.unflatten(2, (poses, extent[0])).transpose(1, 2)
 
 
