@@ -20,6 +20,7 @@ from napari_vae.training.step import TrainStep
         ),
         (MemoryError(), "ran out of memory"),
         (RuntimeError("bad kernel"), "bad kernel"),
+        (NotImplementedError("The operator 'aten::x' is not currently implemented for the MPS device"), "a newer one"),
         (
             RuntimeError("CUDA error: unspecified launch failure\nSearch for it"),
             "and train again, or train on the CPU.$",

@@ -1,5 +1,6 @@
 """Training finds the truth, reports what it does, and stops when told to."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -190,6 +191,18 @@ def test_describing_is_encoding_and_reconstructing():
     table, rebuilt = run.describe(images)
     pd.testing.assert_frame_equal(table, run.encode(images))
     np.testing.assert_array_equal(rebuilt, run.reconstruct(images))
+
+
+def test_two_trainings_at_once_are_those_that_run_alone():
+    images, model = samples.cards(10, size=12).images, ModelConfig.preset("rvae", hidden=(8, 8))
+
+    def weights(seed):
+        return fit(images, model, TrainConfig(epochs=4, batch_size=10, seed=seed, device="cpu")).state()
+
+    with ThreadPoolExecutor(2) as both:
+        together = list(both.map(weights, (0, 1)))
+    for one, alone in zip(together, map(weights, (0, 1)), strict=True):
+        assert all(torch.equal(one[name], alone[name]) for name in alone)
 
 
 def test_mixed_precision_learns_as_well_as_single():

@@ -172,14 +172,19 @@ def iter_fit(
             provenance=about,
         )
     except (RuntimeError, MemoryError) as error:  # a generator worker would swallow a RuntimeError
-        if is_out_of_memory(error):
-            raise TrainingError(
-                "The device ran out of memory; choose a smaller window or batch size, close other programs, "
-                "or train on the CPU."
-            ) from error
-        if is_card_lost(error):
-            later = "train again, which goes on from the checkpoint" if is_kept(train.checkpoint) else "train again"
-            raise TrainingError(
-                f"The graphics card stopped computing; start the program anew and {later}, or train on the CPU."
-            ) from error
-        raise TrainingError(f"Training broke off: {error}") from error
+        raise TrainingError(_why(error, train, device)) from error
+
+
+def _why(error: Exception, train: TrainConfig, device: torch.device) -> str:
+    """Why a training broke off, and what to do."""
+    if is_out_of_memory(error):
+        return (
+            "The device ran out of memory; choose a smaller window or batch size, close other programs, "
+            "or train on the CPU."
+        )
+    if is_card_lost(error):
+        later = "train again, which goes on from the checkpoint" if is_kept(train.checkpoint) else "train again"
+        return f"The graphics card stopped computing; start the program anew and {later}, or train on the CPU."
+    if isinstance(error, NotImplementedError):
+        return f"This PyTorch cannot train it on {describe_device(device)}; install a newer one, or train on the CPU."
+    return f"Training broke off: {error}"
