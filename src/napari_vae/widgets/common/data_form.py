@@ -180,6 +180,7 @@ class DataForm(Form):
         self.set_row_visible(self.step_px, self.atoms.layer() is None)
         size, unit = (None, "") if image is None else placement_of(image).pixel_size()
         self._size.setText("" if size is None else f"= {self.window_px.value() * size[1]:.3g} {unit}")
+        self._size.setVisible(size is not None)  # an empty one would make the box beside it narrower
 
     def _show_channels(self) -> None:
         self.advanced.set_row_visible(self.channels, self.channels.count() > 0)
