@@ -14,7 +14,7 @@ from napari_vae.core.errors import InputError, ReadError
 from napari_vae.core.provenance import data_hash
 from napari_vae.io import open_stack, write_stack
 from napari_vae.models import images as model_images
-from napari_vae.training.batches import Stored
+from napari_vae.models.stored import Scaling, Stored
 
 CONFIG = ModelConfig.preset("vae", hidden=(16, 16), likelihood="gaussian")
 TRAIN = TrainConfig(epochs=1, batch_size=50, device="cpu")
@@ -114,6 +114,9 @@ def test_images_of_any_type_become_the_same_numbers_wherever_they_are_kept(dtype
     expected = limits.apply(array[rows])
     np.testing.assert_array_equal(images[rows], expected)
     np.testing.assert_array_equal(Stored(images, torch.device("cpu"))[torch.from_numpy(rows)].numpy(), expected)
+    kept, scale = images.compact
+    scaling = Scaling(kept.dtype, scale, torch.device("cpu"))  # as a card scales what is encoded
+    np.testing.assert_array_equal(scaling(scaling.as_tensor(kept[2298:])).numpy(), limits.apply(array[2298:]))
 
 
 def test_integers_that_memory_does_not_hold_are_known_by_their_digest_from_the_look_for_limits(images, scarce):

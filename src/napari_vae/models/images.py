@@ -213,22 +213,29 @@ def training_images(data: Any, like: Like | None = None) -> tuple[Images, Normal
     return images if large or are_integers(array) else images.in_memory(), limits
 
 
-def model_batches(data: Any, like: Like, batch: int) -> Iterator[npt.NDArray[np.float32]]:
-    """Images as a trained model wants them, `batch` by batch, so that an array on disk never lies in memory as a whole.
-
-    `Patches` are in the limits of their own micrograph already.
+def images_like(data: Any, like: Like) -> Images:
+    """Images as a trained model wants them; `Patches` are in the limits of their own micrograph already.
 
     Raises
     ------
     InputError
-        If channels or size are not those the model was trained on; before the first batch.
+        If channels or size are not those the model was trained on.
     """
     array = raw_images(data)
     _check_fits(array, like)
-    parts = (array[start : start + batch] for start in range(0, len(array), batch))
-    if _is_patches(data):
-        return (part.astype(np.float32, copy=False) for part in parts)
-    return (like.limits.apply(part) for part in parts)
+    return Images(array.astype(np.float32, copy=False)) if _is_patches(data) else Images(array, like.limits)
+
+
+def model_batches(data: Any, like: Like, batch: int) -> Iterator[npt.NDArray[np.float32]]:
+    """`images_like`, `batch` by batch, so that an array on disk never lies in memory as a whole.
+
+    Raises
+    ------
+    InputError
+        As `images_like`, before the first batch.
+    """
+    images = images_like(data, like)
+    return (images[start : start + batch] for start in range(0, len(images), batch))
 
 
 def as_given(images: npt.NDArray[np.float32], data: Any) -> npt.NDArray[np.float32]:

@@ -22,8 +22,9 @@ from ..core.square import SQUARE, pixel_sides
 from ..models.config import ModelConfig, TrainConfig
 from ..models.decoders import pose_of
 from ..models.given import Given, Scale, encoding_given, one_row
-from ..models.images import Like, as_given, model_batches
+from ..models.images import Like, as_given
 from ..models.manifold import decode_manifold
+from ..models.stored import batches_on
 from ..models.vae import InvariantVAE
 from ..patches.patches import Patches
 from .folder import read_run, write_run
@@ -332,15 +333,14 @@ class Run:
     ) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
         """Columns and reconstructions, batch by batch."""
         at_once = self._at_once
-        batches = model_batches(data, self.takes, at_once)
+        batches = batches_on(torch.device(self.device), data, self.takes, at_once)
         all_rows: Any = data.atoms if hasattr(data, "atoms") else data
         n = all_rows.shape[0] if hasattr(all_rows, "shape") else len(all_rows)  # an array of zarr has no length
         given = encoding_given(self.model_config, self.scale, n, Given(labels, condition))
         seen = getattr(data, "seen", None)
         try:
-            for number, images in enumerate(batches):
+            for number, batch in enumerate(batches):
                 rows = slice(number * at_once, (number + 1) * at_once)
-                batch = torch.from_numpy(images).to(self.device)
                 known = None if given is None else torch.from_numpy(given[rows]).to(batch)
                 shown = None if seen is None else torch.from_numpy(seen[rows]).to(self.device)
                 batch = batch if shown is None else self._filled(batch, shown, known)

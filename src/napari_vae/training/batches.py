@@ -5,76 +5,19 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..core.device import free_memory, is_out_of_memory
-from ..models.images import CHUNK, Images, parts
+from ..models.images import Images
+from ..models.stored import Stored
 from .schedule import automatic_batch
 
 HELD_OUT, MOST_HELD_OUT = 0.1, 500  # share and number of images that the model never learns from
 LOOK = 100  # images that are looked at at once, at least
 LABELLED = 0.25  # share of a batch that is labelled, at least
-ROOM = 0.5  # share of a card's free memory that images may take; the rest is for steps, and for other programs
-
-
-class Stored:
-    """Images on a device, integers as integers, which become float32 in [0, 1] where they are indexed.
-
-    Parameters
-    ----------
-    images : Images
-    device : torch.device
-    """
-
-    def __init__(self, images: Images, device: torch.device) -> None:
-        array, limits = images.compact
-        kind, offset = _stored_as(array.dtype)
-        self._values = torch.empty(array.shape, dtype=getattr(torch, kind.name), device=device)
-        for number, part in enumerate(parts(array)):
-            # Wide unsigned integers, of which torch knows little, lie half their range lower.
-            lower = part - part.dtype.type(offset) if offset else part
-            self._values[number * CHUNK :][: len(part)] = torch.from_numpy(np.array(lower).astype(kind, copy=False))
-        self._scale: tuple[Tensor, Tensor] | None = None
-        if limits is not None:
-            exact = torch.float32 if device.type == "mps" else torch.float64
-            low, high = (np.array(values)[:, None, None] for values in (limits.low, limits.high))
-            self._scale = (
-                torch.tensor(low - offset, dtype=exact, device=device),
-                torch.tensor(high - low, dtype=exact, device=device),
-            )
-
-    def __getitem__(self, rows: Tensor) -> Tensor:
-        values = self._values[rows]
-        if self._scale is None:
-            return values
-        low, span = self._scale
-        return values.to(low.dtype).sub_(low).div_(span).clamp_(0, 1).float()
-
-    @classmethod
-    def where_there_is_room(cls, images: Images, device: torch.device) -> Stored | None:
-        """The images on a graphics card, if its memory takes them."""
-        array, _ = images.compact
-        needed = math.prod(array.shape) * array.dtype.itemsize
-        if device.type == "cpu" or needed > ROOM * free_memory(device):
-            return None
-        try:
-            return cls(images, device)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            return None  # another program was quicker
-
-
-def _stored_as(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
-    """The type in which torch keeps such values, and what is taken from them first."""
-    if dtype.kind == "u" and dtype.itemsize > 1:
-        return np.dtype(f"i{dtype.itemsize}"), 2 ** (8 * dtype.itemsize - 1)
-    return np.dtype("u1") if dtype.kind == "b" else dtype.newbyteorder("="), 0
 
 
 class Batches:
