@@ -143,6 +143,11 @@ def test_angles_that_agree_modulo_a_part_of_a_turn(n, period):
     assert folded_period(rng.uniform(0, 360, 300)) == 360
 
 
+def test_equal_angles_have_no_spread():
+    spreads = [direction_of([angle] * 3).spread for angle in np.linspace(-180, 180, 50)]
+    assert np.max(spreads) < 1e-4  # nor one that is no number, where rounding makes their mean longer than 1
+
+
 def test_angles_of_nothing_have_no_direction():
     found = direction_of([np.nan, np.inf])
     assert found.n == 0 and not found.preferred

@@ -133,6 +133,13 @@ def test_pasting_at_whole_positions_is_exact_and_fills_elsewhere(noise):
     assert np.isnan(movie[[0, 2]]).all() and np.isfinite(movie[1]).sum() == 121
 
 
+@pytest.mark.parametrize(("y", "x"), [(0, 20), (39, 20), (20, 0), (20, 59)])
+def test_what_hangs_over_an_edge_is_not_pasted_at_the_other(y, x):
+    pasted = paste_patches(np.ones((1, 11, 11), np.float32), table([[y, x]]), (40, 60), fill=0)
+    rows, columns = np.nonzero(pasted)
+    assert (np.abs(rows - y).max(), np.abs(columns - x).max()) == (5, 5)
+
+
 def test_bad_input_names_the_remedy(noise):
     atoms = table([[20, 30], [31, 40]])
     with pytest.raises(InputError, match="Detect them first"):
