@@ -97,7 +97,8 @@ def test_scale_bar_is_as_long_as_it_says(data):
     axes = overlay_figure(data).axes[0]
     text = next(text for text in axes.texts if "nm" in text.get_text())
     x = axes.lines[0].get_xdata()
-    assert text.get_text() == "0.5 nm"
+    assert text.get_text() == "0.5 nm" and text.get_ha() == "center"
+    assert text.xy[0] == pytest.approx(np.mean(x))
     assert (x[1] - x[0]) * 0.02 == pytest.approx(0.5)
 
 
@@ -254,6 +255,9 @@ def test_the_curve_is_the_history(joint):
     curve = loss_figure(history).axes[0].lines[0]
     np.testing.assert_allclose(curve.get_ydata(), history["loss"])
     np.testing.assert_allclose(curve.get_xdata(), history["epoch"])
+    assert curve.get_marker() == "."  # a few epochs are points, many a line
+    many = pd.DataFrame({"epoch": np.arange(50), "loss": 1.0})
+    assert loss_figure(many).axes[0].lines[0].get_marker() in ("", "None")
 
 
 def test_many_points_are_a_density_that_keeps_every_place():
@@ -294,6 +298,13 @@ def test_saving_leaves_no_global_state(data, tmp_path):
 def test_an_analysis_has_all_figures(joint, tmp_path):
     written = save_figures(FigureData.of(joint, color="z1"), tmp_path, ["png"])
     assert len(written) == len(CATALOGUE)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_nothing_of_a_figure_is_cut_off(joint, name):
+    figure = CATALOGUE[name].draw(FigureData.of(joint, color="z1"))
+    ink = figure.get_tightbbox()
+    assert (ink.min >= -0.01).all() and (ink.max <= figure.get_size_inches() + 0.01).all(), ink
 
 
 def test_what_is_missing_is_said(data, tmp_path):
