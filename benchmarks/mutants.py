@@ -4,17 +4,16 @@ python benchmarks/mutants.py --n 200 --seed 0
 python benchmarks/mutants.py --n 200 --seed 0 --rooms atoms crystal --log mutants.jsonl   # a part of the same draw
 
 A change swaps a comparison, an operator of arithmetic, a sign, "and" and "or", True and False, min and max, takes a
-"not" away, or makes 0, 1 or 2 one more or less (other numbers are tuned, not right or wrong). Its tests are those that
-name the module or one of its public functions or classes, then those of the modules that import it.
-They run on a copy of the project, first those that name the changed function, until one fails. With --log the outcomes
-are kept, and what is there is not run again unless it survived. Needs Linux or macOS.
+"not" away, or makes 0, 1 or 2 one more or less (other numbers are tuned, not right or wrong). The suite is run once to
+see which test runs which lines (with --log that is kept). A change is tried on a copy of the project by the tests that
+run its line, those that run little else first, until one fails. With --log the outcomes are kept too, and what is there
+is not run again unless it survived. Needs `coverage`, and Linux or macOS.
 """
 
 import argparse
 import ast
 import gc
 import importlib
-import inspect
 import json
 import os
 import random
@@ -30,6 +29,9 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+
+import coverage
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path("src/napari_vae")
@@ -77,8 +79,6 @@ class Mutant:
         """First folder of the file."""
         return Path(self.file).relative_to(PACKAGE).parts[0] if Path(self.file).parent != PACKAGE else "top"
 
-
-NOTHING = Mutant(str(PACKAGE / "__init__.py"), "none", "", 1, (0, 0), "", "")
 
 STARTED = [0.0]
 
@@ -200,56 +200,76 @@ def draw(n, seed):
 
 
 class Chooser:
-    """Which tests name which module."""
+    """Which tests run which lines, and what they cost, as `watch` found it."""
 
-    def __init__(self):
-        tests = sorted((ROOT / "tests").rglob("test_*.py"))
-        self.uses = {path: names_in(path) for path in tests if not OTHERS.match(path.name)}
-        self.modules = {path: names_in(path) for path in (ROOT / PACKAGE).rglob("*.py") if "widgets" not in path.parts}
+    def __init__(self, seen):
+        self.data = coverage.CoverageData(str(seen.with_suffix(".coverage")))
+        self.data.read()
+        self.paths = {path.partition("/copy/")[2]: path for path in self.data.measured_files()}
+        self.tests = json.loads(seen.read_text())
+        self.lines = Counter()  # that a test runs, of the whole project
+        for path in self.data.measured_files():
+            self.lines.update(name for names in self.data.contexts_by_lineno(path).values() for name in names)
 
-    def files(self, file):
-        """Test files for a module, those that import it first, then those of the modules that import it."""
-        level, seen, tests = {ROOT / file}, set(), {}
-        while level:
-            last = bool(tests)
-            tests |= dict.fromkeys(test for path in sorted(level) for test in self._naming(path))
-            if last:
-                break
-            seen |= level
-            imported = {dotted(path) for path in level}
-            level = {path for path, names in self.modules.items() if imported & names} - seen
-        return list(tests)
-
-    def _naming(self, path):
-        tree = ast.parse(path.read_text())
-        public = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-        public = {name for name in public if not name.startswith("_")}
-        direct = [test for test, names in self.uses.items() if dotted(path) in names]
-        others = [test for test, names in self.uses.items() if public & names and test not in direct]
-        return sorted(direct, key=lambda test: len(self.uses[test])) + others
+    def tests_of(self, mutant, seconds):
+        """Tests of a change, best first, as many as fit into so many seconds."""
+        run = self.data.contexts_by_lineno(self.paths[mutant.file]) if mutant.file in self.paths else {}
+        direct = {name for name in run.get(mutant.line, []) if name}
+        direct = direct or {name for names in run.values() for name in names if name}  # of what is run on import
+        files = {name.partition("::")[0] for name in direct}  # the others there may share what a first one prepared
+        beside = [name for name in self.tests if name not in direct and name.partition("::")[0] in files]
+        chosen, total = [], 0.0
+        for name in (*sorted(direct, key=self.lines.__getitem__), *beside):
+            cost = self.tests.get(name)  # of those that pass
+            if cost is not None and total + cost <= seconds:
+                chosen.append(name)
+                total += cost
+        return chosen
 
 
-def dotted(path):
-    return ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+class Watch:
+    """Notes which test runs which lines, how long it takes, and whether it passes."""
+
+    def __init__(self, measured):
+        self.measured, self.seconds, self.failed = measured, {}, set()
+
+    def pytest_collection_modifyitems(self, items):
+        """Tests of windows, and of other things than the code, are left out."""
+        items[:] = [item for item in items if not (WINDOWS & {*item.fixturenames} or OTHERS.match(item.path.name))]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item, nextitem):
+        """Put down to this test what is run now."""
+        began = spent()
+        self.measured.switch_context(item.nodeid)
+        result = yield
+        self.measured.switch_context("")
+        self.seconds[item.nodeid] = spent() - began
+        return result
+
+    def pytest_runtest_logreport(self, report):
+        """Remember what fails without any change."""
+        if report.failed:
+            self.failed.add(report.nodeid)
 
 
-def names_in(path):
-    """Names after a dot in a file, and the dotted names of what it imports or names in strings."""
-    names, home = set(), dotted(path).split(".") if path.is_relative_to(ROOT / "src") else []
-    for node in ast.walk(ast.parse(path.read_text())):
-        match node:
-            case ast.Attribute(attr=name):
-                names.add(name)
-            case ast.Import(names=found):
-                names.update(one.name for one in found)
-            case ast.ImportFrom(module=module, names=found, level=level):
-                above = home[: len(home) - level + (path.name == "__init__.py")] if level else []
-                whole = ".".join([*above, *filter(None, [module])])
-                names.update([whole, *(one.name for one in found), *(f"{whole}.{one.name}" for one in found)])
-            case ast.Constant(value=str() as text) if text.startswith("napari_vae."):
-                parts = text.split(".")
-                names.update(".".join(parts[:n]) for n in range(2, len(parts) + 1))
-    return names
+def watch(copy, seen):
+    """Run the suite once, and write down what `Chooser` reads."""
+    measured = coverage.Coverage(data_file=str(seen.with_suffix(".coverage")), source=[str(copy / PACKAGE)])
+    plugin = Watch(measured)
+
+    def run():
+        enter(copy)
+        measured.start()
+        pytest.main(["-q", "-p", "no:cacheprovider", "-m", "not slow", "tests"], plugins=[plugin])
+        measured.stop()
+        measured.save()
+        for name in sorted(plugin.failed):
+            print(f"{name} fails without any change, and is left out.", file=sys.__stderr__)
+        seen.write_text(json.dumps({name: cost for name, cost in plugin.seconds.items() if name not in plugin.failed}))
+        return 0
+
+    os.waitpid(child(run), 0)
 
 
 def spent():
@@ -258,20 +278,14 @@ def spent():
 
 
 class Order:
-    """Tests whose text names the changed function first; no more of them when the time is over."""
+    """The tests asked for, in that order; no more of them when the time is over."""
 
-    def __init__(self, names, seconds):
-        self.names, self.seconds, self.over = names, seconds, False
+    def __init__(self, tests, seconds):
+        self.place, self.seconds, self.over = {name: n for n, name in enumerate(tests)}, seconds, False
 
     def pytest_collection_modifyitems(self, items):
-        """Sort; those of windows are left out."""
-        items[:] = [item for item in items if not WINDOWS & {*item.fixturenames}]
-
-        def rank(item):
-            text = inspect.getsource(item.function)
-            return min((n for n, name in enumerate(self.names) if name in text), default=len(self.names))
-
-        items.sort(key=rank)
+        """Sort, and leave the others out."""
+        items[:] = sorted((item for item in items if item.nodeid in self.place), key=lambda i: self.place[i.nodeid])
 
     def pytest_runtest_logfinish(self, nodeid, location):
         """Look at the clock."""
@@ -282,27 +296,43 @@ class Order:
         return True if self.over else None
 
 
+def child(run):
+    """A process of its own that ends with what `run` returns."""
+    number = os.fork()
+    if number:
+        return number
+    code, STARTED[0] = 1, sum(os.times()[:4])
+    try:
+        code = run()
+    except BaseException:
+        traceback.print_exc()
+    finally:  # whatever happened, what the parent holds is not let go here
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def enter(copy):
+    """Be in the copy, and write into its file."""
+    sink = os.open(copy / "output.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(sink, 1)
+    os.chdir(copy)
+    sys.path[:0] = [str(copy / "src"), str(copy / "tests")]
+    os.environ |= {"PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    sys.dont_write_bytecode = True
+
+
 def verdict(copy, mutant, tests, seconds):
-    """What the tests say of a change, or of none: killed, survived, or too long."""
+    """What the tests say of a change: killed, survived, or too long."""
     path, began = copy / mutant.file, time.monotonic()
     text = path.read_bytes()
     start, end = mutant.span
     path.write_bytes(text[:start] + mutant.new.encode() + text[end:])
     try:
-        child = os.fork()
-        if not child:
-            code, STARTED[0] = 1, sum(os.times()[:4])
-            try:
-                code = run_tests(copy, mutant, tests, seconds)
-            except BaseException:
-                traceback.print_exc()
-            finally:  # whatever happened, what the parent holds is not let go here
-                sys.stdout.flush()
-                os._exit(code)
-        while not (done := os.waitpid(child, os.WNOHANG))[0]:
+        number = child(lambda: run_tests(copy, tests, seconds))
+        while not (done := os.waitpid(number, os.WNOHANG))[0]:
             if time.monotonic() - began > 10 * seconds + 60:
-                os.killpg(child, signal.SIGKILL)
-                os.waitpid(child, 0)
+                os.killpg(number, signal.SIGKILL)
+                os.waitpid(number, 0)
                 return "too long", time.monotonic() - began
             time.sleep(0.05)
     finally:
@@ -310,22 +340,15 @@ def verdict(copy, mutant, tests, seconds):
     return "killed" if os.waitstatus_to_exitcode(done[1]) else "survived", time.monotonic() - began
 
 
-def run_tests(copy, mutant, tests, seconds):
+def run_tests(copy, tests, seconds):
     """The exit code of pytest, in this process."""
-    import pytest
-
     os.setpgid(0, 0)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    sink = os.open(copy / "output.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(sink, 1)
-    os.dup2(sink, 2)
-    os.chdir(copy)
-    sys.path[:0] = [str(copy / "src"), str(copy / "tests")]
-    os.environ |= {"PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    sys.dont_write_bytecode = True
+    enter(copy)
+    os.dup2(1, 2)
     options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    order = Order([*reversed(mutant.function.split(".")), Path(mutant.file).stem], seconds)
-    return int(pytest.main([*options, *(str(copy / test.relative_to(ROOT)) for test in tests)], plugins=[order]))
+    files = dict.fromkeys(name.partition("::")[0] for name in tests)
+    return int(pytest.main([*options, *files], plugins=[Order(tests, seconds)])) if tests else 0
 
 
 def said_last(copy):
@@ -355,51 +378,37 @@ def main():
     parser.add_argument("--rooms", nargs="*", help="only the changes in these rooms, of the same draw")
     parser.add_argument("--limit", type=float, default=60, help="seconds of computing for the tests of one change")
     parser.add_argument("--log", type=Path, help="a file of outcomes, which is gone on with")
-    parser.add_argument("--list", action="store_true", help="only list the changes and their tests")
     options = parser.parse_args()
     mutants, n_sites = draw(options.n, options.seed)
     mutants = [mutant for mutant in mutants if not options.rooms or mutant.room in options.rooms]
-    print(f"{len(mutants)} changes; {options.n} were drawn of {n_sites} with seed {options.seed}")
-    chooser = Chooser()
-    chosen = {mutant: chooser.files(mutant.file) for mutant in mutants}
-    if options.list:
-        for mutant in mutants:
-            print(mutant, *(test.stem for test in chosen[mutant]))
-        return
+    print(f"{len(mutants)} changes; {options.n} were drawn of {n_sites} with seed {options.seed}", flush=True)
     known = {}
     if options.log and options.log.exists():
         known = {tuple(row[:-1]): row[-1] for row in map(json.loads, options.log.read_text().splitlines())}
-
-    def note(key, word):
-        if options.log:
-            with options.log.open("a") as log:
-                print(json.dumps([*key, word]), file=log)
-        return word
-
     os.environ |= {"OMP_NUM_THREADS": "1", "QT_QPA_PLATFORM": "offscreen"}
     for name in HEAVY:
         importlib.import_module(name)
     for plugin in entry_points(group="pytest11"):  # and what pytest would read each time
         plugin.load()
     gc.freeze()
-    outcomes, bad = [], set()
+    outcomes = []
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "__pycache__", "_build", "images"))
-        for test in sorted({test for tests in chosen.values() for test in tests}):
-            if known.get((test.stem,)) != "passes" and (
-                note((test.stem,), "passes" if verdict(copy, NOTHING, [test], 600)[0] == "survived" else "fails")
-                == "fails"
-            ):
-                bad.add(test)
-                print(f"{test.stem} fails without any change, and is left out.", flush=True)
-        for number, (mutant, tests) in enumerate(chosen.items(), 1):
+        seen = options.log.with_suffix(".seen") if options.log else Path(folder) / "seen"
+        if not seen.exists():
+            watch(copy, seen)
+        chooser = Chooser(seen)
+        for number, mutant in enumerate(mutants, 1):
             key = (mutant.file, mutant.function, mutant.old, mutant.new, *mutant.span)
             word, said = known.get(key, "survived"), "(known)"
             if word == "survived":
-                word, seconds = verdict(copy, mutant, [test for test in tests if test not in bad], options.limit)
-                note(key, word)
-                said = f"{seconds:.0f} s {said_last(copy)}"
+                tests = chooser.tests_of(mutant, options.limit)
+                word, seconds = verdict(copy, mutant, tests, 2 * options.limit)
+                said = f"{seconds:.0f} s, {len(tests)} tests {said_last(copy)}"
+                if options.log:
+                    with options.log.open("a") as log:
+                        print(json.dumps([*key, word]), file=log)
             outcomes.append((mutant, word))
             where = f"{mutant.file.removeprefix(str(PACKAGE) + '/')}:{mutant.line}"
             print(f"{number:>4} {where} {mutant.kind}: {word} {said}", flush=True)
