@@ -59,6 +59,7 @@ HEAVY += [
     "napari.qt",
     "napari.viewer",
 ]
+QUIETLY = ["-q", "--no-header", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 MEMORY = 12 << 30  # bytes of addresses; a mutant must not fill the machine
 
 
@@ -261,7 +262,7 @@ def watch(copy, seen):
     def run():
         enter(copy)
         measured.start()
-        pytest.main(["-q", "-p", "no:cacheprovider", "-m", "not slow", "tests"], plugins=[plugin])
+        pytest.main([*QUIETLY, "-m", "not slow", "tests"], plugins=[plugin])
         measured.stop()
         measured.save()
         for name in sorted(plugin.failed):
@@ -346,9 +347,8 @@ def run_tests(copy, tests, seconds):
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     enter(copy)
     os.dup2(1, 2)
-    options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     files = dict.fromkeys(name.partition("::")[0] for name in tests)
-    return int(pytest.main([*options, *files], plugins=[Order(tests, seconds)])) if tests else 0
+    return int(pytest.main([*QUIETLY, "-x", *files], plugins=[Order(tests, seconds)])) if tests else 0
 
 
 def said_last(copy):
