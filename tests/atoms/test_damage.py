@@ -198,6 +198,16 @@ def test_what_is_not_damaged_stays_as_it_is():
         assert (mend(image).frame == image).all()
 
 
+def test_a_defect_becomes_what_lies_around_it():
+    sloped = 10 * X[:64] + np.random.default_rng(0).normal(0, 1, X[:64].shape)
+    frame = sloped.copy()
+    frame[30, 40] += 500
+    found = mend(frame).frame
+    assert abs(found[30, 40] - 10 * X[30, 40]) < 3
+    found[30, 40] = frame[30, 40]
+    assert (found == frame).all()
+
+
 def test_hardly_any_pixels_are_enough_to_fill_a_frame():
     frame = np.full((60, 80), np.nan)
     frame[::20, 1::20] = np.arange(12.0).reshape(3, 4)

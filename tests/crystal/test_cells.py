@@ -202,6 +202,15 @@ def test_each_grain_has_its_lattice(angles, period):
         assert abs((off + period / 2) % period - period / 2) < 0.5
 
 
+def test_a_few_atoms_that_lie_otherwise_are_no_grain():
+    rng = np.random.default_rng(3)
+    seeds = SIZE * np.array([[0.3, 0.3], [0.97, 0.97]])
+    atoms, true = grains_of(SQUARE, (0, 37), seeds, rng)
+    corner = np.flatnonzero(true == 1)
+    atoms = atoms.drop(atoms.index[corner[np.argsort(-atoms[["y", "x"]].sum(axis=1).to_numpy()[corner])[12:]]])
+    assert len(measure_grains(atoms)[1]) == 1
+
+
 def test_gold_has_two_grains(real_data):
     positions = pd.read_csv(real_data / "unseen" / "reference" / "gold_grain_boundary.csv")
     _, lattices = measure_grains(positions.rename(columns={"x_px": "x", "y_px": "y"})[["y", "x"]])

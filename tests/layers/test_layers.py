@@ -28,8 +28,8 @@ from napari_vae.layers.points import (
     latents_to_points,
     placement_of,
 )
-from napari_vae.layers.results import pasted_layers, result_points
-from napari_vae.layers.showing import colored, coloring_of, show, shown_column
+from napari_vae.layers.results import pasted_layers, points_name, result_points
+from napari_vae.layers.showing import colored, coloring_of, show, shown_column, write_features
 from napari_vae.models.config import ModelConfig
 from napari_vae.models.given import Scale
 from napari_vae.patches.patches import extract_patches
@@ -142,6 +142,27 @@ def test_the_frame_in_view_is_known_in_any_unit_and_a_channel_is_none(scene):
     assert placement_of(movie, viewer).frame == 2 and not placement_of(movie, viewer).bare
     viewer.add_image(scene)
     assert placement_of(movie, viewer).bare
+    viewer.add_points([[-1e6, 1, 1]], units=("ms", "nm", "nm"))
+    viewer.dims.set_current_step(0, 0)  # before the first frame
+    assert placement_of(movie, viewer).frame == 0
+
+
+def test_features_that_are_replaced_are_coloured_as_before_or_as_asked():
+    points = Points(np.zeros((3, 2)), features={"z1": [1.0, 2.0, 3.0]})
+    show(points, "z1")
+    table = pd.DataFrame({"z1": [3.0, 2.0, 1.0], "z2": [0.0, 0.0, 5.0]})
+    before = points.face_color.copy()
+    write_features(points, table)
+    assert shown_column(points) == "z1" and np.allclose(points.face_color, before[::-1])
+    write_features(points, table, "z2")
+    assert shown_column(points) == "z2" and np.allclose(points.face_color[0], points.face_color[1])
+
+
+def test_points_are_named_by_what_they_mark():
+    patches = SimpleNamespace(atoms=pd.DataFrame(), name="scan")
+    assert points_name(patches) == "atoms of scan"
+    patches.atoms.attrs["napari_vae"] = {"method": "grid"}
+    assert points_name(patches) == "windows of scan"
 
 
 def test_colour_and_complex_layers_are_refused_with_a_remedy(scene):

@@ -260,3 +260,5 @@ def test_angles_that_compete_in_the_trained_model_make_a_prediction_wide():
         assert found.item() == pytest.approx(40, abs=3)
         spreads.append(spread.item())
     assert spreads[1] > 2 * spreads[0]
+    joint = angle.draws(np.repeat(waves[None], 2, 0), Prepared(np.zeros((1, 1)), np.deg2rad([10.0])))
+    assert joint[..., 0] == pytest.approx(40), "draws of the waves of an angle are that angle"

@@ -15,6 +15,7 @@ from napari_vae.core.provenance import data_hash
 from napari_vae.io import open_stack, write_stack
 from napari_vae.models import images as model_images
 from napari_vae.models.stored import Scaling, Stored
+from napari_vae.training.batches import Batches
 
 CONFIG = ModelConfig.preset("vae", hidden=(16, 16), likelihood="gaussian")
 TRAIN = TrainConfig(epochs=1, batch_size=50, device="cpu")
@@ -126,6 +127,26 @@ def test_integers_that_memory_does_not_hold_are_known_by_their_digest_from_the_l
     read = stack.read
     assert streamed.digest() == data_hash(array[:, None]) and stack.read == read
     assert limits == model_images.training_images(array)[1]
+
+
+def test_a_single_pixel_beyond_0_and_1_is_seen_among_images_that_are_too_many(images, scarce, monkeypatch):
+    monkeypatch.setattr(
+        model_images, "SAMPLE", 1
+    )  # so that the image is not among those of which percentiles are taken
+    unit = np.clip(images, 0, 1).astype(np.float32)
+    for value, far in ((-5.0, "low"), (6.0, "high")):
+        unit[-1, 3, 3] = value
+        assert abs(getattr(model_images.training_images(Watched(unit))[1], far)[0]) > 1
+        unit[-1, 3, 3] = 0
+
+
+@pytest.mark.parametrize(("n", "held_out"), [(20, 2), (300, 30), (20_000, 500)])
+def test_a_tenth_of_the_images_is_held_out_at_most_500(n, held_out):
+    batches = Batches(
+        model_images.Images(np.zeros((n, 1, 2, 2), np.float32)), None, partly=False, batch_size=10, seed=0,
+        device=torch.device("cpu"),
+    )  # fmt: skip
+    assert (len(batches.held_out), len(batches.rows)) == (held_out, n - held_out)
 
 
 def test_a_training_that_goes_on_looks_at_all_images_once_before_it_begins(images, scarce):
