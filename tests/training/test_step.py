@@ -3,6 +3,7 @@
 A stand-in records where there is no GPU: it does the step again, on rows that are copied to a fixed place.
 """
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from napari_vae import ModelConfig, TrainConfig, fit, samples
 from napari_vae.core.normalization import Normalization
 from napari_vae.models.images import Images
+from napari_vae.models.stored import Stored
 from napari_vae.training.processes import ALONE, Group
 from napari_vae.training.session import Session
 from napari_vae.training.step import WARM, TrainStep
@@ -72,7 +74,9 @@ def test_a_step_asks_the_device_for_nothing(cards, preset, monkeypatch):
             return accumulate(self, *step)
 
     monkeypatch.setattr(TrainStep, "_accumulate", watched)
-    train(cards, preset)
+    on_a_card = classmethod(lambda cls, images, device: cls(images, device))
+    monkeypatch.setattr(Stored, "where_there_is_room", on_a_card)
+    train(replace(cards, images=(255 * cards.images).astype(np.uint8)), preset)
     assert "free" in phases and not asked.found
 
 
