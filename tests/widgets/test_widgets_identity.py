@@ -108,6 +108,22 @@ def test_a_copy_of_the_image_is_another_image(viewer, image, detector, qtbot):
     assert {ours(layer)["image"] for layer in of_kind(viewer, "atoms")} == tokens and len(tokens) == 3
 
 
+def test_who_works_on_another_image_by_now_is_not_called_away(viewer, image, detector, applier, scene, qtbot):
+    other = viewer.add_image(image.data, name="other")
+    active = active_of(viewer)
+    for widget, ended in ((detector, detector.job.ended), (applier, applier.delivery.done)):
+        active.choose(scene[0])
+        with qtbot.waitSignal(ended, timeout=LONG):
+            (detector.detect if widget is detector else applier.apply)()
+            active.choose(other)
+        seen = [layer for layer in viewer.layers if layer.visible and ours(layer).get("kind") != "window"]
+        assert active.image == other and seen == [other]
+    assert applier.show_bar.layer is None
+    active.choose(scene[0])
+    assert active.atoms.visible and "detected" in ours(active.atoms)
+    assert [layer.visible for layer in viewer.layers if "z1" in getattr(layer, "features", ())] == [True]
+
+
 def test_atoms_that_undo_brings_back_are_updated_as_before(viewer, image, detector, qtbot):
     detect(qtbot, detector, image)
     (points,) = of_kind(viewer, "atoms")

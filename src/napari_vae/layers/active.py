@@ -107,6 +107,18 @@ class ActiveImage:
         """Whether a layer belongs to the image."""
         return self.image in self._images_of(layer)
 
+    def is_of_another(self, layer: Any) -> bool:
+        """Whether a layer belongs to images that are not worked on."""
+        images = self._images_of(layer)
+        return bool(images) and self.image not in images
+
+    def bring_forward(self, layer: Any) -> bool:
+        """Select a layer that a job has made or changed; not if the user works on another image by now."""
+        if self.is_of_another(layer):
+            return False
+        self._layers.selection = [layer]
+        return True
+
     def may_be_atoms(self, layer: Any) -> bool:
         """Whether a layer has points that may be atoms of the active image; those of another image are not."""
         if not is_atoms(layer):
@@ -133,12 +145,12 @@ class ActiveImage:
         return () if viewer is None else viewer.layers
 
     def _on_inserted(self, event: Any) -> None:
-        layer = event.value
-        self._arrived = None if layer.visible else layer
+        layer, self._arrived = event.value, None
         if layer.visible and is_original(layer) and not is_copy(layer):
             self.choose(layer)
             return
         self._fit([layer])
+        self._arrived = None if layer.visible else layer
         if self._rank(layer) == 0 or (self.atoms is None and not self._on_grid):
             self._take_atoms()
 
@@ -188,11 +200,10 @@ class ActiveImage:
         for layer in layers:
             lend_units(layer, () if self.has(layer) else units)
         for layer in layers:
-            images, name = self._images_of(layer), id_of(layer)
-            if self.image in images and name in self._hidden:
+            if self.has(layer) and id_of(layer) in self._hidden:
                 self._show(layer)
-            elif images and self.image not in images and layer.visible:
-                self._hidden.add(name)
+            elif layer.visible and self.is_of_another(layer):
+                self._hidden.add(id_of(layer))
                 layer.visible = False
 
     def _show(self, layer: Any) -> None:

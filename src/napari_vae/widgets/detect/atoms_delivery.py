@@ -12,6 +12,7 @@ import pandas as pd
 from napari.layers import Points
 
 from ...core.placement import Placement
+from ...layers.active import active_of
 from ...layers.edits import Earlier, Merged, Scope, edits_of, merge, places_of
 from ...layers.identity import LAYER, add_made, id_of, image_with, made_of, note, ours
 from ...layers.points import KEY, LayerData, atoms_from_points, atoms_to_points
@@ -84,7 +85,7 @@ def deliver(
     before = PointsState.of(layer)
     _update(layer, before, merged, layer_data)
     history.note(layer, before)
-    viewer.layers.selection = [layer]
+    active_of(viewer).bring_forward(layer)
     return layer, n, KEPT if edited else ""
 
 
@@ -119,7 +120,7 @@ def _layer_data(
 
 def _add(viewer: Any, layer_data: LayerData) -> Points:
     layer = add_made(viewer, layer_data)
-    viewer.layers.selection = [layer]
+    active_of(viewer).bring_forward(layer)
     return layer
 
 
@@ -216,4 +217,4 @@ def show_tracks(viewer: Any, points: Any) -> None:
     note(points, tracks=ticket)
     add_made(viewer, found, source=source, image=image, of=ticket)
     viewer.layers.move(viewer.layers.index(points), -1)
-    viewer.layers.selection = [points]
+    active_of(viewer).bring_forward(points)

@@ -209,7 +209,7 @@ def add_around(viewer: Any, points: Any, layers: list[Any], replaced: set[str], 
         made = add_made(viewer, layer_data, **links)
         if layer_data[2] == "points":  # below, so that other widgets take the atoms for the atoms
             viewer.layers.move(viewer.layers.index(made), viewer.layers.index(points))
-    viewer.layers.selection = [points]
+    active_of(viewer).bring_forward(points)
 
 
 def in_words(crystal: Crystal, placement: Placement, layers: list[Any]) -> str:

@@ -11,6 +11,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ...core.placement import Placement
+from ...layers.active import active_of
 from ...layers.crystal import is_untouched
 from ...layers.identity import CHOSEN, POINTS, add_made, claim, id_of, made_of, note, ours, token_of
 from ...layers.open_runs import OpenRun, keep_run
@@ -117,11 +118,11 @@ def write_latents(points: Any, result: Described, key: str, image: str) -> None:
 
 
 def put_in_front(viewer: Any, points: Any) -> None:
-    """Move the points with the latents to the top, select them, and show them."""
+    """Move the points with the latents to the top, select them, and show them, if their image is worked on."""
     layers = viewer.layers
     layers.move(layers.index(points), -1)
-    layers.selection = [points]
-    points.visible = True
+    if active_of(viewer).bring_forward(points):
+        points.visible = True
 
 
 def remove_earlier(viewer: Any, image: str, points: Any | None) -> None:

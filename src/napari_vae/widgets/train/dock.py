@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QWidget
 
+from ...layers.active import active_of
 from ...layers.identity import ours
 from ...models.kinds import KINDS, Kind
 from ...workflow.advice import Advice
@@ -185,7 +186,8 @@ class TrainWidget(Dock):
 
     def _on_delivered(self, result: Described, words: str) -> None:
         self.progress.say(words)
-        self.show_bar.follow(self.delivery.points)
+        if not active_of(self._viewer).is_of_another(self.delivery.points):
+            self.show_bar.follow(self.delivery.points)
         self.runs.keep_button.setEnabled(True)
 
     def _on_keep(self) -> None:
