@@ -58,6 +58,18 @@ def test_windows_belong_to_the_points_that_they_were_cut_around(viewer, points, 
     assert np.array_equal(moved[:-1], windows[1:]) and moved[-1] == -1
 
 
+def test_figures_take_the_windows_as_they_are_and_of_fewer_points_fewer(explore, points, opened, qtbot):
+    patches = explore._figure_data().patches
+    assert patches.data is opened[1].data, "no copy of what may fill the memory"
+    assert np.array_equal(patches.atoms.index, opened[1].atoms.index)
+    points.data = points.data[:80]
+    qtbot.waitUntil(lambda: len(explore.table) == 80, timeout=LONG)
+    fewer = explore._figure_data().patches
+    kept = opened[1].atoms.index < 80
+    assert np.array_equal(fewer.atoms.index, opened[1].atoms.index[kept])
+    assert np.array_equal(fewer.data, opened[1].data[kept])
+
+
 def test_the_model_draws_what_lies_under_the_cursor(explore, opened):
     run, _ = opened
     (x0, x1), (y0, y1) = run.latent_range

@@ -249,7 +249,8 @@ class ExploreWidget(Dock):
         """What the figures are drawn from, as it is now."""
         plane = self.x.currentText(), self.y.currentText()
         frame = self.link.frame()
-        return figure_data(self._viewer, self.link.layer, self.opened, self.color.currentText(), plane, frame)
+        windows, color = self.pointer.windows, self.color.currentText()
+        return figure_data(self._viewer, self.link.layer, self.opened, windows, color, plane, frame)
 
     def _refuse(self, error: InputError | str) -> None:
         self._on_failed(str(error))  # the notification goes away

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from qtpy.QtWidgets import QCheckBox, QWidget
 
 from ...core.errors import InputError
@@ -219,7 +220,13 @@ def _ticked(text: str) -> QCheckBox:
 
 
 def figure_data(
-    viewer: Any, layer: Any, opened: OpenRun | None, color: str, plane: tuple[str, str], frame: int | None
+    viewer: Any,
+    layer: Any,
+    opened: OpenRun | None,
+    windows: npt.NDArray[np.int64],
+    color: str,
+    plane: tuple[str, str],
+    frame: int | None,
 ) -> FigureData:
     """Everything that is known about a layer, for figures of it.
 
@@ -228,6 +235,8 @@ def figure_data(
     viewer : napari viewer
     layer : Points or Labels layer
     opened : OpenRun, optional
+    windows : array (N,) of int
+        Number of the window of every point, −1 for none.
     color, plane : str, (str, str)
         The columns that are plotted.
     frame : int, optional
@@ -249,7 +258,7 @@ def figure_data(
         image, placement = micrograph
         places = atoms_from_points(layer, placement)[["frame", "y", "x"]]
         table = places.join(table.drop(columns=list(places), errors="ignore"))
-    patches = None if opened is None else _windows(opened, layer)
+    patches = None if opened is None else _windows(opened.patches, windows)
     return FigureData(
         table,
         micrograph=None if micrograph is None else image,
@@ -269,9 +278,9 @@ def _image(viewer: Any, layer: Any) -> tuple[Micrograph, Any] | None:
     return micrograph_from_layer(image), placement_of(image, viewer)
 
 
-def _windows(opened: OpenRun, layer: Any) -> Patches:
-    """The windows of the run, each named by the row of the layer that it belongs to."""
-    number = opened.windows_of(layer)
+def _windows(patches: Patches, number: npt.NDArray[np.int64]) -> Patches:
+    """The windows of a run, each named by the row of the layer that it belongs to; copied only if not all are there."""
     rows = np.flatnonzero(number >= 0)
-    patches = opened.patches.rows(number[rows])
+    if not np.array_equal(number[rows], np.arange(len(patches))):
+        patches = patches.rows(number[rows])
     return replace(patches, atoms=patches.atoms.set_axis(rows, axis=0))

@@ -34,6 +34,11 @@ class Pointer(QObject):
         The plot, the layer of its points, and where an atom is shown.
     plotted : callable
         Names of the columns that are plotted now.
+
+    Attributes
+    ----------
+    windows : array (N,) of int
+        Number of the window of every atom, −1 for none.
     """
 
     def __init__(
@@ -49,7 +54,7 @@ class Pointer(QObject):
         self._viewer, self._dock, self._plot, self._link, self._strip = viewer, dock, plot, link, strip
         self._plotted = plotted
         self._table, self._opened = pd.DataFrame(), None
-        self._windows: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self.windows: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._resting = NOBODY
         self.crosshair: Crosshair | None = None
         plot.hovered.connect(self._on_plot)
@@ -58,14 +63,14 @@ class Pointer(QObject):
     def follow(self, table: pd.DataFrame, opened: OpenRun | None) -> None:
         """Point at the atoms of another table, whose windows are those of a run."""
         self._table, self._opened = table, opened
-        self._windows = np.full(len(table), NOBODY) if opened is None else opened.windows_of(self._link.layer)
+        self.windows = np.full(len(table), NOBODY) if opened is None else opened.windows_of(self._link.layer)
         self.rest(NOBODY)
 
     def cut(self) -> Cut:
         """How windows around the atoms are had: those of the run, else from the image."""
         if self._opened is None:
             return cut_around(self._viewer, self._link.layer)
-        return cut_of(self._opened, self._windows)
+        return cut_of(self._opened, self.windows)
 
     def rest(self, row: int) -> None:
         """Show the atom of this row as long as no other is pointed at; −1 for none."""
@@ -101,7 +106,7 @@ class Pointer(QObject):
 
     def _pictures(self, row: int) -> tuple[Pixels | None, Pixels | None]:
         """Window and reconstruction of a point, as far as they are known."""
-        number = int(self._windows[row])
+        number = int(self.windows[row])
         if self._opened is not None and number >= 0:
             return self._opened.window(number), self._opened.rebuilt(number)
         window = cut_around(self._viewer, self._link.layer)(row)
