@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyqtgraph as pg
 from napari.settings import get_settings
 from qtpy.compat import isalive
@@ -48,6 +49,14 @@ class StillPlot(Plot):
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # it would like 640 × 480
         self.setMouseEnabled(False, False)
+
+
+def pixmap_of(pixels: npt.NDArray[np.uint8]) -> QPixmap:
+    """A picture of pixels (H, W) of grey, or (H, W, 4) of red, green, blue and opacity."""
+    pixels = np.ascontiguousarray(pixels)
+    kind = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGBA8888
+    image = QImage(pixels.data, *pixels.shape[1::-1], pixels.strides[0], kind)
+    return QPixmap.fromImage(image.copy())  # the image shares the array's memory
 
 
 def swatch(color: str, *, on_black: bool = False) -> str:
@@ -115,9 +124,7 @@ class _Bar(QWidget):
     def show_colormap(self, name: str) -> None:
         from matplotlib import colormaps
 
-        row = np.ascontiguousarray((colormaps[name](np.linspace(0, 1, 256)) * 255).astype(np.uint8))
-        image = QImage(row.data, 256, 1, 4 * 256, QImage.Format.Format_RGBA8888)
-        self._picture = QPixmap.fromImage(image.copy())  # the image shares the array's memory
+        self._picture = pixmap_of((colormaps[name](np.linspace(0, 1, 256))[None] * 255).astype(np.uint8))
         self.update()
 
     def sizeHint(self) -> QSize:  # Qt's name

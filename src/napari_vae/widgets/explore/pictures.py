@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtGui import QPixmap
 
 from ...core.errors import InputError
 from ...core.placement import Placement
@@ -18,6 +18,7 @@ from ...layers.open_runs import OpenRun
 from ...layers.points import KEY, placement_of
 from ...patches.patches import suggest_window
 from ..common.jobs import Step, Stop
+from ..common.plot import pixmap_of
 from ..common.sources import source_image
 
 Pixels = npt.NDArray[np.float32]
@@ -28,9 +29,7 @@ RESIDUAL = "PiYG"  # the colours of the layer of residuals
 
 def picture_of(values: npt.NDArray[Any], side: int = SIDE) -> QPixmap:
     """Pixels in [0, 1] as a grey picture."""
-    grey = np.ascontiguousarray(np.nan_to_num(values).clip(0, 1) * 255, dtype=np.uint8)
-    image = QImage(grey.data, grey.shape[1], grey.shape[0], grey.shape[1], QImage.Format.Format_Grayscale8)
-    return _scaled(image, side)
+    return _scaled((np.nan_to_num(values).clip(0, 1) * 255).astype(np.uint8), side)
 
 
 def difference_of(values: npt.NDArray[Any], side: int = SIDE) -> QPixmap:
@@ -38,13 +37,12 @@ def difference_of(values: npt.NDArray[Any], side: int = SIDE) -> QPixmap:
     from matplotlib import colormaps
 
     spread = float(np.nanmax(np.abs(values))) or 1.0
-    rgba = np.ascontiguousarray(colormaps[RESIDUAL](np.nan_to_num(values) / (2 * spread) + 0.5) * 255, dtype=np.uint8)
-    return _scaled(QImage(rgba.data, *rgba.shape[1::-1], 4 * rgba.shape[1], QImage.Format.Format_RGBA8888), side)
+    return _scaled((colormaps[RESIDUAL](np.nan_to_num(values) / (2 * spread) + 0.5) * 255).astype(np.uint8), side)
 
 
-def _scaled(image: QImage, side: int) -> QPixmap:
-    pixmap = QPixmap.fromImage(image.copy())  # the image shares the array's memory
-    return pixmap.scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.FastTransformation)
+def _scaled(pixels: npt.NDArray[np.uint8], side: int) -> QPixmap:
+    fast = Qt.TransformationMode.FastTransformation
+    return pixmap_of(pixels).scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, fast)
 
 
 def cut_of(opened: OpenRun, windows: npt.NDArray[np.int64]) -> Cut:

@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QLabel, QWidget
 
 from ...runs.decoding import tile
 from ..common.panel import stacked
-from ..common.plot import BLUE, ORANGE, StillPlot, swatch
+from ..common.plot import BLUE, ORANGE, StillPlot, pixmap_of, swatch
 
 HEIGHT = 170
 CURVES = {"loss": ORANGE, "held_out": BLUE}
@@ -83,9 +82,7 @@ class ManifoldView(QLabel):
         """Draw the tiles, from their darkest to their brightest pixel."""
         values = tile(tiles)
         low, high = float(values.min()), float(values.max())
-        grey = np.ascontiguousarray((values - low) * (255 / ((high - low) or 1)), dtype=np.uint8)
-        image = QImage(grey.data, grey.shape[1], grey.shape[0], grey.shape[1], QImage.Format.Format_Grayscale8)
-        picture = QPixmap.fromImage(image.copy())  # the image shares the array's memory
+        picture = pixmap_of(((values - low) * (255 / ((high - low) or 1))).astype(np.uint8))
         self.setPixmap(
             picture.scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
         )
