@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pyqtgraph as pg
 from qtpy.QtCore import QPointF, QRectF, QSize, QTimer, Signal
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...analysis.rasterizing import Raster, Rect, point_radius, rasterize, rows_within
+from .panel import stacked
 from .plot import GREY, MARKED, SHADE, Plot
 from .view_box import Mode, SelectBox
 
@@ -65,9 +66,7 @@ class ScatterPlot(QWidget):
         self.setMinimumHeight(ENOUGH[1])
         self._timer = QTimer(self, singleShot=True, interval=SETTLE)
         self._soon = QTimer(self, singleShot=True, interval=0)  # points, colours and frame in one go
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.plot)
+        stacked(self, self.plot)
         self._connect()
 
     @property

@@ -11,7 +11,7 @@ from ...analysis.classes import Classes
 from ...analysis.coloring import is_categorical
 from ...core.class_colors import MOST_LABELS
 from ...core.errors import InputError
-from ...layers.points import KEY
+from ...layers.identity import note, ours
 from ...layers.showing import PALETTES, Look, show, write_features
 from ...layers.table import AXES
 
@@ -74,11 +74,7 @@ class ClassColumn:
             raise InputError(f"“{self.name}” is a position; choose another name for the column of classes.")
         if self.name not in self.layer.features:
             return None
-        return Classes.of(self.layer.features[self.name], self.palette())
-
-    def palette(self) -> dict[str, str]:
-        """Colours by name that were chosen before."""
-        return dict(self._palettes().get(self.name, {}))
+        return Classes.of(self.layer.features[self.name], dict(self._palettes().get(self.name, {})))
 
     def state(self) -> ColumnState:
         """How it is now."""
@@ -89,7 +85,7 @@ class ClassColumn:
         """Put classes into the column."""
         features = self.layer.features.copy()
         features[self.name] = classes.column(self.name).array
-        self._set_palettes(self._palettes() | {self.name: classes.palette})
+        note(self.layer, **{PALETTES: self._palettes() | {self.name: classes.palette}})
         if self._is_points:
             write_features(self.layer, features, self.name)
         else:
@@ -99,7 +95,7 @@ class ClassColumn:
     def restore(self, state: ColumnState) -> None:
         """Put the column back as it was, or take it away, and the colours of the points."""
         layer, features = self.layer, self.layer.features.copy()
-        self._set_palettes(state.palettes)
+        note(layer, **{PALETTES: state.palettes})
         if state.values is None:
             features = features.drop(columns=self.name, errors="ignore")
         else:
@@ -111,13 +107,9 @@ class ClassColumn:
             state.look.restore(layer)
 
     def _palettes(self) -> dict[str, dict[str, str]]:
-        return dict(self.layer.metadata.get(KEY, {}).get(PALETTES, {}))
-
-    def _set_palettes(self, palettes: dict[str, dict[str, str]]) -> None:
-        ours = self.layer.metadata.get(KEY, {}) | {PALETTES: palettes}
-        self.layer.metadata = {**self.layer.metadata, KEY: ours}
+        return dict(ours(self.layer).get(PALETTES, {}))
 
 
 def _results(layer: Any) -> tuple[str, ...]:
     """Columns that a run wrote, and that the next one replaces."""
-    return tuple(layer.metadata.get(KEY, {}).get("columns", ()))
+    return tuple(ours(layer).get("columns", ()))

@@ -102,13 +102,17 @@ class LearnWidget(Dock):
         """Read a model whose encoder is to describe the places."""
         self._start("Loading …", load_steps, folder)
 
-    def tell(self, value: float) -> None:
-        """Take in what the user measured at the next place."""
-        self._take(value)
-
-    def fail(self) -> None:
-        """Mark the next place as one that could not be measured."""
-        self._take(None)
+    def tell(self, value: float | None) -> None:
+        """Take in what the user measured at the next place; None where it could not be measured."""
+        session = self.session
+        if session is None or self.job.running or not len(session.upcoming):
+            return
+        row = int(session.upcoming[0])
+        if value is None:
+            session.exploration.fail(row, FAILED_BY_USER)
+        else:
+            session.exploration.tell(row, value)
+        self._go_on(session, "Fitting the model …")
 
     def _lay_out(self) -> None:
         for other in (self.step_button, self.undo_button):
@@ -128,7 +132,6 @@ class LearnWidget(Dock):
         self.step_button.clicked.connect(self.step)
         self.undo_button.clicked.connect(self.undo)
         self.instrument.measured.connect(self.tell)
-        self.instrument.failed.connect(self.fail)
         self.instrument.shown.connect(self.layers.go_to_next)
         self.live.embedding.row_chosen.connect(self.layers.go_to_candidate)
         self.records.over_clicked.connect(self.start_over)
@@ -151,17 +154,6 @@ class LearnWidget(Dock):
         self.progress.begin(words)
         self.job.start(steps, *args)
         self._refresh()
-
-    def _take(self, value: float | None) -> None:
-        session = self.session
-        if session is None or self.job.running or not len(session.upcoming):
-            return
-        row = int(session.upcoming[0])
-        if value is None:
-            session.exploration.fail(row, FAILED_BY_USER)
-        else:
-            session.exploration.tell(row, value)
-        self._go_on(session, "Fitting the model …")
 
     def _go_on(self, session: Session, words: str) -> None:
         """Suggest what is next if nothing is to be measured any more."""

@@ -21,8 +21,7 @@ class InstrumentBox(QWidget):
         The candidate that is to be measured.
     """
 
-    measured = Signal(float)
-    failed = Signal()
+    measured = Signal(object)  # float, or None where it could not be measured
     shown = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -49,7 +48,7 @@ class InstrumentBox(QWidget):
         stacked(self, self.words, *rows)
         self.value.entered.connect(self._on_measured)
         self.measured_button.clicked.connect(self._on_measured)
-        self.failed_button.clicked.connect(self.failed)
+        self.failed_button.clicked.connect(self._on_failed)
         self.show_button.clicked.connect(self.shown)
 
     def ask(self, row: int, words: str) -> None:
@@ -73,6 +72,9 @@ class InstrumentBox(QWidget):
             show_info("Type in what you have measured first.")
         else:
             self.measured.emit(self.value.value())
+
+    def _on_failed(self) -> None:
+        self.measured.emit(None)
 
 
 class _ValueBox(QDoubleSpinBox):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyqtgraph as pg
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from ...layers.learning import NEXT_COLOR
 from ..common.panel import stacked
@@ -32,7 +32,6 @@ EMBEDDING = (
     "together once it has learned. Rings: measured. Crosses: next. Drag moves, Ctrl and wheel zoom; a double "
     "click shows the place on the canvas."
 )
-HEIGHTS = 240, 150
 
 
 class CurvePlot(QWidget):
@@ -132,11 +131,9 @@ class LiveView(QWidget):
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.embedding, self.curve = EmbeddingPlot(viewer), CurvePlot()
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        for widget, height in zip((self.embedding, self.curve), HEIGHTS, strict=True):
-            widget.setFixedHeight(height)
-            rows.addWidget(widget)
+        self.embedding.setFixedHeight(240)
+        self.curve.setFixedHeight(150)
+        stacked(self, self.embedding, self.curve)
         self.hide()
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

@@ -108,7 +108,7 @@ def read_record(folder: str, form: SetUpForm, plan: PlanForm) -> None:
     """
     record = Record.load(folder)
     target, kernel = form.target, form.kernel
-    kind, classes = target.kind(), target.classes()
+    kind, classes = target.kind, target.classes
     if record.settings["kind"] != kind:
         words = KINDS[record.settings["kind"]]
         raise InputError(f"The record is of a target of {words}; choose that target first, then open the record.")

@@ -66,13 +66,23 @@ class Purpose:
 
 
 class TargetForm(PointsForm):
-    """Rows of the target and the goal."""
+    """Rows of the target and the goal.
+
+    Attributes
+    ----------
+    kind : {"class", "angle", "real"}
+        Of the chosen target.
+    classes : tuple of str
+        Its names of classes.
+    """
 
     changed = Signal()
+    kind: str
+    classes: tuple[str, ...]
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(viewer, parent)
-        self._kind, self._classes = "real", ()
+        self.kind, self.classes = "real", ()
         self.target = ColumnBox("choose what is measured", TYPED)
         self.radius = QDoubleSpinBox()
         self.radius.setRange(0, 500)
@@ -137,14 +147,6 @@ class TargetForm(PointsForm):
             return Purpose(chosen, self.value.value())
         return Purpose(CLASS, sought=chosen)
 
-    def kind(self) -> str:
-        """Of the chosen target: ``"class"``, ``"angle"`` or ``"real"``."""
-        return self._kind
-
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes of the chosen target."""
-        return self._classes
-
     def choose_purpose(self, goal: Purpose) -> None:
         """Choose what is sought, if it is offered."""
         self.goal.setCurrentIndex(max(self.goal.findData(goal.sought or goal.kind), 0))
@@ -183,7 +185,7 @@ class TargetForm(PointsForm):
     def _on_changed(self, index: int = 0) -> None:
         chosen = self.target.chosen()
         self.set_row_visible(self.radius, isinstance(chosen, Image))
-        self._kind, self._classes, words = self._summary(chosen)
+        self.kind, self.classes, words = self._summary(chosen)
         self._offer_goals()
         self.message.setText(words)
         self.set_row_visible(self.message, bool(words))
@@ -194,10 +196,10 @@ class TargetForm(PointsForm):
         self.changed.emit()
 
     def _offer_goals(self) -> None:
-        entries = {kind: words for kind, words in GOALS.items() if self._kind == "real" or kind in (NEAR, EVERYWHERE)}
-        if self._kind == "class":
+        entries = {kind: words for kind, words in GOALS.items() if self.kind == "real" or kind in (NEAR, EVERYWHERE)}
+        if self.kind == "class":
             entries = {EVERYWHERE: "tell all classes apart"}
-            entries |= {name: f"find “{name}”" for name in self._classes[:MOST_SOUGHT] if name not in GOALS}
+            entries |= {name: f"find “{name}”" for name in self.classes[:MOST_SOUGHT] if name not in GOALS}
         offer(self.goal, entries, self.goal.currentData())
 
     def _summary(self, chosen: Any) -> tuple[str, tuple[str, ...], str]:

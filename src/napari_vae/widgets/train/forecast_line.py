@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...core.placement import Placement
 from ...core.square import pixel_sides, square_shape
@@ -15,7 +15,7 @@ from ...layers.points import placement_of
 from ...patches.patches import fits
 from ...training.forecast import Forecast, forecast, measure_slowness
 from ..common.data_form import MINIMUM, DataForm, full_shape
-from ..common.panel import sentence
+from ..common.panel import sentence, stacked
 from ..common.plot import ORANGE, swatch
 from .model_form import ModelForm
 from .steps import Described
@@ -43,9 +43,7 @@ class ForecastLine(QWidget):
             "What Train will do: atoms whose whole window lies on the image, its side, and an estimate of time and "
             "memory on a CPU; after a training it goes by what that one took"
         )
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.words)
+        stacked(self, self.words)
         self._timer = QTimer(self, singleShot=True, interval=SOON)
         self._timer.timeout.connect(self._show)
         for form in (data, model):
