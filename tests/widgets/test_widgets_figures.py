@@ -16,8 +16,9 @@ def section(viewer, show_widget, lattice):
     """The section by itself, on a lattice of two kinds of atoms without a model."""
     image, positions, bright = lattice
     table = pd.DataFrame(positions, columns=["y", "x"]).assign(size=np.arange(len(positions)), kind=bright)
-    widget = show_widget(lambda viewer: FigureSection())
-    widget.set_source(lambda: nv.analysis.FigureData(table, nv.Micrograph(image, 0.02, "nm"), color="kind"))
+    data = nv.analysis.FigureData(table, nv.Micrograph(image, 0.02, "nm"), color="kind")
+    widget = show_widget(lambda viewer: FigureSection(lambda: data))
+    widget.refresh()
     return widget
 
 
@@ -33,14 +34,13 @@ def finish(qtbot, section, start):
 def test_only_what_is_possible_is_offered(section):
     assert offered(section) == {"overlay", "classes"}
     assert "trained model" in section.boxes["loss"].toolTip()
-    section.set_source(None)
-    assert not offered(section) and not section.progress.button.isEnabled() and not section.table_button.isEnabled()
-    assert "choose a Points or Labels layer" in section.boxes["overlay"].toolTip()
 
     def broken():
         raise nv.InputError("The layer was deleted.")
 
-    section.set_source(broken)
+    section.source = broken
+    section.refresh()
+    assert not offered(section) and not section.progress.button.isEnabled() and not section.table_button.isEnabled()
     assert "The layer was deleted." in section.boxes["overlay"].toolTip()
 
 
@@ -61,9 +61,9 @@ def test_the_table_is_saved_in_the_chosen_format(section, qtbot, tmp_path, monke
 
 
 def test_a_saved_table_begins_with_positions_and_says_units_and_is_read_again(section, qtbot, tmp_path):
-    table = section._source().table.assign(angle=10.0, angle_sd=1.0)
+    table = section.source().table.assign(angle=10.0, angle_sd=1.0)
     data = nv.analysis.FigureData(table, nv.Micrograph(np.zeros((160, 160)), (0.04, 0.02), "nm"))
-    section.set_source(lambda: data)
+    section.source = lambda: data
     finish(qtbot, section, lambda: section.save_table(tmp_path / "atoms.csv"))
     header = (tmp_path / "atoms.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
     assert header[:5] == ["atom", "y (px)", "x (px)", "y (nm)", "x (nm)"]
@@ -85,7 +85,7 @@ def test_dialogs_begin_beside_the_image_with_its_name_and_then_where_the_last_on
     asked = []
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: asked.append(a[2]) or ("", ""))
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: asked.append(a[2]) or str(tmp_path / "runs"))
-    _widgets.append(widget := FigureSection(lambda: image))
+    _widgets.append(widget := FigureSection(lambda: None, lambda: image))
     widget._on_table_clicked()
     assert asked == [str(tmp_path / "images" / "scan-latents.csv")]
     (tmp_path / "runs").mkdir()

@@ -74,7 +74,7 @@ class ExploreWidget(Dock):
         self.loader = RunLoader(napari_viewer, self)
         self._handing_over = QTimer(self, singleShot=True, interval=0)  # the plot shows it first
         self.manifold, self.classes = ManifoldSection(), ClassSection()
-        self.quality, self.figures = QualitySection(), FigureSection(self.axes.image.layer)
+        self.quality, self.figures = QualitySection(), FigureSection(self._figure_data, self.axes.image.layer)
         self.opened: OpenRun | None = None
         self._table = pd.DataFrame()
         self._lay_out()
@@ -130,7 +130,6 @@ class ExploreWidget(Dock):
         self.maker.said.connect(self.words.setText)
         self.maker.made.connect(self._on_explored)
         self.figures.job.succeeded.connect(self._on_explored)
-        self.figures.set_source(self._figure_data)
         self.loader.said.connect(self.words.setText)
         self.loader.failed.connect(self._on_failed)
         self.loader.loaded.connect(self._on_table_changed)

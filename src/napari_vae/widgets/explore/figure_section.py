@@ -39,27 +39,27 @@ FILTERS = {
     ".xyz": "Extended XYZ (*.xyz)",
 }
 SAVE = "Draw the ticked figures and save them in a folder that you choose, one column of a journal wide"
-NO_SOURCE = "Nothing is shown yet; choose a Points or Labels layer with columns first."
 
 
 class FigureSection(QWidget):
     """Check boxes of the figures that can be drawn, their formats, and buttons that save figures or the table.
 
-    Whoever holds it calls `set_source` once, and `refresh` when what is shown has changed; and shows `progress`, with
-    the button that saves the figures, where it is seen without opening anything.
+    Whoever holds it calls `refresh` when what is shown has changed, and shows `progress`, with the button that saves
+    the figures, where it is seen without opening anything.
 
     Parameters
     ----------
+    source : callable
+        Gives the `FigureData` that figures are drawn from, or raises `InputError` with the reason why there is none.
     image : callable
         Gives the image layer after which files are named, beside whose file they are put.
     """
 
-    def __init__(self, image: Image = no_image, parent: QWidget | None = None) -> None:
+    def __init__(self, source: Source, image: Image = no_image, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._image = image  # after which files are named
+        self.source, self._image = source, image
         from ...analysis.figures import CATALOGUE, FORMATS
 
-        self._source: Source | None = None
         self.job = Job(self)
         self.boxes = {name: _ticked(entry.title) for name, entry in CATALOGUE.items()}
         self.formats = {kind: _ticked(kind.upper()) for kind in FORMATS}
@@ -75,19 +75,13 @@ class FigureSection(QWidget):
         )
         self._lay_out()
         self._connect()
-        self.refresh()
-
-    def set_source(self, source: Source | None) -> None:
-        """What figures are drawn from: a callable that returns `FigureData`, or raises `InputError` with the reason."""
-        self._source = source
-        self.refresh()
 
     def refresh(self) -> None:
         """Offer the figures that can be drawn now; the others are grey, and their tooltip says what they need."""
         from ...analysis.figures import CATALOGUE
 
         try:
-            data, reason = self._data(), ""
+            data, reason = self.source(), ""
         except InputError as error:
             data, reason = None, str(error)
         for name, box in self.boxes.items():
@@ -110,7 +104,7 @@ class FigureSection(QWidget):
         kinds = [kind for kind, box in self.formats.items() if box.isChecked()]
         if not which or not kinds:
             raise InputError("Tick at least one figure and one format.")
-        self._begin("Drawing …", figure_steps, self._data(), Path(folder), kinds, which)
+        self._begin("Drawing …", figure_steps, self.source(), Path(folder), kinds, which)
 
     def save_table(self, path: str | Path) -> None:
         """Write the table in the format that the name ends in, in the background.
@@ -121,12 +115,7 @@ class FigureSection(QWidget):
             If the name ends otherwise, a package is missing, or nothing is shown.
         """
         check_table_name(path)
-        self._begin("Writing the table …", table_steps, self._data(), Path(path))
-
-    def _data(self) -> FigureData:
-        if self._source is None:
-            raise InputError(NO_SOURCE)
-        return self._source()
+        self._begin("Writing the table …", table_steps, self.source(), Path(path))
 
     def _begin(self, words: str, steps: Steps, *args: Any) -> None:
         self.progress.begin(words)
