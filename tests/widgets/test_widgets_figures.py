@@ -12,12 +12,13 @@ from training_widget import LONG
 
 
 @pytest.fixture
-def section(viewer, show_widget, lattice):
+def section(viewer, show_widget, lattice, _widgets):
     """The section by itself, on a lattice of two kinds of atoms without a model."""
     image, positions, bright = lattice
     table = pd.DataFrame(positions, columns=["y", "x"]).assign(size=np.arange(len(positions)), kind=bright)
     data = nv.analysis.FigureData(table, nv.Micrograph(image, 0.02, "nm"), color="kind")
     widget = show_widget(lambda viewer: FigureSection(lambda: data))
+    _widgets.append(widget.progress)  # a dock has a place for it
     widget.refresh()
     return widget
 
@@ -85,7 +86,8 @@ def test_dialogs_begin_beside_the_image_with_its_name_and_then_where_the_last_on
     asked = []
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: asked.append(a[2]) or ("", ""))
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: asked.append(a[2]) or str(tmp_path / "runs"))
-    _widgets.append(widget := FigureSection(lambda: None, lambda: image))
+    widget = FigureSection(lambda: None, lambda: image)
+    _widgets += [widget, widget.progress]
     widget._on_table_clicked()
     assert asked == [str(tmp_path / "images" / "scan-latents.csv")]
     (tmp_path / "runs").mkdir()
