@@ -158,6 +158,12 @@ def test_features_that_are_replaced_are_coloured_as_before_or_as_asked():
     assert shown_column(points) == "z2" and np.allclose(points.face_color[0], points.face_color[1])
 
 
+def test_points_with_and_without_borders_all_become_discs():
+    points = Points(np.zeros((2, 2)), features={"z1": [1.0, 2.0]}, border_width=[0.0, 0.2])
+    show(points, "z1")
+    assert not points.border_width.any()
+
+
 def test_points_are_named_by_what_they_mark():
     patches = SimpleNamespace(atoms=pd.DataFrame(), name="scan")
     assert points_name(patches) == "atoms of scan"

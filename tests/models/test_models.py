@@ -15,6 +15,7 @@ from napari_vae.core.fields import settings_of
 from napari_vae.learning.config import DeepKernelConfig, ExplorationConfig
 from napari_vae.learning.explore.stopping import Stopping
 from napari_vae.models.config import PRESETS
+from napari_vae.models.vae import InvariantVAE
 
 NAMES = [*PRESETS, "trsvae", "strain-trsvae", "ctvae", "ss-tvae"]
 COLUMNS = {
@@ -117,6 +118,15 @@ def test_poses_that_a_coarse_look_rules_out_would_change_nothing(run, cards, nee
     monkeypatch.setattr("napari_vae.models.vae.ERROR", 1e9)  # now none is ruled out
     all_drawn = run.encode(cards.images, **needs)
     assert ((table - all_drawn).abs().max() <= 1e-4 * all_drawn.std()).all()
+
+
+def test_what_reconstruction_costs_is_the_likelihood_of_the_drawn_image(cards):
+    model = InvariantVAE(config("vae", likelihood="gaussian"), 1, (32, 32))
+    images = torch.from_numpy(cards.images[:20, None]).float()
+    found = model.explain(images)
+    nll = model.likelihood.nll(found.logits[:, None], images[:, None])[:, 0]
+    torch.testing.assert_close(found.evidence.reconstruction, nll)
+    torch.testing.assert_close(found.evidence.posed, nll)  # there is no pose to pay for
 
 
 def test_evaluation_changes_no_weight(run, cards, needs):
