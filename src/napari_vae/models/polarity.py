@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .draws import Draws
 from .pose import Pose, drawable, wrap
-from .resampling import added_up, cubic
+from .resampling import BICUBIC, BORDER, added_up, cubic
 
 CONJUGATE = 8  # steps of conjugate gradients for a picture
 DAMPING = 1e-3
@@ -52,11 +52,13 @@ class Aligned:
         self.images, self.matrix, self.offset, self.reach = images, matrix[:, 0], offset[:, 0], reach
         y, x = (torch.arange(n, device=images.device, dtype=images.dtype) - (n - 1) / 2 for n in images.shape[-2:])
         self.pixels = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)  # (H, W, 2)
+        self._lay()
 
     def part(self, rows: slice) -> Aligned:
         """Some of the images."""
         some = copy.copy(self)
         some.images, some.matrix, some.offset = self.images[rows], self.matrix[rows], self.offset[rows]
+        some.places = self.places[rows]
         return some
 
     def draw(self, picture: Tensor, x: float = 0.0, y: float = 0.0) -> Tensor:
@@ -67,18 +69,21 @@ class Aligned:
 
     def gather(self, values: Tensor, like: Tensor) -> Tensor:
         """The adjoint of `draw`: values (N, C, H, W), added up where they lie in a picture (C, T, T)."""
+        below = values.transpose(0, 1).flatten(1, 2)[None]
         if values.is_cuda:
             x, y = ((self._points()[..., axis] + 1) / 2 * (like.shape[-1] - 1) for axis in (0, 1))
-            return added_up(values.transpose(0, 1).flatten(1, 2)[None], cubic(x), cubic(y), like[None])[0]
-        with torch.enable_grad():
-            blank = torch.zeros_like(like, requires_grad=True)
-            return torch.autograd.grad((self.draw(blank) * values).sum(), blank)[0]
+            return added_up(below, cubic(x), cubic(y), like[None])[0]
+        ask = (below, like[None], self._points(), BICUBIC, BORDER, True, [True, False])
+        return torch.ops.aten.grid_sampler_2d_backward(*ask)[0][0]
 
     def _points(self, x: float = 0.0, y: float = 0.0) -> Tensor:
         """Points (1, N·H, W, 2) of the picture that the pixels show, all images below each other, for `grid_sample`."""
+        return ((self.places + self.places.new_tensor([x, y])) / self.reach).flatten(0, 1)[None]
+
+    def _lay(self) -> None:
+        """Find the places (N, H, W, 2) of the picture, in pixels, that the pixels show."""
         matrix, offset = drawable(self.matrix), drawable(self.offset)
-        points = torch.einsum("nij,hwj->nhwi", matrix, self.pixels) + offset[:, None, None]
-        return ((points + points.new_tensor([x, y])) / self.reach).flatten(0, 1)[None]
+        self.places = torch.einsum("nij,hwj->nhwi", matrix, self.pixels) + offset[:, None, None]
 
     def even_picture(self, start: Tensor) -> Tensor:
         """The picture (C, T, T) that fits the images best of those that half a turn leaves as they are."""
@@ -103,6 +108,7 @@ class Aligned:
         step = _fitted(self.slopes(picture), (self.images - self.draw(picture)).flatten(1))
         self.offset = self.offset + step[:, :2].clamp(-FARTHEST, FARTHEST)
         self.matrix = self.matrix + step[:, 2:].clamp(-MOST_BENT, MOST_BENT).unflatten(1, (2, 2))
+        self._lay()
 
     def slopes(self, picture: Tensor) -> Tensor:
         """How the drawn picture changes with offset and matrix of each image (N, C·H·W, 6)."""

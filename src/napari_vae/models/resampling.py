@@ -14,7 +14,7 @@ from torch import Tensor
 
 STEPS = 2.0**40  # that the largest summand is made of; a pixel may have 2²² of them
 SMALLEST = 1e-20  # so that there are steps
-BILINEAR, BORDER = 0, 1  # numbers by which torch knows them
+BILINEAR, BICUBIC, BORDER = 0, 2, 1  # numbers by which torch knows them
 
 
 def resampled(images: Tensor, grid: Tensor) -> Tensor:
