@@ -1,6 +1,6 @@
 """From an image to its figures with mouse and keyboard, by what stands on the screen: counts the clicks and seconds.
 
-xvfb-run -a -s "-screen 0 1920x1200x24" python docs/screenshots/clicks.py image.tif
+xvfb-run -a -s "-screen 0 1920x1200x24" python docs/screenshots/clicks.py image.dm3
 
 Once with a sample, and once with an image that is opened from disk; every setting is as it is found. Names of files are
 typed. Fails if there are more clicks than may be, or if it takes longer.
@@ -68,7 +68,7 @@ def measure(what, begin, shot):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("image", type=Path, help="an image of a microscope")
+    parser.add_argument("image", type=Path, help="of a microscope; of PNG and TIFF napari asks who reads them")
     parser.add_argument("--shots", type=Path, help="folder for a picture of each end")
     parser.add_argument("--only", choices=("sample", "file"), help="one of the two")
     options = parser.parse_args()

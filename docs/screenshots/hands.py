@@ -58,6 +58,7 @@ def type_path(path):
         if not isinstance(dialog, QFileDialog):
             QTimer.singleShot(200, answer)
             return
+        wait(1)  # until it is there as a whole
         line = dialog.findChild(QLineEdit)
         line.clear()
         QTest.keyClicks(line, str(path))
