@@ -129,7 +129,7 @@ def iter_describe_crystal(
     before = [name for name in COLUMNS if name in atoms]
     atoms = on_pixels_of(atoms, image)
     table, lattice, vacancies = atoms.drop(columns=before), None, None
-    grains: tuple[Lattice, ...] = ()
+    grains: tuple[Lattice, ...] = ()  # of an image; frames of a movie have a lattice each
     table.attrs = dict(atoms.attrs)
     for number, name in enumerate(wanted):
         if stop():
@@ -143,9 +143,9 @@ def iter_describe_crystal(
                 lattice, grains = lattices[0], tuple(lattices)
                 table = named if len(grains) > 1 else table
         elif name == "vacancies":
-            vacancies = find_vacancies(table, None if image is None else image)
+            vacancies = find_vacancies(table, image, lattice=grains[0] if grains else None)
         elif name == "displacements":
-            table = measure_displacements(table, reference)
+            table = measure_displacements(table, reference or (grains[0] if grains else None))
         else:
             table = voronoi_intensities(image, table)
     return Crystal(table, lattice, vacancies, grains)

@@ -11,6 +11,7 @@ import pandas as pd
 from ..core.errors import InputError
 from ..core.positions import median_nearest
 from ..core.square import square_points, table_sides
+from .lattice import Lattice
 from .lattice_vectors import frame_lattices
 from .neighbours import Surroundings, apart_by_kind, kinds_of, lattice_shell, surroundings, turned
 
@@ -32,7 +33,7 @@ _MARGIN = 0.5  # of the nearest distance, from the edge of the image
 _NONE: Ints = np.zeros(0, dtype=np.int64)
 
 
-def find_vacancies(atoms: pd.DataFrame, shape: Any = None) -> pd.DataFrame:
+def find_vacancies(atoms: pd.DataFrame, shape: Any = None, *, lattice: Lattice | None = None) -> pd.DataFrame:
     """List the sites of a crystal where an atom is missing.
 
     Each atom says where the atoms at the ends of the shortest lattice vectors around it should be, as the neighbours
@@ -52,6 +53,8 @@ def find_vacancies(atoms: pd.DataFrame, shape: Any = None) -> pd.DataFrame:
     shape : (int, int) or image, optional
         Rows and columns of the image, or the image itself. Sites near its edge are then listed too, up to half a
         spacing from it: neighbours that would lie outside need not be there.
+    lattice : Lattice, optional
+        Its lattice, where it is known; by default that of each frame is measured.
 
     Returns
     -------
@@ -75,11 +78,11 @@ def find_vacancies(atoms: pd.DataFrame, shape: Any = None) -> pd.DataFrame:
     sides = table_sides(atoms)
     size = _size(shape, sides)
     tables: list[pd.DataFrame] = [_table(0, np.zeros((0, 2)), _NONE, _NONE, atoms)]
-    for number, rows, lattice in frame_lattices(atoms):
-        if lattice is None:
+    for number, rows, own in frame_lattices(atoms, lattice):
+        if own is None:
             continue
         here = atoms.iloc[rows]
-        tables.append(_table(number, *_missing(here, lattice.vectors * sides, size), here))
+        tables.append(_table(number, *_missing(here, own.vectors * sides, size), here))
     return pd.concat(tables, ignore_index=True)
 
 
