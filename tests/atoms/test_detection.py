@@ -13,7 +13,8 @@ from scipy.ndimage import gaussian_filter
 from measuring import detection
 from napari_vae import Micrograph, detect_atoms
 from napari_vae.atoms import iter_detect_atoms
-from napari_vae.atoms.spots import blur, standing
+from napari_vae.atoms.blurs import blur
+from napari_vae.atoms.spots import standing
 from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph
 

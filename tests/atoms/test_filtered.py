@@ -7,13 +7,14 @@ from scipy.spatial import cKDTree
 
 from napari_vae import detect_atoms
 from napari_vae.atoms import weak
+from napari_vae.atoms.blurs import blur
 from napari_vae.atoms.candidates import Filtered
 from napari_vae.atoms.centres import centres_of_mass
 from napari_vae.atoms.damage import mend
 from napari_vae.atoms.learned import SIGMA, learned_candidates, learned_threshold, normalized
 from napari_vae.atoms.model_image import draw_spots
 from napari_vae.atoms.recipe import Recipe
-from napari_vae.atoms.spots import blur, flatten, local_maxima, spot_maps, standing, sub_pixel
+from napari_vae.atoms.spots import flatten, local_maxima, spot_maps, standing, sub_pixel
 
 PLACES = np.array([[20.3, 21.6], [20.1, 60.2], [59.8, 24.4], [61.7, 58.9]])
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .blurs import block_means
 from .constants import FIXED
-from .spots import block_means
 
 Array = npt.NDArray[np.float64]
 
@@ -62,6 +62,8 @@ class Binning:
 
     def in_pixels(self, placed: pd.DataFrame) -> pd.DataFrame:
         """Atoms placed in the blocks as they are in the image: positions, errors, widths and amplitudes."""
+        if self.side == 1:
+            return placed
         table = placed.copy()
         table[_PLACE] = self.pixels(placed[_PLACE].to_numpy())
         if "sigma" not in placed:

@@ -41,6 +41,8 @@ class Filtered:
         self._found: dict[int, tuple[npt.NDArray[np.int64], Array]] = {}
         self._clear: npt.NDArray[np.float32] | None = None
         self._textured: dict[int, Array] = {}
+        self._thresholds: dict[int, float] = {}
+        self._shapes: dict[int, Array] = {}
         self._learned: dict[int, Candidates] = {}
 
     def candidates(self, sign: int) -> tuple[npt.NDArray[np.int64], Array]:
@@ -84,15 +86,23 @@ class Filtered:
         """Scores of the candidates with those of an uneven support distinguished from the columns of the lattice."""
         if sign not in self._textured:
             peaks, scores = self.candidates(sign)
-            seen = scores >= lattice_threshold(scores)
+            seen = scores >= self.lattice_threshold(sign)
             amplitude = sign * self.maps.amplitude[tuple(peaks[seen].T)].astype(np.float64)
             self._textured[sign] = scores.copy()
             self._textured[sign][seen] = score_above_texture(peaks[seen].astype(np.float64), amplitude, scores[seen])
         return self._textured[sign]
 
+    def lattice_threshold(self, sign: int) -> float:
+        """Least score of a column of a lattice."""
+        if sign not in self._thresholds:
+            self._thresholds[sign] = lattice_threshold(self.candidates(sign)[1])
+        return self._thresholds[sign]
+
     def shape(self, sign: int) -> Array:
         """How elongated the candidates are (N, 2), see `elongation`."""
-        return elongation(sign * self.maps.amplitude, self.candidates(sign)[0])
+        if sign not in self._shapes:
+            self._shapes[sign] = elongation(sign * self.maps.amplitude, self.candidates(sign)[0])
+        return self._shapes[sign]
 
 
 def on_ridge(shape: Array) -> npt.NDArray[np.bool_]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .blurs import blur
 from .constants import FIXED
 from .damage import Mended
 from .hypotheses import Evidence, Hypothesis, hypotheses
 from .recipe import Options
-from .spots import blur
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .blurs import blur
 from .constants import FIXED
-from .spots import SpotMaps, blur
+from .spots import SpotMaps
 
 Floats = npt.NDArray[np.float32]
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.micrograph import Micrograph
+from .blurs import blur
 from .constants import FIXED
 from .frames import BadFrameError, Searched, read_frame, refuse_frame
 from .levelling import background
-from .spots import blur
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

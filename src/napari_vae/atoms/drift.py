@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.micrograph import Micrograph
+from .blurs import block_means
 from .constants import FIXED
 from .damage import mended_frame
-from .spots import block_means, flatten
+from .spots import flatten
 
 Array = npt.NDArray[np.float64]
 

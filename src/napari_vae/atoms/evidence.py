@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from .blurs import blur
 from .constants import FIXED
-from .spots import blur
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -115,9 +115,8 @@ class Spectrum:
         rows, columns = self.image.shape
         corner = np.floor(place).astype(np.int64).clip(0, [rows - 1, columns - 1])
         part = (place - corner).clip(0, 1)
-        flat = np.zeros((rows + 1) * (columns + 1))
-        for down, across in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            share = np.abs(1 - down - part[:, 0]) * np.abs(1 - across - part[:, 1])
-            where = (corner[:, 0] + down) * (columns + 1) + corner[:, 1] + across
-            flat += np.bincount(where, height * share, minlength=len(flat))
+        beside = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])[:, None]
+        share = np.abs(1 - beside - part).prod(axis=2) * height
+        where = (corner + beside) @ [columns + 1, 1]
+        flat = np.bincount(where.ravel(), share.ravel(), (rows + 1) * (columns + 1))
         return flat.reshape(rows + 1, columns + 1)[:-1, :-1]

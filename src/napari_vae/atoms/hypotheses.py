@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from .binning import Binning
+from .blurs import blur
 from .candidates import Filtered, on_ridge
 from .constants import FIXED
 from .damage import Mended
 from .evidence import Spectrum
 from .recipe import SIGNS, Options
-from .spots import blur, sub_pixel
+from .spots import sub_pixel
 from .subpixel import blank_table, place_atoms
 from .texture import share_ordered
-from .threshold import isolated_threshold, lattice_threshold
+from .threshold import isolated_threshold
 
 Array = npt.NDArray[np.float64]
 
@@ -67,16 +68,17 @@ class Spots:
     """Some of the maxima in a part of an image.
 
     `place` (N, 2) is in pixels, `height` (N,) in units of the image; `shape` (M, 2) says how elongated they are, and
-    those that lie on ridges and are left out.
+    those that lie on ridges and are left out; `kept` are the numbers of all of them among the maxima.
     """
 
     def __init__(self, filtered: Filtered, binning: Binning, one: Hypothesis, kept: npt.NDArray[np.int64]) -> None:
-        self.shape = filtered.shape(one.sign)[kept]
+        self.kept, self.shape = kept, filtered.shape(one.sign)[kept]
         amplitude = one.sign * filtered.maps.amplitude
         at = filtered.candidates(one.sign)[0][kept[~on_ridge(self.shape)]]
         self.place = binning.pixels(sub_pixel(amplitude, at))
         self.height = one.sign * filtered.unit * amplitude[tuple(at.T)].astype(np.float64)
         self._lone = FIXED.scale_isolated * one.sigma
+        self._shared: dict[Spots, int] = {}
 
     def __len__(self) -> int:
         return len(self.place)
@@ -101,14 +103,19 @@ class Spots:
         """How many spots both have."""
         if not len(self) or not len(other):
             return 0
-        reach = FIXED.hypothesis_same * min(self.spacing, self._lone)
-        return int(min((b._tree.query(a.place)[0] <= reach).sum() for a, b in ((self, other), (other, self))))
+        if other not in self._shared:
+            reach = FIXED.hypothesis_same * min(self.spacing, self._lone)
+            pairs = ((self, other), (other, self))
+            self._shared[other] = int(min((b._tree.query(a.place)[0] <= reach).sum() for a, b in pairs))
+        return self._shared[other]
 
 
-def same(pairs: Sequence[tuple[Spots, Spots]]) -> float:
-    """Share of the spots that both of each pair have (F1)."""
-    shared = sum(one.shared(other) for one, other in pairs)
-    return 2 * shared / max(1, sum(len(one) + len(other) for one, other in pairs))
+def same(pairs: Sequence[tuple[Spots, Spots]], least: float = 0.0) -> float:
+    """Share of the spots that both of each pair have (F1); or `least` where it cannot be more."""
+    number = max(1, sum(len(one) + len(other) for one, other in pairs))
+    if 2 * sum(min(len(one), len(other)) for one, other in pairs) <= least * number:
+        return least
+    return max(least, 2 * sum(one.shared(other) for one, other in pairs) / number)
 
 
 def unlike(sets: Sequence[Spots]) -> float:
@@ -138,6 +145,7 @@ class Part:
         self._spectrum = Spectrum(fine * self._even)
         self._seen: dict[tuple[float, bool], tuple[Filtered, Binning]] = {}
         self._spots: dict[Hypothesis, Spots] = {}
+        self._gains: dict[Spots, float] = {}
         self._decoys: dict[tuple[float, int], Spots] = {}
         self._pool = pool
 
@@ -155,14 +163,15 @@ class Part:
         if one not in self._spots:
             filtered, binning = self._filtered(one.sigma)
             scores = filtered.lattice_scores(one.sign) if one.periodic else filtered.isolated_scores(one.sign)
-            self._spots[one] = Spots(filtered, binning, one, np.flatnonzero(scores >= self.threshold(one)))
+            kept = np.flatnonzero(scores >= self.threshold(one))
+            other = self._spots.get(replace(one, periodic=not one.periodic))  # either threshold often finds the same
+            same_ones = other is not None and np.array_equal(other.kept, kept)
+            self._spots[one] = other if same_ones else Spots(filtered, binning, one, kept)
         return self._spots[one]
 
     def threshold(self, one: Hypothesis) -> float:
         """Least score of an atom."""
-        return (
-            lattice_threshold(self._filtered(one.sigma)[0].candidates(one.sign)[1]) if one.periodic else self._pool(one)
-        )
+        return self._filtered(one.sigma)[0].lattice_threshold(one.sign) if one.periodic else self._pool(one)
 
     def decoys(self, one: Hypothesis, number: int) -> Spots:
         """So many maxima of the noise, the highest; its minima are like them."""
@@ -176,8 +185,10 @@ class Part:
     def gain(self, one: Hypothesis) -> float:
         """Nats that the atoms explain."""
         spots = self.spots(one)
-        at = np.rint(spots.place).astype(np.int64).clip(0, np.array(self._even.shape) - 1)
-        return self._spectrum.gain(spots.place, spots.height * self._even[tuple(at.T)])
+        if spots not in self._gains:
+            at = np.rint(spots.place).astype(np.int64).clip(0, np.array(self._even.shape) - 1)
+            self._gains[spots] = self._spectrum.gain(spots.place, spots.height * self._even[tuple(at.T)])
+        return self._gains[spots]
 
     def excess(self, one: Hypothesis) -> float:
         """Nats that the atoms explain beyond what as many decoys explain of noise."""
@@ -274,20 +285,23 @@ def _evidence(parts: Sequence[Part], one: Hypothesis) -> list[float]:
     again = _again(parts, one)
     if again <= FIXED.hypothesis_chance:
         return [0.0] * len(parts)
-    chance = max(FIXED.hypothesis_chance, min(FIXED.hypothesis_most_chance, _again(parts, one, decoys=True)))
+    chance = min(FIXED.hypothesis_most_chance, _again(parts, one, decoys=True))
     share = _beyond(again, chance) * _alike(parts, one)
     return [share * part.excess(one) * _weight(part.spots(one)) for part in parts]
 
 
 def _again(parts: Sequence[Part], one: Hypothesis, decoys: bool = False) -> float:
-    """Share of the atoms that a wider or a narrower filter finds as well; or of the decoys."""
+    """Share of the atoms, or of the decoys, that a wider or narrower filter finds too; that of chance if not more."""
     if sum(len(part.spots(one)) for part in parts) < FIXED.hypothesis_fewest:
         return 0.0
 
     def spots(part: Part, of: Hypothesis) -> Spots:
         return part.decoys(of, len(part.spots(of))) if decoys else part.spots(of)
 
-    return max(same([(spots(part, one), spots(part, other)) for part in parts]) for other in one.beside)
+    share = FIXED.hypothesis_chance
+    for other in one.beside:
+        share = same([(spots(part, one), spots(part, other)) for part in parts], least=share)
+    return share
 
 
 def _beyond(share: float, chance: float) -> float:

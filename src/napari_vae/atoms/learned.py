@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .blurs import blur
 from .constants import FIXED
 from .network import apply, resampled
-from .spots import blur, local_maxima, sub_pixel
+from .spots import local_maxima, sub_pixel
 from .threshold import first_score
 
 Array = npt.NDArray[np.float64]

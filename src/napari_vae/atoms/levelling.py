@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.settings import Level
+from .blurs import block_means, blur
 from .constants import FIXED
-from .spots import block_means, blur
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]

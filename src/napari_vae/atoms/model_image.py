@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .blurs import blur
 from .constants import FIXED
 from .damage import filled
 from .gaussians import WIDTH, Discs, X, Y
-from .spots import blur
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]

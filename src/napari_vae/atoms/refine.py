@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .blurs import blur
 from .constants import FIXED
 from .damage import filled, second_differences
 from .fisher import in_common, standard_errors
 from .gaussians import BACKGROUND, CIRCULAR, ELLIPTICAL, WIDTH, Fit, Prior, X, Y, fit_gaussians
 from .model_image import draw_spots, grown_together
-from .spots import blur
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -87,9 +87,8 @@ def refine_spots(
         "y_err": errors[:, 0],
         "x_err": errors[:, 1],
     }
-    table = pd.DataFrame(columns | (_axes(values) if elliptical else {}) | {"fitted": good})
-    table.loc[~good, [name for name in table if name not in _OWN]] = np.nan
-    return table
+    columns |= (_axes(values) if elliptical else {}) | {"fitted": good}
+    return pd.DataFrame({name: of if name in _OWN else np.where(good, of, np.nan) for name, of in columns.items()})
 
 
 def _axes(values: Array) -> dict[str, Array]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .blurs import blur, gaussian
 from .constants import FIXED
 
 Floats = npt.NDArray[np.float32]
@@ -39,13 +40,11 @@ def spot_maps(image: Floats, sigma: float) -> SpotMaps:
     sigma : float
         Width of the columns in pixels.
     """
-    from scipy.ndimage import gaussian_filter
-
     window = FIXED.filter_window * sigma
     product = sigma * window / float(np.hypot(sigma, window))  # window × template is a Gaussian again
-    weighted = gaussian_filter(image, product, truncate=3.5)
-    mean = gaussian_filter(image, window, truncate=3.0)
-    variance = np.maximum(gaussian_filter(image * image, window, truncate=3.0) - mean**2, 0)
+    weighted = gaussian(image, product, 3.5)
+    mean = gaussian(image, window, 3.0)
+    variance = np.maximum(gaussian(image * image, window, 3.0) - mean**2, 0)
     template_mean = (product / window) ** 2
     template_square = 1 / (1 + 2 * (window / sigma) ** 2)
     template_variance = template_square - template_mean**2
@@ -73,8 +72,7 @@ def flatten(image: npt.NDArray[np.float64], sigma: float) -> tuple[Floats, Float
 
     Dividing by the unit keeps heights of 1e-10 and counts of 1e9 alike within float32.
     """
-    origin = float(np.median(image))
-    unit = float(image.std())
+    origin, unit = float(image.mean()), float(image.std())
     scaled = ((image - origin) / unit).astype(np.float32)
     slow = blur(scaled, FIXED.filter_slow * sigma)
     columns = scaled - slow
@@ -83,68 +81,23 @@ def flatten(image: npt.NDArray[np.float64], sigma: float) -> tuple[Floats, Float
     return columns, slow * np.float32(unit) + np.float32(origin), unit
 
 
-def blur(image: Floats, width: float, *, slopes: bool = True) -> Floats:
-    """Gaussian blur by many pixels, done on block means and interpolated back.
-
-    At the border slopes go on; without `slopes` it is a mean of what is there, so that variances stay positive.
-    """
-    from scipy.ndimage import gaussian_filter
-
-    block = max(1, min(int(width / 4), *image.shape))
-    if block == 1:
-        return np.asarray(gaussian_filter(image, width, truncate=2.5), dtype=np.float32)
-    small = block_means(image, block)
-    for axis in (0, 1):
-        small = _smooth(small, width / block, axis, slopes)
-    for axis, length in enumerate(image.shape):
-        place = (np.arange(length) + 0.5) / block - 0.5
-        lower = np.floor(place).astype(np.int64).clip(0, max(small.shape[axis] - 2, 0))
-        part = (place - lower).astype(np.float32)
-        part = part[:, None] if axis == 0 else part
-        first, second = (np.take(small, np.minimum(lower + k, small.shape[axis] - 1), axis=axis) for k in (0, 1))
-        small = first + (second - first) * part
-    return np.asarray(small, dtype=np.float32)
-
-
-def block_means(image: npt.NDArray, size: int) -> npt.NDArray:
-    """Means over blocks of `size` × `size` pixels; what does not fill one is left out."""
-    rows, columns = (n // size for n in image.shape)
-    means: npt.NDArray = image[: rows * size, : columns * size].reshape(rows, size, columns, size).mean(axis=(1, 3))
-    return means
-
-
-def _smooth(values: Floats, width: float, axis: int, slopes: bool) -> Floats:
-    """Put a Gaussian-weighted straight line, or level, through the values around each along an axis (Cleveland 1979).
-
-    Away from the ends it is a blur. There, where a blur would see a slope as bright or dark, the line is not level.
-    """
-    from scipy.ndimage import correlate1d
-
-    reach = int(3 * width)
-    offset = np.arange(-reach, reach + 1, dtype=np.float64)
-    weight = np.exp(-0.5 * (offset / width) ** 2)
-
-    def moment(of: npt.NDArray, power: int) -> npt.NDArray[np.float64]:
-        return np.asarray(correlate1d(of, weight * offset**power, axis, np.float64, mode="constant"))
-
-    ones = np.ones([n if k == axis else 1 for k, n in enumerate(values.shape)])
-    total = moment(ones, 0)
-    level = moment(values, 0) / total
-    if not slopes:
-        return level.astype(np.float32)
-    mean = moment(ones, 1) / total
-    spread = np.maximum(moment(ones, 2) / total - mean**2, 1e-12)
-    slope = (moment(values, 1) / total - mean * level) / spread
-    return np.asarray(level - mean * slope, dtype=np.float32)
-
-
 def local_maxima(values: Floats, sigma: float) -> Ints:
     """Row and column (N, 2) of positive maxima, none within `filter_separation` column widths of a higher one."""
-    from scipy.ndimage import maximum_filter
-
-    box = max(3, 2 * round(FIXED.filter_separation * sigma / np.sqrt(2)) + 1)
-    peaks = np.argwhere((values > 0) & (values == maximum_filter(values, box)))
+    reach = max(1, round(FIXED.filter_separation * sigma / np.sqrt(2)))
+    peaks = np.argwhere((values > 0) & (values == _highest(values, reach)))
     return np.asarray(peaks[standing(peaks, values[tuple(peaks.T)], FIXED.filter_separation * sigma)])
+
+
+def _highest(values: Floats, reach: int) -> Floats:
+    """Highest value in the square around every pixel, in steps that double what was looked at."""
+    result = np.pad(values, reach, constant_values=-np.inf)
+    seen, side = 1, 2 * reach + 1
+    while seen < side:
+        step = min(seen, side - seen)
+        result = np.maximum(result[step:], result[:-step])
+        result = np.maximum(result[:, step:], result[:, :-step])
+        seen += step
+    return result
 
 
 def standing(points: npt.NDArray, height: npt.NDArray, distance: float) -> npt.NDArray[np.bool_]:

@@ -44,9 +44,9 @@ def place_atoms(mended: Mended, atoms: pd.DataFrame, sigma: float, spacing: floa
         lost = binning.image(mended.lost) > FIXED.fit_most_lost
         placed = refine_spots(image, start, *scale, elliptical=how == "elliptical", lost=lost)
     placed = binning.in_pixels(placed)
-    known = placed.columns.intersection(_KNOWN)
-    placed.loc[~placed["fitted"], known] = atoms.loc[~placed["fitted"], known]
-    atoms[list(placed.columns)] = placed
+    fitted = placed["fitted"].to_numpy()
+    for name in placed:
+        atoms[name] = np.where(fitted, placed[name], atoms[name]) if name in _KNOWN else placed[name].to_numpy()
 
 
 def blank_table(length: int, number: int, how: str) -> pd.DataFrame:

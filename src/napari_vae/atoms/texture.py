@@ -77,15 +77,17 @@ def repeated_vectors(points: Array, near: npt.NDArray[np.int64], reach: float) -
     margin = 5
     offset = np.arange(-4, 5)
     disc = np.argwhere(np.hypot(offset[:, None], offset) <= 4) - 4
-    occupied = np.zeros(np.ceil(place.max(axis=0)).astype(np.int64) + 2 * margin + 1, dtype=bool)
-    marked = np.rint(place).astype(np.int64)[:, None] + disc + margin
-    occupied[marked[..., 0], marked[..., 1]] = True
-    there = place[near].astype(np.float32)  # (N, K, 2)
-    vector = there - place[:, None].astype(np.float32)
-    last = np.array(occupied.shape, dtype=np.int32) - 1  # the border of the grid is empty, and so is what lies beyond
+    shape = np.ceil(place.max(axis=0)).astype(np.int64) + 2 * margin + 1
+    occupied, line = np.zeros(shape.prod(), dtype=bool), int(shape[1])
+    occupied[((np.rint(place).astype(np.int64) + margin) @ [line, 1])[:, None] + disc @ [line, 1]] = True
+    there = place[near].T.astype(np.float32)  # (2, K, N)
+    vector = there - place.T[:, None].astype(np.float32)
+    low, high = np.float32(-margin), (shape - margin - 1).astype(np.float32)  # the border is empty, as is all beyond
     met = np.zeros(len(points))
     for number in range(near.shape[1]):  # one neighbour of all points after the other stays in the processor's cache
-        target = np.rint(there[:, number, None] + vector).astype(np.int32) + margin
-        row, column = target.clip(0, last).transpose(2, 0, 1)
-        met += occupied[row, column].sum(axis=1)
+        row, column = (
+            np.rint(np.clip(at[number] + to, low, most)).astype(np.int64) + margin
+            for at, to, most in zip(there, vector, high, strict=True)
+        )
+        met += np.take(occupied, row * line + column).sum(axis=0)
     return met / near.shape[1] ** 2
