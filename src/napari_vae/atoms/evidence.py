@@ -118,5 +118,5 @@ class Spectrum:
         beside = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])[:, None]
         share = np.abs(1 - beside - part).prod(axis=2) * height
         where = (corner + beside) @ [columns + 1, 1]
-        flat = np.bincount(where.ravel(), share.ravel(), (rows + 1) * (columns + 1))
+        flat: Array = np.bincount(where.ravel(), share.ravel(), (rows + 1) * (columns + 1)).astype(np.float64)
         return flat.reshape(rows + 1, columns + 1)[:-1, :-1]
