@@ -165,8 +165,9 @@ class Part:
             scores = filtered.lattice_scores(one.sign) if one.periodic else filtered.isolated_scores(one.sign)
             kept = np.flatnonzero(scores >= self.threshold(one))
             other = self._spots.get(replace(one, periodic=not one.periodic))  # either threshold often finds the same
-            same_ones = other is not None and np.array_equal(other.kept, kept)
-            self._spots[one] = other if same_ones else Spots(filtered, binning, one, kept)
+            if other is None or not np.array_equal(other.kept, kept):
+                other = Spots(filtered, binning, one, kept)
+            self._spots[one] = other
         return self._spots[one]
 
     def threshold(self, one: Hypothesis) -> float:

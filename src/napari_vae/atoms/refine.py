@@ -19,7 +19,7 @@ Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
-_OWN = ("y", "x", "amplitude", "background", "fitted")  # known of an atom without a fit
+_OWN = ("y", "x", "amplitude", "background")  # known of an atom without a fit
 
 
 def refine_spots(
@@ -87,8 +87,9 @@ def refine_spots(
         "y_err": errors[:, 0],
         "x_err": errors[:, 1],
     }
-    columns |= (_axes(values) if elliptical else {}) | {"fitted": good}
-    return pd.DataFrame({name: of if name in _OWN else np.where(good, of, np.nan) for name, of in columns.items()})
+    columns |= _axes(values) if elliptical else {}
+    known = {name: of if name in _OWN else np.where(good, of, np.nan) for name, of in columns.items()}
+    return pd.DataFrame(known | {"fitted": good})
 
 
 def _axes(values: Array) -> dict[str, Array]:
