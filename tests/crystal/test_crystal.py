@@ -38,7 +38,7 @@ def crystal(request):
     image, truth = micrograph(request.param, size=640, seed=1, dopants=0.0)
     atoms = assign_sublattices(detect_atoms(image))
     distance, index = cKDTree(truth[["y", "x"]]).query(atoms[["y", "x"]])
-    assert (distance < NEAR).mean() > 0.95  # the others are centred outside the image
+    assert (distance < NEAR).mean() > 0.99  # flanks of columns beyond the image are no atoms
     return request.param, image, truth, atoms, truth.iloc[index].reset_index(drop=True)
 
 
@@ -111,7 +111,7 @@ def test_vacancies_of_the_samples(crystal, known):
     places = found[["y", "x"]].to_numpy()
     assert (cKDTree(true).query(places)[0] < NEAR).mean() >= 0.95
     inside = ((true > 12) & (true < size - 12)).all(axis=1)
-    assert (cKDTree(places).query(true[inside])[0] < NEAR).mean() >= 0.95
+    assert (cKDTree(places).query(true[inside])[0] < NEAR).mean() >= 0.99
 
 
 @pytest.mark.parametrize("kind", ["graphene", "perovskite"])
@@ -241,7 +241,7 @@ def test_strain_field_of_a_sample():
     names = {"local_rotation": "rotation"} | {name: name for name in ("strain_xx", "strain_xy", "dilation")}
     for measured, true in names.items():
         known = atoms[measured].notna()
-        assert np.corrcoef(atoms[measured][known], truth[true][known])[0, 1] > 0.97
+        assert np.corrcoef(atoms[measured][known], truth[true][known])[0, 1] > 0.99
 
 
 def test_nine_atoms_make_a_lattice_but_four_or_a_row_do_not():

@@ -88,11 +88,11 @@ def detect_atoms(
         ``y_err``, ``x_err`` (standard errors in pixels), ``score``, ``fitted`` (whether the position was refined). Of
         ellipses also ``sigma_major``, ``sigma_minor`` (pixels; ``sigma`` is their geometric mean) and ``orientation``
         of the longer axis, in degrees counter-clockwise from the horizontal. Amplitude and background are in the
-        units of the image; the amplitude of dark columns is negative. What is not known is NaN: an atom whose fit
-        fails stays at its maximum with NaN errors, and ``fitted`` False. ``attrs["napari_vae"]`` holds spacing,
-        polarity, threshold and the method that was used; how sure the choice is (`sure`, 0 to 1), what else it might
-        have been (`alternatives`, the likeliest first), one sentence where it is not sure (`doubt`); and the
-        `skipped_frames` that show nothing, if there are any.
+        units of the image; the amplitude of dark columns is negative. What is not known is NaN: an atom whose fit fails
+        stays at its maximum with NaN errors, and ``fitted`` False, but not on the outermost pixels.
+        ``attrs["napari_vae"]`` holds spacing, polarity, threshold and the method that was used; how sure the choice is
+        (`sure`, 0 to 1), what else it might have been (`alternatives`, the likeliest first), one sentence where it is
+        not sure (`doubt`); and the `skipped_frames` that show nothing, if there are any.
 
     Notes
     -----
@@ -284,7 +284,11 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> 
     place_atoms(filtered.mended, table, recipe.width, recipe.spacing, sign, asked.placing)
     if asked.weak:
         table = add_weak(filtered, table, recipe, asked.placing)
-    table = table[~filtered.mended.in_gap(table[["y", "x"]].to_numpy(), 2 * recipe.width)].reset_index(drop=True)
+    at = table[["y", "x"]].to_numpy()
+    missing = filtered.mended.in_gap(at, 2 * recipe.width)
+    if asked.placing != "none":  # a maximum on the rim that no fit can place is the flank of a column beyond it
+        missing |= ~table["fitted"].to_numpy() & ((at < 0.5) | (at > np.array(maps.score.shape) - 1.5)).any(axis=1)
+    table = table[~missing].reset_index(drop=True)
     if filtered.mended.background is not None:
         below = filtered.mended.background
         there = np.rint(table[["y", "x"]].to_numpy()).astype(np.int64).clip(0, np.array(below.shape) - 1)
