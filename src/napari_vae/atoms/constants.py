@@ -156,6 +156,7 @@ class Constants:
     fit_round: float = 0.3  # scatter of flatness that they stay within
     fit_farthest: float = 0.25  # of the spacing from the maximum: a fit that ends beyond has followed something else
     fit_astray: float = 1.25  # σ from the maximum: the same
+    fit_outside: float = 3.0  # errors beyond the image: what is seen is the flank of a column that is not in it
     fit_thinnest: float = 0.3  # times the common σ, least of a column
     fit_thickest: float = 2.5  # times the common σ, largest
     fit_narrowest: float = 0.3  # px, of any width

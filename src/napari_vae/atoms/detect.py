@@ -89,7 +89,7 @@ def detect_atoms(
         ellipses also ``sigma_major``, ``sigma_minor`` (pixels; ``sigma`` is their geometric mean) and ``orientation``
         of the longer axis, in degrees counter-clockwise from the horizontal. Amplitude and background are in the
         units of the image; the amplitude of dark columns is negative. What is not known is NaN: an atom whose fit fails
-        stays at its maximum with NaN errors, and ``fitted`` False, but not on the outermost pixels.
+        stays at its maximum with NaN errors, and ``fitted`` False; one that the fit finds beyond the image is none.
         ``attrs["napari_vae"]`` holds spacing, polarity, threshold and the method that was used; how sure the choice is
         (`sure`, 0 to 1), what else it might have been (`alternatives`, the likeliest first), one sentence where it is
         not sure (`doubt`); and the `skipped_frames` that show nothing, if there are any.
@@ -281,13 +281,10 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> 
     kept = kept[standing(found.at[kept], height, FIXED.filter_closest * recipe.spacing)]
     table = filtered.table(found.at[kept], found.place[kept], number, asked.placing)
     table["score"] = found.score[kept]
-    place_atoms(filtered.mended, table, recipe.width, recipe.spacing, sign, asked.placing)
+    table["outside"] = place_atoms(filtered.mended, table, recipe.width, recipe.spacing, sign, asked.placing)
     if asked.weak:
         table = add_weak(filtered, table, recipe, asked.placing)
-    at = table[["y", "x"]].to_numpy()
-    missing = filtered.mended.in_gap(at, 2 * recipe.width)
-    if asked.placing != "none":  # a maximum on the rim that no fit can place is the flank of a column beyond it
-        missing |= ~table["fitted"].to_numpy() & ((at < 0.5) | (at > np.array(maps.score.shape) - 1.5)).any(axis=1)
+    missing = filtered.mended.in_gap(table[["y", "x"]].to_numpy(), 2 * recipe.width) | table.pop("outside").to_numpy()
     table = table[~missing].reset_index(drop=True)
     if filtered.mended.background is not None:
         below = filtered.mended.background

@@ -67,7 +67,8 @@ def refine_spots(
     pandas.DataFrame
         y, x, amplitude, sigma, background, y_err, x_err, fitted in the order of `atoms`; of ellipses also sigma_major,
         sigma_minor, and the orientation of the longer axis, degrees counter-clockwise on screen from the horizontal.
-        Where the fit fails, the candidate's own values with NaN for widths and errors, and fitted False.
+        Where the fit fails, the candidate's own values with NaN for widths and errors, and fitted False; `outside` is
+        True where it fails since its centre lies beyond the image, for sure.
     """
     origin, unit = float(np.median(frame)), float(frame.std())
     image = (sign * (frame - origin) / unit).astype(np.float32)
@@ -76,7 +77,7 @@ def refine_spots(
     start[:, BACKGROUND] = sign * (atoms["background"] - origin) / unit
     start[:, Y], start[:, X], start[:, WIDTH] = atoms["y"], atoms["x"], sigma
     lost = np.zeros(image.shape, dtype=bool) if lost is None else lost
-    values, errors = _fit_among_neighbours(image, start, sigma, spacing, lost)
+    values, errors, outside = _fit_among_neighbours(image, start, sigma, spacing, lost)
     good = np.asarray(np.isfinite(errors).all(axis=1))
     columns = {
         "y": values[:, Y],
@@ -89,7 +90,7 @@ def refine_spots(
     }
     columns |= _axes(values) if elliptical else {}
     known = {name: of if name in _OWN else np.where(good, of, np.nan) for name, of in columns.items()}
-    return pd.DataFrame(known | {"fitted": good})
+    return pd.DataFrame(known | {"fitted": good, "outside": outside})
 
 
 def _axes(values: Array) -> dict[str, Array]:
@@ -103,10 +104,11 @@ def _axes(values: Array) -> dict[str, Array]:
 
 def _fit_among_neighbours(
     image: Floats, start: Array, sigma: float, spacing: float, lost: Flags
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Flags]:
     """Fit all atoms in rounds, each with the neighbours of the round before taken away: values and errors (N, 2).
 
-    A fit that is not plausible is the start again, in the end with NaN for both errors.
+    A fit that is not plausible is the start again, in the end with NaN for both errors. Third, whether (N,) its centre
+    lies beyond the image by several errors.
     """
 
     def plausible(fit: Fit) -> npt.NDArray[np.bool_]:
@@ -141,10 +143,19 @@ def _fit_among_neighbours(
     place = np.rint(start[:, Y : X + 1]).astype(np.int64)
     fit.values[:, BACKGROUND] += slow[place[:, 0], place[:, 1]]
     good = plausible(fit)
+    outside = ~good & (_beyond(fit, image.shape) > FIXED.fit_outside)
     fit = replace(fit, values=np.where(good[:, None], fit.values, start))
     errors = np.where(good[:, None], standard_errors(fit, weight, reach), np.nan)
     known = np.asarray(np.isfinite(errors).all(axis=1))
-    return np.where(known[:, None], fit.values, start), errors
+    return np.where(known[:, None], fit.values, start), errors, outside
+
+
+def _beyond(fit: Fit, shape: tuple[int, ...]) -> Array:
+    """How far centres (N,) lie beyond the image, in standard errors of columns that stand alone; 0 for those within."""
+    centre = fit.values[:, Y : X + 1]
+    precision = np.einsum("nii->ni", fit.curvature)[:, Y : X + 1] / fit.variance[:, None]
+    far = np.maximum(np.maximum(-0.5 - centre, centre - (np.asarray(shape) - 0.5)), 0)
+    return np.asarray(np.nan_to_num(far * np.sqrt(precision)).max(axis=1))
 
 
 def _anything(n: int, width: float) -> Prior:

@@ -13,12 +13,15 @@ from .damage import Mended
 from .refine import refine_spots
 
 COLUMNS = ("frame", "y", "x", "amplitude", "sigma", "background", "y_err", "x_err", "score", "fitted")
+Flags = npt.NDArray[np.bool_]
 _KNOWN = ["y", "x", "amplitude", "background"]  # of an atom without a fit
 _AXES = ("sigma_major", "sigma_minor", "orientation")
 
 
-def place_atoms(mended: Mended, atoms: pd.DataFrame, sigma: float, spacing: float, sign: int, how: str) -> None:
+def place_atoms(mended: Mended, atoms: pd.DataFrame, sigma: float, spacing: float, sign: int, how: str) -> Flags:
     """Refine the positions in a table of candidates; what comes with them (widths, errors, `fitted`) is filled in.
+
+    Gives which (N,) of them are flanks of columns whose centres lie beyond the image.
 
     Parameters
     ----------
@@ -34,7 +37,7 @@ def place_atoms(mended: Mended, atoms: pd.DataFrame, sigma: float, spacing: floa
         ``"none"``, ``"centre of mass"``, ``"gaussian"`` or ``"elliptical"``.
     """
     if how == "none" or not len(atoms):
-        return
+        return np.zeros(len(atoms), dtype=bool)
     binning = Binning(mended.frame.shape, sigma)
     image, start = binning.image(mended.frame), binning.start(atoms)
     scale = (binning.width(sigma), spacing / binning.side, sign)
@@ -44,9 +47,11 @@ def place_atoms(mended: Mended, atoms: pd.DataFrame, sigma: float, spacing: floa
         lost = binning.image(mended.lost) > FIXED.fit_most_lost
         placed = refine_spots(image, start, *scale, elliptical=how == "elliptical", lost=lost)
     placed = binning.in_pixels(placed)
+    outside = placed.pop("outside").to_numpy() if "outside" in placed else np.zeros(len(atoms), dtype=bool)
     fitted = placed["fitted"].to_numpy()
     for name in placed:
         atoms[name] = np.where(fitted, placed[name], atoms[name]) if name in _KNOWN else placed[name].to_numpy()
+    return outside
 
 
 def blank_table(length: int, number: int, how: str) -> pd.DataFrame:

@@ -90,7 +90,7 @@ def add_weak(filtered: Filtered, strong: pd.DataFrame, recipe: Recipe, how: str)
     while len(weak):
         weak = weak.assign(frame=table["frame"].iloc[0], found_in=2, fitted=False).reindex(columns=table.columns)
         both = pd.concat([table, weak], ignore_index=True)
-        place_atoms(filtered.mended, both, sigma, _spacing(both), recipe.sign, how)
+        both["outside"] = place_atoms(filtered.mended, both, sigma, _spacing(both), recipe.sign, how)
         first, second = (both.loc[both["found_in"] == number, ["y", "x"]].to_numpy() for number in (1, 2))
         apart = _away(second, first) > FIXED.weak_stays_clear * recipe.spacing
         if apart.all():
