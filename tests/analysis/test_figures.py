@@ -24,7 +24,7 @@ from napari_vae.analysis.figures import (
     scatter_figure,
 )
 from napari_vae.analysis.figures.micrographs import LARGEST_SYMBOL, SYMBOL
-from napari_vae.analysis.figures.windows import class_means, upright
+from napari_vae.analysis.figures.windows import class_means, examples_figure, upright
 from napari_vae.layers.results import run_layer
 from napari_vae.patches.patches import symbol_spacing
 from napari_vae.runs.decoding import class_manifolds, side_by_side, tile
@@ -145,7 +145,7 @@ def test_angles_that_agree_modulo_a_part_of_a_turn(n, period):
 
 
 def test_equal_angles_have_no_spread():
-    spreads = [direction_of([angle] * 3).spread for angle in np.linspace(-180, 180, 50)]
+    spreads = [direction_of([angle] * n).spread for angle in np.linspace(-180, 180, 50) for n in (1, 2, 3, 7, 11)]
     assert np.max(spreads) < 1e-4  # nor one that is no number, where rounding makes their mean longer than 1
 
 
@@ -298,6 +298,14 @@ def test_saving_leaves_no_global_state(data, tmp_path):
 def test_an_analysis_has_all_figures(joint, tmp_path):
     written = save_figures(FigureData.of(joint, color="z1"), tmp_path, ["png"])
     assert len(written) == len(CATALOGUE)
+
+
+def test_examples_go_from_the_worst_reconstructed_to_the_best(joint):
+    error = np.random.default_rng(0).permutation(len(joint.patches)).astype(float)
+    axes = examples_figure(joint.patches, joint.patches.data, error).axes
+    shown = [np.asarray(one.images[0].get_array()) for one in axes[: len(axes) // 3]]
+    np.testing.assert_array_equal(shown[0], joint.patches.data[error.argmax(), 0])
+    np.testing.assert_array_equal(shown[-1], joint.patches.data[error.argmin(), 0])
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -252,6 +252,11 @@ def test_the_likeliest_angle_is_the_one_whose_waves_were_predicted(angle):
     assert wide[0] > 1.5, "half a turn away is as likely"
 
 
+def test_draws_of_classes_are_probabilities():
+    joint = outcomes.Class(3).draws(np.random.default_rng(0).normal(size=(5, 4, 3)), Prepared(np.zeros((4, 1))))
+    assert joint.sum(axis=-1) == pytest.approx(np.ones((5, 4))) and (joint > 0).all()
+
+
 def test_angles_that_compete_in_the_trained_model_make_a_prediction_wide():
     angle, variance = outcomes.Angle.of(np.array([[-90.0], [0.0], [40.0], [150.0]])), np.full((1, 4), 0.01)
     waves, spreads = outcomes._waves(np.deg2rad([30.0])), []
