@@ -13,6 +13,7 @@ from napari_vae.core.progress import Progress, drain, never
 from napari_vae.models.evidence import Target
 from napari_vae.models.vae import InvariantVAE
 from napari_vae.training.curriculum import Supervision, classes_of_groups
+from napari_vae.training.forecast import forecast
 from napari_vae.training.schedule import (
     CENTRING,
     DISTILLATION,
@@ -237,3 +238,12 @@ def test_few_images_take_many_small_steps_and_many_on_a_gpu_large_ones():
     sizes = (18, 400, 1800, 4000, 10_800, 40_000, 900_000)
     assert [automatic_batch(n) for n in sizes] == [20, 20, 90, 100, 100, 100, 100]
     assert [automatic_batch(n, on_gpu=True) for n in sizes] == [20, 20, 90, 100, 270, 1000, 1000]
+
+
+def test_each_epoch_more_is_forecast_to_take_its_steps():
+    model = ModelConfig.preset("rvae")
+    short, long = (
+        forecast(1000, 48**2, model, TrainConfig(epochs=epochs, batch_size=100, device="cpu")) for epochs in (10, 20)
+    )
+    assert long.seconds - short.seconds == pytest.approx(10 * 9 * short.of_a_step)  # a tenth is held out
+    assert long.bytes == short.bytes > forecast(500, 48**2, model, TrainConfig(batch_size=100)).bytes
