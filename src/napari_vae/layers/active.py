@@ -149,8 +149,9 @@ class ActiveImage:
         if layer.visible and is_original(layer) and not is_copy(layer):
             self.choose(layer)
             return
+        copied = layer.visible and is_original(layer)  # by the user, who then works on the copy
         self._fit([layer])
-        self._arrived = None if layer.visible else layer
+        self._arrived = None if layer.visible or copied else layer
         if self._rank(layer) == 0 or (self.atoms is None and not self._on_grid):
             self._take_atoms()
 
