@@ -43,6 +43,7 @@ def single():
     return [supported(seed, size=320, n=45) for seed in range(6)]
 
 
+@pytest.mark.slow
 def test_single_atoms_on_a_support_are_found(single):
     found = [agreed(sample, method="learned")[0] for sample in single]
     assert np.mean([a.precision for a in found]) > 0.8

@@ -179,6 +179,7 @@ def test_a_crowd_without_noise_has_errors():
     np.testing.assert_allclose(fit.loc[inner, ["y", "x"]], sites[inner], atol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["gaussian", "centre of mass"])
 def test_tiles_give_what_one_piece_gives(how, monkeypatch):
     image, _ = micrograph("perovskite", size=512)

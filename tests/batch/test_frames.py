@@ -224,6 +224,7 @@ def test_parts_of_another_job_are_not_taken(movie, serial, tmp_path):
     same(tmp_path / "movie-atoms.parquet", serial)
 
 
+@pytest.mark.slow
 def test_a_folder_of_files_on_a_cluster_is_what_it_is_here(movie, run_folder, cluster, tmp_path):
     frames = np.load(movie)
     files = [tmp_path / f"frame{i}.npy" for i in range(3)]
@@ -268,6 +269,7 @@ def test_frames_that_show_nothing_are_skipped_and_named(movie, run_folder, tmp_p
         )
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing_and_doubles_nothing(movie, serial, cluster, tmp_path):
     killed = []
 

@@ -40,6 +40,7 @@ def test_explore_says_how_many_measurements_were_enough_and_goes_on(command, mea
     assert f"of atom {record.best}." in out
 
 
+@pytest.mark.slow
 def test_explore_looks_for_a_class_by_its_name_and_at_the_windows_of_an_analysis(command, measured, results, tmp_path):
     options = ("--target", "kind", "--acquisition", "pi", "--goal", "edge", "--start", 6, "--budget", 7)
     code, out, _ = command("explore", measured, *options, "--out", tmp_path / "edge", "--device", "cpu")

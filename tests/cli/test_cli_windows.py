@@ -10,6 +10,7 @@ import napari_vae as nv
 from napari_vae.cli import window as showing
 
 
+@pytest.mark.slow
 def test_demo_without_a_display_writes_results_and_a_picture(command, monkeypatch, results, tmp_path):
     monkeypatch.setattr("napari_vae.cli.window.analyze_sample", lambda *a, **k: nv.load_analysis(results))
     monkeypatch.delenv("DISPLAY", raising=False)

@@ -62,6 +62,7 @@ def test_few_labels_are_enough(some):
     assert run.history[["kl_class", "supervised", "floor"]].notna().all().all()
 
 
+@pytest.mark.slow
 def test_classes_are_found_without_labels(turned):
     model = ModelConfig.preset("j-rvae", n_classes=4, hidden=SMALL)
     run = fit(turned.images, model, quick(20))

@@ -160,6 +160,7 @@ def test_another_exposure_makes_no_difference_to_patches():
     np.testing.assert_allclose(there[["z1", "z2"]], here[["z1", "z2"]], atol=1e-2)
 
 
+@pytest.mark.slow
 def test_an_image_unlike_the_training_data_is_told_apart():
     def windows(kind, seed, levels=None, size=256, **options):
         image, atoms = samples.micrograph(kind, size=size, seed=seed, **options)

@@ -121,6 +121,7 @@ def test_one_model_of_all_and_the_windows_of_a_file(viewer, batch, qtbot, tmp_pa
     assert run_of(viewer, viewer.layers["atoms of c"]) is not None
 
 
+@pytest.mark.slow
 def test_a_model_for_each_and_one_of_them_for_others(viewer, batch, images, qtbot, tmp_path):
     batch.form.choose("analyze")
     batch.form.epochs.setValue(1)

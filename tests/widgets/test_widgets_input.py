@@ -66,6 +66,7 @@ def test_regular_grid_needs_no_atoms(viewer, qtbot, open_widget, lattice, notifi
     assert "windows on the grid" in refused(widget, notifications)
 
 
+@pytest.mark.slow
 def test_background_is_chosen_in_a_box_and_told(viewer, scene, widget, qtbot):
     widget.model.training["epochs"].setValue(60)
     scene[0].data = scene[0].data + 5 * np.linspace(0, 1, len(scene[0].data))[:, None]

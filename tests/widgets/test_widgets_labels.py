@@ -95,6 +95,7 @@ def test_painted_labels_count_from_one(viewer, scene, widget, qtbot):
     assert (points.features["class"][seen].astype(str) == bright[seen].astype(int).astype(str)).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_a_condition_is_read_from_a_column_and_again_to_apply_and_continue(viewer, scene, widget, qtbot, notifications):
     _, points, bright = scene
     points.features = points.features.assign(kind=np.where(bright, "bright", "dim"))

@@ -64,6 +64,7 @@ def test_tracks_are_a_column_and_lines_behind_the_points(viewer, movie, widget, 
     assert set(lines.data[:, 0]) <= set(tracks) and np.percentile(lines.features["moved"], 95) < 1
 
 
+@pytest.mark.slow
 def test_the_lines_go_with_the_points_that_they_are_of(viewer, widget, qtbot):
     widget.form.follow.setChecked(True)
     detect(qtbot, widget)
