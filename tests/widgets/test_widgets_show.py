@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 
 from napari_vae.layers.identity import note, token_of
 from napari_vae.layers.points import blank_row
-from napari_vae.layers.showing import shown_column
+from napari_vae.layers.showing import show, shown_column
 from napari_vae.widgets.common.steps_row import StepsRow
 from training_widget import LONG, duplicate, settle
 
@@ -157,6 +157,18 @@ def test_what_is_saved_ticks_the_step_and_leads_on_until_another_model_describes
     assert steps.next.text() == "Next: Measure next"
     note(points, run="another")
     assert steps.buttons["explore"].text() == "Explore" and not steps.next.isVisibleTo(explore)
+
+
+def test_points_that_fade_when_a_column_colours_them_are_atoms_in_full_colour_again(viewer, explore, points, qtbot):
+    show(points, "")
+    plain = points.face_color.copy(), points.border_color.copy()
+    points.selected_data = {0}
+    qtbot.waitUntil(lambda: points.border_color[1, 3] < plain[1][1, 3])
+    show(points, "z1")  # as a training does
+    points.selected_data = set()
+    show(points, "")
+    qtbot.waitUntil(lambda: np.allclose(points.border_color, plain[1]))
+    np.testing.assert_allclose(points.face_color, plain[0])
 
 
 def test_certainty_fades_points_on_plot_and_canvas(explore, points, qtbot):

@@ -14,6 +14,7 @@ from ..analysis.coloring import Coloring, class_order, color_by
 from ..analysis.quality import certainty_of
 from ..core.class_colors import ATOM_COLOR, class_cycle
 from ..core.errors import InputError
+from .dimming import undim
 from .identity import ours
 from .open_runs import find_run, unwrapped
 from .points import BORDER, KEY, LayerData, blank_row
@@ -39,6 +40,7 @@ class Look:
     @classmethod
     def of(cls, points: Any) -> Look:
         """How they look now."""
+        undim(points)
         return cls(shown_column(points), is_faded(points), {name: np.array(getattr(points, name)) for name in LOOKS})
 
     def restore(self, points: Any) -> None:
@@ -100,6 +102,7 @@ def show(layer: Any, column: str, faded: bool = False) -> None:
     """
     coloring = coloring_of(layer, column, faded) if column else None
     if layer.__class__.__name__ == "Points":
+        undim(layer, drawn=False)
         layer.face_colorbar.visible = False  # the bar with title and unit stands where the column is chosen
         (_rings if coloring is None else _discs)(layer)
     _note(layer, column, faded)

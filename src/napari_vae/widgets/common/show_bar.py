@@ -65,7 +65,6 @@ class ShowBar(QWidget):
     viewer : napari viewer
     """
 
-    choosing = Signal()  # before the looks of the points change
     changed = Signal()  # what is shown, or how
     refused = Signal(str)
 
@@ -118,7 +117,6 @@ class ShowBar(QWidget):
         layer = self.layer
         if layer is None:
             return
-        self.choosing.emit()
         try:
             show(layer, column, is_faded(layer) if faded is None else faded)
         except InputError as error:

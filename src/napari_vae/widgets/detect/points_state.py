@@ -13,6 +13,7 @@ import pandas as pd
 from napari.layers import Points
 
 from ...core.placement import Placement
+from ...layers.dimming import undim
 from ...layers.points import KEY, LayerData
 
 LOOKS = ("size", "symbol", "border_width", "shown")
@@ -44,6 +45,7 @@ class PointsState:
     @classmethod
     def of(cls, layer: Points) -> Self:
         """What the layer is like now."""
+        undim(layer)
         return cls(
             data=np.array(layer.data, float),
             features=layer.features.copy(),

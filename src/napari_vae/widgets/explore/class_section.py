@@ -33,7 +33,6 @@ class ClassSection(QWidget):
     """A column of classes, as a gallery that can be edited."""
 
     refused = Signal(str)
-    changing = Signal()  # what is undone later is how the layer is after this
     changed = Signal(str)  # the column that was written
     rows_asked = Signal(object)  # of the atoms that are to be shown
     labels_asked = Signal(str)  # the column of which a Labels layer is wanted
@@ -111,7 +110,6 @@ class ClassSection(QWidget):
             self._show()
             return
         state = self._past.pop()
-        self.changing.emit()
         ClassColumn(self._layer, state.name).restore(state)
         if state.name != LABEL:
             self._choose_column(state.name)
@@ -193,7 +191,6 @@ class ClassSection(QWidget):
 
     def _write(self, column: ClassColumn, classes: Classes) -> None:
         column.read()  # refuses what is not a column of classes, which would be lost
-        self.changing.emit()
         self._past = [*self._past[1 - STEPS :], column.state()]
         column.write(classes)
 

@@ -102,7 +102,6 @@ class ExploreWidget(Dock):
         self.axes.image.layer_changed.connect(self.figures.refresh)
         self.x.currentIndexChanged.connect(self._show_points)
         self.y.currentIndexChanged.connect(self._show_points)
-        self.show_bar.choosing.connect(self.link.dimming.end)
         self.show_bar.changed.connect(self._show_colors)
         self.show_bar.refused.connect(self._on_failed)
         self.tools.mode_changed.connect(self.plot.set_mode)
@@ -123,7 +122,6 @@ class ExploreWidget(Dock):
         self.classes.rows_asked.connect(self._select)
         self.quality.certainty_toggled.connect(self._on_faded)
         self.quality.map_asked.connect(self._on_map_asked)
-        self.classes.changing.connect(self.link.dimming.end)
         self.classes.changed.connect(self._on_classes_changed)
         self.classes.refused.connect(self._refuse)
         self.classes.labels_asked.connect(self._on_labels_asked)
@@ -316,4 +314,4 @@ class ExploreWidget(Dock):
         """Leave the canvas as it was."""
         super().hideEvent(event)
         self.pointer.leave()
-        self.link.dimming.end()
+        self.link.undim()

@@ -10,10 +10,10 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ...core.placement import Placement
+from ...layers.dimming import dim, undim, undim_copy
 from ...layers.identity import ours
 from ...layers.points import placement_of
 from ..common.canvas import go_to
-from .dimming import Dimming
 
 Rows = npt.NDArray[np.int64]
 BEFORE = ("adding", "removing", "changing")  # what napari says of points before it does it
@@ -37,7 +37,6 @@ class LayerLink(QObject):
         self._layer: Any | None = None
         self._busy = False
         self._under_cursor = -1
-        self.dimming = Dimming()
         self._selection_timer = QTimer(self, singleShot=True, interval=0)
         self._table_timer = QTimer(self, singleShot=True, interval=50)
         self._selection_timer.timeout.connect(self._tell_selection)
@@ -56,7 +55,7 @@ class LayerLink(QObject):
 
     def follow(self, layer: Any | None) -> None:
         """Follow another layer, or none."""
-        self.dimming.end()
+        self.undim()
         if self._layer is not None:
             for emitter, slot in self._events(self._layer):
                 emitter.disconnect(slot)
@@ -96,7 +95,12 @@ class LayerLink(QObject):
     def dim(self, rows: Rows | None = None) -> None:
         """Let the points that are not selected fade on the canvas; with none selected none does."""
         if self._layer is not None and hasattr(self._layer, "selected_data"):
-            self.dimming.begin(self._layer, self.selection() if rows is None else rows)
+            dim(self._layer, self.selection() if rows is None else rows)
+
+    def undim(self) -> None:
+        """Leave the canvas as it was."""
+        if self._layer is not None:
+            undim(self._layer)
 
     def in_frame(self) -> npt.NDArray[np.bool_] | None:
         """Which points lie in the frame in view; ``None`` where there are no frames."""
@@ -142,12 +146,12 @@ class LayerLink(QObject):
 
     def _on_data(self, event: Any) -> None:
         if str(getattr(event, "action", "")) in BEFORE:
-            self.dimming.end()  # what napari adds and takes away is of the colours as they are
+            self.undim()  # what napari adds and takes away is of the colours as they are
         self._on_table()
 
     def _on_inserted(self, event: Any) -> None:
         if isalive(self):
-            self.dimming.clear(event.value)  # it may be a copy
+            undim_copy(event.value)
 
     def _on_colors(self, event: Any = None) -> None:
         if isalive(self):
