@@ -167,6 +167,8 @@ def import_torch() -> None:
 
 def import_clustering() -> None:
     """Import what groups the latents: best just after a click."""
+    if "sklearn.mixture" in sys.modules:
+        return
     with _uncollected():
         import sklearn.mixture  # noqa: F401
 
