@@ -28,7 +28,7 @@ from napari_vae.layers.points import (
     latents_to_points,
     placement_of,
 )
-from napari_vae.layers.results import pasted_layers, points_name, result_points
+from napari_vae.layers.results import pasted_layers, result_points
 from napari_vae.layers.showing import colored, coloring_of, show, shown_column, write_features
 from napari_vae.models.config import ModelConfig
 from napari_vae.models.given import Scale
@@ -162,13 +162,6 @@ def test_points_with_and_without_borders_all_become_discs():
     points = Points(np.zeros((2, 2)), features={"z1": [1.0, 2.0]}, border_width=[0.0, 0.2])
     show(points, "z1")
     assert not points.border_width.any()
-
-
-def test_points_are_named_by_what_they_mark():
-    patches = SimpleNamespace(atoms=pd.DataFrame(), name="scan")
-    assert points_name(patches) == "atoms of scan"
-    patches.atoms.attrs["napari_vae"] = {"method": "grid"}
-    assert points_name(patches) == "windows of scan"
 
 
 def test_colour_and_complex_layers_are_refused_with_a_remedy(scene):

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from napari_vae.core.micrograph import Micrograph
 from napari_vae.core.placement import Placement
 from napari_vae.layers.images import micrograph_from_layer
 from napari_vae.layers.reader import read_layers
+from napari_vae.layers.results import points_name
 from napari_vae.layers.table_layers import place_table
 from napari_vae.layers.writer import write_points
 
@@ -102,3 +104,10 @@ def test_atoms_without_frames_lie_on_a_plane():
     table = pd.DataFrame({"y": [1.0], "x": [2.0]})
     assert place_table(table, Path("atoms.csv")).ndim == 2
     assert place_table(table.assign(frame=3), Path("atoms.csv")).ndim == 3
+
+
+def test_points_are_named_by_what_they_mark():
+    patches = SimpleNamespace(atoms=pd.DataFrame(), name="scan")
+    assert points_name(patches) == "atoms of scan"
+    patches.atoms.attrs["napari_vae"] = {"method": "grid"}
+    assert points_name(patches) == "windows of scan"
