@@ -72,6 +72,8 @@ def main():
     parser.add_argument("--shots", type=Path, help="folder for a picture of each end")
     parser.add_argument("--only", choices=("sample", "file"), help="one of the two")
     options = parser.parse_args()
+    if options.shots:
+        options.shots.mkdir(parents=True, exist_ok=True)
 
     def open_file():
         type_path(options.image.resolve())
