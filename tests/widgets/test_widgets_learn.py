@@ -186,10 +186,11 @@ def test_layers_deleted_meanwhile_do_no_harm(viewer, measurable, learn, qtbot):
     assert len(learn.session.exploration.measured) == 12 and "learned" in kinds(viewer)
 
 
-def test_a_record_is_saved_and_gone_on_with(viewer, measurable, learn, qtbot, tmp_path, monkeypatch):
+def test_a_record_is_saved_and_gone_on_with(viewer, measurable, learn, qtbot, tmp_path, monkeypatch, remembered):
     learn.form.target.goal.setCurrentIndex(learn.form.target.goal.findData("near"))
     learn.form.target.value.setValue(0.5)
     learn.plan.acquisition.setCurrentIndex(learn.plan.acquisition.findData("ucb"))
+    learn.form.kernel.kappa.setValue(3)
     for _ in range(3):
         done(qtbot, learn, learn.step)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "record"), ""))
@@ -200,7 +201,12 @@ def test_a_record_is_saved_and_gone_on_with(viewer, measurable, learn, qtbot, tm
     assert learn.session is None and learn.form.isEnabled() and not layer_of(viewer, "learned").visible
     learn.form.target.goal.setCurrentIndex(0)
     learn.plan.acquisition.setCurrentIndex(0)
+    learn.form.kernel.kappa.setValue(1)
+    chosen = learn.plan.acquisition.currentData()
     done(qtbot, learn, learn.open_record, str(tmp_path / "record"))
+    assert learn.plan.acquisition.currentData() == "ucb" and learn.form.kernel.kappa.value() == 3
+    kept = remembered.learning
+    assert (kept.acquisition, kept.kappa) == (chosen, 1), "what was opened is not what was chosen"
     assert learn.session is not before and learn.form.target.read_purpose().value == 0.5
     assert np.array_equal(learn.session.exploration.measured, before.exploration.measured)
     assert np.array_equal(learn.session.upcoming, before.upcoming)

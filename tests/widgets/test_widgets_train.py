@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QInputDialog
 
 import napari_vae.widgets.train.dock as train_module
@@ -319,6 +320,35 @@ def test_the_line_above_train_says_what_will_be_learnt_from_and_what_it_takes(vi
         settle(qtbot, widget)
         n = len(grid_positions(scene[0].data, window=side, step=step))
         assert re.sub("<.*>&nbsp;", "", line.words.text()).startswith(f"{n} windows · ")
+
+
+def test_whatever_changes_what_is_trained_renews_the_line_above_train(viewer, scene, widget, qtbot):
+    line, (image, points, _) = widget.forecast, scene
+    viewer.add_image(image.data, name="second detector", visible=False, scale=image.scale, translate=image.translate)
+    viewer.layers.selection = [image]
+    points.data = points.data[3:]
+    settle(qtbot, widget)
+    assert f"of {len(points.data)} atoms" in line.words.text() and "= 0.48 nm" in line.words.text()
+    image.scale = points.scale = (0.03, 0.03)
+    settle(qtbot, widget)
+    assert "24 px = 0.72 nm" in line.words.text()
+    widget.data.atoms.setCurrentIndex(widget.data.atoms.count() - 1)
+    settle(qtbot, widget)
+    n, memory = (counted(line.words.text(), what) for what in ("windows", "GB"))
+    widget.data.step_px.setValue(8)
+    settle(qtbot, widget)
+    assert counted(line.words.text(), "windows") > n
+    widget.data.window_px.setValue(81)
+    settle(qtbot, widget)
+    memory = counted(line.words.text(), "GB")
+    widget.data.channels.item(0).setCheckState(Qt.CheckState.Checked)
+    settle(qtbot, widget)
+    assert counted(line.words.text(), "GB") > memory
+
+
+def counted(words, what):
+    """The number before a word of the line."""
+    return float(re.search(rf"([\d.]+) {what}", words).group(1))
 
 
 def whole(scene, side):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QLabel, QWidget
 
@@ -25,7 +26,8 @@ from ...patches.grid import grid_positions
 from ...patches.patches import check_window, suggest_window
 from .layer_box import AtomsBox, ImageBox, LayerChecks
 from .panel import Form, counter, row_of
-from .setting_controls import add_settings
+from .pixel_size_box import calibration_events
+from .setting_controls import add_settings, changes_of
 from .sources import say_frame
 
 GRID = "a regular grid"
@@ -58,7 +60,10 @@ class Source:
 
 
 class DataForm(Form):
-    """Choice of the data on the active image; ``advanced`` holds the rows that a first look does not need."""
+    """Choice of the data on the active image; ``advanced`` holds the rows that a first look does not need.
+
+    ``changed`` says that a model would be trained on other data now, or that their unit is another.
+    """
 
     changed = Signal()
 
@@ -117,11 +122,12 @@ class DataForm(Form):
             size = suggest_window(table_spacing(atoms_from_points(points, placement_of(image, self._viewer))))
         if image is not None:
             size = min(size, *full_shape(image)[-2:])
-        with QSignalBlocker(self.window_px):
+        with QSignalBlocker(self.window_px), QSignalBlocker(self.step_px):
             self.window_px.setValue(size)
-        self.step_px.setValue(grid or max(1, size // 2))
-        self._show_size()
-        self.changed.emit()
+            self.step_px.setValue(grid or max(1, size // 2))
+        for event in () if image is None else calibration_events(image):
+            event.connect(self._on_changed)  # napari does not connect the same twice
+        self._on_changed()
 
     def example_centre(self) -> tuple[float, float] | None:
         """Centre (row, column) of the window that is drawn on the canvas: that of the atom nearest to the middle."""
@@ -169,11 +175,14 @@ class DataForm(Form):
         self.image.layer_changed.connect(self.channels.refresh)
         self.channels.offered.connect(self._show_channels)
         self.atoms.layer_changed.connect(self.suggest)
-        self.window_px.valueChanged.connect(self._on_window_changed)
+        self.channels.ticked.connect(self._on_changed)
+        for control in (self.window_px, self.step_px, self.level):
+            changes_of(control).connect(self._on_changed)
 
-    def _on_window_changed(self, value: int) -> None:
-        self._show_size()
-        self.changed.emit()
+    def _on_changed(self, value: object = None) -> None:
+        if isalive(self):  # the image outlives it
+            self._show_size()
+            self.changed.emit()
 
     def _show_size(self) -> None:
         image = self.image.layer()

@@ -113,6 +113,7 @@ class LayerChecks(QListWidget):
     """List of check boxes that follows the viewer's layers; nothing is ticked at first."""
 
     offered = Signal()  # the list is of other layers, perhaps of none
+    ticked = Signal()  # other layers are
 
     def __init__(self, viewer: Any, accepts: Callable[[Any], bool], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -120,6 +121,7 @@ class LayerChecks(QListWidget):
         self._layers: list[Any] = []
         self.setMaximumHeight(66)
         follow_layers(viewer, self.refresh)
+        self.itemChanged.connect(self.ticked)
         self.refresh()
 
     def layers(self) -> list[Any]:
@@ -133,12 +135,15 @@ class LayerChecks(QListWidget):
             return
         ticked = self.layers()
         self._layers = [layer for layer in reversed(self._viewer.layers) if self._accepts(layer)]
-        self.clear()
-        for layer in self._layers:
-            item = QListWidgetItem(layer.name, self)
-            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Checked if layer in ticked else Qt.CheckState.Unchecked)
+        with QSignalBlocker(self):
+            self.clear()
+            for layer in self._layers:
+                item = QListWidgetItem(layer.name, self)
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+                item.setCheckState(Qt.CheckState.Checked if layer in ticked else Qt.CheckState.Unchecked)
         self.offered.emit()
+        if self.layers() != ticked:
+            self.ticked.emit()
 
 
 def follow_layers(viewer: Any, callback: Callable[[Any], None]) -> None:

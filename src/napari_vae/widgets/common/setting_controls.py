@@ -61,9 +61,11 @@ class Memory:
         """Keep no change that is made meanwhile."""
         for one in self._kept:
             one.paused = True
-        yield
-        for one in self._kept:
-            one.paused = False
+        try:
+            yield
+        finally:
+            for one in self._kept:
+                one.paused = False
 
 
 class _Remembered(QObject):
@@ -75,14 +77,12 @@ class _Remembered(QObject):
         value = getattr(settings, name)
         if isinstance(control, QCheckBox):
             control.setChecked(value)
-            control.toggled.connect(self._on_changed)
         elif isinstance(control, QComboBox):
             index = next((i for i in range(control.count()) if str(control.itemData(i)) == value), 0)
             control.setCurrentIndex(index)
-            control.currentIndexChanged.connect(self._on_changed)
         else:
             control.setValue(value)
-            control.valueChanged.connect(self._on_changed)
+        changes_of(control).connect(self._on_changed)
 
     def keep(self) -> None:
         """Keep what the control shows."""
@@ -129,6 +129,13 @@ def control_of(setting: Setting) -> Control:
     box.setSuffix(f" {setting.unit}" if setting.unit else "")
     box.setValue(box.minimum() if setting.default in (None, "auto") else setting.default)
     return box
+
+
+def changes_of(control: Control) -> Any:
+    """The signal that the control shows another value."""
+    if isinstance(control, QCheckBox):
+        return control.toggled
+    return control.currentIndexChanged if isinstance(control, QComboBox) else control.valueChanged
 
 
 def values_of(controls: dict[str, Control]) -> dict[str, Any]:

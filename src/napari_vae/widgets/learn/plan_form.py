@@ -126,7 +126,7 @@ class PlanForm(Form):
         self._lay_out()
         self.rule.currentIndexChanged.connect(self._on_rule_changed)
         self.kept = {"acquisition": self.acquisition, "batch": self.batch, "budget": self.budget}
-        remember("learning", self.kept)
+        self.memory = remember("learning", self.kept)
         self._on_rule_changed()
 
     def suit(self, purpose: Purpose) -> None:
@@ -140,9 +140,10 @@ class PlanForm(Form):
         offer(self.acquisition, {name: CHOICES[name] for name in names}, chosen if fits else None)
 
     def choose(self, acquisition: str, batch: int) -> None:
-        """Choose how the next places are chosen, and how many at a time."""
-        self.acquisition.setCurrentIndex(max(self.acquisition.findData(acquisition), 0))
-        self.batch.setValue(batch)
+        """Choose how the next places are chosen, and how many at a time, as a record has it; it is not remembered."""
+        with self.memory.paused():
+            self.acquisition.setCurrentIndex(max(self.acquisition.findData(acquisition), 0))
+            self.batch.setValue(batch)
 
     def set_fixed(self, fixed: bool) -> None:
         """Let be changed what an exploration is begun with, or not; when it ends may always be changed."""

@@ -36,7 +36,14 @@ class KernelForm(Form):
         self.controls |= add_settings(self, TrainConfig, "device") | add_settings(self, DeepKernelConfig, "seed")
         kept = {"embedding_dim": "embedding"}
         self.kept = {kept.get(name, name): control for name, control in self.controls.items()} | {"kappa": self.kappa}
-        remember("learning", self.kept)
+        self.memory = remember("learning", self.kept)
+
+    def choose(self, model: dict[str, Any], kappa: float) -> None:
+        """Choose these arguments of `DeepKernelGP`, as a record has them; they are not remembered."""
+        with self.memory.paused():
+            self.kappa.setValue(kappa)
+            for name, control in self.controls.items():
+                set_value(control, model.get(name))
 
     def model(self) -> dict[str, Any]:
         """Arguments of `DeepKernelGP`."""
@@ -107,16 +114,13 @@ def read_record(folder: str, form: SetUpForm, plan: PlanForm) -> None:
         If the folder holds no record, or its goal does not suit the chosen target.
     """
     record = Record.load(folder)
-    target, kernel = form.target, form.kernel
-    kind, classes = target.kind, target.classes
-    if record.settings["kind"] != kind:
-        words = KINDS[record.settings["kind"]]
+    target, settings = form.target, record.settings
+    if settings["kind"] != target.kind:
+        words = KINDS[settings["kind"]]
         raise InputError(f"The record is of a target of {words}; choose that target first, then open the record.")
-    target.choose_purpose(_purpose(record, classes))
-    plan.choose(record.settings["acquisition"], record.settings["batch"])
-    kernel.kappa.setValue(record.settings["kappa"])
-    for name, control in kernel.controls.items():
-        set_value(control, record.settings["model"].get(name))
+    target.choose_purpose(_purpose(record, target.classes))
+    plan.choose(settings["acquisition"], settings["batch"])
+    form.kernel.choose(settings["model"], settings["kappa"])
 
 
 def _purpose(record: Record, classes: tuple[str, ...]) -> Purpose:

@@ -11,7 +11,7 @@ from ...models.components import COMPONENTS
 from ...models.config import PRESETS, ModelConfig, TrainConfig
 from ...models.kinds import KINDS
 from ..common.panel import Form, choice_of
-from ..common.setting_controls import add_settings, remember, values_of
+from ..common.setting_controls import add_settings, changes_of, remember, values_of
 
 FIRST = "rvae"
 CUSTOM = "as ticked above"
@@ -61,10 +61,7 @@ class ModelForm(Form):
         self.kept |= {KEPT.get(name, name): control for name, control in self.training.items()}
         self.memory = remember("training", self.kept)
         for control in self.kept.values():
-            changes = next(
-                name for name in ("currentIndexChanged", "toggled", "valueChanged") if hasattr(control, name)
-            )
-            getattr(control, changes).connect(self._on_changed)
+            changes_of(control).connect(self._on_changed)
 
     def choose(self, preset: str) -> None:
         """Choose a model by name, such as ``"trvae"``."""
