@@ -93,7 +93,7 @@ def sm4(path: Path, pixels: Pixels) -> None:
     place = start + 28 + (32 + 24) * len(pages)
     index, bodies = b"", b""
     for name, way, image, (sign_x, sign_y) in pages:
-        texts = [name, *[""] * 6, "m", "m", "A" if name == "Current" else "m"]
+        texts = [name, *[""] * 6, "m", "m", *(("A", "", "") if name == "Current" else ("m",))]
         words = b"".join(struct.pack("<H", len(text)) + text.encode("utf-16-le") for text in texts)
         rows, columns = image.shape
         header = struct.pack("<2H13I", 170, len(texts), 1, 0, 0, 0, 0, columns, rows, 0, way, 0, 4 * image.size, 0, 0)

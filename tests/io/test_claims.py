@@ -128,6 +128,21 @@ def npy_header(file, dtype, shape):
     np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
 
 
+def png_header(side, colour):
+    """A picture that claims to have so many rows and columns, of a kind of colours."""
+    header = struct.pack(">II5B", side, side, 8, colour, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(100_000))), (b"IEND", b"")]
+    png = b"".join(struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks)
+    return b"\x89PNG\r\n\x1a\n" + png
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # from 89 million pixels on
+def test_a_picture_of_four_colours_that_its_library_would_unpack(here):
+    (here / "a.png").write_bytes(png_header(13_000, 6))
+    with pytest.raises(ReadError, match=r"unpack to 0\.6 GiB"):
+        read(here / "a.png")
+
+
 def bombs(folder):
     """Small files that claim to be large; the names of those written."""
     small = np.zeros((64, 64), np.uint8)
@@ -145,10 +160,7 @@ def bombs(folder):
     with tifffile.TiffFile(folder / "claim.tif", mode="r+") as tiff:
         for tag in ("ImageWidth", "ImageLength"):
             tiff.pages[0].tags[tag].overwrite(60_000)
-    header = struct.pack(">II5B", 150_000, 150_000, 8, 0, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(100_000))), (b"IEND", b"")]
-    png = b"".join(struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks)
-    (folder / "claim.png").write_bytes(b"\x89PNG\r\n\x1a\n" + png)
+    (folder / "claim.png").write_bytes(png_header(150_000, 0))
     with (folder / "claim.npy").open("wb") as file:
         npy_header(file, "<f8", (10**6, 10**6))
     (folder / "claim.dat").write_bytes(struct.pack("<2I", 2**31, 2**31) + bytes(800))

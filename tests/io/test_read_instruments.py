@@ -1,5 +1,6 @@
 """Files of scanning probe microscopes, cameras and other programs: written here, whose pixels and steps are known."""
 
+import struct
 import sys
 import zipfile
 from pathlib import Path
@@ -86,6 +87,50 @@ def test_older_versions_of_createc(tmp_path, version):
     image = read(tmp_path / "a.dat")
     np.testing.assert_array_equal(image.data, PIXELS)
     assert image.pixel_size == pytest.approx((0.02, 0.03))
+
+
+def test_a_scan_of_createc_without_its_last_images_has_the_names_of_the_others(tmp_path):
+    path = tmp_path / "a.dat"
+    instruments.createc(path, PIXELS, "Paramet32")
+    path.write_bytes(path.read_bytes()[: 1 - 4 * PIXELS.size])
+    assert list_datasets(path) == NAMES[".dat"][:3]
+    np.testing.assert_array_equal(read(path, dataset="Z backward").data, 3 * PIXELS)
+    content = path.read_bytes().replace(b"Channels=4", b"Channels=5")
+    path.write_bytes(content + bytes(8 * PIXELS.size - 1))
+    assert list_datasets(path) == ["Z", "Current", "ADC 1", "ADC 2", "channel 4"], "an odd number has one direction"
+    path.write_bytes(content.replace(b"ScanXMode=2", b"ScanXMode=0").replace(b"Channels=5", b"Channels=2"))
+    assert list_datasets(path) == ["Z", "Current"]
+
+
+def test_what_a_scan_of_createc_does_not_say(tmp_path):
+    path = tmp_path / "a.dat"
+    instruments.createc(path, PIXELS, "Paramet32")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"Channels=", b"Chambers=").replace(b"Length", b"Breath"))
+    assert list_datasets(path) == ["Z"] and read(path).pixel_size is None
+    for side in (b"Num.X=32", b"Num.Y=24"):
+        path.write_bytes(content.replace(side, side[:6] + b"00"))
+        with pytest.raises(ReadError, match="pixels, which is no image"):
+            read(path)
+    path.write_bytes(content.replace(b"Num.X=32", b"Num.X= 1"))
+    assert read(path).shape == (24, 1)
+    path.write_bytes(content.replace(b"[Paramet32]", b"[ParVERT32]"))
+    with pytest.raises(ReadError, match="no image but spectra"):
+        read(path)
+
+
+def test_a_page_of_rhk_without_texts_is_read(tmp_path):
+    path = tmp_path / "a.sm4"
+    instruments.sm4(path, PIXELS)
+    content = path.read_bytes()
+    texts = content.index(struct.pack("<H", 10) + "Topography".encode("utf-16-le"))
+    known = struct.pack("<I", 10) + struct.pack("<I", texts)
+    assert content.count(known) == 1
+    path.write_bytes(content.replace(known, struct.pack("<2I", 11, texts)))
+    assert list_datasets(path) == ["Topography forward", "Current forward", " backward"]
+    image = read(path, dataset=" backward")
+    np.testing.assert_array_equal(image.data, PIXELS)
+    assert image.pixel_size is None and image.metadata["intensity_unit"] == ""
 
 
 def test_gwyddion_1_and_the_prefix_of_its_unit(tmp_path):

@@ -139,6 +139,13 @@ def test_hdf5_of_an_unknown_program_shows_its_arrays_without_scale(tmp_path, ram
     image = read(tmp_path / "a.h5")
     np.testing.assert_array_equal(image.data, ramp)
     assert image.pixel_size is None and "unknown program" in image.metadata["notes"][-1]
+    with h5py.File(tmp_path / "data.h5", "w") as file:  # where that of Nion Swift has its items
+        file["data"] = ramp
+    assert list_datasets(tmp_path / "data.h5") == ["data"]
+    with h5py.File(tmp_path / "empty.nhdf", "w") as file:
+        file.create_group("data")
+    with pytest.raises(ReadError, match="holds no image"):
+        read(tmp_path / "empty.nhdf")
     monkeypatch.setattr("napari_vae.io.dataset.LAZY_BYTES", 100)
     movie = read(tmp_path / "a.h5", dataset="entry/movie")
     assert hasattr(movie.data, "dask")

@@ -45,8 +45,8 @@ def _scan(path: Path, version: bytes, header: bytes) -> list[Dataset]:
     dtype, size = np.dtype(VERSIONS[version]), rows * columns
     numbers = _unpacked(path, header, dtype) if version == b"[Paramco32]" else np.memmap(path, "u1", "r", HEADER_BYTES)
     numbers = numbers[: numbers.size // dtype.itemsize * dtype.itemsize].view(dtype)[1:]
-    count = min(int(words.get("Channels", 1)), numbers.size // size)
-    if count < 1:
+    names = _names(int(words.get("Channels", 1)), int(words.get("ScanXMode", 0)) == 2)[: numbers.size // size]
+    if not names:
         raise damaged(path)
     calibration = calibrate([_extent(words, axis) / n for axis, n in (("y", rows), ("x", columns))], ("Å", "Å"))
     metadata = {"intensity_unit": "DAC", "acquisition": words}
@@ -59,13 +59,13 @@ def _scan(path: Path, version: bytes, header: bytes) -> list[Dataset]:
             calibration,
             metadata,
         )
-        for n, name in enumerate(_names(count, int(words.get("ScanXMode", 0)) == 2))
+        for n, name in enumerate(names)
     ]
 
 
 def _names(count: int, both_ways: bool) -> list[str]:
     """Forward images of all channels come first, then the backward ones, if there are any."""
-    ways = (" forward", " backward") if both_ways and count > 1 and count % 2 == 0 else ("",)
+    ways = (" forward", " backward") if both_ways and count % 2 == 0 else ("",)
     each = count // len(ways)
     kinds = [NAMES[n] if n < len(NAMES) else f"channel {n}" for n in range(each)]
     return [f"{kind}{way}" for way in ways for kind in kinds]

@@ -64,7 +64,7 @@ def _image(path: Path, file: BinaryIO, places: dict[int, int]) -> Dataset:
     file.seek(4 * 7, 1)
     (objects,) = _numbers(file, "<I")
     file.seek(64, 1)
-    words = _texts(file, _objects(file, objects).get(STRINGS, 0), texts)
+    words = _texts(file, _objects(file, objects).get(STRINGS), texts)
     unit_x, unit_y, intensity = words[UNITS]
     # upright, whichever way it was scanned
     stored = pixels_at(path, places[PAGE_DATA], "<i4", (rows, columns), upwards=step_y > 0, backward=step_x < 0)
@@ -78,10 +78,12 @@ def _image(path: Path, file: BinaryIO, places: dict[int, int]) -> Dataset:
     )
 
 
-def _texts(file: BinaryIO, offset: int, count: int) -> list[str]:
-    """Texts of a page, each with its length before it."""
-    file.seek(offset)
+def _texts(file: BinaryIO, offset: int | None, count: int) -> list[str]:
+    """Texts of a page, each with its length before it; empty ones where it has no list of them."""
     texts = [""] * UNITS.stop
+    if offset is None:
+        return texts
+    file.seek(offset)
     for number in range(min(count, UNITS.stop)):
         (length,) = _numbers(file, "<H")
         texts[number] = file.read(2 * length).decode("utf-16-le", "replace").strip("\0 ")
