@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
+import kinds
 from napari_vae import (
     InputError,
     Micrograph,
@@ -190,6 +191,19 @@ def test_uneven_rows_are_evened_out_before_atoms_are_looked_for(kind):
     levels = (image.data + rows).mean(axis=1)[np.rint(seen["y"]).astype(int)]
     assert np.corrcoef(seen["background"], levels)[0, 1] > 0.8
     pd.testing.assert_frame_equal(detect_atoms(image), detect_atoms(image, level="none"))
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.1, 1.0])
+def test_offsets_of_rows_are_as_sure_as_rows_differ_more_than_columns_of_pixels(strength):
+    errors = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        image = kinds.spots((160, 160), kinds.apart((160, 160), 150, 8.0, rng), 1.0, 2.6)
+        rows = strength * rng.normal(size=(160, 1))
+        of_atoms = np.median(image, axis=1).std()  # what plain medians are wrong by
+        wrong = levelling.background(image + rows, "rows", 11.0) - rows
+        errors.append(wrong.std() / of_atoms)
+    assert np.mean(errors) < {0.0: 0.75, 0.1: 0.9, 1.0: 1.1}[strength]
 
 
 def test_a_few_windows_follow_nothing():

@@ -122,20 +122,35 @@ def _plane(frame: Array, width: float) -> Array:
 
 
 def _row_offsets(frame: Array, width: float) -> Array:
-    """Medians of the rows, but for waves as a lattice along the rows has them, which stand out of their spectrum."""
-    from scipy.ndimage import median_filter
+    """Medians of the rows, as far as these vary more than medians of columns, which differ by the atoms alone.
+
+    Waves as a lattice along the rows has them, which stand out of their spectrum, are no offsets either.
+    """
+    from scipy.fft import dct, idct
 
     offsets = np.median(frame, axis=1)
-    frequency = np.fft.rfftfreq(len(offsets))
-    power = np.abs(np.fft.rfft((offsets - offsets.mean()) * np.hanning(len(offsets)))) ** 2
-    usual = median_filter(power, FIXED.level_usual, mode="nearest")
+    frequency, power, usual = _spectrum(offsets)
     lattice = (power > FIXED.level_peak * usual) & (frequency > 1 / (FIXED.level_longest * width))
     lattice = np.convolve(lattice, np.ones(3), mode="same") > 0
     if lattice.any():
         phase = 2 * np.pi * np.outer(np.arange(len(offsets)), frequency[lattice])
         waves = np.hstack([np.cos(phase), np.sin(phase)])
         offsets = offsets - waves @ np.linalg.lstsq(waves, offsets, rcond=None)[0]
-    return np.asarray(offsets)
+    across, _, by_atoms = _spectrum(np.median(frame, axis=0))
+    by_atoms = np.interp(frequency, across, by_atoms) * frame.shape[0] / frame.shape[1]
+    share = np.clip(1 - by_atoms / np.maximum(usual, np.finfo(float).tiny), 0, 1)
+    share = np.interp(np.arange(len(offsets)) / (2 * len(offsets)), frequency, share)
+    return np.asarray(idct(share * dct(offsets, norm="ortho"), norm="ortho"))
+
+
+def _spectrum(profile: Array) -> tuple[Array, Array, Array]:
+    """Frequencies per pixel of a profile, the power of its waves, and the usual power around each."""
+    from scipy.ndimage import median_filter
+
+    taper = np.hanning(len(profile))
+    power = np.abs(np.fft.rfft((profile - profile.mean()) * taper)) ** 2 / np.sum(taper**2)
+    frequency = np.asarray(np.fft.rfftfreq(len(profile)), dtype=np.float64)
+    return frequency, power, median_filter(power, FIXED.level_usual, mode="nearest")
 
 
 def _uneven_rows(frame: Array, width: float) -> bool:
@@ -148,6 +163,5 @@ def _uneven_rows(frame: Array, width: float) -> bool:
 
 def _quick(profile: Array) -> float:
     """Variance of a profile as the quicker half of its waves have it."""
-    taper = np.hanning(len(profile))
-    power = np.abs(np.fft.rfft((profile - profile.mean()) * taper)) ** 2 / np.sum(taper**2)
+    power = _spectrum(profile)[1]
     return float(np.median(power[len(power) // 2 :]) / np.log(2))
