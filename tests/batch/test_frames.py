@@ -47,7 +47,20 @@ def run_folder(movie, serial, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def scheduler():
+    """A client of a scheduler whose one worker is a thread here, which starts in no time."""
+    distributed = pytest.importorskip("distributed")
+    threads = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "protocol": "tcp"}
+    with (
+        distributed.LocalCluster(dashboard_address=":0", **threads) as local,
+        distributed.Client(local, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
 def cluster():
+    """A client of two processes."""
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as local,
@@ -56,9 +69,9 @@ def cluster():
         yield client
 
 
-def test_equal_jobs_are_done_one_by_one(cluster):
+def test_equal_jobs_are_done_one_by_one(scheduler):
     jobs = iter([("a", partial(abs, -2))] * 3)
-    with runner(cluster) as do_all:
+    with runner(scheduler) as do_all:
         assert list(do_all(lambda: next(jobs, None))) == [("a", 2)] * 3
 
 
@@ -284,8 +297,8 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(movie, serial, cluste
     same(result.target, serial)
 
 
-def test_the_command_line_takes_a_scheduler(movie, serial, run_folder, cluster, tmp_path, capsys):
-    where = ["--out", str(tmp_path), "--scheduler", cluster.scheduler.address]
+def test_the_command_line_takes_a_scheduler(movie, serial, run_folder, scheduler, tmp_path, capsys):
+    where = ["--out", str(tmp_path), "--scheduler", scheduler.scheduler.address]
     with pytest.raises(SystemExit) as end:
         main(["detect", str(movie), *where])
     assert end.value.code == 0
@@ -317,8 +330,8 @@ def test_no_scheduler_and_unknown_options_are_refused_in_a_sentence(movie, tmp_p
         detect_files([movie], tmp_path, spacings=3)
 
 
-def test_the_file_that_a_scheduler_wrote_is_as_good_as_its_address(movie, serial, cluster, tmp_path):
-    told = {"type": "Scheduler", "address": cluster.scheduler.address, "workers": {}}
+def test_the_file_that_a_scheduler_wrote_is_as_good_as_its_address(movie, serial, scheduler, tmp_path):
+    told = {"type": "Scheduler", "address": scheduler.scheduler.address, "workers": {}}
     (tmp_path / "scheduler.json").write_text(json.dumps(told))
     (result,) = detect_files([movie], tmp_path, scheduler=tmp_path / "scheduler.json")
     same(result.target, serial)

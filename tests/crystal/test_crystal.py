@@ -53,7 +53,7 @@ def test_vectors_of_a_perfect_lattice():
 def test_errors_of_the_vectors_are_those_of_the_noise():
     standardised = []
     for seed in range(30):
-        atoms = noisy(lattice_points(OBLIQUE, 15), seed)
+        atoms = noisy(lattice_points(OBLIQUE, 8), seed)
         vectors, variances, *_ = fit_lattice(apart_by_kind(atoms[["y", "x"]].to_numpy()), OBLIQUE)
         errors = np.sqrt(variances)
         turn = (angle_between(vectors) - angle_between(OBLIQUE)) / angle_error(vectors, errors)
