@@ -76,7 +76,7 @@ def test_a_step_asks_the_device_for_nothing(cards, preset, monkeypatch):
     monkeypatch.setattr(TrainStep, "_accumulate", watched)
     on_a_card = classmethod(lambda cls, images, device: cls(images, device))
     monkeypatch.setattr(Stored, "where_there_is_room", on_a_card)
-    train(replace(cards, images=(255 * cards.images).astype(np.uint8)), preset)
+    train(replace(cards, images=(255 * cards.images).astype(np.uint8)), preset, epochs=3)
     assert "free" in phases and not asked.found
 
 

@@ -191,7 +191,7 @@ def test_bad_input_is_one_sentence(image, options):
 
 @pytest.mark.parametrize("axes", ["TYX", "CYX"])
 def test_a_movie_of_one_frame_comes_back(sample, tmp_path, axes):
-    image = nv.Micrograph(sample[0].data[None, :150, :150], axes=axes)
+    image = nv.Micrograph(sample[0].data[None, :100, :100], axes=axes)
     result = nv.analyze(image, train=nv.TrainConfig(epochs=1, device="cpu"), n_classes=1)
     again = nv.load_analysis(result.save(tmp_path / "one"))
     assert again.micrograph.axes == axes
