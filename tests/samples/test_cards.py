@@ -17,6 +17,12 @@ def test_values_shapes_and_reproducibility():
     assert not np.array_equal(first.images, samples.cards(3, seed=6).images)
 
 
+def test_a_seed_gives_the_same_cards_as_ever():
+    cards = samples.cards(3, seed=3)
+    assert cards.angle[:3] == pytest.approx([-99.444200, -63.165478, 72.305872], abs=1e-4)
+    assert cards.images.sum() == pytest.approx(8616.87, rel=1e-4)
+
+
 def test_angles_are_counter_clockwise():
     upright = samples.cards(1, max_angle=0, max_shear=0, max_shift=0).images[0]
     turned = samples.cards(40, max_angle=180, max_shear=0, max_shift=0)

@@ -161,6 +161,48 @@ def test_fields_too_strong_for_one_step_are_followed_in_several():
     assert np.allclose(few.state, many.state, atol=1e-3)
 
 
+def largest_curvature(lattice, state):
+    """Of the energy at a state (n, n, 2)."""
+    p = torch.from_numpy(np.asarray(state, np.float64).transpose(2, 0, 1)[..., None])
+    local = torch.zeros_like(p)
+    hessian = torch.autograd.functional.hessian(lambda flat: energy(flat.view_as(p), local, lattice).sum(), p.flatten())
+    return float(torch.linalg.eigvalsh(hessian)[-1])
+
+
+@pytest.mark.parametrize(
+    "lattice",
+    [
+        Ferroelectric(4, "tetragonal", **PURE),
+        Ferroelectric(4, (-1.0, 1.0, 10.0), **PURE),
+        Ferroelectric(4, (-1.0, 3.0, -2.0), **PURE),
+        Ferroelectric(4, "square", coupling=20.0, **PURE),
+        Ferroelectric(4, "square", coupling=0.0, depolarization=30.0, **PURE),
+    ],
+    ids=lambda lattice: f"{lattice.landau} {lattice.coupling:g}",
+)
+def test_a_step_is_stable_at_the_largest_polarisation_and_hardly_shorter(lattice):
+    rest, along, across = np.zeros((1, 2, 2)), np.zeros((4, 4, 2)), np.full((4, 4, 2), 0.5**0.5)
+    along[..., 0] = 1
+    states = np.stack([sign * size * lattice.remnant for size in (1.0, 3.0) for sign in (along, across)])
+    step, repeats = lattice._steps(rest, states, 0.1)
+    most = max(largest_curvature(lattice, state) for state in states)
+    assert 0.3 < step * most < 1 and step * repeats == pytest.approx(0.1)
+    strong = np.full((1, 30, 2), 40.0)
+    pushed = lattice.drive(strong, duration=1.0).state[0]
+    step, _ = lattice._steps(strong, np.zeros((1, 4, 4, 2)), 1.0)
+    assert step * largest_curvature(lattice, pushed) < 1
+
+
+def test_as_many_points_as_it_asks_for_are_enough():
+    lattice, field = Ferroelectric(3, seed=1), np.full((1, 5), 20.0)
+    with pytest.raises(InputError, match="need .* points of time") as refused:
+        lattice.drive(field, duration=50)
+    least = int(str(refused.value).split(" need ")[1].split()[0])
+    with pytest.raises(InputError, match=f"need {least} points"):
+        lattice._steps(np.full((1, least - 1, 2), 20.0 / 2**0.5), np.zeros((1, 3, 3, 2)), 50)
+    assert lattice._steps(np.full((1, least, 2), 20.0 / 2**0.5), np.zeros((1, 3, 3, 2)), 50)[1] <= 100
+
+
 def test_chunks_seeds_and_what_is_kept():
     lattice, field = Ferroelectric(8, seed=3), fields()
     whole = lattice.drive(field, start="random", history=True, snapshots=(0, 7, -1))

@@ -88,6 +88,36 @@ def test_b_columns_move_along_the_polar_field():
     assert np.corrcoef(truth.dy[truth.sublattice == 1], truth.polar_y[truth.sublattice == 1])[0, 1] > 0.9
 
 
+@pytest.mark.parametrize("size", [(48, 384), (384, 48)])
+def test_the_polar_field_varies_over_half_the_longer_side(size):
+    _, truth = micrograph("perovskite", size=size, polar=0.03, pixel_size=0.024)
+    moved = truth[truth.sublattice == 1]
+    pairs = cKDTree(moved[["y", "x"]]).query_pairs(18, output_type="ndarray")  # neighbours
+    shift = moved[["polar_y", "polar_x"]].to_numpy()
+    apart = np.linalg.norm(shift[pairs[:, 0]] - shift[pairs[:, 1]], axis=1)
+    assert len(pairs) > 60 and apart.max() < 0.4 * np.linalg.norm(shift, axis=1).max()
+
+
+@pytest.mark.parametrize("kind", ["graphene", "perovskite"])
+@pytest.mark.parametrize("size", [(40, 200), (200, 40)])
+def test_a_crystal_at_any_angle_fills_the_image(kind, size):
+    y, x = np.mgrid[5 : size[0] - 5, 5 : size[1] - 5].reshape(2, -1)
+    for angle in range(0, 180, 20):
+        _, truth = micrograph(kind, size=size, angle=angle, pixel_size=0.02, **CALM)
+        farthest = cKDTree(truth[["y", "x"]]).query(np.column_stack([y, x]))[0].max()
+        assert farthest < (0.18 if kind == "graphene" else 0.39) / 0.02
+
+
+def test_a_seed_gives_the_same_images_as_ever():
+    for kind, grains, first, counts in (
+        ("graphene", 1, (36.242857, 6.785114), 87143),
+        ("perovskite", 2, (3.591401, 38.222890), 55700),
+    ):
+        image, truth = micrograph(kind, size=48, seed=3, grains=grains)
+        assert truth[["y", "x"]].iloc[0].to_numpy() == pytest.approx(first, abs=1e-5)
+        assert image.data.sum() == pytest.approx(counts, abs=20)
+
+
 def test_angle_is_counter_clockwise_on_screen():
     _, truth = micrograph("perovskite", size=300, angle=10, **CALM)
     a = truth[truth.sublattice == 0][["y", "x"]].to_numpy()

@@ -59,6 +59,23 @@ def test_same_seed_same_movie():
     assert not np.array_equal(first, other)
 
 
+def test_a_seed_gives_the_same_movie_as_ever():
+    images, truth = movie("graphene", frames=3, size=48, seed=3)
+    assert np.array(truth.attrs["drift"]) == pytest.approx(
+        np.array([[0, 0], [0.319168, 0.947698], [0.569636, 1.915823]]), abs=1e-5
+    )
+    assert truth[["y", "x"]].iloc[-1].to_numpy() == pytest.approx([25.104758, 43.346176], abs=1e-5)
+    assert images.data.sum() == pytest.approx(271948, abs=30)
+
+
+def test_the_heading_of_the_path_sways_once():
+    _, truth = movie("graphene", frames=41, size=32, drift=1.0, seed=1)
+    steps = np.diff(truth.attrs["drift"], axis=0)
+    heading = np.unwrap(np.arctan2(*steps.T))
+    turns = np.diff(np.sign(np.diff(heading)))
+    assert np.count_nonzero(turns) == 2 and np.ptp(heading) > 0.5
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -145,7 +145,7 @@ def _lattice(layout: Layout, vectors: Array, basis: Array, angle: float, origin:
     vectors, basis = vectors @ deform.T, basis @ deform.T
     half = np.array(layout.shape) / 2
     margin = 2 * np.abs(vectors).max() + layout.margin
-    corners = (half + margin) * np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    corners = (half + margin) * np.array([[1, 1], [1, -1]])  # and what lies opposite
     reach = np.ceil(np.abs(corners @ np.linalg.inv(vectors)).max(axis=0)).astype(int) + 1
     i, j = (np.arange(-n, n + 1) for n in reach)
     cells = np.stack(np.meshgrid(i, j, indexing="ij"), axis=-1).reshape(-1, 2) + origin
