@@ -169,6 +169,9 @@ def test_the_circle_goes_counter_clockwise_from_the_right(data):
     told = direction_of(data.table["angle"], 360.0)
     np.testing.assert_allclose(line, told.mean)
     np.testing.assert_allclose(arc[[0, -1]], [told.mean - told.spread, told.mean + told.spread])
+    assert not axes.lines[-1].get_clip_on(), "an arc on the rim is drawn with its whole width"
+    width, height = axes.get_position().size * axes.figure.get_size_inches() * 25.4
+    assert width == pytest.approx(60) and height == pytest.approx(60)
 
 
 def test_bars_repeat_with_the_symmetry_and_stack_by_class(data):
@@ -184,6 +187,8 @@ def test_bars_repeat_with_the_symmetry_and_stack_by_class(data):
         {tuple(np.array(color[:3]) / 255) for color in three.coloring().rgba}
     )
     assert sum(bar.get_alpha() == 1 for bar in bars) == 2
+    whole = [bar.get_x() + bar.get_width() / 2 for bar in figure.axes[0].patches if bar.get_alpha() == 1]
+    assert len(set(whole)) == 24 and np.cos(whole).min() > 0.49, "those within half a period of the right"
     assert any("modulo 120°" in text for text in texts(figure))
 
 
@@ -230,6 +235,8 @@ def test_the_manifold_has_a_plane_for_every_class(joint):
     figure = manifold_figure(FigureData.of(joint))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["class 0", "class 1"]
     np.testing.assert_allclose(figure.axes[0].get_xlim(), joint.run.latent_range[0], rtol=1e-6)
+    for axes in figure.axes:  # a line between all tiles, wherever they are higher than wide
+        assert len(axes.lines) == 2 * (len(axes.images[0].get_array()) // joint.run.window[0] - 1)
     first, second = (axes.get_position() for axes in figure.axes)
     assert first.x0 - 10 / 85 == pytest.approx(84 / 85 - second.x1) and second.x0 - first.x1 == pytest.approx(2 / 85)
 
@@ -258,6 +265,9 @@ def test_the_curve_is_the_history(joint):
     assert curve.get_marker() == "."  # a few epochs are points, many a line
     many = pd.DataFrame({"epoch": np.arange(50), "loss": 1.0})
     assert loss_figure(many).axes[0].lines[0].get_marker() in ("", "None")
+    for losses, scale in (([900.0, 30, 9], "log"), ([9.5, 9.2, 9], "linear"), ([900.0, 30, -1], "linear")):
+        axes = loss_figure(pd.DataFrame({"epoch": [1, 2, 3], "loss": losses})).axes[0]
+        assert axes.get_yscale() == scale
 
 
 def test_many_points_are_a_density_that_keeps_every_place():

@@ -175,3 +175,18 @@ def test_real_images_of_the_kinds(real_data):
     assert len(detect_atoms(np.load(unseen / "createc_scan_11nm_ch0.npy"), refine=False)) <= 10
     molecules = detect_atoms(nv.read(unseen / "example_LineProfile.sxm"), refine=False)
     assert (molecules["y"] > 155).mean() >= 0.97
+
+
+def test_the_surrogate_of_an_image_is_noise_of_its_power_without_outliers():
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(0)
+    for width in (0, 1.5):
+        image = gaussian_filter(rng.normal(0, 3, (160, 128)), width) + 50
+        noise = Spectrum(image).surrogate()
+        assert noise.shape == image.shape
+        assert noise.std() == pytest.approx(image.std(), rel=0.06)
+        alike = [np.corrcoef(values[1:].ravel(), values[:-1].ravel())[0, 1] for values in (image, noise)]
+        assert alike[1] == pytest.approx(alike[0], abs=0.06)
+        image[40, 60] += 100 * image.std()
+        assert Spectrum(image).surrogate().std() == pytest.approx(noise.std(), rel=0.1)

@@ -1,6 +1,7 @@
 """Weak columns between heavy ones: found in what the heavy ones leave, and only where there are any."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
@@ -153,6 +154,11 @@ def test_it_is_seen_whether_a_second_look_would_gain(sign):
     for image, shows in ((1000 * with_weak, True), (bare, False), (single, False)):
         image = as_micrograph(sign * image)
         assert weak_columns_show(note_weak(detect_atoms(image), image)) == shows
+    found = detect_atoms(1000 * sign * with_weak)
+    movie = pd.concat([found, found.head(1).assign(frame=1)], ignore_index=True)
+    movie.attrs = found.attrs
+    frames = nv.Micrograph(1000 * sign * np.stack([with_weak, 0 * with_weak]), axes="TYX")
+    assert weak_columns_show(note_weak(movie, frames)), "the first frame is looked at"
     oblong = nv.Micrograph((1000 * sign * with_weak)[::2], pixel_size=(0.04, 0.02), units="nm")
     found = detect_atoms(oblong)
     assert weak_columns_show(note_weak(found, oblong)), "rows twice as high as columns are wide"

@@ -12,7 +12,7 @@ from napari_vae.core.errors import InputError
 from napari_vae.crystal import Lattice, find_vacancies, measure_displacements, measure_lattice, voronoi_intensities
 from napari_vae.crystal.lattice import angle_between, angle_error
 from napari_vae.crystal.lattice_fit import fit_lattice
-from napari_vae.crystal.neighbours import apart_by_kind, lattice_shell, surroundings
+from napari_vae.crystal.neighbours import apart_by_kind, lattice_shell, surroundings, vector_peaks
 from napari_vae.samples import micrograph
 
 SQUARE = np.array([[0.0, 20.0], [-20.0, 0.0]])
@@ -324,3 +324,24 @@ def test_what_cannot_be_measured_is_one_sentence():
     for options in ({"radius": -1}, {"background": "guessed"}, {"background": "fitted"}):
         with pytest.raises(InputError):
             voronoi_intensities(np.eye(200), atoms, **options)
+
+
+def test_a_lattice_that_is_known_has_no_errors():
+    lattice = Lattice.ideal((0, 8), (-8, 0))
+    assert (lattice.a, lattice.b, lattice.spacing, lattice.angle) == ((0, 8), (-8, 0), 8, 90)
+    assert lattice.a_err == lattice.b_err == (0, 0)
+    assert lattice.spacing_err == lattice.angle_err == lattice.residual == lattice.n_atoms == 0
+
+
+@pytest.mark.parametrize("axis", ["y", "x"])
+@pytest.mark.parametrize("end", ["min", "max"])
+def test_columns_that_an_edge_cuts_do_not_count_for_the_spacing(axis, end):
+    atoms = lattice_points(SQUARE, 9)
+    cut = atoms[axis] == getattr(atoms[axis], end)()
+    atoms.loc[cut, axis] += 3 if end == "min" else -3
+    assert measure_lattice(atoms).spacing == pytest.approx(20, abs=1e-6)
+
+
+def test_atoms_too_far_apart_share_no_vectors():
+    peaks = vector_peaks(np.array([[0.0, 0, 0], [500, 0, 0]]), 20.0)
+    assert peaks.vectors.shape == (0, 2) and peaks.count.shape == peaks.scatter.shape == peaks.lengths.shape == (0,)

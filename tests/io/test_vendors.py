@@ -49,6 +49,9 @@ def test_files_that_were_transposed_are_turned_back():
     one = vendors.signal_dataset(signal(RAMP.T, axes), 0)
     np.testing.assert_array_equal(one.load(), RAMP)
     assert (one.shape, one.calibration.pixel_size) == ((6, 8), (0.02, 0.03))
+    movie = np.stack([RAMP, 2 * RAMP])
+    many = vendors.signal_dataset(signal(movie.swapaxes(1, 2), [{"name": "time", "navigate": True}, *axes]), 0)
+    np.testing.assert_array_equal(many.load(), movie)
 
 
 def test_metadata_become_plain_and_small():

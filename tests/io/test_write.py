@@ -298,3 +298,10 @@ def test_a_table_that_its_format_cannot_hold_is_one_sentence(tmp_path):
         file.truncate(1 << 34)
     with pytest.raises(ReadError, match="holds zeros, not text"):
         read_table(tmp_path / "zeros.csv")
+
+
+def test_extended_xyz_of_no_atoms_is_an_empty_frame(tmp_path, mixed):
+    path = write_table(mixed.head(0), tmp_path / "t.xyz", **ORIGIN)
+    first, comment = path.read_text(encoding="utf-8").splitlines()
+    assert first == "0" and comment.endswith("frame=0")
+    assert len(read_table(path)) == 0

@@ -257,6 +257,30 @@ def test_draws_of_classes_are_probabilities():
     assert joint.sum(axis=-1) == pytest.approx(np.ones((5, 4))) and (joint > 0).all()
 
 
+def test_draws_of_angles_are_those_of_their_waves():
+    angles = np.random.default_rng(0).uniform(-180, 180, (5, 7))
+    for radius in (1.0, 0.2):
+        draws = radius * outcomes._waves(np.deg2rad(angles))
+        draws[..., :2] += [[0.01, -0.01]]  # the double of the angle is surer, the angle says which half turn
+        joint = outcomes.Angle.of(np.zeros((1, 1))).draws(draws, Prepared(np.zeros((7, 1)), np.deg2rad(np.full(7, 25))))
+        assert joint.shape == (5, 7, 1)
+        assert np.abs(outcomes.wrapped(joint[..., 0] - angles - 25, 360.0)).max() < 1e-9
+
+
+@pytest.mark.parametrize(("share", "sure"), [(0.5, 10.0), (0.8, 10.0)])
+def test_the_spread_of_an_angle_is_that_of_its_density(share, sure):
+    """Of two directions half a turn apart, one is as likely as `share`."""
+    grid, at = outcomes.GRID, 0.3
+    usual = np.where(np.cos(grid - at) > 0, share, 1 - share)
+    angle, spread = outcomes._likeliest(
+        outcomes._waves(np.array([at])) * [0, 0, 1, 1], np.array([[1e6, 1e6, 4 / sure, 4 / sure]]), np.log(usual)[None]
+    )
+    density = usual * np.exp(sure / 4 * np.cos(2 * (grid - at)))
+    away = outcomes.wrapped(grid - at, outcomes.TURN)
+    assert angle[0] == pytest.approx(at, abs=1e-6)
+    assert spread[0] == pytest.approx(np.sqrt((density * away**2).sum() / density.sum()), rel=0.004)
+
+
 def test_angles_that_compete_in_the_trained_model_make_a_prediction_wide():
     angle, variance = outcomes.Angle.of(np.array([[-90.0], [0.0], [40.0], [150.0]])), np.full((1, 4), 0.01)
     waves, spreads = outcomes._waves(np.deg2rad([30.0])), []

@@ -13,6 +13,7 @@ from napari_vae.core.normalization import Normalization, levels_of
 from napari_vae.patches.grid import grid_positions
 from napari_vae.patches.partial import worth_cutting
 from napari_vae.patches.patches import extract_patches, paste_patches, suggest_window
+from napari_vae.patches.windows import blend_windows
 
 UNIT = Normalization(low=(0.0,), high=(1.0,))
 
@@ -292,3 +293,11 @@ def test_windows_at_the_border_and_gaps_hold_what_there_is_of_them(noise):
     assert (
         "1 of 6 atoms" in part.describe_dropped() and "3 of 6 atoms at the border or a gap" in part.describe_dropped()
     )
+
+
+def test_a_window_at_a_whole_position_but_for_rounding_is_pasted_to_its_last_row():
+    for off in (0.0, -1e-10, 1e-10):
+        pasted = blend_windows(np.ones((1, 1, 5, 4)), np.array([[10.0, 12.5]]) + off, (20, 30), np.nan)
+        expected = np.full((1, 20, 30), np.nan)
+        expected[:, 8:13, 11:15] = 1
+        np.testing.assert_allclose(pasted, expected, atol=1e-6)

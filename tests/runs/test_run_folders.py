@@ -108,7 +108,9 @@ def test_folders_are_listed_renamed_and_moved(analysis, folder, tmp_path):
     (tmp_path / "broken" / "run.json").write_text("[]")
     folder.rename(tmp_path / "renamed")
     moved = Path(shutil.move(tmp_path / "renamed", tmp_path / "letters" / "moved"))
-    runs = nv.list_runs(tmp_path).set_index("kind")
+    runs = nv.list_runs(tmp_path)
+    assert runs.index.tolist() == [0, 1] and runs["written"].is_monotonic_decreasing
+    runs = runs.set_index("kind")
     assert set(runs.index) == {"analysis", "model"}
     assert runs.loc["analysis", "path"] == moved and runs.loc["model", "path"] == tmp_path / "models" / "mine"
     assert runs.loc["analysis", "source"] == "lattice" and runs.loc["analysis", "atoms"] == len(analysis.atoms)

@@ -195,7 +195,7 @@ def test_a_step_is_stable_at_the_largest_polarisation_and_hardly_shorter(lattice
 
 def test_as_many_points_as_it_asks_for_are_enough():
     lattice, field = Ferroelectric(3, seed=1), np.full((1, 5), 20.0)
-    with pytest.raises(InputError, match="need .* points of time") as refused:
+    with pytest.raises(InputError, match=r"need \d+ points of time") as refused:
         lattice.drive(field, duration=50)
     least = int(str(refused.value).split(" need ")[1].split()[0])
     with pytest.raises(InputError, match=f"need {least} points"):
@@ -279,3 +279,11 @@ def test_trajectories_are_those_of_their_numbers():
 def test_bad_input_is_refused_in_a_sentence(wrong, words):
     with pytest.raises(InputError, match=words):
         wrong()
+
+
+def test_the_material_of_ferrosim():
+    """α₁ = −1.85 and α₂ = 1.25 there, of an energy α₁/2 P² + α₂/4 P⁴ along each axis."""
+    lattice = Ferroelectric(landau="square")
+    assert lattice.coefficients == (-0.925, 0.3125, 0)
+    assert lattice.remnant == pytest.approx(np.sqrt(1.85 / 1.25))
+    assert lattice.coercive_field == pytest.approx(2 / 3 * 1.85 * np.sqrt(1.85 / 3.75))

@@ -13,7 +13,21 @@ from napari_vae.core.progress import Progress, drain, never
 from napari_vae.models.evidence import Target
 from napari_vae.models.vae import InvariantVAE
 from napari_vae.training.curriculum import Supervision, classes_of_groups
-from napari_vae.training.forecast import forecast
+from napari_vae.training.forecast import (
+    COPIES,
+    COPY,
+    CUT,
+    DRAWN,
+    GRADIENTS,
+    IMAGE,
+    LIBRARIES,
+    LOOK,
+    PIXEL,
+    START,
+    STEP,
+    WEIGHT,
+    forecast,
+)
 from napari_vae.training.schedule import (
     CENTRING,
     DISTILLATION,
@@ -247,3 +261,21 @@ def test_each_epoch_more_is_forecast_to_take_its_steps():
     )
     assert long.seconds - short.seconds == pytest.approx(10 * 9 * short.of_a_step)  # a tenth is held out
     assert long.bytes == short.bytes > forecast(500, 48**2, model, TrainConfig(batch_size=100)).bytes
+
+
+def test_a_forecast_is_the_sum_of_its_parts():
+    plain, posed = (ModelConfig.preset(name) for name in ("vae", "rvae"))
+
+    def told(model=plain, n=1000, batch=100, pixels=48**2, **options):
+        return forecast(n, pixels, model, TrainConfig(epochs=10, batch_size=batch, device="cpu"), **options)
+
+    an_image = (told(batch=200).of_a_step - told().of_a_step) / 100
+    assert told(batch=100).of_a_step == pytest.approx(STEP + WEIGHT * 48**2 + 100 * an_image)
+    assert an_image == pytest.approx(IMAGE + COPY + PIXEL * 48**2)
+    assert told(described=3000).seconds - told().seconds == pytest.approx(2000 * (CUT * 48**2 + LOOK * an_image))
+    assert told(slowness=3.0).of_a_step == pytest.approx(3 * told().of_a_step)
+    assert told(slowness=3.0).seconds - START == pytest.approx(3 * (told().seconds - START))
+    parts = {"described": 3000 * COPIES, "batch": 200 * GRADIENTS, "drawn": DRAWN}
+    assert told(batch=200, described=3000).bytes == pytest.approx(LIBRARIES + 4 * 48**2 * sum(parts.values()))
+    assert told(posed).bytes - told().bytes == pytest.approx(4 * 48**2 * DRAWN)
+    assert told(batch=100, n=50).bytes == pytest.approx(LIBRARIES + 4 * 48**2 * (50 * COPIES + 45 * GRADIENTS + DRAWN))

@@ -149,6 +149,12 @@ def test_a_tenth_of_the_images_is_held_out_at_most_500(n, held_out):
     assert (len(batches.held_out), len(batches.rows)) == (held_out, n - held_out)
 
 
+def test_batches_are_no_larger_than_a_cpu_likes_on_a_cpu():
+    images = model_images.Images(np.zeros((20_000, 1, 1, 1), np.float32))
+    batches = Batches(images, None, partly=False, batch_size="auto", seed=0, device=torch.device("cpu"))
+    assert batches.batch_size == 100 and batches.steps_per_epoch == 195
+
+
 def test_a_training_that_goes_on_looks_at_all_images_once_before_it_begins(images, scarce):
     stack, more = Watched(images), Watched(images)
     run = fit(stack, CONFIG, TRAIN)

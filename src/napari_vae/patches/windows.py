@@ -58,7 +58,7 @@ def blend_windows(windows: Floats, centres: npt.NDArray[np.float64], shape: tupl
     n_channels, size = windows.shape[1], windows.shape[-2:]
     corner = centres - (np.asarray(size) - 1) / 2
     first = np.ceil(corner - 1e-9).astype(np.int64)  # the tolerance keeps the edge row of a window at a whole position
-    fraction = np.clip(first - corner, 0, 1)
+    fraction = np.where(first - corner < 1e-9, 0, first - corner)  # as it keeps the last one
     taper = np.outer(*(np.sin(np.pi * (np.arange(n) + 0.5) / n) for n in size))
     total = np.zeros((n_channels, shape[0] * shape[1]))
     weight = np.zeros(shape[0] * shape[1])
