@@ -68,13 +68,13 @@ def ibw(path: Path, pixels: Pixels, names: tuple[str, ...] = ("AmplitudeRetrace"
     labels = b"".join(name.encode().ljust(32, b"\0") for name in ("", *names)) if names else b""
     header = bytearray(384)
     struct.pack_into("<h", header, 0, 5)
-    struct.pack_into("<4i", header, 4, 320 + len(numbers), 0, 6, 0)
+    struct.pack_into("<4i", header, 4, 320 + len(numbers), 0, 6, 5)
     struct.pack_into("<i", header, 44, len(labels))
     struct.pack_into("<h", header, 80, 2)
     struct.pack_into("<4i", header, 132, *pixels.shape[::-1], len(names), 0)
     struct.pack_into("<2d", header, 148, STEP_X, STEP_Y)
     header[212:213], header[216:217], header[220:221] = b"m", b"m", b"m"
-    path.write_bytes(bytes(header) + numbers + b"a note" + labels)
+    path.write_bytes(bytes(header) + numbers + b"a note" + b"metre" + labels)
 
 
 def sm4(path: Path, pixels: Pixels) -> None:

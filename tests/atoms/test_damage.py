@@ -11,8 +11,11 @@ from scipy.spatial import cKDTree
 from measuring import detection
 from napari_vae import InputError, detect_atoms, link_atoms
 from napari_vae.atoms import tiles
+from napari_vae.atoms.constants import FIXED
 from napari_vae.atoms.damage import mend, usable_frame
 from napari_vae.atoms.frames import describe_skipped, open_frames
+from napari_vae.atoms.recipe import Recipe
+from napari_vae.atoms.tiles import tiles_of
 from napari_vae.samples import micrograph
 
 SIZE = 256
@@ -212,3 +215,16 @@ def test_hardly_any_pixels_are_enough_to_fill_a_frame():
     frame = np.full((60, 80), np.nan)
     frame[::20, 1::20] = np.arange(12.0).reshape(3, 4)
     assert np.isfinite(mend(frame).frame).all()
+
+
+def test_tiles_own_every_pixel_once_and_see_what_is_around():
+    shape, recipe = (5000, 2900), Recipe("filter", 3.0, 3.0, 20.0, 1, 0.0, True)
+    owned = np.zeros(shape, np.uint8)
+    for tile in tiles_of(shape, recipe):
+        (top, bottom), (left, right) = tile.own
+        owned[top:bottom, left:right] += 1
+        for side, (low, high), n in zip(tile.window, tile.own, shape, strict=True):
+            assert side.start == 0 or side.start <= low - 20
+            assert side.stop == n or high + 20 <= side.stop <= n
+        assert (bottom - top) * (right - left) <= FIXED.tile**2
+    assert (owned == 1).all()

@@ -211,3 +211,12 @@ def test_a_few_windows_follow_nothing():
     two = extract_patches(image, atoms, level="none").atoms[:2]
     patches = extract_patches(image, two, level="none")
     assert describe_followers(pd.DataFrame({"z1": [0.0, 1.0]}), patches) == ""
+
+
+@pytest.mark.parametrize(
+    ("dose", "strength", "way"), [(40, 0.1, "none"), (40, 0.15, "plane"), (4, 0.08, "none"), (4, 0.11, "plane")]
+)
+def test_a_tilt_is_taken_away_from_a_third_of_the_variance_on_whatever_the_noise(dose, strength, way):
+    image, atoms = sample(dose=dose)
+    tilted = image + strength * image.std() * FIELDS["tilt"]
+    assert levelling.choose([(tilted, atoms[["y", "x"]].to_numpy())], SPACING["graphene"]) == way

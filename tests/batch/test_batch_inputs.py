@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import napari_vae as nv
-from counting import NAMES
+from counting import NAMES, Count
+from napari_vae import batch
 from napari_vae.batch.inputs import MOST, find_files, places
 
 
@@ -37,6 +38,13 @@ def test_files_folders_and_patterns_name_each_image_once(files):
     ]
     assert {path.name for path in find_files(files / "**" / "*")} == {*images, "e.tif"}
     assert find_files(files / "gone.tif") == [files / "gone.tif"]
+    one = files.parent / "one"
+    one.mkdir()
+    (one / "a.npy").write_bytes(b"1")
+    batch.run(Count(), [one / "a.npy", one], files.parent / "out")
+    assert (files.parent / "out" / "summary.csv").exists(), "a folder is summed up, of however many images"
+    batch.run(Count(), [one / "a.npy"], files.parent / "single")
+    assert not (files.parent / "single" / "summary.csv").exists()
     odd = files / "dose[1].npy"
     odd.write_bytes(b"?")
     assert find_files(odd) == [odd]

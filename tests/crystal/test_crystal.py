@@ -345,3 +345,12 @@ def test_columns_that_an_edge_cuts_do_not_count_for_the_spacing(axis, end):
 def test_atoms_too_far_apart_share_no_vectors():
     peaks = vector_peaks(np.array([[0.0, 0, 0], [500, 0, 0]]), 20.0)
     assert peaks.vectors.shape == (0, 2) and peaks.count.shape == peaks.scatter.shape == peaks.lengths.shape == (0,)
+
+
+def test_an_atom_of_another_kind_near_a_site_fills_it():
+    atoms = lattice_points(SQUARE, 9, basis=((0, 0), (0.5, 0.5)))
+    inner = np.flatnonzero(np.isclose(atoms["y"], -80) & np.isclose(atoms["x"], 80))[0]
+    missing = find_vacancies(atoms.drop(index=inner))
+    assert missing[["y", "x"]].to_numpy() == pytest.approx(np.array([[-80.0, 80.0]]), abs=1e-6)
+    atoms.loc[inner, ["y", "x", "sublattice"]] = -78.0, 81.0, 1
+    assert len(find_vacancies(atoms)) == 0

@@ -145,6 +145,7 @@ def test_the_frame_in_view_is_known_in_any_unit_and_a_channel_is_none(scene):
     viewer.add_points([[-1e6, 1, 1]], units=("ms", "nm", "nm"))
     viewer.dims.set_current_step(0, 0)  # before the first frame
     assert placement_of(movie, viewer).frame == 0
+    assert placement_of(Image(scene), viewer).frame == 0
 
 
 def test_features_that_are_replaced_are_coloured_as_before_or_as_asked():

@@ -13,7 +13,7 @@ from napari.layers import Image, Layer, Points
 import napari_vae as nv
 from napari_vae import batch
 from napari_vae.core.micrograph import Micrograph
-from napari_vae.core.placement import Placement
+from napari_vae.core.placement import KEPT, Placement
 from napari_vae.layers.images import micrograph_from_layer
 from napari_vae.layers.reader import read_layers
 from napari_vae.layers.results import points_name
@@ -104,6 +104,10 @@ def test_atoms_without_frames_lie_on_a_plane():
     table = pd.DataFrame({"y": [1.0], "x": [2.0]})
     assert place_table(table, Path("atoms.csv")).ndim == 2
     assert place_table(table.assign(frame=3), Path("atoms.csv")).ndim == 3
+    movie = Placement.of_micrograph(Micrograph(np.zeros((4, 8, 8)), 0.1, "nm", "TYX"))
+    table.attrs["origin"] = {"provenance": {KEPT: movie.to_dict()}}
+    assert place_table(table, Path("atoms.csv")).lies_like(movie.last(2))
+    assert place_table(table.assign(frame=0), Path("atoms.csv")).lies_like(movie)
 
 
 def test_points_are_named_by_what_they_mark():

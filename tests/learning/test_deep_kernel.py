@@ -123,7 +123,7 @@ def test_encoder_tells_shear_from_few_labels(run, cards):
     assert np.std((mean - cards.shear)[others]) < 0.5 * np.std((pixels - cards.shear)[others])
 
 
-def test_fine_tuning_changes_a_copy_of_the_encoder(run, cards):
+def test_fine_tuning_changes_a_copy_of_the_encoder(run, cards, tmp_path):
     before = {name: value.clone() for name, value in run.state().items()}
     labelled = np.random.default_rng(1).choice(len(cards), 40, replace=False)
     model = DeepKernelGP(run, fine_tune=True, ensemble=1, steps=8)
@@ -132,7 +132,16 @@ def test_fine_tuning_changes_a_copy_of_the_encoder(run, cards):
     assert all(torch.equal(before[name], after[name]) for name in before)
     tuned = model.ensemble.networks[0].encoder.model.state_dict()
     assert any(not torch.equal(tuned[name].cpu(), before[name]) for name in before)
-    assert model.predict(cards.images[:10])[0].shape == (10,)
+    mean = model.predict(cards.images[:10])[0]
+    assert mean.shape == (10,)
+    model.save(tmp_path / "model")
+    np.testing.assert_allclose(load_deep_kernel(tmp_path / "model").predict(cards.images[:10])[0], mean, rtol=1e-4)
+    about = tmp_path / "model" / "deep_kernel.json"
+    known = json.loads(about.read_text())
+    known["shape"][-1] += 1
+    about.write_text(json.dumps(known))
+    with pytest.raises(ReadError, match="the run is of other images"):
+        load_deep_kernel(tmp_path / "model")
 
 
 @pytest.mark.parametrize("network", ["linear", "mlp", "conv"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import napari_vae as nv
+from napari_vae.learning.explore.record import Step
 from plain_gp import QUICK, PlainGP, X, Y
 
 
@@ -30,6 +31,15 @@ def test_a_record_comes_back_exactly(run, tmp_path):
     assert table.index.tolist() == run.measured.tolist()
     np.testing.assert_allclose(table["value"], run.values)
     assert {"score", "mean", "sd", "phase", "step"} <= set(table)
+
+
+def test_a_step_is_whole_with_something_for_each_candidate_or_for_none():
+    assert Step((1, 2), ((0.5,), None), failures={2: "lost"}).is_whole()
+    assert Step((1, 2), ((0.5,), (1.0,)), mean=((0.5,), (1.0,)), score=(0.1, None)).is_whole()
+    assert not Step((1, 2), ((0.5,),)).is_whole()
+    assert not Step((1, 2), ((0.5,), (1.0,)), mean=((0.5,),)).is_whole()
+    assert not Step((1, 2), ((0.5,), None)).is_whole()
+    assert not Step((1, 2), ((0.5,), (1.0,)), failures={2: "lost"}).is_whole()
 
 
 def test_the_same_seed_gives_the_same_exploration_and_a_replay_the_same_suggestions(run):

@@ -6,6 +6,7 @@ import torch
 
 import napari_vae as nv
 from napari_vae.learning.explore.surrogate import Surrogate
+from napari_vae.learning.gp.ensemble import mixed
 from napari_vae.learning.gp.processes import ExactNormal, SmoothMatern
 from plain_gp import PlainGP
 
@@ -78,3 +79,12 @@ def test_the_density_of_labels_and_its_gradient_are_right():
     plain = torch.distributions.MultivariateNormal(torch.zeros_like(values), root @ root.mT + torch.eye(5))
     torch.testing.assert_close(density(root, values), plain.log_prob(values))
     assert torch.autograd.gradcheck(density, (root, values))
+
+
+def test_a_mixture_has_the_mean_and_variance_of_its_draws():
+    rng = np.random.default_rng(0)
+    mean, variance = rng.normal(0, 2, (3, 4, 1)), rng.uniform(0.5, 2, (3, 4, 1))
+    draws = mean[..., None] + np.sqrt(variance)[..., None] * rng.normal(size=(3, 4, 1, 40_000))
+    middle, spread = mixed(mean, variance)
+    draws = draws.transpose(1, 2, 0, 3).reshape(4, 1, -1)
+    assert middle == pytest.approx(draws.mean(-1), abs=0.05) and spread == pytest.approx(draws.var(-1), rel=0.03)

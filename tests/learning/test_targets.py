@@ -46,6 +46,11 @@ def test_a_disc_takes_in_what_lies_within_its_radius_only(ours):
     image[np.hypot(yy - 50, xx - 50) <= 6] = 1
     inner, outer = (image_target("m", image, ours, np.array([[50.0, 50.0]]), ours, r).values[0] for r in (5, 12))
     assert inner == 1 and outer == pytest.approx(0.25, abs=0.03)
+    for spot in ((50, 56), (44, 50)):
+        image = np.zeros((100, 100))
+        image[spot] = 1
+        ends = [image_target("m", image, ours, np.array([[50.0, 50.0]]), ours, r).values[0] for r in (5, 6)]
+        assert ends[0] == 0 < ends[1], "what lies on the rim is within"
 
 
 def test_what_lies_beyond_the_layer_or_on_nan_has_no_value(ours):

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from napari_vae.models.networks import pad_to_square
 from napari_vae.models.polarity import Aligned
 from napari_vae.models.pose import Pose, object_points
 from napari_vae.models.resampling import Resampled, added_up, cubic
@@ -78,3 +79,12 @@ def test_cubic_shares_are_those_of_torch():
     x, y = ((aligned._points()[..., axis] + 1) / 2 * 14 for axis in (0, 1))
     found = added_up(values.transpose(0, 1).flatten(1, 2)[None], cubic(x), cubic(y), picture[None])[0]
     torch.testing.assert_close(found, aligned.gather(values, picture), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (5, 2), (4, 4)])
+def test_an_oblong_image_lies_in_the_middle_of_a_square(shape):
+    image = torch.ones(1, 1, *shape)
+    square = pad_to_square(image)[0, 0]
+    assert len(set(square.shape)) == 1 and square.sum() == image.sum()
+    centre = [(square.sum(1 - axis) * torch.arange(len(square))).sum() / square.sum() for axis in (0, 1)]
+    assert all(abs(place - (len(square) - 1) / 2) <= 0.5 for place in centre)

@@ -11,7 +11,7 @@ from napari_vae.core.errors import InputError
 from napari_vae.core.micrograph import Micrograph
 from napari_vae.core.normalization import Normalization, levels_of
 from napari_vae.patches.grid import grid_positions
-from napari_vae.patches.partial import worth_cutting
+from napari_vae.patches.partial import filled, measured, worth_cutting
 from napari_vae.patches.patches import extract_patches, paste_patches, suggest_window
 from napari_vae.patches.windows import blend_windows
 
@@ -301,3 +301,16 @@ def test_a_window_at_a_whole_position_but_for_rounding_is_pasted_to_its_last_row
         expected = np.full((1, 20, 30), np.nan)
         expected[:, 8:13, 11:15] = 1
         np.testing.assert_allclose(pasted, expected, atol=1e-6)
+
+
+def test_what_one_channel_lacks_was_not_measured():
+    windows = np.random.default_rng(0).random((2, 3, 4, 4)).astype(np.float32)
+    windows[1, 2, 0, 1] = np.nan
+    there = np.ones((2, 4, 4), bool)
+    there[1, 0, 1] = False
+    assert (measured(windows) == there).all()
+    whole = filled(windows)
+    np.testing.assert_array_equal(whole[0], windows[0])
+    for channel in range(3):
+        np.testing.assert_array_equal(whole[1, channel][there[1]], windows[1, channel][there[1]])
+        assert whole[1, channel, 0, 1] == pytest.approx(windows[1, channel][there[1]].mean())

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_vae import ModelConfig, TrainConfig, extract_patches, fit
+from napari_vae import InputError, ModelConfig, TrainConfig, extract_patches, fit
 from napari_vae.analysis.quality import active_latents, certainty_of, most_unusual
 from napari_vae.runs.decoding import FRAMES, class_names_of, draw, freedoms, grid, traverse
 
@@ -84,6 +84,9 @@ def test_classes_and_numbers_that_a_model_is_told(patches):
     quick = TrainConfig(epochs=1)
     told = fit(patches, ModelConfig.preset("cvae", hidden=(16, 16)), quick, condition=np.where(bright, "Sr", "Ti"))
     assert class_names_of(told) == ("Sr", "Ti")
+    for beyond in (-1, 2):
+        with pytest.raises(InputError, match="0 … 1"):
+            told.decode([0.0, 0.0], condition=beyond)
     assert np.abs(draw(told, neutral(told), 0) - draw(told, neutral(told), 1)).max() > 0
     numbers = fit(patches, ModelConfig.preset("cvae", hidden=(16, 16)), quick, condition=10.0 + 2.0 * bright)
     given = freedoms(numbers)[-1]

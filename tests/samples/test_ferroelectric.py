@@ -261,6 +261,7 @@ def test_trajectories_are_those_of_their_numbers():
         (lambda: Ferroelectric(landau=(-1, 1)), "a₃ > −2 a₂"),
         (lambda: Ferroelectric(2), "n ≥ 3"),
         (lambda: Ferroelectric(defects=1.5), "within 0 … 1"),
+        (lambda: Ferroelectric(defects=-0.1), "within 0 … 1"),
         (lambda: Ferroelectric(coupling=-1), "not be negative"),
         (lambda: Ferroelectric().drive(np.zeros(9)), r"\(B, T\)"),
         (lambda: Ferroelectric().drive(np.zeros((0, 9))), r"\(B, T\)"),

@@ -47,6 +47,13 @@ def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, shortly_kept, pre
     assert not (tmp_path / "state").exists(), "a finished training leaves no checkpoint"
 
 
+def test_a_checkpoint_is_written_only_so_often(tmp_path, shortly_kept, monkeypatch):
+    monkeypatch.setattr("napari_vae.training.checkpoint.EVERY", 1e9)
+    settings = TrainConfig(epochs=8, device="cpu", checkpoint=tmp_path / "state")
+    killed(samples.cards(5, size=16).images, ModelConfig.preset("vae", hidden=(16,)), settings, 3)
+    assert not (tmp_path / "state" / "checkpoint.json").exists()
+
+
 def test_a_checkpoint_of_an_earlier_version_goes_on(tmp_path, shortly_kept):
     images = samples.cards(20, max_angle=120, size=24).images
     model = ModelConfig.preset("j-rvae", hidden=(16, 16), n_classes=4)

@@ -12,7 +12,7 @@ from napari_vae import ModelConfig, TrainConfig
 from napari_vae.core.progress import Progress, drain, never
 from napari_vae.models.evidence import Target
 from napari_vae.models.vae import InvariantVAE
-from napari_vae.training.curriculum import Supervision, classes_of_groups
+from napari_vae.training.curriculum import Supervision, Teacher, classes_of_groups
 from napari_vae.training.forecast import (
     COPIES,
     COPY,
@@ -143,6 +143,29 @@ def test_there_is_a_target_while_there_is_a_teacher():
     assert torch.equal(given, torch.full((2, 3), 1 / 3)) and torch.equal(classes, torch.eye(3)[[2, 1]])
     made.enter("free")
     assert made.teacher is None and made.phase == "free"
+
+
+def test_a_teacher_measures_strain_along_the_axes_of_each_class():
+    class Strained(Teacher):
+        def _pose(self, images, given):
+            return torch.zeros(len(images), 1), torch.zeros(len(images), 1), images
+
+    rng = np.random.default_rng(0)
+    classes = np.repeat([0, 1, 2], 4000)
+    turned = np.deg2rad(np.array([0.0, 40.0, 100.0])[classes])
+    along, across = rng.normal(0, [0.3, 0.06], (12000, 2)).T
+    strain = np.column_stack([np.cos(turned) * along - np.sin(turned) * across, np.sin(turned) * along])
+    strain[:, 1] += np.cos(turned) * across
+    strain = torch.from_numpy(strain + np.array([[0.1, 0], [0, -0.2], [1, 1]])[classes]).float()
+    y = torch.eye(3)[classes]
+    teacher = Strained(InvariantVAE(ModelConfig.preset("j-rvae", n_classes=3, hidden=(16, 16)), 1, (16, 16), 3))
+    teacher.measure_strain([strain], [None], [y])
+    found = teacher.target(strain, None, y).strain.numpy()
+    for number in range(3):
+        one = found[classes == number]
+        assert np.abs(one.mean(0)).max() < 0.01
+        assert one.std(0) == pytest.approx([1, 0.2], rel=0.05), "in units of that along which most of it is"
+        assert abs(np.corrcoef(one.T)[0, 1]) < 0.05
 
 
 def test_groups_take_the_class_of_most_of_their_labelled_images():

@@ -24,6 +24,9 @@ def test_every_row_is_taken_once():
     few = [Group(rank, 3).share(rows[:1]) for rank in range(3)]
     assert sum(share.counts for share in few) == 1
     assert all(len(share.rows) == 1 and share.before + share.after == 0 for share in few)
+    shares = [Group(rank, 5).share(rows[:2]) for rank in range(5)]
+    assert sorted(share.rows.item() for share in shares if share.counts) == [0, 1]
+    assert all(len(share.rows) == 1 and share.before + share.after == 1 for share in shares)
 
 
 def test_a_process_that_has_gone_is_one_sentence(monkeypatch):
