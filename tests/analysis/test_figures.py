@@ -24,6 +24,7 @@ from napari_vae.analysis.figures import (
     scatter_figure,
 )
 from napari_vae.analysis.figures.micrographs import LARGEST_SYMBOL, SYMBOL
+from napari_vae.analysis.figures.style import MARGIN
 from napari_vae.analysis.figures.windows import class_means, examples_figure, upright
 from napari_vae.layers.results import run_layer
 from napari_vae.patches.patches import symbol_spacing
@@ -369,3 +370,10 @@ def test_the_panels_of_the_losses_lie_one_below_the_other():
     boxes = [axes.get_position() for axes in loss_figure(history).axes]
     assert len(boxes) == 3 and all(0 <= box.y0 < box.y1 <= 1 for box in boxes)
     assert all(upper.y0 >= lower.y1 for upper, lower in pairwise(boxes))
+
+
+def test_a_colour_bar_lies_in_the_middle_below_and_is_seven_tenths_as_wide(data):
+    figure = overlay_figure(replace(data, color="size"))
+    bar = figure.axes[-1].get_position()
+    assert bar.width == pytest.approx(0.7 * (85 - 2 * MARGIN) / 85) and (bar.x0 + bar.x1) / 2 == pytest.approx(0.5)
+    assert 0 < bar.y0 < bar.y1 <= figure.axes[0].get_position().y0

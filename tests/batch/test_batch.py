@@ -12,6 +12,7 @@ import pytest
 import napari_vae as nv
 from counting import NAMES, Count, contents, states
 from napari_vae import batch
+from napari_vae.batch.summary import _page
 from napari_vae.workflow.records import read_record
 
 
@@ -236,3 +237,13 @@ def test_a_folder_that_closes_meanwhile_fails_file_by_file(files, tmp_path, monk
     outcomes = batch.run(Count(), files, tmp_path / "out")
     assert states(outcomes) == ["failed"] * 4
     assert all("may not be read or written, or is open in another program" in outcome.message for outcome in outcomes)
+
+
+def test_the_page_counts_what_is_done_what_failed_and_what_is_empty(tmp_path):
+    row = {"task": "detect", "message": "", "warning": ""}
+    rows = [row | {"file": "a", "state": "done", "result": "a.csv", "atoms": 0}]
+    rows += [row | {"file": "b", "state": "done", "result": "b.csv", "atoms": 5, "warning": "Few."}]
+    rows += [row | {"file": "c", "state": "failed", "result": "", "message": "No image."}]
+    page = _page(tmp_path, rows)
+    assert "<h1>2 of 3 files are done; 1 failed; 1 with a warning; 1 without atoms</h1>" in page
+    assert "<h1>1 of 1 files are done; 1 with a warning</h1>" in _page(tmp_path, rows[1:2])

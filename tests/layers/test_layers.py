@@ -16,6 +16,7 @@ from napari_vae.core.class_colors import CLASS_COLORS
 from napari_vae.core.errors import InputError, ReadError
 from napari_vae.core.micrograph import Micrograph
 from napari_vae.core.placement import Placement
+from napari_vae.layers.active import ActiveImage
 from napari_vae.layers.identity import linked, made_of
 from napari_vae.layers.images import micrograph_from_layer
 from napari_vae.layers.points import (
@@ -394,3 +395,14 @@ def test_what_was_made_of_an_image_is_of_the_kind_and_no_copy():
     copied.metadata[KEY]["layer"] = first.unique_id
     assert made_of([first, other, copied], ["atoms"], image="t") == [first]
     assert not made_of([first], ["atoms"], image="u")
+
+
+def test_points_of_which_nothing_is_noted_belong_to_the_image_that_they_share_units_with(scene):
+    viewer = ViewerModel()
+    bare = viewer.add_image(scene)
+    scaled = viewer.add_image(scene, scale=(0.02, 0.02), units=("nm", "nm"))
+    active = ActiveImage(viewer)
+    points, pixels = viewer.add_points([[0.5, 0.5]], units=("nm", "nm")), viewer.add_points([[0.5, 0.5]])
+    for image in (bare, scaled):
+        active.choose(image)
+        assert active.image_of(points) is scaled and active.image_of(pixels) is bare

@@ -291,3 +291,12 @@ def test_angles_that_compete_in_the_trained_model_make_a_prediction_wide():
     assert spreads[1] > 2 * spreads[0]
     joint = angle.draws(np.repeat(waves[None], 2, 0), Prepared(np.zeros((1, 1)), np.deg2rad([10.0])))
     assert joint[..., 0] == pytest.approx(40), "draws of the waves of an angle are that angle"
+
+
+def test_a_sure_angle_is_as_sure_as_its_waves_say():
+    rng = np.random.default_rng(0)
+    at, variance = rng.uniform(-np.pi, np.pi, 50), rng.uniform(0.5e-4, 4e-4, (50, 4))
+    angle, spread = outcomes._likeliest(outcomes._waves(at), variance, np.zeros((1, len(outcomes.GRID))))
+    slopes = np.stack([-np.sin(at), np.cos(at), -2 * np.sin(2 * at), 2 * np.cos(2 * at)], -1)
+    assert np.abs(outcomes.wrapped(angle - at, outcomes.TURN)).max() < 1e-6
+    assert spread == pytest.approx(1 / np.sqrt((slopes**2 / variance).sum(1)), rel=1e-3)

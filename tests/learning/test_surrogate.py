@@ -38,6 +38,8 @@ def test_a_class_that_was_not_met_before_is_fitted_once():
     surrogate.model(np.arange(100), classes[:100])
     for n in (101, 102, 103):
         assert surrogate.model(np.arange(n), classes[:n]).fits == 1
+    for n, last in ((100, 100), (103, 101), (160, 150)):
+        assert surrogate._last_fit(classes[:n], lambda count: count + 50) == last
 
 
 def test_a_deep_kernel_conditioned_on_a_label_knows_it_with_the_same_embedding():

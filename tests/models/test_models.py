@@ -342,3 +342,9 @@ def test_damaged_runs_are_one_sentence(cards, tmp_path, damage):
 def test_no_run_there(tmp_path):
     with pytest.raises(ReadError, match="not the folder of a run"):
         load_run(tmp_path)
+
+
+def test_the_upright_image_of_a_signal_is_a_signal():
+    model = InvariantVAE(config("vae"), 1, (1, 40))
+    upright = model.decoder(torch.zeros(2, model.config.latent_dim))
+    assert upright.shape[-2] == 1 and upright.shape[-1] >= 40

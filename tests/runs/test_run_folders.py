@@ -108,6 +108,7 @@ def test_folders_are_listed_renamed_and_moved(analysis, folder, tmp_path):
     (tmp_path / "broken" / "run.json").write_text("[]")
     folder.rename(tmp_path / "renamed")
     moved = Path(shutil.move(tmp_path / "renamed", tmp_path / "letters" / "moved"))
+    assert json.loads((moved / "analysis.json").read_text())["format"] == 1
     runs = nv.list_runs(tmp_path)
     assert runs.index.tolist() == [0, 1] and runs["written"].is_monotonic_decreasing
     runs = runs.set_index("kind")

@@ -12,7 +12,8 @@ from napari_vae import ModelConfig, TrainConfig
 from napari_vae.core.progress import Progress, drain, never
 from napari_vae.models.evidence import Target
 from napari_vae.models.vae import InvariantVAE
-from napari_vae.training.curriculum import Supervision, Teacher, classes_of_groups
+from napari_vae.training import curriculum as curriculum_module
+from napari_vae.training.curriculum import Supervision, Teacher, classes_of_groups, provisional_classes
 from napari_vae.training.forecast import (
     COPIES,
     COPY,
@@ -168,7 +169,7 @@ def test_a_teacher_measures_strain_along_the_axes_of_each_class():
         assert abs(np.corrcoef(one.T)[0, 1]) < 0.05
 
 
-def test_groups_take_the_class_of_most_of_their_labelled_images():
+def test_groups_take_the_class_of_most_of_their_labelled_images(monkeypatch):
     rng = np.random.default_rng(0)
     truth = np.repeat([0, 1], 100)
     means = (rng.normal(0, 0.1, (200, 2)) + np.where(truth, 3.0, -3.0)[:, None]).astype(np.float32)
@@ -178,6 +179,12 @@ def test_groups_take_the_class_of_most_of_their_labelled_images():
     contrary = np.full(200, -1)
     contrary[[0, 1, 100, 101]] = [0, 1, 0, 1]
     assert classes_of_groups(means, contrary, 2) is None
+    monkeypatch.setattr(curriculum_module, "_latents", lambda model, batches: means)
+    given, model = torch.full((200, 2), math.nan), SimpleNamespace(n_given=2)
+    for row, label in ((0, 0), (1, 0), (3, 0), (100, 1)):
+        given[row] = torch.eye(2)[label]
+    found = provisional_classes(model, SimpleNamespace(given=given, rows=torch.arange(200)))
+    assert torch.equal(found, torch.eye(2)[truth])
     third = np.where(truth == 1, 0, few)  # none of the second class is known
     third[100] = 0
     assert (classes_of_groups(means, third, 2) == 0).all()

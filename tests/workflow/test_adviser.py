@@ -1,5 +1,7 @@
 """The adviser suggests what is there, on images whose truth is known, and nothing where nothing is."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from scipy.ndimage import rotate
 import napari_vae as nv
 from napari_vae.core.progress import drain
 from napari_vae.workflow.advise import _sizes, iter_advise
-from napari_vae.workflow.trials import LATENTS
+from napari_vae.workflow.trials import LATENTS, Scan, _Trial
 
 TRAIN = nv.TrainConfig(device="cpu")
 
@@ -138,3 +140,28 @@ def test_the_seed_is_that_of_the_training_unless_another_is_given(monkeypatch):
         return drain(job, lambda event: models.add(event.message)).table["held_out"].iloc[0]
 
     assert loss(of_training=5) == loss(of_training=0, seed=5) != loss(of_training=0)
+
+
+class Known(Scan):
+    """A scan whose trainings are known: the held-out losses of each seed by the number of latents."""
+
+    def losses(self, by_latents):
+        self.known = by_latents
+        return self
+
+    def _train(self, choice, number):
+        known = self.known[choice.model.latent_dim]
+        self.trials.setdefault(choice, _Trial()).losses[:] = [known, known + 0.5][: number + 1]
+        yield from ()
+
+
+@pytest.mark.parametrize(
+    ("losses", "latents"),
+    [((100, 60, 59, 58), 2), ((100, 99, 98, 80), 5), ((100, 99, 99, 98), 1), ((100, 80, 60, 62), 3)],
+)
+def test_the_fewest_latents_are_taken_that_are_not_clearly_worse(losses, latents):
+    """Five nats a window are clear here."""
+    scan = Known({16: SimpleNamespace(data=np.zeros((1, 1, 10, 10)))}, TRAIN, lambda: False)
+    list(scan.losses(dict(zip(LATENTS, losses, strict=True))).choose_latents())
+    assert scan.best.model.latent_dim == latents
+    assert scan.reasons[0].startswith("1 latent" if latents == 1 else f"{latents} latents, better than 1 by")
