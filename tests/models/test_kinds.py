@@ -375,6 +375,7 @@ def test_images_on_disk_are_encoded_in_parts(small, tmp_path, monkeypatch):
     run = fit(small.images, train=TrainConfig(epochs=1))
     largest, apply = [], type(run.normalization).apply
     monkeypatch.setattr("napari_vae.runs.run.BATCH", 10)
+    monkeypatch.setattr("napari_vae.runs.run.MOST", 10)
     monkeypatch.setattr(
         type(run.normalization), "apply", lambda self, data: largest.append(len(data)) or apply(self, data)
     )

@@ -30,8 +30,9 @@ from ..patches.patches import Patches
 from .folder import read_run, write_run
 from .latent_table import latent_columns, of_what_was_seen
 
-BATCH, BATCH_GPU = 200, 4000  # images that are looked at at once: on a CPU few, to stay in its cache
-PIXELS_GPU = 2**24  # and their pixels on a GPU, at most
+BATCH = 200  # images that are looked at at once, at least
+MOST, PIXELS = 500, 2**20  # and at most, with so many pixels: on a CPU few, to stay in its cache
+MOST_GPU, PIXELS_GPU = 4000, 2**24
 FILLED = 3  # times that pixels which were not seen are drawn; more change latents by less than a hundredth
 
 
@@ -134,9 +135,8 @@ class Run:
     @property
     def _at_once(self) -> int:
         """Images that are looked at at once."""
-        if self.device == "cpu":
-            return BATCH
-        return max(BATCH, min(BATCH_GPU, PIXELS_GPU // math.prod(self.takes.shape)))
+        most, pixels = (MOST, PIXELS) if self.device == "cpu" else (MOST_GPU, PIXELS_GPU)
+        return max(BATCH, min(most, pixels // math.prod(self.takes.shape)))
 
     def encode(
         self,
