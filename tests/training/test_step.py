@@ -163,6 +163,27 @@ def test_a_step_in_parts_is_the_step_in_one_piece_for_processes_that_train_toget
         assert torch.equal(drawn, state)
 
 
+def test_a_training_that_runs_out_of_memory_in_the_middle_goes_on_in_smaller_parts(cards, monkeypatch):
+    evidence, taken = TrainStep.evidence, []
+
+    def short_of_memory(self, rows, *options, **more):
+        learns = torch.is_grad_enabled()
+        if len(taken) >= 5 and learns and len(rows) > 5:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        if learns:
+            taken.append(len(rows))
+        return evidence(self, rows, *options, **more)
+
+    monkeypatch.setattr(TrainStep, "evidence", short_of_memory)
+    model, messages = ModelConfig.preset("rvae", hidden=(16, 16)), []
+    settings = TrainConfig(epochs=3, batch_size=20, device="cpu")
+    run = fit(cards.images, model, settings, callback=lambda event: messages.append(event.message))
+    parts = [5] * 8 + [3] * 4 + [5] * 12 + [3] * 4  # halved twice, and every image is learnt from
+    assert taken == [20, 20, 20, 12, 20, *parts]
+    assert "memory is short: each batch is taken in 4 parts" in messages[-1]
+    assert np.isfinite(run.history["loss"]).all() and run.history["epoch"].iloc[-1] == 3
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 def test_recorded_steps_train_as_others_do_on_a_gpu(cards, monkeypatch):
     run = train(cards, "rvae", epochs=60)
