@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import kinds
 from measuring import detection
 from napari_vae import detect_atoms
 from napari_vae.atoms import iter_detect_atoms, tiles
@@ -221,6 +222,21 @@ def test_widths_differ_as_much_as_the_columns_do(scatter):
         assert fit.sigma.std() == pytest.approx(truth[:, 4].std(), rel=0.15)
     else:
         assert fit.sigma.std() < 0.02  # 0.03 if each column were fitted alone
+
+
+@pytest.mark.parametrize(
+    ("kind", "width", "spacing", "worst"), [(kinds.adatoms, 2.8, 11.0, 0.5), (kinds.molecules, 3.0, 12.6, 0.4)]
+)
+def test_rough_supports_and_steps_do_not_pull(kind, width, spacing, worst):
+    image, places = kind(np.random.default_rng(0))
+    places = places[((places > 0) & (places < np.array(image.shape) - 1)).all(axis=1)]
+    start = pd.DataFrame(places.round(), columns=["y", "x"])
+    start["amplitude"] = image.std() / 2
+    start["background"] = image[tuple(start[["y", "x"]].to_numpy(int).T)] - start["amplitude"]
+    fit = refine_spots(image, start, width, spacing)
+    inside = ((places > spacing) & (places < np.array(image.shape) - 1 - spacing)).all(axis=1)
+    errors = fit[["y", "x"]].to_numpy()[inside] - places[inside]
+    assert np.sqrt((errors**2).sum(axis=1).mean()) < worst
 
 
 @pytest.mark.parametrize(("allowed", "expected"), [("1", 1), ("3", 3), ("99", 4), ("2,1", 2)])

@@ -148,9 +148,9 @@ class Constants:
     fit_rounds: int = 4  # at least; in every second one noise and slow background are measured anew
     fit_most_rounds: int = 12  # until half of the columns are settled
     fit_settled: float = 0.2  # of their error, by which such columns moved
-    fit_slow: float = (
-        5.0  # σ over which what the columns leave is blurred to the slow background; 6 widen columns in a halo
-    )
+    fit_slow: float = 5.0  # σ over which what columns leave is blurred to the slow background; in a halo 6 widen them
+    fit_rough: float = 2.5  # σ of the blur where what is left is rougher; less would hold parts of the columns
+    fit_rough_clear: float = 5.0  # times the variance that noise would have there, from where it counts
     fit_widest: float = 0.3  # of the spacing; wider columns would not be seen apart
     fit_alike: float = 0.15  # relative scatter of widths that columns of one image stay within
     fit_round: float = 0.3  # scatter of flatness that they stay within

@@ -131,9 +131,9 @@ def _fit_among_neighbours(
         spots = draw_spots(image.shape, values)
         residual = filled(image - spots, lost)
         if anew:
-            slow = blur(residual, FIXED.fit_slow * sigma)  # a slope under a column would pull at its position
+            slow = _slow(residual, sigma, rough=number > 0)  # a slope under a column would pull at its position
             weight = _weights(residual - slow, spots + slow, known)
-        prior.value[WIDTH] = width = min(prior.value[WIDTH], widest)
+        prior.value[WIDTH] = width = float(np.clip(prior.value[WIDTH], FIXED.fit_narrowest, widest))
         reach = min(FIXED.fit_reach * width, FIXED.fit_widest_reach * spacing)
         last = number >= FIXED.fit_rounds - 1
         steps = FIXED.fit_steps if last else 0
@@ -148,6 +148,23 @@ def _fit_among_neighbours(
     errors = np.where(good[:, None], standard_errors(fit, weight, reach), np.nan)
     known = np.asarray(np.isfinite(errors).all(axis=1))
     return np.where(known[:, None], fit.values, start), errors, outside
+
+
+def _slow(residual: Floats, sigma: float, rough: bool) -> Floats:
+    """What varies slowly in what the columns leave; if `rough`, finer where that is clearly more than noise leaves.
+
+    White noise leaves known shares of its variance in either blur; rough supports and the feet of steps leave more.
+    """
+    wide, fine = FIXED.fit_slow * sigma, FIXED.fit_rough * sigma
+    slow = blur(residual, wide)
+    if not rough:
+        return slow
+    left = blur(residual, fine)
+    share = (1 / wide**2 + 1 / fine**2 - 4 / (wide**2 + fine**2)) / (4 * np.pi)
+    noise = share * blur((residual - left) ** 2, wide, slopes=False)
+    left -= slow
+    variance = np.maximum(blur(left**2, wide, slopes=False), np.finfo(np.float32).tiny)
+    return np.asarray(slow + left * np.maximum(1 - FIXED.fit_rough_clear * noise / variance, 0), dtype=np.float32)
 
 
 def _beyond(fit: Fit, shape: tuple[int, ...]) -> Array:
