@@ -137,6 +137,25 @@ def test_a_map_is_worked_on_where_its_image_is_gone(viewer):
     assert active.image == added and active.atoms == on_map
 
 
+def test_points_drawn_by_hand_belong_to_the_image_that_they_are_drawn_on(viewer):
+    """napari's own button makes an empty layer, which the user then clicks into."""
+    first, second = (viewer.add_image(np.zeros((120, 120)), name=name) for name in ("one", "two"))
+    active = active_of(viewer)
+    active.choose(first)
+    drawn = viewer.add_points(ndim=2, name="Points")
+    drawn.data = np.random.default_rng(0).uniform(20, 100, (30, 2))
+    assert active.atoms == drawn
+    active.choose(second)
+    assert active.atoms is None and not drawn.visible, "though they would lie on it"
+    assert active.may_be_atoms(drawn), "the user may choose them"
+    active.choose(first)
+    assert active.atoms == drawn and drawn.visible
+    found = detected(viewer, first)
+    assert active.atoms == found
+    viewer.add_points(ndim=2, name="marks")
+    assert active.atoms == found, "they are chosen by hand where atoms were detected"
+
+
 def test_what_was_hidden_by_hand_stays_hidden(viewer, two):
     images, points = two
     active = active_of(viewer)

@@ -14,6 +14,7 @@ from napari_vae.layers.showing import shown_column
 from napari_vae.patches.grid import grid_positions
 from napari_vae.widgets.common.jobs import OUT_OF_MEMORY, Step
 from napari_vae.widgets.common.plot import ORANGE
+from napari_vae.widgets.train.live_view import LossPlot
 from training_widget import LONG, add_layer, finish, kinds, quick, settle
 
 
@@ -46,6 +47,20 @@ def test_latents_classes_and_pictures_lie_where_the_image_lies(viewer, scene, wi
     assert widget.loss.curves["held_out"].getData()[1][-1] < widget.loss.curves["held_out"].getData()[1][0]
     assert not widget.manifold.pixmap().isNull()
     assert widget.progress.button.text() == "Train"
+
+
+def test_a_peak_of_the_loss_leaves_the_rest_of_its_curve_to_be_seen(qtbot):
+    """Numbers of a training in which the strain that helped is taken away after the tenth row."""
+    held = [1968, 1734, 1555, 1585, 1550, 1508, 1522, 1497, 1478, 1715, 1582, 1954, 1550, 1510, 1462, 1414, 1371, 1337]
+    loss = [3182, 1861, 1748, 1696, 1685, 1674, 1661, 1664, 1679, 1742, 1810, 3447, 1824, 1677, 1572, 1471, 1401, 1372]
+    rows = [{"epoch": i + 1, "loss": a, "held_out": b} for i, (a, b) in enumerate(zip(loss, held, strict=True))]
+    plot = LossPlot()
+    qtbot.addWidget(plot)
+    plot.show_history(rows)
+    low, high = plot.curves["loss"].getViewBox().viewRange()[1]
+    assert low < min(held) and 1824 < high < 2000, "a rise that lasts is in view, a single peak is not"
+    plot.show_history([*rows[:3], {"epoch": 4, "loss": float("nan"), "held_out": 1600}])
+    assert np.isfinite(plot.curves["loss"].getViewBox().viewRange()[1]).all()
 
 
 def test_stop_keeps_what_was_learnt(viewer, scene, widget, qtbot):

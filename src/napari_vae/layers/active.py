@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakMethod, ref
 
 from ..core.placement import KEY, OWN_UNITS, Placement
-from .identity import CHOSEN, IMAGE, id_of, image_token, image_with, is_copy, lies_on, ours
+from .identity import CHOSEN, IMAGE, id_of, image_token, image_with, is_copy, lies_on, note, ours, token_of
 from .points import LayerData
 from .view import View, lend_units, units_like
 
@@ -149,6 +149,8 @@ class ActiveImage:
         if layer.visible and is_original(layer) and not is_copy(layer):
             self.choose(layer)
             return
+        if self.image is not None and _is(layer, "Points") and not len(layer.data) and not ours(layer):
+            note(layer, **{CHOSEN: token_of(self._layers, self.image)})  # to be drawn by hand on what is seen
         copied = layer.visible and is_original(layer)  # by the user, who then works on the copy
         self._fit([layer])
         self._arrived = None if layer.visible or copied else layer

@@ -126,8 +126,8 @@ class Guide(QWidget):
         self.hint.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         hint.addWidget(self.hint, 1)
         hint.addWidget(self.close_hint, 0, Qt.AlignmentFlag.AlignTop)
-        rows = row_of(self.steps, self.help, wide=self.steps), row_of(self.image, self.steps.next, wide=self.image)
-        stacked(self, *rows, self.frame)
+        self.head = row_of(self.steps, self.help, wide=self.steps)
+        stacked(self, self.head, row_of(self.image, self.steps.next, wide=self.image), self.frame)
 
     def _refresh(self, event: Any = None) -> None:
         """Show the hint that is of use now."""
@@ -176,9 +176,15 @@ class Dock(Panel):
         self.image = self.IMAGE(napari_viewer)
         self.image.setToolTip(IMAGE)
         self.image.setAccessibleName("Image")
-        self.column.addWidget(Guide(napari_viewer, self.PAGE, self.HINT, self.image, before_atoms=self.BEFORE))
+        self._guide = Guide(napari_viewer, self.PAGE, self.HINT, self.image, before_atoms=self.BEFORE)
+        self.column.addWidget(self._guide)
+
+    def needed_width(self) -> int:
+        """In which the names of all steps stand in their row, in px."""
+        margins = self.column.contentsMargins()
+        return max(super().needed_width(), self._guide.head.sizeHint().width() + margins.left() + margins.right())
 
     def _on_docked(self) -> None:
         super()._on_docked()
         if self._dock is not None:
-            self._dock.setWindowTitle(STEPS[self.PAGE].title.split()[0])  # so that the tabs of all have room
+            self._dock.setWindowTitle(STEPS[self.PAGE].tab)  # so that the tabs of all have room

@@ -88,6 +88,7 @@ class ImageBox(LayerBox):
 
     def __init__(self, viewer: Any, extra: str = "", parent: QWidget | None = None) -> None:
         super().__init__(viewer, is_source_image, extra, parent)
+        make_narrow(self, 8)  # a button may stand beside it
 
     def _wanted(self) -> Any | None:
         return self._active.image

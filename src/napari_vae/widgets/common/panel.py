@@ -34,6 +34,7 @@ from superqt import QCollapsible
 from .jobs import Job
 
 CLOSE_BUTTON = "QTitleBarCloseButton"  # napari's name of the ✕ of a dock
+NARROWEST, SHARE = 240, 0.35  # px, and of the window, that a panel always takes if it needs them
 WORDS_MARGIN = 12  # px, of a button beside its words
 LOST = (
     "This panel is still at work, and what it has found so far would be lost. Press No, then Stop in the panel, to "
@@ -42,7 +43,7 @@ LOST = (
 
 
 class Panel(QScrollArea):
-    """A column of widgets that scrolls up and down but never sideways.
+    """A column of widgets that scrolls up and down, and sideways only where there is little room beside the canvas.
 
     The wheel scrolls it wherever the pointer is, and so never changes a value on the way; with Ctrl it zooms a plot.
     Labels of all forms are of one width. Closing a panel that is at work asks first.
@@ -52,7 +53,6 @@ class Panel(QScrollArea):
         super().__init__(parent)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         content = _Content()
         self.column = QVBoxLayout(content)
         self.column.setContentsMargins(6, 6, 6, 6)
@@ -65,13 +65,19 @@ class Panel(QScrollArea):
         self._docking.start()  # when napari has put the dock where it belongs
 
     def minimumSizeHint(self) -> QSize:  # Qt's name
-        """As wide as the content needs, since it never scrolls sideways."""
-        width = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        """As wide as the content needs, but no more than leaves room for the canvas in a small window."""
+        width, window = self.needed_width() + self.verticalScrollBar().sizeHint().width(), self.window()
+        if isinstance(window, QMainWindow):
+            width = min(width, max(NARROWEST, round(SHARE * window.width())))
         return QSize(width, 200)
 
     def sizeHint(self) -> QSize:  # Qt's name
         """A little wider than needed, and as high as the content."""
         return QSize(self.minimumSizeHint().width() + 10, self.widget().sizeHint().height())
+
+    def needed_width(self) -> int:
+        """Of the content, in px."""
+        return self.widget().minimumSizeHint().width()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # Qt's name
         """Keep the wheel from what stands in the panel, and ask before it is closed at work."""
@@ -79,6 +85,8 @@ class Panel(QScrollArea):
         if kind == QEvent.Type.LayoutRequest and watched is self.widget():
             self._tidy()
             self.updateGeometry()  # the content may have become wider
+        elif kind == QEvent.Type.Resize and isinstance(watched, QMainWindow):
+            self.updateGeometry()
         elif kind == QEvent.Type.Wheel and not isinstance(watched, QScrollBar):  # Qt has us watch our own too
             of_plot = isinstance(watched.parent(), QGraphicsView)
             if not (of_plot and event.modifiers() & Qt.KeyboardModifier.ControlModifier):
@@ -124,6 +132,7 @@ class Panel(QScrollArea):
             self._dock = dock
             self._watch_closing()
             self._share_tab(dock, self.window())
+            self.window().installEventFilter(self)
 
     def _watch_closing(self, floats: bool = False) -> None:
         for button in self._dock.findChildren(QPushButton, CLOSE_BUTTON):
@@ -157,14 +166,12 @@ class _Content(QWidget):
 
 
 class Form(QWidget):
-    """Rows of a label and a control; both show the same tooltip."""
+    """Rows of a label and a control, below it where there is little room; both show the same tooltip."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._rows = QFormLayout(self)
-        self._rows.setContentsMargins(0, 0, 0, 0)
-        self._rows.setVerticalSpacing(5)
-        self._rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._rows = wrapping_rows()
+        self.setLayout(self._rows)
 
     def add(self, label: str, control: QWidget | QLayout, tooltip: str) -> QWidget:
         """Append a row, and return its control, which holds those of a layout."""
@@ -249,6 +256,16 @@ def row_of(*widgets: QWidget, wide: QWidget | None = None) -> QHBoxLayout:
     for widget in widgets:
         row.addWidget(widget, int(widget is wide))
     return row
+
+
+def wrapping_rows() -> QFormLayout:
+    """Rows of two parts without margins; the second goes below the first where there is no room beside it."""
+    rows = QFormLayout()
+    rows.setContentsMargins(0, 0, 0, 0)
+    rows.setVerticalSpacing(5)
+    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+    return rows
 
 
 def side_by_side(layout: QLayout) -> QWidget:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QLabel, QToolButton, QWidget
 
 from ...layers.active import active_of
@@ -32,7 +33,7 @@ class Step(NamedTuple):
     Parameters
     ----------
     title : str
-        In the row; its first word is the title of the tab.
+        In the row.
     dock : str
         Name of the widget in the manifest.
     purpose : str
@@ -42,6 +43,11 @@ class Step(NamedTuple):
     title: str
     dock: str
     purpose: str
+
+    @property
+    def tab(self) -> str:
+        """Title of the tab."""
+        return self.title.split()[0]
 
 
 #: By the page of the documentation about it.
@@ -56,6 +62,8 @@ STEPS = {
 
 class StepsRow(QWidget):
     """A button for each step, which opens its dock or raises its tab, and `next`, shown when the step at hand is done.
+
+    In a narrow dock the other steps are numbers, or ticks where they are done.
 
     Parameters
     ----------
@@ -96,11 +104,45 @@ class StepsRow(QWidget):
             return
         active = active_of(self._viewer)
         self._watch({active.atoms, active.image} - {None})
-        done = steps_done(self._viewer)
+        self._done = steps_done(self._viewer)
         for page, button in self.buttons.items():
-            button.setText(f"✓ {STEPS[page].title}" if page in done else STEPS[page].title)
             button.setChecked(page == self._page)
-        self.next.setVisible(self._page in done and self._page != self._next_page)
+        self._fit()
+        self.next.setVisible(self._page in self._done and self._page != self._next_page)
+
+    def sizeHint(self) -> QSize:  # Qt's name
+        """With all words."""
+        return self._size(words=True)
+
+    def minimumSizeHint(self) -> QSize:  # Qt's name
+        """With numbers."""
+        return self._size(words=False)
+
+    def event(self, event: QEvent) -> bool:  # Qt's name
+        """Write what there is room for."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            self._fit()
+        return super().event(event)
+
+    def _fit(self) -> None:
+        words = self.width() >= self.sizeHint().width()
+        for page, button in self.buttons.items():
+            button.setText(self._text(page, words))
+
+    def _text(self, page: str, words: bool) -> str:
+        """What a button says, in words or as a number."""
+        number = str(list(STEPS).index(page) + 1)
+        title = STEPS[page].title if words else STEPS[page].tab if page == self._page else number
+        if page not in self._done:
+            return title
+        return "✓" if title == number else f"✓ {title}"
+
+    def _size(self, words: bool) -> QSize:
+        size = super().sizeHint()
+        for page, button in self.buttons.items():
+            wide = button.fontMetrics().horizontalAdvance
+            size += QSize(wide(self._text(page, words)) - wide(button.text()), 0)
+        return size
 
     def _watch(self, layers: set[Any]) -> None:
         """Notice when something is noted of the atoms or the image, as that a run is open, or a step is done."""

@@ -87,7 +87,7 @@ class AxesForm(Form):
 
 def _column_box() -> QComboBox:
     box = QComboBox()
-    make_narrow(box, 7)
+    make_narrow(box, 5)
     return box
 
 

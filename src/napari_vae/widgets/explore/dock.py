@@ -302,8 +302,7 @@ class ExploreWidget(Dock):
     def resizeEvent(self, event: QResizeEvent) -> None:  # Qt's name
         """Keep the strip at the foot."""
         super().resizeEvent(event)
-        height = self.strip.height()
-        self.strip.setGeometry(0, self.height() - height, self.width(), height)
+        self.strip.setGeometry(0, self.viewport().geometry().bottom() + 1, self.width(), self.strip.height())
 
     def showEvent(self, event: QShowEvent) -> None:  # Qt's name
         """Fade on the canvas what is not selected."""

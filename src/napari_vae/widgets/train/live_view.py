@@ -24,8 +24,9 @@ CAPTION = (
 TOOLTIP = (
     "Loss (a number: how badly windows are redrawn) against the number of the epoch, above what no model could "
     "redraw. Blue: of windows that the model never learns from. It flattens when training is done; press Stop when it "
-    "does. Where it rises while the orange one falls, the model learns single windows by heart. The first fifth may "
-    "lie above the plot, for the rest to be seen."
+    "does. Where it rises while the orange one falls, the model learns single windows by heart. It may "
+    "jump up once or twice: there the training takes away a help (a strain that finds angles, or classes) that the "
+    "model began with. The first fifth, and single peaks, may lie above the plot, for the rest to be seen."
 )
 BEGINNING = 5  # a part of the training, by whose end the largest loss is chosen that is in view
 SIDE = 170
@@ -57,9 +58,15 @@ class LossPlot(QWidget):
         losses = {key: np.array([row.get(key, np.nan) for row in rows], dtype=float) for key in self.curves}
         for key, curve in self.curves.items():
             curve.setData(epochs, losses[key], connect="finite")
-        later = np.concatenate([values[len(rows) // BEGINNING :] for values in losses.values()])
-        if np.isfinite(later).any():
-            self._plot.setYRange(np.nanmin(later), np.nanmax(later))
+        later = [values[len(rows) // BEGINNING :] for values in losses.values()]
+        if any(np.isfinite(values).any() for values in later):
+            self._plot.setYRange(np.nanmin(later), np.nanmax([_without_peaks(values) for values in later]))
+
+
+def _without_peaks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Values of which each is no larger than the larger of its neighbours."""
+    padded = np.pad(values, 1, mode="edge")
+    return np.fmin(values, np.fmax(padded[:-2], padded[2:])) if len(values) > 2 else values
 
 
 def held_by_latents(rows: Sequence[Mapping[str, float]]) -> str:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QWidget
 
 from ...core.folders import RUN
 from ..common.dialogs import Image, choose_folder, no_image
-from ..common.panel import button_of, row_of
+from ..common.panel import button_of, row_of, side_by_side, wrapping_rows
 from ..common.saving_box import SavingBox
 
 if TYPE_CHECKING:
@@ -47,8 +47,12 @@ class RunBox(SavingBox):
             "Keep this run beside those to come, by a name: a copy of its points, as a layer of its own. The next "
             "training replaces a run that was not kept",
         )
-        buttons = self.save_button, self.load_button, self.apply_button, self.continue_button, self.keep_button
-        self.setLayout(row_of(*buttons))
+        rows = wrapping_rows()
+        rows.addRow(
+            side_by_side(row_of(self.save_button, self.load_button, self.apply_button)),
+            side_by_side(row_of(self.continue_button, self.keep_button)),
+        )
+        self.setLayout(rows)
         self.load_button.clicked.connect(self._on_load_clicked)
         self.apply_button.clicked.connect(self.apply_clicked)
         self.continue_button.clicked.connect(self.continue_clicked)
