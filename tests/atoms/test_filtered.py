@@ -159,6 +159,16 @@ def test_the_centre_of_mass_of_a_round_spot_is_its_centre(sign):
     assert not wrong["fitted"].any() and wrong[["y", "x"]].equals(start)
 
 
+def test_the_centre_of_mass_at_an_edge_is_that_of_the_image_turned_round():
+    y, x = np.mgrid[:40, :50]
+    start = pd.DataFrame([[1.0, 1.0], [1, 25], [20, 1]], columns=["y", "x"])
+    image = sum(np.exp(-((y - r - 0.3) ** 2 + (x - c + 0.2) ** 2) / 18) for r, c in start.to_numpy())
+    found = centres_of_mass(image + 0.02 * np.cos(y * x), start, 3.0, 38.0)
+    turned = centres_of_mass((image + 0.02 * np.cos(y * x))[::-1, ::-1], [39, 49] - start, 3.0, 38.0)
+    assert found["fitted"].tolist() == turned["fitted"].tolist()
+    np.testing.assert_allclose(found[["y", "x"]], [39, 49] - turned[["y", "x"]], atol=1e-4)
+
+
 def test_a_centre_that_runs_away_or_has_no_mass_stays():
     image = spots()
     start = pd.DataFrame({"y": [24.5, 40.0, 20.0], "x": [21.6, 40.0, 22.0]})

@@ -401,7 +401,9 @@ def test_points_of_which_nothing_is_noted_belong_to_the_image_that_they_share_un
     viewer = ViewerModel()
     bare = viewer.add_image(scene)
     scaled = viewer.add_image(scene, scale=(0.02, 0.02), units=("nm", "nm"))
+    viewer.add_image(scene, name="map", metadata={"napari_vae": {"image": "of another"}})
     active = ActiveImage(viewer)
+    assert active.image is scaled, "the topmost that was not made from another"
     points, pixels = viewer.add_points([[0.5, 0.5]], units=("nm", "nm")), viewer.add_points([[0.5, 0.5]])
     for image in (bare, scaled):
         active.choose(image)

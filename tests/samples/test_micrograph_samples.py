@@ -74,7 +74,7 @@ def test_every_dopant_can_have_a_share_of_its_own():
     assert truth.species[truth.sublattice == 0].eq("Sr").all()
 
 
-@pytest.mark.parametrize("dopants", [{"Fe": 0.1}, {"N": -0.1}, {"N": 0.6, "Si": 0.6}])
+@pytest.mark.parametrize("dopants", [{"Fe": 0.1}, {"N": -0.1}, {"N": -0.1, "Si": 0.3}, {"N": 0.6, "Si": 0.6}])
 def test_dopants_that_cannot_be_are_refused(dopants):
     with pytest.raises(InputError, match="fraction"):
         micrograph("graphene", size=64, dopants=dopants)

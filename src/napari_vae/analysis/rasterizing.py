@@ -191,7 +191,7 @@ def rows_within(outline: npt.ArrayLike, x: npt.ArrayLike, y: npt.ArrayLike) -> I
     size = high - low
     if not len(near) or not (size > 0).all():
         return np.zeros(0, dtype=np.int64)
-    path = Path(np.concatenate([corners, corners[:1]]), closed=True)
+    path = Path(corners)
     state = _cells(path, corners, low, size)
     column = _cell(x[near], low[0], size[0])
     kind = state[_cell(y[near], low[1], size[1]), column]
