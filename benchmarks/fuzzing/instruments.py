@@ -73,7 +73,7 @@ def ibw(path: Path, pixels: Pixels, names: tuple[str, ...] = ("AmplitudeRetrace"
     struct.pack_into("<h", header, 80, 2)
     struct.pack_into("<4i", header, 132, *pixels.shape[::-1], len(names), 0)
     struct.pack_into("<2d", header, 148, STEP_X, STEP_Y)
-    header[212:213], header[216:217], header[220:221] = b"m", b"m", b"m"
+    header[212:213], header[216:217], header[220:221], header[224:225] = b"m", b"m", b"m", b"s"
     path.write_bytes(bytes(header) + numbers + b"a note" + b"metre" + labels)
 
 

@@ -76,3 +76,9 @@ def test_columns_to_choose_from():
     assert numeric_columns(table) == ["z1", "z2", "score", "y"]
     assert color_columns(table) == ["kind", "seen", "z1", "z2", "score", "y"]
     assert color_columns(table.assign(class_name=["b"]))[:3] == ["class_name", "kind", "seen"]
+
+
+def test_a_title_has_the_unit_of_numbers_only():
+    numbers, words = color_by(pd.Series([1.0, 90.0], name="angle")), color_by(pd.Series(["a", "b"], name="angle"))
+    assert (numbers.title, words.title) == ("angle (°)", "angle")
+    assert color_by(pd.Series([1.0, 2.0], name="odd")).title == "odd"

@@ -85,6 +85,7 @@ def test_the_picture_has_the_shape_of_the_sample_and_discs_are_round(data):
     axes = figure.axes[0]
     wide, high = axes.get_position().size * figure.get_size_inches()
     assert high / wide == pytest.approx(100 * 0.04 / (200 * 0.02))
+    assert np.mean(axes.get_position().intervalx) == pytest.approx(0.5), "in the middle"
     corners = axes.transData.transform([[0, 0], [1, 1]])
     across, down = np.abs(corners[1] - corners[0])
     discs = axes.collections[0]
@@ -106,6 +107,8 @@ def test_scale_bar_is_as_long_as_it_says(data):
 def test_classes_have_a_legend_with_their_numbers(data):
     words = texts(overlay_figure(data.colored("species")))
     assert {"Sr (72)", "Ti (72)"} <= set(words)
+    boxes = [axes.get_position() for axes in overlay_figure(data.colored("species")).axes]
+    assert 0 < boxes[-1].y0 < boxes[-1].y1 <= boxes[0].y0, "the legend is below the picture"
 
 
 def test_angles_are_coloured_once_around_their_period():
@@ -317,6 +320,12 @@ def test_examples_go_from_the_worst_reconstructed_to_the_best(joint):
     shown = [np.asarray(one.images[0].get_array()) for one in axes[: len(axes) // 3]]
     np.testing.assert_array_equal(shown[0], joint.patches.data[error.argmax(), 0])
     np.testing.assert_array_equal(shown[-1], joint.patches.data[error.argmin(), 0])
+    oblong = replace(joint.patches, data=joint.patches.data[:, :, :12])
+    axes = examples_figure(oblong, oblong.data - 0.25, error).axes
+    box = axes[0].get_position().size * axes[0].figure.get_size_inches()
+    assert box[1] / box[0] == pytest.approx(12 / 16)
+    for row in axes[-1 : -len(axes) // 3 : -1]:
+        np.testing.assert_allclose(row.images[0].get_array(), 0.25, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from measuring import detection
 from napari_vae import detect_atoms
+from napari_vae.atoms.network import resampled
 from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph
 
@@ -114,3 +115,12 @@ def test_the_weights_are_small():
 
     weights = Path(napari_vae.__file__).parent / "atoms" / "weights" / "atomnet.safetensors"
     assert weights.stat().st_size < 5e6
+
+
+@pytest.mark.parametrize("size", [(60, 90), (30, 45), (15, 20)])
+def test_an_image_on_another_grid_shows_the_same_places(size):
+    y, x = np.mgrid[:30, :45].astype(np.float32)
+    rows, columns = (np.arange(n) * (whole / n) + whole / n / 2 - 0.5 for n, whole in zip(size, (30, 45), strict=True))
+    found = resampled(2 * y + x, size)
+    expected = 2 * rows[:, None] + columns
+    np.testing.assert_allclose(found[4:-4, 4:-4], expected[4:-4, 4:-4], atol=0.05)

@@ -190,3 +190,12 @@ def test_the_surrogate_of_an_image_is_noise_of_its_power_without_outliers():
         assert alike[1] == pytest.approx(alike[0], abs=0.06)
         image[40, 60] += 100 * image.std()
         assert Spectrum(image).surrogate().std() == pytest.approx(noise.std(), rel=0.1)
+
+
+def test_spots_are_drawn_as_points_where_they_lie():
+    place = np.array([[10.25, 20.75], [0.0, 30.0], [31.5, 12.0]])
+    for one, height in zip(place, (2.0, 1.0, 3.0), strict=True):
+        drawn = Spectrum(np.random.default_rng(0).normal(size=(48, 40)))._drawn(one[None], np.array([height]))
+        assert drawn.shape == (48, 40) and drawn.sum() == pytest.approx(height)
+        centre = [(drawn.sum(1 - axis) * np.arange(drawn.shape[axis])).sum() / height for axis in (0, 1)]
+        assert centre == pytest.approx(one)

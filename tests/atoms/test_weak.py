@@ -151,12 +151,17 @@ def test_it_is_seen_whether_a_second_look_would_gain(sign):
     rng = np.random.default_rng(0)
     scattered = np.column_stack([np.ones(60), np.zeros(60), rng.uniform(10, 250, (60, 2)), np.full(60, 3.0)])
     single = rng.poisson(100 * (draw_spots((260, 260), scattered) + 0.2)).astype(float)
+    tables = []
     for image, shows in ((1000 * with_weak, True), (bare, False), (single, False)):
         image = as_micrograph(sign * image)
-        assert weak_columns_show(note_weak(detect_atoms(image), image)) == shows
-    found = detect_atoms(1000 * sign * with_weak)
+        tables.append(detect_atoms(image))
+        assert weak_columns_show(note_weak(tables[-1], image)) == shows
+    found = tables[0]
     movie = pd.concat([found, found.head(1).assign(frame=1)], ignore_index=True)
     movie.attrs = found.attrs
+    apart = found.iloc[[found["y"].argmin(), found["y"].argmax()]]
+    apart.attrs = found.attrs
+    assert not weak_columns_show(note_weak(apart, as_micrograph(1000 * sign * with_weak))), "none in their midst"
     frames = nv.Micrograph(1000 * sign * np.stack([with_weak, 0 * with_weak]), axes="TYX")
     assert weak_columns_show(note_weak(movie, frames)), "the first frame is looked at"
     oblong = nv.Micrograph((1000 * sign * with_weak)[::2], pixel_size=(0.04, 0.02), units="nm")

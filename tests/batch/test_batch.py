@@ -246,4 +246,5 @@ def test_the_page_counts_what_is_done_what_failed_and_what_is_empty(tmp_path):
     rows += [row | {"file": "c", "state": "failed", "result": "", "message": "No image."}]
     page = _page(tmp_path, rows)
     assert "<h1>2 of 3 files are done; 1 failed; 1 with a warning; 1 without atoms</h1>" in page
+    assert "<th>atoms</th>" in page and "<th>message</th>" not in page and "No image." in page
     assert "<h1>1 of 1 files are done; 1 with a warning</h1>" in _page(tmp_path, rows[1:2])

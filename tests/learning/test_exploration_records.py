@@ -113,3 +113,12 @@ def test_damaged_records_and_other_folders_are_refused_in_a_sentence(run, tmp_pa
         nv.explore(X, Y, record=tmp_path / "other", **QUICK)
     with pytest.raises(nv.ReadError, match="holds no exploration"):
         nv.ExplorationRecord.load(tmp_path / "other")
+
+
+def test_a_failure_that_took_no_time_is_kept_as_such():
+    exploration = nv.learning.Exploration(X, **QUICK)
+    exploration.fail([3], "lost")
+    exploration.fail([4], "lost", seconds=2.5)
+    exploration.tell([5], [1.0])
+    kept = [step.seconds["measure"] for step in exploration.record.steps]
+    assert kept == [0.0, 2.5, 0.0] and exploration.record.steps[0].failures == {3: "lost"}

@@ -247,7 +247,7 @@ def progress(step, n_steps):
 
 
 @pytest.mark.parametrize(
-    ("step", "n_steps", "share"), [(0, 8, 0), (2, 8, 0.25), (8, 8, 1), (9, 8, 1), (0, 0, 0), (3, 0, 1)]
+    ("step", "n_steps", "share"), [(0, 8, 0), (2, 8, 0.25), (8, 8, 1), (9, 8, 1), (0, 0, 0), (3, 0, 1), (1, 1, 1)]
 )
 def test_the_share_of_the_work_that_is_done(step, n_steps, share):
     assert progress(step, n_steps).fraction == share
