@@ -4,6 +4,7 @@ import struct
 import zipfile
 from types import SimpleNamespace
 
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -204,6 +205,7 @@ def test_grey_of_colours():
     np.testing.assert_array_equal(dataset.luminance(grey), RAMP)
     np.testing.assert_array_equal(dataset.luminance(RAMP[..., None]), RAMP)
     np.testing.assert_array_equal(dataset.luminance(np.stack([RAMP, 0 * RAMP], -1)), RAMP)
+    np.testing.assert_array_equal(dataset.luminance(da.from_array(RAMP)[..., None]), RAMP)
     red = np.stack([RAMP, 0 * RAMP, 0 * RAMP, 0 * RAMP + 255], -1)
     np.testing.assert_allclose(dataset.luminance(red), 0.299 * RAMP)
     assert dataset.native(RAMP.astype(">f4")).dtype.isnative and dataset.native(RAMP) is RAMP

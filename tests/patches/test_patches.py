@@ -314,3 +314,11 @@ def test_what_one_channel_lacks_was_not_measured():
     for channel in range(3):
         np.testing.assert_array_equal(whole[1, channel][there[1]], windows[1, channel][there[1]])
         assert whole[1, channel, 0, 1] == pytest.approx(windows[1, channel][there[1]].mean())
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"), [((6, 8), "TYX"), ((2, 6, 8), "YX"), ((6, 8), "XY"), ((2, 6, 8), "ZYX"), ((8,), ""), ((8,), "X")]
+)
+def test_a_micrograph_has_an_axis_for_each_letter_and_no_other_ones(shape, axes):
+    with pytest.raises(InputError, match="The image has shape"):
+        Micrograph(np.zeros(shape), axes=axes)
