@@ -212,6 +212,7 @@ def test_deviations_are_from_the_mean_and_around_the_circle():
         ([1e149, -1e149], True),
         ([2e150, 0.0], False),
         ([0.0, -2e150], False),
+        ([0.0, 3e-150], True),
         ([0.0, 1e-149], True),
         ([0.0, 1e-151], False),
     ],

@@ -97,7 +97,7 @@ class Checkpoint:
             check_replaceable(path, MARKER)
         return checkpoint
 
-    def keep(self, now: bool = False) -> None:
+    def keep(self, now: bool) -> None:
         """Write the state if it is time, or `now`."""
         if (
             self.folder is None

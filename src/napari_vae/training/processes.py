@@ -61,7 +61,6 @@ class Group:
         low, high = (len(rows) * rank // self.size for rank in (self.rank, self.rank + 1))
         counts = high > low or not len(rows)
         if not counts:
-            low = min(low, len(rows) - 1)
             high = low + 1
         return Share(rows[low:high], low, len(rows) - high, counts)
 
