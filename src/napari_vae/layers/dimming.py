@@ -17,12 +17,15 @@ MOST = 300_000  # points; napari would take longer than half a second to draw mo
 _KEPT: WeakKeyDictionary[Any, list[tuple[npt.NDArray[Any], ...]]] = WeakKeyDictionary()
 
 
-def dim(points: Any, rows: npt.NDArray[np.int64]) -> None:
-    """Lower the opacity of all points of a layer but these; without any, of none. Their colours stay what they are."""
-    undim(points, drawn=not len(rows))
+def dim(points: Any, rows: npt.NDArray[np.int64]) -> bool:
+    """Lower the opacity of all points of a layer but these; without any, of none. Their colours stay what they are.
+
+    Gives whether they were drawn, with the marks of those that are selected.
+    """
+    drawn = undim(points, drawn=not len(rows))
     rows = rows[rows < len(points.data)]
     if not len(rows) or len(points.data) > MOST:
-        return
+        return drawn
     others = np.ones(len(points.data), dtype=bool)
     others[rows] = False
     kept = _KEPT[unwrapped(points)] = []
@@ -31,19 +34,21 @@ def dim(points: Any, rows: npt.NDArray[np.int64]) -> None:
         colors[others, 3] *= FADE
         kept.append((colors, before, colors[:, 3].copy()))
     points.refresh(extent=False, thumbnail=False)
+    return True
 
 
-def undim(points: Any, *, drawn: bool = True) -> None:
-    """Put the opacity back, of points that were not coloured anew meanwhile."""
+def undim(points: Any, *, drawn: bool = True) -> bool:
+    """Put the opacity back, of points that were not coloured anew meanwhile; gives whether they were drawn."""
     kept = _KEPT.pop(unwrapped(points), None)
     if kept is None:
-        return
+        return False
     for colors, opacity, faded in kept:
         there = colors is points.face_color or colors is points.border_color
         if there and np.array_equal(colors[:, 3], faded):
             colors[:, 3] = opacity
     if drawn:
         points.refresh(extent=False, thumbnail=False)
+    return drawn
 
 
 def undim_copy(copy: Any) -> None:

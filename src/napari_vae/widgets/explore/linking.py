@@ -85,17 +85,18 @@ class LayerLink(QObject):
             if hasattr(layer, "selected_data"):
                 # The setter would also look for colours and sizes that all of them share, which takes long for many.
                 layer.selected_data.replace_selection(set(rows.tolist()))
-                self.dim(rows)
-                layer.refresh(extent=False, thumbnail=False, data_displayed=False)
+                if not self.dim(rows):
+                    layer.refresh(extent=False, thumbnail=False, data_displayed=False)
             elif len(rows):
                 layer.selected_label = int(label_numbers(layer)[rows[0]])
         finally:
             self._busy = False
 
-    def dim(self, rows: Rows | None = None) -> None:
-        """Let the points that are not selected fade on the canvas; with none selected none does."""
-        if self._layer is not None and hasattr(self._layer, "selected_data"):
-            dim(self._layer, self.selection() if rows is None else rows)
+    def dim(self, rows: Rows | None = None) -> bool:
+        """Let the points that are not selected fade on the canvas; with none selected none does. Whether it drew."""
+        if self._layer is None or not hasattr(self._layer, "selected_data"):
+            return False
+        return dim(self._layer, self.selection() if rows is None else rows)
 
     def undim(self) -> None:
         """Leave the canvas as it was."""
