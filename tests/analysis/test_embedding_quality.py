@@ -131,8 +131,8 @@ GOOD = np.arange(20.0)
         (GOOD, np.ones(20), {}, "values of the target are the same"),
         (GOOD, GOOD[:7], {}, "each of the 20 points"),
         (GOOD, GOOD, {"k": 20}, "choose 1 … 19"),
-        (GOOD, GOOD, {"k": 0}, "choose 1 … 19"),
-        (GOOD, GOOD, {"target": "colour"}, "no target 'colour'"),
+        (GOOD, GOOD, {"k": 0}, "k is a whole number of 1"),
+        (GOOD, GOOD, {"target": "colour"}, "target is one of real, angle, class, not 'colour'"),
         (np.ones((2, 2, 2)), GOOD, {}, r"\(N, d\) array"),
     ],
 )

@@ -57,11 +57,11 @@ def test_measurements_until_a_value_is_good_enough():
         (lambda: simple_regret([], 1.0), r"\(steps,\)"),
         (lambda: simple_regret([1.0, 2.0], 1.5), "better than 1.5"),
         (lambda: simple_regret([1.0, 2.0], 2.5, maximize=False), "better than 2.5"),
-        (lambda: simple_regret([1.0], np.nan), "better than nan"),
+        (lambda: simple_regret([1.0], np.nan), "best is a number, not nan"),
         (lambda: mean_regret([1.0, 2.0]), "two or more runs"),
         (lambda: mean_regret([[1.0, 2.0]]), "two or more runs"),
         (lambda: mean_regret([[1.0], [2.0]], level=95), "between 0 and 1"),
-        (lambda: measurements_to_reach([1.0], np.nan), "threshold is NaN"),
+        (lambda: measurements_to_reach([1.0], np.nan), "threshold is a number, not nan"),
     ],
 )
 def test_bad_input_names_the_remedy(call, sentence):

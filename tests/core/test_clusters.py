@@ -83,10 +83,10 @@ def test_one_row_is_one_class_but_no_peak_of_density(method, classes):
         ([[1.0], [1.0, 2.0]] * 30, {}, "same size"),
         (np.zeros((5, 2)), {"seed": "one"}, "seed is a whole number"),
         (np.zeros((5, 2)), {"symmetry": 0}, "symmetry is a whole number"),
-        (np.zeros((5, 2)), {"n": 2.5}, "whole number of 1 … 5, not 2.5"),
+        (np.zeros((5, 2)), {"n": 2.5}, 'n is "auto" or a whole number .* not 2.5'),
         (np.zeros((5, 2)), {"n": "two"}, "not 'two'"),
         (np.zeros((5, 2)), {"n": 9}, "whole number of 1 … 5, not 9"),
-        (np.zeros((5, 2)), {"method": "magic"}, "no clustering 'magic'"),
+        (np.zeros((5, 2)), {"method": "magic"}, "method is one of gmm, kmeans, hdbscan, not 'magic'"),
     ],
 )
 def test_bad_input_names_the_remedy(latents, options, sentence):

@@ -79,10 +79,10 @@ def test_the_heading_of_the_path_sways_once():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"kind": "diamond"}, "choose one of"),
-        ({"frames": 0}, "at least one frame"),
-        ({"hops": 2}, "between 0 and 1"),
-        ({"size": 8}, "at least 16"),
+        ({"kind": "diamond"}, "kind is one of graphene, perovskite"),
+        ({"frames": 0}, "frames is a whole number of 1"),
+        ({"hops": 2}, "hops is a number of 0 … 1"),
+        ({"size": 8}, "size is a whole number of 16"),
     ],
 )
 def test_bad_options_are_refused(options, sentence):

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.arguments import checks_arguments
 from ..core.class_colors import MOST_LABELS, class_name
 from ..core.errors import InputError
+from ..core.settings import Count
 
 BLANK = ""
 
@@ -79,7 +81,8 @@ def condition_of(column: pd.Series | npt.ArrayLike) -> npt.NDArray[Any]:
     return values
 
 
-def label_next(latents: pd.DataFrame, labels: npt.ArrayLike | None = None, n: int = 10) -> pd.Index:
+@checks_arguments
+def label_next(latents: pd.DataFrame, labels: npt.ArrayLike | None = None, n: Count = 10) -> pd.Index:
     """The atoms whose class a model is least sure of, among those without a label.
 
     Parameters

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.arguments import checks_arguments
+from ..core.arrays import as_numbers
 from ..core.errors import InputError
-from ..core.settings import Count, checked
+from ..core.settings import Count, Positive, Seed
 
 ACTIVE = 0.1  # nats per image, below which a latent says next to nothing
 UNUSUAL = ("elbo", "reconstruction_error")  # columns of how well the model does, the first that is there
@@ -72,7 +74,10 @@ def certainty_of(table: pd.DataFrame, column: str) -> npt.NDArray[np.float64] | 
     return sure
 
 
-def knn_r2(z: npt.ArrayLike, y: npt.ArrayLike, k: int = 10, *, target: Target = "real", period: float = 360.0) -> float:
+@checks_arguments
+def knn_r2(
+    z: npt.ArrayLike, y: npt.ArrayLike, k: Count = 10, *, target: Target = "real", period: Positive = 360.0
+) -> float:
     """Share of a target's variance that the nearest neighbours in an embedding explain, every point left out in turn.
 
     1 where neighbours have the same value, about 0 where the embedding knows nothing of it (−1/k for pure noise).
@@ -116,15 +121,16 @@ def knn_r2(z: npt.ArrayLike, y: npt.ArrayLike, k: int = 10, *, target: Target = 
     return float(1 - ((values - predicted) ** 2).sum() / ((values - values.mean(0)) ** 2).sum())
 
 
+@checks_arguments
 def roughness(
     z: npt.ArrayLike,
     y: npt.ArrayLike,
-    k: int = 10,
+    k: Count = 10,
     *,
     target: Target = "real",
-    period: float = 360.0,
-    permutations: int = 10,
-    seed: int = 0,
+    period: Positive = 360.0,
+    permutations: Count = 10,
+    seed: Seed = 0,
 ) -> float:
     """How fast a target changes along an embedding, against the same target spread over it at random.
 
@@ -156,7 +162,6 @@ def roughness(
     True
     """
     points, values = _checked(z, y, k, target, period)
-    permutations = checked("permutations", permutations, Count)
     length, index = _neighbours(_whitened(points), k)
     start = np.repeat(np.arange(len(points)), k)
     apart = length.ravel() > _SAME
@@ -201,7 +206,7 @@ def participation_ratio(z: npt.ArrayLike) -> float:
 
 def _points(z: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """The embedding (N, d), which has at least two different points."""
-    points = np.asarray(z, dtype=np.float64)
+    points = as_numbers(z, "embedding")
     points = points[:, None] if points.ndim == 1 else points
     if points.ndim != 2 or points.shape[1] == 0:
         raise InputError(f"An embedding is an (N, d) array with one row for each point, not of shape {points.shape}.")
@@ -226,15 +231,13 @@ def _checked(
             raise InputError("The target holds missing classes; drop those rows first.")
         names, number = np.unique(given, return_inverse=True)
         values = np.eye(len(names))[number]
-    elif target in ("real", "angle"):
-        values = given.astype(np.float64)[:, None]
+    else:
+        values = as_numbers(given, "values of the target")[:, None]
         if not np.isfinite(values).all():
             raise InputError("The target holds NaN or infinite values; drop those rows first.")
         if target == "angle":
             turn = 2 * np.pi * values / period
             values = np.hstack([np.cos(turn), np.sin(turn)])
-    else:
-        raise InputError(f'There is no target {target!r}; use "real", "angle" or "class".')
     if not np.ptp(values, axis=0).any():
         raise InputError("All values of the target are the same, so that no embedding can order them.")
     return points, values

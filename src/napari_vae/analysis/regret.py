@@ -6,11 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 
 _ROUNDING = 1e-9  # of the largest value
 
 
+@checks_arguments
 def simple_regret(values: npt.ArrayLike, best: float, *, maximize: bool = True) -> npt.NDArray[np.float64]:
     """How far the best value so far is from the best possible one, after every measurement.
 
@@ -50,6 +52,7 @@ def simple_regret(values: npt.ArrayLike, best: float, *, maximize: bool = True) 
     return np.maximum(regret, 0)
 
 
+@checks_arguments
 def mean_regret(regret: npt.ArrayLike, level: float = 0.95) -> pd.DataFrame:
     """Mean of the regret of several runs after every measurement, with its confidence interval.
 
@@ -93,6 +96,7 @@ def mean_regret(regret: npt.ArrayLike, level: float = 0.95) -> pd.DataFrame:
     return pd.DataFrame({"measurements": np.arange(1, rows.shape[1] + 1)} | columns)
 
 
+@checks_arguments
 def measurements_to_reach(
     values: npt.ArrayLike, threshold: float, *, maximize: bool = True
 ) -> float | npt.NDArray[np.float64]:
@@ -120,8 +124,6 @@ def measurements_to_reach(
     >>> measurements_to_reach([[1.0, 3.0, 2.0], [0.0, 1.0, 1.0]], 2.5)
     array([ 2., inf])
     """
-    if np.isnan(threshold):
-        raise InputError("The threshold is NaN; give the value that is to be reached.")
     found = _best_so_far(values, maximize)
     reached = found >= threshold if maximize else found <= threshold
     steps = np.where(reached.any(-1), reached.argmax(-1) + 1.0, np.inf)

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.fields import about
 from ..core.micrograph import Micrograph
 from ..core.positions import check_table, frame_numbers, table_spacing
 from ..core.progress import drain, never
-from ..core.settings import Positive, Whole, checked
 from .constants import FIXED
 from .drift import iter_drift
 from .frames import open_frames
@@ -24,13 +24,17 @@ Array = npt.NDArray[np.float64]
 Result = TypeVar("Result")
 Ints = npt.NDArray[np.int64]
 
+Reach = Annotated[float, about(gt=0, le=10**9)]
+Memory = Annotated[int, about(ge=0, le=10**9)]
 
+
+@checks_arguments
 def link_atoms(
     atoms: pd.DataFrame,
     *,
     image: Any = None,
-    reach: float | Literal["auto"] = "auto",
-    memory: int = 1,
+    reach: Reach | Literal["auto"] = "auto",
+    memory: Memory = 1,
     drift: npt.ArrayLike | Literal["auto"] | None = "auto",
 ) -> pd.DataFrame:
     """Follow every atom through the frames of a movie.
@@ -81,13 +85,14 @@ def link_atoms(
     return drain(iter_link_atoms(atoms, image=image, reach=reach, memory=memory, drift=drift))
 
 
+@checks_arguments
 def iter_link_atoms(
     atoms: pd.DataFrame,
     *,
     stop: Callable[[], bool] = never,
     image: Any = None,
-    reach: float | Literal["auto"] = "auto",
-    memory: int = 1,
+    reach: Reach | Literal["auto"] = "auto",
+    memory: Memory = 1,
     drift: npt.ArrayLike | Literal["auto"] | None = "auto",
 ) -> Generator[tuple[int, int], None, pd.DataFrame]:
     """Follow atoms like `link_atoms`: yields (steps done, steps in all) and returns the table.
@@ -108,7 +113,6 @@ def iter_link_atoms(
     frames, points = _checked(atoms, movie)
     spacing = table_spacing(atoms)
     distance = _reach(reach, spacing, several=len(np.unique(frames)) > 1)
-    checked("memory", memory, Annotated[Whole, about(ge=0)])
     order = np.argsort(frames, kind="stable")
     n_frames = int(frames.max(initial=-1)) + 1 if movie is None else movie.n_frames
     edges = np.searchsorted(frames[order], np.arange(n_frames + 1))
@@ -236,7 +240,7 @@ def _checked(atoms: Any, movie: Micrograph | None) -> tuple[Ints, Array]:
 
 def _reach(reach: Any, spacing: float, several: bool) -> float:
     """The reach in pixels; of a single frame any will do."""
-    if checked("reach", reach, Literal["auto"] | Positive) == "auto":
+    if reach == "auto":
         if several and not spacing > 0:
             raise InputError("No frame has two atoms apart, so there is no spacing to go by; give the reach in pixels.")
         return FIXED.link_reach * spacing if spacing > 0 else 0.0

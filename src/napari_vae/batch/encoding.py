@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..atoms.frames import describe_skipped
 from ..atoms.recipe import Recipe
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.folders import user_path
 from ..core.micrograph import Micrograph
@@ -144,6 +145,7 @@ class EncodedFrames(Frames):
         return pd.concat([others, encoded], axis=1), patches.normalization.to_dict()
 
 
+@checks_arguments
 def encode_files(
     run: str | PathLike[str],
     files: Sequence[str | PathLike[str]],

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError, exit_code, sentence
 from ..core.folders import check_writable
 from ..core.progress import Stage, never
@@ -33,6 +34,7 @@ from .scheduler import runner
 from .summary import check_summary, write_summary
 
 
+@checks_arguments
 def run(
     task: Task,
     files: Patterns,

@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 
 from ..atoms.frames import describe_skipped
 from ..atoms.weak import note_weak, weak_columns_show
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.folders import replacing
 from ..core.micrograph import first_channel
 from ..core.progress import Stage, drain
+from ..core.settings import AutoCount
 from ..crystal.description import Crystal as Described
 from ..crystal.description import iter_describe_crystal
 from ..crystal.sublattices import assign_sublattices
@@ -104,7 +106,7 @@ class Crystal(Tables):
     'crystal'
     """
 
-    sublattices: int | str = "auto"
+    sublattices: AutoCount = "auto"
 
     name = "crystal"
     ending = "crystal"
@@ -140,6 +142,7 @@ class Crystal(Tables):
         return Found(said(words, passed_channel(image), describe_skipped(atoms), see=target), facts)
 
 
+@checks_arguments
 def detect_files(
     files: Sequence[str | PathLike[str]],
     out: str | PathLike[str],

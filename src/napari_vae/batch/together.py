@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.folders import check_writable, replace_folder
 from ..core.normalization import levels_of
@@ -50,6 +51,7 @@ WINDOWS, FILES = "windows.csv", "files.csv"
 MARKER = "run.json"
 
 
+@checks_arguments
 def train_on_all(
     job: Train,
     files: Patterns,

@@ -67,12 +67,13 @@ def demo(
     training: dict[str, Any],
 ) -> None:
     """Run everything on a built-in sample and show it in napari (a picture of the window without a display)."""
+    from ..samples.micrographs import Crystals
     from ..workflow.archive import check_folder
     from .window import analyze_sample, has_display, save_screenshot, show
 
     check_folder(out, overwrite=True)
     with progress_bars() as bars:
-        analysis = analyze_sample(kind, progress=bars, **training)
+        analysis = analyze_sample(read_as("--kind", kind, Crystals), progress=bars, **training)
     analysis.save(out, overwrite=True)
     say(f"Tables, images, pictures and {out / 'report.html'} are written.")
     if has_display() and not no_window:

@@ -13,9 +13,11 @@ import pandas as pd
 from ..analysis.labelling import is_text
 from ..core.class_colors import class_name
 from ..core.errors import InputError
+from ..core.fields import read_as
 from ..core.folders import holds
 from ..core.progress import Stage, drain
 from ..io.writing import read_table
+from ..learning.config import Acquisition
 from ..learning.explore.loop import iter_explore
 from ..learning.gp.deep_kernel import DeepKernelGP
 from ..runs.run import Run, load_run
@@ -66,7 +68,8 @@ def replay(
     model = _model(known, angle, network)
     settings: dict[str, Any] = {"goal": _goal(goal, known), "seed": network["seed"], "model": model, **plan}
     with progress_bars() as bars:
-        job = iter_explore(known.x, known.values, acquisition, record=out, **settings)
+        chosen = read_as("--acquisition", acquisition, Acquisition)
+        job = iter_explore(known.x, known.values, chosen, record=out, **settings)
         record = drain(job, lambda event: bars(Stage("explore", event.fraction, event.message)))
     say(record.reason)
     if record.best is not None:

@@ -17,11 +17,10 @@ from ..layers.open_runs import keep_run
 from ..layers.points import KEY
 from ..layers.results import points_name
 from ..models.config import TrainConfig
-from ..samples import micrograph
+from ..samples.micrographs import Crystals, micrograph
 from ..workflow.analyze import analyze
 from ..workflow.archive import Analysis
 
-SAMPLES = ("graphene", "perovskite")
 SIZE = 512  # pixels, which hold about a thousand atoms of graphene
 EPOCHS = 14  # enough to tell dopants and neighbours of vacancies apart, in a minute on two cores
 SCREEN = "1600x1000x24"
@@ -31,7 +30,7 @@ XVFB_REMEDY = (
 
 
 def analyze_sample(
-    kind: str = "graphene", *, progress: Callable[[Stage], None] | None = None, **training: Any
+    kind: Crystals = "graphene", *, progress: Callable[[Stage], None] | None = None, **training: Any
 ) -> Analysis:
     """Simulate a micrograph and analyse it with the rotationally invariant model; `training` is for `TrainConfig`.
 
@@ -40,8 +39,6 @@ def analyze_sample(
     InputError
         If there is no sample of that kind.
     """
-    if kind not in SAMPLES:
-        raise InputError(f"There is no sample {kind!r}; choose {' or '.join(SAMPLES)}.")
     train = TrainConfig(epochs=EPOCHS, **training)
     image, _ = micrograph(kind, size=SIZE, seed=train.seed)
     return analyze(image, model="rvae", train=train, progress=progress)

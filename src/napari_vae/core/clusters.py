@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from .arguments import checks_arguments
 from .arrays import as_numbers
 from .errors import InputError
-from .settings import Count, Seed, check_count, checked
+from .settings import AutoCount, Count, Seed, check_count
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
@@ -35,14 +36,15 @@ STEPS = 33  # in which the density is looked at on the way from one component to
 ENDS = 8.0  # logit of the first and last of them: beside a narrow component the way to a wide one is nearly over
 
 
+@checks_arguments
 def cluster(
     latents: pd.DataFrame | npt.ArrayLike,
     method: Literal["gmm", "kmeans", "hdbscan"] = "gmm",
-    n: int | Literal["auto"] = "auto",
+    n: AutoCount = "auto",
     *,
     columns: Sequence[str] | None = None,
-    symmetry: int = 1,
-    seed: int = 0,
+    symmetry: Count = 1,
+    seed: Seed = 0,
 ) -> pd.Series:
     """Group images by their latents.
 
@@ -83,7 +85,6 @@ def cluster(
     >>> cluster(z, n=2).value_counts().tolist()
     [30, 20]
     """
-    seed, symmetry = checked("seed", seed, Seed), checked("symmetry", symmetry, Count)
     if columns is not None:
         if not isinstance(latents, pd.DataFrame):
             raise InputError("Columns are chosen of a table; give a DataFrame, or leave `columns` out.")
@@ -102,7 +103,7 @@ def _grouped(
         bic: dict[int, float] = {}
     elif method == "hdbscan":
         labels = _dense(values, seed)
-    elif method in ("gmm", "kmeans"):
+    else:
         sample = _some(values, MOST_ROWS, seed)
         mixture, bic = _mixture(sample, n, seed) if method == "gmm" or n == "auto" else (None, {})
         labels = None if mixture is None else _clouds(mixture, values) if n == "auto" else mixture.predict(values)
@@ -111,8 +112,6 @@ def _grouped(
 
             n_classes = n if labels is None else len(np.unique(labels))
             labels = KMeans(n_classes, n_init=5, random_state=seed).fit(sample).predict(values)
-    else:
-        raise InputError(f'There is no clustering {method!r}; use "gmm", "kmeans" or "hdbscan".')
     found = pd.Series(_by_size(np.asarray(labels)), index=index, name="class")
     if method in ("gmm", "kmeans") and n == "auto":
         found.attrs["bic"] = bic

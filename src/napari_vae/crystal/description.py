@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
 from ..core.positions import check_some, check_table, frame_numbers
@@ -67,6 +68,7 @@ class Crystal:
         return self.atoms[[name for name in COLUMNS if name in self.atoms]]
 
 
+@checks_arguments
 def describe_crystal(
     atoms: pd.DataFrame,
     image: Any = None,
@@ -112,6 +114,7 @@ def describe_crystal(
     return drain(iter_describe_crystal(atoms, image, quantities=quantities, reference=reference))
 
 
+@checks_arguments
 def iter_describe_crystal(
     atoms: pd.DataFrame,
     image: Any = None,
@@ -155,7 +158,7 @@ def _checked(quantities: Sequence[str] | None, image: Any) -> list[str]:
     """The quantities in the order of the work."""
     if quantities is None:
         return [name for name in QUANTITIES if image is not None or name != "intensities"]
-    if isinstance(quantities, str) or not set(quantities) <= set(QUANTITIES):
+    if not set(quantities) <= set(QUANTITIES):
         raise InputError(f"The quantities are a list of {', '.join(QUANTITIES)}, not {quantities!r}.")
     if not quantities:
         raise InputError("Nothing is chosen to be measured; choose one of lattice, vacancies, displacements and so on.")

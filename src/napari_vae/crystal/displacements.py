@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.arguments import checks_arguments
 from ..core.square import square_points, table_sides
 from .deformation import strain_of
 from .lattice import Lattice
@@ -23,6 +24,7 @@ _LOPSIDED = 0.15  # of its size by which the centre of a cage may lie off the at
 NAMES = ("displacement_y", "displacement_x", "strain_xx", "strain_xy", "dilation", "local_rotation")
 
 
+@checks_arguments
 def measure_displacements(atoms: pd.DataFrame, reference: Lattice | None = None) -> pd.DataFrame:
     """Displacement, strain and polarisation of every atom, from the positions of its neighbours alone.
 

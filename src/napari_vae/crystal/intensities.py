@@ -9,9 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..atoms.frames import open_frames, read_frame
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.positions import check_table, frame_numbers, table_spacing
-from ..core.settings import checked
+from ..core.settings import Positive
 from ..core.square import on_pixels_of, square_points, table_sides
 
 Array = npt.NDArray[np.float64]
@@ -20,8 +21,9 @@ Ints = npt.NDArray[np.int64]
 _PIXELS = 1 << 20  # looked up at once, so that memory stays small
 
 
+@checks_arguments
 def voronoi_intensities(
-    image: Any, atoms: pd.DataFrame, *, radius: float | None = None, background: Literal["none", "fitted"] = "none"
+    image: Any, atoms: pd.DataFrame, *, radius: Positive | None = None, background: Literal["none", "fitted"] = "none"
 ) -> pd.DataFrame:
     """Sum the image over the Voronoi cell of every atom.
 
@@ -67,7 +69,6 @@ def voronoi_intensities(
     radius = table_spacing(atoms) if radius is None else float(radius)
     if len(atoms) and not (np.isfinite(radius) and radius > 0):
         raise InputError("The radius of the cells is a positive number of pixels; give one, such as the spacing.")
-    checked("background", background, Literal["none", "fitted"])
     if background == "fitted" and "background" not in atoms:
         raise InputError(
             'The atoms have no column background; detect them with refine=True, or take background="none".'

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.positions import check_some, check_table, frame_numbers
 from ..core.square import square_points, table_sides
@@ -22,6 +23,7 @@ Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+@checks_arguments
 def measure_lattice(atoms: pd.DataFrame) -> Lattice:
     """Lattice vectors, angle and spacing with standard errors.
 
@@ -53,6 +55,7 @@ def measure_lattice(atoms: pd.DataFrame) -> Lattice:
     return next(_grains(atoms))[1]
 
 
+@checks_arguments
 def measure_grains(atoms: pd.DataFrame) -> tuple[pd.DataFrame, list[Lattice]]:
     """Which grain every atom lies in, and the lattice of each grain.
 

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
 from ..core.positions import check_table, frame_numbers, median_nearest
-from ..core.settings import AutoCount, checked
+from ..core.settings import AutoCount
 from ..core.square import on_pixels_of, square_points
 from .brightness import brightness_of, local_contrast
 from .sites import sites_in_cell
@@ -28,10 +29,11 @@ _NO_CONTRAST = 0.02  # atoms whose brightness differs by less than 2 % are all o
 _BORDER = 0.5  # of the nearest distance, from the outermost atoms; within it columns may be cut by the edge
 
 
+@checks_arguments
 def assign_sublattices(
     atoms: pd.DataFrame,
     image: Any = None,
-    n: int | str = "auto",
+    n: AutoCount = "auto",
     *,
     by: Literal["auto", "brightness", "position", "class"] = "auto",
 ) -> pd.DataFrame:
@@ -72,8 +74,6 @@ def assign_sublattices(
     2
     """
     check_table(atoms)
-    n = checked("n", n, AutoCount)
-    checked("by", by, Literal["auto", "brightness", "position", "class"])
     frames = frame_numbers(atoms, None if image is None else as_micrograph(image).n_frames)
     atoms = on_pixels_of(atoms, image)
     labels = np.zeros(len(atoms), dtype=np.int64)

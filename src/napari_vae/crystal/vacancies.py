@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.arguments import checks_arguments
+from ..core.arrays import as_numbers
 from ..core.errors import InputError
 from ..core.positions import median_nearest
 from ..core.square import square_points, table_sides
@@ -33,6 +35,7 @@ _MARGIN = 0.5  # of the nearest distance, from the edge of the image
 _NONE: Ints = np.zeros(0, dtype=np.int64)
 
 
+@checks_arguments
 def find_vacancies(atoms: pd.DataFrame, shape: Any = None, *, lattice: Lattice | None = None) -> pd.DataFrame:
     """List the sites of a crystal where an atom is missing.
 
@@ -90,7 +93,7 @@ def _size(shape: Any, sides: tuple[float, float]) -> Array | None:
     """Rows and columns on square pixels."""
     if shape is None:
         return None
-    size = np.atleast_1d(np.asarray(getattr(shape, "shape", shape), dtype=float))[-2:]
+    size = np.atleast_1d(as_numbers(getattr(shape, "shape", shape), "rows and columns"))[-2:]
     if size.shape != (2,) or not (size > 0).all():
         raise InputError(f"The shape of the image is (rows, columns), not {shape!r}.")
     return (size - 1) * sides + 1

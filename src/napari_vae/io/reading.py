@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError, ReadError
 from ..core.folders import user_path
 from ..core.micrograph import Micrograph, size_of_pixels
@@ -62,6 +63,7 @@ PASSED_OVER = "passed_over"
 ARCHIVES = (".zip", ".gz", ".tgz", ".tar", ".7z", ".bz2", ".xz")
 
 
+@checks_arguments
 def read(path: str | PathLike[str], *, dataset: str | int | None = None, pixel_size: Any = None) -> Micrograph:
     """Read an image or a movie with its calibration.
 
@@ -118,6 +120,7 @@ def read_all(path: str | PathLike[str]) -> list[Micrograph]:
     return sorted(images, key=lambda image: not varies(image.data))
 
 
+@checks_arguments
 def list_datasets(path: str | PathLike[str]) -> list[str]:
     """Names of the images and movies in a file, any of which `read` takes as `dataset`.
 

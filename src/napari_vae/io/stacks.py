@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError, ReadError
 from ..core.folders import check_replaceable, recover, replace_folder, replacing, stamp, user_path
 from ..core.micrograph import colours_last
-from ..core.settings import Count, checked
+from ..core.settings import Count
 from .dataset import fits
 from .regular import regular_file
 from .zarr_files import checked_arrays
@@ -29,6 +30,7 @@ COLUMN, KEY = "image", b"napari_vae"
 CHUNK = 64  # images that are read together: a batch of random ones reads many times more, so not too many
 
 
+@checks_arguments
 def open_stack(path: str | PathLike[str]) -> Any:
     """Open images that `fit` and `Run.encode` then read batch by batch.
 
@@ -63,7 +65,8 @@ def open_stack(path: str | PathLike[str]) -> Any:
     return stack
 
 
-def write_stack(parts: Iterable[npt.ArrayLike], path: str | PathLike[str], *, length: int) -> Path:
+@checks_arguments
+def write_stack(parts: Iterable[npt.ArrayLike], path: str | PathLike[str], *, length: Count) -> Path:
     """Write images part by part, so that they never lie in memory together.
 
     Parameters
@@ -90,7 +93,6 @@ def write_stack(parts: Iterable[npt.ArrayLike], path: str | PathLike[str], *, le
     >>> write_stack((p.data for p in movies), "patches.zarr", length=200_000)  # doctest: +SKIP
     """
     path = user_path(path)
-    checked("length", length, Count)
     ending = _ending(path)
     if ending == ".npy":
         raise InputError("Stacks are written as .zarr or .parquet; let the name end in one of these.")

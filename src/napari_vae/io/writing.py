@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError, ReadError
 from ..core.folders import replacing, user_path
 from ..core.micrograph import Micrograph
@@ -25,6 +26,7 @@ MOST_LABELS = 1 << 24  # up to which float32 has every whole number
 TABLE_ENDINGS = (".csv", ".parquet", ".h5ad", ".xyz")
 
 
+@checks_arguments
 def write_table(
     table: pd.DataFrame,
     path: str | PathLike[str],
@@ -103,6 +105,7 @@ def check_table_name(path: str | PathLike[str]) -> None:
     tables.check_installed(ending)
 
 
+@checks_arguments
 def read_table(path: str | PathLike[str]) -> pd.DataFrame:
     """Read a table written by `write_table`, or any parquet or table of text with a header.
 
@@ -133,6 +136,7 @@ def read_table(path: str | PathLike[str]) -> pd.DataFrame:
     return table.set_index("atom").rename_axis(None) if "atom" in table else table
 
 
+@checks_arguments
 def write_image(
     data: Any,
     path: str | PathLike[str],

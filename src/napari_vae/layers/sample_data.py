@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import samples
 from ..runs.decoding import tile
+from ..samples.micrographs import Crystals
 from .active import like_what_is_open
 from .images import image_layer
 from .points import KEY, LayerData
@@ -60,6 +61,6 @@ def _real(name: str) -> list[LayerData]:
     return like_what_is_open([image_layer(samples.real(name))])
 
 
-def _micrograph(kind: str) -> list[LayerData]:
+def _micrograph(kind: Crystals) -> list[LayerData]:
     image, _ = samples.micrograph(kind)
     return like_what_is_open([image_layer(image)])

@@ -84,12 +84,15 @@ class DeepKernelConfig:
     seed: Annotated[Seed, about("Seed", SEED)] = 0
 
 
+Acquisition = Literal["ei", "ucb", "pi", "thompson", "variance", "information"]
+
+
 @settings
 class ExplorationConfig:
     """Settings of an `Exploration`."""
 
     acquisition: Annotated[
-        Literal["ei", "ucb", "pi", "thompson", "variance", "information"],
+        Acquisition,
         about(
             "Choose next by",
             "How the next place is chosen. Expected improvement suits a search and is the usual choice. Choose "

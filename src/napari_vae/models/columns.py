@@ -19,7 +19,9 @@ Names = tuple[str, ...]
 
 
 def columns_of(
-    labels: str | None = None, condition: str | Sequence[str] | None = None, targets: str | Sequence[str] | None = None
+    labels: str | Sequence[str] | None = None,
+    condition: str | Sequence[str] | None = None,
+    targets: str | Sequence[str] | None = None,
 ) -> Given[Names]:
     """What is given as columns of a table, by their names, one or several; labels are one column."""
     given = Given(labels, condition, targets).map(lambda names: (names,) if isinstance(names, str) else tuple(names))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph, as_micrograph
 from ..core.normalization import Normalization
 from ..core.positions import check_some, check_table, frame_numbers, table_spacing
-from ..core.settings import Level, checked
+from ..core.settings import Level, Positive
 from ..core.square import (
     SQUARE,
     on_pixels_of,
@@ -120,13 +121,14 @@ class Patches:
         return f"Background was subtracted before: {taken[self.level]}." if self.level in taken else ""
 
 
+@checks_arguments
 def extract_patches(
     image: Micrograph | Sequence[Micrograph] | npt.ArrayLike,
     atoms: pd.DataFrame,
     *,
     window: Literal["auto"] | int | tuple[int, int] = "auto",
     normalization: Normalization | None = None,
-    spacing: float | None = None,
+    spacing: Positive | None = None,
     levels: Sequence[Sequence[float]] | None = None,
     level: Level = "auto",
     square: bool = True,
@@ -211,12 +213,11 @@ def extract_patches(
             f"No atom is far enough from the border for a {size[0]} × {size[1]} px window; make the window smaller."
         )
     _check_limits(normalization, sum(m.n_channels for m in channels))
-    width = np.fmax(min(size) / 2, table_spacing(atoms) if spacing is None else spacing)
-    way: Level = checked("level", level, Level)
-    if way == "auto":
+    width = np.fmax(min(size) / 2, table_spacing(atoms) if spacing is None else spacing).clip(max=max(first.shape[-2:]))
+    if level == "auto":
         own = normalization is None and not levels
-        way = choose_level(channels, centres[on_image], frames[on_image], width) if own else "none"
-    raw, brightness = _cut(channels, centres[inside], frames[inside], size, way, width)
+        level = choose_level(channels, centres[on_image], frames[on_image], width) if own else "none"
+    raw, brightness = _cut(channels, centres[inside], frames[inside], size, level, width)
     measured = np.isfinite(raw).all(axis=(1, 2, 3))
     if not measured.any():
         raise InputError(
@@ -233,7 +234,7 @@ def extract_patches(
     rest = np.flatnonzero(on_image & ~kept)
     rest = rest[worth_cutting(centres[rest], size, first.shape[-2:], raw.shape[1])]
     if partial and len(rest):
-        more, bright = _cut(channels, centres[rest], frames[rest], size, way, width, beyond=max(size))
+        more, bright = _cut(channels, centres[rest], frames[rest], size, level, width, beyond=max(size))
         rows, source, raw, seen = joined(np.flatnonzero(kept), raw, rest, more)
         kept[rows], brightness = True, np.concatenate([brightness, bright])[source]
     return Patches(
@@ -247,7 +248,7 @@ def extract_patches(
         units=first.units,
         name=first.name,
         in_gaps=int((inside & ~kept).sum()),
-        level=way,
+        level=level,
         brightness=brightness,
         seen=seen,
     )
@@ -281,6 +282,7 @@ def _cut(
     return raw, taken + (filled(raw) if beyond else raw).mean(axis=(2, 3))
 
 
+@checks_arguments
 def paste_patches(
     data: npt.NDArray[Any], atoms: pd.DataFrame, shape: tuple[int, ...], *, fill: float = float("nan")
 ) -> Floats:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checks_arguments
 from ..core.positions import nearest_distance
 from ..core.units import size_ratio
 from ..patches.patches import Patches
@@ -50,6 +51,7 @@ class Likeness:
     spacing_ratio: float | None
 
 
+@checks_arguments
 def compare(run: Run, patches: Patches, latents: pd.DataFrame) -> Likeness:
     """Compare the windows of an image with the training data of a run.
 

@@ -13,11 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
+from ..core.arguments import checks_arguments
 from ..core.arrays import as_numbers
 from ..core.device import choose_device, is_out_of_memory
 from ..core.errors import InputError, TrainingError
 from ..core.normalization import Normalization
-from ..core.settings import Count, Level, Whole, about, allowed, checked
+from ..core.settings import Count, Level, Whole, about, allowed
 from ..core.square import SQUARE, pixel_sides
 from ..models.config import ModelConfig, TrainConfig
 from ..models.decoders import pose_of
@@ -138,6 +139,7 @@ class Run:
         most, pixels = (MOST, PIXELS) if self.device == "cpu" else (MOST_GPU, PIXELS_GPU)
         return max(BATCH, min(most, pixels // math.prod(self.takes.shape)))
 
+    @checks_arguments
     def encode(
         self,
         data: Patches | npt.ArrayLike,
@@ -267,9 +269,10 @@ class Run:
         images = np.concatenate(parts)
         return images[:, 0] if self.n_channels == 1 else images
 
+    @checks_arguments
     def manifold(
         self,
-        n: int = 9,
+        n: Count = 9,
         *,
         label: int | None = None,
         condition: npt.ArrayLike | None = None,
@@ -292,11 +295,11 @@ class Run:
         first, second = axes if dims > 1 else (0, 0)
         if not allowed([first, second], tuple[Annotated[Whole, about(ge=0, lt=dims)], ...]):
             raise InputError(f"Axes must be two of the {dims} latents, counted from 0.")
-        n = checked("n", n, Count)
         y = torch.from_numpy(one_row(self.scale, label, condition, 1)[0])
         images = decode_manifold(self._model, self.latent_range, n, (first, second), y)
         return images[:, :, 0] if self.n_channels == 1 else images
 
+    @checks_arguments
     def save(self, folder: str | Path) -> Path:
         """Write the run to a folder: ``run.json``, ``weights.safetensors``, ``history.csv``; whole or not at all.
 
@@ -381,6 +384,7 @@ class Run:
         return as_given(rebuilt, data)
 
 
+@checks_arguments
 def load_run(folder: str | Path, *, device: str = "auto") -> Run:
     """Read a run that `Run.save` wrote. Nothing in the folder can execute code.
 

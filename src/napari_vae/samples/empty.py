@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
+from ..core.settings import Seed, about
 
 Array = npt.NDArray[np.float64]
 
 _MODES = 8  # of a partly coherent beam
 
 
-def without_atoms(kind: str, size: int = 256, seed: int = 0) -> Micrograph:
+@checks_arguments
+def without_atoms(kind: str, size: Annotated[int, about(ge=32, le=2**14)] = 256, seed: Seed = 0) -> Micrograph:
     """An image without atoms: what instrument, support or surface make of their own.
 
     Parameters

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
+from ..core.settings import Seed, Share, about, checked
 from ..crystal.deformation import strain_of
 from .crystals import Crystal, Layout, StrainField, crystal_site_names, graphene, perovskite
 from .scan import Scan, contamination, render
@@ -21,26 +23,37 @@ CRYSTALS = {"graphene": graphene, "perovskite": perovskite}
 VACANT = "vacancy"
 _MOST_STRAIN = 0.2
 
+Crystals = Literal["graphene", "perovskite"]
+Side = Annotated[int, about(ge=16, le=2**15)]
+Dose = Annotated[float, about(gt=0, le=1e12)]
+PixelSize = Annotated[float, about(ge=1e-4, le=0.1)]
+Grains = Annotated[int, about(ge=1, le=10**4)]
+Strain = Annotated[float, about(ge=-0.5, le=0.5)]
+Drift = Annotated[float, about(ge=-1000, le=1000)]
+Length = Annotated[float, about(ge=0, le=1)]  # nm
+Much = Annotated[float, about(ge=0, le=1000)]
 
+
+@checks_arguments
 def micrograph(
-    kind: str = "graphene",
-    size: int | tuple[int, int] = 1024,
-    dose: float = 100.0,
-    seed: int = 0,
+    kind: Crystals = "graphene",
+    size: Side | tuple[Side, Side] = 1024,
+    dose: Dose = 100.0,
+    seed: Seed = 0,
     *,
-    pixel_size: float | None = None,
+    pixel_size: PixelSize | None = None,
     angle: float = 7.0,
-    grains: int = 1,
-    strain: tuple[float, float, float] = (0.0, 0.0, 0.0),
-    strain_field: float = 0.0,
-    vacancies: float = 0.01,
-    dopants: float | Mapping[str, float] = 0.02,
-    displacement: float = 0.003,
-    polar: float = 0.02,
-    jitter: float = 0.2,
-    drift: float = 2.0,
-    background: float = 0.1,
-    contaminated: float = 0.0,
+    grains: Grains = 1,
+    strain: tuple[Strain, Strain, Strain] = (0.0, 0.0, 0.0),
+    strain_field: Annotated[float, about(ge=0, le=_MOST_STRAIN)] = 0.0,
+    vacancies: Share = 0.01,
+    dopants: Share | Mapping[str, Share] = 0.02,
+    displacement: Length = 0.003,
+    polar: Length = 0.02,
+    jitter: Much = 0.2,
+    drift: Drift = 2.0,
+    background: Much = 0.1,
+    contaminated: Much = 0.0,
 ) -> tuple[Micrograph, pd.DataFrame]:
     """Simulate an annular dark-field micrograph and return it with the truth about every atom.
 
@@ -116,10 +129,8 @@ def micrograph(
     >>> image.shape, image.units, len(truth) > 250
     ((256, 256), 'nm', True)
     """
-    foreign = sum(dopants.values()) if isinstance(dopants, Mapping) else dopants
-    shape = checked(kind, size, dose, grains, {"vacancies": vacancies, "dopants": foreign}, pixel_size)
-    if not 0 <= strain_field <= _MOST_STRAIN:
-        raise InputError(f"strain_field is a strain between 0 and {_MOST_STRAIN}, such as 0.03, not {strain_field}.")
+    checked("dopants", sum(dopants.values()) if isinstance(dopants, Mapping) else dopants, Share)
+    shape = shape_of(size)
     rng = np.random.default_rng(seed)
     layout = Layout(shape, angle, grains, strain, margin=strain_field * max(shape))
     crystal: Crystal = CRYSTALS[kind](layout, pixel_size, polar, rng)
@@ -145,23 +156,10 @@ def micrograph(
     return Micrograph(image, crystal.pixel_size, "nm", "YX", f"simulated {kind}", settings), truth
 
 
-def checked(
-    kind: str, size: Any, dose: float, grains: int, fractions: dict[str, float], pixel_size: float | None
-) -> tuple[int, int]:
-    """Refuse what cannot be simulated, and return the image shape."""
-    if kind not in CRYSTALS:
-        raise InputError(f'There is no sample "{kind}"; choose one of {", ".join(map(repr, CRYSTALS))}.')
-    shape = tuple(int(n) for n in np.broadcast_to(size, (2,)))
-    if min(shape) < 16:
-        raise InputError(f"An image of {shape[0]} × {shape[1]} pixels holds no lattice; give a size of at least 16.")
-    if not dose > 0 or (pixel_size is not None and not pixel_size > 0):
-        raise InputError("Dose and pixel size must be positive.")
-    if grains < 1:
-        raise InputError("A crystal has at least one grain; give grains=1 or more.")
-    for name, value in fractions.items():
-        if not 0 <= value <= 1:
-            raise InputError(f"{name} is a fraction of the sites; give a number between 0 and 1, not {value}.")
-    return shape[0], shape[1]
+def shape_of(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns."""
+    rows, columns = (int(n) for n in np.broadcast_to(size, (2,)))
+    return rows, columns
 
 
 def occupy(

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..core.errors import InputError
+from ..core.arguments import checks_arguments
 from ..core.micrograph import Micrograph
+from ..core.settings import Seed, Share, about
 from .crystals import Crystal, Layout, crystal_site_names
-from .micrographs import CRYSTALS, VACANT, checked, occupy
+from .micrographs import CRYSTALS, VACANT, Crystals, Dose, Drift, Length, Much, PixelSize, Side, occupy, shape_of
 from .scan import render
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+Frames = Annotated[int, about(ge=1, le=10**5)]
 _BEND = 0.5  # radians by which the heading of the drift sways to either side
 _EMPTY = -1  # the atom on a site without one
 
 
+@checks_arguments
 def movie(
-    kind: str = "graphene",
-    frames: int = 20,
-    size: int | tuple[int, int] = 256,
-    dose: float = 100.0,
-    seed: int = 0,
+    kind: Crystals = "graphene",
+    frames: Frames = 20,
+    size: Side | tuple[Side, Side] = 256,
+    dose: Dose = 100.0,
+    seed: Seed = 0,
     *,
-    drift: float = 1.0,
-    hops: float = 0.02,
-    vanish: float = 0.0005,
-    appear: float = 0.02,
-    flicker: float = 0.002,
-    thermal: float = 0.003,
-    pixel_size: float | None = None,
+    drift: Drift = 1.0,
+    hops: Share = 0.02,
+    vanish: Share = 0.0005,
+    appear: Share = 0.02,
+    flicker: Share = 0.002,
+    thermal: Length = 0.003,
+    pixel_size: PixelSize | None = None,
     angle: float = 7.0,
-    vacancies: float = 0.01,
-    dopants: float = 0.02,
-    displacement: float = 0.003,
-    background: float = 0.1,
+    vacancies: Share = 0.01,
+    dopants: Share = 0.02,
+    displacement: Length = 0.003,
+    background: Much = 0.1,
 ) -> tuple[Micrograph, pd.DataFrame]:
     """Simulate a movie of one crystal that drifts and changes, with the truth about every atom in every frame.
 
@@ -85,11 +88,7 @@ def movie(
     >>> images.shape, truth["frame"].nunique()
     ((4, 64, 64), 4)
     """
-    shares = {"vacancies": vacancies, "dopants": dopants, "hops": hops, "vanish": vanish, "appear": appear}
-    shape = checked(kind, size, dose, 1, shares | {"flicker": flicker}, pixel_size)
-    if frames < 1:
-        raise InputError("A movie has at least one frame; give frames=1 or more.")
-    rng = np.random.default_rng(seed)
+    shape, rng = shape_of(size), np.random.default_rng(seed)
     path = _path(frames, drift, rng)
     crystal: Crystal = CRYSTALS[kind](Layout(shape, angle, 1, (0, 0, 0), np.abs(path).max()), pixel_size, 0.0, rng)
     place = crystal.sites + rng.normal(0.0, displacement / crystal.pixel_size, crystal.sites.shape)

@@ -12,9 +12,10 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.fields import about
-from ..core.settings import Count, Whole, checked
+from ..core.settings import Count, Seed
 
 SUITS = "♣♠♥♦"
 GLYPH_SIZE = 64  # the glyphs fill 60 % of this frame, of which the middle `size` pixels are kept
@@ -54,15 +55,19 @@ class Cards:
         return len(self.images)
 
 
+Scale = Annotated[float, about(gt=0, le=100)]
+
+
+@checks_arguments
 def cards(
-    n_per_suit: int = 3000,
-    max_angle: float = 120,
-    max_shear: float = 1,
-    max_shift: float = 0.1,
-    size: int = 48,
-    seed: int = 0,
+    n_per_suit: Count = 3000,
+    max_angle: Annotated[float, about(ge=0, le=360)] = 120,
+    max_shear: Annotated[float, about(ge=0, lt=90)] = 1,
+    max_shift: Annotated[float, about(ge=0, le=GLYPH_SIZE)] = 0.1,
+    size: Annotated[int, about(ge=8, le=GLYPH_SIZE)] = 48,
+    seed: Seed = 0,
     *,
-    scale: tuple[float, float] = (1, 1),
+    scale: tuple[Scale, Scale] = (1, 1),
 ) -> Cards:
     """Simulate rotated, sheared and shifted suits of playing cards.
 
@@ -100,12 +105,8 @@ def cards(
     >>> sample.images.shape, sample.suit.tolist()
     ((8, 48, 48), [0, 0, 1, 1, 2, 2, 3, 3])
     """
-    n_per_suit, size = (
-        checked("n_per_suit", n_per_suit, Count),
-        checked("size", size, Annotated[Whole, about(ge=8, le=GLYPH_SIZE)]),
-    )
-    if not 0 < scale[0] <= scale[1]:
-        raise InputError(f"A range of scales must be positive and rising, not {scale}.")
+    if scale[0] > scale[1]:
+        raise InputError(f"A range of scales must be rising, not {scale}.")
     rng = np.random.default_rng(seed)
     n = len(SUITS) * n_per_suit
     angle = rng.uniform(-max_angle, max_angle, n)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from ..io.json_files import read_json
@@ -29,6 +30,7 @@ class _About(BaseModel):
     note: str
 
 
+@checks_arguments
 def real(name: str) -> Micrograph:
     """A real micrograph that comes with the package, free to use under the MIT licence.
 

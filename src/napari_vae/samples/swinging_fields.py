@@ -8,8 +8,9 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
+from ..core.arguments import checks_arguments
 from ..core.fields import about
-from ..core.settings import Count, Whole, checked
+from ..core.settings import Count, Seed
 
 Array = npt.NDArray[np.float64]
 
@@ -42,7 +43,10 @@ class FieldTrajectories:
         return len(self.field)
 
 
-def field_trajectories(n: int = 7500, points: int = 900, seed: int = 0) -> FieldTrajectories:
+@checks_arguments
+def field_trajectories(
+    n: Count = 7500, points: Annotated[int, about(ge=2, le=10**6)] = 900, seed: Seed = 0
+) -> FieldTrajectories:
     """Draw fields from the family of Valleti et al.: A exp(αt) cos(ωt) + B.
 
     A is uniform within 0 … 0.75, α within ±2.75, ω within 2π … 8π/3 and B within ±0.5, for t from 0 to 1.
@@ -71,7 +75,6 @@ def field_trajectories(n: int = 7500, points: int = 900, seed: int = 0) -> Field
     >>> trajectories.field.shape, trajectories.offset.shape
     ((3, 100), (3,))
     """
-    n, points = checked("n", n, Count), checked("points", points, Annotated[Whole, about(ge=2)])
     rng = np.random.default_rng(seed)
     a, alpha, omega, b = rng.uniform(LEAST, MOST, (n, 4)).T
     time = np.linspace(0, 1, points)

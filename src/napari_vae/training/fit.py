@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ..core.arguments import checks_arguments
 from ..core.device import choose_device, describe_device, is_card_lost, is_out_of_memory
 from ..core.errors import InputError, TrainingError
 from ..core.progress import Progress, drain, never
@@ -25,6 +26,7 @@ from .processes import ALONE, Group
 from .session import PREPARING, Session
 
 
+@checks_arguments
 def fit(
     data: Patches | npt.ArrayLike,
     model: ModelConfig | None = None,
@@ -85,6 +87,7 @@ def fit(
     return drain(job, callback)
 
 
+@checks_arguments
 @torch.inference_mode(False)  # within `no_grad` too there is something to learn
 def iter_fit(
     data: Patches | npt.ArrayLike,

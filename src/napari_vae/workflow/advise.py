@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
 from ..core.positions import check_table, table_spacing
 from ..core.progress import Progress, Stopped, drain, never
+from ..core.settings import Seed
 from ..models.config import TrainConfig
 from ..patches.patches import SMALLEST_WINDOW, Patches, check_window, extract_patches, suggest_window
 from .advice import Advice
@@ -29,13 +31,14 @@ SIDE = 20  # windows are compared at about so many pixels a side, which is enoug
 SPACINGS = (2.0, 1.5, 3.0)  # sizes of windows; the first one unless another is clearly better
 
 
+@checks_arguments
 def advise(
     image: Any,
     atoms: pd.DataFrame,
     *,
     windows: Sequence[int] | None = None,
     train: TrainConfig | None = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     callback: Callable[[Progress], None] | None = None,
 ) -> Advice:
     """Suggest window, invariances and number of latents from short trainings on some of the atoms.
@@ -81,13 +84,14 @@ def advise(
     return drain(iter_advise(image, atoms, windows=windows, train=train, seed=seed), callback)
 
 
+@checks_arguments
 def iter_advise(
     image: Any,
     atoms: pd.DataFrame,
     *,
     windows: Sequence[int] | None = None,
     train: TrainConfig | None = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, Advice]:
     """Advise as `advise` does, as a generator of progress events that returns the `Advice`.
@@ -133,7 +137,7 @@ def iter_advise(
 def _sizes(image: Any, atoms: pd.DataFrame, windows: Sequence[int] | None) -> list[int]:
     """Windows to choose from, each once; those that do not fit the image are left out unless they were asked for."""
     check_table(atoms)
-    shape = as_micrograph(image[0] if isinstance(image, list | tuple) else image).shape
+    shape = as_micrograph(image[0] if isinstance(image, list | tuple) and len(image) else image).shape
     if windows is not None:
         if not len(windows):
             raise InputError("Give at least one window to try, or leave windows out.")

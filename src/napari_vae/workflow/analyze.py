@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 import torch
 
+from ..core.arguments import checks_arguments
 from ..core.class_colors import MOST_LABELS
 from ..core.clusters import cluster
 from ..core.device import choose_device, describe_device
@@ -26,6 +27,7 @@ from .atoms import find_atoms
 from .findings import CLASS
 
 
+@checks_arguments
 def analyze(
     micrograph: Any,
     *,
@@ -36,7 +38,7 @@ def analyze(
     level: Level = "auto",
     detection: dict[str, Any] | None = None,
     atoms: pd.DataFrame | None = None,
-    labels: str | None = None,
+    labels: str | Sequence[str] | None = None,
     condition: str | Sequence[str] | None = None,
     targets: str | Sequence[str] | None = None,
     progress: Callable[[Stage], None] | None = None,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..core.arguments import checks_arguments
 from ..core.micrograph import Micrograph, as_micrograph
 from ..core.progress import Stage
 from ..models.columns import columns_of
@@ -43,6 +44,7 @@ class Applied:
     likeness: Likeness
 
 
+@checks_arguments
 def apply_run(
     run: Run,
     micrograph: Any,

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ..analysis.cells import CELL_RADIUS, class_labels
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError, ReadError
 from ..core.folders import check_writable, holds, open_folder, replace_folder, stamp, user_path
 from ..core.micrograph import Micrograph
@@ -105,6 +106,7 @@ def save_analysis(analysis: Analysis, folder: str | PathLike[str], *, overwrite:
     return target
 
 
+@checks_arguments
 def load_analysis(folder: str | PathLike[str], *, micrograph: str | PathLike[str] | None = None) -> Analysis:
     """Read a folder written by `Analysis.save`. Nothing in it is executed.
 
@@ -143,6 +145,7 @@ def _read(path: Path, micrograph: str | PathLike[str] | None) -> Analysis:
     return Analysis(image, atoms, patches, run, latents, record.settings.plain())
 
 
+@checks_arguments
 def list_runs(folder: str | PathLike[str]) -> pd.DataFrame:
     """The analyses and trained models in a folder and the folders below it, the last first.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
+from ...core.arguments import checks_arguments
 from ...core.errors import InputError
 from ...core.folders import check_writable, replacing
 from ...core.progress import drain
@@ -25,6 +26,7 @@ FORMATS = ("png", "svg")
 _SETTING = threading.Lock()
 
 
+@checks_arguments
 def save_figures(
     data: FigureData,
     folder: str | PathLike[str],

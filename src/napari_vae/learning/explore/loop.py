@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...core.arguments import checks_arguments
 from ...core.arrays import as_numbers, check_size
 from ...core.errors import InputError
 from ...core.folders import check_replaceable, user_path
 from ...core.progress import drain, never
-from ...core.settings import Count, checked
-from ..config import FEWEST, ExplorationConfig
+from ...core.settings import Count
+from ..config import FEWEST, Acquisition, ExplorationConfig
 from .exploration import Exploration, ExplorationRecord
 from .record import MARKER, Step
 from .stopping import Stopping
@@ -59,12 +60,13 @@ class ExplorationStep:
         return min(1.0, self.measured / max(1, self.budget))
 
 
+@checks_arguments
 def explore(
     x: Any,
     oracle: Any,
-    acquisition: str = "ei",
+    acquisition: Acquisition = "ei",
     *,
-    budget: int = 50,
+    budget: Count = 50,
     until: Stopping | None = None,
     record: ExplorationRecord | str | Path | None = None,
     callback: Callable[[ExplorationStep], None] | None = None,
@@ -114,12 +116,13 @@ def explore(
     return drain(job, callback)
 
 
+@checks_arguments
 def iter_explore(
     x: Any,
     oracle: Any,
-    acquisition: str = "ei",
+    acquisition: Acquisition = "ei",
     *,
-    budget: int = 50,
+    budget: Count = 50,
     until: Stopping | None = None,
     record: ExplorationRecord | str | Path | None = None,
     stop: Callable[[], bool] | None = None,
@@ -147,7 +150,7 @@ def iter_explore(
     n, (before, folder) = number_of(x), _load_or_new(record)
     measure = as_oracle(oracle, n, target_kind(settings.get("model")))
     seeds = check_start(settings.get("start", ExplorationConfig.start), n)
-    if checked("budget", budget, Count) < seeds:
+    if budget < seeds:
         raise InputError(f"The budget of {budget} measurements is less than the {seeds} to start with; raise it.")
     exploration = Exploration(x, acquisition=acquisition, record=before, **settings)
     if not len(exploration.open):

@@ -19,13 +19,14 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
+from ...core.arguments import checks_arguments
 from ...core.arrays import LARGEST
 from ...core.device import choose_device
 from ...core.errors import InputError, ReadError
 from ...core.folders import open_folder, replace_folder
 from ...core.progress import never
 from ...core.provenance import describe_versions
-from ...core.settings import Count, Number, Saved, checked, documented_by
+from ...core.settings import Count, Number, Saved, Seed, documented_by
 from ...io.json_files import read_json
 from ...models.networks import computable, load_weights
 from ...runs.run import Run, load_run
@@ -71,6 +72,7 @@ class DeepKernelGP:
     ((40,), (40,))
     """
 
+    @checks_arguments
     def __init__(self, features: Run | None = None, *, device: str = "auto", **settings: Any) -> None:
         self.config = DeepKernelConfig(**settings)
         if self.config.fine_tune and features is None:
@@ -100,6 +102,7 @@ class DeepKernelGP:
             return x
         return plain_candidates(x) if self.encoder is None else self.encoder.prepare(x)
 
+    @checks_arguments
     @torch.inference_mode(False)  # within `no_grad` too there is something to learn
     def fit(self, x: Any, y: npt.ArrayLike, *, warm: bool = False, stop: Callable[[], bool] = never) -> DeepKernelGP:
         """Learn from labelled images or rows.
@@ -159,6 +162,7 @@ class DeepKernelGP:
         ensemble.condition(seen, *outcome.encode(values, seen))
         return self
 
+    @checks_arguments
     def predict(self, x: Any, *, noise: bool = True) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the target.
 
@@ -195,7 +199,8 @@ class DeepKernelGP:
         seen, _, ensemble = self._fitted(x)
         return ensemble.embed(seen)
 
-    def sample(self, x: Any, n: int = 1, *, seed: int = 0) -> Floats:
+    @checks_arguments
+    def sample(self, x: Any, n: Count = 1, *, seed: Seed = 0) -> Floats:
         """Joint draws of the target at all of `x`: (n, N), or (n, N, T).
 
         Each draw is one function of one network; functions of a process are drawn by Matheron's rule, so memory grows
@@ -210,7 +215,6 @@ class DeepKernelGP:
         ----------
         J. T. Wilson et al., "Efficiently sampling functions from Gaussian process posteriors", ICML (2020).
         """
-        checked("n", n, Count)
         seen, outcome, ensemble = self._fitted(x)
         generator, each = np.random.default_rng(seed), -(-n // self.config.ensemble)
         drawn = ensemble.draw(seen, each, int(generator.integers(2**31)))
@@ -218,6 +222,7 @@ class DeepKernelGP:
         values = outcome.draws(draws, seen)
         return values[..., 0] if values.shape[2] == 1 else values
 
+    @checks_arguments
     def save(self, folder: str | PathLike[str]) -> Path:
         """Write the fitted model to a folder, with the run whose encoder it uses: whole or not at all.
 
@@ -315,6 +320,7 @@ class DeepKernelFile(Saved):
             raise InputError("the weights are those of other targets")
 
 
+@checks_arguments
 def load_deep_kernel(folder: str | PathLike[str], *, device: str = "auto") -> DeepKernelGP:
     """Read a model that `DeepKernelGP.save` wrote. Nothing in the folder can execute code.
 

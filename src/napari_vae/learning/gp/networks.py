@@ -190,10 +190,10 @@ class FeatureNetwork(nn.Module):
         device = self._device
         if self.encoder is not None:
             assert seen.orientation is not None
-            images = torch.from_numpy(np.asarray(seen.values, np.float32)).to(device)
+            images = torch.from_numpy(np.ascontiguousarray(seen.values, np.float32)).to(device)
             values = self.encoder(images, torch.from_numpy(seen.orientation).to(device))
         else:
-            given = torch.from_numpy(np.asarray(seen.values, np.float64))
+            given = torch.from_numpy(np.ascontiguousarray(seen.values, np.float64))
             values = ((given - self.centre) / self.spread).float().to(device)
         if self.circular:
             assert seen.circular is not None

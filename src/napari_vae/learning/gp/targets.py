@@ -40,9 +40,9 @@ def check_targets(y: npt.ArrayLike, n: int, kind: str) -> Floats:
     values = as_numbers(y, "targets")
     if values.ndim not in (1, 2) or len(values) != n:
         raise InputError(f"There are {n} images or rows, but targets of shape {values.shape}; give one row for each.")
-    values = values.reshape(n, -1)
     if n < FEWEST:
         raise InputError(f"{n} measured targets are too few to learn from; measure at least {FEWEST}.")
+    values = values.reshape(n, -1)
     if not np.isfinite(values).all():
         raise InputError("Some targets are NaN or infinite; leave those images out.")
     if kind != "real" and values.shape[1] > 1:
