@@ -320,9 +320,9 @@ def test_examples_go_from_the_worst_reconstructed_to_the_best(joint):
     shown = [np.asarray(one.images[0].get_array()) for one in axes[: len(axes) // 3]]
     np.testing.assert_array_equal(shown[0], joint.patches.data[error.argmax(), 0])
     np.testing.assert_array_equal(shown[-1], joint.patches.data[error.argmin(), 0])
-    oblong = replace(joint.patches, data=joint.patches.data[:, :, :12])
+    oblong = replace(joint.patches, data=joint.patches.data[:, :, :12], window=(12, 16))
     axes = examples_figure(oblong, oblong.data - 0.25, error).axes
-    box = axes[0].get_position().size * axes[0].figure.get_size_inches()
+    box = axes[0].get_position(original=True).size * axes[0].figure.get_size_inches()
     assert box[1] / box[0] == pytest.approx(12 / 16)
     for row in axes[-1 : -len(axes) // 3 : -1]:
         np.testing.assert_allclose(row.images[0].get_array(), 0.25, atol=1e-6)

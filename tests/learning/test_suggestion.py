@@ -253,6 +253,13 @@ def test_the_likeliest_angle_is_the_one_whose_waves_were_predicted(angle):
     assert wide[0] > 1.5, "half a turn away is as likely"
 
 
+def test_labels_of_classes_are_learnt_as_logarithms_of_gamma_variables_of_their_mean():
+    mean, variance = outcomes.Class(3).encode(np.array([[0.0], [2.0]]), Prepared(np.zeros((2, 1))))
+    counts = np.array([[1, 0, 0], [0, 0, 1]]) + outcomes.CLASS_NOISE
+    np.testing.assert_allclose(np.exp(mean + variance / 2), counts)  # mean and variance of a lognormal are those of
+    np.testing.assert_allclose(np.expm1(variance) * counts**2, counts)  # the Gamma variable with that count
+
+
 def test_draws_of_classes_are_probabilities():
     joint = outcomes.Class(3).draws(np.random.default_rng(0).normal(size=(5, 4, 3)), Prepared(np.zeros((4, 1))))
     assert joint.sum(axis=-1) == pytest.approx(np.ones((5, 4))) and (joint > 0).all()

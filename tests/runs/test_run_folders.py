@@ -109,7 +109,13 @@ def test_folders_are_listed_renamed_and_moved(analysis, folder, tmp_path):
     folder.rename(tmp_path / "renamed")
     moved = Path(shutil.move(tmp_path / "renamed", tmp_path / "letters" / "moved"))
     assert json.loads((moved / "analysis.json").read_text())["format"] == 1
+    about = tmp_path / "models" / "mine" / "run.json"
+    text = about.read_text()
+    created = json.loads(text)["provenance"]["created"]
+    assert created in text
+    about.write_text(text.replace(created, "2999" + created[4:]))  # later than the analysis, which is found first
     runs = nv.list_runs(tmp_path)
+    assert runs["kind"].tolist() == ["model", "analysis"]
     assert runs.index.tolist() == [0, 1] and runs["written"].is_monotonic_decreasing
     runs = runs.set_index("kind")
     assert set(runs.index) == {"analysis", "model"}
