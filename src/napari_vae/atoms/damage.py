@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -39,6 +40,13 @@ class Mended:
         """Whether it shows nothing."""
         return bool(np.ptp(self.frame) == 0)
 
+    @cached_property
+    def _depth(self) -> Array:
+        """How far every lost pixel is from those that were measured; 0 of these."""
+        from scipy.ndimage import distance_transform_edt
+
+        return np.asarray(distance_transform_edt(self.lost) if self.lost.any() else self.lost, dtype=np.float64)
+
     def in_gap(self, points: npt.NDArray, width: float, *, deep: bool = False) -> Flags:
         """Which points (N, 2) lie in a gap wider than `width` pixels; or only those `deep` in it, half of that or more.
 
@@ -46,7 +54,7 @@ class Mended:
         """
         from scipy.ndimage import distance_transform_edt
 
-        inner = distance_transform_edt(self.lost) > width / 2 if len(points) and self.lost.any() else self.lost
+        inner = self._depth > width / 2
         if not len(points) or not inner.any():
             return np.zeros(len(points), dtype=bool)
         there = inner if deep else distance_transform_edt(~inner) <= width / 2
