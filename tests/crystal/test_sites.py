@@ -92,6 +92,26 @@ def test_brightness_goes_first_where_it_tells():
     assert assign_sublattices(atoms.assign(amplitude=100.0), by="brightness")["sublattice"].nunique() == 1
 
 
+@pytest.mark.parametrize(
+    "groups",  # number of atoms, brightness, its spread
+    [
+        [(36, 1.0, 0.015), (104, 1.25, 0.015), (200, 1.4, 0.015)],
+        [(75, 1.0, 0.01), (67, 1.25, 0.01), (245, 0.8, 0.01)],
+        [(285, 1.0, 0.02), (214, 1.4, 0.02), (69, 2.0, 0.02)],
+    ],
+)
+def test_kinds_of_atoms_are_told_apart_however_many_there_are_of_each(groups):
+    sizes, means, spreads = np.array(groups).T
+    rng = np.random.default_rng(0)
+    kind = rng.permutation(np.repeat(np.arange(len(groups)), sizes.astype(int)))
+    steps = np.stack(np.mgrid[:24, :24], axis=-1).reshape(-1, 2)[: len(kind)] * 10.0
+    atoms = pd.DataFrame(steps, columns=["y", "x"]).assign(amplitude=100 * rng.normal(means[kind], spreads[kind]))
+    for n in ("auto", len(groups)):
+        found = assign_sublattices(atoms, n=n, by="brightness")["sublattice"]
+        assert agreement(found, kind) > 0.985
+        assert atoms["amplitude"].groupby(found).mean().is_monotonic_decreasing, "0 is the brightest"
+
+
 def test_frames_of_a_movie_are_named_alike():
     points, _ = grain("dumbbells")
     frames = [pd.DataFrame(points + shift, columns=["y", "x"]).assign(frame=i) for i, shift in enumerate((0, 5.3))]

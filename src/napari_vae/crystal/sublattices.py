@@ -25,6 +25,7 @@ _FEWEST = 12
 _SMALLEST_SHARE, _SMALLEST = 0.1, 10  # of the atoms, and how many of them, are in a sublattice; fewer are dopants
 _APART = 3.5  # Ashman's D from which two groups of brightness count as separate; an even spread, cut in parts, has 3.46
 _MOST = 4
+_QUANTILES = 200  # of the brightness, from whose groups the fit of Gaussians begins
 _NO_CONTRAST = 0.02  # atoms whose brightness differs by less than 2 % are all of one kind
 _BORDER = 0.5  # of the nearest distance, from the outermost atoms; within it columns may be cut by the edge
 
@@ -127,6 +128,14 @@ class _Mixture:
     variance: Array
     weight: Array
 
+    @classmethod
+    def of(cls, values: Array, share: Array, least: float) -> _Mixture:
+        """The likeliest for values (N,) whose shares (N, n) are known, no narrower than a `least` variance."""
+        total = np.maximum(share.sum(axis=0), 1e-9)
+        mean = (share * values[:, None]).sum(axis=0) / total
+        variance = (share * (values[:, None] - mean) ** 2).sum(axis=0) / total + least
+        return cls(mean, variance, total / len(values))
+
     def shares(self, values: Array) -> Array:
         """How likely each value comes from each of the Gaussians (N, n)."""
         log = np.log(self.weight / np.sqrt(self.variance)) - 0.5 * (values[:, None] - self.mean) ** 2 / self.variance
@@ -140,15 +149,14 @@ class _Mixture:
 
 
 def _mixture(values: Array, n: int, steps: int = 100) -> _Mixture:
-    """Fit n Gaussians by expectation and maximisation, from quantiles."""
-    spread = max(float(values.var()), np.finfo(float).tiny)
-    mixture = _Mixture(np.quantile(values, (np.arange(n) + 0.5) / n), np.full(n, spread / n**2), np.full(n, 1 / n))
+    """Fit n Gaussians by expectation and maximisation, from Ward's groups of quantiles: groups may be of any sizes."""
+    from scipy.cluster.hierarchy import cut_tree, ward
+
+    least = 1e-4 * max(float(values.var()), np.finfo(float).tiny)
+    few = np.quantile(values, np.linspace(0, 1, _QUANTILES))
+    mixture = _Mixture.of(few, np.eye(n)[cut_tree(ward(few[:, None]), n)[:, 0]], least)
     for _ in range(steps):
-        share = mixture.shares(values)
-        total = np.maximum(share.sum(axis=0), 1e-9)
-        mean = (share * values[:, None]).sum(axis=0) / total
-        variance = (share * (values[:, None] - mean) ** 2).sum(axis=0) / total + 1e-4 * spread
-        mixture = _Mixture(mean, variance, total / len(values))
+        mixture = _Mixture.of(values, mixture.shares(values), least)
     order = np.argsort(mixture.mean)
     return _Mixture(mixture.mean[order], mixture.variance[order], mixture.weight[order])
 
