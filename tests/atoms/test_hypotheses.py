@@ -6,7 +6,8 @@ import pytest
 import kinds
 from measuring import detection
 from napari_vae import Micrograph, detect_atoms, samples
-from napari_vae.atoms.evidence import Spectrum
+from napari_vae.atoms.constants import FIXED
+from napari_vae.atoms.evidence import Spectrum, _bins
 from napari_vae.atoms.hypotheses import Hypothesis
 from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph, without_atoms
@@ -135,6 +136,16 @@ def test_spots_where_the_columns_are_explain_most_of_an_image():
     assert seen.gain(places + rng.normal(0, 2, places.shape), heights) < 0.6 * right
     noise = Spectrum(seen.surrogate())
     assert noise.gain(places, heights) < 0.1 * right
+
+
+def test_a_spot_that_is_all_of_an_image_explains_each_wave_down_to_the_floor():
+    image = np.zeros((64, 48))
+    image[30, 20] = 5.0
+    waves = image.size * _bins(image.shape).independent
+    expected = 0.5 * waves * np.log1p(1 / FIXED.evidence_floor)
+    for scale in (1.0, 1e-3):
+        gain = Spectrum(scale * image).gain(np.array([[30.0, 20.0]]), np.ones(1))
+        assert gain == pytest.approx(expected, rel=0.02)
 
 
 def test_steps_and_scan_lines_cost_the_right_atoms_nothing():

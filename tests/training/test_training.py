@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import torch
 
 from napari_vae import Micrograph, ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, iter_fit, samples
 from napari_vae.runs.likeness import compare
+from napari_vae.training import session
 from napari_vae.training.schedule import LONGEST, Schedule
 
 
@@ -115,6 +117,20 @@ def test_stop_keeps_what_was_learnt():
             break
     assert run.stopped and len(run.history) >= 1
     assert run.encode(samples.cards(2).images).notna().all().all()
+
+
+def test_one_who_does_not_want_to_wait_has_the_latents_measured_on_few_images(monkeypatch):
+    looked = []
+    monkeypatch.setattr(session, "set_conventions", lambda model, explained, load: [])
+    convention = SimpleNamespace(reset=lambda: None)
+    for in_haste, pixels in ((True, 24**2), (True, 2**18), (True, 2**25), (False, 24**2)):
+        training = SimpleNamespace(
+            model=SimpleNamespace(gauge=convention, polarity=convention),
+            batches=SimpleNamespace(pixels=pixels, rows=torch.arange(5000)),
+            _explain=lambda rows: looked.append(len(rows)) or [],
+        )
+        session.Session._set_conventions(training, in_haste=in_haste)
+    assert looked == [300, 2**7, 20, 4000]
 
 
 def test_auto_ends_on_a_plateau_before_the_limit():
