@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..core.arguments import checks_arguments
+from ..core.arrays import as_numbers
 from ..core.errors import InputError
 
 _ROUNDING = 1e-9  # of the largest value
@@ -84,7 +85,7 @@ def mean_regret(regret: npt.ArrayLike, level: float = 0.95) -> pd.DataFrame:
     """
     from scipy.stats import t
 
-    rows = np.asarray(regret, dtype=np.float64)
+    rows = as_numbers(regret, "regrets")
     if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] == 0:
         raise InputError(f"An interval needs two or more runs, as (runs, steps), not regrets of shape {rows.shape}.")
     if not 0 < level < 1:
@@ -132,7 +133,7 @@ def measurements_to_reach(
 
 def _best_so_far(values: npt.ArrayLike, maximize: bool) -> npt.NDArray[np.float64]:
     """The best of the values up to each step, which NaN do not count in."""
-    measured = np.asarray(values, dtype=np.float64)
+    measured = as_numbers(values, "values")
     if measured.ndim not in (1, 2) or measured.size == 0:
         raise InputError(f"Values are (steps,) or (runs, steps) in the order of measuring, not {measured.shape}.")
     ufunc = np.fmax if maximize else np.fmin

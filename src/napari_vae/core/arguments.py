@@ -9,7 +9,6 @@ from inspect import signature, unwrap
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from .errors import InputError
@@ -44,7 +43,7 @@ class Kind(NamedTuple):
 
 
 def checks_arguments(function: Callable[P, T]) -> Callable[P, T]:
-    """Refuse arguments that the annotations of a function do not allow, before it begins.
+    """Refuse arguments that the annotations of a function do not allow, before it begins; of a class, to make one.
 
     Numbers, flags, texts, choices, paths, functions, and instances of classes are checked, and what is made of these;
     arrays, and what may be one, are left to the function. Numbers of NumPy are handed on as those of Python.
@@ -54,13 +53,16 @@ def checks_arguments(function: Callable[P, T]) -> Callable[P, T]:
     >>> @checks_arguments
     ... def scaled(length: float, unit: Literal["nm", "px"] = "nm") -> str:
     ...     return f"{length:g} {unit}"
-    >>> scaled(np.float32(2)), scaled(length=3, unit="px")
+    >>> scaled(2), scaled(length=3, unit="px")
     ('2 nm', '3 px')
     >>> scaled("two")
     Traceback (most recent call last):
     ...
     napari_vae.core.errors.InputError: length is a number, not 'two'.
     """
+    if isinstance(function, type):
+        function.__init__ = checks_arguments(function.__init__)  # type: ignore[misc]
+        return function
     known = signature(function)
 
     @cache
@@ -107,11 +109,15 @@ def _checked(hint: Any) -> Any:
         parts = tuple(_checked(one) for one in parts)
         return None if None in parts else Union[parts]  # noqa: UP007
     of = kind or hint
-    if not isinstance(of, type) or of in (object, Any) or getattr(of, "_is_protocol", issubclass(of, np.ndarray)):
+    if (
+        not isinstance(of, type)
+        or of in (object, Any)
+        or of.__module__ == "numpy"
+        or getattr(of, "_is_protocol", False)
+    ):
         return None
     if of in CONTAINERS and parts:
-        inner = tuple(one if one in (..., Any) else _checked(one) for one in parts)
-        return None if None in inner else of[inner]
+        return of[tuple(one if one is ... else Any if _checked(one) is None else _checked(one) for one in parts)]
     return Callable if of is Callable else Annotated[Any, Instance(of)]
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import checks_arguments
+from .arrays import as_array, as_numbers
 from .errors import InputError
 from .settings import Single, made_of
 
@@ -18,6 +20,7 @@ LEVELS = (5, 90)  # percentiles that hardly move when there are a few more rare 
 SAMPLE = 2_000_000  # values looked at per channel; percentiles of more tell nothing new
 
 
+@checks_arguments
 @dataclass(frozen=True)
 class Normalization:
     """Linear map of each channel from ``[low, high]`` to ``[0, 1]``, clipped there.
@@ -56,7 +59,9 @@ class Normalization:
         InputError
             If a channel is constant or holds NaN or infinite values.
         """
-        array = np.asarray(data)
+        array = as_array(data, "data")
+        if array.ndim < 2:
+            raise InputError(f"Limits are those of channels, of data (N, C, H, W), not of shape {array.shape}.")
         low, high = [], []
         for channel in range(array.shape[1]):
             values = array[:, channel].ravel()
@@ -82,6 +87,7 @@ class Normalization:
         return cls(tuple(low), tuple(high))
 
     @classmethod
+    @checks_arguments
     def matching(cls, data: npt.ArrayLike, levels: Sequence[Sequence[float]]) -> Normalization:
         """Limits of ``(N, C, H, W)`` data by which its 5 and 90 percentiles become `levels`, as `levels_of` gives them.
 
@@ -108,12 +114,12 @@ class Normalization:
     def apply(self, data: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Map ``(N, C, H, W)`` intensities to [0, 1], clipping what lies outside."""
         low, span = self._columns()
-        return np.clip((np.asarray(data, dtype=np.float64) - low) / span, 0, 1).astype(np.float32)
+        return np.clip((as_numbers(data, "intensities") - low) / span, 0, 1).astype(np.float32)
 
     def undo(self, data: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Map ``(N, C, H, W)`` values of [0, 1] back to intensities."""
         low, span = self._columns()
-        return (np.asarray(data, dtype=np.float64) * span + low).astype(np.float32)
+        return (as_numbers(data, "values") * span + low).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, for JSON."""

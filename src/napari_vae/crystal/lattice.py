@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.square import SQUARE
 from .neighbours import lattice_shell, symmetry_order
@@ -128,6 +129,7 @@ class Lattice:
         return f"a = {a} {unit}\nb = {b} {unit}\nangle = {angle}°\nmean distance of neighbours = {spacing} {unit}"
 
     @classmethod
+    @checks_arguments
     def ideal(cls, a: tuple[float, float], b: tuple[float, float]) -> Lattice:
         """A lattice that is known, without errors, for example as the reference for strain.
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, AliasChoices, Field
 
+from ..core.arguments import checks_arguments
 from ..core.class_colors import MOST_CLASSES
 from ..core.errors import InputError
 from ..core.fields import AUTOMATIC, about
@@ -166,6 +167,7 @@ class ModelConfig:
             raise InputError('n_classes is for kinds other than "vae", which knows no classes.')
 
     @classmethod
+    @checks_arguments
     def preset(cls, name: str, **changes: Any) -> Self:
         """The model of a published name, such as ``"rvae"``, ``"crvae"``, ``"ss-trvae"`` or ``"j-strain-rvae"``.
 
@@ -207,6 +209,7 @@ class ModelConfig:
         return asdict(self)
 
     @classmethod
+    @checks_arguments
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_dict`; unknown keys are refused."""
         return cls(**values)
@@ -303,6 +306,7 @@ class TrainConfig:
         return {key: value for key, value in asdict(self).items() if key != "checkpoint"}
 
     @classmethod
+    @checks_arguments
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_dict`; unknown keys are refused."""
         return cls(**values)

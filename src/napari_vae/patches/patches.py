@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.arguments import checks_arguments
+from ..core.arrays import as_array
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph, as_micrograph
 from ..core.normalization import Normalization
@@ -309,9 +310,11 @@ def paste_patches(
         If the number of windows and of atoms differ, or an atom lies in no frame of the result.
     """
     check_table(atoms)
-    if len(data) != len(atoms):
-        raise InputError(f"There are {len(data)} windows but {len(atoms)} atoms; give one window per atom.")
-    windows = np.asarray(data, dtype=np.float32)
+    windows = as_array(data, "windows")
+    if windows.dtype.kind not in "biuf" or windows.ndim not in (3, 4) or len(windows) != len(atoms):
+        what = f"{windows.dtype} values of shape {windows.shape}"
+        raise InputError(f"Windows are numbers (N, H, W) or (N, C, H, W), one window per atom, not {what}.")
+    windows = windows.astype(np.float32, copy=False)
     single = windows.ndim == 3
     windows = windows[:, None] if single else windows
     n_frames = shape[0] if len(shape) == 3 else 1

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..core.arguments import checks_arguments
+from ..core.arrays import as_numbers
 from ..core.device import choose_device
 from ..core.errors import InputError
 from ..core.progress import never
+from ..core.settings import NotNegative, Seed, Share, about
 from .field_response import FieldResponse, Record
 from .landau import Descent, energy
 
@@ -32,6 +35,10 @@ _MOST_STEPS = 100  # from one point of the field to the next
 _ASK = 50  # points of time from one look at the Stop button to the next
 
 
+Sites = Annotated[int, about(ge=3, le=10**4)]
+
+
+@checks_arguments
 @dataclass(frozen=True)
 class Ferroelectric:
     r"""A square lattice of polarisations P = (P_y, P_x), some of whose sites are defects with a field of their own.
@@ -83,25 +90,21 @@ class Ferroelectric:
     ((4, 20, 20, 2), (4,))
     """
 
-    n: int = 20
+    n: Sites = 20
     landau: str | tuple[float, float, float] = "tetragonal"
-    coupling: float = 1.0
-    depolarization: float = 0.0
-    defects: float = 0.15
-    defect_field: float = 2.0
+    coupling: NotNegative = 1.0
+    depolarization: NotNegative = 0.0
+    defects: Share = 0.15
+    defect_field: NotNegative = 2.0
     periodic: bool = False
-    seed: int = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
         if isinstance(self.landau, str) and self.landau not in MATERIALS:
             raise InputError(f"There is no material {self.landau!r}; choose one of {', '.join(MATERIALS)}.")
-        first, second, third = self.coefficients if len(self.coefficients) == 3 else (0, 0, 0)
+        first, second, third = self.coefficients
         if not (first < 0 < second and third > -2 * second):
             raise InputError(f"Landau's coefficients need a₁ < 0, a₂ > 0 and a₃ > −2 a₂, not {self.coefficients}.")
-        if self.n < 3 or not 0 <= self.defects <= 1:
-            raise InputError(f"A lattice needs n ≥ 3 and defects within 0 … 1, not {self.n} and {self.defects}.")
-        if not (min(self.coupling, self.depolarization, self.defect_field) >= 0):
-            raise InputError("Coupling, depolarisation and the field of the defects must not be negative.")
 
     @property
     def coefficients(self) -> tuple[float, float, float]:
@@ -257,7 +260,7 @@ class Ferroelectric:
 
 def _checked_field(field: npt.ArrayLike) -> Floats:
     """Applied fields as (B, T, 2) float32."""
-    array = np.asarray(field, np.float32)
+    array = as_numbers(field, "fields").astype(np.float32)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 2) or min(array.shape[:2]) < 1:
         raise InputError(f"Fields are (B, T), or (B, T, 2) with components (y, x), not of shape {array.shape}.")
     if array.shape[1] < 2 or not np.isfinite(array).all():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..core.arrays import as_numbers
 from ..core.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ def polarization_curl(state: npt.ArrayLike) -> npt.NDArray[np.floating]:
     >>> float(polarization_curl(turning)[2, 2])
     1.0
     """
-    p = np.asarray(state)
+    p = as_numbers(state, "states")
+    if p.ndim < 3 or p.shape[-1] != 2:
+        raise InputError(f"States are (…, n, n, 2) with components (y, x), not of shape {p.shape}.")
     y, x = p[..., 0], p[..., 1]
     along_y = np.roll(x, -1, -2) - np.roll(x, 1, -2)
     along_x = np.roll(y, -1, -1) - np.roll(y, 1, -1)

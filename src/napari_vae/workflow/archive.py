@@ -71,6 +71,7 @@ class Analysis(Findings):
         What `analyze` was asked for.
     """
 
+    @checks_arguments
     def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
         """Write tables, images, pictures, the run and ``report.html`` into a folder, all of it or nothing.
 

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ...core.arguments import checks_arguments
 from ...core.arrays import as_array
 from ...core.errors import InputError
+from ...core.fields import quoted
 from ...core.progress import never
 from ...core.provenance import data_hash, describe_versions
 from ...core.settings import documented_by
@@ -100,9 +102,14 @@ class Exploration:
     >>> exploration.tell(suggestion.indices, measure(suggestion.indices))  # doctest: +SKIP
     """
 
+    @checks_arguments
     def __init__(self, x: Any, *, model: Any = None, record: ExplorationRecord | None = None, **settings: Any) -> None:
         config = ExplorationConfig(**settings)
         model = DeepKernelGP(seed=config.seed) if model is None else model
+        if not hasattr(model, "prepare"):
+            raise InputError(
+                f"The model of an exploration is a DeepKernelGP, or one with its methods, not {quoted(model)}."
+            )
         Goal.of(target_kind(model), config.goal, config.target, config.acquisition)
         self.n_candidates = number_of(x)
         n_seeds = check_start(config.start, self.n_candidates)
@@ -228,6 +235,7 @@ class Exploration:
         """
         self.report(dict.fromkeys(_numbers(indices), reason), seconds=seconds)
 
+    @checks_arguments
     def report(self, results: Mapping[int, npt.ArrayLike | str], *, seconds: float = 0.0) -> None:
         """Take in several measurements as one step of the record: the targets (T,) of each, or why it failed.
 
@@ -258,6 +266,7 @@ class Exploration:
         self._record, self._suggestion = self._record.without_last(), None
         return np.array(last.indices, np.int64)
 
+    @checks_arguments
     def end(self, reason: str) -> ExplorationRecord:
         """Note in the record why it ends, and return it."""
         self._record = replace(self._record, reason=reason)
