@@ -80,7 +80,7 @@ def test_bad_input_is_refused():
         assign_sublattices(truth[["y", "x"]])
     with pytest.raises(InputError, match="lacks the columns"):
         assign_sublattices(truth[["species"]], image)
-    with pytest.raises(InputError, match="are a list; give a table"):
+    with pytest.raises(InputError, match="atoms is a table"):
         assign_sublattices([[1.0, 2.0]], image)
     with pytest.raises(InputError, match="NaN or an infinite number as their frame"):
         assign_sublattices(truth.assign(frame=np.nan), image)
