@@ -1,5 +1,9 @@
 """One model of many files: the windows of all, each with its file and frame; bad files are left out."""
 
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +12,7 @@ import napari_vae as nv
 import pooling_process
 from napari_vae import batch
 from napari_vae.batch.sources import Source
+from napari_vae.batch.together import _check_pixel_sizes
 from napari_vae.training.processes import Group
 from pooling_process import JOB
 from two_processes import together
@@ -105,3 +110,17 @@ def test_other_pixels_and_files_without_atoms_are_refused_before_the_training(im
     with pytest.raises(nv.InputError, match=r"can be used; \S*none\.tif cannot be opened"):
         batch.train_on_all(JOB, tmp_path / "none.tif", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("other", "fits"), [((0.02, 0.02), True), ((0.03, 0.03), False), ((0.013, 0.013), False)])
+def test_pixels_of_another_size_are_refused_be_they_larger_or_smaller(other, fits):
+    sources = [
+        SimpleNamespace(path=Path(f"{n}.tif"), pixel_size=size, units="nm", problem="")
+        for n, size in enumerate(((0.02, 0.02), None, other))
+    ]
+    with (
+        nullcontext()
+        if fits
+        else pytest.raises(nv.InputError, match=r"2\.tif are .* times as large as those of 0\.tif")
+    ):
+        _check_pixel_sizes(sources)
