@@ -217,6 +217,7 @@ class Chooser:
         run = self.data.contexts_by_lineno(self.paths[mutant.file]) if mutant.file in self.paths else {}
         direct = {name for name in run.get(mutant.line, []) if name}
         direct = direct or {name for names in run.values() for name in names if name}  # of what is run on import
+        direct = direct or {name for name in self.tests if name.startswith(f"tests/{mutant.room}/")}  # of nothing else
         files = {name.partition("::")[0] for name in direct}  # the others there may share what a first one prepared
         beside = [name for name in self.tests if name not in direct and name.partition("::")[0] in files]
         chosen, total = [], 0.0
