@@ -173,6 +173,12 @@ class Form(QWidget):
         self._rows = wrapping_rows()
         self.setLayout(self._rows)
 
+    def event(self, event: QEvent) -> bool:  # Qt's name
+        """Be as high as the rows are at this width; sections ask only for the height that they have when wide."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            self.setMinimumHeight(self._rows.heightForWidth(self.width()))
+        return super().event(event)
+
     def add(self, label: str, control: QWidget | QLayout, tooltip: str) -> QWidget:
         """Append a row, and return its control, which holds those of a layout."""
         if isinstance(control, QLayout):
