@@ -15,7 +15,7 @@ from .panel import button_of, row_of
 from .setting_controls import PLUGIN
 
 LINK = """
-QToolButton { border: 1px solid transparent; border-radius: 2px; padding: 2px 0px; background: transparent; }
+QToolButton { border: 1px solid transparent; border-radius: 2px; padding: 2px 0px; margin: 0px; background: transparent; }
 QToolButton:checked { font-weight: bold; text-decoration: underline; }
 QToolButton:hover, QToolButton:focus { border-color: palette(highlight); }
 """
@@ -84,7 +84,9 @@ class StepsRow(QWidget):
             button.setStyleSheet(LINK)
             button.setCheckable(True)
             button.clicked.connect(self._on_clicked)
-            parts += [button, QLabel("›")]
+            apart = QLabel("›")
+            apart.setStyleSheet("padding: 0px;")
+            parts += [button, apart]
         row = row_of(*parts[:-1])
         row.setSpacing(2)
         row.addStretch()
