@@ -21,11 +21,11 @@ from .draws import Draws
 from .pose import Pose, drawable, wrap
 from .resampling import BICUBIC, BORDER, added_up, cubic
 
-CONJUGATE = 8  # steps of conjugate gradients for a picture
+FIRST, AGAIN = 8, 6  # steps of conjugate gradients for a picture, and for one that is nearly known
 DAMPING = 1e-3
-HALF_STEP = 0.25  # px, of the differences that show how steep a picture is
 FARTHEST, MOST_BENT = 0.5, 0.05  # that one step moves an image (px), and changes the entries of its matrix
 ROUNDS = 3  # of picture and poses in turn
+SKETCHED = 200  # images, at least, that show the picture until the poses are refined
 REFINED = 2  # steps of the pose of an image whose picture is known
 POWERS = 10  # of the iteration that finds the odd picture
 TWO_CLOUDS = 1.7  # most of the fourth moment over the square of the second, about 0: 1.8 if uniform, 1 without noise
@@ -58,34 +58,30 @@ class Aligned:
         """Some of the images."""
         some = copy.copy(self)
         some.images, some.matrix, some.offset = self.images[rows], self.matrix[rows], self.offset[rows]
-        some.places = self.places[rows]
+        some._lay()
         return some
 
-    def draw(self, picture: Tensor, x: float = 0.0, y: float = 0.0) -> Tensor:
-        """The picture (C, T, T) where each image lies, or (x, y down) pixels from there: (N, C, H, W)."""
-        points = self._points(x, y)
-        drawn = F.grid_sample(picture[None], points, mode="bicubic", padding_mode="border", align_corners=True)
+    def draw(self, picture: Tensor) -> Tensor:
+        """The picture (C, T, T) where each image lies: (N, C, H, W)."""
+        drawn = F.grid_sample(picture[None], self.points, mode="bicubic", padding_mode="border", align_corners=True)
         return drawn[0].unflatten(1, self.images[:, 0].shape[:2]).transpose(0, 1)
 
     def gather(self, values: Tensor, like: Tensor) -> Tensor:
         """The adjoint of `draw`: values (N, C, H, W), added up where they lie in a picture (C, T, T)."""
         below = values.transpose(0, 1).flatten(1, 2)[None]
         if values.is_cuda:
-            x, y = ((self._points()[..., axis] + 1) / 2 * (like.shape[-1] - 1) for axis in (0, 1))
+            x, y = ((self.points[..., axis] + 1) / 2 * (like.shape[-1] - 1) for axis in (0, 1))
             return added_up(below, cubic(x), cubic(y), like[None])[0]
-        ask = (below, like[None], self._points(), BICUBIC, BORDER, True, [True, False])
+        ask = (below, like[None], self.points, BICUBIC, BORDER, True, [True, False])
         return torch.ops.aten.grid_sampler_2d_backward(*ask)[0][0]
 
-    def _points(self, x: float = 0.0, y: float = 0.0) -> Tensor:
-        """Points (1, N·H, W, 2) of the picture that the pixels show, all images below each other, for `grid_sample`."""
-        return ((self.places + self.places.new_tensor([x, y])) / self.reach).flatten(0, 1)[None]
-
     def _lay(self) -> None:
-        """Find the places (N, H, W, 2) of the picture, in pixels, that the pixels show."""
+        """Find the points (1, N·H, W, 2) of the picture that the pixels show, all images below each other."""
         matrix, offset = drawable(self.matrix), drawable(self.offset)
-        self.places = torch.einsum("nij,hwj->nhwi", matrix, self.pixels) + offset[:, None, None]
+        places = torch.einsum("nij,hwj->nhwi", matrix, self.pixels) + offset[:, None, None]
+        self.points = (places / self.reach).flatten(0, 1)[None]
 
-    def even_picture(self, start: Tensor) -> Tensor:
+    def even_picture(self, start: Tensor, steps: int) -> Tensor:
         """The picture (C, T, T) that fits the images best of those that half a turn leaves as they are."""
 
         def normal(picture: Tensor) -> Tensor:
@@ -95,7 +91,7 @@ class Aligned:
         tiny = torch.finfo(start.dtype).tiny
         rest = even(self.gather(self.images - self.draw(start), start))
         picture, direction, size = start, rest, rest.square().sum()
-        for _ in range(CONJUGATE):
+        for _ in range(steps):
             bent = normal(direction)
             length = size / (direction * bent).sum().clamp_min(tiny)
             picture, rest = picture + length * direction, rest - length * bent
@@ -105,19 +101,18 @@ class Aligned:
 
     def refine(self, picture: Tensor) -> None:
         """One step of Gauss and Newton of the map of each image, towards a better fit."""
-        step = _fitted(self.slopes(picture), (self.images - self.draw(picture)).flatten(1))
+        step = _fitted(*self.compared(picture))
         self.offset = self.offset + step[:, :2].clamp(-FARTHEST, FARTHEST)
         self.matrix = self.matrix + step[:, 2:].clamp(-MOST_BENT, MOST_BENT).unflatten(1, (2, 2))
         self._lay()
 
-    def slopes(self, picture: Tensor) -> Tensor:
-        """How the drawn picture changes with offset and matrix of each image (N, C·H·W, 6)."""
-        h = HALF_STEP
-        along_x = (self.draw(picture, x=h) - self.draw(picture, x=-h)) / (2 * h)
-        along_y = (self.draw(picture, y=h) - self.draw(picture, y=-h)) / (2 * h)
+    def compared(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """How the drawn picture changes with offset and matrix of each image (N, 6, C·H·W); image less picture."""
+        steep_y, steep_x = torch.gradient(picture, spacing=2 * self.reach / (len(picture[0]) - 1), dim=(-2, -1))
+        drawn, along_x, along_y = self.draw(torch.cat([picture, steep_x, steep_y])).chunk(3, 1)
         x, y = self.pixels.unbind(-1)
         slopes = [along_x, along_y, along_x * x, along_x * y, along_y * x, along_y * y]
-        return torch.stack(slopes, -1).flatten(1, 3)
+        return torch.stack(slopes, 1).flatten(2), (self.images - drawn).flatten(1)
 
 
 def even(picture: Tensor) -> Tensor:
@@ -132,15 +127,15 @@ def odd(picture: Tensor) -> Tensor:
 
 def left_over(slopes: Tensor, values: Tensor) -> Tensor:
     """What no change of the maps explains of values (N, D)."""
-    return values - (slopes @ _fitted(slopes, values)[..., None])[..., 0]
+    return values - torch.einsum("nid,ni->nd", slopes, _fitted(slopes, values))
 
 
 def _fitted(slopes: Tensor, values: Tensor) -> Tensor:
     """Changes (N, 6) of the maps that explain values (N, D) best."""
-    normal = slopes.transpose(1, 2) @ slopes
+    normal = slopes @ slopes.transpose(1, 2)
     scale = normal.diagonal(dim1=1, dim2=2)
     normal = normal + torch.diag_embed(DAMPING * scale + torch.finfo(scale.dtype).eps)
-    return torch.linalg.solve(normal, (slopes * values[..., None]).sum(1))
+    return torch.linalg.solve(normal, (slopes @ values[..., None])[..., 0])
 
 
 class Polarity(nn.Module):
@@ -219,10 +214,11 @@ class Polarity(nn.Module):
             Of the object, about whose centre half a turn is taken.
         """
         aligned = Aligned(images, pose, self.reach)
-        first = aligned.even_picture(images.new_zeros(self.pictures.shape[2:]))
-        for _ in range(ROUNDS):
+        few = slice(0, None, max(1, len(images) // SKETCHED))
+        first = aligned.part(few).even_picture(images.new_zeros(self.pictures.shape[2:]), FIRST)
+        for left in reversed(range(ROUNDS)):
             aligned.refine(first)
-            first = aligned.even_picture(first)
+            first = (aligned.part(few) if left else aligned).even_picture(first, AGAIN)
         second = _odd_picture(aligned.part(slice(0, None, 2)), first)
         scores = _scores(aligned.part(slice(1, None, 2)), first, second)
         size, contrast = scores.abs().mean(), images.flatten(1).std(1).mean() * images[0].numel() ** 0.5
@@ -269,13 +265,13 @@ def one_way(angle: Tensor, best: Tensor, odds: Tensor) -> tuple[Tensor, Tensor]:
 
 def _odd_picture(aligned: Aligned, first: Tensor) -> Tensor:
     """The odd picture (C, T, T) that explains most of what the even one leaves over, by power iteration."""
-    slopes, rest = _rest(aligned, first)
+    _, rest = _rest(aligned, first)
     scores = Draws(torch.Generator().manual_seed(0)).normal(rest[:, 0].cpu()).to(rest)
     for _ in range(POWERS):
         values = (rest * scores[:, None]).view_as(aligned.images)
         second = odd(aligned.gather(values, first))
         second = second / second.norm().clamp_min(torch.finfo(second.dtype).tiny)
-        scores = _projected(rest, left_over(slopes, aligned.draw(second).flatten(1)))
+        scores = (rest * aligned.draw(second).flatten(1)).sum(1)
     return second
 
 
@@ -286,9 +282,9 @@ def _scores(aligned: Aligned, first: Tensor, second: Tensor) -> Tensor:
 
 
 def _rest(aligned: Aligned, first: Tensor) -> tuple[Tensor, Tensor]:
-    """Slopes of the drawn even picture (N, D, 6), and what it leaves over of the images (N, D)."""
-    slopes = aligned.slopes(first)
-    return slopes, left_over(slopes, (aligned.images - aligned.draw(first)).flatten(1))
+    """Slopes of the drawn even picture (N, 6, D), and what it leaves over of the images (N, D)."""
+    slopes, apart = aligned.compared(first)
+    return slopes, left_over(slopes, apart)
 
 
 def _projected(values: Tensor, direction: Tensor) -> Tensor:
