@@ -12,7 +12,7 @@ import torch
 from napari_vae import Micrograph, ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, iter_fit, samples
 from napari_vae.runs.likeness import compare
 from napari_vae.training import session
-from napari_vae.training.schedule import LONGEST, Schedule
+from napari_vae.training.schedule import MAX_STEPS, Schedule
 
 
 def angle_errors(found, truth, suit):
@@ -133,12 +133,20 @@ def test_one_who_does_not_want_to_wait_has_the_latents_measured_on_few_images(mo
     assert looked == [300, 2**7, 20, 4000]
 
 
+@pytest.mark.slow
+def test_auto_does_not_end_before_real_columns_differ():
+    image = samples.real("gold grain boundary")
+    patches = extract_patches(image, detect_atoms(image))
+    latents = fit(patches, ModelConfig.preset("rvae"), TrainConfig(device="cpu")).encode(patches)
+    assert latents["z1"].std() > 5 * latents["z1_sd"].mean() or latents["z2"].std() > 5 * latents["z2_sd"].mean()
+
+
 def test_auto_ends_on_a_plateau_before_the_limit():
     rng = np.random.default_rng(0)
     noise = (0.5 + 0.1 * rng.normal(size=(200, 16, 16))).clip(0, 1)
     events = []
     run = fit(noise, ModelConfig(hidden=(64, 64)), callback=events.append)
-    assert events[-1].step < LONGEST / 2
+    assert events[-1].step < MAX_STEPS / 2
     assert run.history["learning_rate"].iloc[-1] < 0.05 * run.train_config.learning_rate
 
 

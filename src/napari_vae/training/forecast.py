@@ -14,7 +14,7 @@ import numpy as np
 
 from ..models.components import components_of
 from ..models.config import ModelConfig, TrainConfig
-from .schedule import Schedule, automatic_batch
+from .schedule import Curriculum, Schedule, automatic_batch
 
 REFERENCE = 83e-6
 START = 4.0  # seconds until the first step, the first time
@@ -52,7 +52,10 @@ def forecast(
     """
     learnt = max(1, round(0.9 * n))
     batch = min(learnt, automatic_batch(learnt) if train.batch_size == "auto" else int(train.batch_size))
-    steps = Schedule.of(model, train, math.ceil(learnt / batch)).expected(0)
+    steps_per_epoch = math.ceil(learnt / batch)
+    total = None if train.epochs == "auto" else int(train.epochs) * steps_per_epoch
+    curriculum = Curriculum(model, train, steps_per_epoch, total)
+    steps = Schedule(train.learning_rate, total, earliest=curriculum.free_from).expected(0)
     posed = bool(model.invariances)
     copies = math.prod(part.copies(model) for part in components_of(model))
     an_image = IMAGE + COPY * copies + (PIXEL_POSED if posed else PIXEL) * pixels

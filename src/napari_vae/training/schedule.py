@@ -10,14 +10,14 @@ from ..models.components import has_auxiliary_strain, may_lie_off_centre
 from ..models.config import ModelConfig, Ramp, TrainConfig
 
 WARMUP = 0.05
-COOLDOWN = 0.6  # share of a training in which the steps shrink; without a curriculum it may be less
+COOLDOWN = 0.6  # share of a training of known length in which the steps shrink
+AUTO_COOLDOWN = 0.5  # length of the cooldown after a plateau, as a share of the steps before it
 FLOOR = 0.01  # the last steps, relative to the largest
 SHORTEST_WARMUP = 20
-# A training of unknown length: how much of it is done when the loss gains no more, in its warm-up and without one.
-PLATEAU_HELD, PLATEAU_FREE = 1 / 3, 2 / 3
-PATIENCE = 0.2  # the last steps, as a share of those until then, that must have gained something
-GAIN = 1e-2  # what counts as gain, relative to all that was gained since before the first step
-SHORTEST, LONGEST = 600, 6000  # steps of such a training
+PATIENCE = 4  # evaluations without gain
+GAIN = 3e-3  # what counts as gain, relative to all that was gained since before the first step
+TYPICAL_PLATEAU = 600  # step at which it is found
+MIN_STEPS, MAX_STEPS = 300, 4000  # bounds of the search for a plateau
 CENTRING = 80  # first steps in which a model of rotation and translation learns the translation alone
 # Ends of the first two phases: share of all steps, and steps at most.
 WARM_UP, DISTILLATION = (0.45, 400), (0.75, 650)
@@ -38,7 +38,7 @@ def automatic_batch(n: int, *, on_gpu: bool = False) -> int:
 
 @dataclass
 class Schedule:
-    """Warm-up, full speed, cooldown; of how many steps is given, or follows when the held-out loss stops improving.
+    """Warm-up, full speed, cooldown; the cooldown starts at a given step or when the held-out loss stops improving.
 
     Parameters
     ----------
@@ -46,33 +46,23 @@ class Schedule:
         Largest learning rate.
     total : int or None
         Steps in all; ``None``: found out by watching the held-out loss.
-    held : bool
-        Whether a curriculum holds something at first. A plateau is then one of its warm-up, which is to go on.
+    earliest : int
+        Step before which a plateau does not count.
     """
 
     peak: float
     total: int | None
-    held: bool = False
+    earliest: int = 0
     cooldown_from: int | None = None
     n_steps: int = 0
 
-    @classmethod
-    def of(cls, model: ModelConfig, train: TrainConfig, steps_per_epoch: int, *, goes_on: bool = False) -> Schedule:
-        """That of a training; one that `goes_on` holds nothing."""
-        total = None if train.epochs == "auto" else train.epochs * steps_per_epoch
-        held = has_auxiliary_strain(model) or model.infers_classes
-        return cls(train.learning_rate, total, held and not goes_on)
-
     def __post_init__(self) -> None:
         if not self.n_steps:
-            self.n_steps = LONGEST if self.total is None else self.total
-            if self.total is not None:
+            if self.total is None:
+                self.n_steps = round(MAX_STEPS * (1 + AUTO_COOLDOWN))
+            else:
+                self.n_steps = self.total
                 self.cooldown_from = round(self.total * (1 - COOLDOWN))
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the end is still sought."""
-        return self.cooldown_from is None
 
     def rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
@@ -85,32 +75,26 @@ class Schedule:
 
     def expected(self, step: int) -> int:
         """Steps in all; before a plateau is found a guess, which grows with `step`: that it is found now."""
-        if not self.is_open:
+        if self.cooldown_from is not None:
             return self.n_steps
-        return min(LONGEST, max(SHORTEST, round(step / self._plateau)))
+        plateau = max(step, TYPICAL_PLATEAU, MIN_STEPS + self.earliest)
+        return min(self.n_steps, round((1 + AUTO_COOLDOWN) * plateau))
 
     def foresees(self, step: int) -> bool:
         """Whether the end is known, or a guess of it still holds."""
-        return not self.is_open or self.expected(step) == self.expected(0)
+        return self.cooldown_from is not None or self.expected(step) == self.expected(0)
 
-    def watch(self, step: int, losses: dict[int, float], start: float) -> None:
-        """Set the end if the held-out `losses`, by the step after which they were measured, are on a plateau.
+    def watch(self, step: int, losses: list[float], start: float) -> None:
+        """Begin the cooldown if the held-out `losses`, one per evaluation, have reached a plateau.
 
-        What counts as gain is measured against all that was gained since the loss `start` before the first step. From
-        then on the training goes as one of known length.
+        What counts as gain is measured against all that was gained since the loss `start` before the first step.
         """
-        if not self.is_open or step < self._plateau * SHORTEST:
+        if self.cooldown_from is not None or step < MIN_STEPS + self.earliest or len(losses) <= PATIENCE:
             return
-        recent = (1 - PATIENCE) * step
-        lately = min(loss for at, loss in losses.items() if at > recent)
-        before = min((loss for at, loss in losses.items() if at <= recent), default=math.inf)
-        if before - lately < GAIN * (start - lately) or step >= self._plateau * LONGEST:
-            self.n_steps = round(step / self._plateau)
-            self.cooldown_from = max(step, round(self.n_steps * (1 - COOLDOWN)))
-
-    @property
-    def _plateau(self) -> float:
-        return PLATEAU_HELD if self.held else PLATEAU_FREE
+        before, lately = min(losses[:-PATIENCE]), min(losses[-PATIENCE:])
+        if before - lately < GAIN * (start - lately) or step >= MAX_STEPS:
+            self.cooldown_from = step
+            self.n_steps = step + max(MIN_STEPS // 2, round(AUTO_COOLDOWN * step))
 
 
 @dataclass(frozen=True)
@@ -121,8 +105,8 @@ class Curriculum:
     ----------
     model, train : ModelConfig, TrainConfig
     steps_per_epoch : int
-    schedule : Schedule
-        Says how many steps there are, as soon as that is known.
+    n_steps : int or None
+        Steps in all, if they are known.
     goes_on : bool
         Whether the model was trained before: then all is free.
     """
@@ -130,7 +114,7 @@ class Curriculum:
     model: ModelConfig
     train: TrainConfig
     steps_per_epoch: int
-    schedule: Schedule
+    n_steps: int | None
     goes_on: bool = False
 
     def centring(self, step: int) -> bool:
@@ -145,27 +129,26 @@ class Curriculum:
 
     def pace(self, step: int) -> float:
         """Factor of the learning rate: the warm-up ends with small steps, so that its end is a good teacher."""
-        if self.phase(step) != "warm-up" or self.schedule.is_open:
+        if self.phase(step) != "warm-up":
             return 1.0
         end = self._end(WARM_UP)
         left = (end - step) / max(1.0, SLOWER * end)  # 1 … 0
         return SLOWEST + (1 - SLOWEST) * 0.5 * (1 - math.cos(math.pi * min(1.0, left)))
 
     @property
-    def free_from(self) -> float:
+    def free_from(self) -> int:
         """The first step of the last phase."""
-        return self._end(DISTILLATION) if self.schedule.held else 0
+        held = has_auxiliary_strain(self.model) or self.model.infers_classes
+        return self._end(DISTILLATION) if held and not self.goes_on else 0
 
     def weights(self, step: int) -> tuple[float, float]:
         """Weights of the KL divergence of the latents and of the class."""
         epoch = step / self.steps_per_epoch
         return _ramp(self.train.beta, epoch), _ramp(self.train.beta_discrete, epoch)
 
-    def _end(self, of: tuple[float, int]) -> float:
+    def _end(self, of: tuple[float, int]) -> int:
         share, at_most = of
-        if self.schedule.total is None:  # a plateau says how long it takes
-            return math.inf if self.schedule.is_open else round(share * self.schedule.n_steps)
-        return min(at_most, round(share * self.schedule.n_steps))
+        return at_most if self.n_steps is None else min(at_most, round(share * self.n_steps))
 
 
 def _ramp(ramp: Ramp, epoch: float) -> float:

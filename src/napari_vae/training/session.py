@@ -89,10 +89,11 @@ class Session:
         self.batches = Batches(images, given, partly=partly, batch_size=size, seed=train.seed, device=device)
         self.model = self._make_model(config, images.shape, n_given, limits, before)
         steps = self.batches.steps_per_epoch
-        self.schedule = Schedule.of(config, train, steps, goes_on=before is not None)
-        self.curriculum = Curriculum(config, train, steps, self.schedule, before is not None)
+        total = None if train.epochs == "auto" else train.epochs * steps
+        self.curriculum = Curriculum(config, train, steps, total, before is not None)
         self.supervision = Supervision(self.model, self.batches, group)
         self.train_step = TrainStep(self.model, self.batches, self.supervision, self.curriculum, train, group)
+        self.schedule = Schedule(train.learning_rate, total, earliest=self.curriculum.free_from)
         self.latent_range: list[list[float]] = []  # 1 and 99 percentiles of each
         self.note = ""  # what the user should know of how the training ended
         self.best: tuple[float, dict[str, Tensor]] = (math.inf, {})  # held-out loss and weights
@@ -181,8 +182,7 @@ class Session:
 
     def _evaluation_due(self) -> bool:
         steps = self.batches.steps_per_epoch
-        longest = SHORTEST_EPOCH if self.schedule.is_open else LONGEST_EPOCH  # while the end is sought
-        every = min(longest, math.ceil(SHORTEST_EPOCH / steps) * steps)
+        every = min(LONGEST_EPOCH, math.ceil(SHORTEST_EPOCH / steps) * steps)
         return self.step % every == 0 or self.step >= self.schedule.n_steps
 
     @torch.no_grad()
@@ -219,8 +219,7 @@ class Session:
         self.history.append(row)
         if self.supervision.phase == "free" and row["held_out"] < self.best[0]:
             self.best = row["held_out"], {name: value.clone() for name, value in self.model.state_dict().items()}
-        held_out_losses = {past["step"] - last["step"]: past["held_out"] for past in self.history[self.earlier :]}
-        self.schedule.watch(self.step, held_out_losses, self.start)
+        self.schedule.watch(self.step, [past["held_out"] for past in self.history[self.earlier :]], self.start)
 
     def _diverged(self, costs: list[Evidence]) -> bool:
         """Whether the last loss or a weight is no number. A GPU waits for the answer: no question for every step."""
