@@ -15,7 +15,7 @@ from .panel import button_of, row_of
 from .setting_controls import PLUGIN
 
 LINK = """
-QToolButton { border: 1px solid transparent; border-radius: 2px; padding: 2px 0px; margin: 0px; background: transparent; }
+QToolButton { border: 1px solid transparent; border-radius: 2px; padding: 2px 0px; background: transparent; }
 QToolButton:checked { font-weight: bold; text-decoration: underline; }
 QToolButton:hover, QToolButton:focus { border-color: palette(highlight); }
 """
