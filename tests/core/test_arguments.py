@@ -73,7 +73,7 @@ def test_what_the_annotation_allows_is_handed_on(annotation, value):
         (Share | Mapping[str, Share], {"N": 2}, "a number of 0 … 1 or a dict, not {'N': 2}"),
         (Callable[[], bool] | None, 3, "a function, not 3"),
         (pd.DataFrame, [[1, 2]], "a table (pandas.DataFrame), not [[1, 2]]"),
-        (nv.ModelConfig, "rvae", "a ModelConfig, not 'rvae'"),
+        (nv.ModelConfig, "rvae", "a ModelConfig, such as ModelConfig.preset(\"rvae\"), not 'rvae'"),
     ],
 )
 def test_what_it_does_not_allow_is_one_sentence(annotation, value, words):

@@ -241,7 +241,7 @@ def test_a_training_goes_on_with_what_it_learnt_from():
     with pytest.raises(InputError, match="give labels"):
         fit(cards.images, train=config, start=run, targets=cards.angle)
     for start in ("folder", run._model):
-        with pytest.raises(InputError, match="Give a Run"):
+        with pytest.raises(InputError, match="start is a Run, as fit and load_run give it"):
             fit(cards.images, start=start)
 
 

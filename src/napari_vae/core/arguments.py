@@ -21,7 +21,13 @@ T = TypeVar("T")
 STRICT = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
 PLAIN = (int, float, bool, str, NoneType)
 CONTAINERS = (tuple, list, Sequence, Iterable, Mapping, dict)
-CLASSES = {"DataFrame": "a table (pandas.DataFrame)", "PathLike": "a path", "Path": "a path"}
+CLASSES = {
+    "DataFrame": "a table (pandas.DataFrame)",
+    "PathLike": "a path",
+    "Path": "a path",
+    "ModelConfig": 'a ModelConfig, such as ModelConfig.preset("rvae")',
+    "Run": "a Run, as fit and load_run give it",
+}
 
 
 @dataclass(frozen=True)

@@ -120,11 +120,7 @@ def iter_fit(
     InputError, TrainingError
         As in `fit`.
     """
-    if not isinstance(start, Run | None) or not isinstance(group, Group):
-        raise InputError("Give a Run to start from, as fit and load_run return it, and a group as `joined` does.")
     model, train = model or (ModelConfig() if start is None else start.model_config), train or TrainConfig()
-    if not isinstance(model, ModelConfig) or not isinstance(train, TrainConfig):
-        raise InputError('Give the model as a ModelConfig, such as ModelConfig.preset("rvae"), and a TrainConfig.')
     if start is not None and model != start.model_config:
         raise InputError("A training that goes on keeps its model; leave out `model`, or train anew without `start`.")
     known: Given[Any] = Given(labels, condition, targets)

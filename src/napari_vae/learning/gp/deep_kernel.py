@@ -26,7 +26,7 @@ from ...core.errors import InputError, ReadError
 from ...core.folders import open_folder, replace_folder
 from ...core.progress import never
 from ...core.provenance import describe_versions
-from ...core.settings import Count, Number, Saved, Seed, documented_by
+from ...core.settings import Count, Number, Saved, about, documented_by
 from ...io.json_files import read_json
 from ...models.networks import computable, load_weights
 from ...runs.run import Run, load_run
@@ -200,7 +200,7 @@ class DeepKernelGP:
         return ensemble.embed(seen)
 
     @checks_arguments
-    def sample(self, x: Any, n: Count = 1, *, seed: Seed = 0) -> Floats:
+    def sample(self, x: Any, n: Count = 1, *, seed: Annotated[int, about(ge=0, lt=2**63)] = 0) -> Floats:
         """Joint draws of the target at all of `x`: (n, N), or (n, N, T).
 
         Each draw is one function of one network; functions of a process are drawn by Matheron's rule, so memory grows
