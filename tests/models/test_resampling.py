@@ -76,7 +76,7 @@ def test_a_slope_that_is_no_number_is_not_hidden():
 def test_cubic_shares_are_those_of_torch():
     aligned = Aligned(torch.zeros(4, 2, 7, 7), poses(4, 1), 6.0)
     picture, values = torch.zeros(2, 15, 15), torch.randn(4, 2, 7, 7)
-    x, y = ((aligned._points()[..., axis] + 1) / 2 * 14 for axis in (0, 1))
+    x, y = ((aligned.points[..., axis] + 1) / 2 * 14 for axis in (0, 1))
     found = added_up(values.transpose(0, 1).flatten(1, 2)[None], cubic(x), cubic(y), picture[None])[0]
     torch.testing.assert_close(found, aligned.gather(values, picture), atol=1e-4, rtol=1e-4)
 
