@@ -1,6 +1,7 @@
 """Arguments of public functions are what their annotations say, or one sentence says what they may be."""
 
 import inspect
+from collections import UserList, deque
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -42,6 +43,8 @@ def kind(annotation):
         (Sequence[int], [1]),
         (str | PathLike[str], Path("a")),
         (Mapping[str, Share], {"N": 0.5}),
+        (Mapping[int, Any], {np.int64(3): 0.5}),
+        (Annotated[float, about(allow_inf_nan=True)], -np.inf),
         (dict[str, Any], {"a": object()}),
         (Callable[[], bool], all),
         (pd.DataFrame, pd.DataFrame()),
@@ -55,6 +58,14 @@ def test_what_the_annotation_allows_is_handed_on(annotation, value):
     assert not isinstance(found, np.generic | np.ndarray), "numbers are those of Python"
 
 
+@pytest.mark.parametrize("make", [set, deque, UserList, iter, lambda values: dict.fromkeys(values).keys()])
+@pytest.mark.parametrize("annotation", [Sequence[str], str | Sequence[str | PathLike[str]] | None])
+def test_what_yields_the_values_of_a_sequence_is_handed_on_as_a_tuple(make, annotation):
+    assert kind(annotation)(make(["a"])) == ("a",)
+    with pytest.raises(InputError, match=r"several values, each a (text|path), not"):
+        kind(annotation)(make([1]))
+
+
 @pytest.mark.parametrize(
     ("annotation", "value", "words"),
     [
@@ -64,6 +75,8 @@ def test_what_the_annotation_allows_is_handed_on(annotation, value):
         (float, np.nan, "a number, not nan"),
         (float | None, "much", "a number, not 'much'"),
         (Annotated[int, about(ge=1, le=9)], 10, "a whole number of 1 … 9, not 10"),
+        (Annotated[float, about(gt=0, le=100)], 101, "a number above 0, up to 100, not 101"),
+        (Annotated[float, about(ge=0, lt=90)], 90, "a number from 0, below 90, not 90"),
         (bool, 1, "true or false, not 1"),
         (Literal["a", "b"], {}, "one of a, b, not {}"),
         (Literal["auto"] | int, None, '"auto" or a whole number, not None'),

@@ -130,7 +130,7 @@ def test_pasting_at_whole_positions_is_exact_and_fills_elsewhere(noise):
     pasted = paste_patches(patches.data[:, 0], atoms, noise.shape, fill=0)
     assert np.allclose(pasted[15:26, 25:36], noise[15:26, 25:36], atol=1e-6)
     assert np.count_nonzero(pasted) == np.count_nonzero(noise[15:26, 25:36])
-    movie = paste_patches(patches.data[:, 0], table([[20, 30]], 1), (3, *noise.shape))
+    movie = paste_patches(patches.data[:, 0], table([[20, 30]], 1), (3, *noise.shape), fill=np.nan)
     assert np.isnan(movie[[0, 2]]).all() and np.isfinite(movie[1]).sum() == 121
 
 

@@ -28,16 +28,24 @@ def killed(images, model, settings, rows):
     return settings.checkpoint
 
 
-@pytest.mark.parametrize(
-    ("preset", "rows"),
-    [("rvae", 1), ("j-rvae", 4), ("j-rvae", 7), ("rvae", 8)],
-    ids=["warm-up", "distillation", "free", "after the last step"],
-)
-def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, shortly_kept, preset, rows):
+KILLED = {  # model, epochs, and after how many rows of the history
+    "warm-up": ("rvae", 8, 1),
+    "distillation": ("j-rvae", 8, 4),
+    "free": ("j-rvae", 8, 7),
+    "after the last step": ("rvae", 8, 8),
+    "end not known yet": ("vae", "auto", 2),
+    "after a plateau": ("vae", "auto", 4),
+}
+
+
+@pytest.mark.parametrize(("preset", "epochs", "rows"), KILLED.values(), ids=KILLED)
+def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, shortly_kept, monkeypatch, preset, epochs, rows):
+    monkeypatch.setattr("napari_vae.training.schedule.MIN_STEPS", 8)
+    monkeypatch.setattr("napari_vae.training.schedule.MAX_STEPS", 12)
     images = samples.cards(20, max_angle=120, max_shear=10, size=24).images
     model = ModelConfig.preset(preset, hidden=(16, 16), n_classes=4 if preset == "j-rvae" else None)
-    straight = fit(images, model, TrainConfig(epochs=8, device="cpu"))
-    settings = TrainConfig(epochs=8, device="cpu", checkpoint=tmp_path / "state")
+    straight = fit(images, model, TrainConfig(epochs=epochs, device="cpu"))
+    settings = TrainConfig(epochs=epochs, device="cpu", checkpoint=tmp_path / "state")
     assert killed(images, model, settings, rows).is_dir()
     resumed = fit(images, model, settings)
     np.testing.assert_allclose(resumed.encode(images), straight.encode(images), rtol=1e-5, atol=1e-6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -28,6 +28,7 @@ from ..workflow.apply import apply_run
 from ..workflow.records import content_hash
 from .columns import atom_columns, describe_likeness, likeness_columns, passed_channel, pixel_columns, said
 from .frames import Frames, kept
+from .inputs import Patterns
 from .loop import run as run_batch
 from .outcomes import BatchProgress, Found, Outcome, Say
 from .tables import Tables
@@ -148,7 +149,7 @@ class EncodedFrames(Frames):
 @checks_arguments
 def encode_files(
     run: str | PathLike[str],
-    files: Sequence[str | PathLike[str]],
+    files: Patterns,
     out: str | PathLike[str],
     *,
     scheduler: Any = None,

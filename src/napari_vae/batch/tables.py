@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -23,6 +23,7 @@ from ..crystal.sublattices import assign_sublattices
 from ..io.writing import write_table
 from .columns import atom_columns, describe_detection, describe_doubt, passed_channel, pixel_columns, said
 from .frames import Frames
+from .inputs import Patterns
 from .loop import run
 from .outcomes import BatchProgress, Found, Outcome, Say
 from .tasks import AtomTask, WritesTable
@@ -144,7 +145,7 @@ class Crystal(Tables):
 
 @checks_arguments
 def detect_files(
-    files: Sequence[str | PathLike[str]],
+    files: Patterns,
     out: str | PathLike[str],
     *,
     scheduler: Any = None,
@@ -161,8 +162,8 @@ def detect_files(
 
     Parameters
     ----------
-    files : sequence of paths
-        With a scheduler on a disk that its workers see under the same name.
+    files : path or sequence of paths
+        Images, folders of images, and patterns. With a scheduler on a disk that its workers see under the same name.
     out : path
         Folder for the tables; only this process writes there.
     scheduler : str, path or distributed.Client, optional

@@ -46,13 +46,22 @@ class Kind(NamedTuple):
 
     adapter: TypeAdapter[Any]
     words: str
+    several: bool  # of which any may be given that can be gone through, such as a set or a generator
+
+    def given(self, value: Any) -> Any:
+        """A value as the function gets it."""
+        if hasattr(value, "tolist"):
+            return plain(value)
+        kept = isinstance(value, list | tuple | str | bytes | Mapping) or not isinstance(value, Iterable)
+        return tuple(value) if self.several and not kept else value
 
 
 def checks_arguments(function: Callable[P, T]) -> Callable[P, T]:
     """Refuse arguments that the annotations of a function do not allow, before it begins; of a class, to make one.
 
     Numbers, flags, texts, choices, paths, functions, and instances of classes are checked, and what is made of these;
-    arrays, and what may be one, are left to the function. Numbers of NumPy are handed on as those of Python.
+    arrays, and what may be one, are left to the function. Numbers of NumPy are handed on as those of Python, and what
+    yields the values of a sequence as a tuple.
 
     Examples
     --------
@@ -83,9 +92,9 @@ def checks_arguments(function: Callable[P, T]) -> Callable[P, T]:
             return function(*values, **named)
         for name, value in bound.arguments.items():
             if (kind := kinds().get(name)) is not None:
-                bound.arguments[name] = plain(value) if hasattr(value, "tolist") else value
+                bound.arguments[name] = given = kind.given(value)
                 try:
-                    kind.adapter.validate_python(plain(value))
+                    kind.adapter.validate_python(plain(given))
                 except ValidationError:
                     raise InputError(f"{name} is {kind.words}, not {quoted(value)}.") from None
         return function(*bound.args, **bound.kwargs)
@@ -101,7 +110,8 @@ def _kinds(function: Callable[..., Any]) -> Iterator[tuple[str, Kind]]:
         except NameError:  # of what is imported for types alone
             continue
         if (hint := _checked(hint[name])) is not None and name != "return":
-            yield name, Kind(TypeAdapter(hint, config=STRICT), _words(hint))
+            several = any(get_origin(one) is Sequence for one in (hint, *get_args(hint)))
+            yield name, Kind(TypeAdapter(hint, config=STRICT), _words(hint), several)
 
 
 def _checked(hint: Any) -> Any:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 UNKNOWN = 2**33  # bytes that are taken as free where the system does not say
 
 
-def choose_device(name: str = "auto") -> torch.device:
+def choose_device(name: str | torch.device = "auto") -> torch.device:
     """The device of a name; ``"auto"`` is the first that there is of CUDA, MPS and CPU.
 
     Raises

@@ -197,13 +197,12 @@ def quoted(value: Any) -> str:
 
 def _limits(schema: Mapping[str, Any]) -> str:
     least, most = schema.get("minimum"), schema.get("maximum")
-    if "exclusiveMaximum" in schema and least is not None:
-        return f" of {_grouped(least)} … {_grouped(schema['exclusiveMaximum'] - 1)}"
+    if "exclusiveMaximum" in schema and schema.get("type") == "integer":
+        most = schema["exclusiveMaximum"] - 1
     if least is not None and most is not None:
         return f" of {_grouped(least)} … {_grouped(most)}"
-    if "exclusiveMinimum" in schema:
-        return f" above {schema['exclusiveMinimum']:g}"
-    return "" if least is None else f" from {least:g}"
+    ends = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "up to", "exclusiveMaximum": "below"}
+    return ",".join(f" {word} {schema[end]:g}" for end, word in ends.items() if end in schema)
 
 
 def _grouped(number: float) -> str:

@@ -34,11 +34,12 @@ MOST_TOLD = 200  # characters of what is wrong with a value
 
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+AnyNumber = Annotated[float, Field(allow_inf_nan=True)]
 Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Count = Annotated[Whole, Field(ge=1, le=10**9)]
-Seed = Annotated[Whole, Field(ge=0, lt=2**31)]
+Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
 AutoCount = Literal["auto"] | Count
 #: What is subtracted from an image as background.
 Level = Literal["auto", "none", "plane", "rows", "smooth"]
@@ -167,7 +168,7 @@ def made_of(cls: type[T], values: Mapping[str, Any]) -> T:
 def plain(value: Any) -> Any:
     """Numbers and arrays (n,) of NumPy as numbers and tuples of Python, also within lists, tuples and dicts."""
     if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
+        return {plain(key): plain(one) for key, one in value.items()}
     if getattr(value, "ndim", 2) < 2 and hasattr(value, "tolist"):
         value = value.tolist()
     return tuple(map(plain, value)) if isinstance(value, list | tuple) else value

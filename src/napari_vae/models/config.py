@@ -13,7 +13,7 @@ from ..core.arguments import checks_arguments
 from ..core.class_colors import MOST_CLASSES
 from ..core.errors import InputError
 from ..core.fields import AUTOMATIC, about
-from ..core.settings import SEED, Count, NotNegative, Positive, Whole, Widths, settings
+from ..core.settings import SEED, Count, NotNegative, Positive, Seed, Whole, Widths, settings
 from .kinds import KINDS, Kind, Name
 
 Invariance = Literal["rotation", "translation", "scale", "strain", "mirror"]
@@ -290,7 +290,7 @@ class TrainConfig:
             "choose single to compare with a CPU.",
         ),
     ] = "auto"
-    seed: Annotated[Whole, about("Seed", SEED, ge=0, lt=2**32)] = 0
+    seed: Annotated[Seed, about("Seed", SEED)] = 0
     checkpoint: Annotated[
         Path | str | None,
         about(

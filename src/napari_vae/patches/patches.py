@@ -15,7 +15,7 @@ from ..core.errors import InputError
 from ..core.micrograph import Micrograph, as_micrograph
 from ..core.normalization import Normalization
 from ..core.positions import check_some, check_table, frame_numbers, table_spacing
-from ..core.settings import Level, Positive
+from ..core.settings import AnyNumber, Level, Positive
 from ..core.square import (
     SQUARE,
     on_pixels_of,
@@ -285,7 +285,7 @@ def _cut(
 
 @checks_arguments
 def paste_patches(
-    data: npt.NDArray[Any], atoms: pd.DataFrame, shape: tuple[int, ...], *, fill: float = float("nan")
+    data: npt.NDArray[Any], atoms: pd.DataFrame, shape: tuple[int, ...], *, fill: AnyNumber = float("nan")
 ) -> Floats:
     """Put windows back on the frame; where they overlap, the nearer to its centre counts more.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -63,7 +64,7 @@ class RunFile(Saved):
 
 
 def write_run(
-    folder: str | Path, settings: dict[str, Any], weights: dict[str, torch.Tensor], history: pd.DataFrame
+    folder: str | PathLike[str], settings: dict[str, Any], weights: dict[str, torch.Tensor], history: pd.DataFrame
 ) -> Path:
     """Write what a run consists of to a folder, whole or not at all.
 
@@ -79,7 +80,7 @@ def write_run(
     return Path(folder)
 
 
-def read_run(folder: str | Path, device: torch.device) -> dict[str, Any]:
+def read_run(folder: str | PathLike[str], device: torch.device) -> dict[str, Any]:
     """What `Run` is made of, from its folder.
 
     Raises

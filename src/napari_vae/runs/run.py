@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict
+from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -300,7 +301,7 @@ class Run:
         return images[:, :, 0] if self.n_channels == 1 else images
 
     @checks_arguments
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | PathLike[str]) -> Path:
         """Write the run to a folder: ``run.json``, ``weights.safetensors``, ``history.csv``; whole or not at all.
 
         Raises
@@ -385,7 +386,7 @@ class Run:
 
 
 @checks_arguments
-def load_run(folder: str | Path, *, device: str = "auto") -> Run:
+def load_run(folder: str | PathLike[str], *, device: str | torch.device = "auto") -> Run:
     """Read a run that `Run.save` wrote. Nothing in the folder can execute code.
 
     Raises

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def explore(
     *,
     budget: Count = 50,
     until: Stopping | None = None,
-    record: ExplorationRecord | str | Path | None = None,
+    record: ExplorationRecord | str | PathLike[str] | None = None,
     callback: Callable[[ExplorationStep], None] | None = None,
     **settings: Any,
 ) -> ExplorationRecord:
@@ -124,7 +125,7 @@ def iter_explore(
     *,
     budget: Count = 50,
     until: Stopping | None = None,
-    record: ExplorationRecord | str | Path | None = None,
+    record: ExplorationRecord | str | PathLike[str] | None = None,
     stop: Callable[[], bool] | None = None,
     **settings: Any,
 ) -> Generator[ExplorationStep, None, ExplorationRecord]:
@@ -206,7 +207,9 @@ def _event(exploration: Exploration, suggestion: Suggestion, budget: int) -> Exp
     return ExplorationStep(step, suggestion, len(record.steps), record.tried, budget, record.best, message)
 
 
-def _load_or_new(record: ExplorationRecord | str | Path | None) -> tuple[ExplorationRecord | None, Path | None]:
+def _load_or_new(
+    record: ExplorationRecord | str | PathLike[str] | None,
+) -> tuple[ExplorationRecord | None, Path | None]:
     """The record to go on from, and the folder to keep it in; either may be missing."""
     if record is None or isinstance(record, ExplorationRecord):
         return record, None

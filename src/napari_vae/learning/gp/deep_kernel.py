@@ -73,7 +73,7 @@ class DeepKernelGP:
     """
 
     @checks_arguments
-    def __init__(self, features: Run | None = None, *, device: str = "auto", **settings: Any) -> None:
+    def __init__(self, features: Run | None = None, *, device: str | torch.device = "auto", **settings: Any) -> None:
         self.config = DeepKernelConfig(**settings)
         if self.config.fine_tune and features is None:
             raise InputError("There is no encoder to fine-tune; give a run as features.")
@@ -321,7 +321,7 @@ class DeepKernelFile(Saved):
 
 
 @checks_arguments
-def load_deep_kernel(folder: str | PathLike[str], *, device: str = "auto") -> DeepKernelGP:
+def load_deep_kernel(folder: str | PathLike[str], *, device: str | torch.device = "auto") -> DeepKernelGP:
     """Read a model that `DeepKernelGP.save` wrote. Nothing in the folder can execute code.
 
     Raises
@@ -337,7 +337,7 @@ def load_deep_kernel(folder: str | PathLike[str], *, device: str = "auto") -> De
         return _read(path, device)
 
 
-def _read(path: Path, device: str) -> DeepKernelGP:
+def _read(path: Path, device: str | torch.device) -> DeepKernelGP:
     known = read_json(path / MARKER, DeepKernelFile)
     run = load_run(path / "run", device=device) if (path / "run").is_dir() else None
     try:
