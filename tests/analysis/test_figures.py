@@ -242,7 +242,7 @@ def test_the_manifold_has_a_plane_for_every_class(joint):
     for axes in figure.axes:  # a line between all tiles, wherever they are higher than wide
         assert len(axes.lines) == 2 * (len(axes.images[0].get_array()) // joint.run.window[0] - 1)
     first, second = (axes.get_position() for axes in figure.axes)
-    assert first.x0 - 10 / 85 == pytest.approx(84 / 85 - second.x1) and second.x0 - first.x1 == pytest.approx(2 / 85)
+    assert (first.x0, second.x1) == pytest.approx((10 / 85, 84 / 85)) and second.x0 - first.x1 == pytest.approx(2 / 85)
 
 
 def test_a_model_of_one_number_has_three_planes(joint):

@@ -47,6 +47,15 @@ def test_a_point_is_drawn_where_it_lies_and_found_there():
     assert raster.nearest(5, 5, reach=4) == -1 and raster.nearest(np.nan, 5, reach=4) == -1
 
 
+@pytest.mark.parametrize("radius", [0.5, 1.0, 1.6, 2.3, 4.9])
+def test_a_point_is_a_disc_of_any_radius_with_a_soft_rim(radius):
+    x, y = np.array([4.55], np.float32), np.array([6.45], np.float32)
+    picture = rasterize(x, y, np.array([RED], dtype=np.uint8), (0, 0, 10, 10), (100, 100), radius=radius).picture
+    distance = np.hypot(*(np.indices((100, 100)) - np.array([64, 45])[:, None, None]))
+    assert np.array_equal(picture[..., 3] > 0, distance < radius + 0.5)
+    assert np.ptp(picture[..., 3][distance <= radius - 0.5]) == 0 < picture[64, 45, 3]
+
+
 def test_a_pixel_has_the_mean_colour_and_is_more_opaque_the_more_there_are():
     x = y = np.full(4, 0.5, dtype=np.float32)
     both = rasterize(x, y, np.array([RED, RED, BLUE, BLUE], dtype=np.uint8), (0, 0, 1, 1), (1, 1), radius=0.5)

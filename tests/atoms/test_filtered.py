@@ -107,6 +107,14 @@ def test_the_learned_detector_sees_atoms_where_they_are_at_every_scale(sigma):
     assert cKDTree(places).query(sure)[0].max() < 0.12 * sigma
 
 
+def test_the_learned_detector_sees_no_atom_beyond_the_outermost_pixels():
+    places = np.array([[79.4, 30], [20, 79.4], [-0.4, 50], [60, -0.4], [40, 40]])
+    image = spots(width=0.7, shape=(80, 80), places=places) + np.random.default_rng(1).normal(0, 0.02, (80, 80))
+    place, probability = learned_candidates(image.astype(np.float32), 0.7)
+    assert place.min() == 0 and place.max() == 79
+    assert cKDTree(place[probability > 0.5]).query(places)[0].max() < 0.9
+
+
 def test_the_network_sees_the_same_of_any_unit():
     image = (spots() + np.random.default_rng(2).normal(0, 0.1, (84, 82))).astype(np.float32)
     channels = normalized(image)

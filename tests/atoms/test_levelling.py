@@ -20,6 +20,7 @@ from napari_vae import (
     load_run,
 )
 from napari_vae.atoms import levelling
+from napari_vae.atoms.levelling import background
 from napari_vae.runs.followers import describe_followers
 from napari_vae.samples import micrograph
 
@@ -191,6 +192,17 @@ def test_uneven_rows_are_evened_out_before_atoms_are_looked_for(kind):
     levels = (image.data + rows).mean(axis=1)[np.rint(seen["y"]).astype(int)]
     assert np.corrcoef(seen["background"], levels)[0, 1] > 0.8
     pd.testing.assert_frame_equal(detect_atoms(image), detect_atoms(image, level="none"))
+
+
+@pytest.mark.parametrize("tilt", [0.0, 2.0, 50.0])
+@pytest.mark.parametrize("uneven", [0.0, 1.0])
+def test_rows_are_seen_to_be_uneven_however_strongly_the_image_is_tilted(uneven, tilt):
+    rng = np.random.default_rng(0)
+    offsets = uneven * rng.normal(size=(96, 1))
+    slope = tilt * (np.linspace(-1, 1, 96)[:, None] + np.linspace(-2, 2, 96))
+    taken = background(rng.normal(size=(96, 96)) + offsets + slope, "auto", 8.0)
+    left = (offsets + slope - taken) if uneven else taken
+    assert np.std(left - left.mean()) < 0.3
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.1, 1.0])

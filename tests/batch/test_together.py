@@ -11,7 +11,7 @@ import pytest
 import napari_vae as nv
 import pooling_process
 from napari_vae import batch
-from napari_vae.batch.sources import Source
+from napari_vae.batch.sources import Source, share_out
 from napari_vae.batch.together import _check_pixel_sizes
 from napari_vae.training.processes import Group
 from pooling_process import JOB
@@ -98,6 +98,35 @@ def test_what_a_process_tells_of_a_file_is_taken_as_it_is(images):
     bad.problem = ("It is odd.", 2)
     none.take_atoms(bad.atoms_as_bytes())
     assert none.problem == ("It is odd.", 2) and none.atoms is None
+
+
+class Sent(Exception):
+    """What a process has to say to the others."""
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_each_process_tells_of_its_own_files_what_the_others_do_not_know(size):
+    def detect(source):
+        source.atoms = pd.DataFrame({"y": [1.0], "x": [float(source.path.stem)]})
+
+    def tell(parts):
+        raise Sent(parts)
+
+    told = []
+    for rank in range(size):
+        with pytest.raises(Sent) as sent:
+            share_out(
+                [Source(Path(f"{n}.tif")) for n in range(5)],
+                detect,
+                SimpleNamespace(rank=rank, size=size, collect=tell),
+            )
+        told.append(sent.value.args[0])
+        assert [bool(part) for part in told[-1]] == [n % size == rank for n in range(5)]
+    whole = [b"".join(parts) for parts in zip(*told, strict=True)]
+    for rank in range(size):
+        sources = [Source(Path(f"{n}.tif")) for n in range(5)]
+        share_out(sources, detect, SimpleNamespace(rank=rank, size=size, collect=lambda parts: whole))
+        assert [source.atoms["x"].tolist() for source in sources] == [[n] for n in range(5)]
 
 
 def test_other_pixels_and_files_without_atoms_are_refused_before_the_training(images, tmp_path):

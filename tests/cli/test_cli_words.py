@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,13 @@ import pytest
 
 import napari_vae as nv
 from command_line import FAST, last_line
+from napari_vae import batch
 from napari_vae.atoms.recipe import Options
+from napari_vae.cli.files import train_on_files
 from napari_vae.cli.terminal import progress_bars
 from napari_vae.core.fields import settings_of
 from napari_vae.core.progress import Stage
+from napari_vae.training import processes
 
 
 def bad_input(images, tmp_path):
@@ -183,6 +187,21 @@ def test_bars_are_shown_unless_asked_to_be_quiet(capsys):
         with progress_bars(**settings) as bars:
             bars(Stage("Train", 0.5, "half way"))
         assert ("half way" in capsys.readouterr().err) is shown
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_of_several_processes_the_first_one_shows_how_far_it_is(capsys, monkeypatch, tmp_path, rank):
+    def train_on_all(job, files, out, *, overwrite, progress, group):
+        progress(Stage("Train", 0.5, "half way"))
+        return []
+
+    monkeypatch.setattr(batch, "train_on_all", train_on_all)
+    monkeypatch.setattr(processes, "joined", lambda device, wait: nullcontext(processes.Group(rank, 2)))
+    train_on_files(
+        batch.Train(nv.ModelConfig(), nv.TrainConfig(device="cpu")), [], tmp_path / "run", False, together=True, wait=1
+    )
+    said = capsys.readouterr()
+    assert ("half way" in said.err) is ("trained on 0 windows" in said.out) is (rank == 0)
 
 
 def test_what_readers_log_is_not_shown(command, real_data, tmp_path):

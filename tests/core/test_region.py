@@ -30,6 +30,14 @@ def test_polygons_overlap_and_reach_beyond_the_image():
     assert mask[0, 0] and mask[35, 35] and not mask[5, 25]
 
 
+@pytest.mark.parametrize("shape", [(60, 20), (20, 60)])
+def test_a_polygon_on_an_image_that_is_higher_or_wider(shape):
+    square, whole = np.array([(-5, -5), (-5, 99), (99, 99), (99, -5)]), np.ones(shape, bool)
+    assert np.array_equal(polygon_mask(square, shape), whole)
+    whole[: shape[0] // 2] = whole[:, : shape[1] // 2] = False
+    assert np.array_equal(polygon_mask(square + 5 + np.array(shape) // 2, shape), whole)
+
+
 def test_the_inside_of_an_outline_that_crosses_itself_is_left_out_where_it_is_wound_twice():
     corners = np.array(
         [(2, 2), (2, 30), (30, 30), (30, 2), (2, 2), (10.5, 10.5), (10.5, 20.5), (20.5, 20.5), (20.5, 10.5)]

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import zipfile
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ import pytest
 import tifffile
 
 from napari_vae.core.errors import InputError, ReadError
-from napari_vae.io import hdf5_arrays, read
+from napari_vae.io import hdf5_arrays, read, vendor_checks
 from napari_vae.io.json_files import MOST_BYTES, read_json
+from napari_vae.io.vendor_checks import check_file
 from napari_vae.io.writing import read_table, write_table
 from napari_vae.layers.reader import read_layers
 from refusing import assert_refused
@@ -113,6 +115,30 @@ def test_descriptions_that_all_end_at_the_same_place(here):
     (here / "a.emi").write_bytes(b"<ObjectInfo>" * 2000 + b"</ObjectInfo>")
     with pytest.raises(ReadError, match="cut short or damaged"):
         read(here / "a.emi")
+
+
+@pytest.mark.parametrize(
+    ("content", "sound"),
+    [
+        (b"<a><ObjectInfo>1</ObjectInfo><ObjectInfo>2</ObjectInfo></a>", True),
+        (b"<a></a>", True),
+        (b"<a><ObjectInfo>1<ObjectInfo>2</ObjectInfo></a>", False),
+        (b"<a><ObjectInfo>1</ObjectInfo><ObjectInfo>2</a>", False),
+    ],
+    ids=["two", "none", "first without an end", "last without an end"],
+)
+def test_every_description_has_an_end_of_its_own(here, content, sound):
+    (here / "a.emi").write_bytes(content)
+    with nullcontext() if sound else pytest.raises(ReadError, match="cut short or damaged"):
+        assert check_file(here / "a.emi") == "<"
+
+
+def test_what_the_reader_takes_one_by_one_has_a_limit_and_pixels_have_none(digital_micrograph, monkeypatch):
+    for name, most in ((b"a", 400), (b"a", 399), (b"Data", 399)):
+        path, _ = digital_micrograph(20, 3, 100, name=name, size=4096)  # 100 numbers of 4 bytes
+        monkeypatch.setattr(vendor_checks, "MOST_BYTES", most)
+        with pytest.raises(ReadError, match="damaged") if (name, most) == (b"a", 399) else nullcontext():
+            check_file(path)
 
 
 def test_sizes_of_an_mrc_in_the_other_order_of_bytes(here):

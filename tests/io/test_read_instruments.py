@@ -150,6 +150,24 @@ def test_a_wave_of_one_image_and_one_of_frames(tmp_path):
     np.testing.assert_array_equal(movie.frame(1)[0], PIXELS)
 
 
+@pytest.mark.parametrize("size", [0, 1, 2, 100, 383])
+def test_a_wave_that_ends_in_its_header_is_none(tmp_path, size):
+    instruments.ibw(tmp_path / "a.ibw", PIXELS)
+    (tmp_path / "a.ibw").write_bytes((tmp_path / "a.ibw").read_bytes()[:size])
+    with pytest.raises(ReadError, match=r"a\.ibw.*(no image of Igor Pro|empty)"):
+        read(tmp_path / "a.ibw")
+
+
+@pytest.mark.parametrize("claimed", [8, 20, 2**31])
+def test_an_array_of_gwyddion_that_claims_more_numbers_than_there_are(tmp_path, claimed):
+    instruments.gwy(tmp_path / "a.gwy", PIXELS)
+    content = bytearray((tmp_path / "a.gwy").read_bytes())
+    at = content.index(struct.pack("<I2d", 2, 1.0, 2.0))  # where something is selected, after all images
+    content[at : at + 4] = struct.pack("<I", claimed)
+    (tmp_path / "a.gwy").write_bytes(content)
+    assert_refused(tmp_path / "a.gwy")
+
+
 def test_numbers_that_claim_to_be_larger_than_the_file(tmp_path):
     for name, place in (("a.sm4", 58), ("a.gwy", 17), ("a.ibw", 132), ("a.blo", 24)):
         instruments.WRITERS[name[1:]](tmp_path / name, PIXELS)

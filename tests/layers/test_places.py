@@ -67,6 +67,31 @@ def test_a_layer_in_another_unit_follows_the_pixels_of_its_image():
     assert now.units[1:] == ("nm", "nm")
 
 
+def at(placement, pixel):
+    """Where the canvas shows a pixel, by napari's own account."""
+    return np.array(Image(np.zeros((4, 4)), **placement.kwargs()).data_to_world(pixel))
+
+
+@pytest.mark.parametrize("offset", [(3, -2), (0, 0.5)])
+def test_what_lies_beside_is_moved_by_so_many_pixels(offset):
+    here = Placement.of_layer(Image(np.zeros((4, 4)), **TURNED))
+    moved = here.beside(offset)
+    for pixel in ((0, 0), (2, 1)):
+        np.testing.assert_allclose(at(moved, pixel), at(here, np.add(pixel, offset)))
+    assert np.array_equal(moved.scale, here.scale) and np.array_equal(moved.translate, here.translate)
+    assert moved.units == here.units
+
+
+@pytest.mark.parametrize(("unit", "factors"), [("nm", (1000, 1)), ("Å", (10_000, 10))])
+def test_other_pixels_stretch_all_lengths_alike_be_the_units_of_rows_and_columns_two(unit, factors):
+    image = Placement.of_layer(Image(np.zeros((4, 4)), **(TURNED | {"units": (unit, unit)})))
+    points = Placement.of_layer(Image(np.zeros((4, 4)), **(TURNED | {"units": ("µm", "nm")})))
+    now = points.resized(image, 3 * image.pixel_size()[0][1], "pm")
+    assert now.units == ("pm", "pm")
+    for pixel in ((0, 0), (2, 1)):
+        np.testing.assert_allclose(at(now, pixel), 3 * at(points, pixel) * factors)
+
+
 @pytest.mark.parametrize("ending", [".parquet", ".h5ad"])
 def test_points_open_where_they_lay(tmp_path, ending):
     layer = Points([[1.5, 2.5], [30.0, 4.0]], **TURNED)

@@ -67,6 +67,16 @@ def test_closeness_stays_a_number_once_the_goal_is_all_but_hit_and_far_from_it()
             assert (np.diff(score) < 0).all()
 
 
+@pytest.mark.parametrize("distance", [1e-12, 1e-9, 1e-7, 1e-5, 1e-3])
+def test_a_goal_that_is_all_but_hit_is_a_band_and_a_triangle_on_the_density_there(distance):
+    mean, density = np.array([0.2, 0.9, -1.8]), norm(0.2, 0.5).pdf(np.array([0.2, 0.9, -1.8]))
+    spread, goal = np.full(3, 0.5), Goal(wanted=0.2)
+    band = np.exp(acquire("pi", mean, spread, goal, best=-distance))
+    np.testing.assert_allclose(band, 2 * distance * density, rtol=1e-4)
+    triangle = np.exp(acquire("ei", mean, spread, goal, best=-distance))
+    np.testing.assert_allclose(triangle, distance**2 * density, rtol=1e-4)
+
+
 @pytest.mark.parametrize("unit", [1e-9, 1e9])
 def test_units_of_the_target_do_not_matter(unit):
     for name in ("ei", "pi"):

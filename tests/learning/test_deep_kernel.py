@@ -235,6 +235,14 @@ def test_stop_ends_a_fit_that_can_be_used(rows):
     assert np.isfinite(model.predict(rows)[0]).all()
 
 
+@pytest.mark.parametrize("steps", [1, 5, 10**6])
+def test_a_fit_ends_with_its_steps_or_once_so_many_of_them_gained_nothing(rows, monkeypatch, steps):
+    monkeypatch.setattr(ensemble_module, "TOLERANCE", 1e9)
+    asked = []
+    DeepKernelGP(steps=steps, ensemble=1).fit(rows[:20], known(rows)[:20], stop=lambda: bool(asked.append(0)))
+    assert len(asked) == min(steps, 1 + ensemble_module.PATIENCE)
+
+
 @pytest.mark.parametrize("target", ["real", "several", "angle", "class"])
 def test_saved_and_loaded_it_predicts_the_same(rows, target, tmp_path):
     y = {

@@ -6,6 +6,7 @@ import pytest
 
 import napari_vae as nv
 from napari_vae.learning.explore.acquisition import ACQUISITIONS, entropy
+from napari_vae.learning.explore.loop import ExplorationStep
 from napari_vae.learning.explore.record import Step
 from napari_vae.learning.explore.suggestion import spread_order
 from napari_vae.learning.explore.surrogate import Stopped
@@ -292,3 +293,9 @@ def test_a_hundred_thousand_candidates_are_predicted_in_parts():
     assert len(suggestion.indices) == 4
     assert max(parts) <= 16_384
     assert sum(parts[:7]) == 100_000  # then those that are drawn together
+
+
+@pytest.mark.parametrize(("measured", "budget", "share"), [(0, 8, 0), (2, 8, 0.25), (8, 8, 1), (13, 8, 1), (0, 0, 0)])
+def test_no_more_than_the_whole_budget_is_spent(measured, budget, share):
+    step = ExplorationStep(None, None, 1, measured, budget, None, "")
+    assert step.fraction == share

@@ -17,6 +17,7 @@ from napari_vae.models import conventions as settling
 from napari_vae.models.conventions import inversion_centres, looks_same, set_conventions, symmetry_order
 from napari_vae.models.gauge import SHRINK, Gauge
 from napari_vae.models.pose import Pose
+from napari_vae.models.vae import InvariantVAE
 
 CARDS = samples.cards(10, max_angle=60, max_shear=5, size=16)
 QUICK = TrainConfig(epochs=1, device="cpu")
@@ -114,6 +115,16 @@ def test_the_range_of_the_latents_is_that_of_nearly_all_images():
     assert np.allclose(ranges, [[1, 99], [-198, -2]])
 
 
+@pytest.mark.parametrize(("fold", "polar"), [(1, 1), (2, 1), (3, 3), (4, 1), (6, 3)])
+def test_motifs_with_a_direction_do_not_look_the_same_after_half_a_turn(monkeypatch, fold, polar):
+    model = InvariantVAE(ModelConfig.preset("rvae", hidden=(8,)), 1, (12, 12))
+    monkeypatch.setattr(settling, "symmetry_order", lambda *_: fold)
+    for slope, left in ((torch.zeros(0), fold), (torch.ones(1), polar)):
+        model.polarity.slope = slope
+        set_conventions(model, [explained(torch.randn(60, 2, generator=torch.Generator().manual_seed(0)))])
+        assert model.gauge.fold == left
+
+
 class Drawn:
     """A model that draws an even or uneven motif, whose centre is where it is put."""
 
@@ -205,3 +216,17 @@ def test_only_groups_of_even_motifs_are_looked_at_for_polar_ones(monkeypatch):
     pose = Pose.identity((len(group), 1), torch.device("cpu"))
     settling._orient(SimpleNamespace(polarity=polarity), z, torch.zeros(len(group), 0), pose, group, lambda rows: rows)
     assert learnt == [(0, n, n)]
+
+
+class Cornered(Drawn):
+    """One that draws a neighbour into a corner too, which a turned window does not have."""
+
+    def draw(self, z, y, pose):
+        image = super().draw(z, y, pose)
+        image[..., :3, :3] += (3 * torch.cos(pose.angle))[..., None, None, None]
+        return image
+
+
+def test_whether_motifs_look_the_same_is_asked_within_a_disc():
+    assert looks_same(Cornered(fold=2), Z, NOTHING, 2).all() and looks_same(Cornered(fold=4), Z, NOTHING, 4).all()
+    assert not looks_same(Cornered(fold=4), Z, NOTHING, 3).any()

@@ -7,6 +7,7 @@ from scipy.spatial import cKDTree
 
 from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph
+from napari_vae.samples.empty import without_atoms
 
 CALM = {"vacancies": 0, "dopants": 0, "displacement": 0, "jitter": 0, "drift": 0, "polar": 0}
 
@@ -195,6 +196,14 @@ def test_same_seed_same_image_and_no_global_state():
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rims_are_bright_lines_on_an_even_ground_with_noise_of_a_tenth(seed):
+    image = without_atoms("rims", size=128, seed=seed).data
+    dark = image[image < np.median(image)]
+    assert 0.02 < (image > 0.5).mean() < 0.4 and 1 < image.max() < 3
+    assert -0.6 < image.min() < -0.2 and 0.04 < dark.std() < 0.1
 
 
 def test_rectangular_images():

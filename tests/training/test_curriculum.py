@@ -26,6 +26,7 @@ from napari_vae.training.forecast import (
     PIXEL,
     START,
     STEP,
+    STEP_POSED,
     WEIGHT,
     forecast,
 )
@@ -202,6 +203,8 @@ def test_rates_rise_stay_and_fall_to_a_hundredth():
     assert [schedule.rate(step) for step in (0, 24, 49, 50, 400)] == pytest.approx([0.04, 1.0, 2.0, 2.0, 2.0])
     assert schedule.rate(700) == pytest.approx(2 * (FLOOR + (1 - FLOOR) / 2))
     assert schedule.rate(1000) == schedule.rate(1500) == pytest.approx(2 * FLOOR)
+    for n in (1, 2, 3, 10):  # however short
+        assert Schedule(2.0, n).rate(n) == pytest.approx(2 * FLOOR)
     assert schedule.expected(5) == 1000
     assert [Schedule(1.0, None).rate(step) for step in (0, 9, 19, 3000)] == pytest.approx([0.05, 0.5, 1, 1])
 
@@ -302,6 +305,8 @@ def test_a_forecast_is_the_sum_of_its_parts():
     an_image = (told(batch=200).of_a_step - told().of_a_step) / 100
     assert told(batch=100).of_a_step == pytest.approx(STEP + WEIGHT * 48**2 + 100 * an_image)
     assert an_image == pytest.approx(IMAGE + COPY + PIXEL * 48**2)
+    of_posed = (told(posed, batch=200).of_a_step - told(posed).of_a_step) / 100
+    assert told(posed).of_a_step == pytest.approx(STEP_POSED + 2 * WEIGHT * 48**2 + 100 * of_posed)
     assert told(described=3000).seconds - told().seconds == pytest.approx(2000 * (CUT * 48**2 + LOOK * an_image))
     assert told(slowness=3.0).of_a_step == pytest.approx(3 * told().of_a_step)
     assert told(slowness=3.0).seconds - START == pytest.approx(3 * (told().seconds - START))

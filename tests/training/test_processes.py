@@ -41,6 +41,12 @@ def test_a_process_that_has_gone_is_one_sentence(monkeypatch):
             exchange()
 
 
+@pytest.mark.parametrize(("ours", "others"), [(False, 0), (True, 0), (False, 1), (True, 1), (False, 2)])
+def test_one_process_that_wishes_it_is_enough(monkeypatch, ours, others):
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda wishes: wishes.add_(others))
+    assert Group(0, 3).any(ours) is bool(ours or others)
+
+
 @pytest.fixture
 def announced(monkeypatch):
     """What torchrun says to the first of two processes, of which the other one does not come."""

@@ -149,6 +149,35 @@ def test_a_tenth_of_the_images_is_held_out_at_most_500(n, held_out):
     assert (len(batches.held_out), len(batches.rows)) == (held_out, n - held_out)
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 8])
+@pytest.mark.parametrize("n_labelled", [0, 2, 12])
+def test_an_epoch_has_as_many_steps_as_there_are_batches(n_labelled, batch_size):
+    given = np.full((24, 2), np.nan, np.float32)
+    given[:n_labelled] = np.eye(2)[np.arange(n_labelled) % 2]
+    batches = Batches(
+        model_images.Images(np.zeros((24, 1, 2, 2), np.float32)), given, partly=True, batch_size=batch_size, seed=0,
+        device=torch.device("cpu"),
+    )  # fmt: skip
+    rows, labelled = zip(*batches.of_epoch(0, 0), strict=True)
+    assert len(rows) == batches.steps_per_epoch
+    assert sorted(torch.cat(rows).tolist()) == sorted(batches.rows.tolist())
+    assert {len(some) for some in labelled} == {batches.n_labelled}
+    assert set(torch.cat(labelled).tolist()) <= set(range(n_labelled))
+
+
+def test_what_is_not_given_as_labels_of_some_images_leaves_all_of_them_to_be_learnt_from():
+    given = np.full((40, 2), np.nan, np.float32)
+    given[:10] = [0, 1]
+    batches = Batches(
+        model_images.Images(np.zeros((40, 1, 2, 2), np.float32)), given, partly=False, batch_size=10, seed=0,
+        device=torch.device("cpu"),
+    )  # fmt: skip
+    assert not batches.n_labelled and not len(batches.labelled)
+    assert sorted([*batches.held_out.tolist(), *batches.rows.tolist()]) == list(range(40))
+    known = batches.load_given(torch.tensor([3, 30]))
+    assert known[0].tolist() == [0, 1] and known[1].isnan().all()
+
+
 def test_batches_are_no_larger_than_a_cpu_likes_on_a_cpu():
     images = model_images.Images(np.zeros((20_000, 1, 1, 1), np.float32))
     batches = Batches(images, None, partly=False, batch_size="auto", seed=0, device=torch.device("cpu"))

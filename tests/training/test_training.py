@@ -1,6 +1,7 @@
 """Training finds the truth, reports what it does, and stops when told to."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,6 +11,8 @@ import pytest
 import torch
 
 from napari_vae import Micrograph, ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, iter_fit, samples
+from napari_vae.core.errors import TrainingError
+from napari_vae.core.progress import drain
 from napari_vae.runs.likeness import compare
 from napari_vae.training import session
 from napari_vae.training.schedule import MAX_STEPS, Schedule
@@ -117,6 +120,17 @@ def test_stop_keeps_what_was_learnt():
             break
     assert run.stopped and len(run.history) >= 1
     assert run.encode(samples.cards(2).images).notna().all().all()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3])
+def test_a_step_in_which_it_is_stopped_is_not_taken(monkeypatch, kept):
+    images = samples.cards(5, size=8).images
+    monkeypatch.setattr("napari_vae.training.step.AT_ONCE", 5 * 64)  # asked once within a step and once after it
+    asked = iter([False] * 2 * kept + [True] * 100)
+    train = TrainConfig(epochs=10, batch_size=10, device="cpu")
+    with nullcontext() if kept else pytest.raises(TrainingError, match="before anything was learnt"):
+        run = drain(iter_fit(images, ModelConfig(hidden=(4,)), train, stop=lambda: next(asked)))
+        assert run.stopped and run.history["step"].iloc[-1] == kept
 
 
 def test_one_who_does_not_want_to_wait_has_the_latents_measured_on_few_images(monkeypatch):

@@ -10,7 +10,7 @@ from scipy.ndimage import rotate
 import napari_vae as nv
 from napari_vae.core.progress import drain
 from napari_vae.workflow.advise import _sizes, iter_advise
-from napari_vae.workflow.trials import LATENTS, Scan, _Trial
+from napari_vae.workflow.trials import LATENTS, Scan, _similarity, _Trial
 
 TRAIN = nv.TrainConfig(device="cpu")
 
@@ -140,6 +140,36 @@ def test_the_seed_is_that_of_the_training_unless_another_is_given(monkeypatch):
         return drain(job, lambda event: models.add(event.message)).table["held_out"].iloc[0]
 
     assert loss(of_training=5) == loss(of_training=0, seed=5) != loss(of_training=0)
+
+
+@pytest.mark.parametrize(("seed", "seeds"), [(0, [0, 1]), (7, [7, 8]), (2**32 - 1, [2**32 - 1, 0])])
+def test_a_choice_is_trained_with_the_seed_and_with_the_next_one(monkeypatch, seed, seeds):
+    seen, rows = [], np.arange(6.0)
+
+    def trained(patches, model, train, *, stop):
+        seen.append(train.seed)
+        latents = pd.DataFrame({"z1": rows, "z1_sd": 1.0})
+        history = pd.DataFrame({"held_out": [9.0, 5.0 + len(seen)]})
+        return SimpleNamespace(stopped=False, history=history, encode=lambda patches: latents)
+        yield
+
+    monkeypatch.setattr("napari_vae.workflow.trials.iter_fit", trained)
+    scan = Scan({16: [0] * 6}, nv.TrainConfig(seed=seed), lambda: False)
+    for number in (0, 1, 1):
+        assert not list(scan._train(scan.best, number))
+    assert seen == seeds
+    trial = scan.trials[scan.best]
+    assert trial.losses == [6.0, 7.0] and np.array_equal(trial.latents, [rows[:, None]] * 2)
+
+
+def test_tables_are_alike_that_differ_by_rotation_scale_and_place_alone():
+    one, other = np.random.default_rng(0).normal(size=(2, 500, 2))
+    turned = 3 * one @ [[0.6, 0.8], [-0.8, 0.6]] + [40, -7]
+    assert _similarity(one, turned) == pytest.approx(1) == pytest.approx(_similarity(turned, one))
+    assert _similarity(one, other + 9) < 0.02
+    half = np.column_stack([turned[:, 0], other[:, 1] + 9])
+    assert 0.2 < _similarity(one[:, :1], half) < 0.9
+    assert _similarity(one, np.full((500, 2), 5.0)) == 0
 
 
 class Known(Scan):
