@@ -244,6 +244,7 @@ class Exploration:
         InputError
             As in `tell`.
         """
+        results = {int(i): given for i, given in results.items()}  # also those of NumPy, which JSON does not know
         self._check_open(list(results))
         values, failures = _read(results, self._record)
         step, last = Step(tuple(results), values, failures=failures), self._suggestion
