@@ -95,6 +95,13 @@ def test_what_it_does_not_allow_is_one_sentence(annotation, value, words):
     assert str(refused.value) == f"one is {words}."
 
 
+def test_generators_stay_generators():
+    job = nv.iter_fit(np.zeros((9, 8, 8)), "rvae")
+    assert inspect.isgeneratorfunction(nv.iter_fit) and inspect.isgeneratorfunction(nv.learning.iter_explore)
+    with pytest.raises(InputError, match="model is a ModelConfig"):
+        next(job)
+
+
 def test_a_missing_argument_is_what_python_says_of_it():
     with pytest.raises(TypeError, match=r"link_atoms\(\) missing 1 required positional argument: 'atoms'"):
         nv.link_atoms()
@@ -110,7 +117,7 @@ def chosen(function):
 
 
 ATOMS = pd.DataFrame({"y": [5.0, 5, 15, 15, 25, 25], "x": [5.0, 15, 5, 15, 5, 15], "amplitude": 1.0})
-LATENTS = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["z1", "z2"])
+LATENTS = pd.DataFrame(np.random.default_rng(0).normal(size=(15, 2)), columns=["z1", "z2"])
 IMAGE = np.random.default_rng(0).random((32, 32))
 CALLS = {
     "samples.micrograph": ((), {"size": 16}),

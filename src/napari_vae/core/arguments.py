@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, wraps
-from inspect import signature, unwrap
+from inspect import isgeneratorfunction, signature, unwrap
 from types import NoneType, SimpleNamespace, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -99,7 +111,11 @@ def checks_arguments(function: Callable[P, T]) -> Callable[P, T]:
                     raise InputError(f"{name} is {kind.words}, not {quoted(value)}.") from None
         return function(*bound.args, **bound.kwargs)
 
-    return call
+    @wraps(function)
+    def events(*values: P.args, **named: P.kwargs) -> Any:  # a generator too, as napari's `thread_worker` wants it
+        return (yield from cast("Iterator[Any]", call(*values, **named)))
+
+    return events if isgeneratorfunction(unwrap(function)) else call
 
 
 def _kinds(function: Callable[..., Any]) -> Iterator[tuple[str, Kind]]:
