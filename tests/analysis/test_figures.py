@@ -227,6 +227,13 @@ def test_mean_windows_are_those_of_their_class(data):
     assert "Mean windows as they were seen." in texts(class_means_figure(seen))
 
 
+def test_the_words_below_the_mean_windows_are_clear_of_them(joint):
+    figure = class_means_figure(FigureData.of(joint, color="class"))
+    (words,) = figure.texts
+    bottom = min(axes.get_window_extent().y0 for axes in figure.axes)
+    assert words.get_window_extent().y0 > 0 and words.get_window_extent().y1 < bottom
+
+
 def test_the_manifold_has_a_plane_for_every_class(joint):
     planes = class_manifolds(joint.run, 3)
     assert list(planes) == ["class 0", "class 1"]
@@ -324,7 +331,9 @@ def test_examples_go_from_the_worst_reconstructed_to_the_best(joint):
     axes = examples_figure(oblong, oblong.data - 0.25, error).axes
     box = axes[0].get_position(original=True).size * axes[0].figure.get_size_inches()
     assert box[1] / box[0] == pytest.approx(12 / 16)
+    assert {one.images[0].get_clim() for one in axes[: 2 * len(axes) // 3]} == {(0, 1)}
     for row in axes[-1 : -len(axes) // 3 : -1]:
+        assert row.images[0].get_clim() == pytest.approx((-0.25, 0.25))
         np.testing.assert_allclose(row.images[0].get_array(), 0.25, atol=1e-6)
 
 

@@ -9,7 +9,7 @@ from scipy.ndimage import binary_opening, distance_transform_edt, gaussian_filte
 from scipy.spatial import cKDTree
 
 from measuring import detection
-from napari_vae import InputError, detect_atoms, link_atoms
+from napari_vae import InputError, Micrograph, detect_atoms, link_atoms
 from napari_vae.atoms import tiles
 from napari_vae.atoms.constants import FIXED
 from napari_vae.atoms.damage import mend, usable_frame
@@ -228,3 +228,20 @@ def test_tiles_own_every_pixel_once_and_see_what_is_around():
             assert side.stop == n or high + 20 <= side.stop <= n
         assert (bottom - top) * (right - left) <= FIXED.tile**2
     assert (owned == 1).all()
+
+
+@pytest.mark.parametrize("level", ["smooth", "rows", "plane", "none"])
+def test_a_frame_is_levelled_as_if_sixteen_columns_were_along_its_side(level):
+    rng, size = np.random.default_rng(0), 128
+    y, x = np.mgrid[:size, :size] / size
+    columns = np.cos(32 * np.pi * x) * np.cos(32 * np.pi * y)
+    added = {
+        "smooth": 4 * np.cos(2 * np.pi * x + 1),
+        "rows": 2 * rng.normal(size=(size, 1)) + 0 * x,
+        "plane": 5 * x + 3 * y,
+    }
+    image = columns + added.get(level, 0)
+    mended = usable_frame(open_frames(Micrograph(image), level), 0)
+    scale = 2.0**mended.exponent
+    left = mended.frame * scale - columns
+    assert np.std(left[16:-16, 16:-16]) < 0.25 and np.corrcoef(mended.frame.ravel(), columns.ravel())[0, 1] > 0.9

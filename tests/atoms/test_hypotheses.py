@@ -6,7 +6,9 @@ import pytest
 import kinds
 from measuring import detection
 from napari_vae import Micrograph, detect_atoms, samples
+from napari_vae.atoms.choice import parts_of
 from napari_vae.atoms.constants import FIXED
+from napari_vae.atoms.damage import Mended
 from napari_vae.atoms.evidence import Spectrum, _bins
 from napari_vae.atoms.hypotheses import Hypothesis
 from napari_vae.core.errors import InputError
@@ -210,3 +212,13 @@ def test_spots_are_drawn_as_points_where_they_lie():
         assert drawn.shape == (48, 40) and drawn.sum() == pytest.approx(height)
         centre = [(drawn.sum(1 - axis) * np.arange(drawn.shape[axis])).sum() / height for axis in (0, 1)]
         assert centre == pytest.approx(one)
+
+
+def test_of_a_large_frame_the_part_with_the_most_fine_contrast_comes_first():
+    frame = np.random.default_rng(0).normal(size=(700, 330)) * np.linspace(0.2, 1, 330)
+    frame[:440] *= 0.1
+    parts = parts_of(Mended(frame, np.zeros(frame.shape, bool)), 3)
+    assert np.array_equal(parts[0].frame, frame[444:, 74:])
+    assert len(parts) == 3 and all(part.frame.shape == (256, 256) for part in parts)
+    small = Mended(frame[:300, :300], np.zeros((300, 300), bool))
+    assert parts_of(small, 3) == [small]

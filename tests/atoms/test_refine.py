@@ -13,8 +13,9 @@ from measuring import detection
 from napari_vae import detect_atoms
 from napari_vae.atoms import iter_detect_atoms, tiles
 from napari_vae.atoms.binning import Binning
+from napari_vae.atoms.gaussians import BACKGROUND, WIDTH, Fit, X, Y
 from napari_vae.atoms.model_image import draw_spots
-from napari_vae.atoms.refine import refine_spots
+from napari_vae.atoms.refine import _beyond, _shared, refine_spots
 from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph
 from truth.limit import cramer_rao
@@ -253,3 +254,17 @@ def test_all_cores_where_nothing_is_said_of_threads(monkeypatch, unset):
 
     monkeypatch.setenv("OMP_NUM_THREADS", unset)
     assert n_threads(most=64) == os.cpu_count()
+
+
+def test_how_far_columns_lie_beyond_the_image_is_told_in_their_standard_errors():
+    values = np.zeros((4, 5))
+    values[:, Y : X + 1] = [(-2.5, 10), (30, 44.5), (-0.5, 39.5), (12, 50.5)]
+    curvature = np.tile(np.diag([1.0, 1.0, 4.0, 9.0, 1.0]), (4, 1, 1))
+    beyond = _beyond(Fit(values, curvature, np.full(4, 0.25)), (40, 40))
+    np.testing.assert_allclose(beyond, [2 * 4, 5 * 6, 0, 11 * 6])
+
+
+def test_what_columns_have_in_common_is_learnt_from_the_round_before():
+    assert _shared(0, False, 7) == _shared(0, True, 7) == []
+    assert _shared(1, False, 7) == [BACKGROUND, WIDTH, WIDTH + 1, WIDTH + 2]
+    assert _shared(2, True, 7) == [WIDTH, WIDTH + 1, WIDTH + 2]

@@ -16,6 +16,7 @@ import napari_vae as nv
 from napari_vae import ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, load_run, read, samples
 from napari_vae.batch import loop
 from napari_vae.batch.encoding import encode_files
+from napari_vae.batch.frames import FrameJob, Frames, do_frame
 from napari_vae.batch.parts import COUNT, Parts
 from napari_vae.batch.scheduler import runner
 from napari_vae.batch.tables import detect_files
@@ -264,6 +265,19 @@ def test_latents_of_a_movie_are_those_of_its_atoms(movie, serial, run_folder, tm
     patches = extract_patches(image, serial, window=run.window, normalization=limits, partial=True)
     assert told.index.equals(patches.atoms.index)
     np.testing.assert_allclose(told["z1"], run.encode(patches)["z1"], atol=1e-5)
+
+
+def test_a_frame_hands_on_what_the_first_one_said_of_all_be_it_empty_or_not(movie, tmp_path):
+    frames, path = read(movie).data[:3].astype(float), tmp_path / "bad.npy"
+    frames[1] = np.nan
+    np.save(path, frames)
+    task = Frames({"refine": False})
+    first = do_frame(FrameJob(path, 0, task))
+    assert first.frames == [0, 1, 2] and first.table is None
+    for number, atoms in ((0, True), (1, False), (2, True)):
+        done = do_frame(FrameJob(path, 0, task, first.basis, number))
+        assert (done.frames, done.basis, done.origin, done.frame) == (first.frames, first.basis, first.origin, number)
+        assert (len(done.table) > 20) is atoms and (done.table["frame"] == number).all()
 
 
 def test_frames_that_show_nothing_are_skipped_and_named(movie, run_folder, tmp_path):

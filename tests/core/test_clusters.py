@@ -61,6 +61,14 @@ def test_same_seed_same_labels(islands):
     pd.testing.assert_series_equal(cluster(table, n=5, seed=3), cluster(table, n=5, seed=3))
 
 
+@pytest.mark.parametrize(("rows", "most"), [(9, 1), (20, 2), (35, 3)])
+def test_of_few_rows_there_are_at_least_ten_to_a_component(rows, most):
+    centres = 100 * np.array([(0, 0), (0, 1), (1, 0), (1, 1), (5, 5)])
+    points = centres[np.arange(rows) % 5] + np.random.default_rng(0).normal(size=(rows, 2))
+    labels = cluster(points)
+    assert sorted(labels.attrs["bic"]) == list(range(1, most + 1)) and labels.nunique() <= most
+
+
 def test_identical_rows_are_one_class():
     assert cluster(np.ones((50, 2))).nunique() == 1
 

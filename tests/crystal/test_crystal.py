@@ -354,3 +354,29 @@ def test_an_atom_of_another_kind_near_a_site_fills_it():
     assert missing[["y", "x"]].to_numpy() == pytest.approx(np.array([[-80.0, 80.0]]), abs=1e-6)
     atoms.loc[inner, ["y", "x", "sublattice"]] = -78.0, 81.0, 1
     assert len(find_vacancies(atoms)) == 0
+
+
+@pytest.mark.parametrize("angle", [0.0, 12.0])
+@pytest.mark.parametrize(("gone", "told"), [((0,), 2), ((0, 3), 3), ((0, 2, 4), 3)])
+def test_a_site_is_missing_where_more_than_half_of_its_neighbours_say_so(angle, gone, told):
+    """Of six neighbours, five, four and three are there; and always five of each of those that are gone."""
+    turns = np.deg2rad(angle + 60 * np.arange(6))
+    ring = 10 * np.column_stack([np.sin(turns), np.cos(turns)])
+    points = np.mgrid[-12:13, -12:13].reshape(2, -1).T @ ring[:2] + 60
+    points = points[((points > 0) & (points < 120)).all(axis=1)]
+    missing = np.array([(60, 60), *(60 + ring[list(gone)])])
+    atoms = pd.DataFrame(points[cKDTree(missing).query(points)[0] > 1], columns=["y", "x"])
+    found = find_vacancies(atoms, (120, 120))
+    expected = missing[len(missing) - told :]
+    assert len(found) == told and cKDTree(found[["y", "x"]]).query(expected)[0].max() < 0.1
+    assert sorted(found["neighbours"]) == sorted([6 - len(gone)] * (told > len(gone)) + [5] * len(gone))
+
+
+def test_a_few_atoms_off_their_places_are_left_out_of_the_lattice():
+    rng = np.random.default_rng(0)
+    atoms = lattice_points(SQUARE, 16)[["y", "x"]] + rng.normal(0, 0.2, (256, 2))
+    off = rng.choice(256, 12, replace=False)
+    atoms.loc[off, "y"] += np.where(off < 128, 3.0, -3.0)
+    lattice = measure_lattice(atoms)
+    assert lattice.n_atoms < 256 - 10 and lattice.residual == pytest.approx(0.2 * np.sqrt(2), rel=0.1)
+    np.testing.assert_allclose(np.sort(np.abs(lattice.vectors)), np.sort(np.abs(SQUARE)), atol=0.02)

@@ -141,6 +141,14 @@ def test_what_the_reader_takes_one_by_one_has_a_limit_and_pixels_have_none(digit
             check_file(path)
 
 
+@pytest.mark.parametrize(("said", "code", "size"), [("120\n", 0, 120), ("120", 1, None), ("", 0, None), ("x", 0, None)])
+def test_what_is_claimed_is_believed_only_of_a_library_that_ends_well(here, monkeypatch, said, code, size):
+    done = subprocess.CompletedProcess([], code, said, "")
+    monkeypatch.setattr(hdf5_arrays.subprocess, "run", lambda *_, **options: done)
+    with nullcontext() if size else pytest.raises(ReadError, match="damaged"):
+        assert hdf5_arrays.claimed_bytes(here / "a.h5") == size
+
+
 def test_sizes_of_an_mrc_in_the_other_order_of_bytes(here):
     pytest.importorskip("rsciio")
     header = bytearray(1024)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Image, Layer, Points
 
 import napari_vae as nv
@@ -18,6 +19,7 @@ from napari_vae.layers.images import micrograph_from_layer
 from napari_vae.layers.reader import read_layers
 from napari_vae.layers.results import points_name
 from napari_vae.layers.table_layers import place_table
+from napari_vae.layers.view import View
 from napari_vae.layers.writer import write_points
 
 TURNED = {
@@ -140,3 +142,15 @@ def test_points_are_named_by_what_they_mark():
     assert points_name(patches) == "atoms of scan"
     patches.atoms.attrs["napari_vae"] = {"method": "grid"}
     assert points_name(patches) == "windows of scan"
+
+
+def test_the_view_of_an_image_has_its_middle_in_the_middle_wherever_it_lies():
+    viewer = ViewerModel()
+    viewer.canvas.size = (600, 800)
+    view = View(viewer, None)
+    for translate in ((0, 0), (300, -70)):
+        image = viewer.add_image(np.zeros((40, 90)), scale=(3, 2), translate=translate)
+        view.frame(image)
+        camera = viewer.scene.camera
+        np.testing.assert_allclose(camera.center[-2:], np.add(translate, (3 * 19.5, 2 * 44.5)))
+        assert camera.zoom == pytest.approx(0.95 * min(600 / 120, 800 / 180))

@@ -206,6 +206,19 @@ def test_rims_are_bright_lines_on_an_even_ground_with_noise_of_a_tenth(seed):
     assert -0.6 < image.min() < -0.2 and 0.04 < dark.std() < 0.1
 
 
+def test_an_image_without_atoms_is_that_of_seed_0_and_256_pixels_wide_unless_asked_otherwise():
+    image = without_atoms("noise")
+    assert image.shape == (256, 256) and image.metadata["seed"] == 0
+    assert np.array_equal(image.data, without_atoms("noise", 256, 0).data)
+    assert abs(image.data.mean()) < 0.02 and image.data.std() == pytest.approx(1, abs=0.02)
+
+
+def test_the_truth_has_a_row_for_every_atom_in_the_image_counted_from_0():
+    _, truth = micrograph("graphene", size=64, vacancies=0.1)
+    assert list(truth.index) == list(range(len(truth))) and not {"index", "level_0"} & set(truth)
+    assert truth[["y", "x"]].to_numpy().min() >= -0.5 and truth[["y", "x"]].to_numpy().max() <= 63.5
+
+
 def test_rectangular_images():
     image, truth = micrograph("perovskite", size=(96, 200))
     assert image.shape == (96, 200)

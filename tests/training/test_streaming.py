@@ -178,6 +178,20 @@ def test_what_is_not_given_as_labels_of_some_images_leaves_all_of_them_to_be_lea
     assert known[0].tolist() == [0, 1] and known[1].isnan().all()
 
 
+def test_pixels_that_a_parquet_file_leaves_blank_are_no_numbers(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    images = np.arange(24, dtype=np.float32).reshape(6, 2, 2)
+    path = write_stack([images], tmp_path / "a.parquet", length=6)
+    table = parquet.read_table(path)
+    kind, rows = table.schema.field("image").type, table.column("image").to_pylist()
+    rows[1][2] = None
+    parquet.write_table(pyarrow.table([pyarrow.array(rows, kind)], schema=table.schema), path)
+    images[1, 1, 0] = np.nan
+    np.testing.assert_array_equal(open_stack(path)[:], images)
+
+
 def test_batches_are_no_larger_than_a_cpu_likes_on_a_cpu():
     images = model_images.Images(np.zeros((20_000, 1, 1, 1), np.float32))
     batches = Batches(images, None, partly=False, batch_size="auto", seed=0, device=torch.device("cpu"))

@@ -133,6 +133,19 @@ def test_a_step_in_which_it_is_stopped_is_not_taken(monkeypatch, kept):
         assert run.stopped and run.history["step"].iloc[-1] == kept
 
 
+def test_the_time_that_is_left_is_told_by_the_steps_since_it_was_gone_on_with(monkeypatch):
+    now = [50.0]
+    monkeypatch.setattr(session.time, "perf_counter", lambda: now[0])
+    clock = session._Clock(100, before=7.0)
+    assert clock.seconds_left(100, 400) is None and not clock.due()
+    now[0] += 20
+    assert clock.seconds() == 20 and clock.due()
+    assert clock.seconds_left(150, 400) == pytest.approx(250 * 20 / 50)
+    assert clock.seconds_left(401, 400) == 0
+    clock.reported()
+    assert not clock.due()
+
+
 def test_one_who_does_not_want_to_wait_has_the_latents_measured_on_few_images(monkeypatch):
     looked = []
     monkeypatch.setattr(session, "set_conventions", lambda model, explained, load: [])
