@@ -20,6 +20,7 @@ Window = tuple[slice, slice]
 Part = TypeVar("Part")
 
 _AT_ONCE = 2  # tiles in memory
+_BLOCKS = 60  # pixels that blocks of 1 … 6 fill: a blur by blocks then sees in a tile the blocks of the whole image
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def tiles_of(shape: tuple[int, ...], recipe: Recipe) -> list[Tile]:
     def parts(length: int) -> Iterator[tuple[slice, tuple[int, int]]]:
         edges = np.linspace(0, length, -(-length // FIXED.tile) + 1).astype(np.int64).tolist()
         for low, high in pairwise(edges):
-            yield slice(max(0, low - margin), min(length, high + margin)), (low, high)
+            yield slice(max(0, low - margin) // _BLOCKS * _BLOCKS, min(length, high + margin)), (low, high)
 
     return [Tile((y[0], x[0]), (y[1], x[1])) for y in parts(shape[0]) for x in parts(shape[1])]
 
