@@ -10,7 +10,7 @@ from napari_vae.atoms.choice import parts_of
 from napari_vae.atoms.constants import FIXED
 from napari_vae.atoms.damage import Mended
 from napari_vae.atoms.evidence import Spectrum, _bins
-from napari_vae.atoms.hypotheses import Hypothesis
+from napari_vae.atoms.hypotheses import Evidence, Hypothesis
 from napari_vae.core.errors import InputError
 from napari_vae.samples import micrograph, without_atoms
 from napari_vae.samples.empty import KINDS
@@ -222,3 +222,23 @@ def test_of_a_large_frame_the_part_with_the_most_fine_contrast_comes_first():
     assert len(parts) == 3 and all(part.frame.shape == (256, 256) for part in parts)
     small = Mended(frame[:300, :300], np.zeros((300, 300), bool))
     assert parts_of(small, 3) == [small]
+
+
+def spotted(places, size=120, sigma=2.0):
+    """A part of a frame with round columns at the places."""
+    y, x = np.mgrid[:size, :size]
+    image = np.random.default_rng(0).normal(0, 0.02, (size, size))
+    for row, column in places:
+        image += np.exp(-((y - row) ** 2 + (x - column) ** 2) / (2 * sigma**2))
+    return Mended(image, np.zeros((size, size), bool))
+
+
+@pytest.mark.parametrize("turned_round", [False, True])
+def test_the_spacing_is_that_of_the_part_with_the_most_atoms(turned_round):
+    many, few = spotted(np.mgrid[6:120:9, 6:120:9].reshape(2, -1).T), spotted([(20, 30), (51, 70), (95, 25), (90, 90)])
+    parts = Evidence([few, many] if turned_round else [many, few])
+    lattice = Hypothesis(0.0, 1, True).of_width(2.0)
+    assert parts.spacing(lattice) == pytest.approx(9, rel=0.03) and parts.ordered(lattice)
+    assert parts.fits(lattice, 9.0) and not parts.fits(lattice, 30.0)
+    alone = Hypothesis(0.0, 1, False).of_width(2.0)
+    assert Evidence([few]).spacing(alone) == pytest.approx(FIXED.scale_isolated * 2.0)

@@ -15,6 +15,7 @@ from pint import Unit
 from napari_vae.core.errors import InputError, ReadError
 from napari_vae.core.micrograph import Micrograph
 from napari_vae.io import list_datasets, read
+from napari_vae.io.channels import varies
 from napari_vae.io.writing import write_image
 from napari_vae.layers.reader import get_reader
 
@@ -389,3 +390,18 @@ def test_the_first_channel_lies_on_top_and_one_of_a_single_value_below(tmp_path,
     np.savez(tmp_path / "a.npz", z=np.zeros(ramp.shape), current=ramp, phase=ramp + 1)
     layers = get_reader("a.npz")(str(tmp_path / "a.npz"))
     assert [options["name"] for _, options, _ in layers] == ["a z", "a phase", "a current"]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (np.array([[np.nan, 1.0], [2.0, np.inf]]), True),
+        (np.array([[np.nan, 1.0], [1.0, -np.inf]]), False),
+        (np.full((2, 2), np.nan), False),
+        (np.array([[0, 3]], np.uint8), True),
+        (np.array([[3, 3]], np.uint8), False),
+        (np.zeros((0, 2), np.float32), False),
+    ],
+)
+def test_an_image_varies_where_pixels_that_were_measured_differ(data, expected):
+    assert varies(data) is expected
