@@ -25,7 +25,7 @@ from napari_vae.analysis.figures import (
 )
 from napari_vae.analysis.figures.micrographs import LARGEST_SYMBOL, SYMBOL
 from napari_vae.analysis.figures.style import MARGIN
-from napari_vae.analysis.figures.windows import class_means, examples_figure, upright
+from napari_vae.analysis.figures.windows import WORDS, class_means, examples_figure, upright
 from napari_vae.layers.results import run_layer
 from napari_vae.patches.patches import symbol_spacing
 from napari_vae.runs.decoding import class_manifolds, side_by_side, tile
@@ -227,10 +227,12 @@ def test_mean_windows_are_those_of_their_class(data):
     assert "Mean windows as they were seen." in texts(class_means_figure(seen))
 
 
-def test_the_words_below_the_mean_windows_are_clear_of_them(joint):
+def test_mean_windows_have_room_for_the_words_above_and_below_them(joint):
     figure = class_means_figure(FigureData.of(joint, color="class"))
     (words,) = figure.texts
     bottom = min(axes.get_window_extent().y0 for axes in figure.axes)
+    height = figure.get_size_inches()[1] * 25.4
+    assert height * (1 - figure.axes[0].get_position().y1) == pytest.approx(WORDS)
     assert words.get_window_extent().y0 > 0 and words.get_window_extent().y1 < bottom
 
 
