@@ -194,6 +194,19 @@ def test_uneven_rows_are_evened_out_before_atoms_are_looked_for(kind):
     pd.testing.assert_frame_equal(detect_atoms(image), detect_atoms(image, level="none"))
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("size", "spacing"), [(96, 16), (128, 24)])
+def test_brightness_that_goes_with_the_contrast_of_columns_is_no_background(size, spacing, sign):
+    y, x = np.mgrid[:size, :size]
+    at = np.mgrid[spacing / 2 : size : spacing, spacing / 2 : size : spacing].reshape(2, -1).T
+    spots = np.exp(-((y - at[:, :1, None]) ** 2 + (x - at[:, 1:, None]) ** 2) / (2 * (0.08 * spacing) ** 2))
+    heights = 1 + 0.3 * np.sin(2 * np.pi * at[:, 0] / size)
+    image = (sign * np.tensordot(heights, spots, 1)).astype(np.float32)
+    assert levelling._share(image, at, spacing) < 0.001
+    slope = sign * (x / size).astype(np.float32)
+    assert levelling._share(image + slope, at, spacing) > 0.2
+
+
 @pytest.mark.parametrize("tilt", [0.0, 2.0, 50.0])
 @pytest.mark.parametrize("uneven", [0.0, 1.0])
 def test_rows_are_seen_to_be_uneven_however_strongly_the_image_is_tilted(uneven, tilt):
