@@ -100,3 +100,18 @@ def test_equations_without_an_answer_move_nothing():
     np.testing.assert_allclose(step, [[1.0, 0.5], [0, 0], [0, 0]], atol=1e-9)
     damped = gaussians._solve(curvature[:1], np.array([[2.0, 2.0]]), np.array([1.0]))
     np.testing.assert_allclose(damped, [[0.5, 0.25]])
+
+
+@pytest.mark.parametrize("seen", [3, 5, 6, 40])
+def test_the_variance_is_that_of_the_residuals_by_the_pixels_beyond_the_parameters_or_by_one(seen):
+    image = np.random.default_rng(0).normal(0, 0.1, (64, 64)).astype(np.float32) + formula((64, 64), ROUND[:1])
+    weight = np.zeros((64, 64), np.float32)
+    rows, columns = np.mgrid[17:25, 18:26].reshape(2, -1)
+    chosen = np.random.default_rng(1).permutation(64)[:seen]
+    weight[rows[chosen], columns[chosen]] = 1
+    middle = np.array([0.0, 0.0, 20.0, 22.0, 0.0])  # of the disc, from which places are told
+    known = Prior(ROUND[0] - middle, np.array([0.1, 0.1, 0.2, 0.2, 0.1]))
+    fit = fit_gaussians(image.astype(np.float32), weight, ROUND[:1].copy(), 6.0, known, 20)
+    residual = image - formula((64, 64), fit.values) - fit.values[0, 1]
+    off = (fit.values[0] - ROUND[0]) ** 2 @ known.precision
+    assert fit.variance[0] == pytest.approx(((weight * residual**2).sum() + off) / max(seen - 5, 1), rel=1e-3)
