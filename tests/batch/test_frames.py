@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from functools import partial
 
 import numpy as np
@@ -356,42 +354,6 @@ def test_options_of_the_detection_reach_the_frames_of_encode_too(movie, run_fold
         options = ["--scheduler", "tcp://127.0.0.1:9", "--polarity", "grey", "--out", str(tmp_path)]
         main(["encode", str(run_folder), str(movie), *options])
     assert end.value.code == 2 and "grey" in capsys.readouterr().err  # refused before the scheduler is asked
-
-
-LOGGING = """
-import logging
-from napari_vae.cli.terminal import no_logs, progress_bars
-
-def call():
-    import distributed
-    for name in ("asyncio", "distributed", "distributed.client", "distributed.core"):
-        try:
-            raise OSError("Timed out trying to connect")
-        except OSError:
-            logging.getLogger(name).exception("the scheduler has gone")
-
-with no_logs(), progress_bars():
-    call()
-"""
-
-
-def test_the_command_line_shows_no_log_of_dask():
-    pytest.importorskip("distributed")
-    done = subprocess.run([sys.executable, "-c", LOGGING], capture_output=True, text=True, check=True)
-    assert not done.stderr.strip()
-
-
-def test_a_client_that_closed_itself_before_the_next_job_is_the_same_sentence():
-    distributed = pytest.importorskip("distributed")
-    local = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0", protocol="tcp")
-    client = distributed.Client(local.scheduler_address, set_as_default=False)
-
-    def next_job():
-        client.close()
-        return "a", int
-
-    with local, runner(client) as do_all, pytest.raises(InputError, match="The scheduler has gone; start it again"):
-        list(do_all(next_job))
 
 
 @pytest.mark.slow

@@ -16,7 +16,6 @@ from napari_vae.core.class_colors import CLASS_COLORS
 from napari_vae.core.errors import InputError, ReadError
 from napari_vae.core.micrograph import Micrograph
 from napari_vae.core.placement import Placement
-from napari_vae.layers.active import ActiveImage, active_of, like_what_is_open
 from napari_vae.layers.identity import linked, made_of
 from napari_vae.layers.images import micrograph_from_layer
 from napari_vae.layers.points import (
@@ -395,40 +394,3 @@ def test_what_was_made_of_an_image_is_of_the_kind_and_no_copy():
     copied.metadata[KEY]["layer"] = first.unique_id
     assert made_of([first, other, copied], ["atoms"], image="t") == [first]
     assert not made_of([first], ["atoms"], image="u")
-
-
-def test_points_of_which_nothing_is_noted_belong_to_the_image_that_they_share_units_with(scene):
-    viewer = ViewerModel()
-    bare = viewer.add_image(scene)
-    scaled = viewer.add_image(scene, scale=(0.02, 0.02), units=("nm", "nm"))
-    viewer.add_image(scene, name="map", metadata={"napari_vae": {"image": "of another"}})
-    active = ActiveImage(viewer)
-    assert active.image is scaled, "the topmost that was not made from another"
-    points, pixels = viewer.add_points([[0.5, 0.5]], units=("nm", "nm")), viewer.add_points([[0.5, 0.5]])
-    for image in (bare, scaled):
-        active.choose(image)
-        assert active.image_of(points) is scaled and active.image_of(pixels) is bare
-
-
-def test_what_is_opened_has_units_like_those_of_the_active_image_until_an_image_comes(scene, monkeypatch):
-    viewer = ViewerModel()
-    viewer.add_image(scene, scale=(0.02, 0.02), units=("nm", "nm"))
-    active_of(viewer)
-    monkeypatch.setattr("napari.current_viewer", lambda: viewer)
-    known = {"napari_vae": {"kind": "atoms"}}
-    opened = [
-        ([[0, 0]], {"metadata": known}, "points"),
-        ([[0, 0]], {"units": ("Å", "Å")}, "points"),
-        (scene, {"visible": False}, "image"),
-        (scene, {"channel_axis": 0, "visible": False}, "image"),
-        (scene, {}, "image"),
-        ([[0, 0]], {}, "points"),
-    ]
-    (_, pixels, _), (_, same, _), (_, hidden, _), (_, channels, _), (_, image, _), (_, later, _) = like_what_is_open(
-        opened
-    )
-    for options, kept in ((pixels, {"kind": "atoms"}), (hidden, {}), (image, {})):
-        assert options["units"] == ("nanometer", "nanometer")
-        assert options["metadata"]["napari_vae"] == kept | {"own_units": ("pixel", "pixel")}
-    assert same == {"units": ("Å", "Å")} and later == {} and channels == {"channel_axis": 0, "visible": False}
-    assert known == {"napari_vae": {"kind": "atoms"}}

@@ -111,7 +111,7 @@ def _recipe(frame: Mended, choice: Choice, doubt: str, asked: Options) -> tuple[
 def _threshold(filtered: Filtered, method: str, one: Hypothesis) -> float:
     """Smallest score of an atom of the learned detector, or of single atoms, for which parts have too few decoys."""
     if method == "learned":
-        decoys = np.zeros(0) if one.periodic else filtered.found(method, -one.sign, one.periodic).score
+        decoys = np.zeros(0) if one.periodic else filtered.found(method, -one.sign, False).score
         return learned_threshold(filtered.found(method, one.sign, one.periodic).score, decoys)
     return isolated_threshold(filtered.isolated_scores(one.sign), filtered.isolated_scores(-one.sign))
 

@@ -54,13 +54,14 @@ class Micrograph:
 
     def __post_init__(self) -> None:
         data = self.data if hasattr(self.data, "dask") else as_array(self.data, "pixels")
-        if isinstance(self.axes, str) and not self.axes and colours_last(data.shape):
+        given = self.axes if isinstance(self.axes, str) else "no text"
+        if not given and colours_last(data.shape):
             raise InputError(
                 f"The image is a colour picture or movie of shape {tuple(data.shape)}; convert it to grey values "
                 "first, for example with skimage.color.rgb2gray."
             )
-        axes = {2: "YX", 3: "TYX"}.get(data.ndim, "") if isinstance(self.axes, str) and not self.axes else self.axes
-        if not isinstance(axes, str) or len(axes) != data.ndim or axes not in ("YX", "TYX", "CYX"):
+        axes = given or {2: "YX", 3: "TYX"}.get(data.ndim, "")
+        if len(axes) != data.ndim or axes not in ("YX", "TYX", "CYX"):
             raise InputError(
                 f"The image has shape {tuple(data.shape)}; give a (rows, columns) image, a (frames, rows, columns) "
                 'movie, or a stack of channels with axes="CYX".'
