@@ -221,6 +221,16 @@ def test_one_model_of_all_that_is_stopped_before_its_training_leaves_nothing(bat
     assert states(batch) == [("a.tif", "done")] and len(nv.load_run(tmp_path / "results").history)
 
 
+def test_files_that_were_about_to_be_listed_do_not_take_the_place_of_what_became_of_them(batch, images, qtbot):
+    batch._timer.setInterval(LONG)
+    batch.form.files.setText(str(images / "a.tif"))
+    batch.start()
+    finish(qtbot, batch.job)
+    batch._timer.setInterval(0)  # what is put off still comes now
+    qtbot.waitUntil(lambda: not batch._timer.isActive() and not batch.list_job.running, timeout=LONG)
+    assert states(batch) == [("a.tif", "done")]
+
+
 def test_a_table_that_another_program_has_open_is_one_sentence(batch, qtbot, notifications, monkeypatch):
     def refuse(folder, *_):
         raise PermissionError(13, "in use", str(folder / ".summary.csv.part"), None, str(folder / "summary.csv"))

@@ -63,6 +63,8 @@ class BatchWidget(Dock):
         """Check the input, then start the job; bad input ends in a notification."""
         task, patterns, folder = self.form.job(), self.form.patterns(), self.form.folder()
         self._task, self._folder = task, folder
+        self._timer.stop()  # the work lists its files itself
+        self.list_job.stop()
         self.table.show_files([])
         self.progress.begin("Starting …")
         self.job.start(batch_steps, task, patterns, folder, self.form.replace.isChecked(), self._left)
@@ -112,7 +114,7 @@ class BatchWidget(Dock):
                 self.list_job.start(list_steps, self.form.patterns())
 
     def _on_listed(self, listed: Listed) -> None:
-        if not self.job.running:
+        if not self.list_job.stopping:
             self.table.show_files(listed.paths)
             self.progress.say(f"{len(listed.paths)} file{'s' * (len(listed.paths) != 1)}." if listed.paths else "")
 
