@@ -22,7 +22,7 @@ def analyse(viewer, open_widget, qtbot, epochs):
     train.model.training["epochs"].setValue(epochs)
     press(qtbot, train.progress.button, train.delivery.done)
     head = train.findChild(Guide).steps
-    assert head.buttons["models"].text() == "✓ Train" and head.next.isVisibleTo(train)
+    assert head.marks["models"].text() == "✓" and head.next.isVisibleTo(train)
     for kind in ("classes", "reconstruction", "residual"):
         add_layer(qtbot, train, kind)
     return train.data.atoms.layer()

@@ -133,7 +133,8 @@ def test_a_model_for_each_and_one_of_them_for_others(viewer, batch, images, qtbo
     finish(qtbot, batch.open_job)
     assert batch.show_bar.layer == viewer.layers["atoms of a"] and batch.show_bar.key.name.text() == "z1"
     assert run_of(viewer, viewer.layers["atoms of a"]) is not None
-    assert {"✓ Detect", "✓ Train", "✓ Batch"} <= {b.text() for b in batch.findChild(StepsRow).buttons.values()}
+    marks = batch.findChild(StepsRow).marks
+    assert {"detection", "models", "batch"} <= {page for page, mark in marks.items() if mark.text() == "✓"}
     assert len(viewer.layers) == 2, "the image and its points"
     viewer.layers.clear()
     batch.form.choose("apply")

@@ -10,13 +10,14 @@ import pandas as pd
 import pyqtgraph as pg
 import pytest
 import yaml
-from qtpy.QtCore import QPoint, QRect, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Qt
 from qtpy.QtGui import QColor, QImage, QTextDocument
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QDockWidget,
     QLabel,
@@ -31,8 +32,10 @@ from superqt import QCollapsible
 
 from napari_vae.analysis.coloring import color_by
 from napari_vae.core.class_colors import CLASS_COLORS
+from napari_vae.layers.active import active_of
 from napari_vae.widgets.common.guide import Guide
 from napari_vae.widgets.common.plot import BLUE, GREEN, ORANGE, ColorKey, swatch
+from napari_vae.widgets.common.steps_row import StepsRow
 from training_widget import LONG
 
 MANIFEST = Path(__file__).parents[2] / "src/napari_vae/napari.yaml"
@@ -161,6 +164,40 @@ def test_in_a_small_window_a_dock_is_narrow_and_nothing_in_it_is_cut(open_widget
     assert panel.horizontalScrollBar().maximum() == panel.widget().width() - panel.viewport().width()
     qtbot.waitUntil(lambda: narrow(panel) and steps["active-learning"].text() == "Measure next", timeout=LONG)
     assert not panel.horizontalScrollBar().maximum()
+
+
+class LayoutRequests(QObject):
+    """Counts how often Qt is asked to lay widgets out anew."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+        QApplication.instance().installEventFilter(self)
+
+    def eventFilter(self, watched, event):  # Qt's name
+        self.count += event.type() == QEvent.Type.LayoutRequest
+        return False
+
+    def seen(self, qtbot):
+        """In a moment of rest."""
+        before = self.count
+        qtbot.wait(50)
+        return self.count - before
+
+
+def test_the_row_of_steps_comes_to_rest_at_any_width(viewer, qtbot):
+    """What is written according to the width must not ask for another width: that would never end, and starve jobs."""
+    image = viewer.add_image(np.zeros((30, 30)))
+    active_of(viewer).choose(image)
+    viewer.add_points(10 * np.ones((3, 2)))
+    row, requests = StepsRow(viewer, "models"), LayoutRequests()
+    qtbot.addWidget(row)
+    row.show()
+    assert row.marks["detection"].text() == "✓"
+    for width in range(row.sizeHint().width() - 16, row.sizeHint().width() + 4):
+        row.resize(width, 30)
+        qtbot.waitUntil(lambda: not requests.seen(qtbot), timeout=LONG)
+        assert (row.buttons["batch"].text() == "Batch") == (width >= row.sizeHint().width())
 
 
 def narrow(panel, width=1366):

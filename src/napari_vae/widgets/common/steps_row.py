@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, QSize
+from qtpy.QtCore import QSize
+from qtpy.QtGui import QResizeEvent, QShowEvent
 from qtpy.QtWidgets import QLabel, QToolButton, QWidget
 
 from ...layers.active import active_of
@@ -19,6 +20,8 @@ QToolButton { border: 1px solid transparent; border-radius: 2px; padding: 2px 0p
 QToolButton:checked { font-weight: bold; text-decoration: underline; }
 QToolButton:hover, QToolButton:focus { border-color: palette(highlight); }
 """
+TO_DO, DONE = "›", "✓"
+MARK_WIDTH, BUTTON_MARGIN = 11, 14  # px; the second that Qt adds to the words of a button
 PRIMARY = "QPushButton { background: #0a66ad; color: white; font-weight: bold; padding: 4px 8px; }"
 PRIMARY += "QPushButton:hover, QPushButton:focus { background: #0b70bd; }"
 
@@ -63,7 +66,7 @@ STEPS = {
 class StepsRow(QWidget):
     """A button for each step, which opens its dock or raises its tab, and `next`, shown when the step at hand is done.
 
-    In a narrow dock the other steps are numbers, or ticks where they are done.
+    A tick stands before what is done. In a narrow dock the other steps are numbers.
 
     Parameters
     ----------
@@ -76,7 +79,8 @@ class StepsRow(QWidget):
         super().__init__(parent)
         self._viewer, self._page = viewer, page
         self._watched: set[Any] = set()
-        self.buttons = {key: QToolButton() for key in STEPS}
+        self.buttons = {key: QToolButton(text=step.title) for key, step in STEPS.items()}
+        self.marks = {key: QLabel(TO_DO) for key in STEPS}  # before each
         parts: list[QWidget] = []
         for key, button in self.buttons.items():
             button.setToolTip(f"{STEPS[key].purpose} A click opens it")
@@ -84,11 +88,11 @@ class StepsRow(QWidget):
             button.setStyleSheet(LINK)
             button.setCheckable(True)
             button.clicked.connect(self._on_clicked)
-            apart = QLabel("›")
-            apart.setStyleSheet("padding: 0px;")
-            parts += [button, apart]
-        row = row_of(*parts[:-1])
-        row.setSpacing(2)
+            self.marks[key].setStyleSheet("padding: 0px;")
+            self.marks[key].setFixedWidth(MARK_WIDTH)
+            parts += [self.marks[key], button]
+        row = row_of(*parts)
+        row.setSpacing(0)
         row.addStretch()
         self.setLayout(row)
         pages = list(STEPS)
@@ -106,11 +110,14 @@ class StepsRow(QWidget):
             return
         active = active_of(self._viewer)
         self._watch({active.atoms, active.image} - {None})
-        self._done = steps_done(self._viewer)
+        all_done = steps_done(self._viewer)
         for page, button in self.buttons.items():
+            done, first = page in all_done, page == next(iter(STEPS))
             button.setChecked(page == self._page)
-        self._fit()
-        self.next.setVisible(self._page in self._done and self._page != self._next_page)
+            button.setAccessibleDescription("Done" if done else "")
+            self.marks[page].setText(DONE if done else TO_DO)
+            self.marks[page].setVisible(done or not first)
+        self.next.setVisible(self._page in all_done and self._page != self._next_page)
 
     def sizeHint(self) -> QSize:  # Qt's name
         """With all words."""
@@ -120,31 +127,33 @@ class StepsRow(QWidget):
         """With numbers."""
         return self._size(words=False)
 
-    def event(self, event: QEvent) -> bool:  # Qt's name
+    def resizeEvent(self, event: QResizeEvent) -> None:  # Qt's name
         """Write what there is room for."""
-        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
-            self._fit()
-        return super().event(event)
+        self._write()
+        super().resizeEvent(event)
 
-    def _fit(self) -> None:
+    def showEvent(self, event: QShowEvent) -> None:  # Qt's name
+        """Write what there is room for, in napari's font by now."""
+        self._write()
+        super().showEvent(event)
+
+    def _write(self) -> None:
         words = self.width() >= self.sizeHint().width()
         for page, button in self.buttons.items():
             button.setText(self._text(page, words))
 
     def _text(self, page: str, words: bool) -> str:
         """What a button says, in words or as a number."""
-        number = str(list(STEPS).index(page) + 1)
-        title = STEPS[page].title if words else STEPS[page].tab if page == self._page else number
-        if page not in self._done:
-            return title
-        return "✓" if title == number else f"✓ {title}"
+        if words:
+            return STEPS[page].title
+        return STEPS[page].tab if page == self._page else str(list(STEPS).index(page) + 1)
 
     def _size(self, words: bool) -> QSize:
-        size = super().sizeHint()
+        """Of the row, whatever is written in it now: were it not so, what is written and the width would never rest."""
+        width = 0
         for page, button in self.buttons.items():
-            wide = button.fontMetrics().horizontalAdvance
-            size += QSize(wide(self._text(page, words)) - wide(button.text()), 0)
-        return size
+            width += MARK_WIDTH + button.fontMetrics().size(0, self._text(page, words)).width() + BUTTON_MARGIN
+        return QSize(width, super().sizeHint().height())
 
     def _watch(self, layers: set[Any]) -> None:
         """Notice when something is noted of the atoms or the image, as that a run is open, or a step is done."""
