@@ -121,6 +121,17 @@ def test_poses_that_a_coarse_look_rules_out_would_change_nothing(run, cards, nee
     assert ((table - all_drawn).abs().max() <= 1e-4 * all_drawn.std()).all()
 
 
+@pytest.mark.parametrize("likelihood", ["gaussian", "poisson"])
+def test_a_model_that_is_made_holds_nothing_by_chance(likelihood):
+    """Memory that was never written was NaN in one run of a thousand."""
+    made = InvariantVAE(config("trsvae", likelihood=likelihood), 1, (8, 8))
+    kept = made.gauge.state_dict() | made.likelihood.state_dict()
+    assert len(kept) == 6 and all(
+        set(values.flatten().tolist()) <= {0.0, 1.0} for name, values in kept.items() if name != "raw"
+    )
+    assert likelihood == "poisson" or made.likelihood.log_sd.item() == pytest.approx(np.log(0.1))
+
+
 def test_what_reconstruction_costs_is_the_likelihood_of_the_drawn_image(cards):
     model = InvariantVAE(config("vae", likelihood="gaussian"), 1, (24, 24))
     images = torch.from_numpy(cards.images[:20, None]).float()

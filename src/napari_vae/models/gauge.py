@@ -68,6 +68,7 @@ class Gauge(nn.Module):
         self.register_buffer("means", torch.empty(n, self.k))
         self.register_buffer("precisions", torch.empty(n, self.k, self.k))
         self.register_buffer("log_weights", torch.empty(n))
+        self.reset()
 
     def reset(self) -> None:
         """Everything at 0, and no symmetry."""

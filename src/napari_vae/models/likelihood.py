@@ -86,6 +86,7 @@ class Poisson(Likelihood):
         super().__init__()
         self.register_buffer("limits", torch.empty(2, channels, 1, 1))
         self.limits: Tensor
+        self.reset()
 
     def reset(self) -> None:
         """Counts of 0 … 1, until `set_limits` says better."""
@@ -132,6 +133,7 @@ class Gaussian(Likelihood):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.raw = nn.Parameter(torch.empty(channels, 1, 1))
+        self.reset()
 
     def reset(self) -> None:
         """Start from a scatter of a tenth of the range."""
