@@ -36,6 +36,7 @@ def movie(
     vanish: Share = 0.0005,
     appear: Share = 0.02,
     flicker: Share = 0.002,
+    exchange: tuple[Share, Share] = (0.0, 0.0),
     thermal: Length = 0.003,
     pixel_size: PixelSize | None = None,
     angle: float = 7.0,
@@ -65,6 +66,10 @@ def movie(
         Probability per frame that an empty site is filled by a new atom.
     flicker : float
         Probability that an atom does not show in a frame and is back in the next; it is in the truth when it shows.
+    exchange : (float, float)
+        Probability per frame that an atom of the host is exchanged for one of another species (silicon in graphene),
+        and that one of that species is exchanged for one of the host. They keep their number: what is followed is
+        the place.
     thermal : float
         Standard deviation of each atom about its site along each axis, in nm, drawn anew for every frame.
 
@@ -97,6 +102,8 @@ def movie(
     for frame in range(frames):
         if frame:
             sites.change(hops, vanish, appear, rng)
+            if any(exchange):
+                sites.exchange(*exchange, rng)
         position = place + path[frame] + rng.normal(0.0, thermal / crystal.pixel_size, place.shape)
         peak = dose * crystal.brightness(sites.species) * (rng.random(len(place)) >= flicker)
         expected = render(shape, position, peak, crystal.sigma, np.zeros(shape[0])) + dose * background
@@ -119,6 +126,7 @@ class _Sites:
         self.species = species
         self.atom: Ints = np.where(species == VACANT, _EMPTY, np.arange(len(species)))
         self._host = crystal_site_names(crystal)[0]
+        self._guest = np.array([names[-1] for names in crystal.guests])[crystal.sublattice]
         self._tree, self._bond = cKDTree(crystal.sites), crystal.bond
         self._next = len(species)  # number of the next new atom
 
@@ -137,6 +145,13 @@ class _Sites:
         self.atom[filled] = self._next + np.arange(len(filled))
         self.species[filled] = self._host[filled]
         self._next += len(filled)
+
+    def exchange(self, to: float, back: float, rng: np.random.Generator) -> None:
+        """Let atoms become others, and others become those of the host."""
+        draw = rng.random(len(self.species))
+        ours, others = self.species == self._host, self.species == self._guest
+        self.species = np.where(ours & (draw < to), self._guest, self.species)
+        self.species = np.where(others & (draw < back), self._host, self.species)
 
     def _move(self, start: int, end: int) -> None:
         self.atom[end], self.species[end] = self.atom[start], self.species[start]
