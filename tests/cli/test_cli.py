@@ -13,7 +13,8 @@ from command_line import FAST, last_line
 from napari_vae.batch.inputs import places
 from napari_vae.io.reading import FORMATS
 
-COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open", "figures", "export", "explore")
+COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open", "figures", "export")
+COMMANDS += ("transitions", "explore")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -224,6 +225,22 @@ def test_figures_that_cannot_be_drawn_are_one_line(command, results, tmp_path, o
     assert code == 2
     assert words in errors
     assert not (tmp_path / "new").exists()
+
+
+def test_transitions_writes_rates_dwell_times_and_changes(command, tmp_path):
+    rows = {"track": np.repeat(range(20), 10), "frame": np.tile(range(10), 20), "y": 1.0, "x": np.repeat(range(20), 10)}
+    kind = np.where((rows["track"] < 8) & (rows["frame"] > 4), "moved", "still")
+    nv.write_table(pd.DataFrame(rows | {"class": kind}), tmp_path / "latents.csv")
+    out = tmp_path / "rates"
+    code, said, _ = command("transitions", tmp_path / "latents.csv", "--out", out, "--frame-time", 2, "--unit", "s")
+    assert code == 0 and "8 changes of class, per atom and s: still → moved 0.0" in said
+    tables = {name: nv.read_table(out / f"{name}.csv") for name in ("rates", "dwell", "changes")}
+    assert (tables["changes"]["frame"] == 5).all() and set(tables["changes"]["track"]) == set(range(8))
+    rates = tables["rates"].set_index(["from", "to"])["rate"]
+    assert rates["still", "moved"] == pytest.approx(8 / 148 / 2, rel=0.1) and rates["moved", "still"] < 1e-6
+    assert list(tables["dwell"]["class"]) == ["moved", "still"]
+    code, _, said = command("transitions", tmp_path / "latents.csv", "--out", out, "--column", "kind")
+    assert code == 2 and "no column kind" in said
 
 
 def test_export_writes_the_latents_or_all_atoms(command, results, tmp_path):

@@ -1,6 +1,7 @@
 """Simulated movies: what is drawn is what the truth says, frame by frame and atom by atom."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_vae.core.errors import InputError
@@ -51,6 +52,17 @@ def test_atoms_vanish_for_good_appear_anew_and_flicker():
     assert (new.groupby("track")["frame"].min() > 0).sum() > 5
     _, blinking = movie("graphene", **options, **(CALM | {"flicker": 0.1}))
     assert len(blinking) / (20 * blinking.track.nunique()) == pytest.approx(0.9, abs=0.02)
+
+
+def test_atoms_are_exchanged_as_often_as_asked_for():
+    _, truth = movie("graphene", frames=30, size=128, dopants=0.0, vacancies=0.0, hops=0.0, vanish=0.0, exchange=(0.02, 0.1))
+    truth = truth.sort_values(["track", "frame"])
+    pairs = truth.groupby("track")[["frame", "species"]].shift(-1)
+    following = pairs["frame"] == truth["frame"] + 1
+    share = pd.crosstab(truth["species"][following], pairs["species"][following], normalize="index")
+    n = truth["species"][following].value_counts()
+    for start, end, rate in (("C", "Si", 0.02), ("Si", "C", 0.1)):
+        assert share.loc[start, end] == pytest.approx(rate, abs=4 * np.sqrt(rate / n[start]))
 
 
 def test_same_seed_same_movie():

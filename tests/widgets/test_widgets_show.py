@@ -177,3 +177,27 @@ def test_certainty_fades_points_on_plot_and_canvas(explore, points, qtbot):
     explore.color.setCurrentText("z1")
     explore.quality.certainty.setChecked(True)
     assert alike(explore, points) and points.face_color[0, 3] > points.face_color[-1, 3]
+
+
+def test_changes_of_class_of_followed_atoms_are_points_in_the_colour_of_the_new_class(viewer, show_widget, qtbot):
+    from napari_vae.widgets.explore.dock import ExploreWidget
+
+    movie = viewer.add_image(np.zeros((10, 40, 90)), name="movie", scale=(1, 0.1, 0.1))
+    track, frame = (grid.ravel() for grid in np.indices((8, 10)))
+    kind = np.where((track < 3) & (frame >= 4), "moved", "still")
+    table = pd.DataFrame({"track": track, "class": pd.Categorical(kind, ["", "still", "moved"])})
+    noted = {"kind": "atoms", "image": token_of(viewer.layers, movie), "columns": ("class",)}
+    places = np.column_stack([frame, np.full(80, 20.0), 10.0 * track + 5])
+    viewer.add_points(places, name="atoms", features=table, scale=movie.scale, metadata={"napari_vae": noted})
+    explore = show_widget(ExploreWidget)
+    explore.show_bar.choose("class")
+    said = []
+    explore.show_bar.maker.said.connect(said.append)
+    with qtbot.waitSignal(explore.show_bar.maker.made, timeout=LONG):
+        next(action for action in explore.show_bar.menu.actions() if action.data() == "changes").trigger()
+    changes = viewer.layers["changes"]
+    assert changes.data.tolist() == [[4, 20, 5], [4, 20, 15], [4, 20, 25]] and np.allclose(changes.scale, movie.scale)
+    assert set(changes.features["to"]) == {"moved"} and changes.visible
+    moved = viewer.layers["atoms"].face_color[kind == "moved"][0]
+    assert np.allclose(changes.face_color, moved)
+    assert said[-1].startswith("3 changes of class, per atom and frame: still → moved 0.0")

@@ -6,3 +6,5 @@ from .quality import roughness as roughness
 from .regret import mean_regret as mean_regret
 from .regret import measurements_to_reach as measurements_to_reach
 from .regret import simple_regret as simple_regret
+from .rates import Transitions as Transitions
+from .rates import transitions as transitions

@@ -43,7 +43,7 @@ def labels_of(column: pd.Series | npt.ArrayLike) -> npt.NDArray[Any]:
     >>> labels_of([0.0, float("nan"), 1.0]).tolist()
     [0, -1, 1]
     """
-    values = plain_labels(column)
+    values = _plain(column)
     known = is_known(values)
     if not known.any():
         raise InputError("No atom is labelled yet; label a few atoms of each class.")
@@ -70,7 +70,7 @@ def condition_of(column: pd.Series | npt.ArrayLike) -> npt.NDArray[Any]:
     InputError
         If a value is missing, or there are too many classes.
     """
-    values = plain_labels(column)
+    values = _plain(column)
     known = is_known(values)
     if not known.all():
         raise InputError(
@@ -116,7 +116,7 @@ def label_next(latents: pd.DataFrame, labels: npt.ArrayLike | None = None, n: Co
     if column is None:
         raise InputError("These latents know of no classes; train a semi-supervised or joint model first.")
     doubt = latents[column].to_numpy(float)
-    known = np.zeros(len(doubt), bool) if labels is None else is_known(plain_labels(labels))
+    known = np.zeros(len(doubt), bool) if labels is None else is_known(_plain(labels))
     if len(known) != len(doubt):
         raise InputError(f"There are {len(doubt)} rows of latents, but {len(known)} labels; give one for each.")
     open_ = np.flatnonzero(~known & np.isfinite(doubt))
@@ -164,7 +164,7 @@ def class_under(
     return classes
 
 
-def plain_labels(column: pd.Series | npt.ArrayLike) -> npt.NDArray[Any]:
+def _plain(column: pd.Series | npt.ArrayLike) -> npt.NDArray[Any]:
     """Text with blanks, int64, or float64 with NaN."""
     series = pd.Series(np.asarray(column) if not isinstance(column, pd.Series) else column)
     if is_text(series):

@@ -1,4 +1,4 @@
-"""The commands on what is finished: its list, figures and tables for a paper, active learning replayed on it."""
+"""The commands on what is finished: its list, figures, tables, changes through a movie, active learning replayed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import analysis
 from ..core.errors import InputError
 from ..core.fields import settings_of
 from ..learning.config import DeepKernelConfig, ExplorationConfig
@@ -24,13 +25,16 @@ NETWORK += [setting for setting in TRAINING if setting.name == "device"]
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add ``list``, ``figures``, ``export`` and ``explore`` to the command line."""
+    """Add ``list``, ``figures``, ``export``, ``transitions`` and ``explore`` to the command line."""
     app.command("list", epilog="Example: [bold]napari-vae list results[/]")(list_)
     app.command(
         epilog="Example: [bold]napari-vae figures results --out figures --format png,svg --color z1 "
         "--only overlay,angles[/]"
     )(figures)
     app.command(epilog="Example: [bold]napari-vae export results --to latents.h5ad[/]")(export)
+    app.command(epilog="Example: [bold]napari-vae transitions latents.csv --frame-time 0.4 --unit s --out rates[/]")(
+        transitions
+    )
     app.command(
         epilog="Example: [bold]napari-vae explore results --target strain_xx --budget 60 --out exploration[/]\n\n"
         "On columns of a table: [bold]napari-vae explore latents.csv --columns z1,z2 --target dose --goal min "
@@ -56,7 +60,7 @@ def figures(
     color: Annotated[str, typer.Option(help="Column that colours the atoms; z1 where there is one.")] = "",
     axes: Annotated[str, typer.Option(help="Columns of the scatter: X,Y; z1,z2 where there are these.")] = "",
     only: Annotated[
-        str, typer.Option(help="Of overlay, scatter, angles, classes, manifold, loss: NAME[,NAME]; all by default.")
+        str, typer.Option(help="Of overlay, scatter, angles, classes, changes, manifold, loss: NAME[,NAME]; all by default.")
     ] = "",
 ) -> None:
     """Draw figures of a finished analysis, one column of a journal (85 mm) wide."""
@@ -85,6 +89,26 @@ def export(
     analysis = load_analysis(folder)
     table, image = analysis.atoms if atoms else analysis.latents, analysis.micrograph
     say(f"{len(table)} rows are in {write_table(table, to, **origin_in(image, describe(analysis)))}")
+
+
+def transitions(
+    table: Annotated[
+        Path, typer.Argument(help="Table of atoms with the columns track (of “detect --follow”) and of classes.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the tables; files of the same name are replaced.")],
+    column: Annotated[str, typer.Option(help="The classes.")] = "class",
+    frame_time: Annotated[float, typer.Option(help="Time from one frame to the next.")] = 1.0,
+    unit: Annotated[str, typer.Option(help="Of that time.")] = "frame",
+) -> None:
+    """Say how often atoms of a movie change from class to class, with 95 % intervals, and when and where they did."""
+    from ..io.writing import read_table, write_table
+
+    found = analysis.transitions(read_table(table), column, frame_time=frame_time, unit=unit)
+    out.mkdir(parents=True, exist_ok=True)
+    tables = {"rates.csv": found.table, "dwell.csv": found.dwell, "changes.csv": found.events}
+    for name, rows in tables.items():
+        write_table(rows, out / name)
+    say(f"{found.sentence()} {', '.join(tables)} in {out}")
 
 
 def explore(

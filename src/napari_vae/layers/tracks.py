@@ -7,10 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..analysis.classes import Classes
+from ..analysis.rates import lacks_tracks, transitions
 from ..core.errors import InputError
 from ..core.placement import Placement
 from ..core.positions import frame_numbers
-from .points import KEY, NO_TRACK, LayerData
+from .identity import ours
+from .pictures import Making, PlacedAtoms
+from .points import KEY, NO_TRACK, LayerData, atoms_to_points
+from .showing import PALETTES
 
 TAIL = 30  # frames that a track stays visible
 
@@ -73,3 +78,27 @@ def _tracked(atoms: pd.DataFrame) -> pd.DataFrame:
     rows = atoms[["track", "y", "x"]].assign(frame=frame_numbers(atoms))
     again = rows["track"].duplicated(keep=False) & (rows["track"] != NO_TRACK)
     return rows[again].sort_values(["track", "frame"], ignore_index=True)
+
+
+def class_changes(source: PlacedAtoms, points: Any, column: str) -> Making:
+    """Points layer data of all changes of class: where and when, in the colour of the class that an atom changed to.
+
+    Raises
+    ------
+    InputError
+        If the atoms were not followed, or there are no classes.
+    """
+    if lack := lacks_tracks(points.features, column):
+        raise InputError(lack)
+    _, atoms, placement = source
+    colors = Classes.of(points.features[column], dict(ours(points).get(PALETTES, {}).get(column, {}))).palette
+
+    def make() -> list[LayerData]:
+        found = transitions(atoms, column)
+        found.events.attrs = atoms.attrs
+        data, options, kind = atoms_to_points(found.events, placement, name="changes")
+        options |= {"face_color": [colors[name] for name in found.events["to"]], "size": 1.5 * options["size"]}
+        options["metadata"] = {KEY: {"kind": "changes", "column": column, "says": found.sentence()}}
+        return [(data, options, kind)]
+
+    return make

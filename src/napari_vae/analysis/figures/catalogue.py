@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...core.errors import InputError
 from .angles import angle_figure
+from .changes import changes_figure, lacks_changes
 from .data import FigureData
 from .micrographs import overlay_figure
 from .models import loss_figure, manifold_figure
@@ -99,6 +100,12 @@ CATALOGUE = {
         "What the atoms of each class look like on average, turned upright where their pose is known.",
         class_means_figure,
         _lacks_windows,
+    ),
+    "changes": Entry(
+        "Changes of class through a movie",
+        "How probable every change from one frame to the next is, with its 95 % interval, where atoms were followed.",
+        changes_figure,
+        lacks_changes,
     ),
     "manifold": Entry(
         "Manifold",

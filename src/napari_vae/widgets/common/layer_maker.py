@@ -23,7 +23,7 @@ from .sources import source_image
 
 CODED = ("classes", "map")  # in the colours of a column, and made here
 MADE_BY = "made_by"  # noted: key of the run that described the points
-PICTURES = (*CODED, "residual", "reconstruction")
+PICTURES = (*CODED, "residual", "reconstruction", "changes")
 
 
 class LayerMaker(QObject):
@@ -94,7 +94,8 @@ class LayerMaker(QObject):
                 layer.visible = False  # two on top of each other mix their colours
             noted |= links | {MADE_BY: self._run, "source": image.name}
             self.add((data, options | {"visible": True, "name": f"{options['name']} of {image.name}"}, kind))
-        self.said.emit(f"The layer “{made[0][1]['name']}” is made.")
+        _, options, _ = made[0]
+        self.said.emit(options["metadata"][KEY].get("says", f"The layer “{options['name']}” is made."))
         self.made.emit()
 
 

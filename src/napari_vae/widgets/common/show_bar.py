@@ -19,6 +19,7 @@ from ...layers.learning import PICTURES as LEARNED
 from ...layers.pictures import class_labels, column_map, redrawn
 from ...layers.showing import coloring_now, is_faded, show, shown_column
 from ...layers.table import color_columns, positions_of
+from ...layers.tracks import class_changes
 from .layer_maker import CODED, PICTURES, LayerMaker
 from .panel import button_of, make_narrow, offer, row_of, stacked
 from .plot import ColorKey
@@ -45,7 +46,9 @@ ADDED = {
     "classes": "Areas of the classes",
     "reconstruction": "Reconstruction",
     "residual": "Residual",
+    "changes": "Changes of class",
 }
+CLASS_LAYERS = {"classes": class_labels, "changes": class_changes}
 ADD = "Make a picture of what is shown, or of what the model redraws and misses, as a layer of its own"
 PLAIN = {
     IMAGE: "Show the plain image: points and pictures of results are hidden. A second click brings the points back",
@@ -242,9 +245,9 @@ class ShowBar(QWidget):
         column = self.column.currentText()
         if kind == "map":
             self.maker.make(column_map, layer, column)
-        elif kind == "classes":
+        elif kind in CLASS_LAYERS:
             named = [name for name in _columns(layer) if is_categorical(layer.features.get(name, NUMBERS))]
-            self.maker.make(class_labels, layer, column if column in named else next(iter(named), ""))
+            self.maker.make(CLASS_LAYERS[kind], layer, column if column in named else next(iter(named), ""))
         else:
             self.maker.make(redrawn, layer, kind)
 

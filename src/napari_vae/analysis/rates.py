@@ -15,16 +15,17 @@ from ..core.errors import InputError
 from ..core.fields import about
 from ..core.positions import check_table, frame_numbers
 from ..core.settings import Seed
-from .labelling import is_known, plain_labels
+from .classes import Classes
 from .markov import MISSING, SMALLEST, Chain, Ints, Series, count_changes, draw_chains, fit_chain, likeliest_states
 
 Array = npt.NDArray[np.float64]
+Names = npt.NDArray[np.object_]
 
 NO_TRACK = -1
 FEWEST_LABELS = 3  # of a track, from which a change can be told from a wrong label
-MOST_CLASSES = 32
 MOST_AT_ONCE = 4_000_000  # numbers that a block of tracks takes
 DRAWS, WARM_UP = 400, 50
+MOST_SAID = 4  # rates in a sentence
 LEVEL = 0.95  # probability that a value lies in its interval
 
 FrameTime = Annotated[float, about(gt=0, le=1e12)]
@@ -37,7 +38,7 @@ class Transitions:
     Parameters
     ----------
     table : DataFrame
-        One row for each pair of classes, and for staying in each: ``from``, ``to``; ``count``, the changes that the
+        One row for each pair of classes, and for staying in each: ``from``, ``to`` (names, as text); ``count``, the changes that the
         likeliest history of every atom has; ``probability`` from one frame to the next; ``rate`` per unit of time, NaN
         for staying; and their 95 % intervals ``probability_low`` … ``rate_high``.
     dwell : DataFrame
@@ -64,6 +65,16 @@ class Transitions:
     def matrix(self) -> pd.DataFrame:
         """Probability of each class in the next frame (column), by that in this one (row)."""
         return self.table.pivot(index="from", columns="to", values="probability")
+
+    def sentence(self) -> str:
+        """The changes in a sentence, the most frequent ones with their rates."""
+        changes = self.table[self.table["from"] != self.table["to"]].sort_values("count", ascending=False)
+        rates = [
+            f"{row['from']} → {row['to']} {row['rate']:.2g} ({row['rate_low']:.2g} to {row['rate_high']:.2g})"
+            for row in changes.head(MOST_SAID).to_dict("records")
+        ]
+        per = f", per atom and {self.unit}: " if rates else "."
+        return f"{len(self.events)} changes of class{per}{'; '.join(rates)}{'.' * bool(rates)}"
 
 
 @checks_arguments
@@ -112,11 +123,10 @@ def transitions(
     >>> rows = {"track": np.repeat([0, 1], 6), "frame": [0, 1, 2, 3, 4, 5] * 2, "y": 5.0, "x": np.repeat([1.0, 9.0], 6)}
     >>> found = transitions(pd.DataFrame(rows | {"class": [0, 0, 0, 1, 1, 1] + [0] * 6}))
     >>> found.events.iloc[0].to_dict()
-    {'track': 0, 'frame': 3, 'from': 0, 'to': 1, 'y': 5.0, 'x': 1.0}
+    {'track': 0, 'frame': 3, 'from': '0', 'to': '1', 'y': 5.0, 'x': 1.0}
     """
-    rows = _labelled_rows(latents, column)
-    names = np.unique(rows["label"])
-    blocks = list(_blocks(rows.assign(label=np.searchsorted(names, rows["label"]))))
+    rows, names = _labelled_rows(latents, column)
+    blocks = list(_blocks(rows))
     series = [block for block, _ in blocks]
     chain = fit_chain(series, len(names))
     drawn = list(draw_chains(series, chain, DRAWS, WARM_UP, np.random.default_rng(seed)))
@@ -133,23 +143,31 @@ def transitions(
     )
 
 
-def _labelled_rows(latents: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The rows that have a track and a label, by track and frame."""
+def _labelled_rows(latents: pd.DataFrame, column: str) -> tuple[pd.DataFrame, Names]:
+    """The rows that have a track and a label, by track and frame; and the name of each label."""
     check_table(latents)
-    for name, remedy in (("track", "follow the atoms with link_atoms first"), (column, "choose the column of classes")):
-        if name not in latents:
-            raise InputError(f"The table has no column {name}; {remedy}.")
-    label = plain_labels(latents[column])
+    if lack := lacks_tracks(latents, column):
+        raise InputError(lack)
+    classes = Classes.of(latents[column])
     tracks = pd.to_numeric(latents["track"], errors="coerce").fillna(NO_TRACK).to_numpy(np.int64)
-    rows = latents[["y", "x"]].assign(frame=frame_numbers(latents), track=tracks, label=label)
-    rows = rows[is_known(label) & (tracks != NO_TRACK)].sort_values(["track", "frame"], ignore_index=True)
+    rows = latents[["y", "x"]].assign(frame=frame_numbers(latents), track=tracks, label=classes.codes)
+    rows = rows[(classes.codes >= 0) & (tracks != NO_TRACK)].sort_values(["track", "frame"], ignore_index=True)
     if rows.duplicated(["track", "frame"]).any():
         raise InputError("A track has two atoms in one frame; follow the atoms of each file by themselves.")
-    if not len(rows) or rows["track"].value_counts().max() < FEWEST_LABELS:
-        raise InputError(f"No track has {FEWEST_LABELS} labels, so changes cannot be told from wrong ones; follow the atoms longer.")
-    if (n := rows["label"].nunique()) > MOST_CLASSES:
-        raise InputError(f"The column {column} holds {n} different values; choose one of at most {MOST_CLASSES} classes.")
-    return rows
+    if rows["track"].value_counts().max() < FEWEST_LABELS or not len(rows):
+        raise InputError(
+            f"No track has {FEWEST_LABELS} labels, so that a change cannot be told from a wrong label; follow the "
+            "atoms through more frames."
+        )
+    seen, labels = np.unique(rows["label"], return_inverse=True)
+    return rows.assign(label=labels), np.array(classes.names, dtype=object)[seen]
+
+
+def lacks_tracks(table: pd.DataFrame, column: str) -> str:
+    """What a table lacks for changes to be counted, and what to do; empty if nothing."""
+    if "track" not in table:
+        return "The table has no column track; follow the atoms of a movie first."
+    return "" if column in table else f"The table has no column {column}; choose one that holds classes."
 
 
 def _blocks(rows: pd.DataFrame) -> Iterator[tuple[Series, Ints]]:
@@ -180,7 +198,7 @@ def _changes(states: Ints, block: Series) -> npt.NDArray[np.bool_]:
     return changed & (steps < block.lengths[:, None])
 
 
-def _events(rows: pd.DataFrame, tracks: Ints, states: Ints, block: Series, names: npt.NDArray[Any]) -> pd.DataFrame:
+def _events(rows: pd.DataFrame, tracks: Ints, states: Ints, block: Series, names: Names) -> pd.DataFrame:
     """The changes of a block, where the atom is then; between two frames if it is not seen."""
     series, step = np.nonzero(_changes(states, block))
     first = rows.groupby("track")["frame"].first()
@@ -193,7 +211,7 @@ def _events(rows: pd.DataFrame, tracks: Ints, states: Ints, block: Series, names
     return pd.DataFrame({"track": track, "frame": frame, "from": before, "to": after} | place)
 
 
-def _table(names: npt.NDArray[Any], count: Ints, chain: Chain, draws: Array, frame_time: float) -> pd.DataFrame:
+def _table(names: Names, count: Ints, chain: Chain, draws: Array, frame_time: float) -> pd.DataFrame:
     n = len(names)
     columns: dict[str, Any] = {"from": np.repeat(names, n), "to": np.tile(names, n), "count": count.ravel()}
     for name, value, drawn in (
@@ -207,7 +225,7 @@ def _table(names: npt.NDArray[Any], count: Ints, chain: Chain, draws: Array, fra
     return table
 
 
-def _dwell(names: npt.NDArray[Any], chain: Chain, draws: Array, frame_time: float) -> pd.DataFrame:
+def _dwell(names: Names, chain: Chain, draws: Array, frame_time: float) -> pd.DataFrame:
     low, high = shortest_interval(_leaving(draws, frame_time))
     with np.errstate(divide="ignore"):  # a class that no atom leaves
         mean, low, high = (1 / rate for rate in (_leaving(chain.change, frame_time), high, low))
