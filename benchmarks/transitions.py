@@ -85,8 +85,8 @@ def chains(missing: float) -> str:
         counts += found_changes(found.events, states)
     right, reported, there = counts
     return (
-        f"| {missing:.0%} missing | {inside} of 45 (≥ 38) | {np.max(widths):.2f} (≤ 1.5) | {off:.4f} (≤ 0.008) | {plain:.3f} "
-        f"| {right / reported:.3f} (≥ 0.93) | {right / there:.3f} (≥ 0.90) |"
+        f"| {missing:.0%} missing | {inside} of 45 (≥ 38) | {np.max(widths):.2f} (≤ 1.5) | {off:.4f} (≤ 0.008) "
+        f"| {plain:.3f} | {right / reported:.3f} (≥ 0.93) | {right / there:.3f} (≥ 0.90) |"
     )
 
 
@@ -100,7 +100,7 @@ def pictures(seeds: int) -> None:
         low, high = bounds(nv.analysis.transitions(atoms))
         inside.append([low[i, 1 - i] <= rate <= high[i, 1 - i] for i, rate in enumerate(EXCHANGE)])
     both, each = np.all(inside, axis=1).sum(), np.sum(inside, axis=0)
-    print(f"\nMovies: both rates inside their intervals in {both} of {seeds}, each in {each[0]} and {each[1]} (≥ 18 of 20)")
+    print(f"\nMovies: both rates inside their intervals in {both} of {seeds} (≥ 18 of 20); each in {each.tolist()}")
 
 
 if __name__ == "__main__":

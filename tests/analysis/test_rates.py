@@ -79,7 +79,9 @@ def test_an_atom_that_was_not_seen_changed_between_its_places():
 
 def test_order_and_index_of_rows_and_how_tracks_are_numbered_do_not_matter(found):
     table, _ = chain(TRUE)
-    other = table.assign(track=1000 - 3 * table["track"]).sample(frac=1, random_state=0).set_axis(range(7, 7 + len(table)))
+    other = (
+        table.assign(track=1000 - 3 * table["track"]).sample(frac=1, random_state=0).set_axis(range(7, 7 + len(table)))
+    )
     again = transitions(other, frame_time=0.5, unit="s")
     assert again.table["probability"].to_numpy() == pytest.approx(found.table["probability"].to_numpy(), abs=1e-6)
     assert len(again.events) == len(found.events)

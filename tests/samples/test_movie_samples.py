@@ -55,7 +55,9 @@ def test_atoms_vanish_for_good_appear_anew_and_flicker():
 
 
 def test_atoms_are_exchanged_as_often_as_asked_for():
-    _, truth = movie("graphene", frames=30, size=128, dopants=0.0, vacancies=0.0, hops=0.0, vanish=0.0, exchange=(0.02, 0.1))
+    _, truth = movie(
+        "graphene", frames=30, size=128, dopants=0.0, vacancies=0.0, hops=0.0, vanish=0.0, exchange=(0.02, 0.1)
+    )
     truth = truth.sort_values(["track", "frame"])
     pairs = truth.groupby("track")[["frame", "species"]].shift(-1)
     following = pairs["frame"] == truth["frame"] + 1

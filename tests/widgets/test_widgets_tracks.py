@@ -1,6 +1,7 @@
 """Atoms followed through a movie in a real window: the check box, the column, the lines behind the points."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from training_widget import LONG
@@ -62,6 +63,10 @@ def test_tracks_are_a_column_and_lines_behind_the_points(viewer, movie, widget, 
     for track in whole[whole].index[:20]:
         assert np.ptp(place[tracks == track], axis=0).max() < 1
     assert set(lines.data[:, 0]) <= set(tracks) and np.percentile(lines.features["moved"], 95) < 1
+    kind = pd.Categorical(np.where(points.data[:, 1] < 60, "upper", "lower"), ["", "upper", "lower"])
+    points.features = points.features.assign(z1=points.data[:, 2], **{"class": kind})  # as a training does
+    assert np.allclose(lines.features["z1"], lines.data[:, 3])
+    assert (lines.features["class"] == (lines.data[:, 2] >= 60)).all() and lines.color_by == "moved"
 
 
 @pytest.mark.slow

@@ -38,9 +38,9 @@ class Transitions:
     Parameters
     ----------
     table : DataFrame
-        One row for each pair of classes, and for staying in each: ``from``, ``to`` (names, as text); ``count``, the changes that the
-        likeliest history of every atom has; ``probability`` from one frame to the next; ``rate`` per unit of time, NaN
-        for staying; and their 95 % intervals ``probability_low`` … ``rate_high``.
+        One row for each pair of classes, and for staying in each: ``from``, ``to`` (names, as text); ``count``, the
+        changes that the likeliest history of every atom has; ``probability`` from one frame to the next; ``rate`` per
+        unit of time, NaN for staying; and their 95 % intervals ``probability_low`` … ``rate_high``.
     dwell : DataFrame
         By class, the mean time until an atom leaves it: ``class``, ``mean``, ``low``, ``high``.
     errors : DataFrame
@@ -131,7 +131,9 @@ def transitions(
     chain = fit_chain(series, len(names))
     drawn = list(draw_chains(series, chain, DRAWS, WARM_UP, np.random.default_rng(seed)))
     histories = [(tracks, likeliest_states(block, chain), block) for block, tracks in blocks]
-    count = sum((count_changes(states, block, len(names)) for _, states, block in histories), np.zeros((len(names),) * 2, int))
+    count = sum(
+        (count_changes(states, block, len(names)) for _, states, block in histories), np.zeros((len(names),) * 2, int)
+    )
     events = pd.concat([_events(rows, tracks, states, block, names) for tracks, states, block in histories])
     return Transitions(
         table=_table(names, count, chain, np.array([one.change for one in drawn]), frame_time),
@@ -176,9 +178,9 @@ def _blocks(rows: pd.DataFrame) -> Iterator[tuple[Series, Ints]]:
     by_track = rows.groupby("track")["frame"]
     first = by_track.transform("first").to_numpy()
     steps = rows["frame"].to_numpy() - first
-    lengths = (by_track.last() - by_track.first() + 1).sort_values()
-    tracks, lengths = lengths.index.to_numpy(), lengths.to_numpy()
-    place = pd.Series(np.arange(len(tracks)), tracks).loc[rows["track"]].to_numpy()
+    by_length = (by_track.last() - by_track.first() + 1).sort_values()
+    tracks, lengths = by_length.index.to_numpy(), by_length.to_numpy()
+    place = by_length.index.get_indexer(pd.Index(rows["track"]))
     begin = 0
     while begin < len(tracks):
         end = begin + 1
@@ -203,7 +205,7 @@ def _events(rows: pd.DataFrame, tracks: Ints, states: Ints, block: Series, names
     series, step = np.nonzero(_changes(states, block))
     first = rows.groupby("track")["frame"].first()
     track = tracks[series]
-    frame = first.loc[track].to_numpy() + step
+    frame = first.reindex(track).to_numpy() + step
     one_more = rows["frame"].max() + 1
     keys = (rows["track"] * one_more + rows["frame"]).to_numpy()
     place = {axis: np.interp(track * one_more + frame, keys, rows[axis]) for axis in ("y", "x")}

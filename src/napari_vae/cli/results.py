@@ -60,7 +60,10 @@ def figures(
     color: Annotated[str, typer.Option(help="Column that colours the atoms; z1 where there is one.")] = "",
     axes: Annotated[str, typer.Option(help="Columns of the scatter: X,Y; z1,z2 where there are these.")] = "",
     only: Annotated[
-        str, typer.Option(help="Of overlay, scatter, angles, classes, changes, manifold, loss: NAME[,NAME]; all by default.")
+        str,
+        typer.Option(
+            help="Of overlay, scatter, angles, classes, changes, manifold, loss: NAME[,NAME]; all by default."
+        ),
     ] = "",
 ) -> None:
     """Draw figures of a finished analysis, one column of a journal (85 mm) wide."""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..analysis.classes import Classes
+from ..analysis.coloring import is_categorical
 from ..analysis.rates import lacks_tracks, transitions
 from ..core.errors import InputError
 from ..core.placement import Placement
@@ -16,7 +17,9 @@ from .identity import ours
 from .pictures import Making, PlacedAtoms
 from .points import KEY, NO_TRACK, LayerData, atoms_to_points
 from .showing import PALETTES
+from .table import color_columns
 
+OF_PLACES = ("frame", "y", "x", "track")
 TAIL = 30  # frames that a track stays visible
 
 
@@ -36,7 +39,8 @@ def tracks_to_layer(atoms: pd.DataFrame, placement: Placement, *, name: str = "t
     -------
     data, options, "tracks"
         ``data`` is (N, 4): track, frame, row and column. The features are ``moved``, the distance in pixels from where
-        the track began with the drift of the sample taken out, and ``length``, the frames in which it is seen.
+        the track began with the drift of the sample taken out, ``length``, the frames in which it is seen, and the
+        numbers and classes of the table.
         ``None`` when no atom is seen twice.
 
     Raises
@@ -48,9 +52,11 @@ def tracks_to_layer(atoms: pd.DataFrame, placement: Placement, *, name: str = "t
         raise InputError("The atoms have no column track; follow them with link_atoms first.")
     if placement.ndim != 3:
         raise InputError("Tracks lie in a movie of three axes (frame, row, column), and this is a single image.")
-    rows = _tracked(atoms)
+    rows = tracked(atoms)
     if not len(rows):
         return None
+    described = numbers_of(atoms).loc[rows.index].reset_index(drop=True)
+    rows = rows.reset_index(drop=True)
     by_track = rows.groupby("track")
     moved = rows[["y", "x"]] - by_track[["y", "x"]].transform("first")
     drift = np.asarray(atoms.attrs.get(KEY, {}).get("drift", np.zeros((rows["frame"].max() + 1, 2))))
@@ -62,7 +68,7 @@ def tracks_to_layer(atoms: pd.DataFrame, placement: Placement, *, name: str = "t
     }
     options: dict[str, Any] = {
         "name": name,
-        "features": features,
+        "features": pd.DataFrame(features).join(described),
         "color_by": "moved",
         "colormap": "viridis",
         "tail_length": TAIL,
@@ -73,11 +79,26 @@ def tracks_to_layer(atoms: pd.DataFrame, placement: Placement, *, name: str = "t
     return rows[["track", "frame", "y", "x"]].to_numpy(float), options, "tracks"
 
 
-def _tracked(atoms: pd.DataFrame) -> pd.DataFrame:
+def tracked(atoms: pd.DataFrame) -> pd.DataFrame:
     """Track, frame and position of the atoms that are seen more than once, in the order of napari."""
     rows = atoms[["track", "y", "x"]].assign(frame=frame_numbers(atoms))
     again = rows["track"].duplicated(keep=False) & (rows["track"] != NO_TRACK)
-    return rows[again].sort_values(["track", "frame"], ignore_index=True)
+    return rows[again].sort_values(["track", "frame"])
+
+
+def numbers_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns of a table that can colour tracks: its numbers, and classes as numbers from 0."""
+    columns = {name: table[name] for name in color_columns(table) if name not in OF_PLACES}
+    return pd.DataFrame(
+        {name: Classes.of(column).codes if is_categorical(column) else column for name, column in columns.items()},
+        index=table.index,
+    )
+
+
+def describe_tracks(tracks: Any, points: Any, rows: pd.Index) -> None:
+    """Give a Tracks layer the columns that its atoms, which are the points in `rows`, have now."""
+    own = tracks.features[["moved", "length"]]
+    tracks.features = own.join(numbers_of(points.features).iloc[rows].reset_index(drop=True))
 
 
 def class_changes(source: PlacedAtoms, points: Any, column: str) -> Making:

@@ -1,8 +1,8 @@
 """Figures that can be published: atoms on the micrograph, angles, class means, manifold, scatter, loss."""
 
 from .angles import angle_figure as angle_figure
-from .changes import changes_figure as changes_figure
 from .catalogue import CATALOGUE as CATALOGUE
+from .changes import changes_figure as changes_figure
 from .data import FigureData as FigureData
 from .micrographs import overlay_figure as overlay_figure
 from .models import loss_figure as loss_figure

@@ -56,7 +56,9 @@ def lacks_changes(data: FigureData) -> str:
     """What is missing for the figure; empty if nothing."""
     if not data.classes:
         return "Needs classes: a column of words, or groups of the latents."
-    return lacks_tracks(data.table, data.classes) if data.has_places else "Needs the places of the atoms: columns y and x."
+    return (
+        lacks_tracks(data.table, data.classes) if data.has_places else "Needs the places of the atoms: columns y and x."
+    )
 
 
 def _shades(found: Transitions) -> npt.NDArray[np.float64]:
