@@ -60,6 +60,13 @@ def joint():
     return Analysis(image, atoms, patches, run, patches.atoms.join(run.encode(patches)))
 
 
+@pytest.fixture(scope="module")
+def all_there(joint):
+    """What every figure can be drawn from: its rows as if they were atoms in five frames each."""
+    data, row = FigureData.of(joint, color="z1"), np.arange(len(joint.latents))
+    return replace(data, table=data.table.assign(track=row // 5, frame=row % 5))
+
+
 def texts(figure):
     return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
 
@@ -318,8 +325,8 @@ def test_saving_leaves_no_global_state(data, tmp_path):
     assert dict(matplotlib.rcParams) == before
 
 
-def test_an_analysis_has_all_figures(joint, tmp_path):
-    written = save_figures(FigureData.of(joint, color="z1"), tmp_path, ["png"])
+def test_an_analysis_has_all_figures(all_there, tmp_path):
+    written = save_figures(all_there, tmp_path, ["png"])
     assert len(written) == len(CATALOGUE)
 
 
@@ -340,8 +347,8 @@ def test_examples_go_from_the_worst_reconstructed_to_the_best(joint):
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_nothing_of_a_figure_is_cut_off(joint, name):
-    figure = CATALOGUE[name].draw(FigureData.of(joint, color="z1"))
+def test_nothing_of_a_figure_is_cut_off(all_there, name):
+    figure = CATALOGUE[name].draw(all_there)
     ink = figure.get_tightbbox()
     assert (ink.min >= -0.01).all() and (ink.max <= figure.get_size_inches() + 0.01).all(), ink
 

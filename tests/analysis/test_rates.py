@@ -123,7 +123,7 @@ def test_the_figure_shows_every_probability(found):
     table, _ = chain(TRUE)
     figure = changes_figure(FigureData(table))
     words = [text.get_text() for text in figure.axes[0].texts]
-    assert all(f"{value:.3g}" in words for value in found.table["probability"])
+    assert all(f"{value:.4f}" in words for value in found.table["probability"])
     with pytest.raises(InputError, match="follow the atoms"):
         changes_figure(FigureData(table.drop(columns="track")))
 

@@ -74,6 +74,6 @@ def _write_numbers(axes: Any, found: Transitions) -> None:
     for place, row in enumerate(found.table.to_dict("records")):
         i, j = divmod(place, n)
         color = "white" if dark[i, j] else INK
-        axes.text(j, i - 0.06, f"{row['probability']:.3g}", ha="center", va="bottom", fontsize=FONT, color=color)
-        interval = f"{row['probability_low']:.2g} to {row['probability_high']:.2g}"
+        axes.text(j, i - 0.06, f"{row['probability']:.4f}", ha="center", va="bottom", fontsize=FONT, color=color)
+        interval = f"{row['probability_low']:.4f} to {row['probability_high']:.4f}"
         axes.text(j, i + 0.06, interval, ha="center", va="top", fontsize=SMALL, color=color)
