@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
-from napari_vae import assign_sublattices, detect_atoms
+from napari_vae import assign_sublattices, describe_crystal, detect_atoms
 from napari_vae.core.errors import InputError
+from napari_vae.core.positions import nearest_distance
 from napari_vae.crystal import Lattice, find_vacancies, measure_displacements, measure_lattice, voronoi_intensities
 from napari_vae.crystal.lattice import angle_between, angle_error
 from napari_vae.crystal.lattice_fit import fit_lattice
@@ -380,3 +381,14 @@ def test_a_few_atoms_off_their_places_are_left_out_of_the_lattice():
     lattice = measure_lattice(atoms)
     assert lattice.n_atoms < 256 - 10 and lattice.residual == pytest.approx(0.2 * np.sqrt(2), rel=0.1)
     np.testing.assert_allclose(np.sort(np.abs(lattice.vectors)), np.sort(np.abs(SQUARE)), atol=0.02)
+
+
+@pytest.mark.parametrize("function", [measure_lattice, describe_crystal, assign_sublattices])
+def test_many_atoms_at_one_place_are_refused_before_they_are_compared_with_each_other(function):
+    """A search for neighbours among them took for ever."""
+    atoms = pd.DataFrame({"y": np.zeros(100_000), "x": 0.0, "amplitude": 1.0})
+    with pytest.raises(InputError, match="on top of another"):
+        function(atoms)
+    assert nearest_distance(atoms) == 0
+    atoms.loc[: len(atoms) // 2 - 1, "y"] = 3.0 * np.arange(len(atoms) // 2)
+    assert nearest_distance(atoms) < 3

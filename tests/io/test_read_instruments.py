@@ -261,6 +261,18 @@ def test_steps_that_no_pixel_has_are_not_believed(tmp_path):
     assert image.pixel_size is None and "no pixel" in image.metadata["notes"][-1]
 
 
+def test_axes_of_another_kind_calibrate_nothing(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    instruments.nxs(tmp_path / "a.nxs", PIXELS)
+    with h5py.File(tmp_path / "a.nxs", "a") as file:
+        axis = file["entry/z_forward/x"]
+        values, units = axis[()].astype(complex), axis.attrs["units"]
+        del file["entry/z_forward/x"]
+        file["entry/z_forward/x"] = values
+        file["entry/z_forward/x"].attrs["units"] = units
+    assert read(tmp_path / "a.nxs").pixel_size is None
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".png", ".tif"])
 def test_the_json_beside_any_image_without_calibration(tmp_path, suffix):
     import imageio.v3 as imageio

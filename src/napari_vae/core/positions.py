@@ -48,9 +48,15 @@ def nearest_distance(atoms: pd.DataFrame) -> float:
 
 def median_nearest(points: npt.NDArray[np.float64]) -> float:
     """Median distance from each of the points (N, D) to the nearest other; infinite for a single one."""
+    import pandas as pd
     from scipy.spatial import cKDTree
 
-    return float(np.median(cKDTree(points).query(points, 2)[0][:, 1]))
+    table = pd.DataFrame(points)
+    alone = ~table.duplicated(keep=False).to_numpy()
+    places = cKDTree(points[~table.duplicated().to_numpy()])  # among many at one place a search takes for ever
+    nearest = np.zeros(len(points))
+    nearest[alone] = places.query(points[alone], 2)[0][:, 1]
+    return float(np.median(nearest))
 
 
 def check_some(atoms: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from ..atoms.frames import open_frames
 from ..core.errors import InputError
 from ..core.positions import frame_numbers, median_nearest
 from ..core.square import table_sides
-from .neighbours import apart_by_kind
+from .neighbours import apart_by_kind, spread
 
 Array = npt.NDArray[np.float64]
 
@@ -58,6 +58,7 @@ def local_contrast(points: Array, brightness: Array) -> Array:
     """Logarithm of the brightness relative to the mean over the neighbours; outliers (dopants) drawn in."""
     from scipy.spatial import cKDTree
 
+    spread(points)  # which refuses atoms on top of each other
     lowest = np.quantile(brightness, 0.01) * 0.5
     logarithm = np.log(np.maximum(brightness, max(lowest, np.finfo(float).tiny)))
     near = cKDTree(points).query(points, min(_NEIGHBOURS + 1, len(points)))[1]

@@ -42,6 +42,7 @@ def find_grains(apart: Array) -> tuple[list[Array], Ints]:
     """
     from scipy.spatial import cKDTree
 
+    spread(apart)  # which refuses atoms on top of each other
     bases: list[Array] = []
     number = np.full(len(apart), -1, dtype=np.int64)
     smallest = max(_SMALLEST_GRAIN, _SMALLEST_PART * len(apart))

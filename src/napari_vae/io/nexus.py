@@ -42,7 +42,8 @@ def _calibration(group: Any, signal: Any, axes: str) -> Calibration:
     for letter in "YX":
         place = axes.index(letter)
         values: Any = group.get(named[place]) if len(named) == len(axes) and named[place] not in ("", ".") else None
-        if not hasattr(values, "shape") or values.shape != (signal.shape[place],) or values.shape[0] < 2:
+        is_line = hasattr(values, "shape") and values.shape == (signal.shape[place],) and values.shape[0] > 1
+        if not is_line or values.dtype.kind not in "iuf":
             return Calibration()
         steps.append((float(values[-1]) - float(values[0])) / (values.shape[0] - 1))
         units.append(as_text(values.attrs.get("units", "")))
