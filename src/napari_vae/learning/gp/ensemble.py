@@ -29,6 +29,10 @@ INHERITED = 0.01  # of the rate, for an encoder that was trained before
 CHUNK = 256  # candidates at a time, so that their covariances stay in the cache
 PART = 2**15  # values of functions that are computed at a time, each from about a thousand waves
 TINY = 1e-12
+NOT_INVERTED = (
+    "The kernel of the Gaussian process could not be inverted; leave out labels of the same image that disagree, or "
+    "choose a smaller embedding."
+)
 PATIENCE, TOLERANCE = 30, 1e-3  # steps without a gain of this many nats per label and network
 FEWEST = 12  # labels from which on some are kept back
 RANGE = (0.7, 3.0)
@@ -113,10 +117,7 @@ class Ensemble:
                 "The embedding is no longer a number; lower the weight decay, or take another run."
             ) from error
         except (NotPSDError, NanError) as error:
-            raise TrainingError(
-                "The kernel of the Gaussian process could not be inverted; leave out labels of the same image that "
-                "disagree, or choose a smaller embedding."
-            ) from error
+            raise TrainingError(NOT_INVERTED) from error
 
     def condition(self, seen: Prepared, targets: Floats, variance: Floats | None) -> None:
         """Let all processes know all labels (n, T), whatever they were fitted to."""
@@ -257,10 +258,19 @@ class Ensemble:
         return self.gp
 
     def _factor(self) -> tuple[Processes, Tensor]:
-        """The processes, and the Cholesky factors of the covariance of what they know."""
+        """The processes, and the Cholesky factors of the covariance of what they know.
+
+        Raises
+        ------
+        TrainingError
+            If there are none, as of a file whose weights are damaged.
+        """
         gp = self._known()
         z = gp.train_inputs[0]
-        return gp, psd_safe_cholesky(gp.likelihood(gp.forward(z), z).covariance_matrix)
+        try:
+            return gp, psd_safe_cholesky(gp.likelihood(gp.forward(z), z).covariance_matrix)
+        except (NotPSDError, NanError) as error:
+            raise TrainingError(NOT_INVERTED) from error
 
     def _deviations(self) -> Tensor:
         """Of what is known, from the mean of the process."""
