@@ -293,8 +293,9 @@ def test_folders_that_hold_no_model(rows, tmp_path):
     weights = load(content)
     weights["gp.likelihood.noise_covar.raw_noise_constraint.lower_bound"][...] = -50.0  # a noise below 0
     (folder / "weights.safetensors").write_bytes(save(weights))
-    with pytest.raises(TrainingError, match="could not be inverted"):
-        load_deep_kernel(folder).predict(rows)
+    tampered = load_deep_kernel(folder).predict(rows)
+    (folder / "weights.safetensors").write_bytes(content)
+    np.testing.assert_array_equal(tampered, load_deep_kernel(folder).predict(rows))
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,8 @@ class Ensemble:
         """Put everything back as it was in a `state`."""
         self.networks.load_state_dict(named("networks.", state))
         self.gp = make_processes(self.config.kernel, **named("known.", state))
-        self.gp.load_state_dict(named("gp.", state))
+        bounds = dict(self.gp.named_buffers())  # and priors, which are ours and not those of a file
+        self.gp.load_state_dict(named("gp.", state) | bounds)
         if not (are_finite(self.networks) and are_finite(self.gp)):
             raise InputError("its weights are not finite, or too large")
         self.gp.eval()
