@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_vae import Micrograph
 from napari_vae.core.errors import InputError, ReadError, sentence
 from napari_vae.io import read
 from napari_vae.io.writing import read_table, write_image, write_table
@@ -22,6 +23,14 @@ def test_written_images_read_back(tmp_path, shape):
     np.testing.assert_array_equal(image.data, data)
     assert image.pixel_size == pytest.approx((0.0125, 0.025), rel=1e-4)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_a_micrograph_brings_its_axes_and_the_size_of_its_pixels(tmp_path):
+    channels = Micrograph(np.random.default_rng(0).random((2, 8, 9)), (0.02, 0.04), "nm", "CYX")
+    again = read(write_image(channels, tmp_path / "a.tif"))
+    assert again.axes == "CYX" and again.pixel_size == pytest.approx((0.02, 0.04)) and again.units == "nm"
+    other = read(write_image(channels, tmp_path / "a.tif", pixel_size=0.5, units="nm"))
+    assert other.pixel_size == pytest.approx((0.5, 0.5))
 
 
 def test_complex_numbers_are_refused_and_not_halved(tmp_path):

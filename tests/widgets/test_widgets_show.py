@@ -199,5 +199,5 @@ def test_changes_of_class_of_followed_atoms_are_points_in_the_colour_of_the_new_
     assert changes.data.tolist() == [[4, 20, 5], [4, 20, 15], [4, 20, 25]] and np.allclose(changes.scale, movie.scale)
     assert set(changes.features["to"]) == {"moved"} and changes.visible
     moved = viewer.layers["atoms"].face_color[kind == "moved"][0]
-    assert np.allclose(changes.face_color, moved)
+    assert np.allclose(changes.border_color, moved) and not changes.face_color[:, 3].any()
     assert said[-1].startswith("3 changes of class, per atom and frame: still → moved 0.0")

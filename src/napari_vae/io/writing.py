@@ -150,9 +150,9 @@ def write_image(
 
     Parameters
     ----------
-    data : array
+    data : Micrograph or array
         ``(Y, X)``, ``(T, Y, X)`` or, with `axes`, ``(C, Y, X)``; written as float32, or uint16 when it holds whole
-        numbers of that range.
+        numbers of that range. A `Micrograph` brings its axes and, where no `pixel_size` is given, its own.
     path : path
         The file; an existing one is replaced when the new one is complete.
     pixel_size : float or (float, float), optional
@@ -176,6 +176,10 @@ def write_image(
     """
     import tifffile
 
+    if isinstance(data, Micrograph):
+        if pixel_size is None:
+            pixel_size, units = data.pixel_size, data.units
+        data, axes = data.data, axes or data.axes
     image = Micrograph(data, pixel_size, units or "px", axes)
     array = np.asarray(image.data)
     whole = array.dtype.kind in "bui" and array.min(initial=0) >= 0 and array.max(initial=0) <= 65535

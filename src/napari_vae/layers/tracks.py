@@ -118,7 +118,7 @@ def class_changes(source: PlacedAtoms, points: Any, column: str) -> Making:
         found = transitions(atoms, column)
         found.events.attrs = atoms.attrs
         data, options, kind = atoms_to_points(found.events, placement, name="changes")
-        options |= {"face_color": [colors[name] for name in found.events["to"]], "size": 1.5 * options["size"]}
+        options |= {"border_color": [colors[name] for name in found.events["to"]], "size": 1.5 * options["size"]}
         options["metadata"] = {KEY: {"kind": "changes", "column": column, "says": found.sentence()}}
         return [(data, options, kind)]
 

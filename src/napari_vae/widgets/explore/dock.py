@@ -34,6 +34,7 @@ from .linking import LayerLink
 from .manifold_section import ManifoldSection
 from .pointer import Pointer
 from .quality_section import QualitySection
+from .traces import Traces
 
 if TYPE_CHECKING:
     from ...analysis.figures import FigureData
@@ -71,6 +72,7 @@ class ExploreWidget(Dock):
         self.strip = AtomStrip(self)
         self.link, self.maker = LayerLink(napari_viewer, self), self.show_bar.maker
         self.pointer = Pointer(napari_viewer, self, self.plot, self.link, self.strip, self._plotted)
+        self.traces = Traces(napari_viewer, self, self.plot, self.link)
         self.loader = RunLoader(napari_viewer, self)
         self._handing_over = QTimer(self, singleShot=True, interval=0)  # the plot shows it first
         self.manifold, self.classes = ManifoldSection(), ClassSection()
@@ -150,6 +152,7 @@ class ExploreWidget(Dock):
         self.axes.follow(layer)
         self._read_folder()
         self.pointer.follow(self._table, self.opened)
+        self.traces.follow(self._table)
         self.manifold.set_run(self.opened)
         cut, poses = self.pointer.cut(), None if self.opened is None else self._table
         self.quality.show_table(self._table, self.opened, cut)
@@ -201,7 +204,7 @@ class ExploreWidget(Dock):
         self.show_bar.choose(self.color.currentText(), faded)
 
     def _show_frame(self) -> None:
-        self.plot.set_shown(self.link.in_frame())
+        self.plot.set_shown(None if self.traces.shown else self.link.in_frame())
 
     def load_run(self, folder: str) -> None:
         """Read a saved model and tie it to the layer; bad input ends in a notification."""
@@ -280,6 +283,7 @@ class ExploreWidget(Dock):
     def _on_selected(self) -> None:
         """Say what is selected; the strip shows the first of it, else the most unusual atom."""
         rows = self.plot.selection
+        self.traces.draw()
         self.classes.set_selection(rows)
         shown = rows if len(rows) else self.quality.rows
         self.pointer.rest(int(shown[0]) if len(shown) else -1)
