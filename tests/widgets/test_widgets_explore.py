@@ -307,7 +307,7 @@ def test_what_is_outlined_is_of_the_frame_in_view(viewer, show_widget, qtbot):
 
 
 def test_followed_atoms_are_traced_through_the_frames(viewer, show_widget, qtbot):
-    """Frames along the axis: all are shown, what is selected is joined in time, and the line at the frame is dragged."""
+    """Frames along the axis: all are shown, what is selected is joined in time, the line at the frame is dragged."""
     from napari_vae.widgets.explore.dock import ExploreWidget
 
     viewer.add_image(np.zeros((6, 40, 40)), name="movie")

@@ -63,7 +63,7 @@ class AxesForm(Form):
             "Axes",
             row_of(self.x, self.y),
             "Columns along the horizontal and the vertical axis, in their own units. z1 and z2 are a good start; "
-            "choose any two of numbers. With frame along the horizontal one, followed atoms are traced through a movie.",
+            "choose any two of numbers. With frame along the horizontal one, followed atoms are traced through time.",
         )
         self.x.setToolTip("Column of numbers along the horizontal axis, in its own unit; z1 is a good start")
         self.y.setToolTip("Column of numbers along the vertical axis, in its own unit; z2 is a good start")

@@ -1,4 +1,4 @@
-"""Followed atoms through the frames of a movie: their values as lines, and a line at the frame in view to be dragged."""
+"""Followed atoms through the frames of a movie: their values as lines, and a line at the frame in view to drag."""
 
 from __future__ import annotations
 
