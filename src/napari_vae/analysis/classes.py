@@ -15,6 +15,8 @@ from .coloring import class_order, codes_of
 
 Codes = npt.NDArray[np.int32]
 
+MOST_COUNTED = 2**53  # a number from which on not every whole one is a float
+
 
 @dataclass(frozen=True, eq=False)
 class Classes:
@@ -142,7 +144,7 @@ class Classes:
 def _words_of_numbers(column: pd.Series) -> pd.Series:
     values = column.to_numpy(dtype=float)
     known = np.isfinite(values)
-    if (values[known] % 1).any():
+    if (values[known] % 1).any() or np.abs(values[known]).max(initial=0) > MOST_COUNTED:
         raise InputError(f"The column “{column.name}” holds numbers, not classes; choose another, or type a new name.")
     numbers = np.where(known, values, -1).astype(np.int64)
     different = np.unique(numbers[numbers >= 0])
