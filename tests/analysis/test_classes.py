@@ -35,6 +35,9 @@ def test_a_column_and_back(classes):
 def test_numbers_below_zero_and_missing_ones_are_none():
     assert words(Classes.of(pd.Series([0, 2, -1, 2], name="c"))) == ["0", "2", "", "2"]
     assert words(Classes.of(pd.Series([0.0, np.nan, 1.0], name="c"))) == ["0", "", "1"]
+    for numbers, words_ in (([1j, 0], "complex"), ([[1], [2]], "neither words nor whole numbers")):
+        with pytest.raises(InputError, match=words_):
+            Classes.of(pd.Series(numbers, name="c"))
     for numbers in ([0.5, 1.0], [1.0, 1e300]):
         with pytest.raises(InputError, match="holds numbers, not classes"):
             Classes.of(pd.Series(numbers, name="c"))

@@ -237,7 +237,7 @@ def test_transitions_writes_rates_dwell_times_and_changes(command, tmp_path):
     tables = {name: nv.read_table(out / f"{name}.csv") for name in ("rates", "dwell", "changes")}
     assert (tables["changes"]["frame"] == 5).all() and set(tables["changes"]["track"]) == set(range(8))
     rates = tables["rates"].set_index(["from", "to"])["rate"]
-    assert rates["still", "moved"] == pytest.approx(8 / 148 / 2, rel=0.1) and rates["moved", "still"] < 1e-6
+    assert rates["still", "moved"] == pytest.approx(8 / 148 / 2, rel=0.2) and rates["moved", "still"] < 0.02
     assert list(tables["dwell"]["class"]) == ["moved", "still"]
     code, _, said = command("transitions", tmp_path / "latents.csv", "--out", out, "--column", "kind")
     assert code == 2 and "no column kind" in said

@@ -50,7 +50,12 @@ class Classes:
         """
         if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
             column = _words_of_numbers(column)
-        names = class_order(column)
+        try:
+            names = class_order(column)
+        except TypeError:  # lists, arrays
+            raise InputError(
+                f"The column “{column.name}” holds neither words nor whole numbers; choose another."
+            ) from None
         known = palette or {}
         colors = tuple(known.get(name, CLASS_COLORS[i % len(CLASS_COLORS)]) for i, name in enumerate(names))
         return cls(codes_of(column, names).astype(np.int32), tuple(names), colors)
@@ -142,6 +147,8 @@ class Classes:
 
 
 def _words_of_numbers(column: pd.Series) -> pd.Series:
+    if column.dtype.kind == "c":
+        raise InputError(f"The column “{column.name}” is complex, and no classes; choose another.")
     values = column.to_numpy(dtype=float)
     known = np.isfinite(values)
     if (values[known] % 1).any() or np.abs(values[known]).max(initial=0) > MOST_COUNTED:

@@ -16,13 +16,14 @@ from ..core.fields import about
 from ..core.positions import check_table, frame_numbers
 from ..core.settings import Seed
 from .classes import Classes
-from .markov import MISSING, SMALLEST, Chain, Ints, Series, count_changes, draw_chains, fit_chain, likeliest_states
+from .markov import MISSING, SMALLEST, Ints, Series, count_changes, draw_chains, fit_chain, likeliest_states
 
 Array = npt.NDArray[np.float64]
 Names = npt.NDArray[np.object_]
 
 NO_TRACK = -1
 FEWEST_LABELS = 3  # of a track, from which a change can be told from a wrong label
+MOST_STEPS = 10_000  # of a track, from its first label to its last; each is one step of every draw
 MOST_AT_ONCE = 4_000_000  # numbers that a block of tracks takes
 DRAWS, WARM_UP = 400, 50
 MOST_SAID = 4  # rates in a sentence
@@ -111,7 +112,8 @@ def transitions(
     Raises
     ------
     InputError
-        If a column is missing, an atom is twice in a frame, classes are too many, or no track has three labels.
+        If a column is missing, an atom is twice in a frame, classes are too many, no track has three labels, or one is
+        too long.
 
     References
     ----------
@@ -129,15 +131,15 @@ def transitions(
     blocks = list(_blocks(rows))
     series = [block for block, _ in blocks]
     chain = fit_chain(series, len(names))
-    drawn = list(draw_chains(series, chain, DRAWS, WARM_UP, np.random.default_rng(seed)))
+    drawn = [one.change for one in draw_chains(series, chain, DRAWS, WARM_UP, np.random.default_rng(seed))]
     histories = [(tracks, likeliest_states(block, chain), block) for block, tracks in blocks]
     count = sum(
         (count_changes(states, block, len(names)) for _, states, block in histories), np.zeros((len(names),) * 2, int)
     )
     events = pd.concat([_events(rows, tracks, states, block, names) for tracks, states, block in histories])
     return Transitions(
-        table=_table(names, count, chain, np.array([one.change for one in drawn]), frame_time),
-        dwell=_dwell(names, chain, np.array([one.change for one in drawn]), frame_time),
+        table=_table(names, count, np.array(drawn), frame_time),
+        dwell=_dwell(names, np.array(drawn), frame_time),
         errors=pd.DataFrame(chain.label, pd.Index(names, name="class"), pd.Index(names, name="labelled")),
         events=events.sort_values(["frame", "track"], ignore_index=True),
         frame_time=frame_time,
@@ -150,8 +152,10 @@ def _labelled_rows(latents: pd.DataFrame, column: str) -> tuple[pd.DataFrame, Na
     check_table(latents)
     if lack := lacks_tracks(latents, column):
         raise InputError(lack)
+    latents = latents.reset_index(drop=True)
     classes = Classes.of(latents[column])
-    tracks = pd.to_numeric(latents["track"], errors="coerce").fillna(NO_TRACK).to_numpy(np.int64)
+    numbers = pd.to_numeric(latents["track"], errors="coerce").to_numpy(float, na_value=np.nan)
+    tracks = np.where(np.isfinite(numbers), numbers, NO_TRACK).astype(np.int64)
     rows = latents[["y", "x"]].assign(frame=frame_numbers(latents), track=tracks, label=classes.codes)
     rows = rows[(classes.codes >= 0) & (tracks != NO_TRACK)].sort_values(["track", "frame"], ignore_index=True)
     if rows.duplicated(["track", "frame"]).any():
@@ -160,6 +164,11 @@ def _labelled_rows(latents: pd.DataFrame, column: str) -> tuple[pd.DataFrame, Na
         raise InputError(
             f"No track has {FEWEST_LABELS} labels, so that a change cannot be told from a wrong label; follow the "
             "atoms through more frames."
+        )
+    longest = int(np.ptp(rows["frame"].groupby(rows["track"]).agg(["first", "last"]), axis=1).max()) + 1
+    if longest > MOST_STEPS:
+        raise InputError(
+            f"A track reaches over {longest} frames, and at most {MOST_STEPS} are followed; give a part of them."
         )
     seen, labels = np.unique(rows["label"], return_inverse=True)
     return rows.assign(label=labels), np.array(classes.names, dtype=object)[seen]
@@ -213,12 +222,12 @@ def _events(rows: pd.DataFrame, tracks: Ints, states: Ints, block: Series, names
     return pd.DataFrame({"track": track, "frame": frame, "from": before, "to": after} | place)
 
 
-def _table(names: Names, count: Ints, chain: Chain, draws: Array, frame_time: float) -> pd.DataFrame:
-    n = len(names)
+def _table(names: Names, count: Ints, draws: Array, frame_time: float) -> pd.DataFrame:
+    n, mean = len(names), draws.mean(0)
     columns: dict[str, Any] = {"from": np.repeat(names, n), "to": np.tile(names, n), "count": count.ravel()}
     for name, value, drawn in (
-        ("probability", chain.change, draws),
-        ("rate", _rates(chain.change, frame_time), _rates(draws, frame_time)),
+        ("probability", mean, draws),
+        ("rate", _rates(mean, frame_time), _rates(draws, frame_time)),
     ):
         low, high = shortest_interval(drawn)
         columns |= {name: value.ravel(), f"{name}_low": low.ravel(), f"{name}_high": high.ravel()}
@@ -227,10 +236,10 @@ def _table(names: Names, count: Ints, chain: Chain, draws: Array, frame_time: fl
     return table
 
 
-def _dwell(names: Names, chain: Chain, draws: Array, frame_time: float) -> pd.DataFrame:
+def _dwell(names: Names, draws: Array, frame_time: float) -> pd.DataFrame:
     low, high = shortest_interval(_leaving(draws, frame_time))
     with np.errstate(divide="ignore"):  # a class that no atom leaves
-        mean, low, high = (1 / rate for rate in (_leaving(chain.change, frame_time), high, low))
+        mean, low, high = (1 / rate for rate in (_leaving(draws.mean(0), frame_time), high, low))
     return pd.DataFrame({"class": names, "mean": mean, "low": low, "high": high})
 
 
