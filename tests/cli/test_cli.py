@@ -87,6 +87,25 @@ def test_detect_train_encode(command, images, tmp_path):
     assert {"z1", "z2", "y", "x"} <= set(nv.read_table(tmp_path / "two-latents.csv"))
 
 
+def test_a_field_without_atoms_is_learnt_on_a_grid(command, tmp_path):
+    field = np.random.default_rng(0).random((80, 90)).astype(np.float32)
+    nv.write_image(field, tmp_path / "field.tif", pixel_size=(0.1, 0.1), units="nm")
+    options = (tmp_path / "field.tif", "--out", tmp_path / "run", "--window", 16, "--model", "vae")
+    code, text, _ = command("train", *options, "--grid", "0.8nm", *FAST)
+    assert (code, "90 windows" in text) == (0, True)
+    run = tmp_path / "run"
+    code, text, _ = command("encode", run, tmp_path / "field.tif", "--grid", "12", "--out", tmp_path)
+    assert (code, "42 windows" in text) == (0, True)
+    assert np.unique(nv.read_table(tmp_path / "field-latents.csv")["x"]) == pytest.approx(np.arange(7.5, 80, 12))
+
+    for wrong, words in ((("--grid", "8 foo"), "no length"), (("--grid", 8, "--atoms", "a.csv"), "leave out one")):
+        for command_line in (("train", *options), ("encode", run, tmp_path / "field.tif"), ("advise", options[0])):
+            code, _, errors = command(*command_line, *wrong)
+            assert (code, words in errors) == (2, True)
+    code, _, errors = command("train", *options, "--grid", 8, "--labels", "kind", "--overwrite")
+    assert (code, "labels" in errors) == (2, True)
+
+
 def test_crystal_writes_tables_and_the_lattice(command, images, tmp_path):
     code, text, _ = command("crystal", images / "one.tif", images / "broken.tif", images / "two.tif", "--out", tmp_path)
     assert (code, text.count("mean distance of neighbours = 0.14")) == (2, 2)

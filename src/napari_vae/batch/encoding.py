@@ -18,6 +18,7 @@ from ..core.errors import InputError
 from ..core.folders import user_path
 from ..core.micrograph import Micrograph
 from ..core.normalization import Normalization
+from ..core.positions import noun_of
 from ..core.progress import Stage
 from ..io.writing import write_table
 from ..models.columns import columns_of, name_classes, read_columns
@@ -44,7 +45,7 @@ class Encode(Tables):
     ----------
     run : path
         Folder of a trained model, or of an analysis.
-    detection, dataset, atoms, pixel_size
+    detection, dataset, atoms, grid, pixel_size
         See `AtomTask`.
     condition : tuple of str
         Columns of `atoms` that a conditional model takes.
@@ -57,6 +58,7 @@ class Encode(Tables):
 
     run: Path = Path()
     condition: tuple[str, ...] = ()
+    grid: float | str | None = None
 
     name = "encode"
     ending = "latents"
@@ -86,8 +88,8 @@ class Encode(Tables):
 
     def by_frame(self, overwrite: bool) -> EncodedFrames:
         """The same latents, as parquet, in the limits of the first frame of each file."""
-        if self.atoms is not None:
-            raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms.")
+        if self.atoms is not None or self.grid is not None:
+            raise InputError("With --scheduler the atoms are detected on every frame; leave out --atoms and --grid.")
         if self.model.model_config.knows.conditional:
             raise InputError("A conditional model needs a value of every atom; encode a table with it, file by file.")
         known: dict[str, Any] = {"overwrite": overwrite, "pixel_size": self.pixel_size, "run": self.folder.resolve()}
@@ -97,11 +99,12 @@ class Encode(Tables):
         """Detect, encode, compare, and write the table."""
         image = self.read(path)
         options: dict[str, Any] = {"condition": self.condition or None, "detection": self.detection}
-        applied = apply_run(self.model, image, atoms=self.table(), progress=say, **options)
+        options |= {"atoms": self.table(), "grid": self.grid}
+        applied = apply_run(self.model, image, progress=say, **options)
         likeness, found = applied.likeness, atom_columns(applied.atoms) | pixel_columns(image.pixel_size, image.units)
         found |= {"windows": len(applied.latents), "elbo_median": float(applied.latents["elbo"].median())}
         say(Stage("encode", 1.0))
-        words = f"{len(applied.latents)} atoms: {describe_likeness(likeness)}"
+        words = f"{len(applied.latents)} {noun_of(applied.atoms)}: {describe_likeness(likeness)}"
         remarks = passed_channel(image), describe_skipped(applied.atoms), applied.patches.describe_dropped()
         table = write_table(applied.latents, target)
         return Found(said(words, *remarks, see=table), found | likeness_columns(likeness))

@@ -13,6 +13,8 @@ from ..atoms.frames import describe_skipped
 from ..core.device import choose_device
 from ..core.errors import InputError
 from ..core.folders import check_replaceable
+from ..core.micrograph import Micrograph
+from ..core.positions import noun_of
 from ..core.progress import Stage
 from ..core.settings import Level
 from ..models.columns import Names, check_columns
@@ -24,6 +26,7 @@ from ..runs.run import Run
 from ..training.processes import Group
 from ..workflow.analyze import analyze, encode_patches, train_model
 from ..workflow.archive import check_folder
+from ..workflow.atoms import place_windows
 from .columns import atom_columns, passed_channel, said
 from .outcomes import Found, Say
 from .tasks import AtomTask
@@ -39,7 +42,7 @@ class Models(AtomTask):
     train : TrainConfig
     window : "auto" or int
         In pixels.
-    detection, dataset, atoms
+    detection, dataset, atoms, grid
         See `AtomTask`.
     given : Given
         Columns of the table that the model learns from.
@@ -55,6 +58,7 @@ class Models(AtomTask):
     detection: dict[str, Any] = field(default_factory=dict)
     dataset: str | int | None = None
     atoms: Path | None = None
+    grid: float | str | None = None
     given: Given[Names] = field(default_factory=Given)
     level: Level = "auto"
     pixel_size: tuple[float, float] | None = None
@@ -69,13 +73,16 @@ class Models(AtomTask):
 
     def settings(self) -> dict[str, Any]:
         """What the results depend on."""
-        known = {
-            name: value for name, value in vars(self).items() if name not in ("model", "train", "given", "pixel_size")
-        }
+        apart = ("model", "train", "given", "grid", "pixel_size")
+        known = {name: value for name, value in vars(self).items() if name not in apart}
         given = {role: names or () for role, names in vars(self.given).items()}  # as in records of earlier versions
         known |= {"model": asdict(self.model), "train": asdict(self.train), "given": given}
         known["train"].pop("checkpoint")
         return known | super().settings()
+
+    def find_atoms(self, image: Micrograph, say: Say, follow: bool = False) -> pd.DataFrame:
+        """From the table, on the grid, or detected."""
+        return place_windows(image, self.table(), self.grid, self.window, say, **self.detection)
 
     def targets(self, places: Sequence[Path], out: Path) -> list[Path]:
         """A folder per file; of one file `out` itself."""
@@ -88,7 +95,7 @@ class Analyze(Models):
 
     Parameters
     ----------
-    model, train, window, detection, dataset, atoms, given, pixel_size
+    model, train, window, detection, dataset, atoms, grid, given, pixel_size
         See `Models`.
     n_classes : "auto" or int
         How many classes to form of the latents; 1 forms none.
@@ -114,14 +121,15 @@ class Analyze(Models):
         image = self.read(path)
         options: dict[str, Any] = {"window": self.window, "n_classes": self.n_classes, "level": self.level}
         options |= {"detection": self.detection} | self.given.named()
-        analysis = analyze(image, model=self.model, train=self.train, atoms=self.table(), progress=say, **options)
+        options |= {"atoms": self.table(), "grid": self.grid}
+        analysis = analyze(image, model=self.model, train=self.train, progress=say, **options)
         say(Stage("write"))
         analysis.save(target, overwrite=True)
         classes = None if analysis.classes is None else int(analysis.classes.nunique())
         groups = "" if classes is None else f" in {classes} class{'es' * (classes != 1)}"
         facts = atom_columns(analysis.atoms) | {"windows": len(analysis.latents), "classes": classes}
         facts |= {"elbo_median": float(analysis.latents["elbo"].median())}
-        words = f"{len(analysis.latents)} atoms{groups}"
+        words = f"{len(analysis.latents)} {noun_of(analysis.atoms)}{groups}"
         return Found(said(words, passed_channel(image), *analysis.remarks, see=target / "report.html"), facts)
 
 
@@ -131,7 +139,7 @@ class Train(Models):
 
     Parameters
     ----------
-    model, train, window, detection, dataset, atoms, given, pixel_size
+    model, train, window, detection, dataset, atoms, grid, given, pixel_size
         See `Models`.
 
     Examples

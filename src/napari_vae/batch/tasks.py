@@ -15,7 +15,7 @@ from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from ..io.reading import read
 from ..io.writing import read_table
-from ..workflow.atoms import find_atoms
+from ..workflow.atoms import check_grid, find_atoms
 from ..workflow.records import content_hash
 from .outcomes import Say
 
@@ -31,6 +31,8 @@ class AtomTask:
         Name or number of the image in files with several.
     atoms : path, optional
         A table of atoms instead of detecting them; for one file only.
+    grid : float or str, optional
+        Step of a regular grid of windows instead of atoms, in pixels or with a unit; of tasks that cut windows.
     pixel_size : (float, float), optional
         Nanometres along rows and columns, in place of what the files say.
     """
@@ -40,6 +42,7 @@ class AtomTask:
     detection: dict[str, Any]
     dataset: str | int | None
     atoms: Path | None
+    grid: float | str | None = None
     pixel_size: tuple[float, float] | None
 
     def read(self, path: Path) -> Micrograph:
@@ -51,7 +54,8 @@ class AtomTask:
         self.check_table(n_files)
 
     def check_table(self, n_files: int) -> None:
-        """Refuse a table of atoms for several images, or one that is none."""
+        """Refuse a table of atoms for several images, or beside a grid, or one that is none."""
+        check_grid(self.grid, self.atoms)
         if self.atoms is not None and n_files > 1:
             raise InputError("A table of atoms belongs to one image; give one file at a time with --atoms.")
         self.table()
@@ -60,7 +64,8 @@ class AtomTask:
         """What the result depends on."""
         atoms = None if self.atoms is None else content_hash([self.atoms])
         asked = detection_settings(self.detection)
-        known = {"task": self.name, "detection": asked, "dataset": self.dataset, "atoms": atoms}
+        known: dict[str, Any] = {"task": self.name, "detection": asked, "dataset": self.dataset, "atoms": atoms}
+        known |= {} if self.grid is None else {"grid": self.grid}  # records of earlier versions have none
         return known | pixel_size_settings(self.pixel_size)
 
     def by_frame(self, overwrite: bool) -> Any:

@@ -17,7 +17,7 @@ from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.folders import check_writable, replace_folder
 from ..core.normalization import levels_of
-from ..core.positions import table_spacing
+from ..core.positions import on_grid, table_spacing
 from ..core.progress import Stage, never
 from ..core.units import size_ratio
 from ..io.csv_tables import write_csv
@@ -191,7 +191,8 @@ def _all_windows(
         source.attempt(look)
     _check_pixel_sizes(sources)
     share_out(sources, detect, group)
-    spacings = [table_spacing(source.atoms) for source in sources if source.atoms is not None and not source.problem]
+    tables = [source.atoms for source in sources if source.atoms is not None and not source.problem]
+    spacings = [table_spacing(table) for table in tables if not on_grid(table)]
     window = suggest_window(float(np.median(spacings)) if spacings else None) if job.window == "auto" else job.window
     for source in sources:
         source.attempt(cut)

@@ -22,6 +22,7 @@ from .options import (
     Condition,
     Dataset,
     Files,
+    Grid,
     Overwrite,
     PixelSize,
     Scheduler,
@@ -87,6 +88,7 @@ def demo(
 
 @app.command(
     epilog="Example: [bold]napari-vae analyze survey.dm3 movie.tif --model rvae --out results[/]\n\n"
+    "Without atoms: [bold]napari-vae analyze domains.tif --grid 2nm --window 32 --out results[/]\n\n"
     "Classes without labels: [bold]napari-vae analyze survey.dm3 --model j-rvae --n-classes 2 --out results[/]\n\n"
     "From a few labels: [bold]napari-vae analyze survey.dm3 --atoms atoms.csv --model ss-rvae --labels species "
     "--out results[/]"
@@ -187,6 +189,7 @@ def encode(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the tables, one FILE-latents.csv each.")] = Path(),
     atoms: Atoms = None,
+    grid: Grid = None,
     condition: Condition = None,
     dataset: Dataset = None,
     pixel_size: PixelSize = None,
@@ -197,7 +200,13 @@ def encode(
 ) -> None:
     """Apply a trained model to other images: detect, encode, compare with the training data, write tables."""
     job = batch.Encode(
-        detection, dataset, atoms, pixel_size_of(pixel_size), run=run, condition=tuple(names_in(condition))
+        detection,
+        dataset,
+        atoms,
+        pixel_size_of(pixel_size),
+        run=run,
+        condition=tuple(names_in(condition)),
+        grid=grid,
     )
     run_on_files(job, files, out, overwrite, scheduler)
 
@@ -207,6 +216,7 @@ def encode(
 def advise(
     file: Annotated[Path, typer.Argument(help="The image or movie to find a model for.")],
     atoms: Atoms = None,
+    grid: Grid = None,
     dataset: Dataset = None,
     pixel_size: PixelSize = None,
     *,
@@ -216,12 +226,13 @@ def advise(
     from ..io.reading import read
     from ..io.writing import read_table
     from ..workflow.advise import advise
-    from ..workflow.atoms import find_atoms
+    from ..workflow.atoms import check_grid, place_windows
 
+    check_grid(grid, atoms)
     train, table = TrainConfig(**training), None if atoms is None else read_table(atoms)
     with progress_bars() as bars:
         image = read(file, dataset=dataset, pixel_size=pixel_size_of(pixel_size))
-        found = find_atoms(image, {}, bars) if table is None else table
+        found = place_windows(image, table, grid, "auto", bars)
         advice = advise(
             image,
             found,
@@ -232,6 +243,7 @@ def advise(
     say(advice.table.to_string(index=False, float_format="{:.2f}".format, na_rep="–"))
     say(advice.reasons)
     options = f"--model {model.name} --latents {model.latent_dim} --window {advice.window}"
+    options += "" if grid is None else f" --grid {grid}"
     say(f"Suggested: napari-vae analyze {file} {options} --out results")
 
 

@@ -31,7 +31,7 @@ Model = Annotated[
         "conditional crvae …, semi-supervised ss-rvae …, joint j-rvae …"
     ),
 ]
-Window = Annotated[str, typer.Option(help="Window around each atom in pixels, or auto: two lattice spacings.")]
+Window = Annotated[str, typer.Option(help="Window in pixels, or auto: two lattice spacings; 24 on a grid.")]
 Dataset = Annotated[str | None, typer.Option(help="Name or number of the image in files with several.")]
 PixelSize = Annotated[
     str | None,
@@ -46,6 +46,10 @@ Scheduler = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results of other images or settings.")]
 Atoms = Annotated[Path | None, typer.Option(help="Table of atoms (columns y, x) instead of detecting them.")]
+Grid = Annotated[
+    str | None,
+    typer.Option(metavar="STEP", help="Windows on a regular grid instead of atoms; its step in px, or as 24px, 2nm."),
+]
 Labels = Annotated[
     str | None, typer.Option(help="Column of the table of atoms with classes, blank where unknown (ss- models).")
 ]
@@ -129,6 +133,7 @@ def _option(setting: Setting, group: str) -> Parameter:
 def to_learn(
     model: Model = "rvae",
     atoms: Atoms = None,
+    grid: Grid = None,
     labels: Labels = None,
     condition: Condition = None,
     targets: Targets = None,
@@ -151,6 +156,7 @@ def to_learn(
         "level": detection["level"],
         "dataset": dataset,
         "atoms": atoms,
+        "grid": grid,
         "pixel_size": pixel_size_of(pixel_size),
         "given": columns_of(labels, names_in(condition), names_in(targets)),
     }

@@ -180,9 +180,9 @@ class Placement:
         move[:-1, -1] = self._linear() @ np.asarray(offset, float)
         return replace(self, affine=self.affine @ move)
 
-    def coarser(self, step: float, first: npt.ArrayLike) -> Placement:
-        """The placement of a picture with one pixel every `step` pixels of the last two axes, from `first` (n,) on."""
-        factor = np.r_[np.ones(self.ndim - 2), step, step]
+    def coarser(self, step: npt.ArrayLike, first: npt.ArrayLike) -> Placement:
+        """The placement of a picture with one pixel every `step` (2,) pixels of the last axes, from `first` (n,) on."""
+        factor = np.r_[np.ones(self.ndim - 2), np.broadcast_to(step, 2)]
         start = self.translate + self._linear() @ np.asarray(first, float)
         return replace(self, scale=self.scale * factor, translate=start)
 

@@ -34,7 +34,7 @@ def nearest_distance(atoms: pd.DataFrame) -> float:
 
     NaN when there are not two atoms in any frame, and for a grid, whose step says nothing of the image.
     """
-    if atoms.attrs.get("napari_vae", {}).get("method") == "grid":
+    if on_grid(atoms):
         return float("nan")
     frames = frame_numbers(atoms)
     if "file" in atoms:  # frames of several files have the same numbers
@@ -44,6 +44,16 @@ def nearest_distance(atoms: pd.DataFrame) -> float:
     if not len(values) or counts.max() < 2:
         return float("nan")
     return median_nearest(square_points(atoms)[frames == values[counts.argmax()]])
+
+
+def on_grid(atoms: pd.DataFrame) -> bool:
+    """Whether the positions are those of a regular grid, and no atoms."""
+    return bool(atoms.attrs.get("napari_vae", {}).get("method") == "grid")
+
+
+def noun_of(atoms: pd.DataFrame) -> str:
+    """What the rows of a table are: ``"atoms"``, or ``"windows"`` of a grid."""
+    return "windows" if on_grid(atoms) else "atoms"
 
 
 def median_nearest(points: npt.NDArray[np.float64]) -> float:

@@ -14,7 +14,7 @@ from ..core.arrays import as_array
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph, as_micrograph
 from ..core.normalization import Normalization
-from ..core.positions import check_some, check_table, frame_numbers, table_spacing
+from ..core.positions import check_some, check_table, frame_numbers, noun_of, on_grid, table_spacing
 from ..core.settings import AnyNumber, Level, Positive
 from ..core.square import (
     SQUARE,
@@ -105,15 +105,15 @@ class Patches:
 
     def describe_dropped(self) -> str:
         """What became of the atoms that were left out, in a sentence or two; empty when there are none."""
-        total = len(self.dropped) + len(self.atoms)
+        total, noun = len(self.dropped) + len(self.atoms), noun_of(self.atoms)
         size = f"{self.window[0]} × {self.window[1]} px window"
         counts = {
             f"lie too near the border for a {size} and were left out": len(self.dropped) - self.in_gaps,
             f"were left out because their {size} touches pixels that were not measured (NaN or infinite)": self.in_gaps,
         }
-        lost = " ".join(f"{n} of {total} atoms {fate}." for fate, n in counts.items() if n)
+        lost = " ".join(f"{n} of {total} {noun} {fate}." for fate, n in counts.items() if n)
         in_part = len(self) - len(self.whole)
-        described = f"{in_part} of {total} atoms at the border or a gap are described by what their windows show."
+        described = f"{in_part} of {total} {noun} at the border or a gap are described by what their windows show."
         return " ".join(filter(None, [lost, described * bool(in_part)]))
 
     def describe_level(self) -> str:
@@ -148,7 +148,8 @@ def extract_patches(
     atoms : DataFrame
         Columns ``y`` and ``x`` (pixels; row, column) and, for a movie, ``frame``.
     window : "auto", int or (int, int)
-        Rows and columns in pixels. ``"auto"``: two spacings, which shows each atom with its nearest neighbours.
+        Rows and columns in pixels. ``"auto"``: two spacings, which shows each atom with its nearest neighbours; 24 of
+        a grid.
     normalization : Normalization, optional
         Scale of another run; by default robust quantiles of these patches.
     spacing : float, optional
@@ -199,7 +200,7 @@ def extract_patches(
     first, centres = channels[0], square_points(atoms)
     if isinstance(window, str) and window == "auto":  # an array is no str, and would be compared number by number
         spacing = table_spacing(atoms) if spacing is None else spacing
-        window = suggest_window(spacing)
+        window = suggest_window(None if on_grid(atoms) else spacing)
     size = check_window(window, first.shape[-2:])
     inside = fits(centres, size, first.shape[-2:])
     on_image = fits(centres, (1, 1), first.shape[-2:])

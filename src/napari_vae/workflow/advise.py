@@ -18,7 +18,7 @@ import pandas as pd
 from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.micrograph import as_micrograph
-from ..core.positions import check_table, table_spacing
+from ..core.positions import check_table, on_grid, table_spacing
 from ..core.progress import Progress, Stopped, drain, never
 from ..core.settings import Seed
 from ..models.config import TrainConfig
@@ -53,9 +53,11 @@ def advise(
     image : Micrograph, sequence of Micrographs, or array
         As for `extract_patches`.
     atoms : DataFrame
-        Columns ``y``, ``x`` and, for a movie, ``frame``; at least 60 of them away from the border.
+        Columns ``y``, ``x`` and, for a movie, ``frame``; at least 60 of them away from the border. `grid_positions`
+        serve as well.
     windows : sequence of int, optional
-        Sizes in pixels to choose from, the usual one first; by default 2, 1.5 and 3 lattice spacings.
+        Sizes in pixels to choose from, the usual one first; by default 2, 1.5 and 3 lattice spacings, and on a grid
+        24, 18 and 36 px.
     train : TrainConfig, optional
         Where to compute (device and precision), learning rate and seed; the trainings are short whatever it says.
     seed : int, optional
@@ -142,8 +144,7 @@ def _sizes(image: Any, atoms: pd.DataFrame, windows: Sequence[int] | None) -> li
         if not len(windows):
             raise InputError("Give at least one window to try, or leave windows out.")
         return list(dict.fromkeys(check_window(int(window), shape)[0] for window in windows))
-    spacing = table_spacing(atoms)
-    usual = suggest_window(spacing)
+    usual = suggest_window(None if on_grid(atoms) else table_spacing(atoms))
     others = [max(SMALLEST_WINDOW, 2 * round(usual * factor / SPACINGS[0] / 2)) for factor in SPACINGS[1:]]
     fitting = [size for size in others if 4 * size <= min(shape[-2:])]
     return list(dict.fromkeys([check_window(usual, shape)[0], *fitting]))

@@ -14,6 +14,7 @@ from ..core.class_colors import MOST_LABELS
 from ..core.clusters import cluster
 from ..core.device import choose_device, describe_device
 from ..core.micrograph import as_micrograph
+from ..core.positions import noun_of
 from ..core.progress import Stage, drain
 from ..core.settings import Level, check_count
 from ..models.columns import Names, check_columns, columns_of, name_classes, other_names, read_columns
@@ -23,7 +24,7 @@ from ..patches.patches import Patches, check_window, extract_patches
 from ..runs.run import Run
 from ..training.fit import iter_fit
 from .archive import Analysis
-from .atoms import find_atoms
+from .atoms import check_grid, place_windows
 from .findings import CLASS
 
 
@@ -38,6 +39,7 @@ def analyze(
     level: Level = "auto",
     detection: dict[str, Any] | None = None,
     atoms: pd.DataFrame | None = None,
+    grid: float | str | None = None,
     labels: str | Sequence[str] | None = None,
     condition: str | Sequence[str] | None = None,
     targets: str | Sequence[str] | None = None,
@@ -66,6 +68,9 @@ def analyze(
         Options of `detect_atoms`, for example ``{"polarity": "dark"}``.
     atoms : DataFrame, optional
         A table of atoms instead of detecting them.
+    grid : float or str, optional
+        Step of a regular grid of windows instead of atoms: in pixels, or with a unit, such as ``"2nm"``; see
+        `grid_positions`.
     labels, condition, targets : str or sequence of str, optional
         Columns of `atoms` for models that learn from them; see `fit`.
     progress : callable, optional
@@ -98,8 +103,8 @@ def analyze(
     check_count("n_classes", n_classes, MOST_LABELS)
     given = columns_of(labels, condition, targets)
     check_columns(given, config, atoms)
-    if atoms is None:
-        atoms = find_atoms(image, detection or {}, say)
+    check_grid(grid, atoms)
+    atoms = place_windows(image, atoms, grid, window, say, **detection or {})
     patches = extract_patches(image, atoms, window=window, level=level, partial=True)
     check_count("n_classes", n_classes, len(patches))  # before the training, not after it
     run = train_model(patches, config, training, say, given)
@@ -111,9 +116,9 @@ def analyze(
     renamed = other_names(patches.atoms, results)
     patches = replace(patches, atoms=patches.atoms.rename(columns=renamed))
     latents = patches.atoms.join(encoded)
-    say(Stage("encode", 1.0, f"{len(latents)} atoms"))
+    say(Stage("encode", 1.0, f"{len(latents)} {noun_of(atoms)}"))
     settings: dict[str, Any] = {"window": window, "n_classes": n_classes, "level": patches.level}
-    settings["detection"] = detection or {}
+    settings |= {"detection": detection or {}} | ({} if grid is None else {"grid": grid})
     settings |= given.map(lambda names: tuple(renamed.get(name, name) for name in names)).named()
     settings |= {"model": asdict(config), "training": asdict(training)}
     return Analysis(image, atoms.rename(columns=renamed), patches, run, latents, settings)

@@ -10,13 +10,14 @@ import pandas as pd
 
 from ..core.arguments import checks_arguments
 from ..core.micrograph import Micrograph, as_micrograph
+from ..core.positions import noun_of
 from ..core.progress import Stage
 from ..models.columns import columns_of
 from ..patches.patches import Patches, extract_patches
 from ..runs.likeness import Likeness, compare
 from ..runs.run import Run
 from .analyze import encode_patches
-from .atoms import find_atoms
+from .atoms import check_grid, place_windows
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def apply_run(
     micrograph: Any,
     *,
     atoms: pd.DataFrame | None = None,
+    grid: float | str | None = None,
     condition: str | Sequence[str] | None = None,
     detection: dict[str, Any] | None = None,
     progress: Callable[[Stage], None] | None = None,
@@ -67,6 +69,9 @@ def apply_run(
         ``(Y, X)``, ``(T, Y, X)`` or, with ``axes="CYX"``, as many channels as the model was trained on.
     atoms : DataFrame, optional
         A table of atoms, positions in pixels, instead of detecting them.
+    grid : float or str, optional
+        Step of a regular grid of windows instead of atoms: in pixels, or with a unit, such as ``"2nm"``; see
+        `grid_positions`.
     condition : str or sequence of str, optional
         Columns of `atoms` that a conditional model is given.
     detection : dict, optional
@@ -93,10 +98,11 @@ def apply_run(
     """
     say = progress or (lambda stage: None)
     image, given = as_micrograph(micrograph), columns_of(condition=condition)
-    found = find_atoms(image, detection or {}, say) if atoms is None else atoms
+    check_grid(grid, atoms)
+    found = place_windows(image, atoms, grid, run.window, say, **detection or {})
     say(Stage("encode"))
     patches = extract_patches(image, found, levels=run.levels, **run.cutting, partial=True)
     encoded = encode_patches(run, patches, given)
-    say(Stage("encode", 1.0, f"{len(encoded)} atoms"))
+    say(Stage("encode", 1.0, f"{len(encoded)} {noun_of(found)}"))
     latents = pd.concat([patches.atoms.drop(columns=list(encoded), errors="ignore"), encoded], axis=1)
     return Applied(image, found, patches, latents, compare(run, patches, encoded))
