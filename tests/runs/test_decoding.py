@@ -8,7 +8,7 @@ import pytest
 
 from napari_vae import InputError, ModelConfig, TrainConfig, extract_patches, fit
 from napari_vae.analysis.quality import active_latents, certainty_of, most_unusual
-from napari_vae.runs.decoding import FRAMES, class_names_of, draw, freedoms, grid, traverse
+from napari_vae.runs.decoding import FRAMES, class_names_of, draw, freedoms, grid, traverse, walk
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,18 @@ def test_a_traverse_runs_over_the_range_of_one_value(run):
     assert frames.shape == (FRAMES, 12, 12)
     np.testing.assert_allclose(frames[0], draw(run, neutral(run) | {"angle": along.low}), atol=1e-5)
     np.testing.assert_allclose(frames[FRAMES // 2], draw(run, neutral(run)), atol=1e-5)
+
+
+def test_a_walk_goes_along_a_line_in_equal_steps_upright(run):
+    corners = [[0, 0], [0.3, 0], [0.3, 0.9]]
+    images, places = walk(run, "z2", "z1", corners, neutral(run) | {"angle": 50.0})
+    np.testing.assert_allclose(np.hypot(*np.diff(places, axis=0).T)[[0, 1, -1]], 1.2 / (FRAMES - 1))
+    np.testing.assert_allclose(places[[0, (FRAMES - 1) // 4, -1]], corners, atol=1e-9)
+    for one in (0, FRAMES // 2, FRAMES - 1):
+        z2, z1 = places[one]
+        np.testing.assert_allclose(images[one], draw(run, neutral(run) | {"z1": z1, "z2": z2}), atol=1e-5)
+    with pytest.raises(InputError, match="choose two as axes"):
+        walk(run, "z1", "angle", corners, neutral(run))
 
 
 def test_the_grid_lies_where_its_latents_are(run):

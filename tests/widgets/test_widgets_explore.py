@@ -110,6 +110,17 @@ def test_what_is_outlined_is_selected_on_the_canvas(explore, groups, qtbot, tool
     assert "selected" not in explore.words.text()
 
 
+def test_a_path_is_drawn_and_selects_nothing(explore, groups, qtbot):
+    paths = []
+    explore.plot.box.led.connect(paths.append)
+    mode(qtbot, explore, "Path")
+    drag(qtbot, explore, [(-1, -1), (0, 0.5), (1, 1)])
+    assert np.allclose(paths[0][[0, -1]], [[-1, -1], [1, 1]], atol=0.05) and not len(explore.plot.selection)
+    assert explore.plot.box.line.isVisible()
+    mode(qtbot, explore, "Move")
+    assert not explore.plot.box.line.isVisible()
+
+
 def test_what_is_selected_on_the_canvas_is_selected_here(explore, groups, qtbot):
     told = []
     explore.plot.selection_changed.connect(told.append)

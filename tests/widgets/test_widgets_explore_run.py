@@ -1,14 +1,19 @@
 """Explore latents with a model: pictures under the cursor, traversals, the worst atoms, maps, figures."""
 
+import imageio.v3 as imageio
 import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
 from napari_vae import Micrograph, ModelConfig, TrainConfig, extract_patches, fit
+from napari_vae.analysis.figures.windows import upright
 from napari_vae.core.placement import Placement
+from napari_vae.layers.active import active_of
 from napari_vae.layers.open_runs import OpenRun, keep_run, run_of
 from napari_vae.layers.points import KEY
+from napari_vae.runs.decoding import FRAMES
+from napari_vae.widgets.explore.film import GAP
 from training_widget import LONG, TURNED
 
 
@@ -99,6 +104,28 @@ def test_what_is_drawn_becomes_a_layer(viewer, explore, points, qtbot, button, n
     layer = next(layer for layer in viewer.layers if layer.metadata.get(KEY, {}).get("kind") == "decoded")
     assert layer.ndim == ndim and np.allclose(layer.scale[-2:], points.scale) and layer.units[-1] == points.units[-1]
     assert set(viewer.layers.selection) == selected
+    viewer.layers.selection = [layer]
+    assert active_of(viewer).image == viewer.layers["lattice"] and explore.link.layer == points, (
+        "which it was made from"
+    )
+
+
+def test_a_path_becomes_a_film_beside_the_nearest_windows(viewer, explore, points, opened, tmp_path, notifications):
+    run, patches = opened
+    start, end = (points.features.loc[row, ["z1", "z2"]].to_numpy(float) for row in patches.atoms.index[[3, 40]])
+    explore.plot.box.led.emit(np.stack([start, (start + end) / 2, end]))
+    film = next(layer for layer in viewer.layers if "film" in layer.name)
+    assert film.data.shape[0] == FRAMES and film.data.shape[1:] == (24, 2 * 24 + GAP)
+    (upright_one,) = upright(patches.data[[3]], run.encode(patches).iloc[[3]])
+    inner = np.s_[8:16, 8:16]
+    np.testing.assert_allclose(film.data[0][:, 24 + GAP :][inner], upright_one[0][inner], atol=0.02)
+    viewer.layers.selection = {film}
+    viewer.layers.save(str(tmp_path / "film.gif"), selected=True, plugin="napari-vae")
+    frames = imageio.imread(tmp_path / "film.gif")
+    assert len(frames) == FRAMES and frames.shape[2] / frames.shape[1] == pytest.approx(50 / 24, rel=0.01)
+    explore.y.setCurrentText("angle")
+    explore.plot.box.led.emit(np.array([[0.0, 0.0], [0.1, 10.0]]))
+    assert "choose two as axes" in notifications[-1]
 
 
 def test_the_grid_lies_behind_the_plot_of_two_latents_only(explore):

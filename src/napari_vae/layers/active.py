@@ -16,7 +16,7 @@ from .identity import CHOSEN, IMAGE, id_of, image_token, image_with, is_copy, li
 from .points import LayerData
 from .view import View, lend_units, units_like
 
-RESULTS = ("reconstruction", "residual", "manifold", "prediction", "uncertainty")
+RESULTS = ("reconstruction", "residual", "manifold", "decoded", "prediction", "uncertainty")
 MARKS = ("preview", "next points", "learned", "vacancies")
 #: By viewer, weakly, so that it goes with it.
 _ACTIVE: WeakKeyDictionary[Any, ActiveImage] = WeakKeyDictionary()

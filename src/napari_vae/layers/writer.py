@@ -6,11 +6,16 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from ..core.errors import InputError
+from ..core.folders import replacing, user_path
 from ..core.placement import KEPT, Placement
 from ..io.writing import write_image, write_table
 from .identity import ours
 from .points import LayerData, atoms_from_points
+
+FILM_WIDTH, FRAME_TIME = 400, 120  # px and ms of a film
 
 
 @contextlib.contextmanager
@@ -51,6 +56,30 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         if labels.ndim not in (2, 3):
             raise InputError(f"The labels have {labels.ndim} axes; save (rows, columns) or (frames, rows, columns).")
         return [str(write_image(labels, path, labels=True, **_calibration(layer)))]
+
+
+def write_film(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write the frames of an image layer as a GIF that plays, in the contrast and the colours of the layer.
+
+    Raises
+    ------
+    OSError
+        If the layer is no stack of frames (T, Y, X).
+    """
+    import imageio.v3 as imageio
+
+    layer = _layer((data, attributes, "image"))
+    with _shown():
+        if layer.ndim != 3 or layer.rgb or layer.multiscale:
+            raise InputError("A film has axes (frames, rows, columns); save another layer as .tif or .png.")
+        low, high = layer.contrast_limits
+        frames = np.clip((np.asarray(layer.data, np.float32) - low) / (high - low), 0, 1)
+        zoom = max(1, round(FILM_WIDTH / frames.shape[2]))
+        colors = layer.colormap.map(frames.ravel())[:, :3].reshape(*frames.shape, 3)
+        pixels = np.rint(255 * colors).astype(np.uint8).repeat(zoom, 1).repeat(zoom, 2)
+        with replacing(user_path(path)) as temporary:
+            imageio.imwrite(temporary, pixels, extension=".gif", plugin="pillow", duration=FRAME_TIME, loop=0)
+        return [path]
 
 
 def write_analysis(path: str, layers: list[LayerData]) -> list[str]:

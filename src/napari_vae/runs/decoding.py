@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.errors import InputError
 from ..models.component import Freedom
 from ..models.components import components_of
 
@@ -99,6 +100,46 @@ def traverse(run: Run, values: dict[str, float], along: Freedom, label: int | No
     """Images (`FRAMES`, or 2 of a hand; H, W) while one of the values runs over its range and the others stay."""
     steps = np.linspace(along.low, along.high, 2 if along.whole else FRAMES)
     return _draw(run, {n: steps if n == along.name else np.full(len(steps), v) for n, v in values.items()}, label)
+
+
+def walk(
+    run: Run, x: str, y: str, corners: npt.ArrayLike, values: dict[str, float], label: int | None = None
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """Images along a line in the plane of two latents, all upright, while the other latents stay.
+
+    Parameters
+    ----------
+    run : Run
+    x, y : str
+        The latents.
+    corners : array (V, 2)
+        Of the line.
+    values : dict
+        By the names of `freedoms`, for the other latents and what is given.
+    label : int, optional
+        The class.
+
+    Returns
+    -------
+    images : array (`FRAMES`, H, W)
+    places : array (`FRAMES`, 2)
+        Where they lie, in steps of equal length.
+
+    Raises
+    ------
+    InputError
+        If `x` and `y` are no two latents.
+    """
+    names = [f"z{i + 1}" for i in range(run.model_config.latent_dim)]
+    if x not in names or y not in names or x == y:
+        raise InputError("A path leads through the plane of two latents; choose two as axes, such as z1 and z2.")
+    line = np.asarray(corners, float)
+    gone = np.r_[0, np.hypot(*np.diff(line, axis=0).T).cumsum()]
+    steps = np.linspace(0, gone[-1], FRAMES)
+    places = np.column_stack([np.interp(steps, gone, line[:, axis]) for axis in (0, 1)])
+    at_rest = {one.name: one.neutral for one in freedoms(run) if one.name not in names and "given" not in one.name}
+    everywhere = {name: np.full(FRAMES, value) for name, value in (values | at_rest).items()}
+    return _draw(run, everywhere | {x: places[:, 0], y: places[:, 1]}, label), places
 
 
 def _draw(run: Run, values: dict[str, npt.NDArray[np.float64]], label: int | None) -> npt.NDArray[np.float32]:

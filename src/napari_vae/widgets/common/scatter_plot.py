@@ -103,6 +103,7 @@ class ScatterPlot(QWidget):
         self._raster = None  # its rows are those of the points before
         self._soon.start()
         if not keep_view:
+            self.box.forget()
             self.reset_view()
 
     def set_colors(self, rgba: npt.NDArray[np.uint8] | None) -> None:
@@ -143,8 +144,8 @@ class ScatterPlot(QWidget):
             self._backdrop.setRect(_qt(rect))
 
     def set_mode(self, mode: Mode) -> None:
-        """What a drag does: move the view, or select by a free outline or a rectangle."""
-        self.box.mode = mode
+        """What a drag does: move the view, select by a free outline or a rectangle, or draw a path."""
+        self.box.set_mode(mode)
 
     def reset_view(self) -> None:
         """Let the view hold all points."""

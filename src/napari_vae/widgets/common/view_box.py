@@ -10,7 +10,7 @@ from qtpy.QtCore import QPointF, Qt, Signal
 
 from .plot import ORANGE
 
-Mode = Literal["pan", "lasso", "rectangle"]
+Mode = Literal["pan", "lasso", "rectangle", "path"]
 
 STEP = 3.0  # px between two corners of a lasso
 
@@ -18,11 +18,12 @@ STEP = 3.0  # px between two corners of a lasso
 class SelectBox(pg.ViewBox):
     """A view that also lets the user draw an outline.
 
-    In mode ``"pan"`` a drag moves the view, in the others it draws; the wheel zooms (in a dock with Ctrl), and the
-    middle button always moves. Shift adds to the selection, Alt takes away.
+    In mode ``"pan"`` a drag moves the view, in the others it draws an outline, or a path; the wheel zooms (in a dock with
+    Ctrl), and the middle button always moves. Shift adds to the selection, Alt takes away.
     """
 
     outlined = Signal(object, str)  # corners (V, 2), and "replace" | "add" | "remove"
+    led = Signal(object)  # corners (V, 2) of a path
     clicked = Signal(QPointF, str)
     double_clicked = Signal(QPointF)
     moved = Signal(QPointF)
@@ -33,10 +34,19 @@ class SelectBox(pg.ViewBox):
         self.mode: Mode = "pan"
         self._corners: list[tuple[float, float]] = []
         self._last = QPointF()
-        self._line = pg.PlotCurveItem(pen=pg.mkPen(ORANGE, width=1.5), brush=pg.mkBrush(ORANGE + "28"))
-        self._line.setZValue(100)
-        self._line.hide()
-        self.addItem(self._line, ignoreBounds=True)
+        self.line = pg.PlotCurveItem(pen=pg.mkPen(ORANGE, width=1.5), brush=pg.mkBrush(ORANGE + "28"))
+        self.line.setZValue(100)
+        self.line.hide()
+        self.addItem(self.line, ignoreBounds=True)
+
+    def set_mode(self, mode: Mode) -> None:
+        """What a drag does from now on."""
+        self.mode = mode
+        self.forget()
+
+    def forget(self) -> None:
+        """Take away a path that was drawn."""
+        self.line.hide()
 
     def mouseDragEvent(self, event: Any, axis: int | None = None) -> None:  # pyqtgraph's name
         """Move the view, or draw."""
@@ -54,9 +64,12 @@ class SelectBox(pg.ViewBox):
             self._corners.append((here.x(), here.y()))
             self._last = event.pos()
         corners = np.array(self._corners)
-        self._line.setData(*np.concatenate([corners, corners[:1]]).T)
-        self._line.setVisible(not event.isFinish())
-        if event.isFinish():
+        is_path = self.mode == "path"
+        self.line.setData(*np.concatenate([corners, corners[: 0 if is_path else 1]]).T)
+        self.line.setVisible(is_path or not event.isFinish())
+        if event.isFinish() and is_path:
+            self.led.emit(corners)
+        elif event.isFinish():
             self.outlined.emit(corners, _how(event.modifiers()))
 
     def mouseClickEvent(self, event: Any) -> None:  # pyqtgraph's name

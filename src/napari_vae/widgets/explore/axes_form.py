@@ -19,6 +19,10 @@ MODES = {
     "Move": ("pan", "Drag moves the view, the wheel zooms with Ctrl; click a point to select it"),
     "Lasso": ("lasso", "Drag around points to select them; Shift adds, Alt takes away"),
     "Box": ("rectangle", "Drag a rectangle over points to select them; Shift adds, Alt takes away"),
+    "Path": (
+        "path",
+        "Draw a line over two latents: what the model draws along it, beside the nearest windows, becomes a film",
+    ),
 }
 
 
@@ -98,7 +102,7 @@ def _offer(box: QComboBox, names: list[str], first: str) -> None:
 
 
 class PlotTools(QWidget):
-    """A row of buttons, of the first three of which one is down."""
+    """A row of buttons, of the first four of which one is down."""
 
     mode_changed = Signal(str)
 

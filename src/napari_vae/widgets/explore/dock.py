@@ -14,10 +14,10 @@ from qtpy.QtWidgets import QWidget
 
 from ...core.errors import InputError
 from ...core.placement import Placement
-from ...layers.identity import note, ours
+from ...layers.identity import IMAGE, image_token, note, ours
 from ...layers.open_runs import OpenRun, run_of
 from ...layers.pictures import class_labels, column_map
-from ...layers.points import LayerData, carried
+from ...layers.points import KEY, LayerData, carried
 from ...layers.showing import SHOWN
 from ...layers.table import check_plottable, color_to_begin_with, table_of
 from ..common.guide import Dock, MorePages
@@ -30,8 +30,9 @@ from .atom_strip import AtomStrip
 from .axes_form import AxesForm, PlotTools, PointsImageBox
 from .class_section import ClassSection
 from .figure_section import FigureSection, figure_data
+from .film import film_of
 from .linking import LayerLink
-from .manifold_section import ManifoldSection
+from .manifold_section import ManifoldSection, decoded_layer
 from .pointer import Pointer
 from .quality_section import QualitySection
 from .traces import Traces
@@ -114,6 +115,7 @@ class ExploreWidget(Dock):
         self.link.frame_changed.connect(self._show_frame)
         self.plot.selection_changed.connect(self._on_selected_here)
         self.plot.selection_changed.connect(self._on_drawn_around)
+        self.plot.box.led.connect(self._on_path)
         self._handing_over.timeout.connect(self._hand_over)
         self.plot.double_clicked.connect(self.link.centre_on)
         self.plot.cursor_moved.connect(self.manifold.show_at)
@@ -243,7 +245,18 @@ class ExploreWidget(Dock):
         if self.opened is not None:
             before = self.opened.points or self.opened.placement
             made = carried(made, before, Placement.of_layer(self.link.layer))
+            made[1]["metadata"][KEY][IMAGE] = image_token(self.link.layer)
         self.maker.add(made)
+
+    def _on_path(self, corners: npt.NDArray[np.float64]) -> None:
+        """Make a film along a line that was drawn."""
+        known, chosen = self.manifold.values(), self.manifold.label()
+        try:
+            film = film_of(self.opened, self.pointer.windows, self._table, self.plot.names, corners, known, chosen)
+        except InputError as error:
+            self._refuse(error)
+        else:
+            self._on_decoded(decoded_layer(film, "film along the path", self.opened))
 
     def _figure_data(self) -> FigureData:
         """What the figures are drawn from, as it is now."""
