@@ -18,8 +18,8 @@ STEP = 3.0  # px between two corners of a lasso
 class SelectBox(pg.ViewBox):
     """A view that also lets the user draw an outline.
 
-    In mode ``"pan"`` a drag moves the view, in the others it draws an outline, or a path; the wheel zooms (in a dock with
-    Ctrl), and the middle button always moves. Shift adds to the selection, Alt takes away.
+    In mode ``"pan"`` a drag moves the view, in the others it draws an outline or a path. The wheel zooms (in a dock
+    with Ctrl), and the middle button always moves. Shift adds to the selection, Alt takes away.
     """
 
     outlined = Signal(object, str)  # corners (V, 2), and "replace" | "add" | "remove"
