@@ -179,7 +179,11 @@ CONDITION, LABELS = np.zeros(64, int), np.zeros(64, int)
         (ModelConfig.preset("crvae", n_classes=2), {"condition": np.arange(64) % 2 - 1}, "there are 2 classes"),
         (ModelConfig.preset("crvae"), {"condition": np.full(64, np.nan)}, "hold NaN"),
         (ModelConfig.preset("crvae"), {"condition": np.ones(64)}, "the same for all"),
-        (ModelConfig.preset("ss-rvae"), {"targets": np.full(64, np.nan)}, "No image has a target"),
+        (
+            ModelConfig.preset("ss-rvae"),
+            {"targets": np.full(64, np.nan)},
+            "No image has a value of some of the targets",
+        ),
         (ModelConfig.preset("ss-rvae"), {"targets": np.full(64, np.inf)}, "infinite"),
     ],
 )
@@ -374,8 +378,8 @@ def test_images_on_disk_are_encoded_in_parts(small, tmp_path, monkeypatch):
     np.save(tmp_path / "images.npy", small.images)
     run = fit(small.images, train=TrainConfig(epochs=1))
     largest, apply = [], type(run.normalization).apply
-    monkeypatch.setattr("napari_vae.runs.run.BATCH", 10)
-    monkeypatch.setattr("napari_vae.runs.run.MOST", 10)
+    monkeypatch.setattr("napari_vae.runs.explaining.BATCH", 10)
+    monkeypatch.setattr("napari_vae.runs.explaining.MOST", 10)
     monkeypatch.setattr(
         type(run.normalization), "apply", lambda self, data: largest.append(len(data)) or apply(self, data)
     )

@@ -16,6 +16,7 @@ from ..core.errors import InputError, ReadError
 from ..core.placement import Placement
 from ..models.columns import other_names
 from ..patches.patches import extract_patches
+from ..runs.explaining import check_redraws
 from ..runs.run import load_run
 from ..workflow.analysis_record import RECORD
 from ..workflow.archive import Analysis, check_folder, load_analysis
@@ -43,7 +44,9 @@ def analysis_layers(analysis: Analysis) -> list[LayerData]:
 def folder_layers(path: Path) -> list[LayerData]:
     """Everything of a finished analysis; of a trained model what it draws over the plane of its latents."""
     if not (path / RECORD).is_file():
-        return [run_layer(load_run(path), path)]
+        run = load_run(path)
+        check_redraws(run.model_config)
+        return [run_layer(run, path)]
     layers = analysis_layers(load_analysis(path))
     for _, options, kind in layers:
         if kind == "points":

@@ -282,13 +282,13 @@ def screen_matrices(table: pd.DataFrame) -> tuple[Array, Array]:
 
 
 def components_of(config: ModelConfig) -> list[Component]:
-    """Those that a model keeps out of its latents."""
-    return [COMPONENTS[name] for name in config.invariances]
+    """Those that a model keeps out of its latents and says of each image; one that predicts says none."""
+    return [] if config.knows.predicts else [COMPONENTS[name] for name in config.invariances]
 
 
 def has_auxiliary_strain(config: ModelConfig) -> bool:
     """Whether a model without strain has one in the warm-up of its training, see `curriculum`."""
-    return "rotation" in config.invariances and "strain" not in config.invariances
+    return "rotation" in config.invariances and "strain" not in config.invariances and not config.knows.predicts
 
 
 def may_lie_off_centre(config: ModelConfig) -> bool:

@@ -165,6 +165,8 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.n_classes is not None and not self.knows.anything:
             raise InputError('n_classes is for kinds other than "vae", which knows no classes.')
+        if self.knows.predicts:
+            self._check_prediction()
 
     @classmethod
     @checks_arguments
@@ -203,6 +205,18 @@ class ModelConfig:
     def infers_classes(self) -> bool:
         """Whether the model infers the class of images itself."""
         return self.knows.inferred and self.n_classes is not None
+
+    def _check_prediction(self) -> None:
+        if surplus := {*self.invariances} - {"rotation", "mirror"}:
+            raise InputError(
+                f"An encoder-decoder keeps rotation and mirror out of its latents, not {' or '.join(sorted(surplus))}; "
+                "leave the others out."
+            )
+        if self.n_classes is not None or self.decoder != "canonical" or self.likelihood not in ("auto", "gaussian"):
+            raise InputError(
+                "An encoder-decoder learns how its outputs scatter, and knows no classes; leave out n_classes, decoder "
+                "and likelihood."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

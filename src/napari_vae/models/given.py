@@ -19,6 +19,7 @@ from ..core.settings import Number, Positive, Whole, about, made_of
 from .config import ModelConfig
 
 Floats = npt.NDArray[np.float32]
+MOST = 10_000  # numbers that may be given with an image
 Value = TypeVar("Value")
 Other = TypeVar("Other")
 
@@ -29,13 +30,14 @@ class Given(Generic[Value]):
 
     Parameters
     ----------
-    labels, condition, targets
+    labels, condition, targets, outputs
         As `fit` means them; ``None`` where nothing is given.
     """
 
     labels: Value | None = None
     condition: Value | None = None
     targets: Value | None = None
+    outputs: Value | None = None
 
     def named(self) -> dict[str, Value]:
         """What is given, without what is not."""
@@ -58,12 +60,15 @@ class Scale:
         Of the numbers; empty for classes.
     names : tuple of str
         Of the classes, where these were given as text.
+    shape : tuple of int
+        Of what is predicted of an image; empty where nothing is.
     """
 
-    n: Annotated[Whole, about(ge=0, le=10_000)] = 0
+    n: Annotated[Whole, about(ge=0, le=MOST)] = 0
     centre: tuple[Number, ...] = ()
     spread: tuple[Positive, ...] = ()
     names: tuple[str, ...] = ()
+    shape: tuple[Whole, ...] = ()
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Scale:
@@ -87,11 +92,10 @@ class Scale:
         """
         if self.classes:
             return _one_hot(_class_numbers(values, name, n_images, self.names), self.classes, name, partly=partly)
-        numbers = _numbers(values, name, n_images, partly=partly)
-        if numbers.shape[1] != self.n:
-            raise InputError(
-                f"The model was trained with {self.n} numbers per image; the {name} have {numbers.shape[1]}."
-            )
+        numbers = _numbers(_flat(values, name), name, n_images, partly=partly)
+        if numbers.shape[1] != self.n or (self.shape and (values.shape[1:] or (1,)) != self.shape):
+            was, given = (" × ".join(map(str, of)) for of in (self.shape or (self.n,), values.shape[1:] or (1,)))
+            raise InputError(f"The model was trained with {was} numbers per image; the {name} have {given}.")
         return self.apply(numbers)
 
     def apply(self, values: npt.NDArray[Any]) -> Floats:
@@ -149,7 +153,7 @@ def encoding_given(model: ModelConfig, scale: Scale, n_images: int, given: Given
         If a conditional model gets no condition, another one gets one, or it does not fit.
     """
     if given.condition is not None and not model.knows.conditional:
-        raise InputError(f"A {model.kind} model takes no condition; leave it out.")
+        raise InputError(f"{_a_model(model)} takes no condition; leave it out.")
     if given.labels is not None and not model.infers_classes:
         raise InputError(f"This {model.kind} model takes no labels; leave them out.")
     if given.condition is None and model.knows.conditional:
@@ -170,7 +174,7 @@ def one_row(scale: Scale, label: Any, condition: Any, n: int) -> Floats:
         If the model has no classes or no condition, or they are out of range.
     """
     value = label if label is not None else condition
-    if not scale.n and value is not None:
+    if (not scale.n or scale.shape) and value is not None:
         raise InputError("This model knows neither classes nor a condition; leave label and condition out.")
     if scale.classes:
         try:
@@ -210,14 +214,16 @@ def _one_hot(classes: npt.NDArray[np.int64], n: int, name: str, *, partly: bool)
 def _check_kind(model: ModelConfig, given: Given[Any]) -> None:
     there, wanted = set(given.named()), set(model.knows.given)
     if model.knows.unlabelled and model.n_classes is None:
-        raise InputError(f"A {model.kind} model needs to know how many classes to look for; give n_classes.")
+        raise InputError(f"{_a_model(model)} needs to know how many classes to look for; give n_classes.")
     if surplus := there - wanted:
-        raise InputError(
-            f"A {model.kind} model does not learn from {' or '.join(sorted(surplus))}; choose another kind."
-        )
+        raise InputError(f"{_a_model(model)} does not learn from {' or '.join(sorted(surplus))}; choose another kind.")
     if wanted and len(there) != 1:
         words = " or ".join(sorted(wanted))
-        raise InputError(f"A {model.kind} model learns from {words}; give {'one of them' if there else 'it'}.")
+        raise InputError(f"{_a_model(model)} learns from {words}; give {'one of them' if there else 'it'}.")
+
+
+def _a_model(model: ModelConfig) -> str:
+    return f"A{'n' * (model.kind[0] in 'aeiou')} {model.kind} model"
 
 
 def _scale_of(model: ModelConfig, values: npt.NDArray[Any], name: str, n_images: int) -> Scale:
@@ -230,11 +236,19 @@ def _scale_of(model: ModelConfig, values: npt.NDArray[Any], name: str, n_images:
         return Scale(n, names=(*names, *more))
     if model.n_classes is not None:
         raise InputError(f"n_classes is for classes; leave it out with {name} that are numbers.")
-    numbers = _numbers(values, name, n_images, partly=model.knows.inferred)
+    numbers = _numbers(_flat(values, name), name, n_images, partly=model.knows.inferred)
     centre, spread = np.nanmean(numbers, 0), np.nanstd(numbers, 0)
+    shape = values.shape[1:] or (1,) if model.knows.predicts else ()
+    if shape:  # one spread: a channel of noise must not count as much as the others
+        spread = np.full_like(spread, np.sqrt(np.nanmean((numbers - centre) ** 2)))
     if not (spread > 0).all():
         raise InputError(f"The {name} are the same for all images; there is nothing to learn from them.")
-    return Scale(numbers.shape[1], tuple(centre.tolist()), tuple(spread.tolist()))
+    return Scale(numbers.shape[1], tuple(centre.tolist()), tuple(spread.tolist()), shape=shape)
+
+
+def _flat(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    """Outputs (N, …) as rows of numbers; all else as it is."""
+    return values.reshape(len(values), -1) if name == "outputs" and values.ndim > 2 else values
 
 
 def _is_text(array: npt.NDArray[Any]) -> bool:
@@ -284,6 +298,8 @@ def _numbers(values: Any, name: str, n_images: int, *, partly: bool) -> npt.NDAr
     if np.isinf(array).any() or (np.isnan(array).any() and not partly):
         raise InputError(f"The {name} hold NaN or infinite values; give a number for every image.")
     if np.isnan(array).all(0).any():
-        raise InputError("No image has a target; give the value of a few.")
+        raise InputError(f"No image has a value of some of the {name}; give that of a few.")
+    if array.shape[1] > MOST:
+        raise InputError(f"The {name} are {array.shape[1]} numbers for each image; give at most {MOST}.")
     check_size(array)
     return array

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Name = Literal["vae", "conditional", "semi-supervised", "joint"]
+Name = Literal["vae", "conditional", "semi-supervised", "joint", "encoder-decoder"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Kind:
     prefix : str
         Of its names, such as ``"ss-"`` of ``"ss-rvae"``.
     given : tuple of str
-        What may be given to it in a training, of ``"labels"``, ``"condition"`` and ``"targets"``; exactly one of them.
+        What may be given to it in a training, of ``"labels"``, ``"condition"``, ``"targets"`` and ``"outputs"``;
+        exactly one of them.
     inferred : bool
         Whether the model infers class or numbers where they are not given. If not, what is given is a condition, which
         every image needs, also when the model is applied.
@@ -41,6 +42,11 @@ class Kind:
         return self.anything and not self.inferred
 
     @property
+    def predicts(self) -> bool:
+        """Whether it draws something else than the images that it sees."""
+        return "outputs" in self.given
+
+    @property
     def unlabelled(self) -> bool:
         """Whether the model infers classes that nobody names, and needs to know how many."""
         return self.inferred and not self.given
@@ -51,4 +57,5 @@ KINDS: dict[Name, Kind] = {
     "conditional": Kind("a class or number for each", "c", given=("condition",)),
     "semi-supervised": Kind("of a few, to predict the rest", "ss-", given=("labels", "targets"), inferred=True),
     "joint": Kind("none, but find classes", "j-", inferred=True),
+    "encoder-decoder": Kind("spectra or images to predict", "ed-", given=("outputs",), inferred=True),
 }

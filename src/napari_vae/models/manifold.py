@@ -12,12 +12,12 @@ from torch import Tensor
 from .pose import Pose
 
 if TYPE_CHECKING:
-    from .vae import InvariantVAE
+    from .model import Model
 
 
 @torch.no_grad()
 def decode_manifold(
-    model: InvariantVAE, limits: list[list[float]], n: int, axes: tuple[int, int], y: Tensor | None = None
+    model: Model, limits: list[list[float]], n: int, axes: tuple[int, int], y: Tensor | None = None
 ) -> npt.NDArray[np.float32]:
     """Upright images (n, n, C, H, W) over two latents between their `limits`, the others at the middle of theirs.
 

@@ -198,14 +198,16 @@ def drawable(values: Tensor) -> Tensor:
     return values.clamp(-FARTHEST, FARTHEST).nan_to_num(0.0)
 
 
-def turned_copies(images: Tensor, n: int, share: int = 1) -> Tensor:
+def turned_copies(images: Tensor, n: int, share: int = 1, offset: Tensor | None = None) -> Tensor:
     """Copies of square images, turned back by each of `n` angles round the circle: (B, C, S, S) -> (B, n, C, S, S).
 
-    The corners that no pixel reaches are 0. With a `share` of 2 only those of the first half of the circle.
+    The corners that no pixel reaches are 0. With a `share` of 2 only those of the first half of the circle; all angles
+    may have an `offset` () in radians.
     """
     batch, channels, side, _ = images.shape
     quarters = 4 if n % 4 == 0 else share  # what a quarter of the circle shows only needs turning by right angles
     angles = uniform_angles(n, images.device)[: n // quarters]
+    angles = angles if offset is None else angles + offset
     cos, sin, zero = torch.cos(angles), torch.sin(angles), torch.zeros_like(angles)
     theta = torch.stack([torch.stack([cos, sin, zero], -1), torch.stack([-sin, cos, zero], -1)], -2)
     grid = _affine_maps(theta, side, side).movedim(1, -1)

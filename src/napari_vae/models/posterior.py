@@ -96,10 +96,13 @@ class PoseReader:
         self.copies = self.turns * self.hands  # first as they are, then mirrored
         self.draws_strain = not has_auxiliary_strain(config)
 
-    def features(self, encoder: Encoder, images: Tensor) -> Tensor:
-        """Features (R, B, width) of square images (B, C, S, S) with each coarse pose undone."""
+    def features(self, encoder: Encoder, images: Tensor, offset: Tensor | None = None) -> Tensor:
+        """Features (R, B, width) of square images (B, C, S, S) with each coarse pose undone.
+
+        All angles may have an `offset` () in radians.
+        """
         halves = 2 - self.turns % 2  # of a circle: the other half shows the copies of the first after half a turn
-        views = turned_copies(images, self.turns, halves) if self.turns > 1 else images[:, None]
+        views = turned_copies(images, self.turns, halves, offset) if self.turns > 1 else images[:, None]
         views = views.transpose(0, 1)  # copy after copy, as they lie in memory
         views = torch.cat([views, views.flip(-1)]) if self.hands == 2 else views
         flat = views.flatten(0, 1)

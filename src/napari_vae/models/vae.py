@@ -35,7 +35,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .config import Invariance, ModelConfig
 from .decoders import canvas_side, make_decoder
@@ -43,13 +43,13 @@ from .draws import Draws
 from .evidence import Evidence, Explanation, Target
 from .gauge import Gauge
 from .likelihood import make_likelihood
-from .networks import Encoder, PoseHead, mlp, pad_to_square, shrink
+from .model import Model
+from .networks import PoseHead, mlp, shrink
 from .observed import make_known
 from .polarity import Polarity, one_way
 from .pose import Pose, circular_means, wrap
-from .posterior import Content, Look, PosePosterior, PoseReader, Tried, Weighed
+from .posterior import Content, Look, PosePosterior, Tried, Weighed
 
-COARSE, COARSE_SIGNAL = 24, 256  # side of the images, or signals, that the encoder sees, in samples
 GLANCE = 16  # side of those by which the orientations are ranked
 KEEP = 2  # orientations that are drawn at full resolution
 KEEP_CLASSES = 2  # classes that are
@@ -61,7 +61,7 @@ TOLERANCE = math.radians(1)  # by which an angle may differ from that of the tea
 TOLERANCE_LATENT = 0.05  # and the latents from its strain; with more they turn against its axes
 
 
-class InvariantVAE(nn.Module):
+class InvariantVAE(Model):
     """VAE whose latents do not depend on the pose of the image.
 
     Parameters
@@ -83,14 +83,8 @@ class InvariantVAE(nn.Module):
     """
 
     def __init__(self, config: ModelConfig, channels: int, size: tuple[int, int], n_given: int = 0) -> None:
-        super().__init__()
-        self.config, self.channels, self.size, self.n_given = config, channels, size, n_given
-        self.side = max(size)
-        self.reader = PoseReader(config, size)
-        coarse = min(COARSE, self.side)
-        self.seen = (1, min(COARSE_SIGNAL, self.side)) if size[0] == 1 else (coarse, coarse)
+        super().__init__(config, channels, size, n_given)
         width, k = config.hidden[-1], config.latent_dim
-        self.features = Encoder(config.encoder, channels, self.seen, config.hidden)
         self.content = mlp((width + n_given, width), end=2 * k)
         outputs = 2 * sum(self.reader.sizes.values())
         self.pose_head = PoseHead(width, outputs) if outputs else None
@@ -104,10 +98,14 @@ class InvariantVAE(nn.Module):
         self.likelihood = make_likelihood(config.likelihood, channels)
         self.float()  # whatever the default of torch is, which others set for programs of theirs
 
+    @property
+    def symmetry(self) -> int:
+        """That of the gauge."""
+        return int(self.gauge.fold)
+
     def look(self, images: Tensor) -> Look:
         """Features and poses of images (B, C, H, W) in [0, 1]."""
-        seen = shrink(images if self.size[0] == 1 else pad_to_square(images), self.seen)
-        features = self.reader.features(self.features, seen)
+        features = self.copies(images)
         raw = features[..., :0] if self.pose_head is None else self.pose_head(features)
         posed = self.reader.read(raw.transpose(0, 1))
         return Look(features.mean(0), posed, self.reader.kl(posed))
@@ -122,10 +120,6 @@ class InvariantVAE(nn.Module):
         """Logits (B, K, C, H, W) of latents (B, k) with y (B, n), in K poses each."""
         upright = self.decoder(torch.cat([z, y], -1))
         return self.decoder.draw(upright, self.gauge.to_upright(pose, z, y), self.size, self.size)
-
-    def any_class(self, n: int) -> Tensor:
-        """Rows (n, K) for images that may be of any class."""
-        return next(self.parameters()).detach().new_full((n, self.n_given), 1 / max(1, self.n_given))
 
     def evidence(
         self,
@@ -219,15 +213,9 @@ class InvariantVAE(nn.Module):
 
     @torch.no_grad()
     def order_latents(self, order: list[int]) -> None:
-        """Renumber the latents: the new latent ``i`` is the old ``order[i]``. Images stay what they were."""
-        last, first = self.content[-1], self.decoder.first
-        assert isinstance(last, nn.Linear)
-        rows = torch.tensor(order, device=last.weight.device)
-        both = torch.cat([rows, rows + len(order)])  # means, then log-variances
-        last.weight.copy_(last.weight[both])
-        last.bias.copy_(last.bias[both])
-        first.weight[:, : len(order)] = first.weight[:, rows]
-        self.gauge.order(rows)
+        """As in every model; the groups of the gauge follow."""
+        super().order_latents(order)
+        self.gauge.order(torch.tensor(order, device=self.decoder.first.weight.device))
 
     def _try(self, look: Look, given: Tensor | None, keep: int, draws: Draws | None) -> Tried:
         """Upright images of the `keep` likeliest classes, from means where there are no draws."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -22,8 +23,8 @@ from ..io.json_files import MOST_BYTES, read_json
 from ..io.regular import regular_file
 from ..models.config import ModelConfig, TrainConfig
 from ..models.given import Scale
+from ..models.making import make_model
 from ..models.networks import are_finite, load_weights
-from ..models.vae import InvariantVAE
 
 FORMAT = 1
 Side = Annotated[Whole, about(ge=1, le=4096)]  # of a window, in pixels
@@ -54,7 +55,8 @@ class RunFile(Saved):
             "normalization": len(limits.low) == self.channels,
             "scale": len(scale.centre) == len(scale.spread) == (0 if self.model.n_classes else n)
             and len(scale.names) in (0, n)
-            and n == (self.model.n_classes or n),
+            and n == (self.model.n_classes or n)
+            and (math.prod(scale.shape) == n if self.model.knows.predicts else not scale.shape),
             "latent_range": len(self.latent_range) == self.model.latent_dim,
             "levels": levels is None or len(levels) == self.channels,
         }
@@ -95,7 +97,7 @@ def read_run(folder: str | PathLike[str], device: torch.device) -> dict[str, Any
 def _parts(folder: Path, known: RunFile, device: torch.device) -> dict[str, Any]:
     try:
         with torch.device("meta"):  # nothing is drawn from the global random numbers
-            model = InvariantVAE(known.model, known.channels, known.window, known.scale.n)
+            model = make_model(known.model, known.channels, known.window, known.scale.n)
         model.load_state_dict(load_weights(folder / WEIGHTS), assign=True)
         history = pd.read_csv(regular_file(folder / HISTORY, MOST_BYTES)).rename(columns=OLD_COLUMNS)
     except ReadError:

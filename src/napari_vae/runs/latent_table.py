@@ -13,7 +13,7 @@ from ..models.vae import InvariantVAE
 
 def latent_columns(explanation: Explanation, model: InvariantVAE, scale: Scale) -> dict[str, Tensor]:
     """Columns of the latent table, each (B,); see `Run.encode`."""
-    table = _latents(explanation)
+    table = normal_columns(explanation.mean, torch.exp(0.5 * explanation.log_var))
     for component in components_of(model.config):
         table |= component.columns(explanation)
     return table | model.observed.columns(explanation.inferred, scale) | {"elbo": -explanation.evidence.free_energy()}
@@ -29,9 +29,9 @@ def of_what_was_seen(columns: dict[str, Tensor], shown: Tensor) -> dict[str, Ten
     return columns | {"elbo": elbo, "reconstruction_error": columns["reconstruction_error"] / share, "seen": share}
 
 
-def _latents(explanation: Explanation) -> dict[str, Tensor]:
-    sd = torch.exp(0.5 * explanation.log_var)
+def normal_columns(mean: Tensor, sd: Tensor) -> dict[str, Tensor]:
+    """Columns (B,) of latents (B, k) and their standard deviations: ``z1``, ``z1_sd``, ``z2`` and so on."""
     table: dict[str, Tensor] = {}
     for i in range(sd.shape[1]):
-        table |= {f"z{i + 1}": explanation.mean[:, i], f"z{i + 1}_sd": sd[:, i]}
+        table |= {f"z{i + 1}": mean[:, i], f"z{i + 1}_sd": sd[:, i]}
     return table

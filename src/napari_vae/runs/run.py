@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from os import PathLike
@@ -16,26 +15,22 @@ import torch
 
 from ..core.arguments import checks_arguments
 from ..core.arrays import as_numbers
-from ..core.device import choose_device, is_out_of_memory
-from ..core.errors import InputError, TrainingError
+from ..core.device import choose_device
+from ..core.errors import InputError
 from ..core.normalization import Normalization
 from ..core.settings import Count, Level, Whole, about, allowed
 from ..core.square import SQUARE, pixel_sides
 from ..models.config import ModelConfig, TrainConfig
 from ..models.decoders import pose_of
+from ..models.encoder_decoder import EncoderDecoder
 from ..models.given import Given, Scale, encoding_given, one_row
 from ..models.images import Like, as_given
 from ..models.manifold import decode_manifold
-from ..models.stored import batches_on
+from ..models.model import Model
 from ..models.vae import InvariantVAE
 from ..patches.patches import Patches
+from .explaining import check_redraws, described, explained, images_at_once, predicted
 from .folder import read_run, write_run
-from .latent_table import latent_columns, of_what_was_seen
-
-BATCH = 200  # images that are looked at at once, at least
-MOST, PIXELS = 500, 2**20  # and at most, with so many pixels: on a CPU few, to stay in its cache
-MOST_GPU, PIXELS_GPU = 4000, 2**24
-FILLED = 3  # times that pixels which were not seen are drawn; more change latents by less than a hundredth
 
 
 class Run:
@@ -66,7 +61,7 @@ class Run:
 
     def __init__(
         self,
-        model: InvariantVAE,
+        model: Model,
         *,
         train_config: TrainConfig,
         normalization: Normalization,
@@ -127,7 +122,7 @@ class Run:
     @property
     def symmetry(self) -> int:
         """Order n of the motif's symmetry: angles are given modulo 360°/n; 1 if there is none."""
-        return int(self._model.gauge.fold)
+        return self._model.symmetry
 
     @property
     def device(self) -> str:
@@ -137,8 +132,7 @@ class Run:
     @property
     def _at_once(self) -> int:
         """Images that are looked at at once."""
-        most, pixels = (MOST, PIXELS) if self.device == "cpu" else (MOST_GPU, PIXELS_GPU)
-        return max(BATCH, min(most, pixels // math.prod(self.takes.shape)))
+        return images_at_once(self.device, self.takes.shape)
 
     @checks_arguments
     def encode(
@@ -168,8 +162,8 @@ class Run:
             the object's frame), each with its ``…_sd``; ``screen_strain_xx``, ``screen_strain_xy``; ``mirror`` (0
             or 1; NaN where a motif is its own mirror image) and ``mirror_probability``, that it is 1; ``class``,
             ``class_probability`` and ``class_entropy`` (nats); ``target`` and ``target_sd`` (``target1`` … if
-            several); ``elbo`` (nats) and ``reconstruction_error`` (mean squared
-            difference of pixels in [0, 1]). Of `Patches` with windows that were measured in part also ``seen``, the
+            several); ``elbo`` (nats) and ``reconstruction_error`` (mean squared difference of pixels in [0, 1]); an
+            encoder-decoder has latents alone. Of `Patches` with windows that were measured in part also ``seen``, the
             share that was; these have no ``elbo``.
 
         Raises
@@ -177,7 +171,37 @@ class Run:
         InputError
             If the images do not fit the model.
         """
+        if isinstance(self._model, EncoderDecoder):
+            encoding_given(self.model_config, self.scale, 0, Given(labels, condition))  # which takes none
+            return self._table(data, described(self._model, data, self.takes))
         return self._table(data, (table for table, _ in self._explained(data, labels, condition)))
+
+    @checks_arguments
+    def predict(self, data: Patches | npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """What belongs to every image, such as its spectrum, by an encoder-decoder.
+
+        Parameters
+        ----------
+        data : Patches or array (N, H, W), (N, C, H, W) or (N, L)
+            Images or signals of the size that the model was trained on.
+
+        Returns
+        -------
+        mean, sd : array (N, …)
+            Shaped and in units like the `outputs` of `fit`: the expected values, and the standard deviations of
+            measured ones about them. Nine in ten lie within 1.645 of these, as among images that were held out. NaN for
+            windows of `Patches` that were measured in part.
+
+        Raises
+        ------
+        InputError
+            If the model predicts nothing, or the images do not fit it.
+        """
+        if not isinstance(self._model, EncoderDecoder):
+            raise InputError('This model was trained without outputs; train one of kind="encoder-decoder" with them.')
+        parts = [torch.stack(pair).cpu().numpy() for pair in predicted(self._model, data, self.takes)]
+        mean, sd = np.concatenate([np.empty((2, 0, self.scale.n), np.float32), *parts], axis=1)
+        return self._drawn(mean), (sd * np.array(self.scale.spread)).reshape(-1, *self.scale.shape)
 
     def reconstruct(
         self,
@@ -246,7 +270,7 @@ class Run:
         Returns
         -------
         array (N, C, H, W), or (N, H, W) for one channel
-            Pixels in [0, 1].
+            Pixels in [0, 1]; of an encoder-decoder (N, …), what it predicts.
 
         Raises
         ------
@@ -258,6 +282,8 @@ class Run:
             raise InputError(
                 f"This model has {self.model_config.latent_dim} latents; z must be (N, that many), finite."
             )
+        if self.scale.shape and pose:
+            raise InputError("What this model predicts has no pose; leave it out.")
         drawn_in = pose_of(len(latents), pose)
         y = one_row(self.scale, label, condition, len(latents))
         device, parts = torch.device(self.device), []
@@ -267,8 +293,7 @@ class Run:
             z_part, y_part = (torch.from_numpy(v[rows]).to(device) for v in (latents, y))
             logits = self._model.draw(z_part, y_part, part)
             parts.append(self._model.likelihood.mean(logits)[:, 0].cpu().numpy())
-        images = np.concatenate(parts)
-        return images[:, 0] if self.n_channels == 1 else images
+        return self._drawn(np.concatenate(parts))
 
     @checks_arguments
     def manifold(
@@ -298,7 +323,8 @@ class Run:
             raise InputError(f"Axes must be two of the {dims} latents, counted from 0.")
         y = torch.from_numpy(one_row(self.scale, label, condition, 1)[0])
         images = decode_manifold(self._model, self.latent_range, n, (first, second), y)
-        return images[:, :, 0] if self.n_channels == 1 else images
+        drawn = self._drawn(images.reshape(-1, *images.shape[2:]))
+        return drawn.reshape(*images.shape[:2], *drawn.shape[1:])
 
     @checks_arguments
     def save(self, folder: str | PathLike[str]) -> Path:
@@ -336,42 +362,18 @@ class Run:
         self, data: Patches | npt.ArrayLike, labels: npt.ArrayLike | None, condition: npt.ArrayLike | None
     ) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
         """Columns and reconstructions, batch by batch."""
-        at_once = self._at_once
-        batches = batches_on(torch.device(self.device), data, self.takes, at_once)
+        check_redraws(self.model_config)
+        assert isinstance(self._model, InvariantVAE)
         all_rows: Any = data.atoms if hasattr(data, "atoms") else data
         n = all_rows.shape[0] if hasattr(all_rows, "shape") else len(all_rows)  # an array of zarr has no length
         given = encoding_given(self.model_config, self.scale, n, Given(labels, condition))
-        seen = getattr(data, "seen", None)
-        try:
-            for number, batch in enumerate(batches):
-                rows = slice(number * at_once, (number + 1) * at_once)
-                known = None if given is None else torch.from_numpy(given[rows]).to(batch)
-                shown = None if seen is None else torch.from_numpy(seen[rows]).to(self.device)
-                batch = batch if shown is None else self._filled(batch, shown, known)
-                explanation = self._model.explain(batch, known)
-                mean = self._model.likelihood.mean(explanation.logits)
-                error = ((mean - batch) ** 2).mean((1, 2, 3))
-                columns = latent_columns(explanation, self._model, self.scale) | {"reconstruction_error": error}
-                yield columns if shown is None else of_what_was_seen(columns, shown), mean
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise TrainingError(
-                "The device ran out of memory; close other programs or load the run on the CPU."
-            ) from error
+        return explained(self._model, self.scale, data, self.takes, given)
 
-    def _filled(self, images: torch.Tensor, shown: torch.Tensor, known: torch.Tensor | None) -> torch.Tensor:
-        """Images (B, C, H, W) whose pixels that were not seen are those that the model draws of the others.
-
-        So the model itself says what a pixel that was not measured is likely to be (Rezende et al., "Stochastic
-        backpropagation", arXiv 1401.4082, appendix F); latents and pose then follow from what was seen.
-        """
-        part = torch.nonzero(~shown.all(2).all(1))[:, 0]
-        some, there, given = images[part], shown[part, None], None if known is None else known[part]
-        for _ in range(FILLED if len(part) else 0):
-            drawn = self._model.likelihood.mean(self._model.explain(some, given).logits)
-            some = torch.where(there, some, drawn)
-        return images.index_copy(0, part, some)
+    def _drawn(self, values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        """What the model draws, (N, C, H, W) or (N, n), as callers see it: without a single channel, or as outputs."""
+        if self.scale.shape:
+            return self.scale.undo(values.reshape(len(values), -1)).reshape(-1, *self.scale.shape)
+        return values[:, 0] if self.n_channels == 1 else values
 
     def _table(self, data: Patches | npt.ArrayLike, parts: Iterator[dict[str, torch.Tensor]]) -> pd.DataFrame:
         tables = [{name: values.cpu().numpy() for name, values in part.items()} for part in parts]

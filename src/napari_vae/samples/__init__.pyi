@@ -7,5 +7,7 @@ from .movies import movie as movie
 from .playing_cards import Cards as Cards
 from .playing_cards import cards as cards
 from .real_images import real as real
+from .spectra import SpectrumSample as SpectrumSample
+from .spectra import spectrum_image as spectrum_image
 from .swinging_fields import FieldTrajectories as FieldTrajectories
 from .swinging_fields import field_trajectories as field_trajectories

@@ -18,6 +18,7 @@ from ..core.settings import Number, Saved, Whole, about
 from ..io.json_files import read_json
 from ..models.config import ModelConfig, TrainConfig
 from ..models.networks import are_finite, load_weights, named
+from ..models.vae import InvariantVAE
 from ..runs.folder import OLD_COLUMNS
 from ..runs.run import Run
 from .curriculum import Teacher
@@ -171,6 +172,7 @@ class Checkpoint:
         if "provisional" in tensors:
             s.supervision.provisional = tensors["provisional"].to(s.batches.rows.device)
         if teacher := named("teacher.", tensors) or named("guide.", tensors):  # of an earlier version
+            assert isinstance(s.model, InvariantVAE)
             s.supervision.teacher = Teacher(s.model)
             s.supervision.teacher.load_state_dict(teacher)
         s.history = [{OLD_COLUMNS.get(name, name): value for name, value in row.items()} for row in state.history]

@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from ..core.clusters import cluster
 from ..models.components import has_auxiliary_strain
 from ..models.evidence import Target
+from ..models.model import Model
 from ..models.pose import mirrored_strain
 from ..models.posterior import pick
 from ..models.vae import InvariantVAE
@@ -50,7 +51,7 @@ class Supervision:
 
     Parameters
     ----------
-    model : InvariantVAE
+    model : Model
     batches : Batches
     group : Group
 
@@ -63,7 +64,7 @@ class Supervision:
         Classes to begin with.
     """
 
-    def __init__(self, model: InvariantVAE, batches: Batches, group: Group = ALONE) -> None:
+    def __init__(self, model: Model, batches: Batches, group: Group = ALONE) -> None:
         self.model, self.batches, self.group = model, batches, group
         self.phase: Phase = "warm-up"
         self.teacher: Teacher | None = None
@@ -73,9 +74,10 @@ class Supervision:
         """Prepare what the phase of the next step needs."""
         model = self.model
         if phase == "distillation" and self.phase == "warm-up":
+            assert isinstance(model, InvariantVAE)
             self.provisional = provisional_classes(model, self.batches) if model.config.infers_classes else None
             self.group.follow([] if self.provisional is None else [self.provisional])
-            self.teacher = self._make_teacher() if has_auxiliary_strain(model.config) else None
+            self.teacher = self._make_teacher(model) if has_auxiliary_strain(model.config) else None
         elif phase == "free":
             self.teacher = None
         self.phase = phase
@@ -104,8 +106,8 @@ class Supervision:
             return True
         return self.phase == "distillation" or (self.phase == "free" and (labelled or self.batches.given is not None))
 
-    def _make_teacher(self) -> Teacher:
-        teacher = Teacher(self.model)
+    def _make_teacher(self, model: InvariantVAE) -> Teacher:
+        teacher = Teacher(model)
         rows = self.batches.rows[:STRAINED].split(self.batches.look_size)
         classes = [self._classes(part) for part in rows]
         images, given = [self.batches.load(part) for part in rows], [self._without_classes(part) for part in rows]

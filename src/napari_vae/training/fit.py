@@ -22,6 +22,7 @@ from ..models.images import choose_likelihood, training_images
 from ..patches.patches import Patches
 from ..runs.run import Run
 from .checkpoint import Checkpoint, is_kept, with_batch_size_kept
+from .prediction import PredictionSession
 from .processes import ALONE, Group
 from .session import PREPARING, Session
 
@@ -35,6 +36,7 @@ def fit(
     labels: npt.ArrayLike | None = None,
     condition: npt.ArrayLike | None = None,
     targets: npt.ArrayLike | None = None,
+    outputs: npt.ArrayLike | None = None,
     start: Run | None = None,
     group: Group = ALONE,
     callback: Callable[[Progress], None] | None = None,
@@ -57,6 +59,9 @@ def fit(
         For conditional models: the class, or numbers, of every image.
     targets : array (N,) or (N, d), optional
         For semi-supervised models: numbers, NaN where they are not known.
+    outputs : array (N, L), (N, H, W) or any (N, …), optional
+        For encoder-decoders: the spectrum or image that belongs to each, NaN where it is not known; at most 10 000
+        numbers each. `Run.predict` predicts them.
     start : Run, optional
         A trained model to go on from; its configuration is kept, so leave `model` out.
     group : Group, optional
@@ -83,8 +88,8 @@ def fit(
     >>> run.encode(cards.images).columns.tolist()[:3]
     ['z1', 'z1_sd', 'z2']
     """
-    job = iter_fit(data, model, train, labels=labels, condition=condition, targets=targets, start=start, group=group)
-    return drain(job, callback)
+    given: dict[str, Any] = {"labels": labels, "condition": condition, "targets": targets, "outputs": outputs}
+    return drain(iter_fit(data, model, train, **given, start=start, group=group), callback)
 
 
 @checks_arguments
@@ -97,6 +102,7 @@ def iter_fit(
     labels: npt.ArrayLike | None = None,
     condition: npt.ArrayLike | None = None,
     targets: npt.ArrayLike | None = None,
+    outputs: npt.ArrayLike | None = None,
     start: Run | None = None,
     group: Group = ALONE,
     stop: Callable[[], bool] | None = None,
@@ -105,7 +111,7 @@ def iter_fit(
 
     Parameters
     ----------
-    data, model, train, labels, condition, targets, start, group
+    data, model, train, labels, condition, targets, outputs, start, group
         As in `fit`.
     stop : callable, optional
         Asked after every step; when it says True, training ends and what was learnt so far is returned.
@@ -123,16 +129,17 @@ def iter_fit(
     model, train = model or (ModelConfig() if start is None else start.model_config), train or TrainConfig()
     if start is not None and model != start.model_config:
         raise InputError("A training that goes on keeps its model; leave out `model`, or train anew without `start`.")
-    known: Given[Any] = Given(labels, condition, targets)
+    known: Given[Any] = Given(labels, condition, targets, outputs)
     if isinstance(data, Patches) and len(data.whole) < len(data):
         whole, n = data.whole, len(data)
         data, known = data.rows(whole), known.map(lambda v: np.asarray(v)[whole] if len(v) == n else v)
     images, limits = training_images(data, None if start is None else start.takes)
     if images.shape[2] == 1 and not set(model.invariances) <= {"translation"}:
-        raise InputError("Signals can be shifted only; choose the model vae or tvae.")
+        raise InputError("Signals can be shifted only; leave out other invariances, as the models vae and tvae do.")
     model, scale, given = training_given(model, len(images), known, None if start is None else start.scale)
     if model.likelihood == "auto":
-        model = replace(model, likelihood=choose_likelihood(data, limits))
+        pixels_only = not model.knows.predicts
+        model = replace(model, likelihood=choose_likelihood(data, limits) if pixels_only else "gaussian")
     device = choose_device(group.device or train.device)
     if device.type != "cpu":
         yield Progress(0, 0, 0, 0, None, describe_device(device), PREPARING)
@@ -141,7 +148,7 @@ def iter_fit(
             digest = beside.submit(images.digest)
             if images.is_lazy:  # a file is read by one at a time
                 digest.result()
-            session = Session(
+            session = (PredictionSession if model.knows.predicts else Session)(
                 images,
                 model,
                 with_batch_size_kept(train),

@@ -23,7 +23,9 @@ from ..models.draws import Draws
 from ..models.evidence import Evidence, Explanation
 from ..models.images import Images
 from ..models.likelihood import Poisson
+from ..models.making import make_model
 from ..models.manifold import decode_manifold
+from ..models.model import Model
 from ..models.networks import are_finite, initialise
 from ..models.vae import InvariantVAE
 from .batches import Batches
@@ -135,8 +137,7 @@ class Session:
                     self._return_to_best()
                 keep(True)
         self.supervision.enter("free")
-        self._order_latents()
-        self._set_conventions(in_haste=stopped)
+        self._settle(in_haste=stopped)
         return stopped
 
     def usual_elbo(self) -> list[float]:
@@ -149,9 +150,9 @@ class Session:
 
     def _make_model(
         self, config: ModelConfig, shape: tuple[int, ...], n_given: int, limits: Normalization, before: Run | None
-    ) -> InvariantVAE:
+    ) -> Model:
         with torch.device("meta"):  # nothing is drawn from the global random numbers
-            model = InvariantVAE(config, shape[1], (shape[2], shape[3]), n_given)
+            model = make_model(config, shape[1], (shape[2], shape[3]), n_given)
         model = initialise(model.to_empty(device="cpu"), torch.Generator().manual_seed(self.train.seed))
         if isinstance(model.likelihood, Poisson):
             model.likelihood.set_limits(limits.low, limits.high)
@@ -175,6 +176,7 @@ class Session:
 
     def _explain(self, rows: Tensor) -> Iterator[Explanation]:
         """The best account of some images, in batches, with what is given of them if the model needs it."""
+        assert isinstance(self.model, InvariantVAE)
         conditional = self.model.config.knows.conditional
         for part in rows.split(self.batches.look_size):
             given = self.batches.load_given(part) if conditional else None
@@ -238,8 +240,10 @@ class Session:
         name = self.model.observed.kl_name
         return {name: float(seen.observed_kl), "supervised": float(seen.supervised)} if name else {}
 
-    def _set_conventions(self, *, in_haste: bool) -> None:
-        """Learn from training images where the latents lie, and what the upright image leaves open of the poses."""
+    def _settle(self, *, in_haste: bool) -> None:
+        """Order the latents, and learn where they lie, and what the upright image leaves open of the poses."""
+        self._order_latents()
+        assert isinstance(self.model, InvariantVAE)
         self.model.gauge.reset()  # poses of the upright image
         self.model.polarity.reset()
         few = min(FEW, max(FEWEST, IN_HASTE // self.batches.pixels))
@@ -257,7 +261,7 @@ class Session:
         for row in self.history:
             row.update({names[i]: value for i, value in enumerate([row[names[old]] for old in order])})
 
-    def _manifold(self) -> npt.NDArray[np.float32]:
+    def _manifold(self) -> npt.NDArray[np.float32] | None:
         dims = self.model.config.latent_dim
         return decode_manifold(self.model, [[-2.0, 2.0]] * dims, LIVE_GRID, (0, min(1, dims - 1)))
 

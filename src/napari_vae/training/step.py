@@ -22,7 +22,7 @@ from ..core.progress import Stopped, never
 from ..models.config import TrainConfig
 from ..models.draws import Draws
 from ..models.evidence import Evidence
-from ..models.vae import InvariantVAE
+from ..models.model import Model
 from .batches import Batches
 from .curriculum import Supervision
 from .processes import Group, Share
@@ -40,7 +40,7 @@ class TrainStep:
 
     Parameters
     ----------
-    model : InvariantVAE
+    model : Model
     batches : Batches
     supervision : Supervision
     curriculum : Curriculum
@@ -61,7 +61,7 @@ class TrainStep:
 
     def __init__(
         self,
-        model: InvariantVAE,
+        model: Model,
         batches: Batches,
         supervision: Supervision,
         curriculum: Curriculum,

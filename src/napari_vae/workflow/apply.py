@@ -14,6 +14,7 @@ from ..core.positions import noun_of
 from ..core.progress import Stage
 from ..models.columns import columns_of
 from ..patches.patches import Patches, extract_patches
+from ..runs.explaining import check_redraws
 from ..runs.likeness import Likeness, compare
 from ..runs.run import Run
 from .analyze import encode_patches
@@ -96,6 +97,7 @@ def apply_run(
     >>> run = nv.load_run("results/run")  # doctest: +SKIP
     >>> nv.apply_run(run, nv.read("another.dm4")).likeness.sentence  # doctest: +SKIP
     """
+    check_redraws(run.model_config)
     say = progress or (lambda stage: None)
     image, given = as_micrograph(micrograph), columns_of(condition=condition)
     check_grid(grid, atoms)

@@ -13,6 +13,7 @@ from ...core.errors import InputError
 from ...models.components import components_of
 from ...models.images import model_batches
 from ...models.networks import Encoder, initialise, mlp
+from ...models.vae import InvariantVAE
 from ...runs.run import Run
 from .candidates import Prepared, limits
 
@@ -44,6 +45,8 @@ class RunEncoder(nn.Module):
         super().__init__()
         if run.model_config.knows.conditional:
             raise InputError("A conditional model needs its condition for every image; take a run of another kind.")
+        if not isinstance(run._model, InvariantVAE):
+            raise InputError("An encoder-decoder predicts by itself; take a run of another kind, or its latents as x.")
         self.run, self.trainable = run, trainable
         self.model = copy.deepcopy(run._model) if trainable else run._model
         if trainable:
@@ -73,6 +76,7 @@ class RunEncoder(nn.Module):
             If the images do not fit the run.
         """
         run, model = self.run, self.run._model
+        assert isinstance(model, InvariantVAE)
         columns, turns, circular, seen = [], [], [], []
         images = []
         for batch in model_batches(x, run.takes, BATCH):
