@@ -1,12 +1,26 @@
 """Spectra and images from images: whatever their pose, with standard deviations that hold."""
 
+import itertools
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from napari_vae import InputError, ModelConfig, TrainConfig, apply_run, extract_patches, fit, load_run
+from napari_vae import (
+    InputError,
+    ModelConfig,
+    ReadError,
+    TrainConfig,
+    apply_run,
+    extract_patches,
+    fit,
+    iter_fit,
+    load_run,
+)
+from napari_vae.core.progress import drain
+from napari_vae.layers.analysis import folder_layers
 from napari_vae.learning.gp.networks import RunEncoder
 from napari_vae.models.encoder_decoder import EncoderDecoder, Scatter
 from napari_vae.models.networks import initialise
@@ -80,6 +94,31 @@ def test_a_saved_run_predicts_the_same(run, patches, tmp_path):
     assert loaded.scale == run.scale and loaded.model_config == run.model_config
     for one, other in zip(run.predict(patches), loaded.predict(patches), strict=True):
         assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("changes", [{"shape": [29]}, {"shape": []}, {"shape": [5, -6]}, {"spread": [1.0]}])
+def test_a_damaged_folder_is_refused(run, tmp_path, changes):
+    file = run.save(tmp_path / "run") / "run.json"
+    told = json.loads(file.read_text(encoding="utf-8"))
+    told["scale"] |= changes
+    file.write_text(json.dumps(told), encoding="utf-8")
+    with pytest.raises(ReadError):
+        load_run(tmp_path / "run")
+
+
+def test_the_window_says_that_it_does_not_open_it(run, tmp_path):
+    with pytest.raises(InputError, match="use it from Python"):
+        folder_layers(run.save(tmp_path / "run"))
+
+
+def test_an_interrupted_training_goes_on_and_ends_the_same(sample, patches, tmp_path):
+    train, asked = replace(SHORT, epochs=4), itertools.count()
+    whole = fit(patches, MODEL, train, outputs=sample.spectra)
+    kept = replace(train, checkpoint=tmp_path / "kept")
+    part = drain(iter_fit(patches, MODEL, kept, outputs=sample.spectra, stop=lambda: next(asked) > 12), None)
+    again = fit(patches, MODEL, kept, outputs=sample.spectra)
+    assert part.stopped and not again.stopped
+    assert np.array_equal(again.predict(patches)[0], whole.predict(patches)[0])
 
 
 def test_latents_are_drawn_as_outputs(run, patches):
