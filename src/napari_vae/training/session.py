@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -241,16 +241,20 @@ class Session:
         return {name: float(seen.observed_kl), "supervised": float(seen.supervised)} if name else {}
 
     def _settle(self, *, in_haste: bool) -> None:
-        """Order the latents, and learn where they lie, and what the upright image leaves open of the poses."""
+        """Order the latents, and agree on what the model leaves open."""
         self._order_latents()
-        assert isinstance(self.model, InvariantVAE)
-        self.model.gauge.reset()  # poses of the upright image
-        self.model.polarity.reset()
+        self._set_conventions(in_haste=in_haste)
+
+    def _set_conventions(self, *, in_haste: bool) -> None:
+        """Learn from training images where the latents lie, and what the upright image leaves open of the poses."""
+        model = cast(InvariantVAE, self.model)
+        model.gauge.reset()  # poses of the upright image
+        model.polarity.reset()
         few = min(FEW, max(FEWEST, IN_HASTE // self.batches.pixels))
         rows = self.batches.rows[: few if in_haste else MANY]
         explained = list(self._explain(rows))
         load = None if in_haste else lambda chosen: self.batches.load(rows[chosen.to(rows.device)])
-        self.latent_range = set_conventions(self.model, explained, load)
+        self.latent_range = set_conventions(model, explained, load)
 
     def _order_latents(self) -> None:
         """Make z1 the latent that says most about the images (largest KL), and so on; the history follows."""
