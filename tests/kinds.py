@@ -93,6 +93,28 @@ def molecules(rng, shape=(200, 200)):
     return image + 0.1 * rng.normal(size=shape) + 0.05 * rng.normal(size=(shape[0], 1)), places
 
 
+def two_kinds(rng, ordered=False, height=0.15, width=2.2, noise=0.02, shape=(200, 200)):
+    """Dense strong spots and lower ones of another width below a bright step: the image, and both."""
+    places = lattice(shape, (12.6, 0.0), (6.3, 10.9), 0.2) if ordered else _packed((115, 200), 12.0, rng)
+    places = places + rng.normal(0, 0.5, places.shape) * ordered
+    places = places[(places[:, 0] < 115) & (places > 0).all(axis=1)]
+    low = rng.random(len(places)) < 0.35
+    heights = rng.uniform(0.8, 1.2, len(places))
+    y, x = rows_of_pixels(shape)
+    image = spots(shape, places[~low], heights[~low], 3.0) + spots(shape, places[low], height * heights[low], width)
+    image += 6 / (1 + np.exp(-(y - 130 - 0.05 * x) / 1.5)) + noise * rng.normal(size=shape)
+    return image + noise / 2 * rng.normal(size=(shape[0], 1)), places[~low], places[low]
+
+
+def _packed(shape, distance, rng):
+    """Random places, so many that none is left that is farther than a distance from all."""
+    places = np.empty((0, 2))
+    for place in rng.uniform(0, 1, (6000, 2)) * shape:
+        if not len(places) or np.hypot(*(places - place).T).min() > distance:
+            places = np.vstack([places, place])
+    return places
+
+
 def terraces(rng, shape=(200, 200)):
     """A lattice on terraces, whose steps are five times as high as its columns."""
     places = lattice(shape, (12.0, 0.0), (0.0, 12.0), 0.2)

@@ -187,6 +187,7 @@ def test_real_images_of_the_kinds(real_data):
     )
     assert len(detect_atoms(np.load(unseen / "createc_scan_11nm_ch0.npy"), refine=False)) <= 10
     molecules = detect_atoms(nv.read(unseen / "example_LineProfile.sxm"), refine=False)
+    assert 120 <= (molecules["y"] > 155).sum() <= 160
     assert (molecules["y"] > 155).mean() >= 0.97
 
 

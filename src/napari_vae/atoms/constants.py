@@ -116,6 +116,14 @@ class Constants:
     clutter_around: int = 24  # σ over which the filtered support is looked at
     clutter_outlier: float = 3.0  # standard deviations at which an amplitude is cut, so that atoms hardly count
 
+    # Weaker or narrower spots among atoms (crowd.py); on simulated ones in tests/kinds.py.
+    crowd_room: float = 0.8  # of the distance of atoms: so far from all, there is room for one more - square cells 0.71
+    crowd_gap: float = 2.5  # distances, radius of gaps in their midst; wider ones are beside them
+    crowd_steps: int = 3  # narrower filters that are tried
+    crowd_false: float = 0.05  # share of false ones among the spots - decoys, as above
+    crowd_fewest: int = 20  # spots that can show so small a share
+    crowd_filled: float = 0.5  # share of the places with room that have one; a third where a crystal is made so
+
     # An uneven support beside a lattice (texture.py); tests/atoms/test_texture.py.
     texture_neighbours: int = 12  # whose vectors are looked for again
     texture_around: int = 8  # nearest maxima, which with the maximum itself are its region
@@ -188,7 +196,7 @@ class Constants:
     weak_explains: float = 0.1  # of the variance around it, at least, in the average over the lattice
     weak_present: float = 0.5  # of the height in the average, at least, in the image itself
     weak_part: int = 24  # spacings, side of the part that is looked at to see whether a second look would gain
-    weak_worth: float = 0.1  # weak columns for a heavy one, at least, to say so
+    weak_worth: float = 0.1  # weak columns for a heavy one, at least, to say so; spots in a crowd
     fold_steps: int = 3  # half spacings up to which surroundings are compared, along rows and columns
     fold_among: int = 100  # nearest columns, among which those with the same surroundings are looked for
     fold_alike: int = 24  # of them, which are averaged

@@ -15,8 +15,9 @@ from ..core.progress import drain, never
 from ..core.region import Mask, inside, region_mask
 from ..core.settings import Level
 from ..core.square import on_image, pixel_sides, squared, with_sides
-from .candidates import Filtered
+from .candidates import Candidates, Filtered
 from .constants import FIXED
+from .crowd import candidates_between
 from .damage import mended_frame, usable_frame
 from .estimates import measure
 from .frames import BadFrameError, frame_list, note_skipped, open_frames, refuse_frame
@@ -274,13 +275,12 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> 
     """The atoms of one frame; none in a blank one."""
     if filtered.blank:
         return blank_table(0, number, asked.placing)
-    maps, sign = filtered.maps, recipe.sign
+    sign = recipe.sign
     found = filtered.found(recipe.method, sign, recipe.periodic)
-    kept = np.flatnonzero(found.score >= recipe.threshold)
-    height = sign * maps.amplitude[tuple(found.at[kept].T)]
-    kept = kept[standing(found.at[kept], height, FIXED.filter_closest * recipe.spacing)]
-    table = filtered.table(found.at[kept], found.place[kept], number, asked.placing)
-    table["score"] = found.score[kept]
+    table = _above(filtered, found, recipe, number, asked)
+    if recipe.crowd is not None:
+        between = _above(*candidates_between(filtered, found, recipe.crowd, sign), recipe, number, asked)
+        table = pd.concat([table, between], ignore_index=True)
     table["outside"] = place_atoms(filtered.mended, table, recipe.width, recipe.spacing, sign, asked.placing)
     if asked.weak:
         table = add_weak(filtered, table, recipe, asked.placing)
@@ -294,6 +294,15 @@ def _detect(filtered: Filtered, recipe: Recipe, number: int, asked: Options) -> 
     with np.errstate(over="ignore"):  # a background below the least, or above the largest float is infinite
         table[intensities] = np.ldexp(table[intensities].to_numpy(float), filtered.mended.exponent)
     return table
+
+
+def _above(filtered: Filtered, found: Candidates, recipe: Recipe, number: int, asked: Options) -> pd.DataFrame:
+    """A table of the candidates that score enough, of those too near to each other the highest."""
+    kept = np.flatnonzero(found.score >= recipe.threshold)
+    height = recipe.sign * filtered.maps.amplitude[tuple(found.at[kept].T)]
+    kept = kept[standing(found.at[kept], height, FIXED.filter_closest * recipe.spacing)]
+    table = filtered.table(found.at[kept], found.place[kept], number, asked.placing)
+    return table.assign(score=found.score[kept])
 
 
 def _region(micrograph: Micrograph, asked: Options) -> Mask | None:

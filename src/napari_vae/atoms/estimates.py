@@ -14,6 +14,7 @@ from ..core.square import squared
 from .candidates import Filtered
 from .choice import Choice, choose
 from .constants import FIXED
+from .crowd import find_crowd
 from .damage import Mended, first_usable, mended_frame, usable_frame
 from .frames import BadFrameError, refuse_frame
 from .hypotheses import Hypothesis
@@ -86,10 +87,11 @@ def _recipe(frame: Mended, choice: Choice, doubt: str, asked: Options) -> tuple[
     filtered = Filtered(frame, sigma)
     method = "filter" if asked.method == "auto" else asked.method
     found = filtered.found(method, one.sign, one.periodic)
-    if threshold is None:
-        threshold = choice.threshold if one.periodic and method == "filter" else _threshold(filtered, method, one)
-        if not choice.any_atoms:
-            threshold = max(threshold, float(found.score.max(initial=0)) + FIXED.noise_floor)
+    crowd = None
+    if method == "filter" or threshold is None:
+        automatic = _threshold(filtered, method, choice)
+        threshold = automatic if threshold is None else threshold
+        crowd = find_crowd(filtered, found, automatic, one.sign) if method == "filter" else None
     if spacing is None:
         spacing = _measured_spacing(found.place[found.score >= threshold], one)
     width = float(np.clip(choice.width, FIXED.scale_narrowest * spacing, FIXED.scale_widest * spacing))
@@ -101,6 +103,7 @@ def _recipe(frame: Mended, choice: Choice, doubt: str, asked: Options) -> tuple[
         one.sign,
         threshold,
         one.periodic,
+        crowd,
         choice.sure,
         choice.alternatives,
         doubt,
@@ -108,12 +111,18 @@ def _recipe(frame: Mended, choice: Choice, doubt: str, asked: Options) -> tuple[
     return recipe, filtered
 
 
-def _threshold(filtered: Filtered, method: str, one: Hypothesis) -> float:
-    """Smallest score of an atom of the learned detector, or of single atoms, for which parts have too few decoys."""
+def _threshold(filtered: Filtered, method: str, choice: Choice) -> float:
+    """Smallest score of an atom: of single ones, for which parts have too few decoys, from the whole frame."""
+    one = choice.hypothesis
+    score = filtered.found(method, one.sign, one.periodic).score
     if method == "learned":
         decoys = np.zeros(0) if one.periodic else filtered.found(method, -one.sign, False).score
-        return learned_threshold(filtered.found(method, one.sign, one.periodic).score, decoys)
-    return isolated_threshold(filtered.isolated_scores(one.sign), filtered.isolated_scores(-one.sign))
+        least = learned_threshold(score, decoys)
+    elif one.periodic:
+        least = choice.threshold
+    else:
+        least = isolated_threshold(filtered.isolated_scores(one.sign), filtered.isolated_scores(-one.sign))
+    return least if choice.any_atoms else max(least, float(score.max(initial=0)) + FIXED.noise_floor)
 
 
 def _measured_spacing(places: Array, one: Hypothesis) -> float:

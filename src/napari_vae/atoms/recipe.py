@@ -113,10 +113,25 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Crowd:
+    """How spots of another kind are found among atoms (see `crowd.py`).
+
+    Width `sigma` of their filter in pixels, and their `least` score; least score of the atoms (`threshold`), and the
+    typical `distance` of these in pixels.
+    """
+
+    sigma: Positive
+    least: float
+    threshold: float
+    distance: Positive
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything detection needs to know, measured on a few frames and used for all: widths in pixels, sign ±1.
 
-    The filter that finds the columns best, `sigma`, is narrower than their `width` where they overlap.
+    The filter that finds the columns best, `sigma`, is narrower than their `width` where they overlap. Spots of another
+    kind may show among them (`crowd`).
 
     How `sure` the choice is, 0 to 1; `alternatives`, what else it might have been, the likeliest first; and one
     sentence of `doubt` where it is not sure.
@@ -129,6 +144,7 @@ class Recipe:
     sign: int
     threshold: float
     periodic: bool
+    crowd: Crowd | None = None
     sure: float = 1.0
     alternatives: tuple[str, ...] = ()
     doubt: str = ""
