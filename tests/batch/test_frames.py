@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import kinds
 import napari_vae as nv
 from napari_vae import ModelConfig, TrainConfig, detect_atoms, extract_patches, fit, load_run, read, samples
 from napari_vae.batch import loop
@@ -105,6 +106,13 @@ def test_frame_by_frame_is_what_detection_in_one_call_finds(movie, serial, tmp_p
     assert read_table(result.target).attrs["napari_vae"] == serial.attrs["napari_vae"]
     assert frames_done(told) == list(range(FRAMES + 1)), "measured, then frame by frame"
     assert {path.name for path in tmp_path.iterdir()} == {result.target.name, ".napari-vae"}
+
+
+def test_two_kinds_of_spots_are_found_frame_by_frame_too(tmp_path):
+    image = kinds.two_kinds(np.random.default_rng(0))[0]
+    np.save(tmp_path / "crowd.npy", np.stack([image, image + 1]))
+    (result,) = detect_files([tmp_path / "crowd.npy"], tmp_path, refine=False)
+    same(result.target, detect_atoms(read(tmp_path / "crowd.npy"), refine=False))
 
 
 def test_tables_of_frames_and_of_whole_files_lie_where_their_image_does(movie, tmp_path):

@@ -48,8 +48,9 @@ def detect_atoms(
     Widths, polarities and kinds of threshold are hypotheses: that one is taken whose atoms explain most of parts of the
     image, are found again by a filter of another width, and are alike. A matched filter of this width scores every
     place by the amplitude of a local least-squares fit in standard errors; or a small network, trained on simulated
-    images, scores it by the probability of an atom. Maxima above the threshold are the atoms. All of them are then
-    fitted at once, with their neighbours, to sub-pixel positions (see `refine_spots`).
+    images, scores it by the probability of an atom. Maxima above the threshold are the atoms; the filter also finds low
+    ones that fill the gaps in a crowd of others. All of them are then fitted at once, with their neighbours, to
+    sub-pixel positions (see `refine_spots`).
 
     Parameters
     ----------

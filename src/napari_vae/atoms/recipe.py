@@ -149,6 +149,12 @@ class Recipe:
     alternatives: tuple[str, ...] = ()
     doubt: str = ""
 
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Recipe:
+        """One that was written down field by field."""
+        crowd = values.get("crowd")
+        return cls(**values | {"crowd": None if crowd is None else Crowd(**crowd)})
+
     @property
     def summary(self) -> dict[str, Any]:
         """What the atoms table carries along, in plain types."""

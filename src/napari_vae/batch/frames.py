@@ -152,7 +152,7 @@ def do_frame(job: FrameJob) -> FrameResult:
             return FrameResult(frames, _basis(recipe), origin)
         number = first_usable(searched, frames)
     else:
-        number, recipe, seen = job.frame, Recipe(**job.basis["recipe"]), {}
+        number, recipe, seen = job.frame, Recipe.of(job.basis["recipe"]), {}
     try:
         table = detect_frame(searched, number, recipe, asked, filtered=seen.get(number))
     except BadFrameError:
