@@ -14,7 +14,7 @@ import numpy as np
 
 import napari_vae as nv
 from napari_vae.batch.parts import Parts
-from napari_vae.batch.summary import write_summary
+from napari_vae.batch.summary import check_summary, write_summary
 from napari_vae.core.normalization import Normalization
 from napari_vae.io.json_files import read_json
 from napari_vae.io.vendors import READERS
@@ -199,6 +199,7 @@ def open_batch(path: Path, rng: random.Random) -> None:
         parts = Parts(path.parent, JOB)
         parts.join([frame for frame in range(2) if parts.basis is not None and parts.has(frame)])
         return
+    check_summary(path.parent)
     write_summary(path.parent, "detect", [])
 
 

@@ -77,6 +77,10 @@ def test_a_file_of_the_users_is_not_replaced(files, tmp_path):
     task = Count()
     with pytest.raises(nv.InputError, match="no batch has written it"):
         batch.run(task, files, tmp_path / "other")
+    (tmp_path / "summary.csv").unlink()
+    (tmp_path / "summary.csv").mkdir()
+    with pytest.raises(nv.InputError, match="no batch has written it"):
+        batch.run(task, files, tmp_path)
     assert task.seen == []
 
 

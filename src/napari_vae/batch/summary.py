@@ -34,8 +34,9 @@ def check_summary(folder: Path) -> None:
     """
     if (folder / RECORD).exists():
         raise InputError(f"The folder {folder} holds an analysis; give a new one for several files.")
-    foreign = [name for name in (TABLE, PAGE) if (folder / name).exists()]
-    if foreign and not (folder / FOLDER).is_dir():
+    ours = (folder / FOLDER).is_dir()
+    foreign = [name for name in (TABLE, PAGE) if (place := folder / name).exists() and not (ours and place.is_file())]
+    if foreign:
         raise InputError(f"{folder / foreign[0]} exists already and no batch has written it; choose another folder.")
 
 
