@@ -267,6 +267,33 @@ def test_what_is_not_selected_fades_on_the_image_too(viewer, docked, groups, qtb
     assert np.allclose(groups.face_color, (1, 0, 0, 1)), "the layer is left as it was"
 
 
+def test_a_selection_too_large_for_napari_fades_the_others_and_is_handed_over_when_asked_for(explore, groups, qtbot):
+    explore.link.most = 20
+
+    def faded():
+        return np.flatnonzero(groups.face_color[:, 3] < 1).tolist()
+
+    explore.plot.select_within(LOW)
+    qtbot.waitUntil(lambda: faded() == list(range(30, 60)), timeout=LONG)
+    assert not groups.selected_data and "30 selected; not in napari's layer" in explore.words.text()
+    explore.show_bar.choose("z1")  # all that is drawn anew keeps it
+    groups.features = groups.features.assign(z3=np.arange(60.0))
+    qtbot.waitUntil(lambda: explore.x.findText("z3") >= 0, timeout=LONG)
+    assert explore.plot.selection.tolist() == list(range(30)) and faded() == list(range(30, 60))
+    explore.words.linkActivated.emit("layer")
+    assert groups.selected_data == set(range(30)) and faded() == list(range(30, 60))
+    explore.plot.select_within(LOW)
+    qtbot.waitUntil(lambda: not groups.selected_data, timeout=LONG)
+    groups.selected_data = {3, 4}  # on the canvas
+    qtbot.waitUntil(lambda: explore.plot.selection.tolist() == [3, 4], timeout=LONG)
+    assert len(faded()) == 58
+    explore.plot.select_within(LOW)
+    qtbot.waitUntil(lambda: not groups.selected_data, timeout=LONG)
+    with qtbot.waitSignal(explore.link.table_changed, timeout=LONG):
+        groups.remove([0])  # whose rows are others' by now
+    assert not len(explore.plot.selection) and not faded()
+
+
 def test_the_nearest_of_many_points_is_found():
     from napari_vae.widgets.explore.linking import nearest_row
 

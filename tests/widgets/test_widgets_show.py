@@ -93,6 +93,25 @@ def test_atoms_are_rings_again_and_discs_leave_the_image_to_be_seen(explore, poi
     assert explore.show_bar.opacity.value() == 80
 
 
+def test_points_are_drawn_once_for_a_click_and_each_in_the_looks_that_it_had(viewer, explore, points, qtbot):
+    sizes = np.where(np.arange(64) < 32, 4, 9)
+    plain = viewer.add_points(np.array(points.data), size=sizes, features=points.features, symbol="square", name="mine")
+    explore.layer_box.choose(plain)
+    assert plain.size.tolist() == sizes.tolist() and not plain.border_width.any() and alike(explore, plain)
+    copy = duplicate(viewer, plain)
+    drawn = []
+    plain.events.set_data.connect(lambda: drawn.append("data"))
+    plain.events.face_color.connect(lambda: drawn.append("colours"))
+    for name in ("z1", "Atoms", "angle", "Image", "Image", "class"):
+        drawn.clear()
+        click(qtbot, explore.show_bar.buttons[name])
+        qtbot.wait(0)
+        assert len(drawn) == (0 if name == "Image" and not plain.visible else 1), (name, drawn)
+    click(qtbot, explore.show_bar.buttons["Atoms"])
+    assert plain.border_width.all() and (plain.face_color == 1).all() and set(map(str, plain.symbol)) == {"square"}
+    assert not copy.border_width.any() and not (copy.face_color[:, :3] == 1).all(), "a copy is left alone"
+
+
 def test_new_values_and_points_get_their_colours(explore, points, qtbot):
     click(qtbot, explore.show_bar.buttons["z1"])
     before = np.array(points.face_color)

@@ -14,7 +14,7 @@ from ..analysis.coloring import Coloring, class_order, color_by
 from ..analysis.quality import certainty_of
 from ..core.class_colors import ATOM_COLOR, class_cycle
 from ..core.errors import InputError
-from .dimming import undim
+from .dimming import COLORS, undimmed
 from .identity import ours
 from .open_runs import find_run, unwrapped
 from .points import BORDER, KEY, LayerData, blank_row
@@ -22,6 +22,7 @@ from .table import positions_of
 
 SHOWN, FADED, PALETTES = "shown", "faded", "palette"  # noted: a column, whether by certainty, colours of its classes
 LOOKS = ("size", "border_width", "border_color", "face_color")
+_NO_COLOR, _RING = (0.0, 0.0, 0.0, 0.0), (*(int(ATOM_COLOR[i : i + 2], 16) / 255 for i in (1, 3, 5)), 1.0)
 DISC = 0.55  # size of a coloured disc, of the size of the ring that marks an atom: the micrograph stays visible
 
 
@@ -39,15 +40,15 @@ class Look:
 
     @classmethod
     def of(cls, points: Any) -> Look:
-        """How they look now."""
-        undim(points)
-        return cls(shown_column(points), is_faded(points), {name: np.array(getattr(points, name)) for name in LOOKS})
+        """How they look now, in full colour."""
+        with undimmed(points):
+            arrays = {name: np.array(getattr(points, name)) for name in LOOKS}
+        return cls(shown_column(points), is_faded(points), arrays)
 
     def restore(self, points: Any) -> None:
         """Let them look so again."""
         _note(points, self.column, self.faded)
-        for name, values in self.arrays.items():
-            setattr(points, name, values)
+        redraw(points, **self.arrays)
 
 
 def shown_column(layer: Any) -> str:
@@ -101,28 +102,44 @@ def show(layer: Any, column: str, faded: bool = False) -> None:
         As `coloring_of`.
     """
     coloring = coloring_of(layer, column, faded) if column else None
-    if layer.__class__.__name__ == "Points":
-        undim(layer, drawn=False)
-        layer.face_colorbar.visible = False  # the bar with title and unit stands where the column is chosen
-        (_rings if coloring is None else _discs)(layer)
+    points = layer.__class__.__name__ == "Points"
+    looks = {} if not points else _rings(layer) if coloring is None else _discs(layer)
     _note(layer, column, faded)
-    if layer.__class__.__name__ == "Points" and coloring is not None:
+    if points:
+        layer.face_colorbar.visible = False  # the bar with title and unit stands where the column is chosen
+    if points and coloring is not None:
         if coloring.limits is not None:
             layer.face_colormap, layer.face_contrast_limits = coloring.colormap, coloring.limits  # of napari's own bar
-        _paint(layer, coloring.rgba / np.float32(255))
+        # Borders too: of the smallest points that it draws, napari draws borders, however thin.
+        looks |= dict.fromkeys(COLORS, coloring.rgba / np.float32(255))
+    if looks:
+        redraw(layer, **looks)
 
 
-def _paint(points: Any, colors: npt.NDArray[Any]) -> None:
-    """Give points their colours, faces and borders: of the smallest that it draws, napari draws borders, however thin.
+def redraw(points: Any, **looks: Any) -> None:
+    """Give points other looks, by the names of their properties, and draw them once.
 
-    Where each has a colour of its own already, they are changed in place, and drawn once. Through its properties napari
-    would compare, check and draw all of them several times, which takes seconds for a million.
+    napari draws all of them for each property that is set, mostly twice, which takes seconds for a million. So what
+    their arrays can hold is changed in place.
     """
-    if str(points.face_color_mode) == str(points.border_color_mode) == "direct":
-        points.border_color[:] = points.face_color[:] = colors
+    with undimmed(points):
+        for name, values in looks.items():
+            there = getattr(points, name)
+            if name in COLORS:
+                fits = str(getattr(points, f"{name}_mode")) == "direct"
+            else:
+                fits = np.can_cast(np.asarray(values).dtype, there.dtype, "same_kind")
+            if fits:
+                there[:] = values
+            else:
+                setattr(points, name, np.array(values))
+    if (
+        len(points.data) and type(points.symbol[0]) is not str
+    ):  # a word as an Enum, which napari turns into a str each time
+        points.symbol[:] = [str(symbol) for symbol in points.symbol]
+    points.refresh(extent=False, data_displayed=False, highlight=False)  # of sizes napari keeps those in the frame
+    if points.visible:  # else they are drawn once they are seen
         points.events.face_color()
-    else:
-        points.border_color, points.face_color = colors.copy(), colors
 
 
 def write_features(points: Any, features: pd.DataFrame, column: str | None = None) -> None:
@@ -158,30 +175,28 @@ def _note(layer: Any, column: str, faded: bool) -> None:
     layer.metadata[KEY] = {**ours(layer), SHOWN: column, FADED: faded}  # no event: the table is the same
 
 
-def _discs(points: Any) -> None:
-    """Make discs of rings; the points of others keep their size."""
+def _discs(points: Any) -> dict[str, Any]:
+    """What makes discs of rings; the points of others keep their size."""
     if not ours(points).get(SHOWN):
         _PLAIN[unwrapped(points)] = Look.of(points)
-    if not points.border_width.any():
-        return
-    if "kind" in ours(points):
-        points.size = points.size * np.where(points.border_width > 0, DISC, 1)
-    points.border_width = 0
+    rings = points.border_width > 0
+    if not rings.any():
+        return {}
+    sizes = {"size": points.size * np.where(rings, DISC, 1)} if "kind" in ours(points) else {}
+    return sizes | {"border_width": 0}
 
 
-def _rings(points: Any) -> None:
-    """Let points look as they did before they were coloured, or as atoms without a value."""
+def _rings(points: Any) -> dict[str, Any]:
+    """What lets points look as they did before they were coloured, or as atoms without a value."""
     if not ours(points).get(SHOWN):
-        return
+        return {}
     plain = _PLAIN.get(unwrapped(points))
     if plain is not None and len(plain.arrays["size"]) == len(points.data):
-        plain.restore(points)
-        return
-    if "kind" in ours(points):
-        points.size = points.size / np.where(points.border_width > 0, 1, DISC)
-    points.border_width = BORDER
-    points.face_color = "transparent"
-    points.border_color = ATOM_COLOR
+        return dict(plain.arrays)
+    sizes = {"size": points.size / np.where(points.border_width > 0, 1, DISC)} if "kind" in ours(points) else {}
+    looks = sizes | {"border_width": BORDER, "face_color": _NO_COLOR, "border_color": _RING}
     if "sublattice" in points.features:
         points.border_color_cycle = class_cycle(len(class_order(points.features["sublattice"])))
         points.border_color = "sublattice"
+        del looks["border_color"]
+    return looks

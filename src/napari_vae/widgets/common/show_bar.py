@@ -75,6 +75,7 @@ class ShowBar(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self.layer: Any | None = None
+        self._busy = False  # changing what is shown, which is told at the end
         self.coloring: Coloring | None = None
         self.column = QComboBox()
         self.column.setToolTip(COLUMN)
@@ -120,22 +121,26 @@ class ShowBar(QWidget):
         layer = self.layer
         if layer is None:
             return
+        self._busy = True
         try:
             show(layer, column, is_faded(layer) if faded is None else faded)
+            self._bring_forward(column)
         except InputError as error:
             show_error(str(error))
             self.refused.emit(str(error))
-        else:
-            self._bring_forward(column)
+        finally:
+            self._busy = False
         self.refresh()
 
     def show_image(self, plain: bool = True) -> None:
         """Hide the points and the pictures of results, or show the points again."""
-        if self.layer is not None and plain:
-            self._hide_pictures()
-            self.layer.visible = False
-        elif self.layer is not None:
-            self._bring_forward(shown_column(self.layer))
+        if self.layer is not None:
+            self._busy = True
+            if plain:
+                self._see(None)
+            else:
+                self._bring_forward(shown_column(self.layer))
+            self._busy = False
         self.refresh()
 
     def refresh(self, event: Any = None) -> None:
@@ -189,13 +194,13 @@ class ShowBar(QWidget):
         on_grid = ours(self.layer).get("method") == "grid"
         kinds = tuple(kind for kind, name in LEARNED.items() if on_grid and name == column)
         shown = next(reversed(self._pictures(kinds)), self.layer)
-        self.layer.visible = shown is self.layer
-        self._hide_pictures()  # never two codes on top of each other
-        shown.visible = True
+        self._see(shown)
 
-    def _hide_pictures(self) -> None:
-        for layer in self._pictures():
-            layer.visible = False
+    def _see(self, shown: Any | None) -> None:
+        """Show a picture or the points, and hide the others: never two codes on top of each other."""
+        for layer in (self.layer, *self._pictures()):
+            if layer.visible != (layer == shown):  # else napari would draw it again
+                layer.visible = layer == shown
 
     def _events(self) -> list[tuple[Any, Any]]:
         if self.layer is None:
@@ -210,7 +215,7 @@ class ShowBar(QWidget):
             self.follow(None)
 
     def _on_look(self, event: Any = None) -> None:
-        if isalive(self):
+        if isalive(self) and not self._busy:
             self.refresh()
 
     def _on_table(self, event: Any = None) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import QWidget
 
@@ -20,7 +20,7 @@ from ...layers.pictures import class_labels, column_map
 from ...layers.points import KEY, LayerData, carried
 from ...layers.showing import SHOWN
 from ...layers.table import check_plottable, color_to_begin_with, table_of
-from ..common.guide import Dock, MorePages
+from ..common.guide import Dock, MorePages, link
 from ..common.panel import folded, sentence
 from ..common.run_loading import RunLoader
 from ..common.scatter_plot import ScatterPlot
@@ -49,6 +49,7 @@ SECTIONS = {
     "Most unusual atoms": "Which atoms the model accounts for worst, and how sure it is",
     "Figures and tables": "Figures for a paper, and all columns for other programs",
 }
+TOO_MANY = "; not in napari's layer, which would get slow: {link}."
 NOTHING = "Open an image, detect atoms and train a model; or choose a layer of points with columns of numbers."
 
 
@@ -69,6 +70,7 @@ class ExploreWidget(Dock):
         self.plot = ScatterPlot()
         self.plot.setToolTip(PLOT)
         self.words = sentence()
+        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.more = MorePages(self.PAGE)
         self.strip = AtomStrip(self)
         self.link, self.maker = LayerLink(napari_viewer, self), self.show_bar.maker
@@ -110,6 +112,7 @@ class ExploreWidget(Dock):
         self.tools.mode_changed.connect(self.plot.set_mode)
         self.tools.fit.clicked.connect(self.plot.reset_view)
         self.tools.clear.clicked.connect(self._on_clear)
+        self.words.linkActivated.connect(self._on_asked)
         self.link.selection_changed.connect(self._on_selected_elsewhere)
         self.link.table_changed.connect(self._on_table_changed)
         self.link.frame_changed.connect(self._show_frame)
@@ -314,7 +317,14 @@ class ExploreWidget(Dock):
         self.more.hide()
         words = f"{len(self._table)} points"
         words += f", {missing} without a value" if missing else ""
-        self.words.setText(words + (f"; {chosen} selected." if chosen else "."))
+        words += f"; {chosen} selected" if chosen else ""
+        many = TOO_MANY.format(link=link("layer", "select them there too"))
+        self.words.setText(words + (many if chosen > self.link.most else "."))
+
+    def _on_asked(self, link: str) -> None:
+        """Select in the layer what is too much for a quick selection."""
+        self.link.select(self.plot.selection, all_of_them=True)
+        self.words.setText(f"{len(self.plot.selection)} points are selected in the layer too.")
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # Qt's name
         """Keep the strip at the foot."""

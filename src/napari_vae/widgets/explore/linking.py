@@ -24,6 +24,12 @@ class LayerLink(QObject):
 
     Its own changes are not reported, so that nothing goes round in circles. Changes that come in bursts are reported
     once.
+
+    Attributes
+    ----------
+    most : int
+        Rows that are handed to napari's selection. It puts them into sets one by one, three times, and again with every
+        zoom, which takes a second for 300 000. More are selected here alone: the others fade on the canvas all the same.
     """
 
     selection_changed = Signal(object)  # rows (n,) int64
@@ -35,6 +41,8 @@ class LayerLink(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._layer: Any | None = None
+        self.most = 50_000
+        self._kept: Rows | None = None  # a selection too large to hand it over
         self._busy = False
         self._under_cursor = -1
         self._selection_timer = QTimer(self, singleShot=True, interval=0)
@@ -56,6 +64,7 @@ class LayerLink(QObject):
     def follow(self, layer: Any | None) -> None:
         """Follow another layer, or none."""
         self.undim()
+        self._kept = None
         if self._layer is not None:
             for emitter, slot in self._events(self._layer):
                 emitter.disconnect(slot)
@@ -69,22 +78,25 @@ class LayerLink(QObject):
         self._table_timer.stop()
 
     def selection(self) -> Rows:
-        """Rows that are selected on the canvas."""
+        """Rows that are selected on the canvas, or here alone as they are too many."""
+        if self._kept is not None:
+            return self._kept
         chosen = getattr(self._layer, "selected_data", ())
         rows = np.fromiter(chosen, dtype=np.int64, count=len(chosen))
         rows.sort()
         return rows
 
-    def select(self, rows: Rows) -> None:
-        """Select rows on the canvas: points, or the first of several labels."""
+    def select(self, rows: Rows, *, all_of_them: bool = False) -> None:
+        """Select rows on the canvas: points, if they are not more than `most`; or the first of several labels."""
         layer = self._layer
         if layer is None:
             return
         self._busy = True
         try:
             if hasattr(layer, "selected_data"):
+                self._kept = rows if len(rows) > self.most and not all_of_them else None
                 # The setter would also look for colours and sizes that all of them share, which takes long for many.
-                layer.selected_data.replace_selection(set(rows.tolist()))
+                layer.selected_data.replace_selection(set(rows.tolist() if self._kept is None else ()))
                 if not self.dim(rows):
                     layer.refresh(extent=False, thumbnail=False, data_displayed=False)
             elif len(rows):
@@ -148,6 +160,7 @@ class LayerLink(QObject):
     def _on_data(self, event: Any) -> None:
         if str(getattr(event, "action", "")) in BEFORE:
             self.undim()  # what napari adds and takes away is of the colours as they are
+            self._kept = None
         self._on_table()
 
     def _on_inserted(self, event: Any) -> None:
@@ -177,6 +190,7 @@ class LayerLink(QObject):
 
     def _on_selection(self, *_: Any) -> None:
         if isalive(self) and not self._busy:
+            self._kept = None
             self._selection_timer.start()
 
     def _on_frame(self, event: Any = None) -> None:
