@@ -133,10 +133,8 @@ def redraw(points: Any, **looks: Any) -> None:
                 there[:] = values
             else:
                 setattr(points, name, np.array(values))
-    if (
-        len(points.data) and type(points.symbol[0]) is not str
-    ):  # a word as an Enum, which napari turns into a str each time
-        points.symbol[:] = [str(symbol) for symbol in points.symbol]
+    if len(points.data) and type(points.symbol[0]) is not str:
+        points.symbol[:] = list(map(str, points.symbol))  # napari makes words of its enums with every drawing
     points.refresh(extent=False, data_displayed=False, highlight=False)  # of sizes napari keeps those in the frame
     if points.visible:  # else they are drawn once they are seen
         points.events.face_color()

@@ -29,7 +29,7 @@ class LayerLink(QObject):
     ----------
     most : int
         Rows that are handed to napari's selection. It puts them into sets one by one, three times, and again with every
-        zoom, which takes a second for 300 000. More are selected here alone: the others fade on the canvas all the same.
+        zoom, which takes a second for 300 000. More are selected here alone; on the canvas the others fade as ever.
     """
 
     selection_changed = Signal(object)  # rows (n,) int64
