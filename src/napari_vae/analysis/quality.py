@@ -54,9 +54,10 @@ def most_unusual(table: pd.DataFrame, n: int = 50) -> tuple[str, npt.NDArray[np.
     if not name:
         return "", np.zeros(0, dtype=np.int64)
     values = table[name].to_numpy(float)
-    badness = np.where(np.isfinite(values), -values if name in _LOW_IS_BAD else values, -np.inf)
-    order = np.argsort(-badness, kind="stable")[:n]
-    return name, order[np.isfinite(badness[order])].astype(np.int64)
+    goodness = np.where(np.isfinite(values), values if name in _LOW_IS_BAD else -values, np.inf)
+    worst = np.flatnonzero(goodness <= np.partition(goodness, n)[n]) if len(values) > n else np.arange(len(values))
+    order = worst[np.argsort(goodness[worst], kind="stable")][:n]
+    return name, order[np.isfinite(goodness[order])].astype(np.int64)
 
 
 def certainty_of(table: pd.DataFrame, column: str) -> npt.NDArray[np.float64] | None:

@@ -133,22 +133,25 @@ def redraw(points: Any, **looks: Any) -> None:
                 there[:] = values
             else:
                 setattr(points, name, np.array(values))
-    if len(points.data) and type(points.symbol[0]) is not str:
-        points.symbol[:] = list(map(str, points.symbol))  # napari makes words of its enums with every drawing
+    for symbol in set(points.symbol):
+        if type(symbol) is not str:  # but a word as an enum, which napari makes a str of with every drawing
+            points.symbol[points.symbol == symbol] = str(symbol)
     points.refresh(extent=False, data_displayed=False, highlight=False)  # of sizes napari keeps those in the frame
     if points.visible:  # else they are drawn once they are seen
         points.events.face_color()
 
 
-def write_features(points: Any, features: pd.DataFrame, column: str | None = None) -> None:
-    """Replace the features of points, and colour them by a column; by default as before."""
+def write_features(points: Any, features: pd.DataFrame, column: str | None = None, look: Look | None = None) -> None:
+    """Replace the features of points, and colour them by a column, or as they looked once; by default as before."""
     if str(points.face_color_mode) != "direct":  # napari would map a column that changes its type by its old rule
         with points.events.face_color.blocker():
             points.face_color = np.array(points.face_color)
     points.features = features
     points.feature_defaults = blank_row(features)
     faded = is_faded(points)
-    if column is not None:
+    if look is not None:
+        look.restore(points)
+    elif column is not None:
         show(points, column, faded)
     elif name := shown_column(points):
         show(points, name, faded)

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QComboBox, QMenu, QPushButton, QSlider, QWidget
 
 from ...analysis.coloring import Coloring, is_categorical
 from ...core.errors import InputError
+from ...layers.dimming import undimmed
 from ...layers.identity import image_token, made_of, ours
 from ...layers.learning import PICTURES as LEARNED
 from ...layers.pictures import class_labels, column_map, redrawn
@@ -232,7 +233,10 @@ class ShowBar(QWidget):
         if now is None:
             show(layer, "")
             self.refresh()
-        elif np.array_equal(now.rgba, np.rint(255 * np.asarray(getattr(layer, "face_color", now.rgba / 255)))):
+            return
+        with undimmed(layer):
+            same = np.array_equal(now.rgba, np.rint(255 * np.asarray(getattr(layer, "face_color", now.rgba / 255))))
+        if same:
             self.refresh()
         else:
             show(layer, shown_column(layer), is_faded(layer))

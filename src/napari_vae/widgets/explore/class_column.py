@@ -103,8 +103,7 @@ class ClassColumn:
         if state.look is None:
             layer.features = features
         else:
-            write_features(layer, features, "")
-            state.look.restore(layer)
+            write_features(layer, features, look=state.look)
 
     def _palettes(self) -> dict[str, dict[str, str]]:
         return dict(ours(self.layer).get(PALETTES, {}))
