@@ -133,9 +133,8 @@ def redraw(points: Any, **looks: Any) -> None:
                 there[:] = values
             else:
                 setattr(points, name, np.array(values))
-    for symbol in set(points.symbol):
-        if type(symbol) is not str:  # but a word as an enum, which napari makes a str of with every drawing
-            points.symbol[points.symbol == symbol] = str(symbol)
+    if len(points.data) and type(points.symbol[0]) is not str:
+        points.symbol[:] = list(map(str, points.symbol))  # napari makes words of its enums with every drawing
     points.refresh(extent=False, data_displayed=False, highlight=False)  # of sizes napari keeps those in the frame
     if points.visible:  # else they are drawn once they are seen
         points.events.face_color()
