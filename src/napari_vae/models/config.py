@@ -67,7 +67,7 @@ class ModelConfig:
             "What is known of each atom besides its window. Nothing is usual. Choose a class or number for each "
             "to keep what you know already out of the latents; a few labels, classes or numbers, to have the rest "
             "predicted; classes by itself to have the atoms sorted into as many as you say.",
-            choices={name: kind.words for name, kind in KINDS.items()},
+            choices={name: kind.words for name, kind in KINDS.items() if not kind.predicts},  # outputs: in Python
         ),
     ] = "vae"
     invariances: Annotated[

@@ -44,8 +44,6 @@ class ModelForm(Form):
         self.add(ignored.title, grid, ignored.text)
         self.name.setToolTip("Name of this model in the literature")
         self.kind, self.n_classes = add_settings(self, ModelConfig, "kind", "n_classes").values()
-        for name in [name for name, kind in KINDS.items() if kind.predicts]:  # outputs are given in Python
-            self.kind.removeItem(self.kind.findData(name))
         self.n_classes.setMaximum(MOST_LABELS)
         self.advanced = Form()
         names = {name: words.split(":")[0] for name, words in PRESETS.items()}
