@@ -1,6 +1,7 @@
 """A training goes on where it was: from a checkpoint, or from a run."""
 
 import errno
+import json
 
 import numpy as np
 import pandas as pd
@@ -148,6 +149,21 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     assert list(events)
     with pytest.raises(InputError, match="checkpoint of a training on other data"):
         fit(images[::-1].copy(), train=settings)
+
+
+def test_a_checkpoint_of_a_training_with_other_labels_is_refused(tmp_path):
+    cards = samples.cards(12, size=16)
+    model, settings = ModelConfig.preset("ss-vae", hidden=(8, 8)), TrainConfig(epochs=50, checkpoint=tmp_path / "state")
+    calls = iter(range(1000))
+    labels = np.where(np.arange(len(cards.suit)) % 2, cards.suit, -1)
+    list(iter_fit(cards.images, model, settings, labels=labels, stop=lambda: next(calls) > 3))
+    with pytest.raises(InputError, match="checkpoint of a training on other data"):
+        fit(cards.images, model, settings, labels=np.roll(labels, 1))
+    kept = tmp_path / "state" / "checkpoint.json"
+    state = json.loads(kept.read_text())
+    del state["identity"]["given_sha256"]  # as earlier versions wrote it
+    kept.write_text(json.dumps(state))
+    assert fit(cards.images, model, settings, labels=labels, stop=lambda: True).stopped
 
 
 def test_a_checkpoint_folder_of_other_files_is_refused_before_the_training(tmp_path):

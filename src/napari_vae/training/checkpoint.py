@@ -14,9 +14,11 @@ from torch import Tensor
 
 from ..core.errors import InputError, storage_problem
 from ..core.folders import check_replaceable, check_writable, holds, remove_folder, replace_folder, user_path
+from ..core.provenance import data_hash
 from ..core.settings import Number, Saved, Whole, about
 from ..io.json_files import read_json
 from ..models.config import ModelConfig, TrainConfig
+from ..models.given import Floats
 from ..models.networks import are_finite, load_weights, named
 from ..models.vae import InvariantVAE
 from ..runs.folder import OLD_COLUMNS
@@ -33,6 +35,7 @@ class Identity(BaseModel):
     """What makes a training this one and no other."""
 
     data_sha256: str
+    given_sha256: str | None = None  # of what is known besides the images; an earlier version did not keep it
     model: ModelConfig
     train: TrainConfig
     before: dict[str, Any] | None
@@ -74,7 +77,9 @@ class Checkpoint:
         self._written = time.monotonic()
 
     @classmethod
-    def attach(cls, session: Session, digest: str, train: TrainConfig, before: Run | None = None) -> Checkpoint:
+    def attach(
+        cls, session: Session, digest: str, given: Floats | None, train: TrainConfig, before: Run | None = None
+    ) -> Checkpoint:
         """Watch over a session; if the folder of `train` holds the state of the same training, put the session there.
 
         Raises
@@ -86,6 +91,7 @@ class Checkpoint:
             return cls(session, None, None)
         identity = Identity(
             data_sha256=digest,
+            given_sha256=None if given is None else data_hash(given),
             model=session.model.config,
             train=replace(train, checkpoint=None),
             before=None if before is None else json.loads(json.dumps(before.provenance)),
@@ -146,9 +152,10 @@ class Checkpoint:
         return {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
 
     def _restore(self) -> None:
-        assert self.folder is not None
+        assert self.folder is not None and self.identity is not None
         state = read_json(self.folder / MARKER, _State)
-        if state.identity != self.identity:
+        kept = state.identity
+        if kept.model_copy(update={"given_sha256": kept.given_sha256 or self.identity.given_sha256}) != self.identity:
             raise InputError(
                 f"{self.folder} holds the checkpoint of a training on other data or settings; choose another folder."
             )

@@ -161,7 +161,7 @@ def iter_fit(
             )
         about = describe_data(data, len(images), digest.result())
         group.check_same(digest.result())
-        checkpoint = Checkpoint.attach(session, digest.result(), train, start)
+        checkpoint = Checkpoint.attach(session, digest.result(), given, train, start)
         stopped = yield from session.run(stop or never, checkpoint.keep)
         if not stopped:
             checkpoint.discard()
