@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from napari_vae import InputError, ModelConfig, TrainConfig, TrainingError, fit, iter_fit, samples
+from napari_vae.core.progress import drain
 from napari_vae.training.step import TrainStep
 
 
@@ -163,7 +164,7 @@ def test_a_checkpoint_of_a_training_with_other_labels_is_refused(tmp_path):
     state = json.loads(kept.read_text())
     del state["identity"]["given_sha256"]  # as earlier versions wrote it
     kept.write_text(json.dumps(state))
-    assert fit(cards.images, model, settings, labels=labels, stop=lambda: True).stopped
+    assert drain(iter_fit(cards.images, model, settings, labels=labels, stop=lambda: True)).stopped
 
 
 def test_a_checkpoint_folder_of_other_files_is_refused_before_the_training(tmp_path):
