@@ -226,7 +226,7 @@ def test_every_result_lies_where_the_source_lies(atoms, scene):
     points = result_points(FakeRun(), patches, latents, classes, placement)
     assert points[1]["metadata"]["napari_vae"]["source"] == "TURNED"
     assert points[1]["metadata"]["napari_vae"]["version"] == "1"
-    areas = classes_to_labels(patches.atoms, classes, scene.shape, placement, radius=4, name="classes")
+    areas = classes_to_labels(class_labels(patches.atoms, classes, scene.shape, 4), placement, name="classes")
     layers = [build(d) for d in (*pasted_layers(patches, rebuilt, scene.shape, placement), areas, points)]
     assert [type(layer).__name__ for layer in layers] == ["Image", "Image", "Labels", "Points"]
     for layer in layers:
@@ -265,7 +265,7 @@ def test_points_coloured_by_class_have_the_colours_of_the_labels(atoms, scene):
     patches = extract_patches(scene, atoms, window=16)
     latents, classes = latents_of(patches)
     placement = Placement.of_micrograph(Micrograph(scene))
-    labels = build(classes_to_labels(patches.atoms, classes, (64, 64), placement, radius=4, name="classes"))
+    labels = build(classes_to_labels(class_labels(patches.atoms, classes, (64, 64), 4), placement, name="classes"))
     points = build(result_points(FakeRun(), patches, latents, classes, placement))
     assert isinstance(labels, Labels) and isinstance(points, Points)
     show(points, "class")
@@ -346,11 +346,8 @@ def test_classes_with_names_are_named_where_the_points_and_the_areas_tell(atoms)
     )
     assert features["class"][[3, 4, 5]].tolist() == ["1", "", "0"] and features["z1"].dtype == np.float32
     layer = classes_to_labels(
-        atoms.loc[[3, 5]],
-        classes,
-        (64, 64),
+        class_labels(atoms.loc[[3, 5]], classes, (64, 64), 5),
         Placement.of_micrograph(Micrograph(np.zeros((64, 64)))),
-        radius=5,
         name="classes",
         names=("bulk", "defect", "none seen"),
     )

@@ -13,6 +13,7 @@ from npe2 import PluginManager
 from safetensors.numpy import load_file, save
 
 import napari_vae as nv
+from napari_vae.analysis.cells import class_labels
 from napari_vae.core.placement import Placement
 from napari_vae.layers.analysis import analysis_layers, read_run
 from napari_vae.layers.identity import note
@@ -212,7 +213,7 @@ def test_points_are_saved_as_tables_and_labels_as_labels(analysis, tmp_path):
     viewer.layers.clear()
     atoms, classes, shape = analysis.patches.atoms, analysis.classes, analysis.frame_shape
     placement = Placement.of_micrograph(analysis.micrograph)
-    data, options, _ = classes_to_labels(atoms, classes, shape, placement, radius=3, name="classes")
+    data, options, _ = classes_to_labels(class_labels(atoms, classes, shape, 3), placement, name="classes")
     viewer.add_labels(data, **options)
     viewer.layers.save(str(tmp_path / "l.tif"), plugin="napari-vae")
     (labels,) = viewer.open(tmp_path / "l.tif", plugin="napari-vae")

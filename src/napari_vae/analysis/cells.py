@@ -1,4 +1,4 @@
-"""Images in which every atom has a cell: the pixels nearer to it than to others."""
+"""Images in which every atom has a cell, the pixels nearer to it than to others, and every place of a grid a pixel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from ..core.class_colors import MOST_LABELS
 from ..core.errors import InputError
-from ..core.positions import frame_numbers
+from ..core.placement import Placement
+from ..core.positions import frame_numbers, on_grid
+from ..patches.grid import grid_cells
 
 if TYPE_CHECKING:  # images are read without it
     import pandas as pd
@@ -58,3 +60,20 @@ def value_map(
         nearest = tree.query(pixels, distance_upper_bound=radius)[1]
         picture[frame] = known[np.append(rows, len(values))[nearest]].reshape(shape[-2:])
     return picture if len(shape) == 3 else picture[0]
+
+
+def cells_of(
+    atoms: pd.DataFrame, shape: tuple[int, ...], placement: Placement, radius: float
+) -> tuple[npt.NDArray[np.int32], Placement]:
+    """Row of the atom that each pixel of a picture belongs to, −1 for none, and where the picture lies.
+
+    It is as large as the image of this shape and placement; that of a regular grid has a pixel for each of its places.
+    """
+    if on_grid(atoms):
+        return grid_cells(atoms, placement)
+    return value_map(atoms, np.arange(len(atoms), dtype=np.int32), shape, radius, np.int32(-1)), placement
+
+
+def painted(values: npt.NDArray[Any], cells: npt.NDArray[np.int32], empty: Any) -> npt.NDArray[Any]:
+    """Picture of a value of every atom in its cells; `empty` where none is."""
+    return np.append(values, np.array(empty, values.dtype))[cells]

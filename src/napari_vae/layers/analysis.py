@@ -24,12 +24,15 @@ from ..workflow.findings import CLASS
 from .identity import belongs, linked, ours
 from .images import image_layer, micrograph_from_layer
 from .open_runs import OpenRun, find_run
+from .pictures import grid_layers
 from .points import KEY, LayerData, atoms_from_points, placement_of
 from .results import result_points, run_layer
 
 
 def analysis_layers(analysis: Analysis) -> list[LayerData]:
     """Napari layer data: the micrograph below, on it the latents; all else is made when it is asked for.
+
+    Of a regular grid pictures of the latents lie between, and the points, which carry the table, are hidden.
 
     Examples
     --------
@@ -38,7 +41,10 @@ def analysis_layers(analysis: Analysis) -> list[LayerData]:
     """
     placement = Placement.of_micrograph(analysis.micrograph)
     points = result_points(analysis.run, analysis.patches, analysis.encoded, analysis.classes, placement)
-    return linked([image_layer(analysis.micrograph), points])
+    pictures = grid_layers(points, analysis.patches, placement)
+    for _, options, _ in pictures[-1:]:
+        options["visible"] = True
+    return linked([image_layer(analysis.micrograph), *pictures, points])
 
 
 def folder_layers(path: Path) -> list[LayerData]:

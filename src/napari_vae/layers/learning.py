@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..analysis.cells import CELL_RADIUS, value_map
+from ..analysis.cells import CELL_RADIUS, cells_of, painted
 from ..analysis.coloring import color_by
 from ..core.class_colors import NO_CLASS
 from ..core.placement import Placement
@@ -66,25 +66,19 @@ class Candidates:
         """Whether pictures of the candidates fit in memory; those of a grid always do."""
         return bool(self.step) or int(np.prod(self.shape)) <= MOST_PIXELS
 
-    @cached_property
+    @property
     def cells(self) -> npt.NDArray[np.int32]:
         """Candidate that each pixel of a picture belongs to, −1 for none; the picture of a grid has its places only."""
-        numbers = np.arange(len(self.atoms), dtype=np.int32)
-        if not self.step:
-            return value_map(self.atoms, numbers, self.shape, CELL_RADIUS * self.spacing, np.int32(-1))
-        axes = ["frame", "y", "x"][-len(self.shape) :]
-        places = [np.unique(self.atoms[axis], return_inverse=True)[1] for axis in axes]
-        cells = np.full([int(place.max()) + 1 for place in places], -1, dtype=np.int32)
-        cells[tuple(places)] = numbers
-        return cells
+        return self._picture[0]
 
-    @cached_property
+    @property
     def cell_placement(self) -> Placement:
         """Where the picture of `cells` lies."""
-        if not self.step:
-            return self.placement
-        first = np.r_[np.zeros(self.placement.ndim - 2), self.atoms[["y", "x"]].min().to_numpy(float)]
-        return self.placement.coarser(self.step, first)
+        return self._picture[1]
+
+    @cached_property
+    def _picture(self) -> tuple[npt.NDArray[np.int32], Placement]:
+        return cells_of(self.atoms, self.shape, self.placement, CELL_RADIUS * self.spacing)
 
     def place(self, row: int) -> Floats:
         """Where a candidate lies on the image (n,)."""
@@ -99,7 +93,7 @@ class Candidates:
 
     def paint(self, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Picture of a value of every candidate (N,), NaN where none is."""
-        return np.append(np.asarray(values, np.float32), np.float32(np.nan))[self.cells]
+        return painted(np.asarray(values, np.float32), self.cells, np.nan)
 
 
 def results_table(

@@ -6,15 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from ..analysis.cells import CELL_RADIUS, value_map
+from ..analysis.cells import CELL_RADIUS, cells_of, painted
 from ..analysis.classes import Classes
 from ..analysis.coloring import color_by, is_categorical
+from ..core.class_colors import MOST_LABELS
 from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from ..core.placement import Placement
-from ..core.positions import table_spacing
+from ..core.positions import on_grid, table_spacing
+from ..core.provenance import data_hash
+from ..patches.grid import grid_cells
+from ..patches.patches import Patches
 from .identity import ours
 from .open_runs import find_run
 from .points import KEY, LayerData, classes_to_labels
@@ -29,6 +34,8 @@ Making = Callable[[], list[LayerData]]  # draws the pictures; may run in a threa
 def column_map(source: PlacedAtoms, points: Any, name: str) -> Making:
     """Image layer data of a column of numbers over the cells of the atoms, clear where no atom is.
 
+    That of a regular grid has a pixel for each of its places.
+
     Raises
     ------
     InputError
@@ -37,23 +44,7 @@ def column_map(source: PlacedAtoms, points: Any, name: str) -> Making:
     table = table_of(points)
     if name not in table or is_categorical(table[name]):
         raise InputError("A map shows numbers; choose such a column as colour, for example reconstruction_error.")
-    micrograph, atoms, placement = source
-    shape = micrograph.shape[-placement.ndim :]
-    coloring = color_by(table[name])
-    options = {
-        "name": f"map of {name}",
-        "colormap": coloring.colormap,
-        "contrast_limits": coloring.limits,
-        "opacity": 0.8,
-        "metadata": {KEY: {"kind": "map", "column": name}},
-    }
-    values = table[name].to_numpy(np.float32)
-
-    def make() -> list[LayerData]:
-        picture = value_map(atoms, values, shape, CELL_RADIUS * table_spacing(atoms), np.float32(np.nan))
-        return [(picture, options | placement.kwargs(), "image")]
-
-    return make
+    return lambda: [_map_layer(table[name], *_cells(source))]
 
 
 def class_labels(source: PlacedAtoms, points: Any, name: str) -> Making:
@@ -68,25 +59,27 @@ def class_labels(source: PlacedAtoms, points: Any, name: str) -> Making:
     classes = None if column is None else Classes.of(column, dict(ours(points).get(PALETTES, {}).get(name, {})))
     if classes is None or not classes.names:
         raise InputError("There are no classes yet; group the atoms or assign some first.")
-    micrograph, atoms, placement = source
-    shape = micrograph.shape[-placement.ndim :]
-    numbers = pd.Series(classes.codes, index=atoms.index)
+    return lambda: [_class_layer(classes, name, *_cells(source))]
 
-    def make() -> list[LayerData]:
-        data, options, kind = classes_to_labels(
-            atoms,
-            numbers,
-            shape,
-            placement,
-            radius=CELL_RADIUS * table_spacing(atoms),
-            name=name,
-            names=classes.names,
-            palette=classes.colors,
-        )
-        options["metadata"][KEY]["column"] = name
-        return [(data, options, kind)]
 
-    return make
+def grid_layers(points: LayerData, patches: Patches, placement: Placement) -> list[LayerData]:
+    """Pictures of what a model says of the places of a regular grid, hidden: its classes, pose and latents, z1 on top.
+
+    None of atoms.
+    """
+    _, options, _ = points
+    features, written = options["features"], options["metadata"][KEY]["columns"]
+    if not on_grid(patches.atoms):
+        return []
+    cells, place = grid_cells(patches.atoms, placement)
+    classes = [name for name in ("class_name", "class") if name in written][:1]
+    made = [_class_layer(Classes.of(features[name]), name, cells, place) for name in classes]
+    measured = [name for name in written if f"{name}_sd" in written]
+    made += [_map_layer(features[name], cells, place) for name in reversed(measured)]
+    for data, look, _ in made:
+        look |= {"name": f"{look['name']} of {patches.name}", "visible": False}
+        look["metadata"][KEY] |= {"source": patches.name, "sha256": data_hash(np.asarray(data, float))}
+    return made
 
 
 def redrawn(source: PlacedAtoms, points: Any, kind: str) -> Making:
@@ -112,3 +105,34 @@ def redrawn(source: PlacedAtoms, points: Any, kind: str) -> Making:
         return layers
 
     return make
+
+
+def _cells(source: PlacedAtoms) -> tuple[npt.NDArray[np.int32], Placement]:
+    micrograph, atoms, placement = source
+    shape = micrograph.shape[-placement.ndim :]
+    return cells_of(atoms, shape, placement, CELL_RADIUS * table_spacing(atoms))
+
+
+def _map_layer(values: pd.Series, cells: npt.NDArray[np.int32], placement: Placement) -> LayerData:
+    """Image layer data of the values of a column."""
+    coloring = color_by(values)
+    options = {
+        "name": f"map of {values.name}",
+        "colormap": coloring.colormap,
+        "contrast_limits": coloring.limits,
+        "opacity": 0.8,
+        "interpolation2d": "nearest",
+        "metadata": {KEY: {"kind": "map", "column": values.name}},
+    }
+    picture = painted(values.to_numpy(np.float32), cells, np.nan)
+    return picture, options | placement.kwargs(), "image"
+
+
+def _class_layer(classes: Classes, name: str, cells: npt.NDArray[np.int32], placement: Placement) -> LayerData:
+    """Labels layer data of a column of classes."""
+    if len(classes.names) > MOST_LABELS:
+        raise InputError(f"There are more than {MOST_LABELS} classes; group the latents into fewer.")
+    picture = painted((classes.codes + 1).astype(np.uint8), cells, 0)
+    data, options, kind = classes_to_labels(picture, placement, name=name, names=classes.names, palette=classes.colors)
+    options["metadata"][KEY]["column"] = name
+    return data, options, kind

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..analysis.cells import class_labels
 from ..core.class_colors import ATOM_COLOR, NO_CLASS, class_colors, class_cycle, class_names
 from ..core.placement import KEY as KEY
 from ..core.placement import Placement
@@ -75,8 +74,10 @@ def atoms_from_points(layer: Any, placement: Placement | None = None, own: Place
     atoms.insert(0, "frame", frames)
     atoms.insert(1, "y", points[:, -2])
     atoms.insert(2, "x", points[:, -1])
-    spacing = layer.metadata.get(KEY, {}).get("spacing")
-    atoms.attrs[KEY] = {} if spacing is None else {"spacing": spacing * _zoom(layer, placement)}
+    noted = layer.metadata.get(KEY, {})
+    atoms.attrs[KEY] = {name: noted[name] for name in ("method",) if noted.get(name) == "grid"}
+    if noted.get("spacing") is not None:
+        atoms.attrs[KEY]["spacing"] = noted["spacing"] * _zoom(layer, placement)
     return with_sides(atoms, pixel_sides((placement or own or Placement.of_layer(layer)).pixel_size()[0]))
 
 
@@ -202,21 +203,18 @@ def blank_row(features: pd.DataFrame) -> dict[str, Any]:
 
 
 def classes_to_labels(
-    atoms: pd.DataFrame,
-    classes: pd.Series,
-    shape: tuple[int, ...],
+    picture: npt.NDArray[np.uint8],
     placement: Placement,
     *,
-    radius: float,
     name: str,
     names: Sequence[str] = (),
     palette: Sequence[str] = (),
 ) -> LayerData:
-    """Labels layer data of `class_labels`, in the colours that the points have when coloured by class.
+    """Labels layer data of a picture of class + 1, in the colours that the points have when coloured by class.
 
     `names` and `palette` are those of the classes, where these have any.
     """
-    n = max(int(classes.max()) + 1, len(palette))
+    n = max(int(picture.max()), len(palette))
     colors = {None: "transparent", 0: "transparent"} | dict(enumerate(palette or class_colors(n), start=1))
     options = {
         "name": name,
@@ -229,7 +227,7 @@ def classes_to_labels(
         "metadata": {KEY: {"kind": "classes", "classes": n}},
         **placement.kwargs(),
     }
-    return class_labels(atoms, classes, shape, radius), options, "labels"
+    return picture, options, "labels"
 
 
 def has_channels(layer: Any) -> bool:

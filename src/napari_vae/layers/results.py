@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..core.micrograph import Micrograph
 from ..core.placement import Placement
+from ..core.positions import noun_of, on_grid
 from ..patches.patches import Patches, paste_patches, symbol_spacing
 from ..runs.decoding import class_manifolds, side_by_side
 from .points import KEY, LayerData, latents_to_points
@@ -39,14 +40,14 @@ def result_points(
         spacing=symbol_spacing(patches),
         names=names,
     )
+    options |= {"visible": not on_grid(patches.atoms)}  # whose pictures show as much
     options["metadata"][KEY] |= {"source": patches.name, **run.provenance}
     return colored((data, options, kind), options["metadata"][KEY]["columns"][0])
 
 
 def points_name(patches: Patches) -> str:
     """Name of the layer of points that carries the latents."""
-    on_grid = patches.atoms.attrs.get(KEY, {}).get("method") == "grid"
-    return f"{'windows' if on_grid else 'atoms'} of {patches.name}"
+    return f"{noun_of(patches.atoms)} of {patches.name}"
 
 
 def pasted_layers(

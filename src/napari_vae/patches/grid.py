@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from ..core.arguments import checks_arguments
 from ..core.errors import InputError
@@ -16,6 +15,9 @@ from ..core.positions import frame_numbers
 from ..core.square import pixel_sides, square_shape, table_sides, with_sides
 from ..core.units import in_pixels
 from .patches import check_window, suggest_window
+
+if TYPE_CHECKING:  # images are read without it
+    import pandas as pd
 
 
 @checks_arguments
@@ -50,6 +52,8 @@ def grid_positions(
     >>> grid_positions(np.zeros((40, 50)), 8, window=16)[["y", "x"]].max().tolist()
     [31.5, 39.5]
     """
+    import pandas as pd
+
     micrograph = as_micrograph(image)
     sides = pixel_sides(micrograph.pixel_size)
     shape = square_shape(micrograph.shape[-2:], sides)

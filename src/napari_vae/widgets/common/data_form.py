@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...atoms.recipe import Options
 from ...core.errors import InputError
 from ...core.micrograph import Micrograph
 from ...core.placement import Placement
-from ...core.positions import table_spacing
+from ...core.positions import noun_of, table_spacing
 from ...core.settings import Level
 from ...layers.active import is_atoms, is_source_image
 from ...layers.images import micrograph_from_layer
@@ -25,7 +25,8 @@ from ...models.given import Given
 from ...patches.grid import grid_positions
 from ...patches.patches import check_window, suggest_window
 from .layer_box import AtomsBox, ImageBox, LayerChecks
-from .panel import Form, counter, row_of
+from .length_box import LengthBox
+from .panel import Form, row_of
 from .pixel_size_box import calibration_events
 from .setting_controls import add_settings, changes_of
 from .sources import say_frame
@@ -56,7 +57,7 @@ class Source:
     @property
     def noun(self) -> str:
         """What the windows lie on."""
-        return "windows" if self.points is None else "atoms"
+        return noun_of(self.atoms)
 
 
 class DataForm(Form):
@@ -71,10 +72,7 @@ class DataForm(Form):
         super().__init__(parent)
         self._viewer, self.image = viewer, image
         self.atoms = AtomsBox(viewer, is_atoms, extra=GRID)
-        self.window_px, self.step_px = counter(3, 1024, 3), counter(1, 1024, 1)
-        for box in (self.window_px, self.step_px):
-            box.setSuffix(" px")
-        self._size = QLabel()
+        self.window_px, self.step_px = LengthBox(3, 1024, 3), LengthBox(1, 1024, 1)
         self.advanced = Form()
         self.channels = LayerChecks(viewer, self._is_further_image)
         self._lay_out()
@@ -95,7 +93,7 @@ class DataForm(Form):
         placement, points = placement_of(image, self._viewer), self.atoms.layer()
         check_window(size, micrographs[0].shape)
         if points is None:
-            atoms = grid_positions(micrographs[0], window=max(size), step=self.step_px.value())
+            atoms = grid_positions(micrographs[0], self.step_px.value(), window=size)
         else:
             atoms = atoms_from_points(points, placement)
             say_frame(points, placement)
@@ -151,15 +149,16 @@ class DataForm(Form):
         )
         self.add(
             "Window",
-            row_of(self.window_px, self._size, wide=self.window_px),
-            "Side of the square that is cut out around every atom, in px; it is drawn on the image. Two "
-            "lattice spacings are suggested, which show an atom and its nearest neighbours. Make it larger to "
+            row_of(self.window_px, self.window_px.length, wide=self.window_px),
+            "Side of the square that is cut out around every atom, in px, or typed as 2 nm; it is drawn on the image. "
+            "Two lattice spacings are suggested, which show an atom and its nearest neighbours. Make it larger to "
             "see more of the surroundings.",
         )
-        self.add(
+        self._step = self.add(
             "Grid step",
-            self.step_px,
-            "Distance between the windows of the regular grid, in px. Smaller gives more windows, and takes longer.",
+            row_of(self.step_px, self.step_px.length, wide=self.step_px),
+            "Distance between the windows of the regular grid, in px, or typed as 2 nm. Smaller gives finer pictures, "
+            "and takes longer.",
         )
         self.advanced.add(
             "More channels",
@@ -181,15 +180,11 @@ class DataForm(Form):
 
     def _on_changed(self, value: object = None) -> None:
         if isalive(self):  # the image outlives it
-            self._show_size()
+            image = self.image.layer()
+            self.set_row_visible(self._step, self.atoms.layer() is None)
+            for box in (self.window_px, self.step_px):
+                box.show_in(*((None, "px") if image is None else placement_of(image).pixel_size()))
             self.changed.emit()
-
-    def _show_size(self) -> None:
-        image = self.image.layer()
-        self.set_row_visible(self.step_px, self.atoms.layer() is None)
-        size, unit = (None, "") if image is None else placement_of(image).pixel_size()
-        self._size.setText("" if size is None else f"= {self.window_px.value() * size[1]:.3g} {unit}")
-        self._size.setVisible(size is not None)  # an empty one would make the box beside it narrower
 
     def _show_channels(self) -> None:
         self.advanced.set_row_visible(self.channels, self.channels.count() > 0)

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QComboBox, QMenu, QPushButton, QSlider, QWidget
 from ...analysis.coloring import Coloring, is_categorical
 from ...core.errors import InputError
 from ...layers.dimming import undimmed
-from ...layers.identity import image_token, made_of, ours
+from ...layers.identity import POINTS, id_of, image_token, made_of, note, ours
 from ...layers.learning import PICTURES as LEARNED
 from ...layers.pictures import class_labels, column_map, redrawn
 from ...layers.showing import coloring_now, is_faded, show, shown_column
@@ -24,6 +24,7 @@ from ...layers.tracks import class_changes
 from .layer_maker import CODED, PICTURES, LayerMaker
 from .panel import button_of, make_narrow, offer, row_of, stacked
 from .plot import ColorKey
+from .run_loading import read_source
 
 IMAGE, ATOMS = "Image", "Atoms"
 NUMBERS = pd.Series(dtype=float)
@@ -191,11 +192,34 @@ class ShowBar(QWidget):
         return made_of(self._viewer.layers, kinds, image=image_token(self.layer))
 
     def _bring_forward(self, column: str) -> None:
-        """Show the points; of a regular grid the picture of the column that was learned, where there is one."""
-        on_grid = ours(self.layer).get("method") == "grid"
-        kinds = tuple(kind for kind, name in LEARNED.items() if on_grid and name == column)
-        shown = next(reversed(self._pictures(kinds)), self.layer)
+        """Show the points; of a regular grid the picture of the column, which is made where there is none as it is."""
+        shown = self._picture(column) if column and self._on_grid() else self.layer
         self._see(shown)
+        if shown is None:
+            self.maker.make(self._kind_of(column), self.layer, column)
+
+    def _on_grid(self) -> bool:
+        return bool(ours(self.layer).get("method") == "grid")
+
+    def _kind_of(self, column: str) -> Any:
+        return class_labels if is_categorical(self.layer.features.get(column, NUMBERS)) else column_map
+
+    def _picture(self, column: str) -> Any | None:
+        """The picture of a column of a regular grid; where nothing but the points shows it, these."""
+        if ours(self.layer).get("kind") == "learned":
+            kinds = tuple(kind for kind, name in LEARNED.items() if name == column)
+            return next(reversed(self._pictures(kinds)), self.layer)
+        try:
+            source = read_source(self._viewer, self.layer)
+        except InputError:  # its image has gone
+            return self.layer
+        now = self._kind_of(column)(source, self.layer, column)()[0][0]
+        ways = {None, id_of(self.layer)}  # of an opened analysis the points are not noted
+        made = [one for one in self._pictures(CODED) if ours(one)["column"] == column and ours(one).get(POINTS) in ways]
+        same = [one for one in made if np.array_equal(one.data, now, equal_nan=now.dtype.kind == "f")]
+        for other in made:
+            note(other, **{POINTS: id_of(self.layer)})  # it goes when it is made anew
+        return next(iter(same), None)
 
     def _see(self, shown: Any | None) -> None:
         """Show a picture or the points, and hide the others: never two codes on top of each other."""
@@ -230,6 +254,8 @@ class ShowBar(QWidget):
             self.refresh()
             return
         now = coloring_now(layer)
+        if self._on_grid() and not self.maker.job.running and any(one.visible for one in self._pictures(CODED)):
+            self._bring_forward(shown_column(layer))
         if now is None:
             show(layer, "")
             self.refresh()

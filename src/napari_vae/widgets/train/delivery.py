@@ -64,7 +64,9 @@ class Delivery(QObject):
         else:
             write_latents(points, result, key, image)
         self.points = points
-        put_in_front(self._viewer, points)
+        links = {"image": image, POINTS: id_of(points), MADE_BY: key}
+        pictures = [add_made(self._viewer, made, result.source.image, **links) for made in result.pictures]
+        put_in_front(self._viewer, points, *pictures)
         for remark in remarks:
             show_warning(remark)
         cut = result.patches.describe_dropped(), result.patches.describe_level()
@@ -101,8 +103,8 @@ def where_it_lies(result: Described, viewer: Any) -> Described:
     """The result on the image as it lies now: it may have been calibrated or moved since the job began."""
     before = result.source.placement
     now = placement_now(before, result.source.image, viewer)
-    points = carried(result.points, before, now)
-    return replace(result, points=points, source=replace(result.source, placement=now))
+    points, *pictures = (carried(layer, before, now) for layer in (result.points, *result.pictures))
+    return replace(result, points=points, pictures=pictures, source=replace(result.source, placement=now))
 
 
 def write_latents(points: Any, result: Described, key: str, image: str) -> None:
@@ -117,12 +119,15 @@ def write_latents(points: Any, result: Described, key: str, image: str) -> None:
     write_features(points, features, names[str(result.latents.columns[0])])
 
 
-def put_in_front(viewer: Any, points: Any) -> None:
-    """Move the points with the latents to the top, select them, and show them, if their image is worked on."""
+def put_in_front(viewer: Any, points: Any, *pictures: Any) -> None:
+    """Move the points with the latents to the top, select them, and show them, if their image is worked on.
+
+    Of a regular grid the last of its pictures is shown instead.
+    """
     layers = viewer.layers
     layers.move(layers.index(points), -1)
     if active_of(viewer).bring_forward(points):
-        points.visible = True
+        (points, *pictures)[-1].visible = True
 
 
 def remove_earlier(viewer: Any, image: str, points: Any | None) -> None:

@@ -80,7 +80,7 @@ class ForecastLine(QWidget):
         n = n_windows if points is None else int(fits(centres, (size, size), shape).sum())
         of = f"{grouped(n)} windows" if points is None else f"{grouped(n)} of {grouped(len(centres))} atoms"
         side, unit = placement_of(self._data.image.layer()).pixel_size()
-        length = f"{size} px" + ("" if side is None else f" = {size * side[1]:.2g} {unit}")
+        length = f"{size} px" + ("" if side is None else f" = {size * min(side):.2g} {unit}")
         if n < MINIMUM:
             return f"{swatch(ORANGE)}{of} · {length} · a model needs {MINIMUM} at least: {self._remedy(centres, shape)}"
         cost = self._forecast(n, len(centres), self._slowness)

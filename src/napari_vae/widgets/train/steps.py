@@ -41,6 +41,7 @@ class Described:
     latents: pd.DataFrame
     classes: pd.Series
     points: LayerData
+    pictures: list[LayerData]  # of a regular grid
     source: Source
     names: tuple[str, ...] = ()  # of the classes
     condition: npt.NDArray[Any] | None = None  # what the model was given of each window
@@ -160,6 +161,7 @@ def _describe(
 ) -> Generator[Step, None, Described | Nothing]:
     """What a model says about windows; nothing if it has just `learnt`, but no more than their mean."""
     from ...core.clusters import cluster
+    from ...layers.pictures import grid_layers
     from ...layers.results import result_points
 
     condition = _given(source, patches).get("condition")
@@ -181,7 +183,8 @@ def _describe(
     classes = latents.pop("class").astype(int) if infers_classes else cluster(latents)
     names = run.scale.names if infers_classes else ()
     points = result_points(run, patches, latents, classes, source.placement, names)
-    return Described(run, patches, latents, classes, points, source, names, condition)
+    pictures = grid_layers(points, patches, source.placement)
+    return Described(run, patches, latents, classes, points, pictures, source, names, condition)
 
 
 def explained(patches: Patches, rebuilt: npt.NDArray[np.float32]) -> float:
