@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.collections import EllipseCollection
-from matplotlib.patheffects import withStroke
 
 from ...core.class_colors import ATOM_COLOR
 from ...core.errors import InputError
@@ -21,6 +19,7 @@ from .style import FONT, MANY, MARGIN, SOME, WIDTH, axes_at, dots_of, draw_key, 
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import EllipseCollection
     from matplotlib.figure import Figure
 
 HIGHEST = 110.0  # mm, of a picture that is higher than wide
@@ -77,6 +76,8 @@ def on_micrograph(data: FigureData, coloring: Coloring | None) -> tuple[Figure, 
 
 def draw_scale_bar(axes: Axes, micrograph: Micrograph, *, share: float = 0.2) -> None:
     """A bar of a round length, at most a `share` of the image wide, in the lower left corner."""
+    from matplotlib.patheffects import withStroke
+
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     width, height = right - left, bottom - top
     step = micrograph.scale[1]
@@ -139,6 +140,8 @@ def _circles(
     axes: Axes, data: FigureData, shown: npt.NDArray[np.intp], spacings: float, **look: Any
 ) -> EllipseCollection:
     """Circles that are `spacings` lattice spacings wide, in the pixels of the micrograph."""
+    from matplotlib.collections import EllipseCollection
+
     assert data.micrograph is not None
     size = min(spacings * data.spacing, LARGEST_SYMBOL * max(data.micrograph.shape[-2:]))
     high, wide = data.micrograph.scale

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from ...core.class_colors import class_colors
 from ...core.errors import InputError
@@ -90,6 +89,8 @@ def _run(data: FigureData) -> Run:
 
 
 def _draw_plane(axes: Axes, run: Run, picture: npt.NDArray[np.float32], side: float, *, first: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     dims = run.model_config.latent_dim
     (x0, x1), (y0, y1) = run.latent_range[0], run.latent_range[min(1, dims - 1)]
     axes.imshow(picture, cmap="gray", extent=(x0, x1, y0, y1), aspect="auto", interpolation="nearest")
@@ -111,6 +112,8 @@ def _draw_plane(axes: Axes, run: Run, picture: npt.NDArray[np.float32], side: fl
 
 
 def _draw_curve(axes: Axes, epochs: npt.NDArray[np.float64], history: pd.DataFrame, column: str) -> None:
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
     marker = "." if len(history) < 40 else ""
     look: dict[str, Any] = {"linewidth": 0.9, "marker": marker, "markersize": 2.5}
     axes.plot(epochs, history[column], color=BLUE, label="training", **look)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from ..coloring import CYCLIC, Coloring
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 WIDTH = 85.0  # mm
 DPI = 300
@@ -30,6 +30,8 @@ _MM = 25.4  # in an inch
 
 def new_figure(height: float) -> Figure:
     """An empty white figure, one column wide and `height` mm high."""
+    from matplotlib.figure import Figure  # not with the module: a third of a second, while the window opens
+
     return Figure(figsize=(WIDTH / _MM, height / _MM), facecolor="white", dpi=DPI)
 
 
@@ -161,4 +163,6 @@ def _short(name: str, most: int = 24) -> str:
 
 
 def _dot(label: str, color: str) -> Line2D:
+    from matplotlib.lines import Line2D
+
     return Line2D([], [], marker="o", linestyle="", markersize=4.5, color=color, markeredgewidth=0, label=label)
