@@ -23,6 +23,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: {"qtbot", "viewer"}.isdisjoint(item.fixturenames))
 
 
+def pytest_collection_finish():
+    """What was imported to collect the tests is no garbage, and is not searched for any."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_settings(tmp_path_factory):
     """Settings of the user's napari are neither read nor written."""

@@ -90,6 +90,7 @@ def test_two_channels(viewer, scene, widget, qtbot):
     assert row.isVisibleTo(widget)
     assert [widget.data.channels.item(i).text() for i in range(widget.data.channels.count())] == ["dark"]
     widget.data.channels.item(0).setCheckState(widget.data.channels.item(0).checkState().__class__.Checked)
+    widget.data.window_px.setValue(11)
     widget.train()
     finish(qtbot, widget)
     add_layer(qtbot, widget, "reconstruction")
@@ -128,6 +129,7 @@ def test_a_pixel_size_typed_in_during_a_training_is_that_of_its_results(viewer, 
     points = viewer.add_points(lattice[1] * 2 + (10, 20), name="mine", scale=(0.5, 0.5), translate=(5, 10))
     widget = quick(open_widget("Train VAE"))
     widget.data.atoms.choose(points)
+    widget.data.window_px.setValue(11)
     widget.train()
     calibrate(viewer.layers, image, 0.02, "nm")
     finish(qtbot, widget)

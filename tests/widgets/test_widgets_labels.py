@@ -34,6 +34,7 @@ def upright(widget):
 def test_a_few_labels_by_the_buttons_give_the_class_of_all(viewer, crystal, open_widget, qtbot):
     _, points, species = crystal
     widget = quick(open_widget("Train VAE"), epochs=30)
+    widget.data.suggest()
     upright(widget)
     rng = np.random.default_rng(0)
     for name in ("Sr", "Ti"):
@@ -78,7 +79,6 @@ def test_painted_labels_count_from_one(viewer, scene, widget, qtbot):
     layer = viewer.add_labels(painted, name="painted", scale=image.scale, translate=image.translate, rotate=30)
     layer.units = image.units
     upright(widget)
-    widget.data.window_px.setValue(11)
     widget.model.training["epochs"].setValue(12)
     widget.given.labels.choose(layer)
     widget.train()

@@ -35,14 +35,13 @@ def test_a_training_goes_on(viewer, scene, widget, qtbot):
     finish(qtbot, widget)
     before = curve_of(widget)
     widget.model.choose("trvae")  # the run's own model is what counts
-    widget.data.window_px.setValue(11)
-    widget.model.training["epochs"].setValue(20)
+    widget.data.window_px.setValue(24)
     widget.runs.continue_button.click()
     finish(qtbot, widget)
     after = curve_of(widget)
     assert np.allclose(after[:, : before.shape[1]], before) and after.shape[1] > before.shape[1]
-    assert after[0, -1] == pytest.approx(before[0, -1] + 20)
-    assert widget.runs.run.model_config.name == "vae" and widget.runs.run.window == (24, 24)
+    assert after[0, -1] == pytest.approx(before[0, -1] + 10)
+    assert widget.runs.run.model_config.name == "vae" and widget.runs.run.window == (11, 11)
 
 
 def test_a_suggested_model_is_chosen_in_a_sentence_and_remembered_when_it_was_trained(
@@ -66,6 +65,7 @@ def test_a_suggested_model_is_chosen_in_a_sentence_and_remembered_when_it_was_tr
     assert f"{called(model)}, windows of {window} px" in words and "z1, z2" in words and "sure" in words
     assert "nats" not in words and "ELBO" not in words
     assert remembered.training.latents == 9 and remembered.training.rotation and remembered.training.translation
+    widget.model.training["epochs"].setValue(20)  # the suggested windows are large
     widget.train()
     assert remembered.training.latents == model.latent_dim
     assert remembered.training.translation == ("translation" in model.invariances)

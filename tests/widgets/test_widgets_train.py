@@ -22,8 +22,7 @@ def test_latents_classes_and_pictures_lie_where_the_image_lies(viewer, scene, wi
     image, points, bright = scene
     seen = []
     widget.job.progressed.connect(seen.append)
-    widget.data.window_px.setValue(11)
-    widget.model.training["epochs"].setValue(40)
+    widget.model.training["epochs"].setValue(20)
     widget.train()
     finish(qtbot, widget)
     assert [layer.name for layer in viewer.layers] == ["lattice", "atoms"], "the rest is made when it is asked for"
@@ -65,7 +64,6 @@ def test_a_peak_of_the_loss_leaves_the_rest_of_its_curve_to_be_seen(qtbot):
 
 def test_stop_keeps_what_was_learnt(viewer, scene, widget, qtbot):
     widget.model.training["epochs"].setValue(500)
-    widget.data.window_px.setValue(11)
     widget.progress.button.click()
     qtbot.waitUntil(lambda: "Training" in widget.progress.words.text(), timeout=LONG)
     seen = []
@@ -97,7 +95,7 @@ def test_training_again_replaces_a_run_that_was_not_kept(viewer, scene, widget, 
     widget.runs.keep_button.click()
     assert offered == ["run 1"]
     first = viewer.layers["first"].features["z1"].copy()
-    widget.model.training["epochs"].setValue(40)
+    widget.model.training["epochs"].setValue(15)
     train("classes")
     names = [layer.name for layer in viewer.layers]
     assert (
@@ -124,6 +122,7 @@ def test_three_trainings_on_two_images_leave_few_layers(viewer, scene, widget, q
     viewer.add_points(scene[1].data, name="others", scale=scene[0].scale, units=scene[0].units)
     for image in (other, scene[0], scene[0]):
         widget.data.image.choose(image)
+        widget.data.window_px.setValue(11)
         widget.train()
         finish(qtbot, widget)
         add_layer(qtbot, widget, "classes")
@@ -312,6 +311,7 @@ def test_who_does_not_want_to_wait_after_stop_leaves_without_result(viewer, scen
 
 def test_the_line_above_train_says_what_will_be_learnt_from_and_what_it_takes(viewer, scene, widget, qtbot):
     line = widget.forecast
+    widget.data.suggest()
     settle(qtbot, widget)
     words = line.words.text()
     inside = ((scene[2] >= 0) & whole(scene, 24)).sum()
@@ -339,6 +339,7 @@ def test_the_line_above_train_says_what_will_be_learnt_from_and_what_it_takes(vi
 
 def test_whatever_changes_what_is_trained_renews_the_line_above_train(viewer, scene, widget, qtbot):
     line, (image, points, _) = widget.forecast, scene
+    widget.data.suggest()
     viewer.add_image(image.data, name="second detector", visible=False, scale=image.scale, translate=image.translate)
     viewer.layers.selection = [image]
     points.data = points.data[3:]
