@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from .settings import Single, made_of
 PERCENTILES = (0.1, 99.9)
 MARGIN = 0.05  # a rare bright dopant beyond the upper percentile keeps some of its contrast
 LEVELS = (5, 90)  # percentiles that hardly move when there are a few more rare bright atoms, or fewer
+PART = 2**18  # values that are scaled at once, which stay in a cache
 SAMPLE = 2_000_000  # values looked at per channel; percentiles of more tell nothing new
 
 
@@ -114,12 +115,12 @@ class Normalization:
     def apply(self, data: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Map ``(N, C, H, W)`` intensities to [0, 1], clipping what lies outside."""
         low, span = self._columns()
-        return np.clip((as_numbers(data, "intensities") - low) / span, 0, 1).astype(np.float32)
+        return _by_parts(data, lambda part: np.clip((as_numbers(part, "intensities") - low) / span, 0, 1))
 
     def undo(self, data: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Map ``(N, C, H, W)`` values of [0, 1] back to intensities."""
         low, span = self._columns()
-        return (as_numbers(data, "values") * span + low).astype(np.float32)
+        return _by_parts(data, lambda part: as_numbers(part, "values") * span + low)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, for JSON."""
@@ -142,6 +143,20 @@ def levels_of(data: npt.NDArray[np.float32]) -> list[list[float]]:
     [[0.05, 0.9]]
     """
     return [[round(float(v), 6) for v in _percentiles(data[:, c].ravel(), LEVELS)] for c in range(data.shape[1])]
+
+
+def _by_parts(
+    data: npt.ArrayLike, change: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float32]:
+    """What becomes of images (N, C, H, W), some at a time: in double precision all would take much memory."""
+    array = as_array(data, "images")
+    if array.ndim != 4 or not array.size:
+        return change(array).astype(np.float32)
+    result = np.empty((len(array), *change(array[:1]).shape[1:]), dtype=np.float32)
+    step = max(1, PART // array[0].size)
+    for start in range(0, len(array), step):
+        result[start : start + step] = change(array[start : start + step])
+    return result
 
 
 def _percentiles(values: npt.NDArray[Any], which: tuple[float, float]) -> npt.NDArray[np.float64]:

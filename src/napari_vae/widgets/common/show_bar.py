@@ -291,8 +291,8 @@ class ShowBar(QWidget):
             self.choose(name)
 
     def _on_opacity(self, percent: int) -> None:
-        if self.layer is not None:
-            self.layer.opacity = percent / 100
+        for layer in () if self.layer is None else (self.layer, *(self._pictures(CODED) if self._on_grid() else ())):
+            layer.opacity = percent / 100
 
 
 def _columns(layer: Any) -> list[str]:
