@@ -74,7 +74,8 @@ def find_crowd(filtered: Filtered, found: Candidates, threshold: float, sign: in
         clear = score[score >= FIXED.isolated_floor]
         least = first_score(clear, decoys, FIXED.crowd_false)
         number = int((clear >= least).sum())
-        if number > most and number >= FIXED.crowd_filled * len(score):
+        told = len(decoys) >= FIXED.crowd_false * number  # few grey levels leave no noise, and none to judge by
+        if told and number > most and number >= FIXED.crowd_filled * len(score):
             best, most = Crowd(sigma, least, threshold, distance), number
     return best
 
