@@ -91,10 +91,11 @@ def coloring_now(layer: Any) -> Coloring | None:
         return None
 
 
-def show(layer: Any, column: str, faded: bool = False) -> None:
+def show(layer: Any, column: str, faded: bool = False) -> Coloring | None:
     """Colour points by a column, as discs, on the canvas and wherever else they are drawn; by none they are rings.
 
-    ``events.face_color`` of the layer tells. Of labels the choice is noted alone: their picture has its own colours.
+    Gives the colours. ``events.face_color`` of the layer tells. Of labels the choice is noted alone: their picture has
+    its own colours.
 
     Raises
     ------
@@ -114,6 +115,7 @@ def show(layer: Any, column: str, faded: bool = False) -> None:
         looks |= dict.fromkeys(COLORS, coloring.rgba / np.float32(255))
     if looks:
         redraw(layer, **looks)
+    return coloring
 
 
 def redraw(points: Any, **looks: Any) -> None:

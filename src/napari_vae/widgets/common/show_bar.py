@@ -123,16 +123,16 @@ class ShowBar(QWidget):
         layer = self.layer
         if layer is None:
             return
-        self._busy = True
+        self._busy, coloring = True, None
         try:
-            show(layer, column, is_faded(layer) if faded is None else faded)
+            coloring = show(layer, column, is_faded(layer) if faded is None else faded)
             self._bring_forward(column)
         except InputError as error:
             show_error(str(error))
             self.refused.emit(str(error))
         finally:
             self._busy = False
-        self.refresh()
+        self.refresh(coloring=coloring)
 
     def show_image(self, plain: bool = True) -> None:
         """Hide the points and the pictures of results, or show the points again."""
@@ -145,8 +145,8 @@ class ShowBar(QWidget):
             self._busy = False
         self.refresh()
 
-    def refresh(self, event: Any = None) -> None:
-        """Say what is shown now."""
+    def refresh(self, event: Any = None, coloring: Coloring | None = None) -> None:
+        """Say what is shown now, in these colours if they are known."""
         if not isalive(self):
             return
         layer = self.layer
@@ -157,7 +157,7 @@ class ShowBar(QWidget):
         chosen = (shown or ATOMS) if seen else IMAGE
         for name, button in self.buttons.items():
             button.setChecked(name == chosen)
-        self.coloring = coloring_now(layer) if seen else None
+        self.coloring = (coloring or coloring_now(layer)) if seen else None
         with QSignalBlocker(self.column), QSignalBlocker(self.opacity):
             offer(self.column, dict(zip(columns, columns, strict=True)))
             self.column.setCurrentIndex(columns.index(shown) if shown else -1)
