@@ -117,10 +117,32 @@ def test_tracks_may_be_numbered_in_any_way_and_rows_named_in_any_way(found):
     pd.testing.assert_frame_equal(again.table, found.table)
 
 
+def test_classes_keep_their_order_in_every_table_and_in_the_figure():
+    table, _ = chain(TRUE)
+    table["class"] = pd.Categorical(np.where(table["class"], "Si", "C"), ["Si", "C"])
+    found = transitions(table)
+    assert found.matrix.loc["C", ["C", "Si"]].tolist() == pytest.approx(TRUE[0], abs=0.02) and list(found.matrix) == [
+        "Si",
+        "C",
+    ]
+    (axes,) = changes_figure(FigureData(table)).axes
+    shown = {
+        tuple(np.round(text.get_position(), 0)): text.get_text() for text in axes.texts if " to " not in text.get_text()
+    }
+    assert float(shown[1, 1]) == pytest.approx(TRUE[0, 0], abs=0.02), "C stays C"
+
+
+def test_numbers_of_tracks_may_be_large(found):
+    table, _ = chain(TRUE)
+    large = transitions(table.assign(track=table["track"] + 2**60), frame_time=0.5, unit="s")
+    pd.testing.assert_frame_equal(large.events.drop(columns="track"), found.events.drop(columns="track"))
+
+
 def test_one_class_is_no_change():
     alone = transitions(chain(np.eye(2), wrong=0)[0])
     assert alone.matrix.to_numpy().tolist() == [[1.0]] and not len(alone.events)
     assert alone.sentence() == "0 changes of class."
+    assert alone.table[["probability_low", "probability_high"]].to_numpy().tolist() == [[1.0, 1.0]]
 
 
 def test_a_sentence_says_how_often(found):
@@ -134,6 +156,8 @@ def test_the_figure_shows_every_probability(found):
     assert all(f"{value:.4f}" in words for value in found.table["probability"])
     with pytest.raises(InputError, match="follow the atoms"):
         changes_figure(FigureData(table.drop(columns="track")))
+    with pytest.raises(InputError, match="3 labels"):
+        changes_figure(FigureData(table[table["frame"] < 2]))
 
 
 @pytest.mark.parametrize(
@@ -141,6 +165,7 @@ def test_the_figure_shows_every_probability(found):
     [
         (lambda table: table.drop(columns="track"), "no column track; follow the atoms"),
         (lambda table: table.drop(columns="class"), "no column class; choose"),
+        (lambda table: table.assign(track=[f"t{number}" for number in table["track"]]), "holds text"),
         (lambda table: table.assign(frame=0), "two atoms in one frame"),
         (lambda table: table[table["frame"] < 2], "No track has 3 labels"),
         (lambda table: table.assign(**{"class": -1}), "No track has 3 labels"),

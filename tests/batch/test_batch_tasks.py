@@ -25,6 +25,12 @@ def graphene(tmp_path_factory):
     return folder
 
 
+def test_records_of_earlier_versions_are_of_the_same_settings():
+    """A key that is new makes every finished batch one with other settings."""
+    known = batch.Analyze(model=nv.ModelConfig()).settings()
+    assert known["given"] == {"labels": (), "condition": (), "targets": ()} and "grid" not in known
+
+
 def test_settings_are_the_same_however_they_are_told_and_refused_before_the_work(graphene, tmp_path):
     told = {"polarity": "auto", "spacing": None, "threshold": None, "refine": "gaussian", "weak": False}
     assert batch.Detect(told).settings() == batch.Detect().settings() != batch.Detect({"refine": False}).settings()

@@ -123,6 +123,9 @@ def test_a_path_becomes_a_film_beside_the_nearest_windows(viewer, explore, point
     viewer.layers.save(str(tmp_path / "film.gif"), selected=True, plugin="napari-vae")
     frames = imageio.imread(tmp_path / "film.gif")
     assert len(frames) == FRAMES and frames.shape[2] / frames.shape[1] == pytest.approx(50 / 24, rel=0.01)
+    film.gamma = 0.3
+    viewer.layers.save(str(tmp_path / "bright.gif"), selected=True, plugin="napari-vae")
+    assert imageio.imread(tmp_path / "bright.gif").mean() > frames.mean() + 10
     explore.y.setCurrentText("angle")
     explore.plot.box.led.emit(np.array([[0.0, 0.0], [0.1, 10.0]]))
     assert "choose two as axes" in notifications[-1]

@@ -67,6 +67,17 @@ def test_tracks_are_a_column_and_lines_behind_the_points(viewer, movie, widget, 
     points.features = points.features.assign(z1=points.data[:, 2], **{"class": kind})  # as a training does
     assert np.allclose(lines.features["z1"], lines.data[:, 3])
     assert (lines.features["class"] == (lines.data[:, 2] >= 60)).all() and lines.color_by == "moved"
+    gone, (_, y, x) = tracks[0], points.data[0]
+    points.selected_data = {0}
+    points.remove_selected()
+    points.add([[0, y + 7, x]])
+    lines.color_by = "z1"
+    z2 = np.where(points.data[:, 1] > 100, np.nan, points.data[:, 1])
+    points.features = points.features.drop(columns="z1").assign(z2=z2, length=7.0)
+    known = (lines.data[:, 2] <= 100) & ~((lines.data[:, 0] == gone) & (lines.data[:, 1] == 0))
+    assert np.allclose(lines.features["z2"][known], lines.data[known, 2]), "whatever was added or deleted"
+    assert np.isfinite(lines.features["z2"]).all() and lines.color_by == "moved"
+    assert set(lines.features["length"]) <= {2, 3, 4}, "a column of the user with the name of ours is left out"
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from .markov import MISSING, SMALLEST, Ints, Series, count_changes, draw_chains,
 Array = npt.NDArray[np.float64]
 Names = npt.NDArray[np.object_]
 
-NO_TRACK = -1
+NO_TRACK, LARGEST_TRACK = -1, 2**62
 FEWEST_LABELS = 3  # of a track, from which a change can be told from a wrong label
 MOST_STEPS = 10_000  # of a track, from its first label to its last; each is one step of every draw
 MOST_AT_ONCE = 4_000_000  # numbers that a block of tracks takes
@@ -41,7 +41,8 @@ class Transitions:
     table : DataFrame
         One row for each pair of classes, and for staying in each: ``from``, ``to`` (names, as text); ``count``, the
         changes that the likeliest history of every atom has; ``probability`` from one frame to the next; ``rate`` per
-        unit of time, NaN for staying; and their 95 % intervals ``probability_low`` … ``rate_high``.
+        unit of time of atoms that change at most once between two frames, NaN for staying; and their 95 % intervals
+        ``probability_low`` … ``rate_high``.
     dwell : DataFrame
         By class, the mean time until an atom leaves it: ``class``, ``mean``, ``low``, ``high``.
     errors : DataFrame
@@ -65,7 +66,8 @@ class Transitions:
     @property
     def matrix(self) -> pd.DataFrame:
         """Probability of each class in the next frame (column), by that in this one (row)."""
-        return self.table.pivot(index="from", columns="to", values="probability")
+        names = self.table["from"].unique()  # in their order, which `pivot` does not keep
+        return self.table.pivot(index="from", columns="to", values="probability").reindex(index=names, columns=names)
 
     def sentence(self) -> str:
         """The changes in a sentence, the most frequent ones with their rates."""
@@ -154,17 +156,14 @@ def _labelled_rows(latents: pd.DataFrame, column: str) -> tuple[pd.DataFrame, Na
         raise InputError(lack)
     latents = latents.reset_index(drop=True)
     classes = Classes.of(latents[column])
-    numbers = pd.to_numeric(latents["track"], errors="coerce").to_numpy(float, na_value=np.nan)
-    tracks = np.where(np.isfinite(numbers), numbers, NO_TRACK).astype(np.int64)
-    rows = latents[["y", "x"]].assign(frame=frame_numbers(latents), track=tracks, label=classes.codes)
-    rows = rows[(classes.codes >= 0) & (tracks != NO_TRACK)].sort_values(["track", "frame"], ignore_index=True)
-    if rows.duplicated(["track", "frame"]).any():
-        raise InputError("A track has two atoms in one frame; follow the atoms of each file by themselves.")
-    if rows["track"].value_counts().max() < FEWEST_LABELS or not len(rows):
-        raise InputError(
-            f"No track has {FEWEST_LABELS} labels, so that a change cannot be told from a wrong label; follow the "
-            "atoms through more frames."
-        )
+    numbers = pd.to_numeric(latents["track"], errors="coerce")
+    if latents["track"].notna().any() and not numbers.notna().any():
+        raise InputError("The column track holds text; give the number of each atom, as link_atoms does.")
+    numbers = numbers.where(numbers.between(0, LARGEST_TRACK), NO_TRACK).astype(np.int64)
+    rows = latents[["y", "x"]].assign(frame=frame_numbers(latents), track=numbers, label=classes.codes)
+    rows = rows[(rows["label"] >= 0) & (rows["track"] >= 0)].sort_values(["track", "frame"], ignore_index=True)
+    if lack := lacks_labels(rows["track"], rows["frame"]):
+        raise InputError(lack)
     longest = int(np.ptp(rows["frame"].groupby(rows["track"]).agg(["first", "last"]), axis=1).max()) + 1
     if longest > MOST_STEPS:
         raise InputError(
@@ -174,10 +173,26 @@ def _labelled_rows(latents: pd.DataFrame, column: str) -> tuple[pd.DataFrame, Na
     return rows.assign(label=labels), np.array(classes.names, dtype=object)[seen]
 
 
+def lacks_labels(track: pd.Series, frame: pd.Series | None) -> str:
+    """What is wrong with the tracks of labelled atoms, and what to do; empty if nothing."""
+    followed = track[track != NO_TRACK]
+    at = pd.DataFrame({"track": followed, "frame": 0 if frame is None else frame[followed.index]})
+    if at.duplicated().any():
+        return "A track has two atoms in one frame; follow the atoms of each file by themselves."
+    if not len(followed) or followed.value_counts().max() < FEWEST_LABELS:
+        return (
+            f"No track has {FEWEST_LABELS} labels, so that a change cannot be told from a wrong label; follow the "
+            "atoms through more frames."
+        )
+    return ""
+
+
 def lacks_tracks(table: pd.DataFrame, column: str) -> str:
     """What a table lacks for changes to be counted, and what to do; empty if nothing."""
     if "track" not in table:
         return "The table has no column track; follow the atoms of a movie first."
+    if not column:
+        return "There are no classes; group the atoms first."
     return "" if column in table else f"The table has no column {column}; choose one that holds classes."
 
 
@@ -216,8 +231,9 @@ def _events(rows: pd.DataFrame, tracks: Ints, states: Ints, block: Series, names
     track = tracks[series]
     frame = first.reindex(track).to_numpy() + step
     one_more = rows["frame"].max() + 1
-    keys = (rows["track"] * one_more + rows["frame"]).to_numpy()
-    place = {axis: np.interp(track * one_more + frame, keys, rows[axis]) for axis in ("y", "x")}
+    keys = first.index.get_indexer(pd.Index(rows["track"])) * one_more + rows["frame"]
+    asked = first.index.get_indexer(pd.Index(track)) * one_more + frame
+    place = {axis: np.interp(asked, keys, rows[axis]) for axis in ("y", "x")}
     before, after = names[states[series, step - 1]], names[states[series, step]]
     return pd.DataFrame({"track": track, "frame": frame, "from": before, "to": after} | place)
 
@@ -266,4 +282,4 @@ def shortest_interval(draws: Array) -> tuple[Array, Array]:
     width = ordered[held - 1 :] - ordered[: len(ordered) - held + 1]
     begin = width.argmin(0)[None]
     low, high = (np.take_along_axis(ordered, begin + more, 0)[0] for more in (0, held - 1))
-    return np.where(begin[0] == 0, 0, low), high
+    return np.where((begin[0] == 0) & (ordered[0] < ordered[-1]), 0, low), high

@@ -75,7 +75,8 @@ class Models(AtomTask):
         """What the results depend on."""
         apart = ("model", "train", "given", "grid", "pixel_size")
         known = {name: value for name, value in vars(self).items() if name not in apart}
-        given = {role: names or () for role, names in vars(self.given).items()}  # as in records of earlier versions
+        given = {role: names or () for role, names in vars(self.given).items() if names or role != "outputs"}
+        # As in records of earlier versions, which knew of no outputs.
         known |= {"model": asdict(self.model), "train": asdict(self.train), "given": given}
         known["train"].pop("checkpoint")
         return known | super().settings()

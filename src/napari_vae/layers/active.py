@@ -17,7 +17,7 @@ from .points import LayerData
 from .view import View, lend_units, units_like
 
 RESULTS = ("reconstruction", "residual", "manifold", "decoded", "prediction", "uncertainty")
-MARKS = ("preview", "next points", "learned", "vacancies")
+MARKS = ("preview", "next points", "learned", "vacancies", "changes")
 #: By viewer, weakly, so that it goes with it.
 _ACTIVE: WeakKeyDictionary[Any, ActiveImage] = WeakKeyDictionary()
 

@@ -19,7 +19,8 @@ from .points import KEY, NO_TRACK, LayerData, atoms_to_points
 from .showing import PALETTES
 from .table import color_columns
 
-OF_PLACES = ("frame", "y", "x", "track")
+OWN = ("moved", "length")
+NOT_CARRIED = ("frame", "y", "x", "track", "track_id", *OWN)
 TAIL = 30  # frames that a track stays visible
 
 
@@ -87,18 +88,25 @@ def tracked(atoms: pd.DataFrame) -> pd.DataFrame:
 
 
 def numbers_of(table: pd.DataFrame) -> pd.DataFrame:
-    """Columns of a table that can colour tracks: its numbers, and classes as numbers from 0."""
-    columns = {name: table[name] for name in color_columns(table) if name not in OF_PLACES}
-    return pd.DataFrame(
-        {name: Classes.of(column).codes if is_categorical(column) else column for name, column in columns.items()},
-        index=table.index,
-    )
+    """Columns of a table that can colour tracks: its numbers, and classes as numbers from 0.
+
+    What is missing is the smallest: with a NaN in a column napari draws no track at all.
+    """
+    columns = {name: table[name] for name in color_columns(table) if name not in NOT_CARRIED}
+    numbers = {name: Classes.of(column).codes if is_categorical(column) else column for name, column in columns.items()}
+    found = pd.DataFrame(numbers, index=table.index, dtype=float)
+    return found.fillna(found.min()).fillna(0.0)
 
 
-def describe_tracks(tracks: Any, points: Any, rows: pd.Index) -> None:
-    """Give a Tracks layer the columns that its atoms, which are the points in `rows`, have now."""
-    own = tracks.features[["moved", "length"]]
-    tracks.features = own.join(numbers_of(points.features).iloc[rows].reset_index(drop=True))
+def describe_tracks(tracks: Any, points: Any) -> None:
+    """Give a Tracks layer the columns that its atoms, of the same track in the same frame, have now."""
+    at = pd.MultiIndex.from_arrays([points.features["track"], np.rint(points.data[:, -3])])
+    once = ~at.duplicated(keep=False)
+    known = numbers_of(points.features)[once].set_axis(at[once])
+    rows = known.reindex(pd.MultiIndex.from_arrays([tracks.data[:, 0], tracks.data[:, 1]]))
+    if tracks.color_by not in (*OWN, *rows):
+        tracks.color_by = OWN[0]  # before its column goes
+    tracks.features = tracks.features[list(OWN)].join(rows.fillna(known.min()).reset_index(drop=True))
 
 
 def class_changes(source: PlacedAtoms, points: Any, column: str) -> Making:
@@ -116,6 +124,8 @@ def class_changes(source: PlacedAtoms, points: Any, column: str) -> Making:
 
     def make() -> list[LayerData]:
         found = transitions(atoms, column)
+        if not len(found.events):
+            raise InputError("No atom changes its class.")
         found.events.attrs = atoms.attrs
         data, options, kind = atoms_to_points(found.events, placement, name="changes")
         options |= {"border_color": [colors[name] for name in found.events["to"]], "size": 1.5 * options["size"]}

@@ -15,7 +15,7 @@ from ..io.writing import write_image, write_table
 from .identity import ours
 from .points import LayerData, atoms_from_points
 
-FILM_WIDTH, FRAME_TIME = 400, 120  # px and ms of a film
+FILM_WIDTH, FRAME_TIME, MOST_PIXELS = 400, 120, 100_000_000  # px and ms of a film; of all its frames
 
 
 @contextlib.contextmanager
@@ -64,7 +64,7 @@ def write_film(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     Raises
     ------
     OSError
-        If the layer is no stack of frames (T, Y, X).
+        If the layer is no stack of frames (T, Y, X), or too large a one.
     """
     import imageio.v3 as imageio
 
@@ -72,14 +72,20 @@ def write_film(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     with _shown():
         if layer.ndim != 3 or layer.rgb or layer.multiscale:
             raise InputError("A film has axes (frames, rows, columns); save another layer as .tif or .png.")
-        low, high = layer.contrast_limits
-        frames = np.clip((np.asarray(layer.data, np.float32) - low) / (high - low), 0, 1)
-        zoom = max(1, round(FILM_WIDTH / frames.shape[2]))
-        colors = layer.colormap.map(frames.ravel())[:, :3].reshape(*frames.shape, 3)
-        pixels = np.rint(255 * colors).astype(np.uint8).repeat(zoom, 1).repeat(zoom, 2)
+        if not 0 < layer.data.size <= MOST_PIXELS:
+            raise InputError(f"A film has 1 to {MOST_PIXELS:,} pixels in all its frames; crop or bin it first.")
+        zoom = max(1, round(FILM_WIDTH / layer.data.shape[2]))
+        pixels = np.stack([_pixels(frame, layer).repeat(zoom, 0).repeat(zoom, 1) for frame in layer.data])
         with replacing(user_path(path)) as temporary:
             imageio.imwrite(temporary, pixels, extension=".gif", plugin="pillow", duration=FRAME_TIME, loop=0)
         return [path]
+
+
+def _pixels(frame: Any, layer: Any) -> Any:
+    """A frame (H, W, 3) as the layer shows it."""
+    low, high = layer.contrast_limits
+    shade = np.clip((np.asarray(frame, np.float32) - low) / (high - low), 0, 1) ** layer.gamma
+    return np.rint(255 * layer.colormap.map(shade.ravel())[:, :3]).astype(np.uint8).reshape(*shade.shape, 3)
 
 
 def write_analysis(path: str, layers: list[LayerData]) -> list[str]:

@@ -18,6 +18,7 @@ from ..analysis.figures.models import loss_figure, manifold_figure
 from ..analysis.figures.planes import scatter_figure
 from ..analysis.figures.saving import figure_bytes
 from ..analysis.figures.windows import class_means_figure, examples_figure
+from ..core.positions import noun_of, on_grid
 from .findings import Findings, describe
 from .page import page, table_html, text_of
 
@@ -88,9 +89,10 @@ def _summary(analysis: Findings) -> str:
     config = analysis.run.model_config
     invariances = ", ".join(config.invariances) or "no pose"
     kind = f"{config.kind} " if config.knows.anything else ""
+    on_what = "on a regular grid" if on_grid(patches.atoms) else "around the detected atoms"
     text = (
         f"A {kind}variational autoencoder with {invariances} as pose was trained on "
-        f"{len(patches)} windows of {patches.window[0]} × {patches.window[1]} pixels around the detected atoms."
+        f"{len(patches)} windows of {patches.window[0]} × {patches.window[1]} pixels {on_what}."
     )
     return " ".join([text, *analysis.remarks])
 
@@ -157,7 +159,7 @@ def figures(analysis: Findings) -> dict[str, tuple[Figure, str]]:
     data, found = FigureData.of(analysis), FigureData(analysis.atoms, analysis.micrograph, analysis.patches)
     drawn: dict[str, tuple[Figure, str]] = {}
     n = len(analysis.atoms)
-    drawn["atoms"] = atoms_figure(found), f"The {n} detected atoms, each a circle, on the micrograph."
+    drawn["atoms"] = atoms_figure(found), f"The {n} {noun_of(analysis.atoms)}, each a circle, on the micrograph."
     for column in [name for name in data.latents if name in ("z1", "z2", "z3")]:
         drawn[column] = overlay_figure(data.colored(column)), f"Latent {column}: what differs beyond the pose."
     if "angle" in analysis.encoded:
@@ -174,7 +176,7 @@ def figures(analysis: Findings) -> dict[str, tuple[Figure, str]]:
         drawn["means"] = class_means_figure(grouped), "The mean window of every class and how many atoms it has."
         data = grouped
     if "z2" in data.latents:
-        drawn["latents"] = scatter_figure(data), "Every atom in the plane of the first two latents."
+        drawn["latents"] = scatter_figure(data), "All of them in the plane of the first two latents."
     drawn["manifold"] = manifold_figure(data), "What the model draws across that plane, all in one pose."
     error = np.asarray(analysis.latents["reconstruction_error"], float)
     drawn["examples"] = (

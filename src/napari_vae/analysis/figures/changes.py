@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...core.errors import InputError
-from ..rates import Transitions, lacks_tracks, transitions
+from ..rates import Transitions, lacks_labels, lacks_tracks, transitions
 from .data import FigureData
 from .style import FONT, INK, SMALL, WIDTH, axes_at, new_figure, picture_frame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEFT, TOP = 16.0, 8.0  # mm for the names of classes
+LETTER, LONGEST, TOP = 1.4, 24, 8.0  # mm and letters for the names of classes
 MOST_NUMBERED = 6  # classes whose numbers have room in the squares
 PALE = 0.55  # of the darkest shade; on a darker square numbers are white
 
@@ -35,15 +36,18 @@ def changes_figure(data: FigureData) -> Figure:
     if lack := lacks_changes(data):
         raise InputError(lack)
     found = transitions(data.table, data.classes)
-    side = WIDTH - LEFT - 2
+    names = [textwrap.shorten(name, LONGEST, placeholder="…") for name in found.matrix]
+    left = 8 + LETTER * max(map(len, names))
+    side = WIDTH - left - 2
     figure = new_figure(side + TOP + 8)
-    axes = axes_at(figure, LEFT, 6, side, side)
+    axes = axes_at(figure, left, 6, side, side)
     picture_frame(axes)
     axes.imshow(_shades(found), cmap="Blues", vmin=0, vmax=1)
-    names = list(found.matrix)
     axes.xaxis.tick_top()
-    axes.set_xticks(range(len(names)), names, fontsize=FONT, color=INK)
-    axes.set_yticks(range(len(names)), names, fontsize=FONT, color=INK)
+    upright = max(map(len, names)) * LETTER < 0.9 * side / len(names)
+    axes.set_xticks(range(len(names)), names if upright else range(1, len(names) + 1), fontsize=FONT, color=INK)
+    numbered = [name if upright else f"{name} ({number})" for number, name in enumerate(names, start=1)]
+    axes.set_yticks(range(len(names)), numbered, fontsize=FONT, color=INK)
     axes.tick_params(length=0, pad=2)
     if len(names) <= MOST_NUMBERED:
         _write_numbers(axes, found)
@@ -56,9 +60,9 @@ def lacks_changes(data: FigureData) -> str:
     """What is missing for the figure; empty if nothing."""
     if not data.classes:
         return "Needs classes: a column of words, or groups of the latents."
-    return (
-        lacks_tracks(data.table, data.classes) if data.has_places else "Needs the places of the atoms: columns y and x."
-    )
+    if not data.has_places:
+        return "Needs the places of the atoms: columns y and x."
+    return lacks_tracks(data.table, data.classes) or lacks_labels(data.table["track"], data.table.get("frame"))
 
 
 def _shades(found: Transitions) -> npt.NDArray[np.float64]:

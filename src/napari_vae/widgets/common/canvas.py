@@ -19,11 +19,17 @@ NAME = "window size"
 COLOR = "#ffd400"
 
 
-def go_to(viewer: Any, placement: Placement, pixel: Any) -> None:
-    """Centre the view on a pixel of what lies at `placement`, in its frame."""
+def show_frame(viewer: Any, placement: Placement, pixel: Any) -> npt.NDArray[np.float64]:
+    """Show the frame of a pixel of what lies at `placement`; returns where the pixel is in the world."""
     world = Placement.of_canvas(viewer).points_from([pixel], placement)[0]
     for axis, value in enumerate(world[:-2], start=viewer.dims.ndim - len(world)):
         viewer.dims.set_point(axis, float(value))
+    return world
+
+
+def go_to(viewer: Any, placement: Placement, pixel: Any) -> None:
+    """Centre the view on a pixel of what lies at `placement`, in its frame."""
+    world = show_frame(viewer, placement, pixel)
     viewer.scene.camera.center = (0.0, *world[-2:].tolist())
 
 

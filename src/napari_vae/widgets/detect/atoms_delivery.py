@@ -17,7 +17,7 @@ from ...layers.edits import Earlier, Merged, Scope, edits_of, merge, places_of
 from ...layers.identity import LAYER, add_made, id_of, image_with, made_of, note, ours
 from ...layers.points import KEY, LayerData, atoms_from_points, atoms_to_points
 from ...layers.showing import SHOWN, show, shown_column
-from ...layers.tracks import describe_tracks, tracked, tracks_to_layer
+from ...layers.tracks import describe_tracks, tracks_to_layer
 from .points_state import PointsState, contents, set_aside
 from .steps import DetectionRequest
 
@@ -215,11 +215,13 @@ def show_tracks(viewer: Any, points: Any) -> None:
         return
     ticket = uuid4().hex  # points of another detection may lie at the same places
     note(points, tracks=ticket)
-    tracks, rows, n = add_made(viewer, found, source=source, image=image, of=ticket), tracked(atoms).index, len(atoms)
+    tracks = add_made(viewer, found, source=source, image=image, of=ticket)
 
     def describe(event: Any = None) -> None:
-        if tracks in viewer.layers and len(points.data) == n:
-            describe_tracks(tracks, points, rows)
+        if tracks not in viewer.layers:
+            points.events.features.disconnect(describe)
+        elif "track" in points.features:
+            describe_tracks(tracks, points)
 
     points.events.features.connect(describe)
     viewer.layers.move(viewer.layers.index(points), -1)

@@ -75,7 +75,7 @@ class ExploreWidget(Dock):
         self.strip = AtomStrip(self)
         self.link, self.maker = LayerLink(napari_viewer, self), self.show_bar.maker
         self.pointer = Pointer(napari_viewer, self, self.plot, self.link, self.strip, self._plotted)
-        self.traces = Traces(napari_viewer, self, self.plot, self.link)
+        self.traces = Traces(self, self.plot, self.link)
         self.loader = RunLoader(napari_viewer, self)
         self._handing_over = QTimer(self, singleShot=True, interval=0)  # the plot shows it first
         self.manifold, self.classes = ManifoldSection(), ClassSection()

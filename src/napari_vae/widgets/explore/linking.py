@@ -13,7 +13,7 @@ from ...core.placement import Placement
 from ...layers.dimming import dim, undim, undim_copy
 from ...layers.identity import ours
 from ...layers.points import placement_of
-from ..common.canvas import go_to
+from ..common.canvas import go_to, show_frame
 
 Rows = npt.NDArray[np.int64]
 BEFORE = ("adding", "removing", "changing")  # what napari says of points before it does it
@@ -128,6 +128,13 @@ class LayerLink(QObject):
         if layer is None or layer.ndim < 3:
             return None
         return placement_of(layer, self._viewer).frame
+
+    def show_frame(self, frame: int) -> None:
+        """Show another frame of a movie, at the same place."""
+        if self._layer is not None and self._layer.ndim > 2:
+            pixel = np.zeros(self._layer.ndim)
+            pixel[-3] = frame
+            show_frame(self._viewer, Placement.of_layer(self._layer), pixel)
 
     def centre_on(self, row: int) -> None:
         """Move the canvas to a point, in its frame."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -24,14 +22,13 @@ class Traces(QObject):
 
     Parameters
     ----------
-    viewer : napari viewer
     plot, link
         The plot, and the layer of its points.
     """
 
-    def __init__(self, viewer: Any, parent: QObject, plot: ScatterPlot, link: LayerLink) -> None:
+    def __init__(self, parent: QObject, plot: ScatterPlot, link: LayerLink) -> None:
         super().__init__(parent)
-        self._viewer, self._plot, self._link = viewer, plot, link
+        self._plot, self._link = plot, link
         self._table = pd.DataFrame()
         self._pointed = -1
         self.line = pg.PlotCurveItem(connect="finite", pen=pg.mkPen(ORANGE, width=1.5))
@@ -71,14 +68,14 @@ class Traces(QObject):
 
     def _on_dragged(self) -> None:
         """Show the frame that the line is drawn to."""
-        self._viewer.dims.set_current_step(self._viewer.dims.ndim - 3, round(self.now.value()))
+        self._link.show_frame(round(self.now.value()))
 
 
 def joined(table: pd.DataFrame, column: str, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], ...]:
     """Frames and values of the tracks that rows are of, one track after the other, with NaN between them."""
     tracks = pd.unique(table["track"].iloc[rows])
     tracks = tracks[tracks != NO_TRACK][:MOST]
-    of_these = table.loc[table["track"].isin(tracks), ["track", TIME, column]].sort_values(["track", TIME])
+    of_these = table[table["track"].isin(tracks)].sort_values(["track", TIME])
     ends = np.flatnonzero(np.diff(of_these["track"])) + 1
     frames, values = (np.insert(of_these[name].to_numpy(float), ends, np.nan) for name in (TIME, column))
     return frames, values
