@@ -27,7 +27,7 @@ def graphene(tmp_path_factory):
 
 def test_records_of_earlier_versions_are_of_the_same_settings():
     """A key that is new makes every finished batch one with other settings."""
-    known = batch.Analyze(model=nv.ModelConfig()).settings()
+    known = batch.Analyze(nv.ModelConfig(), nv.TrainConfig()).settings()
     assert known["given"] == {"labels": (), "condition": (), "targets": ()} and "grid" not in known
 
 

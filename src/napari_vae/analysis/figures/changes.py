@@ -36,7 +36,7 @@ def changes_figure(data: FigureData) -> Figure:
     if lack := lacks_changes(data):
         raise InputError(lack)
     found = transitions(data.table, data.classes)
-    names = [textwrap.shorten(name, LONGEST, placeholder="…") for name in found.matrix]
+    names = [textwrap.shorten(str(name), LONGEST, placeholder="…") for name in found.matrix]
     left = 8 + LETTER * max(map(len, names))
     side = WIDTH - left - 2
     figure = new_figure(side + TOP + 8)
