@@ -33,13 +33,14 @@ def module_name(path):
 
 
 @functools.cache
-def tree_of(path):
-    return ast.parse(path.read_text(encoding="utf-8"))
+def nodes_of(path):
+    """What a file says, node by node."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def imported(path):
     """Every module named in an import statement anywhere in a file."""
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -55,7 +56,7 @@ def loaded_after(statement):
 def own_imports(path):
     """Every module of ours that a file imports, at its top, inside functions, and for types."""
     package = [PACKAGE.name, *path.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             home = ".".join([*package[: len(package) - node.level + 1], *filter(None, [node.module])])
             for alias in node.names:
@@ -94,7 +95,7 @@ def test_imports_are_hidden_in_functions_only_at_the_doors():
     hidden = []
     for path in SOURCES:
         if path.relative_to(PACKAGE).parts[0] not in ("cli", "layers", "widgets", "__init__.py"):
-            functions = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef))
+            functions = (node for node in nodes_of(path) if isinstance(node, ast.FunctionDef))
             inside = (node for function in functions for node in ast.walk(function) if isinstance(node, ast.ImportFrom))
             hidden += [f"{module_name(path)}:{node.lineno}" for node in inside if node.level]
     assert not hidden
@@ -145,7 +146,7 @@ def only_the_widgets_import_qt(path):
 def nothing_private_of_napari_is_touched(path):
     private = {name for name in imported(path) if re.match(r"napari(\.\w+)*\._", name)}
     owners = {"viewer", "layer", "napari_viewer", "points", "image", "labels", "window", "worker"}
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr):
             owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
             if owner in owners:
@@ -155,7 +156,7 @@ def nothing_private_of_napari_is_touched(path):
 
 def nothing_can_execute_a_file(path):
     assert not {"pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"} & set(imported(path))
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert called not in {"eval", "exec", "torch.load", "yaml.load", "os.system"}
@@ -198,7 +199,7 @@ def files_are_read_in_one_go(path):
 def what_is_imported_of_our_own_exists(path):
     """Also inside functions, where nobody notices before they are called; mypy does not look into the widgets."""
     package = ["napari_vae", *path.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             above = package[: len(package) - node.level + 1]
             home = ".".join([*above, *filter(None, [node.module])])

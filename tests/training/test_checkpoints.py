@@ -44,7 +44,7 @@ KILLED = {  # model, epochs, and after how many rows of the history
 def test_a_killed_training_goes_on_and_ends_the_same(tmp_path, shortly_kept, monkeypatch, preset, epochs, rows):
     monkeypatch.setattr("napari_vae.training.schedule.MIN_STEPS", 8)
     monkeypatch.setattr("napari_vae.training.schedule.MAX_STEPS", 12)
-    images = samples.cards(20, max_angle=120, max_shear=10, size=24).images
+    images = samples.cards(20, max_angle=120, max_shear=10, size=12).images
     model = ModelConfig.preset(preset, hidden=(16, 16), n_classes=4 if preset == "j-rvae" else None)
     straight = fit(images, model, TrainConfig(epochs=epochs, device="cpu"))
     settings = TrainConfig(epochs=epochs, device="cpu", checkpoint=tmp_path / "state")
@@ -65,7 +65,7 @@ def test_a_checkpoint_is_written_only_so_often(tmp_path, shortly_kept, monkeypat
 
 
 def test_a_checkpoint_of_an_earlier_version_goes_on(tmp_path, shortly_kept):
-    images = samples.cards(20, max_angle=120, size=24).images
+    images = samples.cards(20, max_angle=120, size=12).images
     model = ModelConfig.preset("j-rvae", hidden=(16, 16), n_classes=4)
     settings = TrainConfig(epochs=8, device="cpu", checkpoint=tmp_path / "state")
     state = killed(images, model, settings, 4)
@@ -174,7 +174,7 @@ def test_a_checkpoint_folder_of_other_files_is_refused_before_the_training(tmp_p
 
 
 def test_a_training_goes_on_from_a_run():
-    sample = samples.cards(30, max_angle=180, size=32)
+    sample = samples.cards(30, max_angle=180, size=24)
     model = ModelConfig.preset("rvae", hidden=(64, 64))
     first = fit(sample.images, model, TrainConfig(epochs=12))
     more = fit(sample.images, train=TrainConfig(epochs=12), start=first)
@@ -186,5 +186,5 @@ def test_a_training_goes_on_from_a_run():
     assert more.history["held_out"].iloc[-1] < first.history["held_out"].iloc[-1] < first.history["held_out"].iloc[0]
     with pytest.raises(InputError, match="keeps its model"):
         fit(sample.images, ModelConfig.preset("tvae"), start=first)
-    with pytest.raises(InputError, match=r"window=\(32, 32\)"):
+    with pytest.raises(InputError, match=r"window=\(24, 24\)"):
         fit(sample.images[:, 1:-1, 1:-1], start=first)

@@ -34,7 +34,7 @@ MODELS = {
 
 @pytest.fixture(scope="module")
 def cards():
-    return samples.cards(20, max_angle=60, max_shear=5, size=24)
+    return samples.cards(20, max_angle=60, max_shear=5, size=12)
 
 
 def train(cards, preset, epochs=6, **config):

@@ -97,7 +97,7 @@ def test_scale_is_relative_size():
 
 def test_progress_tells_how_far_it_is():
     events = []
-    fit(samples.cards(40).images, train=TrainConfig(epochs=12), callback=events.append)
+    fit(samples.cards(40, size=24).images, train=TrainConfig(epochs=12), callback=events.append)
     assert events[-1].fraction == 1 and events[-1].seconds_left == pytest.approx(0)
     steps = [event.step for event in events]
     assert steps == sorted(steps)
@@ -170,9 +170,9 @@ def test_auto_does_not_end_before_real_columns_differ():
 
 def test_auto_ends_on_a_plateau_before_the_limit():
     rng = np.random.default_rng(0)
-    noise = (0.5 + 0.1 * rng.normal(size=(200, 16, 16))).clip(0, 1)
+    noise = (0.5 + 0.1 * rng.normal(size=(200, 12, 12))).clip(0, 1)
     events = []
-    run = fit(noise, ModelConfig(hidden=(64, 64)), callback=events.append)
+    run = fit(noise, ModelConfig(hidden=(16, 16)), callback=events.append)
     assert events[-1].step < MAX_STEPS / 2
     assert run.history["learning_rate"].iloc[-1] < 0.05 * run.train_config.learning_rate
 
@@ -203,7 +203,7 @@ def test_the_gaussian_finds_the_noise():
 
 
 def test_another_exposure_makes_no_difference_to_patches():
-    image, _ = samples.micrograph("graphene", size=256)
+    image, _ = samples.micrograph("graphene", size=192)
     atoms = detect_atoms(image)
     brighter = Micrograph(50.0 * np.asarray(image.data) + 1000)
     run = fit(extract_patches(image, atoms), ModelConfig.preset("rvae"), TrainConfig(epochs=2))
