@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import analysis
+import napari_vae as nv
+
 from ..core.errors import InputError
 from ..core.fields import settings_of
 from ..learning.config import DeepKernelConfig, ExplorationConfig
@@ -44,9 +45,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def list_(folder: Annotated[Path, typer.Argument(help="Folder; those below it are looked through as well.")]) -> None:
     """List finished analyses and trained models, the last first."""
-    from ..workflow.archive import list_runs
-
-    runs = list_runs(folder)
+    runs = nv.list_runs(folder)
     for run in runs.to_dict("records"):
         what = f"{run['model'] or 'model'} of {run['source'] or 'arrays'}, {run['atoms']} atoms"
         say(f"{str(run['written'])[:16]}  {run['kind']}  {run['path']}  {what}")
@@ -67,14 +66,11 @@ def figures(
     ] = "",
 ) -> None:
     """Draw figures of a finished analysis, one column of a journal (85 mm) wide."""
-    from ..analysis.figures import FigureData, save_figures
-    from ..workflow.archive import load_analysis
-
     plane = names_in(axes) or ["", ""]
     if len(plane) != 2:
         raise InputError(f"--axes names two columns, X,Y, not {axes!r}.")
-    data = FigureData.of(load_analysis(folder), color=color, plane=tuple(plane))
-    written = save_figures(data, out, names_in(format_.lower()), names_in(only) or None)
+    data = nv.analysis.FigureData.of(nv.load_analysis(folder), color=color, plane=tuple(plane))
+    written = nv.save_figures(data, out, names_in(format_.lower()), names_in(only) or None)
     say(f"{', '.join(path.name for path in written)} in {out}")
 
 
@@ -104,13 +100,11 @@ def transitions(
     unit: Annotated[str, typer.Option(help="Of that time.")] = "frame",
 ) -> None:
     """Say how often atoms of a movie change from class to class, with 95 % intervals, and when and where they did."""
-    from ..io.writing import read_table, write_table
-
-    found = analysis.transitions(read_table(table), column, frame_time=frame_time, unit=unit)
+    found = nv.analysis.transitions(nv.read_table(table), column, frame_time=frame_time, unit=unit)
     out.mkdir(parents=True, exist_ok=True)
     tables = {"rates.csv": found.table, "dwell.csv": found.dwell, "changes.csv": found.events}
     for name, rows in tables.items():
-        write_table(rows, out / name)
+        nv.write_table(rows, out / name)
     say(f"{found.sentence()} {', '.join(tables)} in {out}")
 
 
