@@ -1,6 +1,7 @@
 """Files that are no image, cut short or otherwise broken: one sentence each, and nothing is executed."""
 
 import pickle
+import struct
 import sys
 from pathlib import Path
 
@@ -129,3 +130,19 @@ def test_real_files_cut_short(real_data, tmp_path, name):
 def test_a_sentence_is_bounded_and_keeps_its_remedy():
     text = str(ReadError(f"There is no column {'a' * 70_000}; rename it."))
     assert len(text) < 400 and text.startswith("There is no column a") and text.endswith("a; rename it.")
+
+
+@pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}])
+def test_pages_that_lead_back_to_an_earlier_one_are_refused_and_not_followed(tmp_path, options):
+    pages = np.random.default_rng(0).integers(0, 9, (4, 16, 16), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pages, photometric="minisblack", **options)
+    assert np.array_equal(read(tmp_path / "a.tif").data, pages)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        first, last, kind = tiff.pages[0].offset, tiff.pages[-1], tiff.tiff
+        end = last.offset + kind.tagnosize + len(last.tags) * kind.tagsize
+        packed = struct.pack(kind.offsetformat, first)
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    content[end : end + len(packed)] = packed
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(ReadError, match="leads back to an earlier one"):
+        read(tmp_path / "a.tif")

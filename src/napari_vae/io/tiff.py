@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import struct
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ..core.micrograph import colours_last
 from .calibration import Calibration, calibrate
 from .dataset import FRAME_AXES, Dataset, fits, is_large, lazy_frames
 
+BIG = 43  # version of files with addresses of 64 bits
 #: TIFF tags in which DigitalMicrograph keeps the unit and the step of columns and rows.
 DM_UNIT_X, DM_UNIT_Y, DM_STEP_X, DM_STEP_Y = 65003, 65004, 65009, 65010
 
@@ -22,6 +24,7 @@ def tiff_datasets(path: Path) -> list[Dataset]:
     """The image series of a TIFF file, each with its calibration."""
     import tifffile
 
+    _check_pages(path)
     with tifffile.TiffFile(path) as tiff:
         _check_complete(tiff, path)
         calibration = _calibration(tiff)
@@ -37,6 +40,31 @@ def tiff_datasets(path: Path) -> list[Dataset]:
             )
             for index, series in enumerate(tiff.series)
         ]
+
+
+def _check_pages(path: Path) -> None:
+    """Refuse a file whose pages lead back to an earlier one, which tifffile would follow for minutes."""
+    with path.open("rb") as file:
+        order = {b"II": "<", b"MM": ">"}.get(file.read(2), "")
+        version = file.read(2)
+        big = order and struct.unpack(f"{order}H", version)[0] == BIG if len(version) == 2 else False
+        entry, number, offset = (20, "Q", "Q") if big else (12, "H", "I")  # of a table of tags, as the format has it
+        file.seek(8 if big else 4)
+        seen = set()
+        while order and (place := _unpacked(file, order + offset)):
+            if place in seen:
+                raise ReadError(
+                    f"{path.name} is damaged: one of its pages leads back to an earlier one; export it again."
+                )
+            seen.add(place)
+            file.seek(place)
+            file.seek(entry * _unpacked(file, order + number), 1)
+
+
+def _unpacked(file: BinaryIO, kind: str) -> int:
+    """A whole number from a file; 0 at its end."""
+    packed = file.read(struct.calcsize(kind))
+    return int(struct.unpack(kind, packed)[0]) if len(packed) == struct.calcsize(kind) else 0
 
 
 def _axes(series: Any) -> str:
