@@ -10,6 +10,7 @@ from napari_vae.batch import tasks
 from napari_vae.layers.open_runs import run_of
 from napari_vae.widgets.batch.table import AMBER
 from napari_vae.widgets.common.steps_row import StepsRow
+from napari_vae.workflow import atoms
 from training_widget import LONG
 
 
@@ -44,7 +45,8 @@ def held(monkeypatch):
             assert go_on.wait(LONG / 1000)
         return find_atoms(image, *rest)
 
-    monkeypatch.setattr(tasks, "find_atoms", find)
+    for module in (tasks, atoms):
+        monkeypatch.setattr(module, "find_atoms", find)
     yield come, go_on
     go_on.set()
 
