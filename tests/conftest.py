@@ -172,6 +172,14 @@ def show_widget(viewer, _widgets):
 
 
 @pytest.fixture
+def every_move(monkeypatch):
+    """No move of the mouse over a plot is left out because it follows soon on another."""
+    import pyqtgraph
+
+    monkeypatch.setitem(pyqtgraph.CONFIG_OPTIONS, "mouseRateLimit", 0)
+
+
+@pytest.fixture
 def notifications():
     """Sentences that the window showed to the user."""
     from napari.utils.notifications import notification_manager

@@ -154,6 +154,11 @@ def test_the_figure_shows_every_probability(found):
     figure = changes_figure(FigureData(table))
     words = [text.get_text() for text in figure.axes[0].texts]
     assert all(f"{value:.4f}" in words for value in found.table["probability"])
+    long = np.where(table["class"], "adsorbed on titanium dioxide", "C")
+    figure = changes_figure(FigureData(table.assign(**{"class": long})))
+    ink, (width, _) = figure.get_tightbbox(), figure.get_size_inches()
+    assert 0 <= ink.x0 and ink.x1 <= width, "long names are cut by letters, and nothing else is"
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()][1].startswith("adsorbed on titanium")
     with pytest.raises(InputError, match="follow the atoms"):
         changes_figure(FigureData(table.drop(columns="track")))
     with pytest.raises(InputError, match="3 labels"):

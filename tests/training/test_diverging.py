@@ -1,5 +1,6 @@
 """A training that fails ends in a sentence: numbers that are none, memory that is full."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,13 @@ import pytest
 import torch
 
 from napari_vae import InputError, ModelConfig, TrainConfig, TrainingError, fit, iter_fit, samples
+from napari_vae.training.batches import Batches
 from napari_vae.training.step import TrainStep
+
+
+@pytest.fixture(scope="module")
+def small():
+    return samples.cards(16, max_angle=60, max_shear=5, size=32)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +103,26 @@ def test_who_stops_a_training_that_has_diverged_is_told_so(monkeypatch):
     events = iter_fit(samples.cards(10, size=16).images, ModelConfig(hidden=(16,)), stop=lambda: True)
     with pytest.raises(TrainingError, match="no longer a number"):
         list(events)
+
+
+def test_a_training_that_diverges_keeps_its_best_state(small, monkeypatch):
+    learn, steps = TrainStep._accumulate, itertools.count()
+
+    def diverge(self, rows, labelled, centring):
+        evidence = learn(self, rows, labelled, centring)
+        if next(steps) > 90:
+            for parameter in self.model.parameters():
+                parameter.grad.fill_(torch.nan)
+        return evidence
+
+    monkeypatch.setattr(TrainStep, "_accumulate", diverge)
+    words = []
+    run = fit(small.images, train=TrainConfig(epochs=100), callback=lambda event: words.append(event.message))
+    assert "lower the learning rate" in run.note and words[-1] == run.note
+    assert run.encode(small.images).notna().all().all()
+
+
+def test_a_loss_that_is_never_a_number_is_one_sentence(small, monkeypatch):
+    monkeypatch.setattr(Batches, "load", lambda self, rows: torch.full((len(rows), 1, 32, 32), torch.nan))
+    with pytest.raises(TrainingError, match="lower the learning rate"):
+        fit(small.images, train=TrainConfig(epochs=2))

@@ -54,10 +54,6 @@ class Series(NamedTuple):
     labels: Ints
     lengths: Ints
 
-    def goes_on(self, step: int) -> npt.NDArray[np.bool_]:
-        """Which series have this step and the next."""
-        return self.lengths > step + 1
-
 
 def fit_chain(blocks: list[Series], n_states: int) -> Chain:
     """The likeliest chain by expectation and maximisation (Baum et al. 1970, https://doi.org/10.1214/aoms/1177697196).
@@ -168,7 +164,7 @@ def _expected_counts(block: Series, chain: Chain) -> tuple[Array, Array, Array, 
         if step:
             on = seen[:, step] * ahead
             before = known[:, step - 1]
-            inside = block.goes_on(step - 1)
+            inside = block.lengths > step
             joint = (before / ((before @ chain.change) * on).sum(1, keepdims=True))[inside].T @ on[inside]
             changes += chain.change * joint
             ahead = on @ chain.change.T

@@ -13,7 +13,7 @@ import pandas as pd
 from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.fields import about
-from ..core.positions import check_table, frame_numbers
+from ..core.positions import NO_TRACK, check_table, frame_numbers
 from ..core.settings import Seed
 from .classes import Classes
 from .markov import MISSING, SMALLEST, Ints, Series, count_changes, draw_chains, fit_chain, likeliest_states
@@ -21,7 +21,7 @@ from .markov import MISSING, SMALLEST, Ints, Series, count_changes, draw_chains,
 Array = npt.NDArray[np.float64]
 Names = npt.NDArray[np.object_]
 
-NO_TRACK, LARGEST_TRACK = -1, 2**62
+LARGEST_TRACK = 2**62
 FEWEST_LABELS = 3  # of a track, from which a change can be told from a wrong label
 MOST_STEPS = 10_000  # of a track, from its first label to its last; each is one step of every draw
 MOST_AT_ONCE = 4_000_000  # numbers that a block of tracks takes

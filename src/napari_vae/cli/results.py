@@ -11,6 +11,7 @@ import napari_vae as nv
 
 from ..core.errors import InputError
 from ..core.fields import settings_of
+from ..core.folders import check_writable
 from ..learning.config import DeepKernelConfig, ExplorationConfig
 from .options import TRAINING, asks, names_in
 from .terminal import say
@@ -100,11 +101,11 @@ def transitions(
     unit: Annotated[str, typer.Option(help="Of that time.")] = "frame",
 ) -> None:
     """Say how often atoms of a movie change from class to class, with 95 % intervals, and when and where they did."""
+    folder = check_writable(out)
     found = nv.analysis.transitions(nv.read_table(table), column, frame_time=frame_time, unit=unit)
-    out.mkdir(parents=True, exist_ok=True)
     tables = {"rates.csv": found.table, "dwell.csv": found.dwell, "changes.csv": found.events}
     for name, rows in tables.items():
-        nv.write_table(rows, out / name)
+        nv.write_table(rows, folder / name)
     say(f"{found.sentence()} {', '.join(tables)} in {out}")
 
 

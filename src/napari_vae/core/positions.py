@@ -13,6 +13,7 @@ from .square import square_points
 if TYPE_CHECKING:
     import pandas as pd
 
+NO_TRACK = -1  # of a point that is added by hand
 MOST_FRAMES = 10_000_000  # no movie has more, and no slider shows them
 NO_ATOMS = "Detect them first, with a lower threshold or the other contrast (polarity)."
 FARTHEST = 1e9  # pixels, beyond which no image reaches

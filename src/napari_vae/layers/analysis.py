@@ -14,9 +14,8 @@ import pandas as pd
 
 from ..core.errors import InputError, ReadError
 from ..core.placement import Placement
-from ..models.columns import other_names
+from ..models.columns import check_redraws, other_names
 from ..patches.patches import extract_patches
-from ..runs.explaining import check_redraws
 from ..runs.run import load_run
 from ..workflow.analysis_record import RECORD
 from ..workflow.archive import Analysis, check_folder, load_analysis

@@ -13,13 +13,13 @@ import numpy.typing as npt
 from ..core.class_colors import ATOM_COLOR, NO_CLASS, class_colors, class_cycle, class_names
 from ..core.placement import KEY as KEY
 from ..core.placement import Placement
+from ..core.positions import NO_TRACK
 from ..core.square import pixel_sides, with_sides
 
 if TYPE_CHECKING:  # images are read without it
     import pandas as pd
 
 LayerData = tuple[Any, dict[str, Any], str]
-NO_TRACK = -1  # track of a point that is added by hand
 BORDER = 0.12  # width of the circles, of their size
 
 

@@ -12,10 +12,10 @@ from ..analysis.coloring import is_categorical
 from ..analysis.rates import lacks_tracks, transitions
 from ..core.errors import InputError
 from ..core.placement import Placement
-from ..core.positions import frame_numbers
+from ..core.positions import NO_TRACK, frame_numbers
 from .identity import ours
 from .pictures import Making, PlacedAtoms
-from .points import KEY, NO_TRACK, LayerData, atoms_to_points
+from .points import KEY, LayerData, atoms_to_points
 from .showing import PALETTES
 from .table import color_columns
 
@@ -53,10 +53,10 @@ def tracks_to_layer(atoms: pd.DataFrame, placement: Placement, *, name: str = "t
         raise InputError("The atoms have no column track; follow them with link_atoms first.")
     if placement.ndim != 3:
         raise InputError("Tracks lie in a movie of three axes (frame, row, column), and this is a single image.")
-    rows = tracked(atoms)
+    rows = _tracked(atoms)
     if not len(rows):
         return None
-    described = numbers_of(atoms).loc[rows.index].reset_index(drop=True)
+    described = _numbers_of(atoms).loc[rows.index].reset_index(drop=True)
     rows = rows.reset_index(drop=True)
     by_track = rows.groupby("track")
     moved = rows[["y", "x"]] - by_track[["y", "x"]].transform("first")
@@ -80,14 +80,14 @@ def tracks_to_layer(atoms: pd.DataFrame, placement: Placement, *, name: str = "t
     return rows[["track", "frame", "y", "x"]].to_numpy(float), options, "tracks"
 
 
-def tracked(atoms: pd.DataFrame) -> pd.DataFrame:
+def _tracked(atoms: pd.DataFrame) -> pd.DataFrame:
     """Track, frame and position of the atoms that are seen more than once, in the order of napari."""
     rows = atoms[["track", "y", "x"]].assign(frame=frame_numbers(atoms))
     again = rows["track"].duplicated(keep=False) & (rows["track"] != NO_TRACK)
     return rows[again].sort_values(["track", "frame"])
 
 
-def numbers_of(table: pd.DataFrame) -> pd.DataFrame:
+def _numbers_of(table: pd.DataFrame) -> pd.DataFrame:
     """Columns of a table that can colour tracks: its numbers, and classes as numbers from 0.
 
     What is missing is the smallest: with a NaN in a column napari draws no track at all.
@@ -102,7 +102,7 @@ def describe_tracks(tracks: Any, points: Any) -> None:
     """Give a Tracks layer the columns that its atoms, of the same track in the same frame, have now."""
     at = pd.MultiIndex.from_arrays([points.features["track"], np.rint(points.data[:, -3])])
     once = ~at.duplicated(keep=False)
-    known = numbers_of(points.features)[once].set_axis(at[once])
+    known = _numbers_of(points.features)[once].set_axis(at[once])
     rows = known.reindex(pd.MultiIndex.from_arrays([tracks.data[:, 0], tracks.data[:, 1]]))
     if tracks.color_by not in (*OWN, *rows):
         tracks.color_by = OWN[0]  # before its column goes

@@ -15,7 +15,7 @@ from ..io.writing import write_image, write_table
 from .identity import ours
 from .points import LayerData, atoms_from_points
 
-FILM_WIDTH, FRAME_TIME, MOST_PIXELS = 400, 120, 100_000_000  # px and ms of a film; of all its frames
+FILM_SIDE, FRAME_TIME, MOST_PIXELS = 400, 120, 100_000_000  # px and ms of a film; of all its frames
 
 
 @contextlib.contextmanager
@@ -74,7 +74,7 @@ def write_film(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
             raise InputError("A film has axes (frames, rows, columns); save another layer as .tif or .png.")
         if not 0 < layer.data.size <= MOST_PIXELS:
             raise InputError(f"A film has 1 to {MOST_PIXELS:,} pixels in all its frames; crop or bin it first.")
-        zoom = max(1, round(FILM_WIDTH / layer.data.shape[2]))
+        zoom = max(1, round(min(FILM_SIDE / max(layer.data.shape[1:]), (MOST_PIXELS / layer.data.size) ** 0.5)))
         pixels = np.stack([_pixels(frame, layer).repeat(zoom, 0).repeat(zoom, 1) for frame in layer.data])
         with replacing(user_path(path)) as temporary:
             imageio.imwrite(temporary, pixels, extension=".gif", plugin="pillow", duration=FRAME_TIME, loop=0)

@@ -59,7 +59,19 @@ def check_columns(columns: Given[Names], model: ModelConfig, atoms: pd.DataFrame
     InputError
         If a column is missing, or the model needs something else.
     """
+    check_redraws(model)
     training_given(model, 0 if atoms is None else len(atoms), read_columns(columns, atoms))
+
+
+def check_redraws(config: ModelConfig) -> None:
+    """Refuse a model that predicts something else where images are to be described and redrawn.
+
+    Raises
+    ------
+    InputError
+    """
+    if config.knows.predicts:
+        raise InputError("This model predicts outputs and redraws no images; use it from Python, as run.predict(…).")
 
 
 def check_latents(latents: pd.DataFrame, atoms: pd.DataFrame, n_latents: int) -> None:

@@ -78,15 +78,7 @@ class Scatter(Likelihood):
 
 
 class EncoderDecoder(Model):
-    """Draws numbers that belong to an image, whatever its pose; see the module.
-
-    Parameters
-    ----------
-    config : ModelConfig
-    channels, size
-        Of the images that it sees.
-    n_given : int
-        How many numbers it draws.
+    """Draws `n_given` numbers that belong to an image, whatever its pose; see the module, and `Model`.
 
     Examples
     --------

@@ -62,18 +62,7 @@ TOLERANCE_LATENT = 0.05  # and the latents from its strain; with more they turn 
 
 
 class InvariantVAE(Model):
-    """VAE whose latents do not depend on the pose of the image.
-
-    Parameters
-    ----------
-    config : ModelConfig
-        Invariances, sizes, priors.
-    channels : int
-        Channels of the images.
-    size : (int, int)
-        Rows and columns of the images; one row is a signal.
-    n_given : int
-        Classes, or how many numbers, that the model knows of besides the images.
+    """VAE whose latents do not depend on the pose of the image; for the parameters see `Model`.
 
     Examples
     --------

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from ..core.device import is_out_of_memory
-from ..core.errors import InputError, TrainingError
-from ..models.config import ModelConfig
+from ..core.errors import TrainingError
 from ..models.encoder_decoder import EncoderDecoder
 from ..models.given import Scale
 from ..models.images import Like
@@ -28,17 +27,6 @@ FILLED = 3  # times that pixels which were not seen are drawn; more change laten
 
 Columns = dict[str, Tensor]
 Said = TypeVar("Said")
-
-
-def check_redraws(config: ModelConfig) -> None:
-    """Refuse a model that predicts something else where images are to be described and redrawn.
-
-    Raises
-    ------
-    InputError
-    """
-    if config.knows.predicts:
-        raise InputError("This model predicts outputs and redraws no images; use it from Python, as run.predict(…).")
 
 
 def images_at_once(device: str, shape: tuple[int, int, int]) -> int:

@@ -20,6 +20,7 @@ from ..core.errors import InputError
 from ..core.normalization import Normalization
 from ..core.settings import Count, Level, Whole, about, allowed
 from ..core.square import SQUARE, pixel_sides
+from ..models.columns import check_redraws
 from ..models.config import ModelConfig, TrainConfig
 from ..models.decoders import pose_of
 from ..models.encoder_decoder import EncoderDecoder
@@ -29,7 +30,7 @@ from ..models.manifold import decode_manifold
 from ..models.model import Model
 from ..models.vae import InvariantVAE
 from ..patches.patches import Patches
-from .explaining import check_redraws, described, explained, images_at_once, predicted
+from .explaining import described, explained, images_at_once, predicted
 from .folder import read_run, write_run
 
 

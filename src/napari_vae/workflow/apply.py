@@ -12,9 +12,8 @@ from ..core.arguments import checks_arguments
 from ..core.micrograph import Micrograph, as_micrograph
 from ..core.positions import noun_of
 from ..core.progress import Stage
-from ..models.columns import columns_of
+from ..models.columns import check_redraws, columns_of
 from ..patches.patches import Patches, extract_patches
-from ..runs.explaining import check_redraws
 from ..runs.likeness import Likeness, compare
 from ..runs.run import Run
 from .analyze import encode_patches

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +10,12 @@ import numpy.typing as npt
 from ...core.errors import InputError
 from ..rates import Transitions, lacks_labels, lacks_tracks, transitions
 from .data import FigureData
-from .style import FONT, INK, SMALL, WIDTH, axes_at, new_figure, picture_frame
+from .style import FONT, INK, LETTER, SMALL, WIDTH, axes_at, new_figure, picture_frame, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LETTER, LONGEST, TOP = 1.4, 24, 8.0  # mm and letters for the names of classes
+FOOT, TOP = 6.0, 8.0  # mm for the words below, and the names of classes above
 MOST_NUMBERED = 6  # classes whose numbers have room in the squares
 PALE = 0.55  # of the darkest shade; on a darker square numbers are white
 
@@ -36,11 +35,11 @@ def changes_figure(data: FigureData) -> Figure:
     if lack := lacks_changes(data):
         raise InputError(lack)
     found = transitions(data.table, data.classes)
-    names = [textwrap.shorten(str(name), LONGEST, placeholder="…") for name in found.matrix]
+    names = [shortened(str(name)) for name in found.matrix]
     left = 8 + LETTER * max(map(len, names))
     side = WIDTH - left - 2
-    figure = new_figure(side + TOP + 8)
-    axes = axes_at(figure, left, 6, side, side)
+    figure = new_figure(side + TOP + FOOT + 2)
+    axes = axes_at(figure, left, FOOT, side, side)
     picture_frame(axes)
     axes.imshow(_shades(found), cmap="Blues", vmin=0, vmax=1)
     axes.xaxis.tick_top()
@@ -51,8 +50,7 @@ def changes_figure(data: FigureData) -> Figure:
     axes.tick_params(length=0, pad=2)
     if len(names) <= MOST_NUMBERED:
         _write_numbers(axes, found)
-    height = figure.get_size_inches()[1] * 25.4
-    figure.text(0.5, 2 / height, "probability from frame to frame, from row to column", ha="center", fontsize=FONT)
+    figure.supxlabel("probability from frame to frame, from row to column", fontsize=FONT, color=INK)
     return figure
 
 

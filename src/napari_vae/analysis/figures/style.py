@@ -24,7 +24,7 @@ BLUE, RED = "#0072b2", "#d55e00"
 MANY = 20_000  # points that are still drawn one by one
 SOME = 3_000  # points that a vector file still holds one by one
 MOST_NAMED = 12  # classes in a legend
-_ROW, _LETTER = 3.6, 1.4  # mm of a row and of a letter of a legend
+_ROW, LETTER = 3.6, 1.4  # mm of a row and of a letter of a legend
 _MM = 25.4  # in an inch
 
 
@@ -149,16 +149,17 @@ def _named(coloring: Coloring) -> list[tuple[str, str]]:
         least = sorted((n for *_, n in classes), reverse=True)[MOST_NAMED - 1]
         classes = [entry for entry in classes if entry[2] >= least][:MOST_NAMED]
     title = "class " if coloring.name == "class" else ""
-    named = [(f"{title}{_short(name)} ({n:,})", color) for name, color, n in classes]
+    named = [(f"{title}{shortened(name)} ({n:,})", color) for name, color, n in classes]
     return [*named, (more_than_named(coloring), "none")] if more_than_named(coloring) else named
 
 
 def _columns(named: list[tuple[str, str]], width: float) -> int:
     longest = max((len(text) for text, _ in named), default=1)
-    return max(1, min(len(named), int(width / (_LETTER * longest + 7.0))))
+    return max(1, min(len(named), int(width / (LETTER * longest + 7.0))))
 
 
-def _short(name: str, most: int = 24) -> str:
+def shortened(name: str, most: int = 24) -> str:
+    """A name that is not too long for a legend."""
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 

@@ -115,7 +115,7 @@ def load_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, R
     """Read a saved model; in a thread because torch takes its time to be imported."""
     yield Step("Loading the model …")
     import_torch()
-    from ...runs.explaining import check_redraws
+    from ...models.columns import check_redraws
     from ...runs.run import load_run
 
     run = load_run(folder)

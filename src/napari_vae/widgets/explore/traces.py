@@ -8,7 +8,7 @@ import pandas as pd
 import pyqtgraph as pg
 from qtpy.QtCore import QObject
 
-from ...layers.points import NO_TRACK
+from ...core.positions import NO_TRACK
 from ..common.plot import GREY, ORANGE
 from ..common.scatter_plot import ScatterPlot
 from .linking import LayerLink
