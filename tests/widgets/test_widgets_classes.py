@@ -6,9 +6,11 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QLineEdit
-from test_widgets_explore import drag, every_move, mode  # noqa: F401
 
+from plot_mouse import drag, mode
 from training_widget import LONG, TURNED, settle
+
+pytestmark = pytest.mark.usefixtures("every_move")
 
 
 @pytest.fixture
