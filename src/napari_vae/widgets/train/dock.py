@@ -38,7 +38,7 @@ class TrainWidget(Dock):
 
     PAGE = "models"
     HINT = "Tick what like atoms may be, and press Train: what else differs becomes two numbers, z1 and z2 (latents)."
-    BEFORE = f"Detect atoms first. {HINT}"
+    BEFORE = f"Detect atoms first, or take a regular grid. {HINT}"
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
