@@ -63,11 +63,11 @@ def test_metadata_become_plain_and_small():
         "path": SimpleNamespace(),
         "list": [*range(150)],
     }
-    plain = vendors._plain(given)
+    plain = vendors.plain(given)
     assert plain["1"] == 0.5 and plain["many"] is None and plain["few"] == [0, 1, 2]
     assert len(plain["list"]) == 100 and len(plain["path"]) <= 200 and isinstance(plain["path"], str)
-    assert vendors._plain((True, None, "a")) == [True, None, "a"]
-    assert len(vendors._plain(np.zeros(100))) == 100
+    assert vendors.plain((True, None, "a")) == [True, None, "a"]
+    assert len(vendors.plain(np.zeros(100))) == 100
 
 
 def test_every_suffix_has_its_reader(monkeypatch, tmp_path):

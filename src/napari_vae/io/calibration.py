@@ -20,6 +20,9 @@ NANOMETRES = {
 }
 
 
+#: What the axis of a spectrum is called, and its units where they are none of length or time.
+SPECTRAL_NAMES = re.compile(r"energ|loss|wave|freq|raman|bias|volt|channel|spectr|kinetic|binding", re.IGNORECASE)
+SPECTRAL_UNITS = re.compile(r"[kmM]?eV|[mkµ]?V|volts?|[kMGT]?Hz|1\s*/\s*cm|cm\^?-1", re.IGNORECASE)
 #: Nanometres below which no pixel is: a tenth of a picometre. Files that say so mean another unit.
 SMALLEST = 1e-4
 
@@ -66,6 +69,20 @@ def calibrate(steps: Sequence[Any], units: Sequence[Any]) -> Calibration:
     return Calibration(
         note=f"The file gives a step of {given} without a known unit of length, so the scale is left in pixels."
     )
+
+
+def spectral_axis(axes: Sequence[tuple[Any, Any]]) -> int | None:
+    """Which of some axes, given by name and unit, is that of spectra; ``None`` if it is none or not clear.
+
+    Examples
+    --------
+    >>> spectral_axis([("y", "nm"), ("x", "nm"), ("Energy loss", "eV")])
+    2
+    """
+    units = [n for n, (_, unit) in enumerate(axes) if SPECTRAL_UNITS.fullmatch(clean_unit(unit))]
+    names = [n for n, (name, _) in enumerate(axes) if SPECTRAL_NAMES.search(clean_unit(name))]
+    found = names if len(names) == 1 else units
+    return found[0] if len(found) == 1 else None
 
 
 def clean_unit(unit: Any) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,16 +29,7 @@ def hdf5_datasets(path: Path) -> list[Dataset]:
     ReadError
         If h5py is not installed, or the file refers to other files or claims more than it can hold.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise missing_extra(path) from error
-    if not h5py.is_hdf5(path):
-        raise ReadError(f"{path.name} is cut short or not an HDF5 file; copy or export it again from its source.")
-    fits(claimed_bytes(path), path)
-    with h5py.File(path, "r") as file:
-        if any(hasattr(file.get(name), "shape") for name in HYPERSPY):
-            raise ReadError(f"{path.name} has an array in the place of a group; copy or export it again.")
+    with opened_hdf5(path) as file:
         if path.suffix.lower() in (".emd", ".hspy") or file.attrs.get("file_format") == "HyperSpy":
             datasets = None
         elif "origin" in file.attrs and "table" in file:
@@ -52,6 +45,28 @@ def hdf5_datasets(path: Path) -> list[Dataset]:
     if not datasets:
         raise no_image(path)
     return datasets
+
+
+@contextmanager
+def opened_hdf5(path: Path) -> Iterator[Any]:
+    """An HDF5 file that is open meanwhile, if all of it lies in it and fits.
+
+    Raises
+    ------
+    ReadError
+        As `hdf5_datasets`.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise missing_extra(path) from error
+    if not h5py.is_hdf5(path):
+        raise ReadError(f"{path.name} is cut short or not an HDF5 file; copy or export it again from its source.")
+    fits(claimed_bytes(path), path)
+    with h5py.File(path, "r") as file:
+        if any(hasattr(file.get(name), "shape") for name in HYPERSPY):
+            raise ReadError(f"{path.name} has an array in the place of a group; copy or export it again.")
+        yield file
 
 
 def refuse_table(path: Path) -> NoReturn:

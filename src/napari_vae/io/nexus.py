@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .calibration import Calibration, calibrate
+from .calibration import Calibration, calibrate, spectral_axis
 from .dataset import Dataset, array_axes
 from .hdf5_arrays import as_text, load_dataset
 
@@ -16,35 +16,60 @@ if TYPE_CHECKING:
     import h5py
 
 
-def nexus_datasets(path: Path, file: h5py.File) -> list[Dataset]:
-    """The signals of an open file that are images or movies, each with the steps of its axes; none if it has none."""
-    datasets = []
+class Axis(NamedTuple):
+    """What a group says of an axis of its signal; `values` are ``None`` where it gives none."""
+
+    name: str
+    units: str
+    values: Any = None
+
+
+def signals_of(file: h5py.File) -> list[tuple[str, Any, Any]]:
+    """Name of every group of an open file that names a signal of real or complex numbers, the group, and the signal."""
+    found = []
 
     def visit(name: str, item: Any) -> None:
         signal: Any = None if hasattr(item, "shape") else item.get(as_text(item.attrs.get("signal", "")) or "/")
-        if hasattr(signal, "shape") and signal.dtype.kind in "iufcb" and (axes := array_axes(signal.shape)):
-            title = as_text(signal.attrs.get("long_name", "")) or as_text(item.attrs["signal"])
-            title = name.rpartition("/")[2] if title in ("data", "signal") else title
-            metadata = {"intensity_unit": as_text(signal.attrs.get("units", ""))}
-            calibration = _calibration(item, signal, axes)
-            load = partial(load_dataset, path, signal.name)
-            datasets.append(Dataset(title, axes, signal.shape, load, calibration, metadata))
+        if hasattr(signal, "shape") and signal.dtype.kind in "iufcb":
+            found.append((name, item, signal))
 
     visit("", file)
     file.visititems(visit)
+    return found
+
+
+def axes_of(group: Any, signal: Any) -> list[Axis]:
+    """The axes of the signal of a group, in its order."""
+    named = [as_text(name) for name in np.atleast_1d(group.attrs.get("axes", []))]
+    axes = []
+    for place in range(signal.ndim):
+        name = named[place] if len(named) == signal.ndim and named[place] != "." else ""
+        values: Any = group.get(name) if name else None
+        is_line = hasattr(values, "shape") and values.shape == (signal.shape[place],)
+        known = is_line and values.dtype.kind in "iuf"
+        units = as_text(values.attrs.get("units", "")) if known else ""
+        axes.append(Axis(name, units, values[()] if known else None))
+    return axes
+
+
+def nexus_datasets(path: Path, file: h5py.File) -> list[Dataset]:
+    """The signals of an open file that are images or movies, each with the steps of its axes; none if it has none."""
+    datasets = []
+    for name, group, signal in signals_of(file):
+        axes, sides = array_axes(signal.shape), axes_of(group, signal)
+        if axes and spectral_axis([side[:2] for side in sides]) is None:
+            title = as_text(signal.attrs.get("long_name", "")) or as_text(group.attrs["signal"])
+            title = name.rpartition("/")[2] if title in ("data", "signal") else title
+            metadata = {"intensity_unit": as_text(signal.attrs.get("units", ""))}
+            calibration = _calibration([sides[axes.index(letter)] for letter in "YX"])
+            load = partial(load_dataset, path, signal.name)
+            datasets.append(Dataset(title, axes, signal.shape, load, calibration, metadata))
     return datasets
 
 
-def _calibration(group: Any, signal: Any, axes: str) -> Calibration:
+def _calibration(sides: list[Axis]) -> Calibration:
     """The steps between the first and last value of the axes of rows and columns."""
-    named = [as_text(name) for name in np.atleast_1d(group.attrs.get("axes", []))]
-    steps, units = [], []
-    for letter in "YX":
-        place = axes.index(letter)
-        values: Any = group.get(named[place]) if len(named) == len(axes) and named[place] not in ("", ".") else None
-        is_line = hasattr(values, "shape") and values.shape == (signal.shape[place],) and values.shape[0] > 1
-        if not is_line or values.dtype.kind not in "iuf":
-            return Calibration()
-        steps.append((float(values[-1]) - float(values[0])) / (values.shape[0] - 1))
-        units.append(as_text(values.attrs.get("units", "")))
-    return calibrate(steps, units)
+    if any(side.values is None or len(side.values) < 2 for side in sides):
+        return Calibration()
+    steps = [(float(side.values[-1]) - float(side.values[0])) / (len(side.values) - 1) for side in sides]
+    return calibrate(steps, [side.units for side in sides])

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -108,15 +108,15 @@ def read(path: str | PathLike[str], *, dataset: str | int | None = None, pixel_s
         if dataset is None:
             image = _first_that_varies(path, datasets)
         else:
-            image = _micrograph(path, datasets[_choose(datasets, dataset, path)], len(datasets))
+            image = _micrograph(path, datasets[choose([item.name for item in datasets], dataset, path)], len(datasets))
     return image if size is None else dataclasses.replace(image, pixel_size=size, units="nm")
 
 
-def read_all(path: str | PathLike[str]) -> list[Micrograph]:
+def read_all(path: str | PathLike[str], *, movies: bool = True) -> list[Micrograph]:
     """Read every image and movie of a file, which is parsed only once, those of one value last; see `read`."""
     path = user_path(path)
     with _reading(path) as datasets:
-        images = [_micrograph(path, item, len(datasets)) for item in datasets]
+        images = [_micrograph(path, item, len(datasets)) for item in datasets if movies or item.is_image]
     return sorted(images, key=lambda image: not varies(image.data))
 
 
@@ -192,9 +192,21 @@ def _first_that_varies(path: Path, datasets: list[Dataset]) -> Micrograph:
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[list[Dataset]]:
     """Give the datasets of a file and turn whatever goes wrong with it into one sentence."""
-    _check(path)
-    try:
+    with one_sentence(path, FORMATS):
         yield _unique(in_order(FORMATS[path.suffix.lower()](path)))
+
+
+@contextlib.contextmanager
+def one_sentence(path: Path, formats: Collection[str]) -> Iterator[None]:
+    """Refuse what is no file of these formats, and turn whatever goes wrong with it into one sentence.
+
+    Raises
+    ------
+    ReadError
+    """
+    _check(path, formats)
+    try:
+        yield
     except ReadError:
         raise
     except Exception as error:
@@ -217,7 +229,7 @@ def _what_went_wrong(path: Path, error: Exception) -> str:
     )
 
 
-def _check(path: Path) -> None:
+def _check(path: Path, formats: Collection[str]) -> None:
     suffix = path.suffix.lower()
     folder = os.path.isdir(path)  # noqa: PTH112 - which does not fail on a name too long
     if folder and suffix not in FOLDERS:
@@ -226,16 +238,17 @@ def _check(path: Path) -> None:
         raise ReadError(f"There is no file {path}; check its name and folder.")
     if suffix in ARCHIVES:
         raise ReadError(f"{path.name} is an archive; unpack it and give the files in it.")
-    if suffix not in FORMATS:
-        raise ReadError(f"{path.name} has a format that is not supported; export it as TIFF.")
+    if suffix not in formats:
+        as_what = "TIFF" if formats is FORMATS else ".hspy"
+        raise ReadError(f"{path.name} has a format that is not supported; export it as {as_what}.")
     if suffix in FOLDERS and not folder:
         raise ReadError(f"{path.name} is a file, where {suffix} is a folder; unpack it, or export it as TIFF.")
     if not folder and regular_file(path).stat().st_size == 0:
         raise ReadError(f"{path.name} is empty; copy or export it again from its source.")
 
 
-def _choose(datasets: list[Dataset], dataset: str | int, path: Path) -> int:
-    names = [item.name for item in datasets]
+def choose(names: list[str], dataset: str | int, path: Path) -> int:
+    """Place of a dataset, which is given by its name or number, among these; `ReadError` if there is none."""
     if dataset in names:
         return names.index(str(dataset))
     index = int(dataset) if str(dataset).isdigit() else -1

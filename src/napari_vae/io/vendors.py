@@ -37,22 +37,34 @@ def vendor_datasets(path: Path) -> list[Dataset]:
         If RosettaSciIO is not installed or the file holds no image.
     """
     suffix = path.suffix.lower()
-    try:
-        reader = importlib.import_module(f"rsciio.{READERS[suffix]}")
-    except ImportError as error:
-        raise missing_extra(path) from error
-    order = check_file(path)
-    options: dict[str, Any] = {"lazy": is_large(path.stat().st_size)}
-    if suffix == ".mrc":
-        options["endianness"] = order
-    if suffix in IMAGES:
-        options["select_type"] = IMAGES[suffix]
-    signals = reader.file_reader(str(path), **options)
+    selected = {"select_type": IMAGES[suffix]} if suffix in IMAGES else {}
+    signals = vendor_signals(path, READERS, **selected)
     datasets = [dataset for index, signal in enumerate(signals) if (dataset := signal_dataset(signal, index))]
     if not datasets:
         remedy = "put the .ser files beside it" if suffix == ".emi" else "choose a file with an image or a movie"
         raise ReadError(f"{path.name} holds no image, only other data such as spectra; {remedy}.")
     return datasets
+
+
+def vendor_signals(path: Path, readers: dict[str, str], **options: Any) -> list[dict[str, Any]]:
+    """What the reader of RosettaSciIO makes of a file, which was looked into before.
+
+    Raises
+    ------
+    ReadError
+        If RosettaSciIO is not installed, or the file is damaged so that it would go on without end.
+    """
+    suffix = path.suffix.lower()
+    try:
+        reader = importlib.import_module(f"rsciio.{readers[suffix]}")
+    except ImportError as error:
+        raise missing_extra(path) from error
+    order = check_file(path)
+    options.setdefault("lazy", is_large(path.stat().st_size))
+    if suffix == ".mrc":
+        options["endianness"] = order
+    signals: list[dict[str, Any]] = reader.file_reader(str(path), **options)
+    return signals
 
 
 def missing_extra(path: Path, package: str = "RosettaSciIO") -> ReadError:
@@ -64,7 +76,7 @@ def missing_extra(path: Path, package: str = "RosettaSciIO") -> ReadError:
 
 def signal_dataset(signal: dict[str, Any], index: int) -> Dataset | None:
     """The dataset of a signal as HyperSpy and RosettaSciIO have it, or ``None`` when it is not an image or a movie."""
-    data, axes, metadata = signal["data"], signal["axes"], _plain(signal.get("metadata", {}))
+    data, axes, metadata = signal["data"], signal["axes"], plain(signal.get("metadata", {}))
     kind = metadata.get("Signal", {}).get("signal_type", "")
     spectral = kind.startswith(("EELS", "EDS", "CL")) or sum(not axis.get("navigate") for axis in axes) < 2
     if data.ndim not in (2, 3) or len(axes) != data.ndim or spectral or min(data.shape[-2:]) < 2:
@@ -89,12 +101,12 @@ def _calibration(rows: dict[str, Any], columns: dict[str, Any]) -> Calibration:
     return calibrate([axis.get("scale") for axis in (rows, columns)], [axis.get("units") for axis in (rows, columns)])
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Metadata as plain Python types; long arrays and binary blobs are left out."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value[:100]]
+        return [plain(item) for item in value[:100]]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist()) if getattr(value, "size", 1) <= 100 else None
+        return plain(value.tolist()) if getattr(value, "size", 1) <= 100 else None
     return value if isinstance(value, str | int | float | bool | None) else str(value)[:200]

@@ -31,7 +31,7 @@ def zarr_datasets(path: Path) -> list[Dataset]:
             continue
         axes = "".join(axis["name"][0].upper() for axis in scales["axes"]) if scales else array_axes(array.shape)
         if axes and len(axes) == array.ndim and array.dtype.kind in "iufcb":
-            load = partial(_load, path, name)
+            load = partial(load_array, path, name)
             calibration = _calibration(scales) if scales else Calibration()
             datasets.append(Dataset(name or path.stem, axes, array.shape, load, calibration))
     if not datasets:
@@ -51,7 +51,7 @@ def zspy_datasets(path: Path) -> list[Dataset]:
             signal = zarr.open_group(path, path=group, mode="r")
             axes = [dict(signal[f"axis-{number}"].attrs) for number in range(signal["data"].ndim)]
             metadata = {kind: dict(signal[f"metadata/{kind}"].attrs) for kind in ("General", "Signal")}
-            read = {"data": _load(path, name), "axes": axes, "metadata": metadata}
+            read = {"data": load_array(path, name), "axes": axes, "metadata": metadata}
             datasets.append(signal_dataset(read, len(datasets)))
     if not any(datasets):
         raise no_image(path)
@@ -107,20 +107,21 @@ def _calibration(scales: dict[str, Any]) -> Calibration:
     return calibrate([steps.get(axis) for axis in "yx"], [units.get(axis, "") for axis in "yx"])
 
 
-def _open(path: Path, name: str) -> Any:
+def open_array(path: Path, name: str) -> Any:
+    """An array or group of a folder, by name."""
     import zarr
 
     found = zarr.open(path, mode="r")
     return found[name] if name else found
 
 
-def _load(path: Path, name: str) -> Any:
+def load_array(path: Path, name: str) -> Any:
     """An array in memory, or lazily frame by frame where it is large."""
-    array = _open(path, name)
+    array = open_array(path, name)
     if array.ndim > 2 and is_large(array.nbytes):
         return lazy_frames(partial(_read_frame, path, name), array.shape, array.dtype, path)
     return array[...]
 
 
 def _read_frame(path: Path, name: str, frame: int) -> Any:
-    return _open(path, name)[frame]
+    return open_array(path, name)[frame]
