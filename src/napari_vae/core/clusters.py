@@ -141,28 +141,45 @@ def _of_columns(
     table: pd.DataFrame, columns: list[str], method: Any, n: int | Literal["auto"], symmetry: int, seed: int
 ) -> pd.Series:
     """`cluster` by some columns of a table; rows with missing values are of no class."""
-    missing = [name for name in columns if name not in table]
-    if missing or not columns:
-        raise InputError(f"There is no column {', '.join(missing) or 'chosen'}; choose columns of numbers to group by.")
-    chosen = _numbers(table[columns])
-    known = np.asarray(np.isfinite(chosen).all(axis=1))
-    chosen = chosen[known]
-    if len(chosen) < 2:
+    values, known = coordinates(table, columns, symmetry)
+    if len(values) < 2:
         raise InputError("Hardly any atom has a value in every chosen column; choose fewer or other columns.")
-    parts: list[npt.NDArray[np.float64]] = []
-    for name, values in zip(columns, chosen.T, strict=True):
-        name = name.removeprefix(_OURS)
-        if name == "angle":
-            turn = np.deg2rad(values) * symmetry
-            parts += [np.cos(turn), np.sin(turn)]
-        else:
-            parts.append(values if _LATENT.fullmatch(name) else (values - values.mean()) / (values.std() or 1.0))
-    grouped = _grouped(np.column_stack(parts), table.index[known], method, n, seed)
+    grouped = _grouped(values, table.index[known], method, n, seed)
     classes = np.full(len(table), -1, dtype=np.int64)
     classes[known] = grouped.to_numpy()
     found = pd.Series(classes, index=table.index, name="class")
     found.attrs = dict(grouped.attrs)
     return found
+
+
+def coordinates(
+    table: pd.DataFrame, columns: list[str], symmetry: int = 1
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Columns as coordinates (M, k) between which distances count, and which rows (N,) have all of them.
+
+    Latents go in as they are, angles modulo the symmetry as places on a circle, all else scaled to unit variance.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or holds no numbers.
+    """
+    missing = [name for name in columns if name not in table]
+    if missing or not columns:
+        raise InputError(f"There is no column {', '.join(missing) or 'chosen'}; choose columns of numbers to group by.")
+    chosen = _numbers(table[columns])
+    known = np.asarray(np.isfinite(chosen).all(axis=1))
+    parts: list[npt.NDArray[np.float64]] = []
+    for name, values in zip(columns, chosen[known].T, strict=True):
+        name = name.removeprefix(_OURS)
+        if name == "angle":
+            turn = np.deg2rad(values) * symmetry
+            parts += [np.cos(turn), np.sin(turn)]
+        elif _LATENT.fullmatch(name) or not len(values):
+            parts.append(values)
+        else:
+            parts.append((values - values.mean()) / (values.std() or 1.0))
+    return np.column_stack(parts), known
 
 
 def _values(latents: pd.DataFrame | npt.ArrayLike) -> tuple[npt.NDArray[np.float64], pd.Index]:

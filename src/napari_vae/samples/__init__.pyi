@@ -1,3 +1,5 @@
+from .domains import DomainMovie as DomainMovie
+from .domains import domains as domains
 from .empty import without_atoms as without_atoms
 from .ferroelectric import Ferroelectric as Ferroelectric
 from .field_response import FieldResponse as FieldResponse
