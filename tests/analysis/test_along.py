@@ -55,7 +55,7 @@ def test_intervals_hold_the_truth():
     held = 0
     for seed in range(40):
         at = 5 + seed % 10
-        found = change_along(table(mean=0.4 * (at <= STEP), seed=seed), "frame", columns=["z1"])
+        found = change_along(table(mean=0.6 * (at <= STEP), seed=seed), "frame", columns=["z1"])
         held += found.low <= at - 1 and found.high >= at
     assert held >= 36
 
