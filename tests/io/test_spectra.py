@@ -1,4 +1,4 @@
-"""Spectrum images come out of every format with their energies, places and survey image, or one sentence says why not."""
+"""Spectrum images of every format have their energies, places and survey image, or one sentence says why not."""
 
 import os
 from pathlib import Path
@@ -53,7 +53,7 @@ def as_zarr(path, folder):
     def copy(name, item):
         if isinstance(item, h5py.Group):
             made = root.require_group(name)
-            made.attrs.update({key: getattr(value, "tolist", lambda: value)() for key, value in item.attrs.items()})
+            made.attrs.update({key: np.asarray(value).tolist() for key, value in item.attrs.items()})
         elif item.dtype.kind in "iuf":
             root.create_array(name, data=item[()])
 

@@ -13,6 +13,7 @@ from ..core.arguments import checks_arguments
 from ..core.fields import about
 from ..core.micrograph import Micrograph
 from ..core.settings import Seed, Share
+from ..core.spectra import SpectrumImage
 
 Array = npt.NDArray[np.float64]
 
@@ -58,6 +59,14 @@ class SpectrumSample:
 
     def __len__(self) -> int:
         return len(self.structures)
+
+    @property
+    def spectrum_image(self) -> SpectrumImage:
+        """The spectra as a map with `image` as its survey, as a file has them."""
+        data, (step, _) = self.spectra.reshape(self.side, self.side, -1), self.image.scale
+        return SpectrumImage(
+            data, self.energy, "energy", "V", CELL * step, self.image.units, self.image, "simulated spectra"
+        )
 
 
 @checks_arguments
