@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QLineEdit
 
+from napari_vae.widgets.explore.pictures import mean_steps
 from plot_mouse import drag, mode
 from training_widget import LONG, TURNED, settle
 
@@ -224,6 +225,22 @@ def test_a_name_is_changed_with_the_keyboard(grouped, points, qtbot):
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: names(grouped) == ["Sr", "1"], timeout=LONG)
     assert (points.features["class"] == "Sr").sum() == 34
+
+
+def test_a_name_that_is_typed_stays_when_tiles_and_pictures_arrive(grouped, points, qtbot):
+    gallery = grouped.gallery
+    gallery.setCurrentRow(0)
+    qtbot.keyClick(gallery, Qt.Key.Key_F2)
+    editor = gallery.findChild(QLineEdit)
+    qtbot.keyClicks(editor, "S")
+    points.features = points.features.assign(other=1.0)  # the docks read the table again
+    qtbot.waitUntil(lambda: not gallery.job.running, timeout=LONG)
+    with qtbot.waitSignal(gallery.job.ended, timeout=LONG):
+        gallery.job.start(mean_steps, grouped._windows[0], {"0": np.arange(3)}, None)
+    qtbot.keyClicks(editor, "r")
+    assert editor.text() == "Sr" and editor.isVisible()
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: names(grouped) == ["Sr", "1"], timeout=LONG)
 
 
 def test_classes_of_a_run_stay(explore, described, qtbot):

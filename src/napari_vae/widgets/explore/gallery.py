@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import QModelIndex, QSignalBlocker, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent, QShowEvent
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from qtpy.QtWidgets import QAbstractItemDelegate, QListWidget, QListWidgetItem, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from ..common.jobs import Job
 from .pictures import Cut, Pixels, mean_steps, picture_of
@@ -58,6 +58,9 @@ class Gallery(QListWidget):
         self._tiles: Sequence[Tile] = ()
         self._wanted: Callable[[], tuple[Any, ...]] | None = None  # what is drawn next, once it is seen
         self._typed: tuple[Any, str] = ("", "")
+        self._put_off: list[Callable[[], None]] = []  # until the name that is being typed is entered
+        self._catching_up = QTimer(self, singleShot=True, interval=0)
+        self._catching_up.timeout.connect(self._catch_up)
         self._renaming = QTimer(self, singleShot=True, interval=0)
         self._renaming.timeout.connect(self._tell)
         self.job = Job(self, notify=False)
@@ -77,6 +80,10 @@ class Gallery(QListWidget):
 
     def show_tiles(self, tiles: Sequence[Tile], cut: Cut | None = None, poses: pd.DataFrame | None = None) -> None:
         """Show these, with the mean of the windows that `cut` gives; what is chosen stays so."""
+        if self._typing():
+            self._put_off.append(lambda: self.show_tiles(tiles, cut, poses))
+            return
+        self._put_off.clear()
         chosen, pictures = set(self.chosen()), {}
         if [tile.key for tile in tiles] == [tile.key for tile in self._tiles]:
             pictures = {number: self.item(number).icon() for number in range(self.count())}
@@ -108,6 +115,11 @@ class Gallery(QListWidget):
         super().showEvent(event)
         self._draw()
 
+    def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:  # Qt's name
+        """Show what was put off."""
+        super().closeEditor(editor, hint)
+        self._catching_up.start()
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # Qt's name
         """Be as high as the tiles need at this width."""
         super().resizeEvent(event)
@@ -130,9 +142,20 @@ class Gallery(QListWidget):
     def _on_drawn(self, pictures: dict[Any, Pixels]) -> None:
         if self._wanted is not None:
             return  # others are drawn next
+        if self._typing():
+            self._put_off.append(lambda: self._on_drawn(pictures))
+            return
         with QSignalBlocker(self):
             for item in map(self.item, range(self.count())):
                 item.setIcon(_icon(item.data(COLOR), pictures.get(item.data(KEY))))
+
+    def _typing(self) -> bool:
+        """Whether a name is being typed, which any change of its tile would take back."""
+        return self.state() == self.State.EditingState
+
+    def _catch_up(self) -> None:
+        while self._put_off and not self._typing():
+            self._put_off.pop(0)()
 
     def _on_changed(self, item: QListWidgetItem) -> None:
         self._typed = item.data(KEY), item.text().strip()
