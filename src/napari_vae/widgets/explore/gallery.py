@@ -11,7 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import QModelIndex, QSignalBlocker, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent, QShowEvent
-from qtpy.QtWidgets import QAbstractItemDelegate, QListWidget, QListWidgetItem, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemDelegate,
+    QListWidget,
+    QListWidgetItem,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
 
 from ..common.jobs import Job
 from .pictures import Cut, Pixels, mean_steps, picture_of
