@@ -153,7 +153,7 @@ def open_widget(viewer, _widgets):
     """Open a dock widget through the manifest."""
 
     def open_(name):
-        _widgets.append(viewer.window.add_plugin_dock_widget("napari-vae", name)[1])
+        _widgets.append(viewer.window.add_plugin_dock_widget("napari-vae", name)[1].finish())
         return _widgets[-1]
 
     return open_

@@ -49,7 +49,7 @@ def wait_for(job, limit=900):
 
 
 def dock(viewer, name):
-    return viewer.window.add_plugin_dock_widget("napari-vae", name, tabify=True)[1]
+    return viewer.window.add_plugin_dock_widget("napari-vae", name, tabify=True)[1].finish()
 
 
 def stage(viewer, name, epochs):

@@ -261,7 +261,7 @@ def test_what_is_missing_is_said(batch, qtbot, notifications, tmp_path):
 
 @pytest.mark.own_window
 def test_closing_the_window_ends_the_batch(viewer, images, qtbot, tmp_path):
-    widget = viewer.window.add_plugin_dock_widget("napari-vae", "Batch")[1]
+    widget = viewer.window.add_plugin_dock_widget("napari-vae", "Batch")[1].finish()
     widget.form.files.setText(str(images))
     widget.form.out.setText(str(tmp_path / "results"))
     widget.start()

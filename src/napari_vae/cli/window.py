@@ -84,7 +84,7 @@ def make_viewer(analysis: Analysis) -> Any:
         getattr(viewer, f"add_{kind}")(data, **options)
     viewer.layers.selection.active = viewer.layers[points_name(analysis.patches)]
     viewer.reset_view()
-    viewer.window.add_plugin_dock_widget("napari-vae", "Explore latents")
+    viewer.window.add_plugin_dock_widget("napari-vae", "Explore latents")[1].finish()
     return viewer
 
 

@@ -159,7 +159,7 @@ def import_torch() -> None:
     """
     if "torch" in sys.modules:
         return
-    with _uncollected():
+    with uncollected():
         if os.name == "posix":
             _open_libraries()
         import torch  # noqa: F401
@@ -169,12 +169,12 @@ def import_clustering() -> None:
     """Import what groups the latents: best just after a click."""
     if "sklearn.mixture" in sys.modules:
         return
-    with _uncollected():
+    with uncollected():
         import sklearn.mixture  # noqa: F401
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Keep what is there from the garbage collector for a while.
 
     While much is imported it looks through everything that there is time and again, and holds the lock for a quarter
@@ -209,7 +209,7 @@ def spare_core() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, min(before, (os.cpu_count() or 2) - 1)))
     try:
-        with _uncollected() if first else nullcontext():  # more is imported in the work itself
+        with uncollected() if first else nullcontext():  # more is imported in the work itself
             yield
     finally:
         torch.set_num_threads(before)

@@ -143,7 +143,7 @@ class Panel(QScrollArea):
 
         Docks that float, are hidden or lie at another side of the window are left where they are.
         """
-        if not isinstance(window, QMainWindow) or dock.isFloating():
+        if not isinstance(window, QMainWindow) or dock.isFloating() or window.tabifiedDockWidgets(dock):
             return
         area = window.dockWidgetArea(dock)
         for other in window.findChildren(QDockWidget):
