@@ -149,7 +149,7 @@ def main():
     (canvas,) = (w for top in QApplication.topLevelWidgets() for w in top.findChildren(QOpenGLWidget))
     settle()
     canvas.setUpdatesEnabled(False)
-    opened = seconds(lambda: viewer.window.add_plugin_dock_widget("napari-vae", "Explore latents"), 1)
+    opened = seconds(lambda: viewer.window.add_plugin_dock_widget("napari-vae", "Explore latents")[1].finish(), 1)
     widget = viewer.window.dock_widgets["Explore latents (napari-vae)"]
     atoms = viewer.add_points(places, features=features, size=3, name="atoms")
     widget.classes.name.setText("odd")

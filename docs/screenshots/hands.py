@@ -71,7 +71,10 @@ def dock_named(title):
     """The widget inside the dock that a menu has opened."""
     from napari_vae.widgets.common.panel import Panel
 
-    wait(0.5)
-    panels = [p for p in main_window().findChildren(Panel) if p.isVisible() and type(p).__name__ == title]
-    assert len(panels) == 1, panels
-    return panels[0]
+    for _ in range(120):
+        wait(0.5)
+        panels = [p for p in main_window().findChildren(Panel) if p.isVisible() and type(p).__name__ == title]
+        if panels:
+            break
+    (panel,) = panels
+    return panel

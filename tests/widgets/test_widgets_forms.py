@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
+from qtpy.compat import isalive
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QSpinBox
 
 import napari_vae
+import napari_vae.widgets.opening as opening_module
 import napari_vae.widgets.train.dock as train_module
 from napari_vae.atoms.recipe import Options
 from napari_vae.core.fields import settings_of
@@ -143,10 +145,27 @@ def test_the_second_dock_goes_behind_a_tab(viewer, qtbot):
     qtbot.waitUntil(lambda: docks[0] in window.tabifiedDockWidgets(docks[1]), timeout=LONG)
 
 
+def test_a_dock_takes_the_place_of_the_panel_that_opens(viewer, qtbot):
+    dock, opening = viewer.window.add_plugin_dock_widget("napari-vae", "Train VAE")
+    qtbot.waitUntil(lambda: isinstance(dock.widget(), train_module.TrainWidget), timeout=LONG)
+    assert dock.windowTitle() == "Train" and not dock.widget().isHidden()
+    qtbot.waitUntil(lambda: not isalive(opening), timeout=LONG)
+
+
+def test_a_dock_that_cannot_be_loaded_says_why(viewer, qtbot, monkeypatch, notifications):
+    def broken():
+        raise ImportError("no module named pyqtgraph")
+
+    monkeypatch.setattr(opening_module.Train, "kind", staticmethod(broken))
+    opening = viewer.window.add_plugin_dock_widget("napari-vae", "Train VAE")[1]
+    qtbot.waitUntil(lambda: "pyqtgraph" in opening.findChild(QLabel).text(), timeout=LONG)
+    assert "pyqtgraph" in notifications[-1]
+
+
 def test_opening_does_not_import_torch():
     import subprocess
 
-    modules = ", ".join(f"napari_vae.widgets.{name}" for name in ("train", "learn", "batch"))
+    modules = ", ".join(f"napari_vae.widgets.{name}.dock" for name in ("detect", "train", "explore", "learn", "batch"))
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False).returncode == 0
 
