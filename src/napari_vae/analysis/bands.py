@@ -25,8 +25,8 @@ Quantity = Annotated[
     Literal["sum", "peak", "ratio"],
     about(
         "Map of",
-        "What is taken of the band at every place: the sum of its channels, the energy of its peak, or the ratio of "
-        "its sum to that of a second band.",
+        "What is taken of the band at every place. The sum of its channels is usual; choose the energy of its peak "
+        "where that moves, or the ratio to the sum of a second band.",
         choices={"sum": "the sum", "peak": "the position of the peak", "ratio": "the ratio of two bands"},
     ),
 ]
@@ -111,7 +111,7 @@ def iter_band_map(
         raise InputError(
             "A ratio is one of two bands, and other maps are of one; give the second band for ratios only."
         )
-    bands = [_Band(spectra, bounds, background) for bounds in (band, second) if bounds is not None]
+    bands = [Band(spectra, bounds, background) for bounds in (band, second) if bounds is not None]
     result = np.empty(spectra.shape[:2])
     for rows, block in spectra.blocks():
         yield Stage("map", rows.start / len(result))
@@ -123,6 +123,14 @@ def iter_band_map(
             below = sums[1] if second is not None else np.ones_like(sums[0])
             result[rows] = np.divide(sums[0], below, out=np.full_like(below, np.nan), where=below != 0)
     return spectra.map(result, _title(spectra, band, quantity, second))
+
+
+def suggest_band(spectra: SpectrumImage) -> Bounds:
+    """A tenth of the energies, about the highest mean."""
+    mean, half = np.nan_to_num(spectra.mean(), nan=-np.inf), max(1, len(spectra.energy) // 20)
+    middle = int(mean.argmax())
+    first, last = max(0, middle - half), min(len(mean) - 1, middle + half)
+    return float(spectra.energy[first]), float(spectra.energy[last])
 
 
 def describe_band(spectra: SpectrumImage, band: Bounds) -> str:
@@ -141,8 +149,14 @@ def _title(spectra: SpectrumImage, band: Bounds, quantity: str, second: Bounds |
     return f"{spectra.energy_name} {words}" if quantity == "sum" else f"peak in {words}"
 
 
-class _Band:
-    """The channels of a band, and those from which its background is found."""
+class Band:
+    """The channels of a band, and those from which its background is found.
+
+    Raises
+    ------
+    InputError
+        As `band_map`.
+    """
 
     def __init__(self, spectra: SpectrumImage, bounds: Bounds, background: Background) -> None:
         low, high = sorted(bounds)
@@ -173,10 +187,12 @@ class _Band:
     def signal(self, spectra: Array) -> Array:
         """The channels of the band (..., n) of spectra (..., E), without background."""
         inside = spectra[..., self.channels]
-        if self.background == "none":
-            return inside
+        return inside if self.background == "none" else inside - self.below(spectra)
+
+    def below(self, spectra: Array) -> Array:
+        """The background of the channels of the band (..., n)."""
         beside = spectra[..., self.beside]
-        return inside - (self._line(beside) if self.background == "line" else self._power_law(beside))
+        return self._line(beside) if self.background == "line" else self._power_law(beside)
 
     def _line(self, beside: Array) -> Array:
         fit = np.vander(self.at - self.energy.mean(), 2)

@@ -55,6 +55,7 @@ class Spectra:
     axes: list[dict[str, Any]]
     load: Callable[[], Any]
     metadata: dict[str, Any]
+    certain: bool = True  # that these are spectra, and no frames of a movie
 
     @property
     def spectral(self) -> int | None:
@@ -156,7 +157,7 @@ def holds_map(path: Path) -> bool:
         return False
     try:
         with one_sentence(path, SPECTRA):
-            return any(item.places > 1 for item in SPECTRA[suffix](path))
+            return any(item.places > 1 and item.certain for item in SPECTRA[suffix](path))
     except ReadError:
         return False
 
@@ -244,7 +245,7 @@ def _plain_arrays(path: Path, file: Any) -> list[Spectra]:
             energy = {"name": key, "units": as_text(beside[key].attrs.get("units", "")), "values": beside[key][()]}
         if energy or item.ndim == 3:
             axes = [{"navigate": True}] * (item.ndim - 1) + [{**energy, "navigate": False}]
-            found.append(Spectra(name, item.shape, axes, partial(load_dataset, path, name), {}))
+            found.append(Spectra(name, item.shape, axes, partial(load_dataset, path, name), {}, bool(named)))
 
     file.visititems(visit)
     return found

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from ..io.reading import FORMATS, read_all
+from ..io.spectra import SPECTRA, holds_map, read_spectra
 from ..io.writing import TABLE_ENDINGS
 from .active import like_what_is_open
 from .identity import FILE
@@ -54,6 +55,16 @@ def image_layers(path: Path) -> list[LayerData]:
     return layers
 
 
+def _spectra_or_images(path: Path) -> list[LayerData]:
+    """The images of a file, and of a map of spectra in it the sum over a band."""
+    if not holds_map(path):
+        return image_layers(path)
+    spectra = read_spectra(path)
+    from .spectra import spectra_layers
+
+    return spectra_layers(spectra, [] if spectra.survey is None else image_layers(path))
+
+
 def _table_layers(path: Path) -> list[LayerData]:
     from . import table_layers
 
@@ -71,5 +82,5 @@ def _reader_of(path: Path) -> Callable[[Path], list[LayerData]] | None:
     if any((path / marker).is_file() for marker in ("analysis.json", "run.json")):
         return _folder_layers
     if suffix in FORMATS:
-        return image_layers
+        return _spectra_or_images if suffix in SPECTRA else image_layers
     return _table_layers if suffix in TABLE_ENDINGS else None

@@ -10,6 +10,7 @@ from ..samples.micrographs import Crystals
 from .active import like_what_is_open
 from .images import image_layer
 from .points import KEY, LayerData
+from .spectra import spectra_layers
 
 
 def graphene() -> list[LayerData]:
@@ -35,6 +36,11 @@ def cards() -> list[LayerData]:
     picture = tile(np.asarray(sheet.images)[order].reshape(32, 32, 48, 48))
     options = {"name": "cards", "colormap": "gray", "metadata": {KEY: {"kind": "micrograph", "grid": 48}}}
     return like_what_is_open([(picture, options, "image")])
+
+
+def spectrum_image() -> list[LayerData]:
+    """A simulated image of small structures with a spectrum of each."""
+    return like_what_is_open(spectra_layers(samples.spectrum_image(32).spectrum_image))
 
 
 def dysprosium_scandate() -> list[LayerData]:

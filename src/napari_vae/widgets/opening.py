@@ -145,6 +145,17 @@ class Batch(Opening):
         return BatchWidget
 
 
+class Spectrum(Opening):
+    """Shows the spectrum under the cursor, and makes maps of bands."""
+
+    @staticmethod
+    def kind() -> Kind:
+        """The dock, loaded when it is asked for."""
+        from .spectrum.dock import SpectrumWidget
+
+        return SpectrumWidget
+
+
 def _loading(stop: Callable[[], bool], kind: Callable[[], Kind]) -> Generator[None, None, Kind]:
     yield
     with uncollected():
