@@ -4,20 +4,20 @@ import sys
 from pathlib import Path
 
 from napari_vae import ModelConfig, TrainConfig, batch
-from napari_vae.batch import tasks
 from napari_vae.training.processes import joined
+from napari_vae.workflow import atoms
 
 JOB = batch.Train(ModelConfig.preset("vae"), TrainConfig(epochs=1, device="cpu"))
 
 
 def main(images, out):
-    found, find_atoms = [], tasks.find_atoms
+    found, find_atoms = [], atoms.find_atoms
 
     def note(image, *rest):
         found.append(image.name)
         return find_atoms(image, *rest)
 
-    tasks.find_atoms = note
+    atoms.find_atoms = note
     with joined("cpu") as group:
         outcomes = batch.train_on_all(JOB, images, out, group=group)
         told = [*found, *(f"{outcome.state} {outcome.message} {outcome.code}" for outcome in outcomes)]

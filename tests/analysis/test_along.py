@@ -66,7 +66,7 @@ def test_angles_and_classes_change_too():
     later = latents["frame"] >= 8
     latents["angle"] = np.where(later, rng.normal(0, 10, len(later)) + 180 * rng.integers(2, size=len(later)), 0)
     latents.loc[~later, "angle"] = rng.uniform(-180, 180, (~later).sum())
-    assert change_along(latents, "frame").after == 8
+    assert change_along(latents, "frame", columns=["angle"]).after == 8
     assert change_along(latents, "frame", columns=["angle"], symmetry=2).after == 8
     latents["class"] = np.where(later, "ordered", "disordered")
     assert change_along(latents, "frame", columns=["class"]).after == 8

@@ -14,7 +14,7 @@ from napari_vae.batch.inputs import places
 from napari_vae.io.reading import FORMATS
 
 COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open", "figures", "export")
-COMMANDS += ("transitions", "explore")
+COMMANDS += ("transitions", "change", "explore")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -281,3 +281,19 @@ def test_pixels_may_be_higher_than_wide(command, images, tmp_path):
     assert nv.read(images / "one.tif", pixel_size=0.02).pixel_size == (0.02, 0.02)
     code, _, errors = command("detect", images / "one.tif", "--pixel-size", "wide", "--out", tmp_path)
     assert code == 2 and "pixel size" in errors
+
+
+def test_change_says_where_latents_change_along_a_covariate(command, tmp_path):
+    frame = np.repeat(np.arange(12), 30)
+    z1 = np.random.default_rng(0).normal(3.0 * (frame >= 7), 1)
+    nv.write_table(pd.DataFrame({"frame": frame, "y": 1.0, "x": 1.0, "z1": z1}), tmp_path / "latents.csv")
+    pd.DataFrame({"kelvin": np.arange(300, 420, 10)}).to_csv(tmp_path / "heat.csv", index=False)
+    out, heat = tmp_path / "change", f"{tmp_path / 'heat.csv'}:kelvin"
+    code, said, _ = command("change", tmp_path / "latents.csv", "--covariate", heat, "--out", out)
+    assert code == 0 and "change most between kelvin 360 and 370" in said
+    table = nv.read_table(out / "change.csv")
+    assert table["kelvin"].tolist() == list(range(300, 420, 10)) and table["probability"].idxmax() == 7
+    assert (out / "density-z1-kelvin.png").stat().st_size > 1000
+    assert "between frame 6 and 7" in command("change", tmp_path / "latents.csv", "--out", out)[1]
+    code, _, said = command("change", tmp_path / "latents.csv", "--covariate", "bias=1,2", "--out", out)
+    assert code == 2 and "2 values of bias" in said

@@ -1,6 +1,7 @@
 """A field without atoms on a grid: two domains of stripes, whose direction is known at every place."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.layers import Layer
 
@@ -81,3 +82,29 @@ def test_a_grid_and_a_table_are_not_taken_together(field, analysis):
         nv.analyze(field, grid=8, atoms=analysis.atoms)
     with pytest.raises(nv.InputError, match="no length"):
         nv.apply_run(analysis.run, field, grid="8 foo")
+
+
+def test_a_covariate_goes_with_the_windows_of_a_movie(tmp_path):
+    movie = np.stack([stripes(48)] * 3)
+    heat = pd.Series([300.0, 310.0, 320.0], name="temperature")
+    options = {"grid": 16, "window": WINDOW, "n_classes": 1, "train": nv.TrainConfig(epochs=1, device="cpu")}
+    analysis = nv.analyze(movie, covariate=heat, **options)
+    assert (analysis.latents["temperature"] == 300 + 10 * analysis.latents["frame"]).all()
+    again = nv.load_analysis(analysis.save(tmp_path / "a"))
+    assert again.settings["covariate"] == "temperature" and again.latents["temperature"].nunique() == 3
+    assert nv.analysis.FigureData.of(again).covariate == "temperature"
+
+
+@pytest.mark.parametrize(
+    ("covariate", "words"),
+    [
+        ([1, 2, 3], "Series with a name"),
+        (pd.Series([1, 2, 3]), "Series with a name"),
+        (pd.Series([1, 2, 3], name="y"), "Series with a name"),
+        (pd.Series([1, 2], name="bias"), "2 values of bias, and the image has 3 frames"),
+        (pd.Series([1, np.nan, 2], name="bias"), "text or gaps"),
+    ],
+)
+def test_a_covariate_that_does_not_fit_is_refused_before_any_work(covariate, words):
+    with pytest.raises(nv.InputError, match=words):
+        nv.analyze(np.zeros((3, 48, 48)), grid=16, covariate=covariate)

@@ -1,14 +1,14 @@
 r"""Where latents change along a covariate: temperature, bias, time, dose.
 
-The windows of all frames are sorted into cells of the space of latents, so that a frame is a vector of shares, of
-which square roots are taken: distances between these are those of Hellinger between distributions. Of their few
-largest principal components over the frames, each is described by a straight line, or by two that meet nowhere, the
-first up to a change and the second from there on. With Zellner's g-prior (g = number of frames, Jeffreys' prior of the
-noise) the evidence of either is known in closed form (Liang et al. 2008),
+The distribution of the latents at one value of the covariate is described by how near its windows lie, on average, to
+some places in the space of latents, each with a Gaussian kernel as wide as these are apart: an embedding of the
+distribution. Of the few largest principal components of that over the values, each is described by a straight line, or
+by two that meet nowhere, the first up to a change and the second from there on. With Zellner's g-prior (g = number of
+values, Jeffreys' prior of the noise) the evidence of either is known in closed form (Liang et al. 2008),
 
 .. math:: \log p(y \mid k) = \tfrac12 (n - 1 - p) \log(1 + g) - \tfrac12 (n - 1) \log(1 + g (1 - R_k^2)),
 
-and the components multiply. A change between any two frames is as probable beforehand as between any others, and one
+and the components multiply. A change between any two values is as probable beforehand as between any others, and one
 at all as probable as none. The scatter from frame to frame, also that of domains that move, is the noise; a gradual
 trend is no change.
 
@@ -35,9 +35,9 @@ from .coloring import is_categorical
 
 Array = npt.NDArray[np.float64]
 
-CELLS = 24  # of the space of latents, at most
-ROWS_A_CELL = 20  # at least, on average
-MOST_FITTED = 5_000  # windows that the cells are chosen by
+PLACES = 24  # in the space of latents
+FINER = (1, 3)  # kernels: as wide as the places are apart, and finer ones
+MOST_FITTED = 5_000  # windows that these are chosen by
 FEWEST_VALUES = 6  # of the covariate
 COMPONENTS, LEAST_SHARE = 3, 0.1  # principal components that are looked at: how many, and least share of the variance
 LEVEL = 0.95
@@ -108,7 +108,7 @@ def change_along(
     symmetry : int
         Order of the motif's symmetry, modulo which angles are the same.
     seed : int
-        Seed of the cells into which the latents are sorted.
+        Seed of the places in the space of latents.
 
     Returns
     -------
@@ -129,20 +129,19 @@ def change_along(
     """
     if lack := lacks_covariate(latents, covariate):
         raise InputError(lack)
-    cells, known = _cells(latents, columns, symmetry, seed)
+    places, known = _places(latents, columns, symmetry)
     steps = latents[covariate].to_numpy(float)
-    known &= np.isfinite(steps)
-    values, step = np.unique(steps[known], return_inverse=True)
+    places, known = places[np.isfinite(steps[known])], known & np.isfinite(steps)
+    values, step, total = np.unique(steps[known], return_inverse=True, return_counts=True)
     if len(values) < FEWEST_VALUES:
         raise InputError(f"{covariate} has {len(values)} values with latents; give at least {FEWEST_VALUES}.")
-    counts = np.zeros((len(values), cells.max() + 1))
-    np.add.at(counts, (step, cells[known]), 1)
-    total = counts.sum(1)
-    evidence = _evidence(_components(np.sqrt(counts / total[:, None])), values)
+    order = np.argsort(step, kind="stable")
+    parts = np.split(places[order], np.cumsum(total)[:-1])
+    evidence = _evidence(_components(_embedded(parts, seed)), values)
     relative = np.exp(evidence - evidence.max())  # none, then between every two
     changes = relative[1:].mean()
     chance = relative[1:] / relative[1:].sum()
-    table = pd.DataFrame({covariate: values, "windows": total.astype(int), "probability": np.r_[0.0, chance]})
+    table = pd.DataFrame({covariate: values, "windows": total, "probability": np.r_[0.0, chance]})
     if covariate != "frame" and "frame" in latents and "file" not in latents:
         table["frame"] = latents["frame"][known].groupby(step).min().to_numpy()
     first, last = _shortest(chance)
@@ -166,35 +165,41 @@ def lacks_covariate(table: pd.DataFrame, covariate: str) -> str:
     return "" if n >= FEWEST_VALUES else f"{covariate} has {n} values; a change is looked for among {FEWEST_VALUES}."
 
 
-def _cells(
-    latents: pd.DataFrame, columns: Sequence[str] | None, symmetry: int, seed: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Cell of every row, and which rows have one."""
-    if columns is not None and len(columns) == 1 and columns[0] in latents:
-        (column,) = columns
-        if column == "class" or is_categorical(latents[column]):
-            codes = pd.factorize(latents[column].replace(-1, np.nan))[0]
-            return codes, codes >= 0
+def _places(latents: pd.DataFrame, columns: Sequence[str] | None, symmetry: int) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Coordinates (M, k) of rows, of classes 0 and 1 for each of them, and which rows have these."""
     if columns is None:
         columns = [str(name) for name in latents.filter(regex=r"^(z\d+|angle)$")]
         if not columns:
             raise InputError("The table has no latents z1, z2 …; choose the columns to look at.")
-    from sklearn.cluster import KMeans
-
+    if len(columns) == 1 and columns[0] in latents:
+        (column,) = columns
+        if column == "class" or is_categorical(latents[column]):
+            codes, names = pd.factorize(latents[column].replace(-1, np.nan))
+            return np.eye(len(names))[codes[codes >= 0]], codes >= 0
     places, known = coordinates(latents, list(columns), symmetry)
     if not len(places):
         raise InputError("No row has a value in every chosen column; choose fewer or other columns.")
+    return places, known
+
+
+def _embedded(parts: Sequence[Array], seed: int) -> Array:
+    """How near (n, K) the places of each part lie to some that are spread over all of them."""
+    from scipy.spatial.distance import cdist, pdist
+    from sklearn.cluster import KMeans
+
     rng = np.random.default_rng(seed)
-    sample = places[rng.permutation(len(places))[:MOST_FITTED]]
-    number = max(2, min(CELLS, len(sample) // ROWS_A_CELL, len(np.unique(sample, axis=0))))
-    cells = np.full(len(latents), -1, dtype=np.int64)
-    cells[known] = KMeans(min(number, len(sample)), n_init=1, random_state=seed).fit(sample).predict(places)
-    return cells, known
+    share = MOST_FITTED / sum(map(len, parts))
+    sample = np.concatenate([rng.permutation(part)[: max(1, round(share * len(part)))] for part in parts])
+    number = min(PLACES, len(np.unique(sample, axis=0)))
+    middles = KMeans(number, n_init=1, random_state=seed).fit(sample).cluster_centers_
+    width = float(np.median(pdist(middles))) if number > 1 else 1.0
+    apart = [cdist(part, middles, "sqeuclidean") / (2 * width**2) for part in parts]
+    return np.array([np.concatenate([np.exp(-(factor**2) * far).mean(0) for factor in FINER]) for far in apart])
 
 
-def _components(shares: Array) -> Array:
-    """The principal components (K, n) of rows (n, cells) that hold most of their variance."""
-    left, size, _ = np.linalg.svd(shares - shares.mean(0), full_matrices=False)
+def _components(embedded: Array) -> Array:
+    """The principal components (K, n) of rows (n, places) that hold most of their variance."""
+    left, size, _ = np.linalg.svd(embedded - embedded.mean(0), full_matrices=False)
     part = size**2 / max(float((size**2).sum()), 1e-300)
     kept = [number for number in range(min(COMPONENTS, len(size))) if part[number] >= LEAST_SHARE]
     found: Array = (left[:, kept] * size[kept]).T

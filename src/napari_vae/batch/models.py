@@ -17,6 +17,7 @@ from ..core.micrograph import Micrograph
 from ..core.positions import noun_of
 from ..core.progress import Stage
 from ..core.settings import Level
+from ..io.covariates import Covariate
 from ..models.columns import Names, check_columns
 from ..models.config import ModelConfig, TrainConfig
 from ..models.given import Given
@@ -50,6 +51,8 @@ class Models(AtomTask):
         Background to subtract from images before windows are cut out of them.
     pixel_size : (float, float), optional
         Nanometres along rows and columns, in place of what the files say.
+    covariate : Covariate, optional
+        Temperature, bias, time or dose at every frame, or of one model of many files at every file.
     """
 
     model: ModelConfig
@@ -62,6 +65,7 @@ class Models(AtomTask):
     given: Given[Names] = field(default_factory=Given)
     level: Level = "auto"
     pixel_size: tuple[float, float] | None = None
+    covariate: Covariate | None = None
 
     def prepare(self, n_files: int) -> None:
         """Refuse what does not fit the model, and a device that is not there."""
@@ -73,12 +77,13 @@ class Models(AtomTask):
 
     def settings(self) -> dict[str, Any]:
         """What the results depend on."""
-        apart = ("model", "train", "given", "grid", "pixel_size")
+        apart = ("model", "train", "given", "grid", "pixel_size", "covariate")
         known = {name: value for name, value in vars(self).items() if name not in apart}
         given = {role: names or () for role, names in vars(self.given).items() if names or role != "outputs"}
         # As in records of earlier versions, which knew of no outputs.
         known |= {"model": asdict(self.model), "train": asdict(self.train), "given": given}
         known["train"].pop("checkpoint")
+        known |= {} if self.covariate is None else {"covariate": asdict(self.covariate)}
         return known | super().settings()
 
     def find_atoms(self, image: Micrograph, say: Say, follow: bool = False) -> pd.DataFrame:
@@ -96,7 +101,7 @@ class Analyze(Models):
 
     Parameters
     ----------
-    model, train, window, detection, dataset, atoms, grid, given, pixel_size
+    model, train, window, detection, dataset, atoms, grid, given, pixel_size, covariate
         See `Models`.
     n_classes : "auto" or int
         How many classes to form of the latents; 1 forms none.
@@ -123,6 +128,8 @@ class Analyze(Models):
         options: dict[str, Any] = {"window": self.window, "n_classes": self.n_classes, "level": self.level}
         options |= {"detection": self.detection} | self.given.named()
         options |= {"atoms": self.table(), "grid": self.grid}
+        if self.covariate is not None:
+            options["covariate"] = self.covariate.of_frames(image.n_frames)
         analysis = analyze(image, model=self.model, train=self.train, progress=say, **options)
         say(Stage("write"))
         analysis.save(target, overwrite=True)
@@ -140,7 +147,7 @@ class Train(Models):
 
     Parameters
     ----------
-    model, train, window, detection, dataset, atoms, grid, given, pixel_size
+    model, train, window, detection, dataset, atoms, grid, given, pixel_size, covariate
         See `Models`.
 
     Examples
@@ -157,8 +164,19 @@ class Train(Models):
         """Only a trained model may be replaced."""
         check_replaceable(target, "run.json")
 
+    def check_alone(self) -> None:
+        """Refuse a covariate where there is one model for each file, which has no table beside it.
+
+        Raises
+        ------
+        InputError
+        """
+        if self.covariate is not None:
+            raise InputError("A covariate belongs to one model of many files (--together), or to analyze.")
+
     def learn(self, path: Path, say: Say, group: Group | None = None) -> tuple[Run, pd.DataFrame, Patches]:
         """The model, the atoms of the image, and the windows around them."""
+        self.check_alone()
         image = self.read(path)
         atoms = self.find_atoms(image, say)
         patches = extract_patches(image, atoms, window=self.window, level=self.level)

@@ -173,9 +173,13 @@ def _all_windows(
             say(Stage(stage.name, (number + stage.fraction) / len(sources), source.path.name))
 
         number = sources.index(source)
-        source.atoms = job.find_atoms(job.read(source.path), part)
+        image = job.read(source.path)
+        source.atoms = job.find_atoms(image, part)
         if source.atoms.empty:
             raise InputError("No atoms are found; nothing stands out of noise and texture as atoms do.")
+        if job.covariate is not None:
+            value = job.covariate.of_file(source.path, number, len(sources), image.metadata)
+            source.atoms = source.atoms.assign(**{job.covariate.name: value})
 
     def cut(source: Source) -> None:
         assert source.atoms is not None

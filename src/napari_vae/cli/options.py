@@ -50,6 +50,15 @@ Grid = Annotated[
     str | None,
     typer.Option(metavar="STEP", help="Windows on a regular grid instead of atoms; its step in px, or as 24px, 2nm."),
 ]
+Covariates = Annotated[
+    str | None,
+    typer.Option(
+        "--covariate",
+        metavar="WHAT",
+        help="Temperature, bias, time or dose of every frame (or file): FILE.csv:COLUMN, NAME=300,310,…, NAME=300:490 "
+        "in equal steps, or a field of the header.",
+    ),
+]
 Labels = Annotated[
     str | None, typer.Option(help="Column of the table of atoms with classes, blank where unknown (ss- models).")
 ]
@@ -137,6 +146,7 @@ def to_learn(
     labels: Labels = None,
     condition: Condition = None,
     targets: Targets = None,
+    covariate: Covariates = None,
     window: Window = "auto",
     dataset: Dataset = None,
     pixel_size: PixelSize = None,
@@ -146,6 +156,7 @@ def to_learn(
     training: dict[str, Any],
 ) -> dict[str, Any]:
     """What tasks that train a model have in common; of several columns the names are separated by commas."""
+    from ..io.covariates import read_covariate
     from ..models.columns import columns_of
 
     return {
@@ -158,5 +169,6 @@ def to_learn(
         "atoms": atoms,
         "grid": grid,
         "pixel_size": pixel_size_of(pixel_size),
+        "covariate": None if covariate is None else read_covariate(covariate),
         "given": columns_of(labels, names_in(condition), names_in(targets)),
     }

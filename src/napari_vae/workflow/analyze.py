@@ -17,6 +17,7 @@ from ..core.micrograph import as_micrograph
 from ..core.positions import noun_of
 from ..core.progress import Stage, drain
 from ..core.settings import Level, check_count
+from ..io.covariates import check_covariate, with_covariate
 from ..models.columns import Names, check_columns, columns_of, name_classes, other_names, read_columns
 from ..models.config import ModelConfig, TrainConfig
 from ..models.given import Given
@@ -40,6 +41,7 @@ def analyze(
     detection: dict[str, Any] | None = None,
     atoms: pd.DataFrame | None = None,
     grid: float | str | None = None,
+    covariate: Any = None,
     labels: str | Sequence[str] | None = None,
     condition: str | Sequence[str] | None = None,
     targets: str | Sequence[str] | None = None,
@@ -71,6 +73,9 @@ def analyze(
     grid : float or str, optional
         Step of a regular grid of windows instead of atoms: in pixels, or with a unit, such as ``"2nm"``; see
         `grid_positions`.
+    covariate : Series, optional
+        Of a movie, the temperature, bias, time or dose at every frame; its name becomes a column, along which
+        `napari_vae.analysis.change_along` finds changes.
     labels, condition, targets : str or sequence of str, optional
         Columns of `atoms` for models that learn from them; see `fit`.
     progress : callable, optional
@@ -104,7 +109,9 @@ def analyze(
     given = columns_of(labels, condition, targets)
     check_columns(given, config, atoms)
     check_grid(grid, atoms)
+    check_covariate(covariate, image)
     atoms = place_windows(image, atoms, grid, window, say, **detection or {})
+    atoms = atoms if covariate is None else with_covariate(atoms, covariate)
     patches = extract_patches(image, atoms, window=window, level=level, partial=True)
     check_count("n_classes", n_classes, len(patches))  # before the training, not after it
     run = train_model(patches, config, training, say, given)
@@ -119,6 +126,7 @@ def analyze(
     say(Stage("encode", 1.0, f"{len(latents)} {noun_of(atoms)}"))
     settings: dict[str, Any] = {"window": window, "n_classes": n_classes, "level": patches.level}
     settings |= {"detection": detection or {}} | ({} if grid is None else {"grid": grid})
+    settings |= {} if covariate is None else {"covariate": str(covariate.name)}
     settings |= given.map(lambda names: tuple(renamed.get(name, name) for name in names)).named()
     settings |= {"model": asdict(config), "training": asdict(training)}
     return Analysis(image, atoms.rename(columns=renamed), patches, run, latents, settings)

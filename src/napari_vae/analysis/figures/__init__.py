@@ -4,6 +4,7 @@ from .angles import angle_figure as angle_figure
 from .catalogue import CATALOGUE as CATALOGUE
 from .changes import changes_figure as changes_figure
 from .data import FigureData as FigureData
+from .density import density_figure as density_figure
 from .micrographs import overlay_figure as overlay_figure
 from .models import loss_figure as loss_figure
 from .models import manifold_figure as manifold_figure

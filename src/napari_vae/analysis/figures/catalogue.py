@@ -10,6 +10,7 @@ from ...core.errors import InputError
 from .angles import angle_figure
 from .changes import changes_figure, lacks_changes
 from .data import FigureData
+from .density import density_figure, lacks_density
 from .micrographs import overlay_figure
 from .models import loss_figure, manifold_figure
 from .planes import scatter_figure
@@ -106,6 +107,12 @@ CATALOGUE = {
         "How probable every change from one frame to the next is, with its 95 % interval, where atoms were followed.",
         changes_figure,
         lacks_changes,
+    ),
+    "density": Entry(
+        "Density along temperature, time or dose",
+        "How the colouring column is distributed at every value of a covariate, and where the latents change.",
+        density_figure,
+        lacks_density,
     ),
     "manifold": Entry(
         "Manifold",

@@ -65,6 +65,8 @@ class FigureData:
         The columns along x and y of the scatter; by default the first two latents, else the first two of numbers.
     frame : int, optional
         Of a movie; by default the first one with atoms.
+    along : str
+        The column of the covariate, such as temperature; see `covariate`.
 
     Raises
     ------
@@ -83,11 +85,12 @@ class FigureData:
     color: str = ""
     plane: tuple[str, str] = ("", "")
     frame: int | None = None
+    along: str = ""
 
     def __post_init__(self) -> None:
         if not len(self.table):
             raise InputError("The table has no rows, so there is nothing to draw; choose points that are not empty.")
-        for name in filter(None, (self.color, *self.plane)):
+        for name in filter(None, (self.color, *self.plane, self.along)):
             if name not in self.table:
                 columns = ", ".join(str(column) for column in self.table)
                 raise InputError(f"The table has no column {name}; choose one of {columns}.")
@@ -138,6 +141,25 @@ class FigureData:
         """The column of angles; empty where there is none."""
         angles = [name for name in self.numbers if is_angle(name)]
         return self.color if self.color in angles else next(iter(angles), "")
+
+    @property
+    def covariate(self) -> str:
+        """The column that was chosen, else one of numbers that have one value at every frame or file, else the frame.
+
+        Empty where there is but one frame and file.
+        """
+        if self.along:
+            return self.along
+        moments = [name for name in ("file", "frame") if name in self.table and self.table[name].nunique() > 1]
+        if not moments:
+            return ""
+        first = self.table.groupby(moments, sort=False).ngroup().to_numpy()
+        rows = np.unique(first, return_index=True)[1][first]  # the first row of the same frame
+        for name in self.numbers:
+            values = self.table[name].to_numpy(float)
+            if np.array_equal(values, values[rows]) and len(np.unique(values)) > 1:
+                return name
+        return "frame" if "frame" in moments else ""
 
     @property
     def period(self) -> float:

@@ -43,8 +43,8 @@ def save_figures(
         Made if it is not there. Files of the same name are replaced, each when the new one is complete.
     formats : sequence of "png", "svg"
     which : sequence of str, optional
-        Of ``overlay``, ``scatter``, ``angles``, ``classes``, ``manifold`` and ``loss``; by default all that there is
-        enough for.
+        Of ``overlay``, ``scatter``, ``angles``, ``classes``, ``changes``, ``density``, ``manifold`` and ``loss``; by
+        default all that there is enough for.
 
     Returns
     -------
@@ -94,6 +94,7 @@ def _save(data: FigureData, folder: Path, formats: list[str], names: list[str]) 
 def file_stem(name: str, data: FigureData) -> str:
     """Name of the file of a figure without its ending, which says what it shows."""
     shown = {"overlay": (data.color,), "scatter": (*data.plane, data.color), "angles": (data.angle,)}
+    shown["density"] = (data.color, data.covariate)
     return "-".join([name, *(re.sub(r"[^\w.]+", "_", normalize("NFC", word)) for word in shown.get(name, ()) if word)])
 
 
