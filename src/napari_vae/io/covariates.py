@@ -91,7 +91,7 @@ class Covariate:
 
     def _as_many_as(self, count: int, noun: str) -> list[float]:
         if self.even:
-            return list(np.linspace(*self.values, count))
+            return list(np.linspace(self.values[0], self.values[1], count))
         if len(self.values) != count:
             raise InputError(
                 f"There are {len(self.values)} values of {self.name} for {count} {noun}; give one for each."
