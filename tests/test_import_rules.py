@@ -22,7 +22,16 @@ ROOMS = ["core", "io", "atoms", "crystal", "samples", "patches", "models", "runs
 ROOMS += ["learning", "layers", "batch", "cli", "widgets"]
 #: Those that compute with torch, and the only modules of others that do.
 COMPUTING = ("models", "runs", "training", "workflow", "learning", "layers.analysis")
-COMPUTING += ("batch.encoding", "batch.models", "batch.sources", "batch.together", "cli.explore", "cli.window")
+COMPUTING += (
+    "batch.encoding",
+    "batch.models",
+    "batch.pairs",
+    "batch.signals",
+    "batch.sources",
+    "batch.together",
+    "cli.explore",
+    "cli.window",
+)
 #: Of learning what the window needs before a job begins.
 OF_FORMS = ("config", "explore.record", "explore.stopping")
 HEAVY = ("torch", "napari", "qtpy", "PySide6", "PyQt6", "magicgui", "pyqtgraph")

@@ -13,7 +13,7 @@ from command_line import FAST, last_line
 from napari_vae.batch.inputs import places
 from napari_vae.io.reading import FORMATS
 
-COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "open", "figures", "export")
+COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "predict", "open", "figures", "export")
 COMMANDS += ("transitions", "change", "explore")
 
 

@@ -107,7 +107,7 @@ def test_a_damaged_folder_is_refused(run, tmp_path, changes):
 
 
 def test_the_window_says_that_it_does_not_open_it(run, tmp_path):
-    with pytest.raises(InputError, match="use it from Python"):
+    with pytest.raises(InputError, match="redraws no images"):
         folder_layers(run.save(tmp_path / "run"))
 
 

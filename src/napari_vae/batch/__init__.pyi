@@ -5,6 +5,9 @@ from .models import Analyze as Analyze
 from .models import Train as Train
 from .outcomes import BatchProgress as BatchProgress
 from .outcomes import Outcome as Outcome
+from .pairs import Predict as Predict
+from .pairs import TrainPairs as TrainPairs
+from .signals import TrainSpectra as TrainSpectra
 from .tables import Crystal as Crystal
 from .tables import Detect as Detect
 from .tables import detect_files as detect_files

@@ -20,6 +20,7 @@ from ..core.micrograph import Micrograph
 from ..core.normalization import Normalization
 from ..core.positions import noun_of
 from ..core.progress import Stage
+from ..io.spectra import read_spectra
 from ..io.writing import write_table
 from ..models.columns import columns_of, name_classes, read_columns
 from ..models.given import encoding_given
@@ -32,6 +33,7 @@ from .frames import Frames, kept
 from .inputs import Patterns
 from .loop import run as run_batch
 from .outcomes import BatchProgress, Found, Outcome, Say
+from .signals import encode_spectra
 from .tables import Tables
 
 WEIGHTS = "weights.safetensors"
@@ -96,7 +98,10 @@ class Encode(Tables):
         return EncodedFrames(self.detection, self.dataset, **known)
 
     def work(self, path: Path, target: Path, say: Say) -> Found:
-        """Detect, encode, compare, and write the table."""
+        """Detect, encode, compare, and write the table; of a model of spectra also maps of the latents."""
+        if self.model.window[0] == 1:
+            spectra = read_spectra(path, dataset=self.dataset)
+            return encode_spectra(self.model, spectra, self.table(), self.condition, target)
         image = self.read(path)
         options: dict[str, Any] = {"condition": self.condition or None, "detection": self.detection}
         options |= {"atoms": self.table(), "grid": self.grid}

@@ -163,6 +163,8 @@ def crystal(
     "With what is known: [bold]napari-vae train survey.dm3 --atoms atoms.csv --model crvae --condition sublattice "
     "--out run[/]\n\n"
     "One model of all: [bold]napari-vae train 'today/*.dm4' --together --out run[/]\n\n"
+    "On spectra: [bold]napari-vae train map.hspy --spectra --model tvae --out run[/]\n\n"
+    "To predict spectra from images: [bold]napari-vae train survey.dm3 --outputs map.hspy --out run[/]\n\n"
     "By two processes: [bold]torchrun --nproc-per-node 2 -m napari_vae train survey.dm3 --out run[/]"
 )
 @asks(job=to_learn)
@@ -170,13 +172,32 @@ def train(
     files: Files,
     out: Annotated[Path, typer.Option(help="Folder for the trained model; of several files each gets its own in it.")],
     together: Annotated[bool, typer.Option("--together", help="One model of the windows of all files.")] = False,
+    spectra: Annotated[
+        bool, typer.Option("--spectra", help="Learn from the spectra in the files (vae, tvae …), not from images.")
+    ] = False,
+    band: Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="Energies to learn from, of spectra.")] = None,
+    outputs: Annotated[
+        Path | None, typer.Option(help="Spectra of the area that the image shows; the model predicts them from it.")
+    ] = None,
     wait: Annotated[float, typer.Option(help="Seconds in which processes of torchrun must find each other.")] = 60.0,
     overwrite: Overwrite = False,
     *,
     job: dict[str, Any],
 ) -> None:
     """Train a model on the windows around the atoms of an image; of several files, one model each or one of all."""
-    train_on_files(batch.Train(**job), files, out, overwrite, together, wait)
+    if together and (spectra or outputs is not None):
+        raise InputError("Spectra are learnt from file by file; leave out --together.")
+    if spectra and outputs is not None:
+        raise InputError("Spectra are learnt from, or predicted from an image; leave out --spectra or --outputs.")
+    if band is not None and not spectra:
+        raise InputError("Only spectra have a band; give --spectra as well, or leave out --band.")
+    if spectra:
+        energies = None if band is None else read_as("--band", band, tuple[float, float])
+        train_on_files(batch.TrainSpectra(**job, band=energies), files, out, overwrite, together, wait)
+    elif outputs is not None:
+        train_on_files(batch.TrainPairs(**job, outputs=outputs), files, out, overwrite, together, wait)
+    else:
+        train_on_files(batch.Train(**job), files, out, overwrite, together, wait)
 
 
 @app.command(
@@ -209,6 +230,24 @@ def encode(
         grid=grid,
     )
     run_on_files(job, files, out, overwrite, scheduler)
+
+
+@app.command(epilog="Example: [bold]napari-vae predict run other.dm3 --grid 2nm --out predicted[/]")
+def predict(
+    run: Annotated[Path, typer.Argument(help="Folder of a model that “train --outputs” has written.")],
+    files: Files,
+    out: Annotated[Path, typer.Option(help="Folder for FILE-predicted.hspy and FILE-predicted-sd.hspy.")] = Path(),
+    atoms: Annotated[
+        Path | None, typer.Option(help="Table of places (columns y, x) instead of a regular grid like in the training.")
+    ] = None,
+    grid: Grid = None,
+    dataset: Dataset = None,
+    pixel_size: PixelSize = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Predict the spectra of images, and how uncertain they are, as spectrum images."""
+    job = batch.Predict(run, dataset, atoms, grid, pixel_size_of(pixel_size))
+    run_on_files(job, files, out, overwrite)
 
 
 @app.command(epilog="Example: [bold]napari-vae advise survey.dm3 --atoms atoms.csv[/]")

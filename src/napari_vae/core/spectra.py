@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -124,6 +124,20 @@ class SpectrumImage:
         for start in range(0, self.shape[0], rows):
             part = slice(start, min(start + rows, self.shape[0]))
             yield part, np.asarray(self.data[part], dtype=np.float64)
+
+    def between(self, low: float, high: float) -> SpectrumImage:
+        """The channels from one energy to another, these included.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        inside = np.flatnonzero((self.energy >= min(low, high)) & (self.energy <= max(low, high)))
+        if not len(inside):
+            raise InputError(f"No energy lies from {low:.4g} to {high:.4g}; {self!r}.")
+        part = slice(int(inside[0]), int(inside[-1]) + 1)
+        return replace(self, data=self.data[..., part], energy=self.energy[part])
 
     def mean(self) -> npt.NDArray[np.float64]:
         """Mean spectrum (E,) of all places where it is a number."""

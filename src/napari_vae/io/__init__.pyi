@@ -1,3 +1,4 @@
+from .hspy import write_spectra as write_spectra
 from .reading import list_datasets as list_datasets
 from .reading import read as read
 from .spectra import read_spectra as read_spectra

@@ -71,7 +71,10 @@ def check_redraws(config: ModelConfig) -> None:
     InputError
     """
     if config.knows.predicts:
-        raise InputError("This model predicts outputs and redraws no images; use it from Python, as run.predict(…).")
+        raise InputError(
+            "This model predicts outputs and redraws no images; train it with “napari-vae train IMAGE --outputs FILE”, "
+            "apply it with “napari-vae predict”, or with run.predict(…) from Python."
+        )
 
 
 def check_latents(latents: pd.DataFrame, atoms: pd.DataFrame, n_latents: int) -> None:

@@ -1,3 +1,4 @@
 from .advice import Advice as Advice
 from .advise import iter_advise as iter_advise
 from .apply import Applied as Applied
+from .spectra import predict_spectra as predict_spectra
