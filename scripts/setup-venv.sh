@@ -32,4 +32,6 @@ say "Installing napari-vae and its tools into $venv (a few minutes the first tim
 # torch first and by itself: whatever else asks for it then finds the pinned build in place.
 # Compiled are only the modules that are imported, when they are.
 "$bin/python" -m pip install --quiet --no-compile -c constraints.txt torch
+PYTHONDONTWRITEBYTECODE= "$bin/python" -W ignore -c "import torch" 2>/dev/null &  # compiled while the rest is installed
 "$bin/python" -m pip install --quiet --no-compile -c constraints.txt --group test -e ".[all]"
+wait
