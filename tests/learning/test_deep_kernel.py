@@ -101,6 +101,7 @@ def test_an_angle_turns_with_the_image(run, cards):
     assert np.median(np.abs(wrapped(mean - cards.angle, 360)[turned])) < 3
 
 
+@pytest.mark.slow
 def test_half_a_turn_that_cannot_be_seen_is_told_as_uncertain(run, cards):
     diamonds = np.flatnonzero(cards.suit == DIAMOND)
     model = DeepKernelGP(run, target="angle", steps=100, ensemble=2)

@@ -74,6 +74,7 @@ def first_choice(image, atoms, window):
             return end.value
 
 
+@pytest.mark.slow
 def test_rotation_is_suggested_where_windows_are_turned(hastier):
     image, atoms = turned_graphene()
     advice = first_choice(image, atoms, 12)

@@ -132,17 +132,13 @@ def _moved_to_means(centres: Array, vectors: Array, reach: float) -> VectorPeaks
     """Peaks at the means of the vectors around them."""
     from scipy.spatial import cKDTree
 
-    for _ in range(2):
-        if not len(centres):
-            break
-        distance, peak = cKDTree(centres).query(vectors, distance_upper_bound=reach)
-        peak, member = peak[np.isfinite(distance)], vectors[np.isfinite(distance)]
-        count = np.bincount(peak, minlength=len(centres))
-        centres, count = centres[count > 0], count[count > 0]
-        peak = np.unique(peak, return_inverse=True)[1]
-        centres = np.column_stack([np.bincount(peak, column) for column in member.T]) / count[:, None]
     if not len(centres):
         return VectorPeaks(np.zeros((0, 2)), np.zeros(0), np.zeros(0))
+    distance, peak = cKDTree(centres).query(vectors, distance_upper_bound=reach)
+    peak, member = peak[np.isfinite(distance)], vectors[np.isfinite(distance)]
+    count = np.bincount(peak, minlength=len(centres))
+    count, peak = count[count > 0], np.unique(peak, return_inverse=True)[1]
+    centres = np.column_stack([np.bincount(peak, column) for column in member.T]) / count[:, None]
     scatter = np.sqrt(np.bincount(peak, ((member - centres[peak]) ** 2).sum(axis=1)) / (2 * count))
     return VectorPeaks(centres, count.astype(float), scatter)
 
