@@ -21,6 +21,7 @@ from napari_vae import (
 )
 from napari_vae.atoms import levelling
 from napari_vae.atoms.levelling import background
+from napari_vae.patches.grid import grid_positions
 from napari_vae.runs.followers import describe_followers
 from napari_vae.samples import micrograph
 
@@ -229,6 +230,36 @@ def test_offsets_of_rows_are_as_sure_as_rows_differ_more_than_columns_of_pixels(
         wrong = levelling.background(image + rows, "rows", 11.0) - rows
         errors.append(wrong.std() / of_atoms)
     assert np.mean(errors) < {0.0: 0.75, 0.1: 0.9, 1.0: 1.1}[strength]
+
+
+def twisted(period, field, seed=0):
+    """Columns whose height follows a moiré, over a background; the moiré; and the columns."""
+    image, atoms = sample(angle=10.0, dose=500, background=0.0, seed=seed)
+    turns = np.radians([20, 80, 140])[:, None, None]
+    wave = np.cos(4 * np.pi / np.sqrt(3) / period * (np.sin(turns) * Y + np.cos(turns) * X)).sum(axis=0)
+    moire = image.std() * unit(wave)
+    return image + moire + 3 * image.std() * field, moire, atoms
+
+
+@pytest.mark.parametrize("on_grid", [False, True])
+@pytest.mark.parametrize("name", ["nothing", "tilt", "bowl"])
+def test_a_moire_is_no_background_and_comes_out_from_under_it(name, on_grid):
+    field = {"nothing": 0 * Y, "tilt": FIELDS["tilt"], "bowl": unit((Y - 100) ** 2 + (X - 140) ** 2)}[name]
+    image, moire, atoms = twisted(60, field)
+    if on_grid:
+        atoms = grid_positions(image, 8, window=24)
+    patches = extract_patches(image, atoms, window=24)
+    assert patches.level == {"nothing": "none", "tilt": "plane", "bowl": "smooth"}[name]
+    bright = raw(patches).mean((1, 2))
+    assert name == "nothing" or correlation(bright, field, patches.atoms) < 0.3
+    assert correlation(bright, moire, patches.atoms) > 0.95
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_and_fringes_in_one_direction_are_no_moire(seed):
+    noise = np.random.default_rng(seed).normal(size=(SIZE, SIZE))
+    for image in (noise, noise + np.sin(2 * np.pi * (Y + X / 2) / 50)):
+        assert len(levelling._waves(image, 8.0)) == 0
 
 
 def test_a_few_windows_follow_nothing():

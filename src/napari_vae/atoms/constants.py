@@ -49,6 +49,9 @@ class Constants:
     level_usual: int = 15  # frequencies whose median power is the usual one
     level_peak: float = 12.0  # times that: a wave of a lattice - one in 4000 of noise is as strong
     level_longest: float = 4.0  # spacings, the longest such wave
+    level_wave: float = 60.0  # times the lower quarter of the power around, waves of a moiré - noise has up to 50
+    level_periods: float = 3.0  # of them in a frame, at least
+    level_wave_pixels: float = 4.0  # per spacing, to which frames are binned to look for them
 
     # Scale (estimates.py, hypotheses.py); tests/atoms/test_lattice.py.
     scale_isolated: float = 5.0  # σ, spacing of isolated columns: where two of them just stand apart
