@@ -3,7 +3,7 @@
     python benchmarks/fields.py [--seeds 20]
 
 Simulated movies of domains of lamellae (`napari_vae.samples.domains`), each with a transition of its own. A trVAE
-learns from the windows of a grid of step 16; the change of its latents along the temperature is compared with the
+learns from the windows of a grid of step 20; the change of its latents along the temperature is compared with the
 transition. Three frames below it are read on a grid of step 2; their angles are grouped, and the groups are compared
 with the variants pixel by pixel, and the borders of groups with the walls, within 3 px.
 """
@@ -21,9 +21,9 @@ from scipy.ndimage import distance_transform_edt
 import napari_vae as nv
 from napari_vae.samples.domains import DomainMovie, walls_of
 
-WINDOW, COARSE, DENSE, TOLERANCE = 16, 16, 2, 3
+WINDOW, COARSE, DENSE, TOLERANCE = 16, 20, 2, 3
 MODEL = nv.ModelConfig.preset("trvae", shift_prior=0.25)  # a shift by half a period is half a window
-EPOCHS, VARIANTS = 40, 3
+EPOCHS, VARIANTS = 36, 3
 TRANSITIONS = (340.0, 450.0)
 
 

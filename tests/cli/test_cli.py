@@ -14,7 +14,7 @@ from napari_vae.batch.inputs import places
 from napari_vae.io.reading import FORMATS
 
 COMMANDS = ("demo", "analyze", "advise", "detect", "crystal", "train", "encode", "predict", "open", "figures", "export")
-COMMANDS += ("transitions", "change", "explore")
+COMMANDS += ("transitions", "change", "baselines", "explore")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -297,3 +297,18 @@ def test_change_says_where_latents_change_along_a_covariate(command, tmp_path):
     assert "between frame 6 and 7" in command("change", tmp_path / "latents.csv", "--out", out)[1]
     code, _, said = command("change", tmp_path / "latents.csv", "--covariate", "bias=1,2", "--out", out)
     assert code == 2 and "2 values of bias" in said
+
+
+def test_baselines_go_from_a_movie_to_densities_in_one_command(command, tmp_path):
+    movie = nv.samples.domains(12, 48, width=40, variants=2, seed=1, transition=395.0, jump=0.9)
+    nv.write_image(movie.image.data, tmp_path / "movie.tif", axes="TYX")
+    options = ("--grid", 8, "--window", 16, "--transform", "fourier", "--method", "gmm", "-n", 3)
+    heat = ("--covariate", "temperature=300:410")
+    code, said, errors = command("baselines", tmp_path / "movie.tif", *options, *heat, "--out", tmp_path / "b")
+    assert code == 0, errors
+    assert "fourier-gmm: The latents change most between temperature 350 and 360" in said
+    table = nv.read_table(tmp_path / "b" / "fourier-gmm.csv")
+    assert len(table) == 12 * 25 and set(table["class"]) == {0, 1, 2}
+    assert (tmp_path / "b" / "fourier-gmm" / "density-class-temperature.png").exists()
+    code, _, errors = command("baselines", tmp_path / "movie.tif", *options, "--method", "ica", "--out", tmp_path / "b")
+    assert code == 2 and "ica" in errors

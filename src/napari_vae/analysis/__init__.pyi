@@ -1,6 +1,7 @@
 from .along import Change as Change
 from .along import change_along as change_along
 from .bands import band_map as band_map
+from .baselines import baselines as baselines
 from .figures import FigureData as FigureData
 from .labelling import label_next as label_next
 from .quality import knn_r2 as knn_r2

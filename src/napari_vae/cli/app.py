@@ -33,6 +33,7 @@ from .options import (
     to_learn,
 )
 from .results import add_commands
+from .series import add_series
 from .terminal import no_logs, one_line_errors, progress_bars, say
 
 app = typer.Typer(
@@ -305,3 +306,4 @@ def open_(
 
 
 add_commands(app)
+add_series(app)

@@ -13,7 +13,7 @@ from ..core.errors import InputError
 from ..core.fields import settings_of
 from ..core.folders import check_writable
 from ..learning.config import DeepKernelConfig, ExplorationConfig
-from .options import TRAINING, Covariates, asks, names_in
+from .options import TRAINING, asks, names_in
 from .terminal import say
 
 Folder = Annotated[Path, typer.Argument(help="Folder that “analyze” or “demo” has written.")]
@@ -27,7 +27,7 @@ NETWORK += [setting for setting in TRAINING if setting.name == "device"]
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add ``list``, ``figures``, ``export``, ``transitions``, ``change`` and ``explore`` to the command line."""
+    """Add ``list``, ``figures``, ``export``, ``transitions`` and ``explore`` to the command line."""
     app.command("list", epilog="Example: [bold]napari-vae list results[/]")(list_)
     app.command(
         epilog="Example: [bold]napari-vae figures results --out figures --format png,svg --color z1 "
@@ -37,10 +37,6 @@ def add_commands(app: typer.Typer) -> None:
     app.command(epilog="Example: [bold]napari-vae transitions latents.csv --frame-time 0.4 --unit s --out rates[/]")(
         transitions
     )
-    app.command(
-        epilog="Example: [bold]napari-vae change results --covariate temperature.csv:kelvin --out change[/]\n\n"
-        "Of one model of many files: [bold]napari-vae change run/windows.csv --covariate bias=-2:2 --out change[/]"
-    )(change)
     app.command(
         epilog="Example: [bold]napari-vae explore results --target strain_xx --budget 60 --out exploration[/]\n\n"
         "On columns of a table: [bold]napari-vae explore latents.csv --columns z1,z2 --target dose --goal min "
@@ -111,40 +107,6 @@ def transitions(
     for name, rows in tables.items():
         nv.write_table(rows, folder / name)
     say(f"{found.sentence()} {', '.join(tables)} in {out}")
-
-
-def change(
-    source: Annotated[
-        Path, typer.Argument(metavar="RESULTS_OR_TABLE", help="Folder that “analyze” has written, or a csv or parquet.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder for the table and figures; files of the same name are replaced.")],
-    covariate: Covariates = None,
-    columns: Annotated[
-        str, typer.Option(help="What is looked at: COLUMN[,COLUMN], or a column of classes; latents and angles.")
-    ] = "",
-    format_: Annotated[str, typer.Option("--format", help="png, svg or both: FORMAT[,FORMAT].")] = "png",
-) -> None:
-    """Say where along temperature, bias, time or dose latents change most, with a 95 % interval; draw their density."""
-    from ..io.covariates import read_covariate
-    from ..workflow.archive import load_analysis
-
-    folder = check_writable(out)
-    analysis = load_analysis(source) if source.is_dir() else None
-    table = nv.read_table(source) if analysis is None else analysis.latents
-    name = covariate or nv.analysis.FigureData(table).covariate
-    if name not in table and name:
-        known = read_covariate(name)
-        table, name = known.added_to(table), known.name
-    run, looked_at = None if analysis is None else analysis.run, names_in(columns)
-    symmetry = 1 if run is None else run.symmetry
-    found = nv.analysis.change_along(table, name, columns=looked_at or None, symmetry=symmetry)
-    nv.write_table(found.table, folder / "change.csv")
-    data = nv.analysis.FigureData(table, run=run, along=name)
-    drawn = [column for column in [*(looked_at or data.latents), data.angle, data.classes] if column]
-    written = [folder / "change.csv"]
-    for column in dict.fromkeys(drawn):
-        written += nv.save_figures(data.colored(column), folder, names_in(format_.lower()), ["density"])
-    say(f"{found.sentence()} {', '.join(path.name for path in written)} in {out}")
 
 
 def explore(

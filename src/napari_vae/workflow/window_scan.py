@@ -1,0 +1,256 @@
+"""How large a window should be: what a model learns from windows of several sizes, for each pixel that they show.
+
+Losses of windows of two sizes cannot be compared, but what is learnt of a pixel can: by how much a model describes
+windows that it never saw better than the mean window does, the cost of its latents and pose taken off, in bits for
+each pixel of the image. A window smaller than the motif pays for latents that few pixels profit from; one that is
+larger shows what the latents cannot describe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..core.arguments import checks_arguments
+from ..core.errors import InputError
+from ..core.micrograph import as_micrograph
+from ..core.positions import check_table, on_grid, table_spacing
+from ..core.progress import Progress, drain, never
+from ..core.square import pixel_sides, square_points, square_shape
+from ..models.config import ModelConfig, TrainConfig
+from ..patches.patches import SMALLEST_WINDOW, Patches, check_window, extract_patches, fits, suggest_window
+from ..training.fit import iter_fit
+
+FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # of the usual window
+MODEL = ModelConfig.preset("trvae", latent_dim=3, likelihood="gaussian")
+MOST, FEWEST = 800, 40  # windows that are learnt from
+HELD = 0.3  # of the rows of the image, whose windows are not learnt from
+STEPS, BATCH = 300, 50  # of each training
+SIDE = 48  # pixels at most, after which blocks are averaged
+ACTIVE = 0.01  # variance of the mean of a latent (Burda et al. 2016)
+WORTH = 0.9  # of the gain of the best window for which a smaller one is taken
+
+
+@dataclass(frozen=True)
+class WindowScan:
+    """What windows of several sizes teach a model.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row per size: ``window`` (pixels) and ``size`` in the unit of the image, ``bits`` learnt per pixel of the
+        image about held-out windows, beyond their mean and after the cost of latents and pose, ``bits_se``, its
+        standard error, ``explained`` (share of the variance about the mean that is redrawn), ``active`` (latents that
+        vary) and ``suggested``.
+    window : int
+        The smallest size that teaches about as much as the best.
+    units : str
+        Of ``size``.
+    """
+
+    table: pd.DataFrame
+    window: int
+    units: str
+
+    def sentence(self) -> str:
+        """What is suggested, and why."""
+        row = self.table[self.table["suggested"]].iloc[0]
+        size = "" if self.units == "px" else f" ({row['size']:.3g} {self.units})"
+        most = self.table["bits"].max()
+        if most <= 0:
+            return f"No window shows anything that repeats; {self.window} px{size} is the usual one."
+        return (
+            f"Windows of {self.window} px{size} are the smallest that teach about as much as any: "
+            f"{row['bits']:.3f} bits per pixel, of {most:.3f} at most."
+        )
+
+
+@checks_arguments
+def scan_windows(
+    image: Any,
+    atoms: pd.DataFrame,
+    *,
+    windows: Sequence[int] | None = None,
+    model: ModelConfig | None = None,
+    train: TrainConfig | None = None,
+    callback: Callable[[Progress], None] | None = None,
+) -> WindowScan:
+    """Train a small model on windows of each of several sizes, and suggest a size.
+
+    Parameters
+    ----------
+    image : Micrograph, sequence of Micrographs, or array
+        As for `extract_patches`.
+    atoms : DataFrame
+        Atoms, or places of `grid_positions`. Windows of all sizes are at the same places, those in the lower third of
+        the image, clear of all others, are held out.
+    windows : sequence of int, optional
+        Sizes in pixels; by default six from half to three times the usual one.
+    model : ModelConfig, optional
+        What is trained; by default a trVAE with three latents. The likelihood is Gaussian in any case.
+    train : TrainConfig, optional
+        Device, precision, learning rate and seed; trainings are short whatever it says.
+    callback : callable, optional
+        Called with a `Progress` several times a second.
+
+    Returns
+    -------
+    WindowScan
+
+    Raises
+    ------
+    InputError
+        If there are too few places, or no window fits the image; before any training.
+
+    Examples
+    --------
+    >>> import napari_vae as nv
+    >>> image = nv.samples.domains(2).image.data[0]  # doctest: +SKIP
+    >>> nv.workflow.scan_windows(image, nv.patches.grid_positions(image, 8)).window  # doctest: +SKIP
+    16
+    """
+    return drain(iter_scan_windows(image, atoms, windows=windows, model=model, train=train), callback)
+
+
+def iter_scan_windows(
+    image: Any,
+    atoms: pd.DataFrame,
+    *,
+    windows: Sequence[int] | None = None,
+    model: ModelConfig | None = None,
+    train: TrainConfig | None = None,
+    stop: Callable[[], bool] = never,
+) -> Generator[Progress, None, WindowScan]:
+    """Scan as `scan_windows` does, as a generator of progress events; stopped, it suggests of the sizes done so far.
+
+    Raises
+    ------
+    InputError
+    """
+    check_table(atoms)
+    first = as_micrograph(image[0] if isinstance(image, list | tuple) and len(image) else image)
+    sizes = _sizes(first.shape, atoms, windows, pixel_sides(first.pixel_size))
+    train = replace(train or TrainConfig(), batch_size=BATCH, beta=1.0, checkpoint=None)
+    learnt, held = _apart(first, atoms, sizes[-1], train.seed)
+    config = replace(model or MODEL, likelihood="gaussian")
+    block = max(1, round(sizes[-1] / SIDE))
+    rows: list[dict[str, Any]] = []
+    largest = extract_patches(image, learnt, window=sizes[-1])
+    for number, size in enumerate(sizes):
+        options: dict[str, Any] = {"window": size, "normalization": largest.normalization, "level": largest.level}
+        ours, theirs = (_averaged(extract_patches(image, part, **options), block) for part in (learnt, held))
+        epochs = max(1, round(STEPS / np.ceil(len(ours) / BATCH)))
+        job = iter_fit(ours, config, replace(train, epochs=epochs), stop=stop)
+        while True:
+            try:
+                event = next(job)
+            except StopIteration as end:
+                run = end.value
+                break
+            step = round((number + event.fraction) * STEPS)
+            words = f"Trying windows of {size} px"
+            yield replace(event, step=step, n_steps=STEPS * len(sizes), message=words, seconds_left=None)
+        if run.stopped and rows:
+            break
+        mean = ours.data.mean(0)
+        latents, rebuilt = run.describe(theirs)
+        gain = _gain(latents["elbo"].to_numpy(float), ours.data - mean, theirs.data - mean)
+        gain /= ours.data[0, 0].size * block**2
+        unexplained = np.square(theirs.data - rebuilt).sum() / max(float(np.square(theirs.data - mean).sum()), 1e-12)
+        rows.append(
+            {
+                "window": size,
+                "size": size * min(first.scale),
+                "bits": float(gain.mean()),
+                "bits_se": float(gain.std() / np.sqrt(len(gain))),
+                "explained": 1 - float(unexplained),
+                "active": int((latents.filter(regex=r"^z\d+$").var() > ACTIVE).sum()),
+            }
+        )
+    table = pd.DataFrame(rows)
+    window = choose(table, suggest_window(None if on_grid(atoms) else table_spacing(atoms)))
+    return WindowScan(table.assign(suggested=table["window"] == window), window, first.units)
+
+
+def choose(table: pd.DataFrame, usual: int) -> int:
+    """The smallest window whose gain is not clearly below the largest; where there is none, the one nearest to usual.
+
+    >>> choose(pd.DataFrame({"window": [8, 16, 24, 32], "bits": [0.1, 0.58, 0.6, 0.4], "bits_se": 0.01}), 24)
+    16
+    """
+    windows, bits = table["window"].to_numpy(int), table["bits"].to_numpy(float)
+    best = int(bits.argmax())
+    if bits[best] <= 0:
+        return int(windows[np.abs(windows - usual).argmin()])
+    enough = min(WORTH * bits[best], bits[best] - float(table["bits_se"].iloc[best]))
+    return int(windows[bits >= enough].min())
+
+
+def _sizes(
+    shape: tuple[int, ...], atoms: pd.DataFrame, windows: Sequence[int] | None, sides: tuple[float, float]
+) -> list[int]:
+    """Sizes to try, rising; of the usual ones those of which four fit along the image."""
+    limits = square_shape((shape[-2], shape[-1]), sides)
+    if windows is not None:
+        sizes = sorted({check_window(int(window), limits)[0] for window in windows})
+    else:
+        usual = suggest_window(None if on_grid(atoms) else table_spacing(atoms))
+        sizes = sorted({max(SMALLEST_WINDOW, 2 * round(usual * factor / 2)) for factor in FACTORS})
+        sizes = [size for size in sizes if 4 * size <= min(limits)]
+    if len(sizes) < 2:
+        raise InputError("Fewer than two sizes of windows fit; give windows to choose from, or a larger image.")
+    return sizes
+
+
+def _apart(image: Any, atoms: pd.DataFrame, largest: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Places to learn from, and places that are held out, at which the largest windows overlap none of the others."""
+    sides = pixel_sides(image.pixel_size)
+    points, shape = square_points(atoms), square_shape(image.shape[-2:], sides)
+    inside = fits(points, (largest, largest), shape)
+    rng = np.random.default_rng(seed)
+    border = (1 - HELD) * (shape[0] - largest) + largest / 2  # of the centres
+    chosen = []
+    for there in (points[:, 0] < border - largest / 2, points[:, 0] > border + largest / 2):
+        rows = np.flatnonzero(inside & there)
+        chosen.append(np.sort(rng.permutation(rows)[:MOST]))
+    if min(map(len, chosen)) < FEWEST:
+        raise InputError(
+            f"There are {len(chosen[0])} places to learn from and {len(chosen[1])} apart from them, for windows of "
+            f"{largest} px; {FEWEST} of each are needed. Give a larger image, smaller windows or a finer grid."
+        )
+    known = dict(atoms.attrs.get("napari_vae", {})) | {"spacing": table_spacing(atoms)}
+    parts = [atoms.iloc[rows].copy() for rows in chosen]
+    for part in parts:
+        part.attrs = {**atoms.attrs, "napari_vae": known}
+    return parts[0], parts[1]
+
+
+def _averaged(patches: Patches, block: int) -> Patches:
+    """The windows with the mean of blocks of pixels for each pixel."""
+    if block == 1:
+        return patches
+    side = patches.window[0] // block
+    start = (patches.window[0] - side * block) // 2
+    cut = patches.data[..., start : start + side * block, start : start + side * block]
+    small = cut.reshape(*cut.shape[:2], side, block, side, block).mean((3, 5), dtype=np.float32)
+    return replace(patches, data=small, window=(side, side))
+
+
+def _gain(elbo: npt.NDArray[np.float64], ours: npt.NDArray[np.float32], theirs: npt.NDArray[np.float32]) -> Any:
+    """Bits (N,) by which held-out windows are described better than by their mean and its scatter.
+
+    Parameters
+    ----------
+    elbo : array (N,)
+        Of the held-out windows, in nats.
+    ours, theirs : array (…, C, H, W)
+        What is learnt from, and what is held out, less the mean of the former.
+    """
+    variance = np.square(ours, dtype=np.float64).mean((0, 2, 3))[:, None, None]
+    density = -0.5 * (np.square(theirs, dtype=np.float64) / variance + np.log(2 * np.pi * variance)).sum((1, 2, 3))
+    return (elbo - density) / np.log(2)
