@@ -312,3 +312,15 @@ def test_baselines_go_from_a_movie_to_densities_in_one_command(command, tmp_path
     assert (tmp_path / "b" / "fourier-gmm" / "density-class-temperature.png").exists()
     code, _, errors = command("baselines", tmp_path / "movie.tif", *options, "--method", "ica", "--out", tmp_path / "b")
     assert code == 2 and "ica" in errors
+
+
+def test_advise_compares_windows_and_draws_them(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_vae.workflow.window_scan.STEPS", 2)
+    nv.write_image(np.random.default_rng(0).random((96, 96)).astype(np.float32), tmp_path / "noise.tif")
+    options = ("--windows", "8,12", "--figure", tmp_path / "windows.svg", "--device", "cpu")
+    code, said, errors = command("advise", tmp_path / "noise.tif", *options)
+    assert code == 0, errors
+    assert "explained" in said and "No window shows anything that repeats; 12 px" in said
+    assert (tmp_path / "windows.svg").stat().st_size > 1000
+    code, _, errors = command("advise", tmp_path / "noise.tif", "--windows", "8,x")
+    assert code == 2 and "--windows" in errors

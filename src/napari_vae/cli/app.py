@@ -33,7 +33,7 @@ from .options import (
     to_learn,
 )
 from .results import add_commands
-from .series import add_series
+from .series import add_series, suggest_windows
 from .terminal import no_logs, one_line_errors, progress_bars, say
 
 app = typer.Typer(
@@ -251,7 +251,10 @@ def predict(
     run_on_files(job, files, out, overwrite)
 
 
-@app.command(epilog="Example: [bold]napari-vae advise survey.dm3 --atoms atoms.csv[/]")
+@app.command(
+    epilog="Example: [bold]napari-vae advise survey.dm3 --atoms atoms.csv[/]\n\n"
+    "Of the window alone: [bold]napari-vae advise domains.tif --windows 8,16,24,32 --figure windows.png[/]"
+)
 @asks(training=SHORT_TRAINING)
 def advise(
     file: Annotated[Path, typer.Argument(help="The image or movie to find a model for.")],
@@ -259,6 +262,11 @@ def advise(
     grid: Grid = None,
     dataset: Dataset = None,
     pixel_size: PixelSize = None,
+    windows: Annotated[
+        str | None,
+        typer.Option(metavar="SIZES", help="Compare windows alone: PX,PX,… or auto, by what they teach of each pixel."),
+    ] = None,
+    figure: Annotated[Path | None, typer.Option(help="Of --windows, a PNG or SVG of all sizes.")] = None,
     *,
     training: dict[str, Any],
 ) -> None:
@@ -272,6 +280,9 @@ def advise(
     train, table = TrainConfig(**training), None if atoms is None else read_table(atoms)
     with progress_bars() as bars:
         image = read(file, dataset=dataset, pixel_size=pixel_size_of(pixel_size))
+        if windows is not None:
+            suggest_windows(image, table, windows, train, figure, bars)
+            return
         found = place_windows(image, table, grid, "auto", bars)
         advice = advise(
             image,

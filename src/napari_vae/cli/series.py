@@ -1,4 +1,4 @@
-"""The commands on series with a covariate: where latents change, and what linear methods make of the same windows."""
+"""The commands on series and fields: where latents change, what linear methods make of windows, how large these be."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ import napari_vae as nv
 from ..core.errors import InputError
 from ..core.fields import read_as
 from ..core.folders import check_writable
-from ..core.settings import AutoCount
+from ..core.progress import Stage
+from ..core.settings import AutoCount, Count
 from .options import Atoms, Covariates, Dataset, Grid, PixelSize, Window, names_in, pixel_size_of
 from .terminal import progress_bars, say
 
 if TYPE_CHECKING:  # help needs no tables
+    from collections.abc import Callable
+
     import pandas as pd
+
+    from ..core.micrograph import Micrograph
+    from ..models.config import TrainConfig
 
 FORMAT = Annotated[str, typer.Option("--format", help="png, svg or both: FORMAT[,FORMAT].")]
 
@@ -93,6 +99,39 @@ def baselines(
             words, _ = _change(table, None if values is None else str(values.name), columns, below, names_in(format_))
         say(f"{name}: {words}")
     say(f"Tables and figures are in {out}")
+
+
+def suggest_windows(
+    image: Micrograph,
+    atoms: pd.DataFrame | None,
+    windows: str,
+    train: TrainConfig,
+    figure: Path | None,
+    bars: Callable[[Stage], None],
+) -> None:
+    """Compare windows of several sizes, show their table, and draw them if asked."""
+    from ..analysis.figures import FORMATS, window_sizes_figure
+    from ..analysis.figures.saving import figure_bytes
+    from ..core.folders import replacing
+    from ..workflow.window_scan import scan_windows
+
+    sizes = None if windows == "auto" else [read_as("--windows", size, Count) for size in names_in(windows)]
+    kind = "" if figure is None else figure.suffix[1:].lower()
+    if figure is not None and kind not in FORMATS:
+        raise InputError(f"The name of a figure ends in .{' or .'.join(FORMATS)}, not {figure.name}.")
+    scan = scan_windows(
+        image,
+        atoms,
+        windows=sizes,
+        train=train,
+        callback=lambda progress: bars(Stage("compare windows", progress.fraction, progress.message)),
+    )
+    say(scan.table.to_string(index=False, float_format="{:.3f}".format))
+    say(scan.sentence())
+    if figure is not None:
+        with replacing(figure) as temporary:
+            temporary.write_bytes(figure_bytes(window_sizes_figure(scan.table, scan.units), kind))
+        say(f"The figure is {figure}")
 
 
 def _change(

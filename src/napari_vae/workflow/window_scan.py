@@ -3,7 +3,8 @@
 Losses of windows of two sizes cannot be compared, but what is learnt of a pixel can: by how much a model describes
 windows that it never saw better than the mean window does, the cost of its latents and pose taken off, in bits for
 each pixel of the image. A window smaller than the motif pays for latents that few pixels profit from; one that is
-larger shows what the latents cannot describe.
+larger shows what the latents cannot describe. The windows lie anywhere, so that all of the image counts alike: around
+atoms the smallest would always be best, for their middle is described best.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import pandas as pd
 
 from ..core.arguments import checks_arguments
 from ..core.errors import InputError
-from ..core.micrograph import as_micrograph
-from ..core.positions import check_table, on_grid, table_spacing
+from ..core.micrograph import Micrograph, as_micrograph
+from ..core.positions import on_grid, table_spacing
 from ..core.progress import Progress, drain, never
 from ..core.square import pixel_sides, square_points, square_shape
 from ..models.config import ModelConfig, TrainConfig
-from ..patches.patches import SMALLEST_WINDOW, Patches, check_window, extract_patches, fits, suggest_window
+from ..patches.grid import grid_positions
+from ..patches.patches import SMALLEST_WINDOW, Patches, check_window, extract_patches, suggest_window
 from ..training.fit import iter_fit
 
 FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # of the usual window
@@ -73,7 +75,7 @@ class WindowScan:
 @checks_arguments
 def scan_windows(
     image: Any,
-    atoms: pd.DataFrame,
+    atoms: pd.DataFrame | None = None,
     *,
     windows: Sequence[int] | None = None,
     model: ModelConfig | None = None,
@@ -86,11 +88,12 @@ def scan_windows(
     ----------
     image : Micrograph, sequence of Micrographs, or array
         As for `extract_patches`.
-    atoms : DataFrame
-        Atoms, or places of `grid_positions`. Windows of all sizes are at the same places, those in the lower third of
-        the image, clear of all others, are held out.
+    atoms : DataFrame, optional
+        Atoms, whose spacing says which sizes are tried by default.
     windows : sequence of int, optional
-        Sizes in pixels; by default six from half to three times the usual one.
+        Sizes in pixels; by default six from half to three times the usual one, which is two spacings of the
+        atoms, or 24. Windows of all sizes lie at the same places; those in the lower third of the image, which overlap
+        none of the others, are held out.
     model : ModelConfig, optional
         What is trained; by default a trVAE with three latents. The likelihood is Gaussian in any case.
     train : TrainConfig, optional
@@ -105,13 +108,13 @@ def scan_windows(
     Raises
     ------
     InputError
-        If there are too few places, or no window fits the image; before any training.
+        If fewer than two sizes fit the image, or it has too few places for them; before any training.
 
     Examples
     --------
     >>> import napari_vae as nv
     >>> image = nv.samples.domains(2).image.data[0]  # doctest: +SKIP
-    >>> nv.workflow.scan_windows(image, nv.patches.grid_positions(image, 8)).window  # doctest: +SKIP
+    >>> nv.workflow.scan_windows(image).window  # doctest: +SKIP
     16
     """
     return drain(iter_scan_windows(image, atoms, windows=windows, model=model, train=train), callback)
@@ -119,7 +122,7 @@ def scan_windows(
 
 def iter_scan_windows(
     image: Any,
-    atoms: pd.DataFrame,
+    atoms: pd.DataFrame | None = None,
     *,
     windows: Sequence[int] | None = None,
     model: ModelConfig | None = None,
@@ -132,11 +135,11 @@ def iter_scan_windows(
     ------
     InputError
     """
-    check_table(atoms)
     first = as_micrograph(image[0] if isinstance(image, list | tuple) and len(image) else image)
-    sizes = _sizes(first.shape, atoms, windows, pixel_sides(first.pixel_size))
+    usual = suggest_window(None if atoms is None or on_grid(atoms) else table_spacing(atoms))
+    sizes = _sizes(first, usual, windows)
     train = replace(train or TrainConfig(), batch_size=BATCH, beta=1.0, checkpoint=None)
-    learnt, held = _apart(first, atoms, sizes[-1], train.seed)
+    learnt, held = _apart(first, sizes[-1], train.seed)
     config = replace(model or MODEL, likelihood="gaussian")
     block = max(1, round(sizes[-1] / SIDE))
     rows: list[dict[str, Any]] = []
@@ -173,7 +176,7 @@ def iter_scan_windows(
             }
         )
     table = pd.DataFrame(rows)
-    window = choose(table, suggest_window(None if on_grid(atoms) else table_spacing(atoms)))
+    window = choose(table, usual)
     return WindowScan(table.assign(suggested=table["window"] == window), window, first.units)
 
 
@@ -191,15 +194,12 @@ def choose(table: pd.DataFrame, usual: int) -> int:
     return int(windows[bits >= enough].min())
 
 
-def _sizes(
-    shape: tuple[int, ...], atoms: pd.DataFrame, windows: Sequence[int] | None, sides: tuple[float, float]
-) -> list[int]:
+def _sizes(image: Micrograph, usual: int, windows: Sequence[int] | None) -> list[int]:
     """Sizes to try, rising; of the usual ones those of which four fit along the image."""
-    limits = square_shape((shape[-2], shape[-1]), sides)
+    limits = square_shape(image.shape[-2:], pixel_sides(image.pixel_size))
     if windows is not None:
         sizes = sorted({check_window(int(window), limits)[0] for window in windows})
     else:
-        usual = suggest_window(None if on_grid(atoms) else table_spacing(atoms))
         sizes = sorted({max(SMALLEST_WINDOW, 2 * round(usual * factor / 2)) for factor in FACTORS})
         sizes = [size for size in sizes if 4 * size <= min(limits)]
     if len(sizes) < 2:
@@ -207,26 +207,22 @@ def _sizes(
     return sizes
 
 
-def _apart(image: Any, atoms: pd.DataFrame, largest: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _apart(image: Micrograph, largest: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Places to learn from, and places that are held out, at which the largest windows overlap none of the others."""
-    sides = pixel_sides(image.pixel_size)
-    points, shape = square_points(atoms), square_shape(image.shape[-2:], sides)
-    inside = fits(points, (largest, largest), shape)
-    rng = np.random.default_rng(seed)
-    border = (1 - HELD) * (shape[0] - largest) + largest / 2  # of the centres
-    chosen = []
-    for there in (points[:, 0] < border - largest / 2, points[:, 0] > border + largest / 2):
-        rows = np.flatnonzero(inside & there)
-        chosen.append(np.sort(rng.permutation(rows)[:MOST]))
-    if min(map(len, chosen)) < FEWEST:
+    shape = square_shape(image.shape[-2:], pixel_sides(image.pixel_size))
+    room = image.n_frames * (shape[0] - largest + 1) * (shape[1] - largest + 1)
+    places = grid_positions(image, max(1, int(np.sqrt(room / (4 * MOST)))), window=largest)
+    rows = square_points(places)[:, 0]
+    border = (1 - HELD) * (shape[0] - largest) + largest / 2
+    rng, parts = np.random.default_rng(seed), []
+    for there in (rows <= border - largest / 2, rows >= border + largest / 2):
+        chosen = rng.permutation(np.flatnonzero(there))[:MOST]
+        parts.append(places.iloc[np.sort(chosen)])
+    if min(map(len, parts)) < FEWEST:
         raise InputError(
-            f"There are {len(chosen[0])} places to learn from and {len(chosen[1])} apart from them, for windows of "
-            f"{largest} px; {FEWEST} of each are needed. Give a larger image, smaller windows or a finer grid."
+            f"Windows of {largest} px have too few places in this image to be learnt from and tested apart; give "
+            "smaller windows, or a larger image."
         )
-    known = dict(atoms.attrs.get("napari_vae", {})) | {"spacing": table_spacing(atoms)}
-    parts = [atoms.iloc[rows].copy() for rows in chosen]
-    for part in parts:
-        part.attrs = {**atoms.attrs, "napari_vae": known}
     return parts[0], parts[1]
 
 

@@ -12,4 +12,5 @@ from .planes import scatter_figure as scatter_figure
 from .saving import FORMATS as FORMATS
 from .saving import iter_save_figures as iter_save_figures
 from .saving import save_figures as save_figures
+from .window_sizes import window_sizes_figure as window_sizes_figure
 from .windows import class_means_figure as class_means_figure
