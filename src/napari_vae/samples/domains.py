@@ -143,11 +143,12 @@ def walls_of(classes: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
 
 
 def _smooth(shape: tuple[int, ...], width: float, rng: np.random.Generator) -> Array:
-    """Random fields (…, Y, X) of standard deviation 1 that vary over about `width` pixels."""
+    """Random fields (…, Y, X) of mean 0 and standard deviation 1 that vary over about `width` pixels."""
     from scipy.ndimage import gaussian_filter
 
     drawn = rng.standard_normal(shape)
     fields: Array = gaussian_filter(drawn, (*(0,) * (len(shape) - 2), width, width), mode="wrap")
+    fields -= fields.mean(axis=(-2, -1), keepdims=True)  # so that no variant fills nearly all
     return fields / fields.std(axis=(-2, -1), keepdims=True)
 
 
