@@ -26,6 +26,7 @@ from napari_vae.samples.domains import DomainMovie, walls_of
 WINDOW, COARSE, DENSE, TOLERANCE = 16, 20, 2, 3
 MODEL = nv.ModelConfig.preset("trvae", shift_prior=0.25)  # a shift by half a period is half a window
 EPOCHS, VARIANTS = 36, 3
+BETA = (0.05, 1.0, 15.0)  # latents begin cheap, so that one of them takes up the height of the lamellae
 TRANSITIONS = (340.0, 450.0)
 
 
@@ -69,7 +70,7 @@ def examine(seed: int) -> dict[str, float]:
     begun = time.process_time()
     movie = movie_of(seed)
     heat = pd.Series(movie.temperature, name="temperature")
-    train = nv.TrainConfig(epochs=EPOCHS, device="cpu", seed=seed)
+    train = nv.TrainConfig(epochs=EPOCHS, device="cpu", seed=seed, beta=BETA)
     analysis = nv.analyze(
         movie.image, model=MODEL, train=train, grid=COARSE, window=WINDOW, covariate=heat, n_classes=1
     )
@@ -131,7 +132,7 @@ if __name__ == "__main__":
         found["near"] = found["off"].abs() <= 1
         means = found.groupby("name", sort=False).mean()
         print(
-            f"{chosen.seeds} movies\n\n| method | transition within a frame | variants right: cold, last | F1 of walls |"
+            f"{len(seeds)} movies\n\n| method | transition within a frame | variants right: cold, last | F1 of walls |"
         )
         print("|---|---|---|---|")
         for name, row in means.iterrows():

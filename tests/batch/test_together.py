@@ -1,6 +1,7 @@
 """One model of many files: the windows of all, each with its file and frame; bad files are left out."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ import pooling_process
 from napari_vae import batch
 from napari_vae.batch.sources import Source, share_out
 from napari_vae.batch.together import _check_pixel_sizes
+from napari_vae.io.covariates import read_covariate
 from napari_vae.training.processes import Group
 from pooling_process import JOB
 from two_processes import together
@@ -58,6 +60,20 @@ def test_a_finished_model_is_known_again_and_another_is_not_replaced(images, tmp
     assert (tmp_path / "run" / "run.json").stat().st_mtime_ns == written
     batch.train_on_all(JOB, images / "a.tif", tmp_path / "run", overwrite=True)
     assert set(nv.read_table(tmp_path / "run" / "windows.csv")["file"]) == {str(images / "a.tif")}
+
+
+def test_a_covariate_of_files_or_of_the_frames_of_a_movie_is_a_column(images, tmp_path):
+    job = replace(JOB, covariate=read_covariate("bias=-1,2,5"))
+    batch.train_on_all(job, images, tmp_path / "run")
+    windows = nv.read_table(tmp_path / "run" / "windows.csv")
+    assert windows.groupby("file")["bias"].unique().map(list).tolist() == [[-1], [2]]
+    assert nv.analysis.FigureData(windows).covariate == "bias"
+    job = replace(JOB, covariate=read_covariate("bias=300:310"))
+    batch.train_on_all(job, images / "b.tif", tmp_path / "movie")
+    windows = nv.read_table(tmp_path / "movie" / "windows.csv")
+    assert (windows["bias"] == 300 + 10 * windows["frame"]).all()
+    (outcome,) = batch.run(job, images / "b.tif", tmp_path / "alone")
+    assert outcome.failed and "--together" in outcome.message
 
 
 class Follower(Group):

@@ -178,8 +178,7 @@ def _all_windows(
         if source.atoms.empty:
             raise InputError("No atoms are found; nothing stands out of noise and texture as atoms do.")
         if job.covariate is not None:
-            value = job.covariate.of_file(source.path, number, len(sources), image.metadata)
-            source.atoms = source.atoms.assign(**{job.covariate.name: value})
+            source.atoms = job.covariate.on_atoms(source.atoms, image, source.path, number, len(sources))
 
     def cut(source: Source) -> None:
         assert source.atoms is not None

@@ -72,6 +72,18 @@ class Covariate:
             return self.values[rows[0]]
         return self._as_many_as(n_files, "files")[number]
 
+    def on_atoms(self, atoms: pd.DataFrame, image: Micrograph, path: Path, number: int, n_files: int) -> pd.DataFrame:
+        """The atoms of the `number`-th file with the column: of its frames if it is the only one and a movie.
+
+        Raises
+        ------
+        InputError
+            If there is no value.
+        """
+        if n_files == 1 and image.n_frames > 1:
+            return with_covariate(atoms, self.of_frames(image.n_frames))
+        return atoms.assign(**{self.name: self.of_file(path, number, n_files, image.metadata)})
+
     def added_to(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table with the column: of its ``file`` where it has that of several, else of its ``frame``.
 

@@ -29,6 +29,11 @@ def movie() -> list[LayerData]:
     return [image_layer(images)]
 
 
+def domains() -> list[LayerData]:
+    """A simulated movie of domains that are heated through a transition."""
+    return [image_layer(samples.domains().image)]
+
+
 def cards() -> list[LayerData]:
     """Playing cards in many poses on one picture; the regular grid of “Train VAE” takes one card per window."""
     sheet = samples.cards(n_per_suit=256, size=48)

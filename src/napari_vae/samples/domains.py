@@ -62,7 +62,7 @@ def domains(
     temperatures: tuple[Positive, Positive] = (300.0, 490.0),
     transition: Positive = 405.0,
     jump: Share = 0.5,
-    width: Annotated[float, about(ge=8, le=2**13)] = 100.0,
+    width: Annotated[float, about(ge=8, le=2**13)] = 120.0,
     period: Annotated[float, about(ge=3, le=100)] = 8.0,
     noise: Annotated[float, about(ge=0, le=100)] = 0.3,
     seed: Seed = 0,
