@@ -22,7 +22,7 @@ from napari_vae import (
 from napari_vae.atoms import levelling
 from napari_vae.atoms.levelling import background
 from napari_vae.patches.grid import grid_positions
-from napari_vae.runs.followers import describe_followers
+from napari_vae.runs.doubts import describe_doubts
 from napari_vae.samples import micrograph
 
 SIZE = 256
@@ -142,7 +142,7 @@ def test_latents_follow_the_background_only_where_it_is_left(tmp_path):
         applied = apply_run(run, tilted, atoms=atoms)
         assert applied.patches.level == level
         follows = [correlation(applied.latents[z], FIELDS["tilt"], applied.latents) for z in ("z1", "z2")]
-        sentence = describe_followers(applied.latents, applied.patches)
+        sentence = describe_doubts(config, applied.latents, applied.patches)
         if level == "none":
             assert max(follows) > 0.9
             assert "follows the slow brightness of the image (r = " in sentence and "Background" in sentence
@@ -266,7 +266,7 @@ def test_a_few_windows_follow_nothing():
     image, atoms = sample()
     two = extract_patches(image, atoms, level="none").atoms[:2]
     patches = extract_patches(image, two, level="none")
-    assert describe_followers(pd.DataFrame({"z1": [0.0, 1.0]}), patches) == ""
+    assert describe_doubts(ModelConfig(latent_dim=1), pd.DataFrame({"z1": [0.0, 1.0], "z1_sd": 0.1}), patches) == ""
 
 
 @pytest.mark.parametrize(

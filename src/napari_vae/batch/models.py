@@ -22,7 +22,7 @@ from ..models.columns import Names, check_columns
 from ..models.config import ModelConfig, TrainConfig
 from ..models.given import Given
 from ..patches.patches import Patches, extract_patches
-from ..runs.followers import describe_followers
+from ..runs.doubts import describe_doubts
 from ..runs.run import Run
 from ..training.processes import Group
 from ..workflow.analyze import analyze, encode_patches, train_model
@@ -193,5 +193,5 @@ class Train(Models):
         )
         facts = atom_columns(atoms) | {"windows": len(patches), "warning": run.note}
         cut = patches.describe_dropped(), patches.describe_level()
-        followers = describe_followers(encode_patches(run, patches, self.given), patches)
-        return Found(said(words, run.note, describe_skipped(atoms), *cut, followers), facts)
+        doubts = describe_doubts(run.model_config, encode_patches(run, patches, self.given), patches)
+        return Found(said(words, run.note, describe_skipped(atoms), *cut, doubts), facts)

@@ -18,7 +18,7 @@ from ..core.folders import stamp
 from ..core.micrograph import Micrograph
 from ..models.columns import columns_of, read_columns
 from ..patches.patches import Patches
-from ..runs.followers import describe_followers
+from ..runs.doubts import describe_doubts
 from ..runs.run import Run
 from .analysis_record import FORMAT
 
@@ -58,10 +58,10 @@ class Findings:
 
     @property
     def remarks(self) -> list[str]:
-        """Sentences on what to know of the result: what was left out or subtracted, and latents that follow that."""
+        """Sentences on what to know of the result: what was left out or subtracted, latents that say little."""
         cut = self.patches.describe_dropped(), self.patches.describe_level()
-        sentences = describe_skipped(self.atoms), *cut, describe_followers(self.latents, self.patches)
-        return [sentence for sentence in sentences if sentence]
+        doubts = describe_doubts(self.run.model_config, self.latents, self.patches)
+        return [sentence for sentence in (describe_skipped(self.atoms), *cut, doubts) if sentence]
 
     @property
     def frame_shape(self) -> tuple[int, ...]:

@@ -77,7 +77,7 @@ def train_steps(
     """Cut windows, train (on from a run, whose model it then is), and describe; yields `Step` and training events."""
     yield Step("Starting …")
     with spare_core():
-        from ...runs.followers import describe_followers
+        from ...runs.doubts import describe_doubts
         from ...training.fit import iter_fit
 
         level = source.level if start is None else start.level
@@ -94,7 +94,7 @@ def train_steps(
         described = yield from _describe(run, patches, source, learnt=True)
         if isinstance(described, Nothing):
             return described
-        warning = " ".join(filter(None, [run.note, describe_followers(described.latents, patches)]))
+        warning = " ".join(filter(None, [run.note, describe_doubts(run.model_config, described.latents, patches)]))
         return replace(described, trained=start is None, stopped=run.stopped, warning=warning)
 
 

@@ -1,4 +1,4 @@
-"""Latents that follow the background of an image, or its scan, rather than the motif."""
+"""Latents that say nothing of the motif: the same for all windows, or following the background or the scan."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..core.positions import frame_numbers
 from ..core.square import square_points
+from ..models.config import ModelConfig
 from ..patches.patches import Patches
 
 Array = npt.NDArray[np.float64]
@@ -15,25 +16,38 @@ Array = npt.NDArray[np.float64]
 FOLLOWS = 0.8  # correlation from which a latent tells hardly anything else
 NEAREST = 9  # windows over which brightness varies slowly
 FEWEST = 30  # windows; fewer may follow anything by chance
+UNLEARNT = (
+    "All windows have the same {} within their errors: either they do not differ, or the model has not learnt yet how; "
+    "train it longer (Continue, or more epochs)."
+)
 
 
-def describe_followers(latents: pd.DataFrame, patches: Patches) -> str:
-    """A sentence that names latents which follow the slow brightness of the image, or the scan; empty without any.
+def describe_doubts(config: ModelConfig, latents: pd.DataFrame, patches: Patches) -> str:
+    """A sentence on latents that are the same for all windows, or follow the slow brightness or the scan; else empty.
 
     Parameters
     ----------
+    config : ModelConfig
+        Of the model.
     latents : DataFrame
         What `Run.encode` says of the windows.
     patches : Patches
         The windows.
     """
-    if len(patches) < FEWEST:
+    names = [f"z{number}" for number in range(1, config.latent_dim + 1)]
+    if len(patches) < FEWEST or not set(names) <= set(latents):
         return ""
+    # Classes may tell apart what latents do not.
+    if not config.infers_classes and all(latents[name].std() < latents[f"{name}_sd"].mean() for name in names):
+        return UNLEARNT.format(" and ".join(names))
+    return _followers(latents, names, patches)
+
+
+def _followers(latents: pd.DataFrame, names: list[str], patches: Patches) -> str:
     followed = {f"the slow brightness of the image, channel {k}": c for k, c in enumerate(_slow(patches).T, 1)}
     if len(followed) == 1:
         followed = {"the slow brightness of the image": next(iter(followed.values()))}
     followed["the scan from its first row to its last"] = patches.atoms["y"].to_numpy(float)
-    names = [name for name in latents if str(name).startswith("z") and str(name)[1:].isdigit()]
     found = []
     for name in names:
         r = {what: _correlation(latents[name].to_numpy(float), values) for what, values in followed.items()}
