@@ -165,10 +165,10 @@ def test_an_atom_under_the_cursor_of_the_plot_is_crossed_out_on_the_image(viewer
         return viewer.cursor.position
 
     near = 2 / viewer.scene.camera.zoom
-    qtbot.waitUntil(lambda: np.allclose(cursor(crosshair.place().toPoint()), wanted, atol=near), timeout=LONG)
+    qtbot.waitUntil(lambda: np.allclose(cursor(crosshair.places()[0].toPoint()), wanted, atol=near), timeout=LONG)
     qtbot.waitUntil(lambda: "no. 7" in hover(explore, place) and crosshair.isVisible(), timeout=LONG)
     viewer.scene.camera.zoom *= 2
-    away = crosshair.place() - canvas.rect().center().toPointF()
+    away = crosshair.places()[0] - canvas.rect().center().toPointF()
     centre = np.array(viewer.scene.camera.center[-2:])
     assert np.allclose((away.y(), away.x()), (np.array(wanted) - centre) * viewer.scene.camera.zoom, atol=2)
     assert list(viewer.layers) == layers and np.array_equal(groups.face_color, colors), "it is no layer"
@@ -181,7 +181,7 @@ def test_an_atom_under_the_cursor_of_the_image_is_marked_on_the_plot(viewer, doc
     explore, canvas = docked
     row = int(np.argmax(np.sort(np.linalg.norm(groups.data[:, None] - groups.data[None], axis=2), axis=1)[:, 1]))
     explore.pointer._on_plot(row)
-    on_canvas = explore.pointer.crosshair.place().toPoint()
+    on_canvas = explore.pointer.crosshair.places()[0].toPoint()
     explore.pointer.leave()
 
     def says():

@@ -18,29 +18,37 @@ from napari_vae.core.fields import settings_of
 from napari_vae.core.settings import allowed
 from napari_vae.learning.config import DeepKernelConfig, ExplorationConfig
 from napari_vae.models.config import INVARIANCES, ModelConfig, TrainConfig
+from napari_vae.widgets.common.canvas import WindowSquare
 from napari_vae.widgets.common.progress_box import duration
 from napari_vae.widgets.common.setting_controls import control_of, set_value, values_of
-from training_widget import LONG, kinds
+from training_widget import LONG
 
 MANIFEST = Path(napari_vae.__file__).parent / "napari.yaml"
 
 
-def side(square):
-    """Length of the lines but for what fills the corners."""
-    return np.linalg.norm(square.data[:, 1], axis=1).mean() - float(square.edge_width)
+def sides(square):
+    """Lengths of the sides on the canvas, in px."""
+    corners = np.array([place.toTuple() for place in square.places()])
+    return np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
 
 
-def test_window_is_suggested_and_drawn(viewer, scene, show_widget, qtbot):
-    widget = show_widget(train_module.TrainWidget)
+@pytest.mark.own_window
+def test_window_is_suggested_and_drawn(viewer, scene, open_widget, qtbot):
+    widget = open_widget("Train VAE")
+    layers = list(viewer.layers)
     assert widget.data.window_px.value() == 24
-    qtbot.waitUntil(lambda: "window" in kinds(viewer), timeout=LONG)
-    square = viewer.layers["window size"]
-    assert side(square) == pytest.approx(24) and np.allclose(square.scale, (0.02, 0.02))
+    viewer.window.show()
+    window = widget.findChild(WindowSquare)
+    qtbot.waitUntil(lambda: window.square is not None and window.square.isVisible(), timeout=LONG)
+    pixel = 0.02 * viewer.scene.camera.zoom
+    assert np.allclose(sides(window.square), 24 * pixel)
     widget.data.window_px.setValue(30)
-    qtbot.waitUntil(lambda: abs(side(square) - 30) < 1e-3, timeout=LONG)
-    assert square in viewer.layers  # moved, not made anew
+    qtbot.waitUntil(lambda: np.allclose(sides(window.square), 30 * pixel), timeout=LONG)
+    middle = np.mean([place.toTuple() for place in window.square.places()], axis=0)
+    assert np.abs(middle - window.square.rect().center().toTuple()).max() < 30 * pixel  # about the atom in the middle
+    assert list(viewer.layers) == layers
     widget.hide()
-    assert "window" not in kinds(viewer)
+    assert not window.square.isVisible()
 
 
 def test_presets_and_check_boxes_agree(open_widget):

@@ -116,7 +116,7 @@ def test_who_works_on_another_image_by_now_is_not_called_away(viewer, image, det
         with qtbot.waitSignal(ended, timeout=LONG):
             (detector.detect if widget is detector else applier.apply)()
             active.choose(other)
-        seen = [layer for layer in viewer.layers if layer.visible and ours(layer).get("kind") != "window"]
+        seen = [layer for layer in viewer.layers if layer.visible]
         assert active.image == other and seen == [other]
     assert applier.show_bar.layer is None
     active.choose(scene[0])

@@ -269,7 +269,7 @@ def test_stopped_before_anything_was_learnt_changes_nothing(viewer, scene, widge
         qtbot.waitUntil(lambda: "Training" in widget.progress.words.text(), timeout=LONG)
         widget.progress.button.click()
     assert "before anything was learnt" in widget.progress.words.text()
-    assert [layer for layer in viewer.layers if layer.name != "window size"] == layers
+    assert list(viewer.layers) == layers
     assert list(scene[1].features) == ["mine"] and not widget.runs.save_button.isEnabled()
 
 
@@ -287,7 +287,7 @@ def test_a_model_no_better_than_the_mean_makes_no_layers(viewer, scene, widget, 
     with qtbot.waitSignal(widget.job.ended, timeout=LONG):
         widget.train()
     assert "learnt nothing" in widget.progress.words.text()
-    assert [layer for layer in viewer.layers if layer.name != "window size"] == layers
+    assert list(viewer.layers) == layers
     assert widget.runs.continue_button.isEnabled()
 
 

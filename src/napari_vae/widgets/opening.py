@@ -45,6 +45,7 @@ class Opening(Panel):
         self.job = Job(self, notify=False)
         self.job.succeeded.connect(self._on_loaded)
         self.job.failed.connect(self._words.setText)
+        self.job.ended.connect(self._on_ended)
 
     def needed_width(self) -> int:
         """About that of the dock, in px."""
@@ -63,7 +64,7 @@ class Opening(Panel):
             if self._dock is None:
                 self._on_docked()
             (self._dock or self).setWidget(made)
-        if self._dock is not None:
+        if self._dock is not None and not self.job.running:
             self.deleteLater()
         return made
 
@@ -76,6 +77,10 @@ class Opening(Panel):
         if self._made is None:
             self._make(kind)
             self._placing.start()
+
+    def _on_ended(self) -> None:
+        if self._made is not None and not self._placing.isActive():  # it was asked for meanwhile
+            self.deleteLater()
 
     def _on_placed(self) -> None:
         self.finish()

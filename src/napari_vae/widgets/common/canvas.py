@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QWidget
 
 from ...core.placement import Placement
-from ...layers.identity import made_of
-from ...layers.points import KEY, placement_of
+from ...layers.points import placement_of
 from .data_form import DataForm
+from .overlay import PENS, Overlay, shown_over_canvas
 
-NAME = "window size"
-COLOR = "#ffd400"
+CORNERS = np.array([[-0.5, -0.5], [-0.5, 0.5], [0.5, 0.5], [0.5, -0.5]])  # of a square of one pixel, from its middle
 
 
 def show_frame(viewer: Any, placement: Placement, pixel: Any) -> npt.NDArray[np.float64]:
@@ -33,8 +33,18 @@ def go_to(viewer: Any, placement: Placement, pixel: Any) -> None:
     viewer.scene.camera.center = (0.0, *world[-2:].tolist())
 
 
+class Square(Overlay):
+    """A square, or what has become of it on a canvas that turns or shears it, through its corners."""
+
+    def paint(self, painter: QPainter) -> None:
+        """Draw the sides."""
+        for color, width in PENS:
+            painter.setPen(QPen(QColor(color), width))
+            painter.drawPolygon(self.places())
+
+
 class WindowSquare(QObject):
-    """Four lines in a Vectors layer, the lightest that turns with the image; takes no part in the selection.
+    """Shows on the canvas how much of the image a window holds.
 
     Parameters
     ----------
@@ -50,6 +60,7 @@ class WindowSquare(QObject):
     def __init__(self, viewer: Any, dock: QWidget, data: DataForm, wanted: Callable[[], bool]) -> None:
         super().__init__(dock)
         self._viewer, self._dock, self._data, self._wanted = viewer, dock, data, wanted
+        self.square: Overlay | None = None
         self._timer = QTimer(self, singleShot=True, interval=150)
         self._timer.timeout.connect(self._draw)
         data.changed.connect(self._timer.start)
@@ -66,43 +77,16 @@ class WindowSquare(QObject):
         return False
 
     def hide(self) -> None:
-        """Take the square away, if the user has not done so."""
-        for layer in made_of(self._viewer.layers, ("window",)):
-            self._viewer.layers.remove(layer)
+        """Take the square away."""
+        self._show(None)
 
     def _draw(self) -> None:
         image, centre = self._data.image.layer(), self._data.example_centre()
         if image is None or centre is None or not self._dock.isVisible() or not self._wanted():
             self.hide()
         else:
-            self._show(centre, self._data.window_px.value(), placement_of(image))
+            corners = centre + CORNERS * self._data.window_px.value()
+            self._show(Placement.of_canvas(self._viewer).points_from(corners, placement_of(image).last(2)))
 
-    def _show(self, centre: tuple[float, float], size: int, placement: Placement) -> None:
-        """Draw the square of `size` pixels about `centre` (row, column) of the image that lies at `placement`."""
-        width = max(0.5, size / 16)
-        look = {"edge_width": width, **placement.last(2).kwargs()}
-        sides = _sides(np.asarray(centre), size, width)
-        for layer in made_of(self._viewer.layers, ("window",)):
-            layer.data = sides
-            for name, value in look.items():
-                setattr(layer, name, value)
-            return
-        selected = list(self._viewer.layers.selection)
-        self._viewer.add_vectors(
-            sides,
-            name=NAME,
-            vector_style="line",
-            edge_color=COLOR,
-            opacity=1.0,
-            metadata={KEY: {"kind": "window"}},
-            **look,
-        )
-        self._viewer.layers.selection = selected
-
-
-def _sides(centre: npt.NDArray[np.float64], size: int, width: float) -> npt.NDArray[np.float64]:
-    """Start and direction (4, 2, 2) of the sides, each longer by its width so that the corners are filled."""
-    corners = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]]) * size / 2
-    directions = np.roll(corners, -1, axis=0) - corners
-    overlap = directions / size * width / 2
-    return np.stack([centre + corners - overlap, directions + 2 * overlap], axis=1)
+    def _show(self, corners: npt.NDArray[np.float64] | None) -> None:
+        self.square = shown_over_canvas(self.square, Square, self._viewer, self._dock, corners)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from qtpy.compat import isalive
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
 from ...layers.open_runs import OpenRun
+from ..common.overlay import Overlay, shown_over_canvas
 from ..common.scatter_plot import ScatterPlot
 from .atom_strip import AtomStrip, values_of
-from .crosshair import Crosshair, canvas_beside
+from .crosshair import Crosshair
 from .linking import LayerLink
 from .pictures import Cut, Pixels, cut_around, cut_of, stretched
 
@@ -56,7 +56,7 @@ class Pointer(QObject):
         self._table, self._opened = pd.DataFrame(), None
         self.windows: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._resting = NOBODY
-        self.crosshair: Crosshair | None = None
+        self.crosshair: Overlay | None = None
         plot.hovered.connect(self._on_plot)
         link.pointed.connect(self._on_image)
 
@@ -85,11 +85,7 @@ class Pointer(QObject):
     def _on_plot(self, row: int) -> None:
         """Cross out on the image the atom under the cursor of the plot."""
         world = self._link.world_of(row) if 0 <= row < len(self._table) else None
-        if world is not None and (self.crosshair is None or not isalive(self.crosshair)):
-            canvas = canvas_beside(self._dock)
-            self.crosshair = None if canvas is None else Crosshair(self._viewer, canvas)
-        if self.crosshair is not None and isalive(self.crosshair):
-            self.crosshair.show_at(world)
+        self.crosshair = shown_over_canvas(self.crosshair, Crosshair, self._viewer, self._dock, world)
         self._show(row)
 
     def _on_image(self, row: int) -> None:
