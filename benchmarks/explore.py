@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QApplication
 import napari_vae as nv
 from napari_vae.core.placement import Placement
 from napari_vae.layers.open_runs import OpenRun
+from napari_vae.widgets.opening import load_rest
 
 FRAMES, BAR_FRAMES = 60, 30
 BAR_SELECT, BAR_DECODE, BAR_POINT, BAR_REACT = 0.1, 0.03, 0.15, 0.5  # s
@@ -150,6 +151,7 @@ def main():
     settle()
     canvas.setUpdatesEnabled(False)
     opened = seconds(lambda: viewer.window.add_plugin_dock_widget("napari-vae", "Explore latents")[1].finish(), 1)
+    load_rest()  # as it is in the background where a dock opens by itself
     widget = viewer.window.dock_widgets["Explore latents (napari-vae)"]
     atoms = viewer.add_points(places, features=features, size=3, name="atoms")
     widget.classes.name.setText("odd")

@@ -153,19 +153,21 @@ def test_the_second_dock_goes_behind_a_tab(viewer, qtbot):
     qtbot.waitUntil(lambda: docks[0] in window.tabifiedDockWidgets(docks[1]), timeout=LONG)
 
 
-def test_a_dock_takes_the_place_of_the_panel_that_opens(viewer, qtbot):
+def test_a_dock_takes_the_place_of_the_panel_that_opens(viewer, _widgets, qtbot):
     dock, opening = viewer.window.add_plugin_dock_widget("napari-vae", "Train VAE")
     qtbot.waitUntil(lambda: isinstance(dock.widget(), train_module.TrainWidget), timeout=LONG)
+    _widgets.append(dock.widget())
     assert dock.windowTitle() == "Train" and not dock.widget().isHidden()
     qtbot.waitUntil(lambda: not isalive(opening), timeout=LONG)
 
 
-def test_a_dock_that_cannot_be_loaded_says_why(viewer, qtbot, monkeypatch, notifications):
+def test_a_dock_that_cannot_be_loaded_says_why(viewer, _widgets, qtbot, monkeypatch, notifications):
     def broken():
         raise ImportError("no module named pyqtgraph")
 
     monkeypatch.setattr(opening_module.Train, "kind", staticmethod(broken))
     opening = viewer.window.add_plugin_dock_widget("napari-vae", "Train VAE")[1]
+    _widgets.append(opening)
     qtbot.waitUntil(lambda: "pyqtgraph" in opening.findChild(QLabel).text(), timeout=LONG)
     assert "pyqtgraph" in notifications[-1]
 

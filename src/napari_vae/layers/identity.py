@@ -8,11 +8,12 @@ copy is the user's. Names are for people and are never compared.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from itertools import chain, count
+from itertools import chain, count, product
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
+import numpy.typing as npt
 
 from ..core.placement import Placement
 from .points import KEY, LayerData, placement_of
@@ -132,7 +133,13 @@ def image_token(layer: Any) -> str:
 
 def lies_on(image: Any, points: Any) -> bool:
     """Whether all points lie on an image, or not far beyond its border."""
-    places = placement_of(image).points_from(points.data, Placement.of_layer(points))
     data = image.data[0] if image.multiscale else image.data
-    shape = np.array(data.shape[: image.ndim][-places.shape[1] :])
-    return bool(((places >= -BEYOND * shape) & (places <= (1 + BEYOND) * shape)).all())
+    there, own = placement_of(image), Placement.of_layer(points)
+
+    def inside(places: npt.ArrayLike) -> bool:
+        moved = there.points_from(places, own)
+        shape = np.array(data.shape[: image.ndim][-moved.shape[1] :])
+        return bool(((moved >= -BEYOND * shape) & (moved <= (1 + BEYOND) * shape)).all())
+
+    corners = list(product(*np.transpose(points.extent.data)))  # napari keeps it
+    return inside(corners) or inside(points.data)  # what lies between places inside is inside

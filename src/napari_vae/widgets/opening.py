@@ -84,7 +84,7 @@ class Opening(Panel):
 
     def _on_placed(self) -> None:
         self.finish()
-        threading.Thread(target=_load_rest, daemon=True).start()
+        threading.Thread(target=load_rest, daemon=True).start()
 
     def _on_docked(self) -> None:
         self._docking.stop()
@@ -167,7 +167,7 @@ def _loading(stop: Callable[[], bool], kind: Callable[[], Kind]) -> Generator[No
         return kind()
 
 
-def _load_rest() -> None:
+def load_rest() -> None:
     """Load the modules of the other docks, and what draws colours, while the user looks at the first."""
     with uncollected():
         import matplotlib.colors  # noqa: F401

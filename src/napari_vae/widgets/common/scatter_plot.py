@@ -124,7 +124,8 @@ class ScatterPlot(QWidget):
         """Select rows from outside; ``selection_changed`` keeps still. Rows that are not there (yet) are left out."""
         rows = np.asarray(rows, dtype=np.int64).reshape(-1)
         self._selected = rows[rows < len(self._x)]
-        self._draw_selection()
+        if not self._soon.isActive():  # which draws it too
+            self._draw_selection()
 
     def set_mark(self, row: int) -> None:
         """Draw a ring around a point, which is pointed at elsewhere; −1 takes it away."""
@@ -247,7 +248,9 @@ class ScatterPlot(QWidget):
         return (x0 - wide, y0 - high, x1 + wide, y1 + high), shape
 
     def _draw(self) -> None:
-        """Draw everything anew."""
+        """Draw everything anew, as the view is now."""
+        self._soon.stop()
+        self._timer.stop()
         if self.box.height() < 2 or not self.isVisible():
             self._raster = None
             return

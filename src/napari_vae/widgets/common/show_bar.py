@@ -118,6 +118,11 @@ class ShowBar(QWidget):
                 emitter.connect(slot)
         self.refresh()
 
+    def table_is_colored(self) -> None:
+        """Do not look whether a change of the table asks for other colours: whoever changed it has seen to that."""
+        if self.layer is not None and not self._on_grid():
+            self._timer.stop()
+
     def choose(self, column: str, faded: bool | None = None) -> None:
         """Colour the points by a column, or show them as rings; a column that cannot be shown is refused."""
         layer = self.layer

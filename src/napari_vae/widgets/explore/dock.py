@@ -233,6 +233,7 @@ class ExploreWidget(Dock):
         """Colour the points by the classes that were written."""
         self._on_explored()
         self._on_table_changed()
+        self.show_bar.table_is_colored()
 
     def _on_explored(self) -> None:
         """Note that there are results of this step, which ticks it and leads on."""
