@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_vae.layers.identity import note, ours, token_of
+from napari_vae.layers.points import KEY
 from plot_mouse import drag, mode, pixel, send_move
 from training_widget import LONG, TURNED
 
@@ -217,6 +219,26 @@ def test_what_is_not_selected_fades_on_the_image_too(viewer, docked, groups, qtb
     qtbot.waitUntil(lambda: groups.face_color[4, 3] < 1, timeout=LONG)
     explore.hide()
     assert np.allclose(groups.face_color, (1, 0, 0, 1)), "the layer is left as it was"
+    groups.face_color = "blue"
+    qtbot.waitUntil(lambda: not explore.link._dimming_timer.isActive(), timeout=LONG)
+    assert np.allclose(groups.face_color, (0, 0, 1, 1)), "colours of another dock do not fade"
+
+
+@pytest.mark.own_window
+def test_what_is_selected_is_marked_over_a_picture_that_hides_the_points(viewer, docked, groups):
+    explore, canvas = docked
+    explore.plot.select_within(LOW)
+    note(groups, image=token_of(viewer.layers, viewer.layers["image"]))
+    noted = {"kind": "map", "column": "z1", "image": ours(groups)["image"]}
+    viewer.add_image(np.zeros((4, 4)), metadata={KEY: noted})
+    assert explore.pointer.dots is None, "points that are seen fade instead"
+    groups.visible = False
+    dots = explore.pointer.dots
+    explore.pointer._on_plot(29)
+    assert dots.parent() is canvas and dots.isVisible() and len(dots.places()) == 30
+    assert dots.places()[29] == explore.pointer.crosshair.places()[0]
+    groups.visible = True
+    assert not dots.isVisible()
 
 
 def test_a_selection_too_large_for_napari_fades_the_others_and_is_handed_over_when_asked_for(explore, groups, qtbot):

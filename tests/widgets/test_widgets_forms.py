@@ -11,7 +11,6 @@ from qtpy.compat import isalive
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QSpinBox
 
 import napari_vae
-import napari_vae.widgets.opening as opening_module
 import napari_vae.widgets.train.dock as train_module
 from napari_vae.atoms.recipe import Options
 from napari_vae.core.fields import settings_of
@@ -165,8 +164,8 @@ def test_a_dock_that_cannot_be_loaded_says_why(viewer, _widgets, qtbot, monkeypa
     def broken():
         raise ImportError("no module named pyqtgraph")
 
-    monkeypatch.setattr(opening_module.Train, "kind", staticmethod(broken))
     opening = viewer.window.add_plugin_dock_widget("napari-vae", "Train VAE")[1]
+    monkeypatch.setattr(opening, "kind", broken)
     _widgets.append(opening)
     qtbot.waitUntil(lambda: "pyqtgraph" in opening.findChild(QLabel).text(), timeout=LONG)
     assert "pyqtgraph" in notifications[-1]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_vae.layers.identity import ours
+from napari_vae.layers.identity import note, ours
+from napari_vae.layers.showing import PALETTES
 from training_widget import LONG, finish, of_kind, quick, settle
 
 PLACE = {"scale": (0.04, 0.02), "translate": (3.0, -7.0), "units": ("nm", "nm")}  # oblong pixels
@@ -95,3 +96,12 @@ def test_explore_draws_the_places_and_classes_by_hand_are_seen(viewer, stripes, 
         points.features = points.features.assign(**{"class": column})
     (areas,) = of_kind(viewer, "classes")
     assert areas.visible and len(set(areas.data[0])) == 1 and areas.data[0, 0] != areas.data[1, 0]
+    note(points, **{PALETTES: {"class": {column.cat.categories[-1]: "#123456"}}})
+    with qtbot.waitSignal(explore.show_bar.maker.made, timeout=LONG):
+        explore.show_bar.choose("class")
+    (areas,) = of_kind(viewer, "classes")
+    wanted = np.array([0x12, 0x34, 0x56]) / 255
+    assert any(np.allclose(color[:3], wanted) for color in areas.colormap.color_dict.values()), "recoloured"
+    explore.show_bar.buttons["Image"].click()
+    explore.show_bar.buttons["class"].click()
+    assert of_kind(viewer, "classes") == [areas] and areas.visible and not explore.show_bar.maker.job.running

@@ -27,8 +27,25 @@ from .results import pasted_layers
 from .showing import PALETTES
 from .table import table_of
 
+DRAWN = "drawn"  # noted in a picture: `state_of` the column that it shows
 PlacedAtoms = tuple[Micrograph, pd.DataFrame, Placement]  # an image, its atoms, and where it lies
 Making = Callable[[], list[LayerData]]  # draws the pictures; may run in a thread, since everything is read before
+
+
+def state_of(places: npt.ArrayLike, column: pd.Series, palette: dict[str, str] | None = None) -> str:
+    """What a picture of a column at the places of points looks like, as a word that is another for other values.
+
+    Classes have the colours of a `palette`, where these are not those of their order.
+    """
+    if is_categorical(column):
+        classes = Classes.of(column, palette)
+        return data_hash(np.column_stack([places, classes.codes])) + repr(classes.palette)
+    return data_hash(np.column_stack([places, column.to_numpy(dtype=float)]))
+
+
+def state_now(points: Any, name: str) -> str:
+    """`state_of` a column of a layer of points as it is now."""
+    return state_of(points.data, table_of(points)[name], ours(points).get(PALETTES, {}).get(name, {}))
 
 
 def column_map(source: PlacedAtoms, points: Any, name: str) -> Making:
@@ -44,7 +61,8 @@ def column_map(source: PlacedAtoms, points: Any, name: str) -> Making:
     table = table_of(points)
     if name not in table or is_categorical(table[name]):
         raise InputError("A map shows numbers; choose such a column as colour, for example reconstruction_error.")
-    return lambda: [_map_layer(table[name], *_cells(source))]
+    state = state_of(points.data, table[name])
+    return lambda: [_noted(_map_layer(table[name], *_cells(source)), state)]
 
 
 def class_labels(source: PlacedAtoms, points: Any, name: str) -> Making:
@@ -55,11 +73,12 @@ def class_labels(source: PlacedAtoms, points: Any, name: str) -> Making:
     InputError
         If there is no such column, or no classes in it.
     """
-    column = points.features.get(name)
-    classes = None if column is None else Classes.of(column, dict(ours(points).get(PALETTES, {}).get(name, {})))
+    column, palette = points.features.get(name), dict(ours(points).get(PALETTES, {}).get(name, {}))
+    classes = None if column is None else Classes.of(column, palette)
     if classes is None or not classes.names:
         raise InputError("There are no classes yet; group the atoms or assign some first.")
-    return lambda: [_class_layer(classes, name, *_cells(source))]
+    state = state_of(points.data, column, palette)
+    return lambda: [_noted(_class_layer(classes, name, *_cells(source)), state)]
 
 
 def grid_layers(points: LayerData, patches: Patches, placement: Placement) -> list[LayerData]:
@@ -67,7 +86,7 @@ def grid_layers(points: LayerData, patches: Patches, placement: Placement) -> li
 
     None of atoms.
     """
-    _, options, _ = points
+    places, options, _ = points
     features, written = options["features"], options["metadata"][KEY]["columns"]
     if not on_grid(patches.atoms):
         return []
@@ -77,8 +96,10 @@ def grid_layers(points: LayerData, patches: Patches, placement: Placement) -> li
     measured = [name for name in written if f"{name}_sd" in written]
     made += [_map_layer(features[name], cells, place) for name in reversed(measured)]
     for data, look, _ in made:
+        noted = look["metadata"][KEY]
         look |= {"name": f"{look['name']} of {patches.name}", "visible": False}
-        look["metadata"][KEY] |= {"source": patches.name, "sha256": data_hash(np.asarray(data, float))}
+        noted |= {"source": patches.name, "sha256": data_hash(np.asarray(data, float))}
+        noted[DRAWN] = state_of(places, features[noted["column"]])
     return made
 
 
@@ -111,6 +132,11 @@ def _cells(source: PlacedAtoms) -> tuple[npt.NDArray[np.int32], Placement]:
     micrograph, atoms, placement = source
     shape = micrograph.shape[-placement.ndim :]
     return cells_of(atoms, shape, placement, CELL_RADIUS * table_spacing(atoms))
+
+
+def _noted(made: LayerData, state: str) -> LayerData:
+    made[1]["metadata"][KEY][DRAWN] = state
+    return made
 
 
 def _map_layer(values: pd.Series, cells: npt.NDArray[np.int32], placement: Placement) -> LayerData:

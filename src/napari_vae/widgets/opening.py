@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import QTimer
@@ -169,7 +170,7 @@ def _loading(stop: Callable[[], bool], kind: Callable[[], Kind]) -> Generator[No
 
 def load_rest() -> None:
     """Load the modules of the other docks, and what draws colours, while the user looks at the first."""
-    with uncollected():
+    with uncollected(), suppress(ImportError):  # which is said when the dock is opened
         import matplotlib.colors  # noqa: F401
 
         for dock in Opening.__subclasses__():

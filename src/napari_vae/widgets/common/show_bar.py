@@ -14,17 +14,17 @@ from qtpy.QtWidgets import QComboBox, QMenu, QPushButton, QSlider, QWidget
 
 from ...analysis.coloring import Coloring, is_categorical
 from ...core.errors import InputError
+from ...layers.active import active_of
 from ...layers.dimming import undimmed
 from ...layers.identity import POINTS, id_of, image_token, made_of, note, ours
 from ...layers.learning import PICTURES as LEARNED
-from ...layers.pictures import class_labels, column_map, redrawn
+from ...layers.pictures import DRAWN, class_labels, column_map, redrawn, state_now
 from ...layers.showing import coloring_now, is_faded, show, shown_column
 from ...layers.table import color_columns, positions_of
 from ...layers.tracks import class_changes
 from .layer_maker import CODED, PICTURES, LayerMaker
 from .panel import button_of, make_narrow, offer, row_of, stacked
 from .plot import ColorKey
-from .run_loading import read_source
 
 IMAGE, ATOMS = "Image", "Atoms"
 NUMBERS = pd.Series(dtype=float)
@@ -214,14 +214,12 @@ class ShowBar(QWidget):
         if ours(self.layer).get("kind") == "learned":
             kinds = tuple(kind for kind, name in LEARNED.items() if name == column)
             return next(reversed(self._pictures(kinds)), self.layer)
-        try:
-            source = read_source(self._viewer, self.layer)
-        except InputError:  # its image has gone
+        if active_of(self._viewer).image_of(self.layer) is None:  # its image has gone
             return self.layer
-        now = self._kind_of(column)(source, self.layer, column)()[0][0]
         ways = {None, id_of(self.layer)}  # of an opened analysis the points are not noted
         made = [one for one in self._pictures(CODED) if ours(one)["column"] == column and ours(one).get(POINTS) in ways]
-        same = [one for one in made if np.array_equal(one.data, now, equal_nan=now.dtype.kind == "f")]
+        now = state_now(self.layer, column)
+        same = [one for one in made if ours(one).get(DRAWN) == now]
         for other in made:
             note(other, **{POINTS: id_of(self.layer)})  # it goes when it is made anew
         return next(iter(same), None)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ...analysis.figures import FigureData
 
 Rows = npt.NDArray[np.int64]
+NONE: Rows = np.zeros(0, dtype=np.int64)
 
 PLOT = "Every point is an atom, at its values of the two columns. Point at one to see it; double-click to go to it"
 SECTIONS = {
@@ -204,12 +205,21 @@ class ExploreWidget(Dock):
         coloring = self.show_bar.coloring
         self.plot.set_colors(None if coloring is None else coloring.rgba)
         self.link.dim()
+        self._mark_selected()
 
     def _on_faded(self, faded: bool) -> None:
         self.show_bar.choose(self.color.currentText(), faded)
 
     def _show_frame(self) -> None:
         self.plot.set_shown(None if self.traces.shown else self.link.in_frame())
+        self._mark_selected()
+
+    def _mark_selected(self) -> None:
+        """Mark over a picture what is selected; points that are seen fade instead."""
+        rows, layer, shown = self.plot.selection, self.link.layer, self.link.in_frame()
+        over_picture = layer is not None and not layer.visible and self.show_bar.coloring is not None
+        rows = rows if shown is None else rows[shown[rows]]
+        self.pointer.mark_selected(rows if over_picture and self.link.fades else NONE)
 
     def load_run(self, folder: str) -> None:
         """Read a saved model and tie it to the layer; bad input ends in a notification."""
@@ -278,7 +288,7 @@ class ExploreWidget(Dock):
         self.more.show()
 
     def _on_clear(self) -> None:
-        self._select(np.zeros(0, dtype=np.int64))
+        self._select(NONE)
 
     def _on_selected_here(self, rows: Rows) -> None:
         self._handing_over.start()
@@ -302,6 +312,7 @@ class ExploreWidget(Dock):
         rows = self.plot.selection
         self.traces.draw()
         self.classes.set_selection(rows)
+        self._mark_selected()
         shown = rows if len(rows) else self.quality.rows
         self.pointer.rest(int(shown[0]) if len(shown) else -1)
         self._say()
@@ -335,10 +346,14 @@ class ExploreWidget(Dock):
     def showEvent(self, event: QShowEvent) -> None:  # Qt's name
         """Fade on the canvas what is not selected."""
         super().showEvent(event)
+        self.link.fades = True
         self.link.dim()
+        self._mark_selected()
 
     def hideEvent(self, event: QHideEvent) -> None:  # Qt's name
         """Leave the canvas as it was."""
         super().hideEvent(event)
         self.pointer.leave()
+        self.link.fades = False
         self.link.undim()
+        self._mark_selected()

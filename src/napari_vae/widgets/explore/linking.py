@@ -27,6 +27,8 @@ class LayerLink(QObject):
 
     Attributes
     ----------
+    fades : bool
+        Whether points fade on the canvas that are not selected: not while the plot is hidden.
     most : int
         Rows that are handed to napari's selection. It puts them into sets one by one, three times, and again with every
         zoom, which takes a second for 300 000. More are selected here alone; on the canvas the others fade as ever.
@@ -42,6 +44,7 @@ class LayerLink(QObject):
         self._viewer = viewer
         self._layer: Any | None = None
         self.most = 50_000
+        self.fades = True
         self._kept: Rows | None = None  # a selection too large to hand it over
         self._busy = False
         self._under_cursor = -1
@@ -106,7 +109,7 @@ class LayerLink(QObject):
 
     def dim(self, rows: Rows | None = None) -> bool:
         """Let the points that are not selected fade on the canvas; with none selected none does. Whether it drew."""
-        if self._layer is None or not hasattr(self._layer, "selected_data"):
+        if self._layer is None or not hasattr(self._layer, "selected_data") or not self.fades:
             return False
         return dim(self._layer, self.selection() if rows is None else rows)
 
@@ -141,14 +144,15 @@ class LayerLink(QObject):
         if self._layer is not None and hasattr(self._layer, "selected_data"):
             go_to(self._viewer, Placement.of_layer(self._layer), self._layer.data[row])
 
-    def world_of(self, row: int) -> npt.NDArray[np.float64] | None:
-        """Where a point lies in the world of the canvas, (y, x) as it is turned there; None for labels."""
+    def world_of(self, rows: npt.ArrayLike) -> npt.NDArray[np.float64] | None:
+        """Where points lie in the world of the canvas, (y, x) of each as it is turned there; None for labels."""
         if self._layer is None or not hasattr(self._layer, "selected_data"):
             return None
-        canvas = Placement.of_canvas(self._viewer)
-        world = canvas.points_from([self._layer.data[row]], Placement.of_layer(self._layer))[0]
+        canvas, rows = Placement.of_canvas(self._viewer), np.asarray(rows)
+        there = np.asarray(self._layer.data)[rows[rows < len(self._layer.data)]]
+        world = canvas.points_from(there, Placement.of_layer(self._layer))
         shown = np.array(self._viewer.dims.displayed[-2:]) - self._viewer.dims.ndim
-        return world[shown] if shown.min() >= -len(world) else None
+        return world[:, shown] if shown.min() >= -world.shape[1] else None
 
     def _events(self, layer: Any) -> list[tuple[Any, Any]]:
         events = [(layer.events.features, self._on_table), (layer.events.metadata, self._on_table)]

@@ -15,11 +15,12 @@ from ...layers.open_runs import OpenRun
 from ..common.overlay import Overlay, shown_over_canvas
 from ..common.scatter_plot import ScatterPlot
 from .atom_strip import AtomStrip, values_of
-from .crosshair import Crosshair
+from .crosshair import Crosshair, Dots
 from .linking import LayerLink
 from .pictures import Cut, Pixels, cut_around, cut_of, stretched
 
 NOBODY = -1
+MOST_DOTS = 20_000  # that are painted in an instant
 
 
 class Pointer(QObject):
@@ -57,6 +58,7 @@ class Pointer(QObject):
         self.windows: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._resting = NOBODY
         self.crosshair: Overlay | None = None
+        self.dots: Overlay | None = None
         plot.hovered.connect(self._on_plot)
         link.pointed.connect(self._on_image)
 
@@ -82,9 +84,14 @@ class Pointer(QObject):
         self._on_plot(NOBODY)
         self._plot.set_mark(NOBODY)
 
+    def mark_selected(self, rows: npt.NDArray[np.int64]) -> None:
+        """Mark what is selected over a picture of it; of very many some."""
+        world = self._link.world_of(rows[:: len(rows) // MOST_DOTS + 1]) if len(rows) else None
+        self.dots = shown_over_canvas(self.dots, Dots, self._viewer, self._dock, world)
+
     def _on_plot(self, row: int) -> None:
         """Cross out on the image the atom under the cursor of the plot."""
-        world = self._link.world_of(row) if 0 <= row < len(self._table) else None
+        world = self._link.world_of([row]) if 0 <= row < len(self._table) else None
         self.crosshair = shown_over_canvas(self.crosshair, Crosshair, self._viewer, self._dock, world)
         self._show(row)
 
