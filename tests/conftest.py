@@ -151,9 +151,11 @@ def _widgets():
 @pytest.fixture
 def open_widget(viewer, _widgets):
     """Open a dock widget through the manifest."""
+    from napari_vae.widgets.opening import Opening
 
     def open_(name):
-        _widgets.append(viewer.window.add_plugin_dock_widget("napari-vae", name)[1].finish())
+        widget = viewer.window.add_plugin_dock_widget("napari-vae", name)[1]
+        _widgets.append(widget.finish() if isinstance(widget, Opening) else widget)
         return _widgets[-1]
 
     return open_
