@@ -11,6 +11,7 @@ from qtpy.QtGui import QDesktopServices
 from napari_vae.widgets.common import guide
 from napari_vae.widgets.common.guide import Guide, MorePages
 from napari_vae.widgets.common.progress_box import ProgressBox
+from napari_vae.widgets.spectrum import dock as spectrum
 
 ROOT = Path(__file__).parents[2]
 WIDGETS = yaml.safe_load((ROOT / "src/napari_vae/napari.yaml").read_text())["contributions"]["widgets"]
@@ -25,14 +26,17 @@ def opened(monkeypatch):
 
 
 def test_every_dock_leads_to_pages_that_exist(open_widget, opened):
-    for named in WIDGETS:
-        widget = open_widget(named["display_name"])
+    names = [named["display_name"] for named in WIDGETS]
+    assert names.pop() == "Spectrum"  # is no step, and says where its page is as long as no spectra are open
+    for name in names:
+        widget = open_widget(name)
         (head,) = widget.findChildren(Guide)
         head.help.click()
         links = [link for row in widget.findChildren(MorePages) for link in re.findall(r'href="([^"]+)"', row.text())]
         assert guide.TROUBLES in links
         for page in (head.page, guide.TOUR, *links):
             assert (ROOT / "docs" / f"{page}.md").is_file(), page
+    assert (ROOT / "docs" / f"{spectrum.PAGE}.md").is_file()
     assert opened == [guide.address_of(page) for page in ("detection", "models", "explore", "active-learning", "batch")]
 
 
@@ -69,6 +73,7 @@ def test_a_refusal_names_pages_and_the_next_word_takes_them_away(open_widget, op
     assert "no image" in progress.words.text().lower()
     assert not progress.more.isHidden()
     progress.more.linkActivated.emit("troubleshooting")
+    assert (ROOT / "docs" / f"{spectrum.PAGE}.md").is_file()
     assert opened == [guide.address_of("troubleshooting")]
     progress.say("Ready.")
     assert progress.more.isHidden()
