@@ -3,12 +3,16 @@
     python benchmarks/encoder_decoder.py
 
 On simulated structures whose spectra are known functions of what is seen. All training together takes some minutes of
-one core. Beside it: how wrong a model is that sees every image from one side only.
+one core. Beside it: how wrong a model is that sees every image from one side only; and pyroVED's VED, trained on the
+same images for as many seconds of the processor, where ``benchmarks/peers/setup.py --only pyroved`` has set it up.
 """
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from time import process_time
 from typing import Any
 
@@ -16,6 +20,9 @@ import numpy as np
 
 import napari_vae as nv
 from napari_vae.samples import SpectrumSample, spectrum_image
+from peers.setup import PYROVED
+
+PEER = Path(__file__).resolve().parent / "peers" / "pyroved_spectra.py"
 
 BAND = 1.6449  # standard deviations on either side that hold 90 %
 NOISE, GROWTH = 0.03, 0.1
@@ -38,6 +45,23 @@ def train(data: Any, outputs: Any, model: nv.ModelConfig = MODEL) -> nv.Run:
     return run
 
 
+def theirs(patches: nv.Patches, spectra: np.ndarray, asked: nv.Patches, seconds: float) -> np.ndarray | None:
+    """What pyroVED's VED predicts after so many seconds of the processor; None where it is not set up."""
+    if not PYROVED.is_ready():
+        print(
+            "  pyroVED is not set up, so it is left out; run `python benchmarks/peers/setup.py --only pyroved` first."
+        )
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        for name, array in (("images", patches.data[:, 0]), ("spectra", spectra), ("asked", asked.data[:, 0])):
+            np.save(Path(folder, f"{name}.npy"), array)
+        done = subprocess.run(
+            [PYROVED.python, PEER, folder, "--seconds", str(seconds)], capture_output=True, text=True, check=True
+        )
+        print(f"  pyroVED: {done.stdout.strip()} epochs in {seconds:.0f} s of a processor", flush=True)
+        return np.load(Path(folder, "predicted.npy"))
+
+
 def root_mean_square(values: Any) -> float:
     """Root of the mean of the squares."""
     return float(np.sqrt(np.mean(np.square(values))))
@@ -57,7 +81,9 @@ def any_angle() -> list[tuple[str, float, float, float]]:
     """Trained on structures within ±30°, tested on others at any angle."""
     learnt, tested = spectrum_image(50, 30, seed=1), spectrum_image(30, seed=2)
     patches = windows(learnt)
+    began = process_time()
     run, others = train(patches, learnt.spectra), windows(tested, patches)
+    peer = theirs(patches, learnt.spectra, others, process_time() - began)
     mean, sd = run.predict(others)
     error = root_mean_square(mean - tested.spectra)
     turned = root_mean_square(run.predict(quarter_turned(others))[0] - tested.spectra)
@@ -68,6 +94,15 @@ def any_angle() -> list[tuple[str, float, float, float]]:
         ("the same turned by 90°: error / its own before", turned / error, 0, 1.02),
         ("90 % bands", float(inside(mean, sd, tested.spectra).mean()), 0.87, 0.93),
         ("without invariance: error / noise", plain / NOISE, 0, np.inf),
+        *([] if peer is None else against(error, root_mean_square(peer - tested.spectra))),
+    ]
+
+
+def against(error: float, peer: float) -> list[tuple[str, float, float, float]]:
+    """Our error beside that of pyroVED."""
+    return [
+        ("pyroVED's VED, as long: error / noise", peer / NOISE, 0, np.inf),
+        ("our error / pyroVED's", error / peer, 0, 0.5),
     ]
 
 

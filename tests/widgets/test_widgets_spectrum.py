@@ -5,12 +5,16 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
+from napari_vae import extract_patches, load_run
 from napari_vae.analysis import band_map
 from napari_vae.core import SpectrumImage
+from napari_vae.layers.identity import ours
+from napari_vae.layers.images import image_layer
 from napari_vae.layers.spectra import spectra_layers, spectra_of, wanted_of
 from napari_vae.samples import spectrum_image
 from napari_vae.widgets.spectrum.dock import SpectrumWidget
-from training_widget import LONG, settle
+from napari_vae.widgets.spectrum.models_box import PAIRS, SPECTRA
+from training_widget import LONG, of_kind, settle
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +182,52 @@ def test_a_map_of_unknown_place_is_an_image_of_its_own(viewer, sample):
     assert not other.covers(other.survey)
     layer = add(viewer, other)
     assert layer.opacity == 1 and not layer.metadata["napari_vae"].get("image")
+
+
+def learn(widget, qtbot, kind):
+    models = widget.models
+    models.kind.setCurrentIndex(models.kind.findData(kind))
+    models.training["epochs"].setValue(2)
+    with qtbot.waitSignal(models.job.ended, timeout=LONG):
+        models.progress.button.click()
+    assert models.progress.words.text().startswith("Learnt from 64 spectra")
+    return models
+
+
+def test_latents_of_the_spectra_become_maps(viewer, sample, opened, qtbot):
+    widget, layer = opened
+    for _ in range(2):  # the maps of the second take the place of those of the first
+        models = learn(widget, qtbot, SPECTRA)
+    maps = {ours(one)["column"]: one for one in of_kind(viewer, "map")}
+    assert list(maps) == ["z2", "z1"] and maps["z1"].visible and not maps["z2"].visible
+    latents = models.kept.encode(sample.spectra)
+    np.testing.assert_allclose(maps["z1"].data.ravel(), latents["z1"], atol=1e-5)
+    assert maps["z1"].data_to_world((7, 7)) == pytest.approx(layer.data_to_world((7, 7)))
+    assert not models.predict_button.isVisible()
+
+
+def test_spectra_are_predicted_from_another_image(viewer, opened, qtbot, tmp_path):
+    widget, _ = opened
+    widget.section.expand(animate=False)
+    models = learn(widget, qtbot, PAIRS)
+    other = spectrum_image(6, seed=1)
+    data, options, _ = image_layer(other.image)
+    image = viewer.add_image(data, **options | {"name": "other"})
+    assert models.other.chosen() == image and models.predict_button.isVisible()
+    with qtbot.waitSignal(models.job.ended, timeout=LONG):
+        models.predict_button.click()
+    rest(qtbot, widget)
+    predicted = widget.layer.layer()
+    spectra = spectra_of(predicted)
+    assert spectra.shape == (6, 6, 80) and spectra.energy_label == "energy (V)" and "predicted" in predicted.name
+    places = extract_patches(other.image, other.structures, window=24, levels=models.kept.levels, level="none")
+    mean, _ = models.kept.predict(places)
+    np.testing.assert_allclose(spectra.data.reshape(36, 80), mean, atol=1e-4)
+    borders = [predicted.data_to_world(place) for place in ((-0.5, -0.5), (5.5, 5.5))]
+    np.testing.assert_allclose(borders, [image.data_to_world(place) for place in ((-0.5, -0.5), (167.5, 167.5))])
+    drag(widget, -0.4, 0.4)
+    rest(qtbot, widget)
+    assert predicted.name == "predicted energy -0.4 to 0.4 V"
+    np.testing.assert_allclose(predicted.data, band_map(spectra, (-0.4, 0.4)).data)
+    models.save(tmp_path / "run")
+    assert load_run(tmp_path / "run").provenance["energy"]["units"] == "V"

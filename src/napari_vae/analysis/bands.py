@@ -126,11 +126,12 @@ def iter_band_map(
 
 
 def suggest_band(spectra: SpectrumImage) -> Bounds:
-    """A tenth of the energies, about the highest mean."""
-    mean, half = np.nan_to_num(spectra.mean(), nan=-np.inf), max(1, len(spectra.energy) // 20)
-    middle = int(mean.argmax())
-    first, last = max(0, middle - half), min(len(mean) - 1, middle + half)
-    return float(spectra.energy[first]), float(spectra.energy[last])
+    """A tenth of the energies, about the highest mean, in round numbers."""
+    mean, energy = np.nan_to_num(spectra.mean(), nan=-np.inf), spectra.energy
+    half, middle = max(1, len(energy) // 20), int(mean.argmax())
+    first, last = energy[max(0, middle - half)], energy[min(len(mean) - 1, middle + half)]
+    digits = int(np.ceil(-np.log10((last - first) / half))) if last > first else 12
+    return float(np.round(first, digits)), float(np.round(last, digits))
 
 
 def describe_band(spectra: SpectrumImage, band: Bounds) -> str:

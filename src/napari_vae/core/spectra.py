@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .arrays import as_array, as_numbers
 from .errors import InputError
 from .micrograph import Micrograph, size_of_pixels
+from .placement import KEPT
 
 AT_ONCE = 8_000_000  # numbers of spectra that are in memory together
 
@@ -149,5 +150,6 @@ class SpectrumImage:
         return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
     def map(self, values: Any, name: str) -> Micrograph:
-        """Values (Y, X), one for each place, as an image with the size of its pixels."""
-        return Micrograph(np.asarray(values), self.pixel_size, self.units, name=name)
+        """Values (Y, X), one for each place, as an image with the size of its pixels, in its place if that is known."""
+        place = {KEPT: self.metadata[KEPT]} if KEPT in self.metadata else {}
+        return Micrograph(np.asarray(values), self.pixel_size, self.units, name=name, metadata=place)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..analysis.bands import Background, Quantity, band_map, suggest_band
+from ..analysis.coloring import color_by
 from ..core.micrograph import Micrograph
-from ..core.placement import Placement
+from ..core.placement import KEPT, Placement
 from ..core.spectra import SpectrumImage
 from .identity import linked, ours
 from .images import image_layer
 from .points import KEY, LayerData
 from .targets import image_target
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 KIND = "band"  # of the layers
-SPECTRA, WANTED = "spectra", "wanted"  # noted in them: the spectra, and what is shown of these
+SPECTRA, WANTED, PREFIX = "spectra", "wanted", "prefix"  # noted: the spectra, what is shown of these, how names begin
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,35 @@ def spectra_layers(spectra: SpectrumImage, images: list[LayerData] | None = None
     return [*(one for one in images if one is not survey), *linked([survey, made])]
 
 
+def latent_layers(spectra: SpectrumImage, latents: pd.DataFrame) -> list[LayerData]:
+    """Image layer data of a map of each latent, pose and class of spectra, hidden but for the first latent.
+
+    Parameters
+    ----------
+    latents : DataFrame
+        As `Run.encode` gives them for `spectrum_patches`.
+    """
+    place, made = placement_of_map(spectra), []
+    for name in [str(name) for name in latents if f"{name}_sd" in latents or name == "class"]:
+        values = np.full(spectra.shape[0] * spectra.shape[1], np.nan, np.float32)
+        values[latents.index] = latents[name]
+        coloring = color_by(latents[name])
+        options = {
+            "name": f"map of {name}",
+            "colormap": "viridis" if coloring.limits is None else coloring.colormap,
+            "contrast_limits": coloring.limits or limits_of(values),
+            "interpolation2d": "nearest",
+            "visible": name == "z1",
+            "metadata": {KEY: {"kind": "map", "column": name, "source": spectra.name}},
+        }
+        made.append((values.reshape(spectra.shape[:2]), options | place.kwargs(), "image"))
+    return made[::-1]
+
+
 def placement_of_map(spectra: SpectrumImage) -> Placement:
     """Where the places of spectra lie: on the survey, border on border, if that shows the same."""
     survey = spectra.survey
-    if survey is None or not spectra.covers(survey):
+    if KEPT in spectra.metadata or survey is None or not spectra.covers(survey):
         return Placement.of_micrograph(spectra.map(np.zeros(spectra.shape[:2]), spectra.name))
     place = Placement.of_micrograph(survey)
     pixels = np.array(survey.shape) / spectra.shape[:2]

@@ -11,8 +11,8 @@ import pandas as pd
 
 from ..core.arguments import checks_arguments
 from ..core.errors import InputError
-from ..core.micrograph import Micrograph, as_micrograph
-from ..core.placement import Placement
+from ..core.micrograph import as_micrograph
+from ..core.placement import KEPT, Placement
 from ..core.progress import Stage
 from ..core.spectra import SpectrumImage
 from ..core.square import pixel_sides
@@ -84,7 +84,7 @@ def predict_spectra(
     if atoms is None:
         cells, place = grid_cells(patches.atoms, Placement.of_micrograph(image).last(2))
         size = None if image.pixel_size is None else tuple(place.scale.tolist())
-        pixels = {"pixel_size": size, "units": image.units, "survey": _survey(image)}
+        pixels = {"pixel_size": size, "units": image.units, "metadata": {KEPT: place.to_dict()}}
     else:
         cells = np.full((1, len(atoms)), -1)
         cells[0, atoms.index.get_indexer(patches.atoms.index)] = np.arange(len(patches))
@@ -100,7 +100,3 @@ def _placed(values: Any, cells: Any) -> Any:
     data = np.full((*cells.shape, values.shape[1]), np.nan, np.float32)
     data[cells >= 0] = values[cells[cells >= 0]]
     return data
-
-
-def _survey(image: Micrograph) -> Micrograph | None:
-    return image if image.axes == "YX" else None

@@ -17,17 +17,18 @@ from ...core.placement import Placement
 from ...core.spectra import SpectrumImage
 from ...io.spectra import SPECTRA as FORMATS
 from ...layers.active import active_of, like_what_is_open
-from ...layers.identity import IMAGE, add_made, image_token, note
+from ...layers.identity import IMAGE, add_made, image_token, note, ours
 from ...layers.showing import write_features
-from ...layers.spectra import WANTED, Wanted, band_layer, column_of_map, limits_of, spectra_of, wanted_of
+from ...layers.spectra import PREFIX, WANTED, Wanted, band_layer, column_of_map, limits_of, spectra_of, wanted_of
 from ..common.dialogs import choose_files
 from ..common.guide import link, open_page
 from ..common.jobs import Job, Step
 from ..common.layer_box import LayerBox
-from ..common.panel import Form, Panel, button_of, row_of, sentence
+from ..common.panel import Form, Panel, button_of, folded, row_of, sentence
 from ..common.plot import BLUE, GREEN, GREY, ORANGE, swatch
 from ..common.setting_controls import PLUGIN, add_settings, changes_of
 from .band import BandControl
+from .models_box import ModelsBox
 from .plot import SpectrumPlot
 from .steps import map_steps, mean_steps, open_steps, place_steps
 
@@ -43,6 +44,15 @@ HELP = (
 SETTLE = 150  # ms after the last change before a map is made
 
 
+class MapBox(LayerBox):
+    """Maps of spectra; that which is chosen stays so while other images are worked on."""
+
+    def _wanted(self) -> Any | None:
+        if self._chosen in self._layers:
+            return self._chosen
+        return super()._wanted() or next(iter(self._layers), None)
+
+
 class SpectrumWidget(Panel):
     """Shows the mean spectrum and that under the cursor; a band that is dragged on it becomes a map.
 
@@ -54,7 +64,7 @@ class SpectrumWidget(Panel):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
-        self.layer = LayerBox(napari_viewer, lambda layer: spectra_of(layer) is not None)
+        self.layer = MapBox(napari_viewer, lambda layer: spectra_of(layer) is not None)
         self.open_button = button_of("Open …", "Read a spectrum image from a file, in the background")
         self.plot = SpectrumPlot(self)
         self.first, self.second = (BandControl(self, self.plot, color) for color in (ORANGE, GREEN))
@@ -62,6 +72,10 @@ class SpectrumWidget(Panel):
         self.new_button = button_of("New map", "Keep this map as it is, and go on with a layer of its own")
         self.column_button = button_of("To the atoms", "Write what the map has under the atoms as a column of theirs")
         self.words, self.hint = sentence(), sentence()
+        self.models = ModelsBox(napari_viewer)
+        self.section = folded(
+            "Models", self.models, "Latents of the spectra as maps, and spectra predicted from images"
+        )
         self.job, self.place_job = Job(self, notify=False), Job(self, notify=False)
         self._settling = QTimer(self, singleShot=True, interval=SETTLE)
         self._spectra: SpectrumImage | None = None
@@ -129,6 +143,7 @@ class SpectrumWidget(Panel):
         self.column.addLayout(buttons)
         self.column.addWidget(self.words)
         self.column.addWidget(self.hint)
+        self.column.addWidget(self.section)
         self.column.addStretch()
 
     def _connect(self) -> None:
@@ -139,6 +154,7 @@ class SpectrumWidget(Panel):
             change.connect(self._on_changed)
         self.log.toggled.connect(lambda on: self.plot.setLogMode(y=on))
         self.new_button.clicked.connect(self.add_map)
+        self.models.delivered.connect(self.layer.choose)
         self.column_button.clicked.connect(self._on_column_clicked)
         self._settling.timeout.connect(self._go_on)
         self.job.progressed.connect(self._on_progress)
@@ -154,9 +170,10 @@ class SpectrumWidget(Panel):
         """Show the spectra of the chosen map, and its band."""
         layer = self.layer.layer()
         spectra = None if layer is None else spectra_of(layer)
-        for part in (self.plot, self.form, self.new_button, self.column_button, self.log):
+        for part in (self.plot, self.form, self.new_button, self.column_button, self.log, self.section):
             part.setVisible(spectra is not None)
         self._due, self._place = False, None
+        self.models.follow(layer)
         sample, page = link(f"sample:{SAMPLE}", "a simulated one"), link(PAGE, "A page about spectra")
         self.hint.setText(HELP if spectra is not None else EMPTY.format(sample=sample, page=page))
         if spectra is None:
@@ -247,7 +264,7 @@ class SpectrumWidget(Panel):
         layer.data = values.data
         layer.contrast_limits_range = (low, high)
         layer.contrast_limits = (low, high)
-        layer.name = values.name
+        layer.name = f"{ours(layer).get(PREFIX, '')}{values.name}"
         note(layer, **{WANTED: wanted})
         self.words.setText(f"“{layer.name}”: {low:.4g} to {high:.4g}.")
 

@@ -1,11 +1,11 @@
-"""What the dock does in the background: reading a file, the mean spectrum, a map, the spectrum of a place."""
+"""What the dock does in the background: reading, means, maps, models of spectra and their predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,21 @@ from ...core.micrograph import Micrograph
 from ...core.spectra import SpectrumImage
 from ...io.spectra import read_spectra
 from ...layers.points import LayerData
-from ...layers.spectra import Wanted, spectra_layers
-from ..common.jobs import Step, Stop
+from ...layers.spectra import Wanted, latent_layers, spectra_layers
+from ...models.config import ModelConfig, TrainConfig
+from ..common.jobs import Step, Stop, spare_core
+
+if TYPE_CHECKING:
+    from ...runs.run import Run
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A trained model: of spectra with maps of their latents, or of an image, which predicts them."""
+
+    run: Run
+    maps: list[LayerData]
+    image: Micrograph | None = None
 
 
 def open_steps(stop: Stop, path: str) -> Generator[Step, None, list[LayerData]]:
@@ -45,6 +58,41 @@ def map_steps(stop: Stop, spectra: SpectrumImage, wanted: Wanted) -> Generator[S
         yield Step("Making the map …", stage.fraction)
         if stop():
             return None
+
+
+def learn_steps(
+    stop: Stop, spectra: SpectrumImage, image: Micrograph | None, shifted: bool, turned: bool, train: TrainConfig
+) -> Generator[Any, None, Learnt]:
+    """Train a model of the spectra, and describe them; or with an image one that predicts them from it."""
+    yield Step("Starting …")
+    with spare_core():
+        from ...patches.spectra import describe_energy, image_and_spectra, spectrum_patches
+        from ...training.fit import iter_fit
+        from ...workflow.spectra import ENERGY
+
+        if image is None:
+            model = ModelConfig(invariances=("translation",) if shifted else ())
+            patches, known = spectrum_patches(spectra), {}
+        else:
+            model = ModelConfig(kind="encoder-decoder", invariances=("rotation",) if turned else (), latent_dim=4)
+            patches, outputs = image_and_spectra(image, spectra)
+            known = {"outputs": outputs}
+        run = yield from iter_fit(patches, model, train, **known, stop=stop)
+        run.provenance[ENERGY] = describe_energy(spectra, patches.atoms)
+        if image is not None:
+            return Learnt(run, [], image)
+        yield Step("Reading the latents …", 1.0)
+        return Learnt(run, latent_layers(spectra, run.encode(patches)))
+
+
+def predict_steps(stop: Stop, run: Run, image: Micrograph) -> Generator[Step, None, list[LayerData]]:
+    """A map of the spectra that a model predicts from an image, which keeps them."""
+    yield Step("Predicting spectra …")
+    with spare_core():
+        from ...workflow.spectra import predict_spectra
+
+        mean, _ = predict_spectra(run, image)
+        return spectra_layers(mean)
 
 
 def place_steps(stop: Stop, spectra: SpectrumImage, row: int, column: int) -> Generator[Step, None, Any]:
