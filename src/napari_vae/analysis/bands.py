@@ -130,7 +130,9 @@ def suggest_band(spectra: SpectrumImage) -> Bounds:
     mean, energy = np.nan_to_num(spectra.mean(), nan=-np.inf), spectra.energy
     half, middle = max(1, len(energy) // 20), int(mean.argmax())
     first, last = energy[max(0, middle - half)], energy[min(len(mean) - 1, middle + half)]
-    digits = int(np.ceil(-np.log10((last - first) / half))) if last > first else 12
+    if last == first:
+        return float(first), float(last)
+    digits = int(np.ceil(-np.log10((last - first) / half)))
     return float(np.round(first, digits)), float(np.round(last, digits))
 
 
