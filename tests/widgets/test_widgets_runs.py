@@ -72,6 +72,21 @@ def test_a_suggested_model_is_chosen_in_a_sentence_and_remembered_when_it_was_tr
     finish(qtbot, widget)
 
 
+def test_a_suggested_window_is_chosen(viewer, open_widget, qtbot, monkeypatch):
+    monkeypatch.setattr("napari_vae.workflow.window_scan.STEPS", 2)
+    monkeypatch.setattr("napari_vae.workflow.window_scan.FACTORS", (0.5, 1))
+    viewer.add_image(np.random.default_rng(0).normal(size=(128, 128)), name="noise")
+    widget = quick(open_widget("Train VAE"))
+    widget.data.window_px.setValue(40)
+    with qtbot.waitSignal(widget.job.ended, timeout=LONG):
+        widget.advice.window_button.click()
+        assert not widget.advice.window_button.isEnabled() and not widget.advice.button.isEnabled()
+    assert widget.data.window_px.value() == 24  # as usual, where nothing is gained
+    assert "No window shows anything that repeats; 24 px" in widget.progress.words.text()
+    assert "12 px: " in widget.advice.reasons.text() and "24 px: " in widget.advice.reasons.text()
+    assert widget.advice.window_button.isEnabled() and widget.advice.table.isHidden()
+
+
 def test_too_few_atoms_for_a_suggestion_are_told(scene, widget, qtbot, notifications):
     scene[1].data = scene[1].data[:30]
     with qtbot.waitSignal(widget.job.ended, timeout=LONG):

@@ -10,7 +10,7 @@ atoms the smallest would always be best, for their middle is described best.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from ..models.config import ModelConfig, TrainConfig
 from ..patches.grid import grid_positions
 from ..patches.patches import SMALLEST_WINDOW, Patches, check_window, extract_patches, suggest_window
 from ..training.fit import iter_fit
+from .advice import WindowScan
 
 FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # of the usual window
 MODEL = ModelConfig.preset("trvae", latent_dim=3, likelihood="gaussian")
@@ -36,40 +37,6 @@ STEPS, BATCH = 300, 50  # of each training
 SIDE = 48  # pixels at most, after which blocks are averaged
 ACTIVE = 0.01  # variance of the mean of a latent (Burda et al. 2016)
 WORTH = 0.9  # of the gain of the best window for which a smaller one is taken
-
-
-@dataclass(frozen=True)
-class WindowScan:
-    """What windows of several sizes teach a model.
-
-    Attributes
-    ----------
-    table : DataFrame
-        A row per size: ``window`` (pixels) and ``size`` in the unit of the image, ``bits`` learnt per pixel of the
-        image about held-out windows, beyond their mean and after the cost of latents and pose, ``bits_se``, its
-        standard error, ``explained`` (share of the variance about the mean that is redrawn), ``active`` (latents that
-        vary) and ``suggested``.
-    window : int
-        The smallest size that teaches about as much as the best.
-    units : str
-        Of ``size``.
-    """
-
-    table: pd.DataFrame
-    window: int
-    units: str
-
-    def sentence(self) -> str:
-        """What is suggested, and why."""
-        row = self.table[self.table["suggested"]].iloc[0]
-        size = "" if self.units == "px" else f" ({row['size']:.3g} {self.units})"
-        most = self.table["bits"].max()
-        if most <= 0:
-            return f"No window shows anything that repeats; {self.window} px{size} is the usual one."
-        return (
-            f"Windows of {self.window} px{size} are the smallest that teach about as much as any: "
-            f"{row['bits']:.3f} bits per pixel, of {most:.3f} at most."
-        )
 
 
 @checks_arguments

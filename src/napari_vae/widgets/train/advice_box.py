@@ -1,4 +1,4 @@
-"""A button that asks which model suits the image, and the answer with its table."""
+"""Buttons that ask which model and which window suit the image, and the answers with their tables."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from ...models.config import ModelConfig
-from ...workflow.advice import Advice
-from ..common.panel import button_of, column_of, sentence, stacked
+from ...workflow.advice import Advice, WindowScan
+from ..common.panel import button_of, column_of, row_of, sentence, stacked
 from .model_form import called
 
 COLUMNS = {
@@ -25,9 +25,9 @@ SURE = ((0.9, "sure"), (0.7, "fairly sure"), (-math.inf, "not sure"))  # by the 
 
 
 class AdviceBox(QWidget):
-    """“Suggest a model”; ``details`` are reasons and table, hidden until there is an answer."""
+    """“Suggest a model” and “Suggest a window”; ``details`` are reasons and table, hidden until there is an answer."""
 
-    asked = Signal()
+    asked, window_asked = Signal(), Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,16 +36,23 @@ class AdviceBox(QWidget):
             "Trains a dozen small models on some of the atoms, for about a minute, and chooses window, what atoms may "
             "be and the number of latents by what explains atoms best that they never saw",
         )
+        self.window_button = button_of(
+            "Suggest a window",
+            "Trains a small model on windows of each of several sizes, anywhere in the image, for about a minute, and "
+            "chooses the smallest that teaches about as much of each pixel as any",
+        )
         self.reasons = sentence()
         self.table = QTableWidget(0, len(COLUMNS))
         self.details = column_of(self.reasons, self.table)
         self._lay_out()
         self.button.clicked.connect(self.asked)
+        self.window_button.clicked.connect(self.window_asked)
         self.details.hide()
 
     def show_advice(self, advice: Advice) -> None:
         """Show why a model is suggested, and all that were tried; the suggested one is selected."""
         self.reasons.setText(advice.reasons)
+        self.table.show()
         self.table.setRowCount(len(advice.table))
         for row, tried in enumerate(advice.table.to_dict("records")):
             for column, name in enumerate(COLUMNS):
@@ -54,6 +61,21 @@ class AdviceBox(QWidget):
                 self.table.selectRow(row)
         self.details.show()
         self.table.scrollToItem(self.table.item(self.table.currentRow(), 0))
+
+    def show_scan(self, scan: WindowScan) -> None:
+        """Show what windows of every size teach."""
+        rows = scan.table.to_dict("records")
+        sizes = "; ".join(
+            f"{row['window']} px: {row['bits']:.3f} bits, {row['explained']:.0%} explained" for row in rows
+        )
+        self.reasons.setText(f"Of each pixel, beyond the mean window and after the cost of the latents: {sizes}.")
+        self.table.hide()
+        self.details.show()
+
+    def enable(self, idle: bool) -> None:
+        """Let the buttons be clicked, or not."""
+        self.button.setEnabled(idle)
+        self.window_button.setEnabled(idle)
 
     def _lay_out(self) -> None:
         self.table.setHorizontalHeaderLabels(list(HEADINGS))
@@ -69,7 +91,7 @@ class AdviceBox(QWidget):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setFixedHeight(HEIGHT)
-        stacked(self, self.button)
+        stacked(self, row_of(self.button, self.window_button))
 
 
 def answer(advice: Advice, chosen: ModelConfig) -> str:

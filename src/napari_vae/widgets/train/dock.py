@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QWidget
 from ...layers.active import active_of
 from ...layers.identity import ours
 from ...models.kinds import KINDS, Kind
-from ...workflow.advice import Advice
+from ...workflow.advice import Advice, WindowScan
 from ..common.canvas import WindowSquare
 from ..common.data_form import DataForm, Source
 from ..common.dialogs import ask_name
@@ -27,7 +27,7 @@ from .label_box import LabelBox
 from .live_view import LossPlot, ManifoldView, held_by_latents
 from .model_form import ModelForm
 from .run_box import RunBox
-from .steps import Described, Loaded, Nothing, advise_steps, apply_steps, load_steps, train_steps
+from .steps import Described, Loaded, Nothing, advise_steps, apply_steps, load_steps, train_steps, window_steps
 
 TRAIN = "Learn what differs between the atoms, in the background; Stop keeps what is there"
 ADVANCED = "Name of the model, latents, further channels, length of the training, device; a first look does not need it"
@@ -85,6 +85,11 @@ class TrainWidget(Dock):
         self._begin("Starting …", advise_steps, self.data.source(), self.model.train())
 
     @refusing
+    def suggest_window(self) -> None:
+        """Find out how large windows should be, and choose that size."""
+        self._begin("Starting …", window_steps, self.data.source(), self.model.train())
+
+    @refusing
     def apply(self) -> None:
         """Describe the chosen image with the run at hand, without training; only a condition is needed for it."""
         run = self.runs.run
@@ -114,6 +119,7 @@ class TrainWidget(Dock):
             form.changed.connect(self.progress.forget)
         self.given.outdated.connect(self.forecast.ask)
         self.advice.asked.connect(self.suggest)
+        self.advice.window_asked.connect(self.suggest_window)
         self.labels.said.connect(self.progress.say)
         self.progress.start_clicked.connect(self.train)
         self.runs.apply_clicked.connect(self.apply)
@@ -151,9 +157,14 @@ class TrainWidget(Dock):
         if getattr(event, "manifold", None) is not None:
             self.manifold.show_tiles(event.manifold)
 
-    def _on_result(self, result: Described | Loaded | Nothing | Advice) -> None:
+    def _on_result(self, result: Described | Loaded | Nothing | Advice | WindowScan) -> None:
         if isinstance(result, Advice):
             self._take(result)
+            return
+        if isinstance(result, WindowScan):
+            self.data.window_px.setValue(result.window)
+            self.advice.show_scan(result)
+            self.progress.say(f"{result.sentence()} Chosen above.")
             return
         run = result.run
         if run is not None:
@@ -203,7 +214,7 @@ class TrainWidget(Dock):
     def _enable(self, idle: bool) -> None:
         """Let the buttons be clicked that start a job, or not."""
         self.runs.setEnabled(idle)
-        self.advice.button.setEnabled(idle)
+        self.advice.enable(idle)
 
     def _on_atoms_changed(self) -> None:
         points = self.data.atoms.layer()

@@ -16,7 +16,7 @@ from ...core.progress import Stopped, never
 from ...layers.points import LayerData
 from ...models.config import ModelConfig, TrainConfig
 from ...patches.patches import Patches, extract_patches
-from ...workflow.advice import Advice
+from ...workflow.advice import Advice, WindowScan
 from ..common import run_loading
 from ..common.data_form import MINIMUM, Source
 from ..common.jobs import Step, spare_core
@@ -118,6 +118,15 @@ def advise_steps(stop: Callable[[], bool], source: Source, train: TrainConfig) -
         from ...workflow.advise import iter_advise
 
         return (yield from iter_advise(source.micrographs, source.atoms, train=train, stop=stop))
+
+
+def window_steps(stop: Callable[[], bool], source: Source, train: TrainConfig) -> Generator[Any, None, WindowScan]:
+    """Find out how large windows should be; yields `Step` and the events of small trainings."""
+    yield Step("Starting …")
+    with spare_core():
+        from ...workflow.window_scan import iter_scan_windows
+
+        return (yield from iter_scan_windows(source.micrographs, source.atoms, train=train, stop=stop))
 
 
 def load_steps(stop: Callable[[], bool], folder: str) -> Generator[Step, None, Loaded]:
