@@ -24,9 +24,8 @@ import napari_vae as nv
 from napari_vae.samples.domains import DomainMovie, walls_of
 
 WINDOW, COARSE, DENSE, TOLERANCE = 16, 20, 2, 3
-MODEL = nv.ModelConfig.preset("trvae", shift_prior=0.25)  # a shift by half a period is half a window
-EPOCHS, VARIANTS = 36, 3
-BETA = (0.05, 1.0, 15.0)  # latents begin cheap, so that one of them takes up the height of the lamellae
+MODEL = nv.ModelConfig.preset("trvae", latent_dim=1, shift_prior=0.25)  # a shift by half a period is half a window
+EPOCHS, VARIANTS = 40, 3
 TRANSITIONS = (340.0, 450.0)
 
 
@@ -70,7 +69,7 @@ def examine(seed: int) -> dict[str, float]:
     begun = time.process_time()
     movie = movie_of(seed)
     heat = pd.Series(movie.temperature, name="temperature")
-    train = nv.TrainConfig(epochs=EPOCHS, device="cpu", seed=seed, beta=BETA)
+    train = nv.TrainConfig(epochs=EPOCHS, device="cpu", seed=seed)
     analysis = nv.analyze(
         movie.image, model=MODEL, train=train, grid=COARSE, window=WINDOW, covariate=heat, n_classes=1
     )

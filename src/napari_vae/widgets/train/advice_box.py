@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 
 from ...models.config import ModelConfig
 from ...workflow.advice import Advice, WindowScan
-from ..common.panel import button_of, column_of, row_of, sentence, stacked
+from ..common.panel import button_of, column_of, sentence, stacked
 from .model_form import called
 
 COLUMNS = {
@@ -91,7 +91,7 @@ class AdviceBox(QWidget):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setFixedHeight(HEIGHT)
-        stacked(self, row_of(self.button, self.window_button))
+        stacked(self, self.button, self.window_button)
 
 
 def answer(advice: Advice, chosen: ModelConfig) -> str:
