@@ -66,7 +66,8 @@ class Panel(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:  # Qt's name
         """As wide as the content needs, but no more than leaves room for the canvas in a small window."""
-        width, window = self.needed_width() + self.verticalScrollBar().sizeHint().width(), self.window()
+        beside = self.verticalScrollBar().sizeHint().width() + 2 * self.frameWidth()  # napari draws one of a pixel
+        width, window = self.needed_width() + beside, self.window()
         if isinstance(window, QMainWindow):
             width = min(width, max(NARROWEST, round(SHARE * window.width())))
         return QSize(width, 200)

@@ -25,7 +25,7 @@ from ..common.setting_controls import add_settings, values_of
 from .steps import Learnt, learn_steps, predict_steps
 
 SPECTRA, PAIRS = "spectra", "pairs"
-KINDS = {SPECTRA: "the spectra alone", PAIRS: "an image and them"}
+KINDS = {SPECTRA: "the spectra", PAIRS: "an image"}
 TRAIN = "Learn in the background; Stop keeps what is there"
 LEARNT = "learnt"  # noted in maps of latents: the map of the spectra that they are of
 PAGE = "spectra"
