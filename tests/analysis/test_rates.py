@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from napari_vae import InputError
-from napari_vae.analysis import transitions
+from napari_vae.analysis import iter_transitions, transitions
 from napari_vae.analysis.figures import FigureData, changes_figure
 from napari_vae.analysis.rates import shortest_interval
 
@@ -181,3 +181,14 @@ def test_the_figure_shows_every_probability(found):
 def test_what_is_missing_is_said(change, words):
     with pytest.raises(InputError, match=words):
         transitions(change(chain(TRUE, tracks=5)[0]))
+
+
+def test_how_far_a_count_is_rises_to_the_end_and_it_can_be_left():
+    table, seen = chain(TRUE, tracks=8, frames=10)[0], []
+    counted = transitions(table, callback=seen.append)
+    fractions = [stage.fraction for stage in seen]
+    assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] == 1
+    steps = iter_transitions(table)
+    assert next(steps) == seen[0]
+    steps.close()
+    pd.testing.assert_frame_equal(counted.table, transitions(table).table)

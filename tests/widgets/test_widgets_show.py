@@ -213,8 +213,18 @@ def test_changes_of_class_of_followed_atoms_are_points_in_the_colour_of_the_new_
     explore.show_bar.choose("class")
     said = []
     explore.show_bar.maker.said.connect(said.append)
-    with qtbot.waitSignal(explore.show_bar.maker.made, timeout=LONG):
-        next(action for action in explore.show_bar.menu.actions() if action.data() == "changes").trigger()
+    menu, maker = explore.show_bar.menu, explore.show_bar.maker
+    count = next(action for action in menu.actions() if action.data() == "changes")
+    count.trigger()
+    menu.aboutToShow.emit()
+    (stop,) = [action for action in menu.actions() if action.isEnabled()]
+    with qtbot.waitSignal(maker.job.ended, timeout=LONG):
+        stop.trigger()
+    assert said[-1] == "Stopped; nothing was kept." and "changes" not in viewer.layers
+    menu.aboutToShow.emit()
+    assert count.isEnabled() and not stop.isEnabled()
+    with qtbot.waitSignal(maker.made, timeout=LONG):
+        count.trigger()
     changes = viewer.layers["changes"]
     assert changes.data.tolist() == [[4, 20, 5], [4, 20, 15], [4, 20, 25]] and np.allclose(changes.scale, movie.scale)
     assert set(changes.features["to"]) == {"moved"} and changes.visible and not is_atoms(changes)

@@ -8,6 +8,7 @@ from .quality import knn_r2 as knn_r2
 from .quality import participation_ratio as participation_ratio
 from .quality import roughness as roughness
 from .rates import Transitions as Transitions
+from .rates import iter_transitions as iter_transitions
 from .rates import transitions as transitions
 from .regret import mean_regret as mean_regret
 from .regret import measurements_to_reach as measurements_to_reach

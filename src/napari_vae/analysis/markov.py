@@ -5,11 +5,13 @@ hmmlearn has no missing labels and no draws from the posterior, which the interv
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from ..core.progress import Stage
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -45,7 +47,7 @@ class Series(NamedTuple):
 
     Parameters
     ----------
-    labels : array (n, T) of int
+    labels : array (T, n) of int
         From 0; `MISSING` where there is none, and beyond the end.
     lengths : array (n,) of int
         Steps of each series.
@@ -55,14 +57,15 @@ class Series(NamedTuple):
     lengths: Ints
 
 
-def fit_chain(blocks: list[Series], n_states: int) -> Chain:
-    """The likeliest chain by expectation and maximisation (Baum et al. 1970, https://doi.org/10.1214/aoms/1177697196).
+def fit_chain(blocks: list[Series], n_states: int) -> Generator[Stage, None, Chain]:
+    """Yield each round, and return the likeliest chain by expectation and maximisation (Baum et al. 1970, https://doi.org/10.1214/aoms/1177697196).
 
     States are those that labels are mostly right about. Nothing keeps the probability of a change from 0.
     """
     chain = Chain(np.full(n_states, 1 / n_states), _mostly(STAYS, n_states), _mostly(RIGHT, n_states))
     before = -np.inf
-    for _ in range(MOST_ROUNDS):
+    for number in range(1, MOST_ROUNDS + 1):
+        yield Stage("count changes", message=f"fit, round {number}")
         changes, labels = np.zeros((2, n_states, n_states))
         start, likelihood = np.full(n_states, PRIOR), 0.0
         for block in blocks:
@@ -85,10 +88,9 @@ def draw_chains(blocks: list[Series], chain: Chain, n: int, warm_up: int, rng: n
         start, (changes, labels) = np.full(len(chain.start), PRIOR), np.full((2, *chain.change.shape), PRIOR)
         for block in blocks:
             states = _draw_states(block, chain, rng)
-            known = block.labels != MISSING
-            start += np.bincount(states[:, 0], minlength=len(start))
+            start += np.bincount(states[0], minlength=len(start))
             changes += count_changes(states, block, len(start))
-            labels += _pairs(states[known], block.labels[known], len(start))
+            labels += _pairs(states, block.labels - MISSING, len(start) + 1)[:-1, 1:]
         change, label = (np.array([rng.dirichlet(row) for row in counts]) for counts in (changes, labels))
         chain = Chain(rng.dirichlet(start), np.maximum(change, SMALLEST), np.maximum(label, SMALLEST))
         if draw >= warm_up:
@@ -96,30 +98,30 @@ def draw_chains(blocks: list[Series], chain: Chain, n: int, warm_up: int, rng: n
 
 
 def count_changes(states: Ints, block: Series, n_states: int) -> Ints:
-    """How often each state (row) is followed by each (column), by the states (n, T) of all series."""
-    inside = np.arange(1, states.shape[1]) < block.lengths[:, None]
-    return _pairs(states[:, :-1][inside], states[:, 1:][inside], n_states)
+    """How often each state (row) is followed by each (column), by the states (T, n) of all series."""
+    beyond = np.arange(1, len(states))[:, None] >= block.lengths
+    return _pairs(states[:-1], np.where(beyond, n_states, states[1:]), n_states + 1)[:-1, :-1]
 
 
 def likeliest_states(block: Series, chain: Chain) -> Ints:
-    """The likeliest states (n, T) of all series, each as a whole (Viterbi 1967, https://doi.org/10.1109/TIT.1967.1054010)."""
+    """The likeliest states (T, n) of all series, each as a whole (Viterbi 1967, https://doi.org/10.1109/TIT.1967.1054010)."""
     with np.errstate(divide="ignore"):
         change, start, seen = np.log(chain.change), np.log(chain.start), np.log(_evidence(block, chain))
-    n, steps, _ = seen.shape
-    best, came_from = start + seen[:, 0], np.zeros(seen.shape, np.int64)
+    steps, _, n = seen.shape
+    best, came_from = start[:, None] + seen[0], np.zeros(seen.shape, np.int64)
     for step in range(1, steps):
-        ways = best[:, :, None] + change
-        came_from[:, step] = ways.argmax(1)
-        best = ways.max(1) + seen[:, step]
-    states = np.empty((n, steps), np.int64)
-    states[:, -1] = best.argmax(1)
+        ways = best[:, None] + change[..., None]
+        came_from[step] = ways.argmax(0)
+        best = ways.max(0) + seen[step]
+    states = np.empty((steps, n), np.int64)
+    states[-1] = best.argmax(0)
     for step in range(steps - 1, 0, -1):
-        states[:, step - 1] = came_from[np.arange(n), step, states[:, step]]
+        states[step - 1] = came_from[step, states[step], np.arange(n)]
     return states
 
 
 def _pairs(rows: Ints, columns: Ints, n: int) -> Ints:
-    return np.bincount(rows * n + columns, minlength=n * n).reshape(n, n)
+    return np.bincount((rows * n + columns).ravel(), minlength=n * n).reshape(n, n)
 
 
 def _mostly(share: float, n: int) -> Array:
@@ -134,52 +136,48 @@ def _shares(counts: Array) -> Array:
 
 
 def _evidence(block: Series, chain: Chain) -> Array:
-    """Probability of each label (n, T, K), by state; of one that is missing, 1."""
-    return np.where(block.labels[..., None] == MISSING, 1.0, chain.label.T[block.labels])
+    """Probability of each label (T, K, n), by state; of one that is missing, 1."""
+    missing_last = np.column_stack([chain.label, np.ones(len(chain.start))])  # MISSING is the last index
+    return np.stack([state[block.labels] for state in missing_last], axis=1)
 
 
 def _forward(block: Series, chain: Chain) -> tuple[Array, Array, float]:
-    """Evidence, probability of each state by the labels up to a step (both n, T, K), and log-likelihood of all."""
+    """Evidence, probability of each state by the labels up to a step (both T, K, n), and log-likelihood of all."""
     seen = _evidence(block, chain)
-    known, likelihood = np.empty_like(seen), 0.0
-    for step in range(seen.shape[1]):
-        joint = (known[:, step - 1] @ chain.change if step else chain.start) * seen[:, step]
-        total = joint.sum(1, keepdims=True)
-        known[:, step] = joint / total
-        likelihood += float(np.log(total).sum())
-    return seen, known, likelihood
+    known, totals = np.empty_like(seen), np.empty((len(seen), seen.shape[2]))
+    for step in range(len(seen)):
+        joint = (chain.change.T @ known[step - 1] if step else chain.start[:, None]) * seen[step]
+        totals[step] = joint.sum(0)
+        np.divide(joint, totals[step], out=known[step])
+    return seen, known, float(np.log(totals).sum())
 
 
 def _expected_counts(block: Series, chain: Chain) -> tuple[Array, Array, Array, float]:
     """How often a state is the first, a state follows another, a label is given to a state; and the log-likelihood."""
     seen, known, likelihood = _forward(block, chain)
     changes, labels = np.zeros_like(chain.change), np.zeros_like(chain.label)
-    ahead = np.ones_like(known[:, 0])
-    for step in range(seen.shape[1] - 1, -1, -1):
-        states = known[:, step] * ahead
-        states /= states.sum(1, keepdims=True)
-        given = block.labels[:, step]
-        for label in range(labels.shape[1]):
-            labels[:, label] += states[given == label].sum(0)
+    ahead = np.ones_like(known[0])
+    for step in range(len(seen) - 1, -1, -1):
+        states = known[step] * ahead
+        states /= states.sum(0)
+        labels += states @ (block.labels[step][:, None] == np.arange(len(labels)))
         if step:
-            on = seen[:, step] * ahead
-            before = known[:, step - 1]
-            inside = block.lengths > step
-            joint = (before / ((before @ chain.change) * on).sum(1, keepdims=True))[inside].T @ on[inside]
+            on = seen[step] * ahead
+            before = known[step - 1]
+            joint = before / ((chain.change.T @ before) * on).sum(0) * (block.lengths > step) @ on.T
             changes += chain.change * joint
-            ahead = on @ chain.change.T
-            ahead /= ahead.sum(1, keepdims=True)
-    return states.sum(0), changes, labels, likelihood
+            ahead = chain.change @ on
+            ahead /= ahead.sum(0)
+    return states.sum(1), changes, labels, likelihood
 
 
 def _draw_states(block: Series, chain: Chain, rng: np.random.Generator) -> Ints:
-    """States (n, T) from their posterior, the last one first."""
+    """States (T, n) from their posterior, the last one first."""
     _, known, _ = _forward(block, chain)
-    n, steps, _ = known.shape
-    states, odds = np.empty((n, steps), np.int64), known[:, -1]
-    for step in range(steps - 1, -1, -1):
-        if step < steps - 1:
-            odds = known[:, step] * chain.change[:, states[:, step + 1]].T
-        bounds = odds.cumsum(1)
-        states[:, step] = (rng.random((n, 1)) * bounds[:, -1:] > bounds[:, :-1]).sum(1)
+    states, odds = np.empty(block.labels.shape, np.int64), known[-1]
+    for step in range(len(known) - 1, -1, -1):
+        if step < len(known) - 1:
+            odds = known[step] * chain.change[:, states[step + 1]]
+        bounds = odds.cumsum(0)
+        states[step] = (rng.random(odds.shape[1]) * bounds[-1] > bounds[:-1]).sum(0)
     return states

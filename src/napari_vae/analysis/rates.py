@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from ..core.arguments import checks_arguments
 from ..core.errors import InputError
 from ..core.fields import about
 from ..core.positions import NO_TRACK, check_table, frame_numbers
+from ..core.progress import Stage, drain
 from ..core.settings import Seed
 from .classes import Classes
 from .markov import MISSING, SMALLEST, Ints, Series, count_changes, draw_chains, fit_chain, likeliest_states
@@ -82,7 +83,13 @@ class Transitions:
 
 @checks_arguments
 def transitions(
-    latents: pd.DataFrame, column: str = "class", *, frame_time: FrameTime = 1.0, unit: str = "frame", seed: Seed = 0
+    latents: pd.DataFrame,
+    column: str = "class",
+    *,
+    frame_time: FrameTime = 1.0,
+    unit: str = "frame",
+    seed: Seed = 0,
+    callback: Callable[[Stage], object] | None = None,
 ) -> Transitions:
     """Rates at which atoms change from class to class in a movie, with 95 % intervals.
 
@@ -105,6 +112,8 @@ def transitions(
         Of `frame_time`.
     seed : int
         Of the draws.
+    callback : function, optional
+        Called with a `Stage` as the work goes on: 300 000 labels take seconds.
 
     Returns
     -------
@@ -129,11 +138,22 @@ def transitions(
     >>> found.events.iloc[0].to_dict()
     {'track': 0, 'frame': 3, 'from': '0', 'to': '1', 'y': 5.0, 'x': 1.0}
     """
+    return drain(iter_transitions(latents, column, frame_time=frame_time, unit=unit, seed=seed), callback)
+
+
+@checks_arguments
+def iter_transitions(
+    latents: pd.DataFrame, column: str = "class", *, frame_time: FrameTime = 1.0, unit: str = "frame", seed: Seed = 0
+) -> Generator[Stage, None, Transitions]:
+    """`transitions` as a generator that yields how far it is, and returns the result."""
     rows, names = _labelled_rows(latents, column)
     blocks = list(_blocks(rows))
     series = [block for block, _ in blocks]
-    chain = fit_chain(series, len(names))
-    drawn = [one.change for one in draw_chains(series, chain, DRAWS, WARM_UP, np.random.default_rng(seed))]
+    chain = yield from fit_chain(series, len(names))
+    drawn = []
+    for one in draw_chains(series, chain, DRAWS, WARM_UP, np.random.default_rng(seed)):
+        drawn.append(one.change)
+        yield Stage("count changes", len(drawn) / DRAWS)
     histories = [(tracks, likeliest_states(block, chain), block) for block, tracks in blocks]
     count = sum(
         (count_changes(states, block, len(names)) for _, states, block in histories), np.zeros((len(names),) * 2, int)
@@ -210,23 +230,22 @@ def _blocks(rows: pd.DataFrame) -> Iterator[tuple[Series, Ints]]:
         end = begin + 1
         while end < len(tracks) and (end + 1 - begin) * lengths[end] * n_states <= MOST_AT_ONCE:
             end += 1
-        labels = np.full((end - begin, lengths[end - 1]), MISSING, np.int64)
+        labels = np.full((lengths[end - 1], end - begin), MISSING, np.int64)
         inside = (place >= begin) & (place < end)
-        labels[place[inside] - begin, steps[inside]] = rows["label"].to_numpy()[inside]
+        labels[steps[inside], place[inside] - begin] = rows["label"].to_numpy()[inside]
         yield Series(labels, lengths[begin:end]), tracks[begin:end]
         begin = end
 
 
 def _changes(states: Ints, block: Series) -> npt.NDArray[np.bool_]:
-    """Where (n, T) an atom is in another state than one step before."""
-    steps = np.arange(states.shape[1])
-    changed = np.diff(states, axis=1, prepend=states[:, :1]) != 0
-    return changed & (steps < block.lengths[:, None])
+    """Where (T, n) an atom is in another state than one step before."""
+    changed = np.diff(states, axis=0, prepend=states[:1]) != 0
+    return changed & (np.arange(len(states))[:, None] < block.lengths)
 
 
 def _events(rows: pd.DataFrame, tracks: Ints, states: Ints, block: Series, names: Names) -> pd.DataFrame:
     """The changes of a block, where the atom is then; between two frames if it is not seen."""
-    series, step = np.nonzero(_changes(states, block))
+    step, series = np.nonzero(_changes(states, block))
     first = rows.groupby("track")["frame"].first()
     track = tracks[series]
     frame = first.reindex(track).to_numpy() + step
@@ -234,7 +253,7 @@ def _events(rows: pd.DataFrame, tracks: Ints, states: Ints, block: Series, names
     keys = first.index.get_indexer(pd.Index(rows["track"])) * one_more + rows["frame"]
     asked = first.index.get_indexer(pd.Index(track)) * one_more + frame
     place = {axis: np.interp(asked, keys, rows[axis]) for axis in ("y", "x")}
-    before, after = names[states[series, step - 1]], names[states[series, step]]
+    before, after = names[states[step - 1, series]], names[states[step, series]]
     return pd.DataFrame({"track": track, "frame": frame, "from": before, "to": after} | place)
 
 

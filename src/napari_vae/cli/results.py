@@ -14,7 +14,7 @@ from ..core.fields import settings_of
 from ..core.folders import check_writable
 from ..learning.config import DeepKernelConfig, ExplorationConfig
 from .options import TRAINING, asks, names_in
-from .terminal import say
+from .terminal import progress_bars, say
 
 Folder = Annotated[Path, typer.Argument(help="Folder that “analyze” or “demo” has written.")]
 
@@ -102,10 +102,12 @@ def transitions(
 ) -> None:
     """Say how often atoms of a movie change from class to class, with 95 % intervals, and when and where they did."""
     folder = check_writable(out)
-    found = nv.analysis.transitions(nv.read_table(table), column, frame_time=frame_time, unit=unit)
+    rows = nv.read_table(table)
+    with progress_bars() as bars:
+        found = nv.analysis.transitions(rows, column, frame_time=frame_time, unit=unit, callback=bars)
     tables = {"rates.csv": found.table, "dwell.csv": found.dwell, "changes.csv": found.events}
-    for name, rows in tables.items():
-        nv.write_table(rows, folder / name)
+    for name, written in tables.items():
+        nv.write_table(written, folder / name)
     say(f"{found.sentence()} {', '.join(tables)} in {out}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..core.errors import InputError
 from ..core.micrograph import Micrograph
 from ..core.placement import Placement
 from ..core.positions import on_grid, table_spacing
+from ..core.progress import Stage
 from ..core.provenance import data_hash
 from ..patches.grid import grid_cells
 from ..patches.patches import Patches
@@ -29,7 +30,8 @@ from .table import table_of
 
 DRAWN = "drawn"  # noted in a picture: `state_of` the column that it shows
 PlacedAtoms = tuple[Micrograph, pd.DataFrame, Placement]  # an image, its atoms, and where it lies
-Making = Callable[[], list[LayerData]]  # draws the pictures; may run in a thread, since everything is read before
+#: Draws the pictures, of long work step by step; may run in a thread, since everything is read before.
+Making = Callable[[], list[LayerData] | Generator[Stage, None, list[LayerData]]]
 
 
 def state_of(places: npt.ArrayLike, column: pd.Series, palette: dict[str, str] | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import pandas as pd
 
 from ..analysis.classes import Classes
 from ..analysis.coloring import is_categorical
-from ..analysis.rates import lacks_tracks, transitions
+from ..analysis.rates import iter_transitions, lacks_tracks
 from ..core.errors import InputError
 from ..core.placement import Placement
 from ..core.positions import NO_TRACK, frame_numbers
+from ..core.progress import Stage
 from .identity import ours
 from .pictures import Making, PlacedAtoms
 from .points import KEY, LayerData, atoms_to_points
@@ -122,8 +124,8 @@ def class_changes(source: PlacedAtoms, points: Any, column: str) -> Making:
     _, atoms, placement = source
     colors = Classes.of(points.features[column], dict(ours(points).get(PALETTES, {}).get(column, {}))).palette
 
-    def make() -> list[LayerData]:
-        found = transitions(atoms, column)
+    def make() -> Generator[Stage, None, list[LayerData]]:
+        found = yield from iter_transitions(atoms, column)
         if not len(found.events):
             raise InputError("No atom changes its class.")
         found.events.attrs = atoms.attrs

@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from ...core.errors import InputError
 from ...core.placement import Placement
+from ...core.progress import Stage
 from ...core.provenance import data_hash
 from ...layers.identity import IMAGE, POINTS, add_made, id_of, made_of, ours, token_of
 from ...layers.pictures import Making, PlacedAtoms
@@ -23,6 +24,7 @@ from .sources import source_image
 
 CODED = ("classes", "map")  # in the colours of a column, and made here
 MADE_BY = "made_by"  # noted: key of the run that described the points
+STOP = "Stop"  # words of the action that ends the making
 PICTURES = (*CODED, "residual", "reconstruction", "changes")
 
 
@@ -104,6 +106,18 @@ def make_steps(stop: Stop, make: Making) -> Generator[Step, None, list[LayerData
     yield Step("Making the layer …")
     with spare_core() if "torch" in sys.modules else nullcontext():
         layers = make()
+        if isinstance(layers, Generator):
+            layers = yield from _said(layers)
     for data, options, _ in layers:  # nobody's work is lost when it is made again
         options["metadata"][KEY]["sha256"] = data_hash(np.asarray(data, dtype=float))
     return layers
+
+
+def _said(stages: Generator[Stage, None, list[LayerData]]) -> Generator[Step, None, list[LayerData]]:
+    """Long work, with how far it is and how to end it in words."""
+    while True:
+        try:
+            stage = next(stages)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        yield Step(f"Making the layer, {stage.fraction:.0%} … Add as layer → {STOP} ends it.", stage.fraction)

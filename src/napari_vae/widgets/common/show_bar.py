@@ -22,7 +22,7 @@ from ...layers.pictures import DRAWN, class_labels, column_map, redrawn, state_n
 from ...layers.showing import coloring_now, is_faded, show, shown_column
 from ...layers.table import color_columns, positions_of
 from ...layers.tracks import class_changes
-from .layer_maker import CODED, PICTURES, LayerMaker
+from .layer_maker import CODED, PICTURES, STOP, LayerMaker
 from .panel import button_of, make_narrow, offer, row_of, stacked
 from .plot import ColorKey
 
@@ -96,6 +96,7 @@ class ShowBar(QWidget):
         self.menu = QMenu(self)
         for kind, words in ADDED.items():
             self.menu.addAction(words).setData(kind)
+        self.stop = self.menu.addAction(STOP)
         self.add.setMenu(self.menu)
         self._row = row_of(*(self._button(name, tip) for name, tip in PLAIN.items()))
         self._timer = QTimer(self, singleShot=True, interval=50)
@@ -103,6 +104,7 @@ class ShowBar(QWidget):
         self._timer.timeout.connect(self._color_anew)
         self.column.currentTextChanged.connect(self._on_column)
         self.opacity.valueChanged.connect(self._on_opacity)
+        self.menu.aboutToShow.connect(self._offer_stop)
         self.menu.triggered.connect(self._on_added)
         self.maker.made.connect(self.refresh)
         viewer.layers.events.removed.connect(self._on_removed)
@@ -277,8 +279,16 @@ class ShowBar(QWidget):
         else:
             self.choose("" if name == ATOMS else name)
 
+    def _offer_stop(self) -> None:
+        """One layer is made at a time; it can be ended instead of another begun."""
+        for action in self.menu.actions():
+            action.setEnabled(self.maker.job.running == (action is self.stop))
+
     def _on_added(self, action: QAction) -> None:
         """Make a layer of what is chosen in the menu."""
+        if action is self.stop:
+            self.maker.job.leave()
+            return
         kind, layer = action.data(), self.layer
         column = self.column.currentText()
         if kind == "map":
