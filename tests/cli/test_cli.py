@@ -183,7 +183,7 @@ def test_advise_shows_its_table_and_a_command(command, images, monkeypatch):
 
     table = pd.DataFrame({"window": [24], "invariances": ["none"], "held_out": [12.345], "spread": [np.nan]})
     advice = nv.workflow.Advice(nv.ModelConfig.preset("strain-rvae", latent_dim=3), 24, table, "Strain explains more.")
-    monkeypatch.setattr("napari_vae.workflow.advise.advise", lambda *_, **__: advice)
+    monkeypatch.setattr("napari_vae.advise", lambda *_, **__: advice)
     code, text, _ = command("advise", images / "one.tif", "--device", "cpu")
     assert code == 0
     assert "12.35" in text or "12.34" in text

@@ -174,7 +174,8 @@ def test_a_dock_that_cannot_be_loaded_says_why(viewer, _widgets, qtbot, monkeypa
 def test_opening_does_not_import_torch():
     import subprocess
 
-    modules = ", ".join(f"napari_vae.widgets.{name}.dock" for name in ("detect", "train", "explore", "learn", "batch"))
+    docks = ("detect", "train", "explore", "learn", "batch", "spectrum")
+    modules = ", ".join(f"napari_vae.widgets.{name}.dock" for name in docks)
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False).returncode == 0
 

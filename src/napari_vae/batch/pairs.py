@@ -15,12 +15,12 @@ from ..core.progress import Stage
 from ..io.hspy import write_spectra
 from ..io.spectra import read_spectra
 from ..patches.patches import Patches
-from ..patches.spectra import describe_energy, image_and_spectra
+from ..patches.spectra import ENERGY, describe_energy, image_and_spectra
 from ..runs.run import Run, load_run
 from ..training.processes import Group
 from ..workflow.analyze import train_model
 from ..workflow.records import content_hash
-from ..workflow.spectra import ENERGY, predict_spectra
+from ..workflow.spectra import predict_spectra
 from .encoding import model_hash
 from .models import Train
 from .outcomes import Found, Say

@@ -19,11 +19,10 @@ from ..io.writing import write_image, write_table
 from ..models.columns import columns_of
 from ..patches.grid import grid_cells
 from ..patches.patches import Patches
-from ..patches.spectra import describe_energy, spectrum_patches
+from ..patches.spectra import ENERGY, describe_energy, spectrum_patches
 from ..runs.run import Run
 from ..training.processes import Group
 from ..workflow.analyze import encode_patches, train_model
-from ..workflow.spectra import ENERGY
 from .models import Train
 from .outcomes import Found, Say
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+import napari_vae as nv
+
 from .. import batch
 from ..core.errors import InputError, shown
 from ..core.fields import read_as
@@ -71,19 +73,19 @@ def demo(
     """Run everything on a built-in sample and show it in napari (a picture of the window without a display)."""
     from ..samples.micrographs import Crystals
     from ..workflow.archive import check_folder
-    from .window import analyze_sample, has_display, save_screenshot, show
+    from . import window
 
     check_folder(out, overwrite=True)
     with progress_bars() as bars:
-        analysis = analyze_sample(read_as("--kind", kind, Crystals), progress=bars, **training)
+        analysis = window.analyze_sample(read_as("--kind", kind, Crystals), progress=bars, **training)
     analysis.save(out, overwrite=True)
     say(f"Tables, images, pictures and {out / 'report.html'} are written.")
-    if has_display() and not no_window:
+    if window.has_display() and not no_window:
         say("The napari window opens; close it to end.")
-        show(analysis)
+        window.show(analysis)
         return
     picture = out / "napari-window.png"
-    problem = save_screenshot(out, picture)
+    problem = window.save_screenshot(out, picture)
     say(problem or f"The napari window looks like {picture}.")
 
 
@@ -271,20 +273,17 @@ def advise(
     training: dict[str, Any],
 ) -> None:
     """Suggest window, invariances and number of latents from a short scan, and show its table."""
-    from ..io.reading import read
-    from ..io.writing import read_table
-    from ..workflow.advise import advise
-    from ..workflow.atoms import check_grid, place_windows
+    from ..workflow import atoms as places
 
-    check_grid(grid, atoms)
-    train, table = TrainConfig(**training), None if atoms is None else read_table(atoms)
+    places.check_grid(grid, atoms)
+    train, table = TrainConfig(**training), None if atoms is None else nv.read_table(atoms)
     with progress_bars() as bars:
-        image = read(file, dataset=dataset, pixel_size=pixel_size_of(pixel_size))
+        image = nv.read(file, dataset=dataset, pixel_size=pixel_size_of(pixel_size))
         if windows is not None:
             suggest_windows(image, table, windows, train, figure, bars)
             return
-        found = place_windows(image, table, grid, "auto", bars)
-        advice = advise(
+        found = places.place_windows(image, table, grid, "auto", bars)
+        advice = nv.advise(
             image,
             found,
             train=train,
@@ -304,15 +303,14 @@ def open_(
     screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window and end.")] = None,
 ) -> None:
     """Show a finished analysis in napari."""
-    from ..workflow.archive import load_analysis
-    from .window import has_display, save_screenshot, show, take_screenshot
+    from . import window
 
-    analysis = load_analysis(folder)
+    analysis = nv.load_analysis(folder)
     if screenshot is None:
-        show(analysis)
-    elif has_display():
-        take_screenshot(analysis, screenshot)
-    elif problem := save_screenshot(folder, screenshot):
+        window.show(analysis)
+    elif window.has_display():
+        window.take_screenshot(analysis, screenshot)
+    elif problem := window.save_screenshot(folder, screenshot):
         raise InputError(problem)
 
 

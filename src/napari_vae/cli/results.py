@@ -81,14 +81,13 @@ def export(
     atoms: Annotated[bool, typer.Option("--atoms", help="Every detected atom instead of those with latents.")] = False,
 ) -> None:
     """Write the table of latents of a finished analysis for other programs."""
-    from ..io.writing import check_table_name, origin_in, write_table
-    from ..workflow.archive import load_analysis
+    from ..io import writing
     from ..workflow.findings import describe
 
-    check_table_name(to)
-    analysis = load_analysis(folder)
+    writing.check_table_name(to)
+    analysis = nv.load_analysis(folder)
     table, image = analysis.atoms if atoms else analysis.latents, analysis.micrograph
-    say(f"{len(table)} rows are in {write_table(table, to, **origin_in(image, describe(analysis)))}")
+    say(f"{len(table)} rows are in {nv.write_table(table, to, **writing.origin_in(image, describe(analysis)))}")
 
 
 def transitions(

@@ -11,7 +11,7 @@ import napari_vae as nv
 
 from ..core.errors import InputError
 from ..core.fields import read_as
-from ..core.folders import check_writable
+from ..core.folders import check_writable, replacing
 from ..core.progress import Stage
 from ..core.settings import AutoCount, Count
 from .options import Atoms, Covariates, Dataset, Grid, PixelSize, Window, names_in, pixel_size_of
@@ -75,18 +75,18 @@ def baselines(
     format_: FORMAT = "png",
 ) -> None:
     """Describe windows by PCA, NMF and Gaussian mixtures, and draw their densities along a covariate."""
-    from ..io.covariates import check_covariate, read_covariate, with_covariate
-    from ..workflow.atoms import check_grid, place_windows
+    from ..io import covariates
+    from ..workflow import atoms as around
 
-    check_grid(grid, atoms)
+    around.check_grid(grid, atoms)
     folder, size = check_writable(out), read_as("--window", window, AutoCount)
-    known = None if covariate is None else read_covariate(covariate)
+    known = None if covariate is None else covariates.read_covariate(covariate)
     image = nv.read(file, dataset=dataset, pixel_size=pixel_size_of(pixel_size))
     values = None if known is None else known.of_frames(image.n_frames)
-    check_covariate(values, image)
+    covariates.check_covariate(values, image)
     with progress_bars() as bars:
-        places = place_windows(image, None if atoms is None else nv.read_table(atoms), grid, size, bars)
-    places = places if values is None else with_covariate(places, values)
+        places = around.place_windows(image, None if atoms is None else nv.read_table(atoms), grid, size, bars)
+    places = places if values is None else covariates.with_covariate(places, values)
     patches = nv.extract_patches(image, places, window=size)
     chosen: Any = (names_in(transform.lower()), names_in(method.lower()))
     for name, described in nv.analysis.baselines(patches, *chosen, n=n).items():
@@ -110,16 +110,13 @@ def suggest_windows(
     bars: Callable[[Stage], None],
 ) -> None:
     """Compare windows of several sizes, show their table, and draw them if asked."""
-    from ..analysis.figures import FORMATS, window_sizes_figure
-    from ..analysis.figures.saving import figure_bytes
-    from ..core.folders import replacing
-    from ..workflow.window_scan import scan_windows
+    from ..analysis import figures
 
     sizes = None if windows == "auto" else [read_as("--windows", size, Count) for size in names_in(windows)]
     kind = "" if figure is None else figure.suffix[1:].lower()
-    if figure is not None and kind not in FORMATS:
-        raise InputError(f"The name of a figure ends in .{' or .'.join(FORMATS)}, not {figure.name}.")
-    scan = scan_windows(
+    if figure is not None and kind not in figures.FORMATS:
+        raise InputError(f"The name of a figure ends in .{' or .'.join(figures.FORMATS)}, not {figure.name}.")
+    scan = nv.workflow.scan_windows(
         image,
         atoms,
         windows=sizes,
@@ -130,7 +127,9 @@ def suggest_windows(
     say(scan.sentence())
     if figure is not None:
         with replacing(figure) as temporary:
-            temporary.write_bytes(figure_bytes(window_sizes_figure(scan.table, scan.units), kind))
+            temporary.write_bytes(
+                figures.saving.figure_bytes(figures.window_sizes_figure(scan.table, scan.units), kind)
+            )
         say(f"The figure is {figure}")
 
 

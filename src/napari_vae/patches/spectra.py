@@ -18,6 +18,7 @@ from ..core.square import pixel_sides, with_sides
 from .patches import Patches, extract_patches
 
 Floats = npt.NDArray[np.float32]
+ENERGY = "energy"  # in the provenance of a run that learnt from spectra
 MOST_CHANNELS = 4096  # of a signal, which a model keeps as the width of its window
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from typing import Any
+from importlib import import_module
+from typing import Any, ClassVar
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
@@ -34,6 +35,8 @@ class Opening(Panel):
         The viewer that the widget is docked in.
     """
 
+    holds: ClassVar[tuple[str, str]]  # the module beside this one, and the panel in it
+
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
@@ -52,10 +55,12 @@ class Opening(Panel):
         """About that of the dock, in px."""
         return LETTERS * self.fontMetrics().averageCharWidth()
 
-    @staticmethod
-    def kind() -> Kind:
-        """What makes the panel that takes the place; the modules are loaded when it is asked for."""
-        raise NotImplementedError
+    @classmethod
+    def kind(cls) -> Kind:
+        """What makes the panel that takes the place; its modules are loaded when it is asked for."""
+        module, name = cls.holds
+        made: Kind = getattr(import_module(f".{module}", __package__), name)
+        return made
 
     def finish(self) -> Panel:
         """Do at once what is still to be done, and return the panel that has taken the place."""
@@ -99,67 +104,37 @@ class Opening(Panel):
 class Detect(Opening):
     """Finds the atoms of an image."""
 
-    @staticmethod
-    def kind() -> Kind:
-        """The dock, loaded when it is asked for."""
-        from .detect.dock import DetectWidget
-
-        return DetectWidget
+    holds = "detect.dock", "DetectWidget"
 
 
 class Train(Opening):
     """Learns what differs between the atoms of an image."""
 
-    @staticmethod
-    def kind() -> Kind:
-        """The dock, loaded when it is asked for."""
-        from .train.dock import TrainWidget
-
-        return TrainWidget
+    holds = "train.dock", "TrainWidget"
 
 
 class Explore(Opening):
     """Shows what differs between the atoms, linked with the image."""
 
-    @staticmethod
-    def kind() -> Kind:
-        """The dock, loaded when it is asked for."""
-        from .explore.dock import ExploreWidget
-
-        return ExploreWidget
+    holds = "explore.dock", "ExploreWidget"
 
 
 class Measure(Opening):
     """Suggests where to measure next."""
 
-    @staticmethod
-    def kind() -> Kind:
-        """The dock, loaded when it is asked for."""
-        from .learn.dock import LearnWidget
-
-        return LearnWidget
+    holds = "learn.dock", "LearnWidget"
 
 
 class Batch(Opening):
     """Does the same with every file of a folder."""
 
-    @staticmethod
-    def kind() -> Kind:
-        """The dock, loaded when it is asked for."""
-        from .batch.dock import BatchWidget
-
-        return BatchWidget
+    holds = "batch.dock", "BatchWidget"
 
 
 class Spectrum(Opening):
     """Shows the spectrum under the cursor, and makes maps of bands."""
 
-    @staticmethod
-    def kind() -> Kind:
-        """The dock, loaded when it is asked for."""
-        from .spectrum.dock import SpectrumWidget
-
-        return SpectrumWidget
+    holds = "spectrum.dock", "SpectrumWidget"
 
 
 def _loading(stop: Callable[[], bool], kind: Callable[[], Kind]) -> Generator[None, None, Kind]:

@@ -18,11 +18,9 @@ from ..core.spectra import SpectrumImage
 from ..core.square import pixel_sides
 from ..patches.grid import grid_cells, grid_positions
 from ..patches.patches import extract_patches
-from ..patches.spectra import middles
+from ..patches.spectra import ENERGY, middles
 from ..runs.run import Run
 from .atoms import check_grid
-
-ENERGY = "energy"  # in the provenance of a run that learnt from spectra
 
 
 @checks_arguments

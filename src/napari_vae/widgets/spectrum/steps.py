@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+import napari_vae as nv
+
 from ...analysis.bands import iter_band_map
 from ...core.micrograph import Micrograph
 from ...core.spectra import SpectrumImage
@@ -17,6 +19,7 @@ from ...io.spectra import read_spectra
 from ...layers.points import LayerData
 from ...layers.spectra import Wanted, latent_layers, spectra_layers
 from ...models.config import ModelConfig, TrainConfig
+from ...patches.spectra import ENERGY, describe_energy, image_and_spectra, spectrum_patches
 from ..common.jobs import Step, Stop, spare_core
 
 if TYPE_CHECKING:
@@ -66,9 +69,7 @@ def learn_steps(
     """Train a model of the spectra, and describe them; or with an image one that predicts them from it."""
     yield Step("Starting …")
     with spare_core():
-        from ...patches.spectra import describe_energy, image_and_spectra, spectrum_patches
         from ...training.fit import iter_fit
-        from ...workflow.spectra import ENERGY
 
         if image is None:
             model = ModelConfig(invariances=("translation",) if shifted else ())
@@ -89,9 +90,7 @@ def predict_steps(stop: Stop, run: Run, image: Micrograph) -> Generator[Step, No
     """A map of the spectra that a model predicts from an image, which keeps them."""
     yield Step("Predicting spectra …")
     with spare_core():
-        from ...workflow.spectra import predict_spectra
-
-        mean, _ = predict_spectra(run, image)
+        mean, _ = nv.workflow.predict_spectra(run, image)
         return spectra_layers(mean)
 
 
