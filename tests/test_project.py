@@ -83,7 +83,7 @@ def test_tests_run_with_the_pinned_versions(constraints):
 def test_every_dependency_is_pinned(metadata, constraints):
     project = metadata["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["formats"], *extras["tables"], *extras["cluster"]]
+    wanted = [*project["dependencies"], *extras["formats"], *extras["tables"], *extras["film"], *extras["cluster"]]
     for group in metadata["dependency-groups"].values():
         wanted += [entry for entry in group if isinstance(entry, str)]
     for requirement in map(Requirement, wanted):
@@ -100,7 +100,7 @@ def test_every_base_dependency_is_justified(metadata):
 def test_what_is_imported_is_declared(metadata, imported):
     project = metadata["project"]
     extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *extras["formats"], *extras["tables"], *extras["cluster"]]
+    declared = [*project["dependencies"], *extras["formats"], *extras["tables"], *extras["film"], *extras["cluster"]]
     assert imported <= {canonicalize_name(Requirement(entry).name) for entry in declared}
 
 

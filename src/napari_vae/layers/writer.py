@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -59,12 +60,12 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 
 def write_film(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write the frames of an image layer as a GIF that plays, in the contrast and the colours of the layer.
+    """Write the frames of an image layer as a GIF or MP4 that plays, in the contrast and the colours of the layer.
 
     Raises
     ------
     OSError
-        If the layer is no stack of frames (T, Y, X), or too large a one.
+        If the layer is no stack of frames (T, Y, X), or too large a one; or an MP4 is asked for without the package av.
     """
     import imageio.v3 as imageio
 
@@ -76,9 +77,29 @@ def write_film(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
             raise InputError(f"A film has 1 to {MOST_PIXELS:,} pixels in all its frames; crop or bin it first.")
         zoom = max(1, round(min(FILM_SIDE / max(layer.data.shape[1:]), (MOST_PIXELS / layer.data.size) ** 0.5)))
         pixels = np.stack([_pixels(frame, layer).repeat(zoom, 0).repeat(zoom, 1) for frame in layer.data])
+        if path.lower().endswith(".mp4"):
+            encoded = _mp4(pixels)
+        else:
+            encoded = imageio.imwrite("<bytes>", pixels, extension=".gif", plugin="pillow", duration=FRAME_TIME, loop=0)
         with replacing(user_path(path)) as temporary:
-            imageio.imwrite(temporary, pixels, extension=".gif", plugin="pillow", duration=FRAME_TIME, loop=0)
+            temporary.write_bytes(encoded)
         return [path]
+
+
+def _mp4(pixels: Any) -> bytes:
+    """Frames (T, H, W, 3) as the content of a file."""
+    import imageio.v3 as imageio
+
+    if find_spec("av") is None:
+        raise InputError(
+            'Files that end in .mp4 need the package av; type pip install "napari-vae[film]", or write .gif.'
+        )
+    even = [(0, side % 2) for side in pixels.shape[1:3]]  # H.264 halves the resolution of colours
+    pixels = np.pad(pixels, [(0, 0), *even, (0, 0)], mode="edge")
+    encoded: bytes = imageio.imwrite(
+        "<bytes>", pixels, extension=".mp4", plugin="pyav", codec="libx264", fps=1000 / FRAME_TIME
+    )
+    return encoded
 
 
 def _pixels(frame: Any, layer: Any) -> Any:
