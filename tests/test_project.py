@@ -153,6 +153,12 @@ def test_wheel_holds_the_manifest_and_the_type_marker(tmp_path):
     assert "napari-vae = napari_vae.cli.app:main" in declared
 
 
+def test_files_of_tests_have_names_of_their_own():
+    """Two of one name, in folders that are no packages, cannot be collected together."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py")]
+    assert sorted(set(names)) == sorted(names)
+
+
 def test_architecture_names_every_module():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     for path in (ROOT / "src" / "napari_vae").iterdir():
