@@ -1,7 +1,6 @@
 """Spectrum images of every format have their energies, places and survey image, or one sentence says why not."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from napari_vae.io import list_datasets, read, read_spectra, spectra
 from napari_vae.io.spectra import Spectra, holds_map
 from refusing import assert_refused
 
-DATA = Path(os.environ.get("NAPARI_VAE_DATA", "../shared/data"))
 CUBE = np.arange(4 * 5 * 30, dtype=np.float32).reshape(4, 5, 30)
 ENERGY = 400 + 0.5 * np.arange(30)
 
@@ -190,11 +188,8 @@ def test_large_spectra_stay_on_the_disk(here, monkeypatch):
     np.testing.assert_allclose(image.mean(), CUBE.mean((0, 1)))
 
 
-def test_a_real_map_of_bruker():
-    path = DATA / "unseen/formats/test_TEM.bcf"
-    if not path.is_file():
-        pytest.skip("the real images are not here")
-    image = read_spectra(path)
+def test_a_real_map_of_bruker(real_data):
+    image = read_spectra(real_data / "unseen/formats/test_TEM.bcf")
     assert image.shape == (64, 64, 2048) and image.energy_label == "Energy (keV)" and image.data.sum() == 26005
     assert image.survey.shape == (64, 64) and image.covers(image.survey)
     peak = image.energy[image.energy > 0.1][image.mean()[image.energy > 0.1].argmax()]
