@@ -145,7 +145,7 @@ def test_what_repeats_is_left_of_the_noise_and_a_pixel_takes_no_part_in_its_own_
     assert abs(np.corrcoef((mean - repeats)[inner].ravel(), noise[inner].ravel())[0, 1]) < 0.05
 
 
-@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("sign", [1, pytest.param(-1, marks=pytest.mark.slow)])
 def test_it_is_seen_whether_a_second_look_would_gain(sign):
     with_weak, bare = (cell_image(ONE, weak, SQUARE)[0] for weak in ([(0.5, 0.5, 0.08)], []))
     rng = np.random.default_rng(0)

@@ -69,7 +69,7 @@ def agreement(found, true):
 
 
 @pytest.mark.parametrize(("missing", "false"), [(0.05, 0.0), (0.4, 0.0), (0.1, 0.2)])
-@pytest.mark.parametrize("n", [5, 7, 9])
+@pytest.mark.parametrize("n", [5, pytest.param(7, marks=pytest.mark.slow), 9])
 def test_cells_of_many_sites(n, missing, false):
     rng = np.random.default_rng(n)
     vectors, sites = many_sites(n, rng)
@@ -104,7 +104,7 @@ def test_ordered_vacancies_make_a_larger_cell():
     assert is_lattice(measure_lattice(atoms), 3 * SQUARE)
 
 
-@pytest.mark.parametrize("angle", range(0, 180, 50))
+@pytest.mark.parametrize("angle", [0, 50, *(pytest.param(angle, marks=pytest.mark.slow) for angle in (100, 150))])
 @pytest.mark.parametrize("shape", [(1.0, 3.0, 90), (1.0, 1.06, 90), (1.0, 1.3, 75), (1.0, 3.06, 80), (1.0, 1.0, 61)])
 def test_the_shortest_vectors_in_all_rotations(shape, angle):
     a, b, between = shape

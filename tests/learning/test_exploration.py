@@ -37,6 +37,7 @@ def test_every_acquisition_spends_its_budget_on_different_candidates(name):
     assert record.best == record.measured[np.argmin(record.values)]
 
 
+@pytest.mark.slow
 def test_uncertainty_and_information_map_a_function_better_than_chance():
     gp = PlainGP(0.25)
     root = np.linalg.cholesky(gp.kernel(X, X) + 1e-8 * np.eye(len(X)))

@@ -97,18 +97,19 @@ def test_processes_that_do_not_come_are_not_waited_for_longer_than_asked(announc
         pass
 
 
-def test_two_processes_train_as_one(tmp_path):
+@pytest.mark.parametrize("name", ["rvae", pytest.param("ss-vae", marks=pytest.mark.slow)])
+def test_two_processes_train_as_one(name, tmp_path):
     import training_process as job
 
-    together(SCRIPT, tmp_path, *job.TRAININGS)
-    for name, (config, train, given) in job.TRAININGS.items():
-        alone = fit(job.images(), config, train, **given)
-        shared = np.load(tmp_path / f"{name}.npz")
-        assert shared["ranks"].tolist() == [0]  # the others wrote nothing
-        np.testing.assert_allclose(shared["held_out"], alone.history["held_out"], rtol=1e-5)
-        for key, value in alone.state().items():
-            np.testing.assert_allclose(shared[key], value.numpy(), atol=1e-4, err_msg=f"{name}: {key}")
-        assert int(shared["stopped_at"]) == job.STOP_AT  # only the second process wished to stop
+    together(SCRIPT, tmp_path, name)
+    config, train, given = job.TRAININGS[name]
+    alone = fit(job.images(), config, train, **given)
+    shared = np.load(tmp_path / f"{name}.npz")
+    assert shared["ranks"].tolist() == [0]  # the others wrote nothing
+    np.testing.assert_allclose(shared["held_out"], alone.history["held_out"], rtol=1e-5)
+    for key, value in alone.state().items():
+        np.testing.assert_allclose(shared[key], value.numpy(), atol=1e-4, err_msg=key)
+    assert int(shared["stopped_at"]) == job.STOP_AT  # only the second process wished to stop
     assert "given different images" in (tmp_path / "refused-1.txt").read_text()
     # a thread of gloo that outlives its group aborts the process now and then, when Python ends
     assert [path.read_text() for path in tmp_path.glob("left-*.txt")] == ["", ""] * (sys.platform == "linux")

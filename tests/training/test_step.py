@@ -112,7 +112,7 @@ def with_recorder(monkeypatch, recorder):
     monkeypatch.setattr(TrainStep, "__init__", init)
 
 
-@pytest.mark.parametrize("preset", ["trvae", "ss-rvae"])
+@pytest.mark.parametrize("preset", ["trvae", pytest.param("ss-rvae", marks=pytest.mark.slow)])
 def test_recorded_steps_train_as_others_do(cards, preset, monkeypatch):
     plain, recorder = train(cards, preset, epochs=20), Recorder()
     with_recorder(monkeypatch, recorder)
