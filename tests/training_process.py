@@ -43,7 +43,7 @@ def main(folder, *names):
                     **told,
                 )
         try:
-            fit(images() * (0.5 if group.first else 1), TRAININGS[names[0]][0], TRAIN, group=group)
+            fit(images() * (0.5 if group.first else 1), TRAININGS["rvae"][0], TRAIN, group=group)
         except InputError as error:
             Path(folder, f"refused-{group.rank}.txt").write_text(str(error))
     if sys.platform == "linux":
