@@ -59,9 +59,9 @@ def _spectra_or_images(path: Path) -> list[LayerData]:
     """The images of a file, and of a map of spectra in it the sum over a band."""
     if not holds_map(path):
         return image_layers(path)
-    spectra = read_spectra(path)
-    from .spectra import spectra_layers
+    from .spectra import spectra_layers  # loads what no image needs
 
+    spectra = read_spectra(path)
     return spectra_layers(spectra, [] if spectra.survey is None else image_layers(path))
 
 

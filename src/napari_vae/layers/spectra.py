@@ -74,9 +74,10 @@ def spectra_layers(spectra: SpectrumImage, images: list[LayerData] | None = None
         images = [] if spectra.survey is None else [image_layer(spectra.survey)]
     wanted = Wanted(suggest_band(spectra))
     made = band_layer(spectra, wanted, wanted.of(spectra))
-    if spectra.survey is None or not spectra.covers(spectra.survey):
+    covered = spectra.survey if spectra.survey is not None and spectra.covers(spectra.survey) else None
+    survey = next((one for one in images if covered is not None and covered.name in one[1]["name"]), None)
+    if survey is None:
         return [*images, made]
-    survey = next(one for one in images if spectra.survey.name in one[1]["name"])
     made[1]["opacity"] = 0.7
     return [*(one for one in images if one is not survey), *linked([survey, made])]
 

@@ -152,7 +152,7 @@ class SpectrumWidget(Panel):
         self.hint.linkActivated.connect(self._on_link)
         for change in (self.first.changed, self.second.changed, *map(changes_of, self.settings.values())):
             change.connect(self._on_changed)
-        self.log.toggled.connect(lambda on: self.plot.setLogMode(y=on))
+        self.log.toggled.connect(self._on_log_toggled)
         self.new_button.clicked.connect(self.add_map)
         self.models.delivered.connect(self.layer.choose)
         self.column_button.clicked.connect(self._on_column_clicked)
@@ -165,6 +165,9 @@ class SpectrumWidget(Panel):
         self.place_job.ended.connect(self._read_place)
         self._viewer.cursor.events.position.connect(self._on_cursor)
         self._viewer.events.mouse_over_canvas.connect(self._on_cursor)
+
+    def _on_log_toggled(self, on: bool) -> None:
+        self.plot.setLogMode(y=on)
 
     def _on_layer_changed(self) -> None:
         """Show the spectra of the chosen map, and its band."""
